@@ -1,0 +1,63 @@
+"""What a caller may ask of the decoder, checked once and then passed down unchanged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chakra.errors import FieldError
+
+NumericOption = tuple[int, int] | Literal["float64", "string"] | None
+InfinityOption = Literal["error", "null", "clamp"]
+StringsOption = Literal["utf8", "large_utf8", "view"]
+
+DECIMAL256_DIGITS = 76  # Arrow columnar format, Decimal: 128 bits hold 38 digits, 256 bits hold 76
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Choices that change Arrow types or values.
+
+    Attributes:
+        numeric: Arrow type of a ``numeric`` without precision: ``(p, s)``, ``"float64"``, ``"string"``, or
+            ``None`` = the largest scale in the data (whole tables only).
+        infinity: what ±infinity of dates and timestamps, and NaN and ±infinity of a numeric, become:
+            ``"error"``, ``"null"``, or ``"clamp"`` (the nearest value the Arrow type holds; a numeric NaN
+            has no nearest value and stays an error).
+        strings: ``"utf8"`` (int32 offsets), ``"large_utf8"`` (int64 offsets) or ``"view"`` (string_view).
+        streaming: ``True`` where the schema must be known before the data.
+        allow_truncate: writes only: let nanoseconds be cut to PostgreSQL's microseconds.
+
+    Raises:
+        FieldError: an option has a value outside this list.
+    """
+
+    numeric: NumericOption = None
+    infinity: InfinityOption = "error"
+    strings: StringsOption = "utf8"
+    streaming: bool = False
+    allow_truncate: bool = False
+
+    def __post_init__(self) -> None:
+        if self.infinity not in ("error", "null", "clamp"):
+            raise FieldError(f'infinity={self.infinity!r}: expected "error", "null" or "clamp"')
+        if self.strings not in ("utf8", "large_utf8", "view"):
+            raise FieldError(f'strings={self.strings!r}: expected "utf8", "large_utf8" or "view"')
+        _check_numeric(self.numeric)
+
+
+def _check_numeric(numeric: Any) -> None:
+    if numeric is None or numeric in ("float64", "string"):
+        return
+    if isinstance(numeric, tuple) and len(numeric) == 2 and all(type(n) is int for n in numeric):
+        precision, scale = numeric
+        if 1 <= precision <= DECIMAL256_DIGITS and -DECIMAL256_DIGITS <= scale <= DECIMAL256_DIGITS:
+            return
+    raise FieldError(
+        f'numeric={numeric!r}: expected (precision, scale) with 1 <= precision <= 76, "float64", "string" or None'
+    )
+
+
+DEFAULT = Options()
+
+__all__ = ["DECIMAL256_DIGITS", "DEFAULT", "InfinityOption", "NumericOption", "Options", "StringsOption"]

@@ -1,0 +1,17 @@
+"""A private PostgreSQL in a folder, with nothing installed; knows of errors only, never of connections or models."""
+
+from __future__ import annotations
+
+from chakra.embedded.binaries import Binaries, find_binaries
+from chakra.embedded.cluster import Server, start, start_async
+from chakra.embedded.url import is_embedded_url, resolve_url
+
+__all__ = [
+    "Binaries",
+    "Server",
+    "find_binaries",
+    "is_embedded_url",
+    "resolve_url",
+    "start",
+    "start_async",
+]

@@ -1,0 +1,47 @@
+"""``embedded:///folder`` URLs: turns one into a running server and the plain PostgreSQL URL to connect to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from chakra.embedded.cluster import Server, start
+from chakra.errors import ConfigError
+
+__all__ = ["is_embedded_url", "resolve_url"]
+
+_SCHEME = "embedded:"
+_FORMS = "embedded:///./folder (relative), embedded:////folder (absolute) or embedded:///:temp:"
+
+
+def is_embedded_url(url: str) -> bool:
+    """Whether ``url`` names a private PostgreSQL rather than a server."""
+    return url.startswith(_SCHEME)
+
+
+def resolve_url(url: str) -> tuple[str, Server | None]:
+    """Start the server an ``embedded:`` URL names; any other URL comes back as it is, with ``None``.
+
+    Parameters:
+        url: ``embedded:///./data`` (relative to the working folder), ``embedded:////srv/data`` (absolute) or
+            ``embedded:///:temp:`` (a new folder, deleted afterwards). Query parameters are server settings
+            (``?work_mem=64MB``), except ``dbname``, which names the database (default ``postgres``; it must exist).
+
+    Returns:
+        ``(postgresql URL, server)``. The server stays up until ``server.stop()`` or the end of this process.
+
+    Raises:
+        ConfigError: the URL has another form.
+        EmbeddedError: the server cannot be started.
+    """
+    if not is_embedded_url(url):
+        return url, None
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.netloc or not url.startswith(f"{_SCHEME}//") or len(path) < 2 or parts.fragment:  # noqa: PLR2004
+        raise ConfigError(f"bad database URL {url!r}: expected {_FORMS}")
+    settings = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    dbname = settings.pop("dbname", "postgres")
+    folder = path[1:]
+    server = start(None if folder == ":temp:" else Path(folder), settings=settings)
+    return server.url_for(dbname), server

@@ -1,0 +1,117 @@
+"""From a type to the family that decodes and encodes its values, at any depth; the families' front door."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Protocol, cast
+
+import pyarrow as pa
+
+from chakra.columnar.buffers import RawColumn
+from chakra.columnar.families.fault import ValueFault
+from chakra.columnar.families.parts import all_null, writable
+from chakra.columnar.options import DEFAULT, Options
+from chakra.columnar.types import column_type
+from chakra.pg.types import PgType
+
+
+class Family(Protocol):
+    """What every module of this package offers."""
+
+    def arrow_type(self, type_: PgType, options: Options) -> pa.DataType: ...
+
+    def decode(self, raw: RawColumn, type_: PgType, options: Options) -> pa.Array: ...
+
+    def encode(self, array: pa.Array, type_: PgType, options: Options) -> RawColumn: ...
+
+
+@cache
+def _family(name: str) -> Family:
+    return cast("Family", importlib.import_module(f"chakra.columnar.families.{name}"))
+
+
+def decode_values(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
+    """Decode values of any type; for containers, which translate faults themselves.
+
+    Raises:
+        ValueFault: a value is malformed or does not fit its Arrow type.
+    """
+    return _family(column_type(type_).family).decode(raw, type_.base, options)
+
+
+def encode_values(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
+    """Encode values for any type; for containers, which translate faults themselves.
+
+    Raises:
+        ValueFault: a value does not fit the PostgreSQL type.
+    """
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if pa.types.is_null(array.type):
+        return all_null(len(array))
+    base = type_.base
+    if pa.types.is_dictionary(array.type) and base.kind != "enum":
+        array = array.dictionary_decode()
+    if pa.types.is_run_end_encoded(array.type):
+        array = array.run_end_decode() if hasattr(array, "run_end_decode") else pa.array(array.to_pylist())
+    return _family(column_type(base).family).encode(array, base, options)
+
+
+def decode_column(raw: RawColumn, type_: PgType, options: Options = DEFAULT) -> pa.Array:
+    """Decode the values of one column, of any type.
+
+    Parameters:
+        raw: where the wire bytes of every value are.
+        type_: the PostgreSQL type of the column.
+        options: ``numeric=``, ``infinity=``, ``strings=``.
+
+    Returns:
+        An Arrow array of ``len(raw)`` values. Its type is ``arrow_type(type_, options)``, except where that
+        follows from the data only: a ``numeric`` without precision gets the largest scale of these values
+        (see :func:`~chakra.columnar.families.unify.unify` for several batches).
+
+    Raises:
+        CopyFormatError: the bytes are not a value of the type.
+        DataError: a value does not fit the Arrow type and the options do not say what it should become.
+    """
+    data = writable(raw.data)
+    if data is not raw.data:
+        raw = RawColumn(data, raw.starts, raw.lengths, raw.name, raw.first_row)
+    try:
+        return decode_values(raw, type_, options)
+    except ValueFault as fault:
+        raise fault.error(raw.name, raw.first_row, "") from None
+
+
+def encode_column(
+    array: pa.Array | pa.ChunkedArray,
+    type_: PgType,
+    name: str = "",
+    first_row: int = 0,
+    options: Options = DEFAULT,
+) -> RawColumn:
+    """Encode one Arrow array as values of a PostgreSQL type.
+
+    Parameters:
+        array: any Arrow array whose values fit the type.
+        type_: the type of the target column; it alone decides the wire format.
+        name, first_row: for errors: the column's name and the absolute number of the array's first row.
+        options: ``allow_truncate=``.
+
+    Returns:
+        The wire bytes. ``data`` may be the array's own memory: keep the array unchanged while it is used.
+
+    Raises:
+        DataError: a value, or the whole Arrow type, does not fit; names row and column.
+    """
+    try:
+        raw = encode_values(array, type_, options)
+    except ValueFault as fault:
+        raise fault.error(name, first_row, "") from None
+    return RawColumn(raw.data, raw.starts, raw.lengths, name, first_row)
+
+
+__all__ = ["Family", "decode_column", "decode_values", "encode_column", "encode_values"]

@@ -1,0 +1,73 @@
+"""One type for the batches of a whole result whose ``numeric`` scale follows from the data; below the sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from chakra.columnar.options import DECIMAL256_DIGITS
+from chakra.errors import DataError
+
+
+def unify(arrays: Sequence[pa.Array], name: str = "") -> list[pa.Array]:
+    """Bring the batches of one column to one type: decimals, at any depth, to the largest scale among them.
+
+    Parameters:
+        arrays: the decoded batches of one column, equal in type but for decimals.
+        name: the column, for errors.
+
+    Returns:
+        The arrays, cast where needed; the same objects where nothing was to do.
+
+    Raises:
+        DataError: no Arrow decimal holds every value exactly.
+    """
+    if not arrays:
+        return []
+    types = [array.type for array in arrays]
+    if all(type_ == types[0] for type_ in types[1:]):
+        return list(arrays)
+    target = types[0]
+    for type_ in types[1:]:
+        target = _merge(target, type_)
+    for candidate in (target, _widen(target)):
+        try:
+            return [array if array.type == candidate else array.cast(candidate) for array in arrays]
+        except pa.ArrowInvalid:
+            continue
+    raise DataError(
+        f'column "{name}": no Arrow decimal holds all of its numeric values exactly; read it with '
+        'numeric="string", numeric="float64" or numeric=(precision, scale)',
+        column=name,
+    )
+
+
+def _merge(a: pa.DataType, b: pa.DataType) -> pa.DataType:
+    if a == b:
+        return a
+    if pa.types.is_decimal(a) and pa.types.is_decimal(b):
+        scale = max(a.scale, b.scale)
+        if pa.types.is_decimal256(a) or pa.types.is_decimal256(b):
+            return pa.decimal256(DECIMAL256_DIGITS, scale)
+        return pa.decimal128(max(a.precision, b.precision), scale)
+    if pa.types.is_list(a):
+        return pa.list_(a.value_field.with_type(_merge(a.value_type, b.value_type)))
+    if pa.types.is_struct(a):
+        fields = [a.field(i).with_type(_merge(a.field(i).type, b.field(i).type)) for i in range(a.num_fields)]
+        return pa.struct(fields)
+    raise DataError(f"batches of one column have the types {a} and {b}")
+
+
+def _widen(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_decimal(type_):
+        return pa.decimal256(DECIMAL256_DIGITS, type_.scale)
+    if pa.types.is_list(type_):
+        return pa.list_(type_.value_field.with_type(_widen(type_.value_type)))
+    if pa.types.is_struct(type_):
+        fields = [type_.field(i).with_type(_widen(type_.field(i).type)) for i in range(type_.num_fields)]
+        return pa.struct(fields)
+    return type_
+
+
+__all__ = ["unify"]

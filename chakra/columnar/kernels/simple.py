@@ -1,0 +1,140 @@
+"""Kernels of values that need a byte swap or a copy, wherever in the data they are; no Python objects.
+
+They serve elements of arrays, fields of composites and the like, which the row kernel does not reach. Every
+kernel returns ``(status, row, position)``; status 0 is success. Encoding these types needs no kernel: NumPy's
+byte swap and Arrow's own buffers are the wire bytes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chakra.columnar.kernels._jit import kernel
+
+OK = 0
+BAD_LENGTH = 1
+BAD_PREFIX = 2
+BAD_TEXT = 3
+
+
+@kernel
+def gather_fixed(data, starts, lengths, width, swap, out):
+    """Collect fixed-width values.
+
+    data: uint8[], wire bytes. starts: int64[n]. lengths: int32[n], -1 = NULL. width: bytes a value. swap: turn
+    network order into little-endian. out: uint8[n * width], NULL = zeros.
+    Returns BAD_LENGTH where a value has another width or lies outside of data.
+    """
+    for row in range(starts.size):
+        length = np.int64(lengths[row])
+        to = row * width
+        if length < 0:
+            for k in range(width):
+                out[to + k] = 0
+            continue
+        start = starts[row]
+        if length != width or start < 0 or start + width > data.size:
+            return BAD_LENGTH, row, start
+        if swap:
+            for k in range(width):
+                out[to + k] = data[start + width - 1 - k]
+        else:
+            for k in range(width):
+                out[to + k] = data[start + k]
+    return OK, 0, 0
+
+
+@kernel
+def varlen_offsets(data, starts, lengths, skip, offsets):
+    """Where each value goes: offsets int64[n + 1] in bytes, after ``skip`` leading bytes that must be 1.
+
+    data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL, which takes no room.
+    Returns BAD_LENGTH or BAD_PREFIX.
+    """
+    total = 0
+    offsets[0] = 0
+    for row in range(starts.size):
+        length = np.int64(lengths[row])
+        if length >= 0:
+            start = starts[row]
+            if length < skip or start < 0 or start + length > data.size:
+                return BAD_LENGTH, row, start
+            for k in range(skip):
+                if data[start + k] != 1:
+                    return BAD_PREFIX, row, start + k
+            total += length - skip
+        offsets[row + 1] = total
+    return OK, 0, 0
+
+
+@kernel
+def gather_varlen(data, starts, offsets, skip, out):
+    """Copy every value, less ``skip`` leading bytes, to ``out[offsets[i]:offsets[i + 1]]``."""
+    for row in range(starts.size):
+        source = starts[row] + skip
+        to = offsets[row]
+        for k in range(offsets[row + 1] - to):
+            out[to + k] = data[source + k]
+
+
+@kernel
+def prefix(data, starts, lengths, byte, offsets, out):
+    """Copy every value behind one byte: offsets int64[n + 1] of the results, out: uint8[offsets[n]]."""
+    for row in range(starts.size):
+        length = np.int64(lengths[row])
+        if length < 0:
+            continue
+        to = offsets[row]
+        out[to] = byte
+        for k in range(length):
+            out[to + 1 + k] = data[starts[row] + k]
+
+
+@kernel
+def encode_uuid(text, starts, lengths, out):
+    """Read UUIDs written as 32 hexadecimal digits, hyphens between bytes, braces around; out: uint8[n * 16].
+
+    text: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL.
+    Returns BAD_TEXT. Source: src/backend/utils/adt/uuid.c, string_to_uuid.
+    """
+    for row in range(starts.size):
+        if lengths[row] < 0:
+            for k in range(16):
+                out[row * 16 + k] = 0
+            continue
+        at = starts[row]
+        end = at + np.int64(lengths[row])
+        if end - at >= 2 and text[at] == 123 and text[end - 1] == 125:
+            at += 1
+            end -= 1
+        nibbles = 0
+        value = 0
+        hyphen = True  # one just seen, or none may come yet
+        while at < end:
+            byte = np.int64(text[at])
+            if byte == 45:
+                if hyphen or nibbles % 4 != 0:
+                    return BAD_TEXT, row, at
+                hyphen = True
+                at += 1
+                continue
+            hyphen = False
+            if 48 <= byte <= 57:
+                digit = byte - 48
+            elif 97 <= byte <= 102:
+                digit = byte - 87
+            elif 65 <= byte <= 70:
+                digit = byte - 55
+            else:
+                return BAD_TEXT, row, at
+            if nibbles == 32:
+                return BAD_TEXT, row, at
+            value = value * 16 + digit
+            nibbles += 1
+            if nibbles % 2 == 0:
+                out[row * 16 + nibbles // 2 - 1] = value
+                value = 0
+            at += 1
+        if nibbles != 32 or hyphen:
+            return BAD_TEXT, row, at
+    return OK, 0, 0

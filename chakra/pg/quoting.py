@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chakra.errors import FieldError
+from chakra.errors import DataError, FieldError
 
 NAMEDATALEN = 64  # src/include/pg_config_manual.h; an identifier holds one byte less
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -14,28 +14,42 @@ def quote_identifier(name: str) -> str:
     """Quote an identifier for SQL, always with double quotes.
 
     Raises:
-        FieldError: the name is empty, longer than 63 bytes in UTF-8, or holds a NUL byte.
+        FieldError: the name is empty, longer than 63 bytes in UTF-8, or holds a NUL byte or a lone surrogate.
     """
     if not name or "\0" in name:
         raise FieldError(f"{name!r} cannot be an SQL identifier: it is empty or holds a NUL byte")
-    if len(name) >= 16 and len(name.encode("utf-8", "surrogatepass")) >= NAMEDATALEN:
-        raise FieldError(f"{name!r} cannot be an SQL identifier: it is longer than 63 bytes")
+    if len(name) >= 16 or not name.isascii():
+        try:
+            size = len(name.encode())
+        except UnicodeEncodeError:
+            raise FieldError(f"{name!r} cannot be an SQL identifier: it holds a lone surrogate") from None
+        if size >= NAMEDATALEN:
+            raise FieldError(f"{name!r} cannot be an SQL identifier: it is longer than 63 bytes")
     return '"' + name.replace('"', '""') + '"'
 
 
 def quote_qualified(schema: str | None, name: str) -> str:
     """Quote ``schema.name``, or ``name`` alone where the schema is ``None``."""
-    return quote_identifier(name) if schema is None else f"{quote_identifier(schema)}.{quote_identifier(name)}"
+    quoted = quote_identifier(name)
+    return quoted if schema is None else f"{quote_identifier(schema)}.{quoted}"
 
 
 def quote_string(text: str) -> str:
     """Render a string constant that means the same whatever ``standard_conforming_strings`` says.
 
     Raises:
-        FieldError: the text holds a NUL byte, which no PostgreSQL text can store.
+        DataError: the text holds a NUL byte, which no PostgreSQL text can store, or a lone surrogate, which
+            UTF-8 cannot.
     """
     if "\0" in text:
-        raise FieldError("a PostgreSQL string cannot hold a NUL byte")
+        raise DataError(f"a PostgreSQL string cannot hold a NUL byte (character {text.index(chr(0))})")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"a PostgreSQL string cannot hold a lone surrogate (character {error.start})"
+            ) from None
     body = text.replace("'", "''")
     return " E'" + body.replace("\\", "\\\\") + "'" if "\\" in body else "'" + body + "'"
 

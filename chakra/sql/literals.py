@@ -1,0 +1,230 @@
+"""The only place where a value becomes SQL text: typed constants for COPY (query), which takes no parameters.
+
+A constant is always parenthesised and typed, ``('-1'::bigint)``: a minus sign can never join another into a
+comment, nothing beside it can change how it is read, and the server coerces it exactly as it would a bound
+parameter of that type, so it carries no modifier (``numeric``, not ``numeric(12,2)``: a parameter is not
+rounded to the column's scale before it is compared). The compiler puts constants where ``$n`` would stand in
+its own tree; nothing searches SQL text. docs/decisions/0003-literals-for-copy.md has the alternatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from chakra.errors import DataError, FieldError
+from chakra.pg.quoting import quote_string
+from chakra.pg.types import BY_OID, QCHAR, PgType
+from chakra.sql.literal_values import BARE, TEXT_OF, TextOf, char_number, enum_label, expected, quoted, text
+
+ARRAY_MAX_DIMENSIONS = 6  # MAXDIM, src/include/utils/array.h
+_SHOWN = 40  # characters of a refused value that its error message repeats
+
+# Where the SQL spelling alone means a length of one: src/backend/utils/adt/format_type.c does the same.
+_BARE_SPELLING = {"bpchar": "bpchar", "bit": '"bit"'}
+
+_EXACT_BOUNDS = {"int2": 1 << 15, "int4": 1 << 31, "int8": 1 << 63}
+
+
+def render_literal(value: object, type_: PgType) -> str:
+    """Render ``value`` as a constant of ``type_``, equal to the parameter asyncpg would send for it.
+
+    Parameters:
+        value: what the row path would bind; ``None`` is NULL. Beyond what asyncpg takes: members of a Python
+            enum for an enum type, any object with ``lower``, ``upper``, ``lower_inc``, ``upper_inc`` and
+            ``isempty`` for a range, text for ``pg_lsn``, ``bit`` and vectors.
+        type_: the type; its modifier plays no part.
+
+    Returns:
+        SQL such as ``('it''s'::text)``, ``(NULL::integer)``, ``('{1,2,NULL}'::bigint[])``.
+
+    Raises:
+        DataError: the value is of the wrong Python type, out of range, or holds a NUL byte or a lone
+            surrogate.
+        FieldError: the type description lacks what is needed (an array without its element).
+    """
+    known = _BUILTIN.get(type_.oid)
+    text_of, cast = known if known is not None else (_text_of(type_), _cast(type_))
+    if value is None:
+        return "(NULL" + cast
+    try:
+        return "(" + quote_string(text_of(value)) + cast
+    except Exception as error:  # __int__ and __iter__ are the caller's code and raise what they want
+        shown = repr(value)
+        shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+        raise DataError(f"{shown} cannot be written as {type_.sql}: {error}") from error
+
+
+def _cast(type_: PgType) -> str:
+    # i4tochar() knows all 256 values everywhere; charin() reads bytes above 127 since PostgreSQL 16.
+    return '::integer::"char")' if type_.name == "char" else f"::{_spelling(type_)})"
+
+
+def _spelling(type_: PgType) -> str:
+    if type_.kind == "array":
+        return _spelling(_element(type_)) + "[]"
+    plain = replace(type_, typmod=-1)
+    return _BARE_SPELLING.get(plain.name, plain.sql) if plain.schema is None else plain.sql
+
+
+def _element(type_: PgType) -> PgType:
+    if type_.element is None:
+        raise FieldError(f"the {type_.kind} type {type_.name} does not say what it is made of")
+    return type_.element
+
+
+def _text_of(type_: PgType) -> TextOf:
+    """The function from a value of ``type_`` to its input text."""
+    match type_.kind:
+        case "array":
+            return _array(type_)
+        case "enum":
+            return enum_label
+        case "composite":
+            return _composite(type_)
+        case "range":
+            return _range(type_)
+        case "multirange":
+            one = _range(_element(type_))
+            return lambda value: _multirange(value, one)
+        case "domain":
+            return _text_of(_element(type_))
+    return TEXT_OF.get(type_.name, text)
+
+
+def _is_bare(type_: PgType) -> bool:
+    base = type_.base
+    return base.kind == "base" and base.name in BARE
+
+
+# -- arrays -------------------------------------------------------------------------------------------------
+
+
+def _array(type_: PgType) -> TextOf:
+    element = _element(type_)
+    one = _text_of(element)
+    bare = _is_bare(element)
+    name = element.base.name
+    exact = _EXACT_BOUNDS.get(name)
+    is_text = one is text
+    delimiter = ";" if name == "box" else ","  # pg_type.typdelim: only box differs
+
+    def member(value: Any) -> str:
+        if value is None:
+            return "NULL"
+        return one(value) if bare else quoted(one(value))
+
+    def nested(value: Any, shape: tuple[int, ...]) -> str:
+        inner = shape[1:]
+        items = (nested(item, inner) for item in value) if inner else map(member, value)
+        return f"{{{delimiter.join(items)}}}"
+
+    def render(value: Any) -> str:
+        if not _is_sequence_class(type(value)):
+            raise expected("a list", value)
+        kinds = set(map(type, value))
+        # Passes in C for the lists of keys that ``= ANY`` brings: 10,000 ints in X instead of Y ms.
+        if exact is not None and kinds == {int} and -exact <= min(value) and max(value) < exact:
+            return f"{{{','.join(map(str, value))}}}"
+        if is_text and kinds == {str}:
+            joined = '","'.join(value)
+            if "\\" not in joined and joined.count('"') == 2 * (len(value) - 1):
+                return f'{{"{joined}"}}'
+        shape = _shape(value)
+        if len(shape) > ARRAY_MAX_DIMENSIONS:
+            raise ValueError(f"an array has at most {ARRAY_MAX_DIMENSIONS} dimensions, found {len(shape)}")
+        # However many dimensions, no elements is the empty array, which has none (array_recv()).
+        return nested(value, shape) if all(shape) else "{}"
+
+    return render
+
+
+def _is_sequence_class(kind: type) -> bool:
+    return (
+        issubclass(kind, Iterable)
+        and issubclass(kind, Sized)
+        and not issubclass(kind, str | bytes | bytearray | memoryview | Mapping)
+    )
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Lengths by dimension; a tuple below the top is a value (a composite, a point), not a dimension."""
+    # By class first: ten thousand datetimes need one look at the class, not one each.
+    kinds = set(map(type, value))
+    nesting = {kind for kind in kinds if _is_sequence_class(kind) and not issubclass(kind, tuple)}
+    inner = {_shape(item) if type(item) in nesting else () for item in value} if nesting else set()
+    if len(inner) > 1:
+        raise ValueError("the lists inside an array must be of one length")
+    return (len(value), *(inner.pop() if inner else ()))
+
+
+# -- composites and ranges ----------------------------------------------------------------------------------
+
+
+def _composite(type_: PgType) -> TextOf:
+    names = [name for name, _ in type_.fields]
+    texts = [(_text_of(field), _is_bare(field)) for _, field in type_.fields]
+    if not names:
+        raise FieldError(f"the composite type {type_.name} does not say what fields it has")
+
+    def render(value: Any) -> str:
+        if isinstance(value, Mapping):
+            unknown = [key for key in value if key not in names]
+            if unknown:
+                raise ValueError(f"{unknown[0]!r} is not one of the fields {', '.join(names)}")
+            value = [value.get(name) for name in names]
+        elif not _is_sequence_class(type(value)):
+            raise expected("a tuple or a mapping", value)
+        if len(value) != len(names):
+            raise ValueError(f"expected {len(names)} fields ({', '.join(names)}), found {len(value)}")
+        parts = [
+            "" if item is None else one(item) if bare else quoted(one(item))
+            for item, (one, bare) in zip(value, texts, strict=True)
+        ]
+        return f"({','.join(parts)})"
+
+    return render
+
+
+def _range(type_: PgType) -> TextOf:
+    one = _text_of(_element(type_))
+
+    def render(value: Any) -> str:
+        if isinstance(value, tuple | list):
+            # asyncpg's short forms: (), (lower,), (lower, upper), bounds included.
+            if len(value) > 2:
+                raise ValueError(f"expected at most two bounds, found {len(value)}")
+            if not value:
+                return "empty"
+            lower, upper = value if len(value) == 2 else (value[0], None)
+            opening, closing = "[", "]"
+        else:
+            try:
+                if value.isempty:
+                    return "empty"
+                lower, upper = value.lower, value.upper
+                opening, closing = "[" if value.lower_inc else "(", "]" if value.upper_inc else ")"
+            except AttributeError:
+                raise expected("a range or a tuple of its bounds", value) from None
+        low = "" if lower is None else quoted(one(lower))
+        high = "" if upper is None else quoted(one(upper))
+        return f"{opening}{low},{high}{closing}"
+
+    return render
+
+
+def _multirange(value: Any, one: TextOf) -> str:
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        raise expected("a list of ranges", value)
+    return f"{{{','.join(map(one, value))}}}"
+
+
+_BUILTIN: Mapping[int, tuple[TextOf, str]] = MappingProxyType(
+    {oid: (_text_of(found), _cast(found)) for oid, found in BY_OID.items()}
+    | {QCHAR.oid: (char_number, _cast(QCHAR))}
+)
+"""Text function and cast of every type whose OID is the same in all databases (so 0 is not among them)."""
+
+__all__ = ["render_literal"]

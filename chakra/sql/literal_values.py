@@ -13,7 +13,6 @@ import datetime as dt
 import decimal
 import enum
 import ipaddress
-import json
 import math
 import re
 import struct
@@ -21,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from chakra.pg.json_text import dump_json
 from chakra.schema.values import enum_labels
 
 TextOf: TypeAlias = Callable[[Any], str]
@@ -317,11 +317,6 @@ def pg_lsn(value: Any) -> str:
     return f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"
 
 
-def json_text(value: Any) -> str:
-    """The document as the row path's codec writes it."""
-    return json.dumps(value)
-
-
 def hstore(value: Any) -> str:
     """``"key"=>"value"`` of a mapping or of pairs; ``None`` is NULL."""
     pairs: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, Mapping) else value
@@ -394,8 +389,8 @@ TEXT_OF: Mapping[str, TextOf] = MappingProxyType(
         "timestamp": timestamp,
         "timestamptz": timestamptz,
         "interval": interval,
-        "json": json_text,
-        "jsonb": json_text,
+        "json": dump_json,
+        "jsonb": dump_json,
         "inet": inet,
         "cidr": cidr,
         "bit": bits,

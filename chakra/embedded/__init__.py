@@ -1,4 +1,4 @@
-"""A private PostgreSQL in a folder, with nothing installed; knows of errors only, never of connections or models."""
+"""A private PostgreSQL in a folder, nothing installed; knows of errors, never of connections or models."""
 
 from __future__ import annotations
 

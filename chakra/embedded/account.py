@@ -1,4 +1,4 @@
-"""Which system user PostgreSQL runs as when we are root (it refuses to run as root); changes nothing on the system."""
+"""Which system user PostgreSQL runs as when we are root; looks, and changes nothing on the system."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Account:
 
 
 def choose_account(pgdata: Path) -> Account | None:
-    """The user to drop to: the owner of an existing cluster, else the first candidate; ``None`` when not root.
+    """The user to drop to: owner of an existing cluster, else the first candidate; ``None`` when not root.
 
     Raises:
         EmbeddedError: root, and neither the owner of the cluster nor a candidate can be used.
@@ -61,7 +61,7 @@ def choose_account(pgdata: Path) -> Account | None:
 
 
 def needs_capability(paths: Iterable[Path], account: Account) -> bool:
-    """Whether ``account`` is kept from any of ``paths`` by the mode bits of the path or of a folder above it."""
+    """Whether mode bits of one of ``paths``, or of a folder above it, keep ``account`` out."""
     return any(
         not _allows(step, account, stat.S_IROTH | stat.S_IXOTH if step == path else stat.S_IXOTH)
         for path in paths

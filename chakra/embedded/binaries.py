@@ -1,4 +1,4 @@
-"""Find PostgreSQL's own programs on this machine; looks, never starts or installs anything but ``--version``."""
+"""Find PostgreSQL's own programs on this machine; runs nothing but ``--version``, installs nothing."""
 
 from __future__ import annotations
 

@@ -23,7 +23,13 @@ from urllib.parse import quote
 
 from chakra.embedded.account import choose_account
 from chakra.embedded.binaries import find_binaries
-from chakra.embedded.launch import Launch, folder_error, render_settings, running_socket_folder
+from chakra.embedded.launch import (
+    Launch,
+    folder_error,
+    refuse_data_directory,
+    render_settings,
+    running_socket_folder,
+)
 from chakra.embedded.locks import FileLock
 from chakra.errors import EmbeddedError
 
@@ -38,7 +44,7 @@ STOP_SECONDS = 90.0
 
 
 class Server:
-    """A handle on a running private PostgreSQL; the server stops with its last handle, in whatever process that is.
+    """A handle on a running private PostgreSQL; the server stops with its last handle, in any process.
 
     Attributes:
         folder: the folder given to :func:`start`.
@@ -112,21 +118,23 @@ def start(
     """Start the PostgreSQL in ``folder``, or share the one that runs there already.
 
     The cluster is created when the folder has none: UTF-8, locale C (``C.UTF-8`` of the builtin provider from
-    PostgreSQL 17 on), time zone UTC, superuser ``postgres``, no password. The server listens on a unix socket in a
-    folder that only this user and root can enter, never on TCP. It stops when the last handle, in whatever process,
-    is given back or its process ends, however it ends. As root it runs as ``postgres`` or ``nobody``.
+    PostgreSQL 17 on), time zone UTC, superuser ``postgres``, no password. The server listens on a unix
+    socket in a folder that only this user and root can enter, never on TCP. It stops when the last handle,
+    in whatever process, is given back or its process ends, however it ends. As root it runs as ``postgres``
+    or ``nobody``.
 
     Parameters:
         folder: made if it is missing; ``None`` = a new folder in the temporary folder, deleted afterwards.
-        settings: server settings such as ``{"work_mem": "64MB", "fsync": False}``; they apply when this call is the
-            one that starts the server.
+        settings: server settings such as ``{"work_mem": "64MB", "fsync": False}``; they apply when this
+            call is the one that starts the server.
         temporary: delete the folder when the server stops.
         timeout: seconds to wait for the server to accept connections (crash recovery included).
 
     Raises:
         ConfigError: a setting has no valid name, or is one that this function owns.
-        EmbeddedError: no PostgreSQL programs, a folder that cannot be written or belongs to another version, a full
-            disk, or a server that does not start; the message names the folder and what to do.
+        EmbeddedError: no PostgreSQL programs, a folder that cannot be written or belongs to another
+            version, a full disk, or a server that does not start; the message names the folder and what to
+            do.
     """
     options = render_settings(settings or {})
     binaries = find_binaries()
@@ -138,6 +146,7 @@ def start(
     try:
         path.mkdir(parents=True, exist_ok=True)
         path = path.resolve()
+        refuse_data_directory(path)
         while True:
             with FileLock(path / "starting.lock") as starting:
                 starting.lock(shared=False, timeout=timeout + STOP_SECONDS)

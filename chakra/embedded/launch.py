@@ -1,4 +1,4 @@
-"""One launch of a server: check the folder, run initdb if needed, start the supervisor, wait until it is ready."""
+"""One launch of a server: check the folder, initdb if needed, supervisor, wait until ready; no SQL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from chakra.embedded.binaries import Binaries
 from chakra.embedded.locks import FileLock
 from chakra.errors import ConfigError, EmbeddedError
 
-__all__ = ["Launch", "folder_error", "render_settings", "running_socket_folder"]
+__all__ = ["Launch", "folder_error", "refuse_data_directory", "render_settings", "running_socket_folder"]
 
 SOCKET_NAME = ".s.PGSQL.5432"
 
@@ -80,10 +80,20 @@ def folder_error(folder: Path, error: OSError) -> EmbeddedError:
     return EmbeddedError(f"the PostgreSQL in {folder} could not be started: {error}")
 
 
+def refuse_data_directory(folder: Path) -> None:
+    """Raise when ``folder`` is a PGDATA: nothing of ours, not even a lock file, belongs in there."""
+    if (folder / "PG_VERSION").exists():
+        raise EmbeddedError(
+            f"{folder} is a PostgreSQL data directory itself; choose an empty folder, "
+            "Chakra makes the data directory inside it"
+        )
+
+
 def running_socket_folder(folder: Path, timeout: float) -> Path | None:
     """Socket folder of the server that runs in ``folder``, or ``None`` when none does.
 
-    Waits for a server that is on its way down (or that accepts no connections yet) until it is one or the other.
+    Waits for a server that is on its way down (or that accepts no connections yet) until it is one or the
+    other.
     """
     deadline = time.monotonic() + timeout
     with FileLock(folder / "server.lock") as server:
@@ -118,11 +128,6 @@ class Launch:
             EmbeddedError: see :func:`chakra.embedded.start`.
         """
         pgdata = self.folder / "pgdata"
-        if (self.folder / "PG_VERSION").exists():
-            raise EmbeddedError(
-                f"{self.folder} is a PostgreSQL data directory itself; choose an empty folder, "
-                "Chakra makes the data directory inside it"
-            )
         log = self.folder / "server.log"
         with contextlib.suppress(FileNotFoundError):
             if log.stat().st_size > LOG_LIMIT:
@@ -130,10 +135,16 @@ class Launch:
         if not pgdata.exists():
             self._create(pgdata)
         self._check_version(pgdata)
-        # server.lock is free, so no process of this cluster is left: a pid file is a leftover of kill -9. PostgreSQL
-        # itself can be fooled by another process that got the same pid, which is usual in containers.
-        (pgdata / "postmaster.pid").unlink(missing_ok=True)
         socket_folder = self._make_socket_folder()
+        # server.lock is free, so no process of this cluster is left: these files are leftovers of kill -9.
+        # PostgreSQL itself goes by the process id in them, which another process may have got meanwhile (in
+        # containers the usual case) or a zombie may still hold.
+        for leftover in (
+            pgdata / "postmaster.pid",
+            socket_folder / SOCKET_NAME,
+            socket_folder / f"{SOCKET_NAME}.lock",
+        ):
+            leftover.unlink(missing_ok=True)
         self._supervise(pgdata, socket_folder, log)
         return socket_folder
 
@@ -152,7 +163,7 @@ class Launch:
             os.chown(path, self.account.uid, self.account.gid)
 
     def _create(self, pgdata: Path) -> None:
-        """Run initdb in a side folder and move it into place, so that a killed initdb leaves no half cluster."""
+        """Run initdb in a side folder and move it into place: a killed initdb leaves no half cluster."""
         fresh = self.folder / "pgdata.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -193,9 +204,9 @@ class Launch:
             ) from None
         if major != str(self.binaries.major):
             raise EmbeddedError(
-                f"the cluster in {self.folder} was made by PostgreSQL {major}, but {self.binaries.folder} holds "
-                f"{self.binaries.version}; set CHAKRA_PG_BIN to the bin folder of PostgreSQL {major}, "
-                "or choose another folder"
+                f"the cluster in {self.folder} was made by PostgreSQL {major}, but "
+                f"{self.binaries.folder} holds {self.binaries.version}; set CHAKRA_PG_BIN to the bin "
+                f"folder of PostgreSQL {major}, or choose another folder"
             )
 
     def _make_socket_folder(self) -> Path:
@@ -249,7 +260,8 @@ class Launch:
                     )
                 if time.monotonic() > deadline:
                     raise EmbeddedError(
-                        f"the PostgreSQL in {self.folder} accepts no connections after {self.timeout:g} s; see {log}"
+                        f"the PostgreSQL in {self.folder} accepts no connections "
+                        f"after {self.timeout:g} s; see {log}"
                     )
         finally:
             os.close(listen)

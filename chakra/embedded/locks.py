@@ -1,4 +1,4 @@
-"""File locks the kernel gives back however their holder ends; one open file description per lock, no process ids."""
+"""File locks the kernel gives back however their holder ends; no process ids, nothing to go stale."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class FileLock:
         while not self.try_lock(shared=shared):
             if time.monotonic() > deadline:
                 raise EmbeddedError(
-                    f"{self.path} is locked by another process for more than {timeout:g} s: it is starting or "
-                    "stopping the PostgreSQL in this folder and does not come to an end"
+                    f"{self.path} is locked by another process for more than {timeout:g} s: it is starting "
+                    "or stopping the PostgreSQL in this folder and does not come to an end"
                 )
             time.sleep(_POLL_SECONDS)
 

@@ -5,8 +5,8 @@ Use it with ``pytest_plugins = ["chakra.embedded.pytest_plugin"]`` in the top ``
 ``chakra_server``    session: the URL factory of the server shared by all pytest-xdist workers
 ``chakra_dsn``       session: URL of this worker's own database
 
-The server is an embedded PostgreSQL made for this run and deleted after it, or, with ``CHAKRA_TEST_DSN`` in the
-environment, that server (the user must be allowed to create databases).
+The server is an embedded PostgreSQL made for this run and deleted after it, or, with ``CHAKRA_TEST_DSN`` in
+the environment, that server (the user must be allowed to create databases).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from chakra.embedded.cluster import start
 __all__ = ["chakra_dsn", "chakra_server"]
 
 # A test cluster is thrown away: nothing is worth an fsync, and a full page written twice is time only.
-TEST_SETTINGS = {
+TEST_SETTINGS: dict[str, str | int | float | bool] = {
     "fsync": False,
     "synchronous_commit": False,
     "full_page_writes": False,

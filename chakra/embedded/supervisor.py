@@ -1,14 +1,14 @@
-"""A stand-alone script (run by path, imports the standard library only) that drops root and keeps a PostgreSQL alive.
+"""A stand-alone script that drops root and keeps a PostgreSQL alive; standard library only, run by path.
 
-It imports nothing of Chakra so that it starts in ~15 ms under ``python -I -S`` and can be read in one sitting.
-Two commands, both given one JSON object as the last argument:
+It imports nothing of Chakra so that it starts in ~15 ms under ``python -I -S`` and can be read in one
+sitting. Two commands, both given one JSON object as the last argument:
 
 ``run``        drop privileges and replace this process by ``argv`` (used for initdb)
-``supervise``  start ``argv`` as a child, wait until nobody holds a shared lock on ``users_lock``, stop the child
+``supervise``  start ``argv`` as a child, wait until nobody holds ``users_lock``, stop the child
 
-A user of the cluster holds a shared ``flock`` for as long as it lives; the kernel gives it back however the user ends,
-``kill -9`` included. So "the last one out" needs no process ids and no heartbeat. ``server_lock`` is locked
-exclusively and inherited by every PostgreSQL process: it is free exactly when none of them is left.
+A user of the cluster holds a shared ``flock`` for as long as it lives; the kernel gives it back however the
+user ends, ``kill -9`` included. So "the last one out" needs no process ids and no heartbeat. ``server_lock``
+is locked exclusively and inherited by every PostgreSQL process: it is free exactly when none of them is left.
 """
 
 from __future__ import annotations
@@ -43,10 +43,11 @@ class _ChildEnded(Exception):
 
 
 def _keep_reading_capability() -> None:
-    """Keep the right to walk folders closed to the new user (mode 700 above the data folder) across setuid and exec.
+    """Keep, across setuid and exec, the right to walk folders that are closed to the new user.
 
-    The narrowest capability that is there: CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE where containers drop the former.
-    SECBIT_NO_SETUID_FIXUP makes ``access(2)``, which PostgreSQL uses to find its own files, honour it as well.
+    The narrowest capability that is there: CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE where containers drop
+    the former. SECBIT_NO_SETUID_FIXUP makes ``access(2)``, which PostgreSQL uses to find its own files,
+    honour it as well.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     cap = next(

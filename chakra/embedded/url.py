@@ -25,7 +25,8 @@ def resolve_url(url: str) -> tuple[str, Server | None]:
     Parameters:
         url: ``embedded:///./data`` (relative to the working folder), ``embedded:////srv/data`` (absolute) or
             ``embedded:///:temp:`` (a new folder, deleted afterwards). Query parameters are server settings
-            (``?work_mem=64MB``), except ``dbname``, which names the database (default ``postgres``; it must exist).
+            (``?work_mem=64MB``), except ``dbname``, which names the database (default ``postgres``; it must
+            exist).
 
     Returns:
         ``(postgresql URL, server)``. The server stays up until ``server.stop()`` or the end of this process.
@@ -38,7 +39,7 @@ def resolve_url(url: str) -> tuple[str, Server | None]:
         return url, None
     parts = urlsplit(url)
     path = unquote(parts.path)
-    if parts.netloc or not url.startswith(f"{_SCHEME}//") or len(path) < 2 or parts.fragment:  # noqa: PLR2004
+    if parts.netloc or not url.startswith(f"{_SCHEME}//") or len(path) < 2 or parts.fragment:
         raise ConfigError(f"bad database URL {url!r}: expected {_FORMS}")
     settings = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     dbname = settings.pop("dbname", "postgres")

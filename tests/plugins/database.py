@@ -17,7 +17,8 @@ begin
   for s in select nspname from pg_namespace
             where nspname !~ '^pg_' and nspname not in ('information_schema', 'public')
   loop execute format('drop schema %I cascade', s); end loop;
-  if exists (select from pg_depend where refclassid = 'pg_namespace'::regclass and refobjid = 'public'::regnamespace)
+  if exists (select from pg_depend
+              where refclassid = 'pg_namespace'::regclass and refobjid = 'public'::regnamespace)
      or not exists (select from pg_namespace where nspname = 'public') then
     drop schema public cascade;
     create schema public;
@@ -36,7 +37,6 @@ def dsn(chakra_dsn: str) -> str:
 async def _emptied(dsn: str) -> asyncpg.Connection[Any]:
     connection = await asyncpg.connect(dsn)
     await connection.execute(EMPTY)
-    # asyncpg caches types of earlier schemas per connection only; this one is fresh, and stays so for the test.
     return connection
 
 

@@ -1,0 +1,94 @@
+"""Intervals to month_day_nano and back; NumPy's byte swap is all the arithmetic they need.
+
+Wire layout (``src/backend/utils/adt/timestamp.c``, ``interval_send``): int64 microseconds, int32 days, int32
+months, big-endian. Since PostgreSQL 17 the extremes of all three together mean ±infinity.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from chakra.columnar.buffers import RawColumn
+from chakra.columnar.families.fault import ValueFault
+from chakra.columnar.families.parts import build, fixed_column, is_valid, refuse, values_of
+from chakra.columnar.families.simple import gather, microseconds
+from chakra.columnar.options import Options
+from chakra.pg.types import PgType
+
+_WIRE = np.dtype([("time", ">i8"), ("days", ">i4"), ("months", ">i4")])
+_ARROW = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanos", "<i8")])  # columnar format: month_day_nano
+_I32, _I64 = np.iinfo(np.int32), np.iinfo(np.int64)
+_MAX_MICROSECONDS = _I64.max // 1000
+
+
+def arrow_type(type_: PgType, options: Options) -> pa.DataType:
+    """month_day_nano: the three parts stay apart, as in PostgreSQL."""
+    return pa.month_day_nano_interval()
+
+
+def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
+    """Decode intervals.
+
+    Raises:
+        ValueFault: malformed, microseconds that pass 292 years in nanoseconds, or an infinity against the policy.
+    """
+    wire = gather(raw, 16, "an interval", swap=False).view(_WIRE)
+    valid = raw.lengths >= 0
+    high = (wire["months"] == _I32.max) & (wire["days"] == _I32.max) & (wire["time"] == _I64.max)
+    low = (wire["months"] == _I32.min) & (wire["days"] == _I32.min) & (wire["time"] == _I64.min)
+    infinite = (high | low) & valid
+    if infinite.any():
+        if options.infinity == "error":
+            index = int(np.argmax(infinite))
+            word = "infinity" if high[index] else "-infinity"
+            raise ValueFault(
+                index, f'{word} of an interval has no month_day_nano; choose infinity="null" or infinity="clamp"'
+            )
+        if options.infinity == "null":
+            valid &= ~infinite
+    time = wire["time"].astype(np.int64)
+    large = ((time > _MAX_MICROSECONDS) | (time < -_MAX_MICROSECONDS)) & valid & ~infinite
+    if large.any():
+        index = int(np.argmax(large))
+        raise ValueFault(
+            index,
+            f"an interval of {int(time[index])} microseconds passes the nanoseconds of month_day_nano "
+            "(2562047 hours); read it as text: CAST(column AS text)",
+        )
+    out = np.empty(len(raw), _ARROW)
+    out["months"], out["days"] = wire["months"], wire["days"]
+    with np.errstate(over="ignore"):
+        out["nanos"] = time * 1000
+    out["nanos"][high], out["nanos"][low] = _I64.max, _I64.min
+    return build(pa.month_day_nano_interval(), len(raw), valid, out)
+
+
+def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
+    """Encode month_day_nano and durations of any unit.
+
+    Raises:
+        ValueFault: another Arrow type, or nanoseconds that would be lost.
+    """
+    out = np.zeros(len(array), _WIRE)
+    valid = is_valid(array)
+    if pa.types.is_duration(array.type):
+        out["time"] = microseconds(array, pa.duration("us"), type_, options)
+        return fixed_column(out, valid)
+    if array.type != pa.month_day_nano_interval():
+        refuse(array, type_, "intervals and durations")
+    values = values_of(array, _ARROW)
+    finer = (values["nanos"] % 1000 != 0) & valid
+    if finer.any() and not options.allow_truncate:
+        index = int(np.argmax(finer))
+        raise ValueFault(
+            index,
+            f"{int(values['nanos'][index])} ns is finer than the microseconds of {type_.sql}; "
+            "allow_truncate=True cuts it",
+        )
+    out["months"], out["days"] = values["months"], values["days"]
+    out["time"] = values["nanos"] // 1000
+    return fixed_column(out, valid)
+
+
+__all__ = ["arrow_type", "decode", "encode"]

@@ -1,0 +1,196 @@
+"""Kernels of arrays: headers and element positions on the wire to list offsets, and back; no Python objects.
+
+Wire layout (``src/backend/utils/adt/arrayfuncs.c``, ``array_send``), all big-endian int32: number of dimensions,
+flags (1 = has NULL), element OID, then size and lower bound of each dimension, then every element as its length
+(-1 = NULL) and its bytes. An empty array has 0 dimensions.
+
+Every kernel returns ``(status, row, position)``; status 0 is success.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chakra.columnar.kernels._jit import kernel
+
+OK = 0
+BAD_HEADER = 1  # shorter than its header, or outside the data
+BAD_FLAGS = 2
+BAD_OID = 3
+OTHER_DIMENSIONS = 4  # not the declared number; position holds the number found
+BAD_SIZE = 5  # a negative dimension, or more elements than bytes for them
+BAD_ELEMENT = 6  # an element passes the end of the value, or bytes are left after the last
+RAGGED = 7  # lists of one level differ in length
+NULL_LIST = 8  # a NULL inside, above the elements
+TOO_LARGE = 9
+
+
+@kernel
+def i32(data, at):
+    """A big-endian int32."""
+    value = (
+        (np.int64(data[at]) << 24)
+        | (np.int64(data[at + 1]) << 16)
+        | (np.int64(data[at + 2]) << 8)
+        | np.int64(data[at + 3])
+    )
+    return value - 4294967296 if value >= 2147483648 else value
+
+
+@kernel
+def put32(out, at, value):
+    """Write an int32, big-endian."""
+    out[at] = (value >> 24) & 0xFF
+    out[at + 1] = (value >> 16) & 0xFF
+    out[at + 2] = (value >> 8) & 0xFF
+    out[at + 3] = value & 0xFF
+
+
+@kernel
+def shapes(data, starts, lengths, ndims, oid, sizes):
+    """Check the headers and read the dimensions.
+
+    data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. ndims: declared number. oid: element OID to
+    find, 0 = any. sizes: int64[n * ndims], result; zeros for NULL and empty arrays.
+    Returns BAD_HEADER, BAD_FLAGS, BAD_OID, OTHER_DIMENSIONS or BAD_SIZE.
+    """
+    for row in range(starts.size):
+        for k in range(ndims):
+            sizes[row * ndims + k] = 0
+        length = np.int64(lengths[row])
+        if length < 0:
+            continue
+        start = starts[row]
+        if length < 12 or start < 0 or start + length > data.size:
+            return BAD_HEADER, row, start
+        dimensions = i32(data, start)
+        flags = i32(data, start + 4)
+        if flags != 0 and flags != 1:
+            return BAD_FLAGS, row, start + 4
+        if oid != 0 and (i32(data, start + 8) & 0xFFFFFFFF) != oid:
+            return BAD_OID, row, start + 8
+        if dimensions == 0:
+            if length != 12:
+                return BAD_ELEMENT, row, start + 12
+            continue
+        if dimensions < 0 or dimensions > 6:
+            return BAD_HEADER, row, start
+        if dimensions != ndims:
+            return OTHER_DIMENSIONS, row, dimensions
+        room = length - 12 - 8 * ndims
+        if room < 0:
+            return BAD_HEADER, row, start
+        total = 1
+        for k in range(ndims):
+            size = i32(data, start + 12 + 8 * k)
+            if size < 0 or size * total > room // 4:
+                return BAD_SIZE, row, start + 12 + 8 * k
+            sizes[row * ndims + k] = size
+            total *= size
+    return OK, 0, 0
+
+
+@kernel
+def elements(data, starts, lengths, ndims, counts, offsets, element_starts, element_lengths):
+    """Find every element, after ``shapes`` has passed.
+
+    counts: int64[n], elements of each array. offsets: int64[n + 1], their sum. element_starts: int64[offsets[n]].
+    element_lengths: int32[offsets[n]], -1 = NULL.
+    Returns BAD_ELEMENT.
+    """
+    for row in range(starts.size):
+        if lengths[row] < 0:
+            continue
+        at = starts[row] + 12
+        end = starts[row] + np.int64(lengths[row])
+        if counts[row] > 0 or end > at:
+            at += 8 * ndims
+        for k in range(counts[row]):
+            if end - at < 4:
+                return BAD_ELEMENT, row, at
+            size = i32(data, at)
+            at += 4
+            if size < -1 or size > end - at:
+                return BAD_ELEMENT, row, at - 4
+            element_starts[offsets[row] + k] = at
+            element_lengths[offsets[row] + k] = size
+            if size > 0:
+                at += size
+        if at != end:
+            return BAD_ELEMENT, row, at
+    return OK, 0, 0
+
+
+@kernel
+def measure(valid, ndims, offsets, bases, list_valid, ends, sizes, out_offsets):
+    """Shape and wire size of each nested list.
+
+    valid: bool[n]. offsets: int64[], the offsets of every level end to end; those of level k begin at
+    ``bases[k]``. list_valid: bool[], validity of the inner lists, laid out like offsets. ends: int64[m + 1], wire
+    bytes of the elements summed up, each with its 4-byte length. sizes: int64[n * ndims], result.
+    out_offsets: int64[n + 1], result: where each array goes.
+    Returns RAGGED, NULL_LIST or TOO_LARGE.
+    """
+    out_offsets[0] = 0
+    for row in range(valid.size):
+        for k in range(ndims):
+            sizes[row * ndims + k] = 0
+        if not valid[row]:
+            out_offsets[row + 1] = out_offsets[row]
+            continue
+        low = offsets[bases[0] + row]
+        high = offsets[bases[0] + row + 1]
+        sizes[row * ndims] = high - low
+        for k in range(1, ndims):
+            if high > low:
+                base = bases[k]
+                size = offsets[base + low + 1] - offsets[base + low]
+                for i in range(low, high):
+                    if not list_valid[base + i]:
+                        return NULL_LIST, row, 0
+                    if offsets[base + i + 1] - offsets[base + i] != size:
+                        return RAGGED, row, 0
+                sizes[row * ndims + k] = size
+                low, high = offsets[base + low], offsets[base + high]
+        total = np.int64(12)
+        if high > low:
+            total += 8 * ndims + ends[high] - ends[low]
+        if total > 0x3FFFFFFF:
+            return TOO_LARGE, row, 0
+        out_offsets[row + 1] = out_offsets[row] + total
+    return OK, 0, 0
+
+
+@kernel
+def assemble(valid, ndims, firsts, sizes, oid, data, element_starts, element_lengths, out_offsets, out):
+    """Write the arrays. firsts: int64[n], first element of each. oid: of the elements. out: uint8[out_offsets[n]]."""
+    for row in range(valid.size):
+        if not valid[row]:
+            continue
+        at = out_offsets[row]
+        count = 1
+        for k in range(ndims):
+            count *= sizes[row * ndims + k]
+        put32(out, at, ndims if count > 0 else 0)
+        flags = 0
+        for i in range(firsts[row], firsts[row] + count):
+            if element_lengths[i] < 0:
+                flags = 1
+        put32(out, at + 4, flags)
+        put32(out, at + 8, oid)
+        at += 12
+        if count == 0:
+            continue
+        for k in range(ndims):
+            put32(out, at, sizes[row * ndims + k])
+            put32(out, at + 4, 1)
+            at += 8
+        for i in range(firsts[row], firsts[row] + count):
+            length = np.int64(element_lengths[i])
+            put32(out, at, length)
+            at += 4
+            source = element_starts[i]
+            for k in range(length):
+                out[at + k] = data[source + k]
+            if length > 0:
+                at += length

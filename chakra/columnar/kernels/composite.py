@@ -1,0 +1,130 @@
+"""Kernels of composites: field positions inside a row value on the wire, and back; no Python objects.
+
+Wire layout (``src/backend/utils/adt/rowtypes.c``, ``record_send``), big-endian: int32 number of fields, then for
+each its uint32 type OID, int32 length (-1 = NULL) and bytes. Dropped columns do not travel.
+
+Every kernel returns ``(status, row, position)``; status 0 is success.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chakra.columnar.kernels._jit import kernel
+
+OK = 0
+BAD_HEADER = 1
+OTHER_FIELDS = 2  # not the number of fields asked for; position holds the number found
+BAD_FIELD = 3  # a field passes the end of the value, or bytes are left after the last
+TOO_LARGE = 4
+
+
+@kernel
+def i32(data, at):
+    """A big-endian int32."""
+    value = (
+        (np.int64(data[at]) << 24)
+        | (np.int64(data[at + 1]) << 16)
+        | (np.int64(data[at + 2]) << 8)
+        | np.int64(data[at + 3])
+    )
+    return value - 4294967296 if value >= 2147483648 else value
+
+
+@kernel
+def put32(out, at, value):
+    """Write an int32, big-endian."""
+    out[at] = (value >> 24) & 0xFF
+    out[at + 1] = (value >> 16) & 0xFF
+    out[at + 2] = (value >> 8) & 0xFF
+    out[at + 3] = value & 0xFF
+
+
+@kernel
+def fields(data, starts, lengths, count, oids, field_starts, field_lengths):
+    """Find every field of every row value.
+
+    data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. count: fields of the type. oids: int64[count],
+    result: the type OID of each field in the first row that is not NULL, else 0. field_starts: int64[count * n],
+    field_lengths: int32[count * n], results, one field after the other; a NULL row has NULL fields.
+    Returns BAD_HEADER, OTHER_FIELDS or BAD_FIELD.
+    """
+    n = starts.size
+    for row in range(n):
+        length = np.int64(lengths[row])
+        if length < 0:
+            for f in range(count):
+                field_starts[f * n + row] = 0
+                field_lengths[f * n + row] = -1
+            continue
+        at = starts[row]
+        end = at + length
+        if length < 4 or at < 0 or end > data.size:
+            return BAD_HEADER, row, at
+        found = i32(data, at)
+        if found != count:
+            return OTHER_FIELDS, row, found
+        at += 4
+        for f in range(count):
+            if end - at < 8:
+                return BAD_FIELD, row, at
+            if oids[f] == 0:
+                oids[f] = i32(data, at) & 0xFFFFFFFF
+            size = i32(data, at + 4)
+            at += 8
+            if size < -1 or size > end - at:
+                return BAD_FIELD, row, at - 4
+            field_starts[f * n + row] = at
+            field_lengths[f * n + row] = size
+            if size > 0:
+                at += size
+        if at != end:
+            return BAD_FIELD, row, at
+    return OK, 0, 0
+
+
+@kernel
+def measure(valid, count, field_lengths, out_offsets):
+    """Wire size of each row value, summed up: out_offsets int64[n + 1]. field_lengths: int32[count * n]."""
+    n = valid.size
+    out_offsets[0] = 0
+    for row in range(n):
+        total = np.int64(0)
+        if valid[row]:
+            total = np.int64(4 + 8 * count)
+            for f in range(count):
+                total += max(np.int64(field_lengths[f * n + row]), 0)
+        if total > 0x3FFFFFFF:
+            return TOO_LARGE, row, 0
+        out_offsets[row + 1] = out_offsets[row] + total
+    return OK, 0, 0
+
+
+@kernel
+def headers(valid, count, oids, field_lengths, out_offsets, targets, out):
+    """Write counts, OIDs and lengths; targets int64[count * n], result: where the bytes of each field go."""
+    n = valid.size
+    for row in range(n):
+        if not valid[row]:
+            continue
+        at = out_offsets[row]
+        put32(out, at, count)
+        at += 4
+        for f in range(count):
+            length = np.int64(field_lengths[f * n + row])
+            put32(out, at, oids[f])
+            put32(out, at + 4, length)
+            at += 8
+            targets[f * n + row] = at
+            at += max(length, 0)
+
+
+@kernel
+def fill(valid, data, starts, lengths, targets, out):
+    """Copy the bytes of one field into every row value. targets: int64[n]."""
+    for row in range(valid.size):
+        if valid[row]:
+            source = starts[row]
+            to = targets[row]
+            for k in range(np.int64(lengths[row])):
+                out[to + k] = data[source + k]

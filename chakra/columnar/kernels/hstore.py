@@ -1,0 +1,130 @@
+"""Kernels of hstore: pairs on the wire to positions of keys and values, and back; no Python objects.
+
+Wire layout (``contrib/hstore/hstore_io.c``, ``hstore_send``), big-endian: int32 number of pairs, then for each
+the int32 length and bytes of the key, and the int32 length (-1 = NULL) and bytes of the value.
+
+Every kernel returns ``(status, row, position)``; status 0 is success.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chakra.columnar.kernels._jit import kernel
+
+OK = 0
+BAD_COUNT = 1
+BAD_PAIR = 2
+TOO_LARGE = 3
+
+
+@kernel
+def i32(data, at):
+    """A big-endian int32."""
+    value = (
+        (np.int64(data[at]) << 24)
+        | (np.int64(data[at + 1]) << 16)
+        | (np.int64(data[at + 2]) << 8)
+        | np.int64(data[at + 3])
+    )
+    return value - 4294967296 if value >= 2147483648 else value
+
+
+@kernel
+def put32(out, at, value):
+    """Write an int32, big-endian."""
+    out[at] = (value >> 24) & 0xFF
+    out[at + 1] = (value >> 16) & 0xFF
+    out[at + 2] = (value >> 8) & 0xFF
+    out[at + 3] = value & 0xFF
+
+
+@kernel
+def counts(data, starts, lengths, offsets):
+    """Pairs of each value, summed up: offsets int64[n + 1]. Returns BAD_COUNT."""
+    offsets[0] = 0
+    for row in range(starts.size):
+        length = np.int64(lengths[row])
+        offsets[row + 1] = offsets[row]
+        if length < 0:
+            continue
+        start = starts[row]
+        if length < 4 or start < 0 or start + length > data.size:
+            return BAD_COUNT, row, start
+        count = i32(data, start)
+        if count < 0 or count > (length - 4) // 8:
+            return BAD_COUNT, row, start
+        offsets[row + 1] += count
+    return OK, 0, 0
+
+
+@kernel
+def pairs(data, starts, lengths, offsets, found_starts, found_lengths):
+    """Find keys and values, after ``counts`` has passed.
+
+    offsets: int64[n + 1]; m = offsets[n]. found_starts: int64[2 * m], found_lengths: int32[2 * m], results: all
+    keys, then all values. Returns BAD_PAIR.
+    """
+    m = offsets[starts.size]
+    for row in range(starts.size):
+        length = np.int64(lengths[row])
+        if length < 0:
+            continue
+        at = starts[row] + 4
+        end = starts[row] + length
+        for i in range(offsets[row], offsets[row + 1]):
+            for side in range(2):
+                if end - at < 4:
+                    return BAD_PAIR, row, at
+                size = i32(data, at)
+                at += 4
+                if size < side * -1 or size > end - at:
+                    return BAD_PAIR, row, at - 4
+                found_starts[side * m + i] = at
+                found_lengths[side * m + i] = size
+                if size > 0:
+                    at += size
+        if at != end:
+            return BAD_PAIR, row, at
+    return OK, 0, 0
+
+
+@kernel
+def measure(valid, offsets, key_lengths, value_lengths, out_offsets):
+    """Wire size of each value, summed up: out_offsets int64[n + 1]. Returns TOO_LARGE."""
+    out_offsets[0] = 0
+    for row in range(valid.size):
+        total = np.int64(0)
+        if valid[row]:
+            total += 4
+            for i in range(offsets[row], offsets[row + 1]):
+                total += 8 + np.int64(key_lengths[i]) + max(np.int64(value_lengths[i]), 0)
+        if total > 0x3FFFFFFF:
+            return TOO_LARGE, row, 0
+        out_offsets[row + 1] = out_offsets[row] + total
+    return OK, 0, 0
+
+
+@kernel
+def assemble(valid, offsets, keys, key_starts, key_lengths, values, value_starts, value_lengths, out_offsets, out):
+    """Write the pairs ``offsets[i]:offsets[i + 1]`` of each value. keys, values: uint8[]. out: uint8[]."""
+    for row in range(valid.size):
+        if not valid[row]:
+            continue
+        at = out_offsets[row]
+        put32(out, at, offsets[row + 1] - offsets[row])
+        at += 4
+        for i in range(offsets[row], offsets[row + 1]):
+            length = np.int64(key_lengths[i])
+            put32(out, at, length)
+            at += 4
+            for k in range(length):
+                out[at + k] = keys[key_starts[i] + k]
+            at += length
+            length = np.int64(value_lengths[i])
+            put32(out, at, length)
+            at += 4
+            for k in range(length):
+                out[at + k] = values[value_starts[i] + k]
+            if length > 0:
+                at += length

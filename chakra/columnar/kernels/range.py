@@ -1,0 +1,209 @@
+"""Kernels of ranges and multiranges: flags and bounds on the wire, and back; no Python objects.
+
+Wire layout of a range (``src/backend/utils/adt/rangetypes.c``, ``range_send``): one byte of flags, then each
+finite bound, lower first, as its int32 length and bytes; an empty range is its flags alone. A multirange
+(``multirangetypes.c``, ``multirange_send``) is an int32 count, then each range as its int32 length and bytes.
+
+Every kernel returns ``(status, row, position)``; status 0 is success.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chakra.columnar.kernels._jit import kernel
+
+OK = 0
+BAD_FLAGS = 1
+BAD_BOUND = 2  # a bound passes the end of the value, is NULL, or bytes are left after the last
+BAD_COUNT = 3
+BAD_RANGE = 4  # a range passes the end of the multirange, is NULL, or bytes are left after the last
+TOO_LARGE = 5
+
+# src/include/utils/rangetypes.h
+EMPTY = 0x01
+LOWER_INCLUSIVE = 0x02
+UPPER_INCLUSIVE = 0x04
+LOWER_INFINITE = 0x08
+UPPER_INFINITE = 0x10
+
+
+@kernel
+def i32(data, at):
+    """A big-endian int32."""
+    value = (
+        (np.int64(data[at]) << 24)
+        | (np.int64(data[at + 1]) << 16)
+        | (np.int64(data[at + 2]) << 8)
+        | np.int64(data[at + 3])
+    )
+    return value - 4294967296 if value >= 2147483648 else value
+
+
+@kernel
+def put32(out, at, value):
+    """Write an int32, big-endian."""
+    out[at] = (value >> 24) & 0xFF
+    out[at + 1] = (value >> 16) & 0xFF
+    out[at + 2] = (value >> 8) & 0xFF
+    out[at + 3] = value & 0xFF
+
+
+@kernel
+def bounds(data, starts, lengths, flags, bound_starts, bound_lengths):
+    """Read flags and find the bounds.
+
+    data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. flags: uint8[n], result. bound_starts:
+    int64[2 * n] and bound_lengths: int32[2 * n], results: all lower bounds, then all upper ones; -1 = none.
+    Returns BAD_FLAGS or BAD_BOUND.
+    """
+    n = starts.size
+    for row in range(n):
+        length = np.int64(lengths[row])
+        flags[row] = 0
+        for side in range(2):
+            bound_starts[side * n + row] = 0
+            bound_lengths[side * n + row] = -1
+        if length < 0:
+            continue
+        at = starts[row]
+        end = at + length
+        if length < 1 or at < 0 or end > data.size:
+            return BAD_FLAGS, row, at
+        flag = np.int64(data[at])
+        if flag > 0x1F:
+            return BAD_FLAGS, row, at
+        flags[row] = flag
+        at += 1
+        if flag & EMPTY == 0:
+            for side in range(2):
+                if flag & (LOWER_INFINITE << side) != 0:
+                    continue
+                if end - at < 4:
+                    return BAD_BOUND, row, at
+                size = i32(data, at)
+                at += 4
+                if size < 0 or size > end - at:
+                    return BAD_BOUND, row, at - 4
+                bound_starts[side * n + row] = at
+                bound_lengths[side * n + row] = size
+                at += size
+        if at != end:
+            return BAD_BOUND, row, at
+    return OK, 0, 0
+
+
+@kernel
+def measure(valid, flags, bound_lengths, out_offsets):
+    """Set the infinity flags and sum up the wire sizes.
+
+    valid: bool[n]. flags: uint8[n], inclusive and empty flags; a NULL bound makes its side infinite and thereby
+    exclusive. bound_lengths: int32[2 * n]. out_offsets: int64[n + 1], result.
+    """
+    n = valid.size
+    out_offsets[0] = 0
+    for row in range(n):
+        total = np.int64(0)
+        if valid[row]:
+            total += 1
+            if flags[row] & EMPTY:
+                flags[row] = EMPTY
+            else:
+                for side in range(2):
+                    length = np.int64(bound_lengths[side * n + row])
+                    if length < 0:
+                        flags[row] = (flags[row] | (LOWER_INFINITE << side)) & (0xFF ^ (LOWER_INCLUSIVE << side))
+                    else:
+                        total += 4 + length
+        if total > 0x3FFFFFFF:
+            return TOO_LARGE, row, 0
+        out_offsets[row + 1] = out_offsets[row] + total
+    return OK, 0, 0
+
+
+@kernel
+def assemble(valid, flags, lower, lower_starts, upper, upper_starts, bound_lengths, out_offsets, out):
+    """Write the ranges. lower, upper: uint8[], bytes of the bounds. out: uint8[out_offsets[n]]."""
+    n = valid.size
+    for row in range(n):
+        if not valid[row]:
+            continue
+        at = out_offsets[row]
+        out[at] = flags[row]
+        at += 1
+        if flags[row] & EMPTY:
+            continue
+        length = np.int64(bound_lengths[row])
+        if length >= 0:
+            put32(out, at, length)
+            at += 4
+            for k in range(length):
+                out[at + k] = lower[lower_starts[row] + k]
+            at += length
+        length = np.int64(bound_lengths[n + row])
+        if length >= 0:
+            put32(out, at, length)
+            at += 4
+            for k in range(length):
+                out[at + k] = upper[upper_starts[row] + k]
+
+
+@kernel
+def counts(data, starts, lengths, offsets):
+    """Ranges of each multirange, summed up: offsets int64[n + 1]. Returns BAD_COUNT."""
+    offsets[0] = 0
+    for row in range(starts.size):
+        length = np.int64(lengths[row])
+        offsets[row + 1] = offsets[row]
+        if length < 0:
+            continue
+        start = starts[row]
+        if length < 4 or start < 0 or start + length > data.size:
+            return BAD_COUNT, row, start
+        count = i32(data, start)
+        if count < 0 or count > (length - 4) // 5:  # a range takes at least its length and its flags
+            return BAD_COUNT, row, start
+        offsets[row + 1] += count
+    return OK, 0, 0
+
+
+@kernel
+def members(data, starts, lengths, offsets, range_starts, range_lengths):
+    """Find the ranges, after ``counts`` has passed: int64[offsets[n]] and int32[offsets[n]]. Returns BAD_RANGE."""
+    for row in range(starts.size):
+        length = np.int64(lengths[row])
+        if length < 0:
+            continue
+        at = starts[row] + 4
+        end = starts[row] + length
+        for i in range(offsets[row], offsets[row + 1]):
+            if end - at < 4:
+                return BAD_RANGE, row, at
+            size = i32(data, at)
+            at += 4
+            if size < 0 or size > end - at:
+                return BAD_RANGE, row, at - 4
+            range_starts[i] = at
+            range_lengths[i] = size
+            at += size
+        if at != end:
+            return BAD_RANGE, row, at
+    return OK, 0, 0
+
+
+@kernel
+def join(valid, offsets, data, range_starts, range_lengths, out_offsets, out):
+    """Write multiranges of the ranges ``offsets[i]:offsets[i + 1]``. out: uint8[out_offsets[n]]."""
+    for row in range(valid.size):
+        if not valid[row]:
+            continue
+        at = out_offsets[row]
+        put32(out, at, offsets[row + 1] - offsets[row])
+        at += 4
+        for i in range(offsets[row], offsets[row + 1]):
+            length = np.int64(range_lengths[i])
+            put32(out, at, length)
+            at += 4
+            for k in range(length):
+                out[at + k] = data[range_starts[i] + k]
+            at += length

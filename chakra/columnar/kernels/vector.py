@@ -1,0 +1,93 @@
+"""Kernels of values that are a header and then numbers of one width, both ways: pgvector and lists of points.
+
+Wire layouts, big-endian: ``vector`` int16 n, int16 0, n float4; ``halfvec`` the same with float2; ``sparsevec``
+int32 dimensions, int32 n, int32 0, n int32 indices from 0, n float4 (pgvector ``src/vector.c``, ``halfvec.c``,
+``sparsevec.c``, ``*_send``); ``path`` uint8 closed, int32 n, ``polygon`` int32 n, then n points of two float8
+(``src/backend/utils/adt/geo_ops.c``). To these kernels all are ``head`` bytes of which ``count_size`` bytes from
+``count_at`` are n, then n items of ``width`` bytes each.
+
+Every kernel returns ``(status, row, position)``; status 0 is success.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chakra.columnar.kernels._jit import kernel
+
+OK = 0
+BAD_LENGTH = 1
+OTHER_COUNT = 2  # not the declared number of items; position holds the number found
+
+
+@kernel
+def counts(data, starts, lengths, head, count_at, count_size, width, declared, offsets):
+    """Items of each value, summed up: offsets int64[n + 1]; ``declared`` >= 0: every value must have so many,
+    and a NULL takes as much room.
+
+    data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. Returns BAD_LENGTH or OTHER_COUNT.
+    """
+    offsets[0] = 0
+    for row in range(starts.size):
+        length = np.int64(lengths[row])
+        if length < 0:
+            offsets[row + 1] = offsets[row] + max(declared, 0)
+            continue
+        start = starts[row]
+        if length < head or start < 0 or start + length > data.size:
+            return BAD_LENGTH, row, start
+        count = 0
+        for k in range(count_size):
+            count = (count << 8) | np.int64(data[start + count_at + k])
+        if length != head + count * width:
+            return BAD_LENGTH, row, start
+        if declared >= 0 and count != declared:
+            return OTHER_COUNT, row, count
+        offsets[row + 1] = offsets[row] + count
+    return OK, 0, 0
+
+
+@kernel
+def gather(data, starts, lengths, head, offsets, size, out):
+    """Copy the numbers, swapped to little-endian, after ``counts`` has passed.
+
+    offsets: int64[n + 1], numbers before each value. size: bytes of a number. head: bytes before the first; for
+    a second list behind the first one, ``-1`` = after the first list of 12 + 4 * n bytes (sparsevec's floats).
+    out: uint8[offsets[n] * size]; NULL = zeros.
+    """
+    for row in range(starts.size):
+        to = offsets[row] * size
+        count = offsets[row + 1] - offsets[row]
+        if lengths[row] < 0:
+            for k in range(count * size):
+                out[to + k] = 0
+            continue
+        source = starts[row] + (head if head >= 0 else 12 + 4 * count)
+        for i in range(count):
+            for k in range(size):
+                out[to + i * size + k] = data[source + i * size + size - 1 - k]
+
+
+@kernel
+def place(valid, data, offsets, size, targets, out):
+    """Copy numbers, swapped to big-endian, into the values.
+
+    valid: bool[n]. data: uint8[], little-endian numbers. offsets: int64[n + 1], numbers of each value. targets:
+    int64[n], where they go. out: uint8[].
+    """
+    for row in range(valid.size):
+        if valid[row]:
+            source = offsets[row] * size
+            to = targets[row]
+            for i in range(offsets[row + 1] - offsets[row]):
+                for k in range(size):
+                    out[to + i * size + k] = data[source + i * size + size - 1 - k]
+
+
+@kernel
+def put(valid, values, size, targets, out):
+    """Write one big-endian integer of ``size`` bytes into every value. values: int64[n]. targets: int64[n]."""
+    for row in range(valid.size):
+        if valid[row]:
+            for k in range(size):
+                out[targets[row] + k] = (values[row] >> (8 * (size - 1 - k))) & 0xFF

@@ -1,1 +1,9 @@
 """Columns in and out of PostgreSQL's binary COPY format: bytes on one side, Arrow buffers on the other; no I/O."""
+
+from __future__ import annotations
+
+from chakra.columnar.decode import Decoder, decode, decode_table, schema
+from chakra.columnar.options import Options
+from chakra.columnar.types import ColumnSpec
+
+__all__ = ["ColumnSpec", "Decoder", "Options", "decode", "decode_table", "schema"]

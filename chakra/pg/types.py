@@ -168,9 +168,7 @@ def enum_type(name: str, labels: tuple[str, ...], *, schema: str | None = None) 
     return PgType(name=name, kind="enum", size=4, python=str, schema=schema, labels=labels)
 
 
-def _b(
-    name: str, oid: int, array_oid: int, size: int, sql: str, python: Any = str, **more: Any
-) -> PgType:
+def _b(name: str, oid: int, array_oid: int, size: int, sql: str, python: Any = str, **more: Any) -> PgType:
     return PgType(name, oid, array_oid, size, sql, python, **more)
 
 
@@ -236,9 +234,7 @@ INT4MULTIRANGE = _b(
 NUMMULTIRANGE = _b(
     "nummultirange", 4532, 6151, -1, "nummultirange", list, kind="multirange", element=NUMRANGE
 )
-TSMULTIRANGE = _b(
-    "tsmultirange", 4533, 6152, -1, "tsmultirange", list, kind="multirange", element=TSRANGE
-)
+TSMULTIRANGE = _b("tsmultirange", 4533, 6152, -1, "tsmultirange", list, kind="multirange", element=TSRANGE)
 TSTZMULTIRANGE = _b(
     "tstzmultirange", 4534, 6153, -1, "tstzmultirange", list, kind="multirange", element=TSTZRANGE
 )
@@ -262,8 +258,7 @@ BY_NAME: Mapping[str, PgType] = MappingProxyType({t.name: t for t in ALL_TYPES})
 """Every built-in type by its catalog name."""
 
 BY_OID: Mapping[int, PgType] = MappingProxyType(
-    {t.oid: t for t in ALL_TYPES if t.oid}
-    | {t.array_oid: array_of(t) for t in ALL_TYPES if t.array_oid}
+    {t.oid: t for t in ALL_TYPES if t.oid} | {t.array_oid: array_of(t) for t in ALL_TYPES if t.array_oid}
 )
 """Every built-in type and its array by OID."""
 

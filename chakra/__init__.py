@@ -1,0 +1,160 @@
+"""Chakra: an async PostgreSQL ORM with two paths. Rows become model instances, columns become Arrow.
+
+Everything public is here, in ``chakra.types``, ``chakra.errors``, ``chakra.debug`` and ``chakra.columnar``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chakra.config import configure
+from chakra.errors import (
+    ChakraError,
+    CheckViolation,
+    ConfigError,
+    ConnectionLost,
+    CopyFormatError,
+    DatabaseError,
+    DataError,
+    DoesNotExist,
+    FieldError,
+    ForeignKeyViolation,
+    IntegrityError,
+    MultipleObjectsReturned,
+    NotLoaded,
+    NotNullViolation,
+    PoolTimeout,
+    SerializationError,
+    TransactionError,
+    UniqueViolation,
+)
+from chakra.expressions import F, Q, Value
+from chakra.models import (
+    Database,
+    Field,
+    ForeignKey,
+    Model,
+    OneToOne,
+    field,
+    foreign_key,
+    one_to_one,
+)
+from chakra.query import QuerySet, raw
+from chakra.query.databases import default_database, register
+from chakra.schema import Check, Index, Unique
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from chakra.db import Transaction
+
+__version__ = "0.1.0"
+
+
+class _Connecting:
+    """What ``connect()`` returns: awaitable, and an asynchronous context that closes the database again."""
+
+    def __init__(self, url: str | None, settings: dict[str, Any]) -> None:
+        self._url = url
+        self._settings = settings
+        self._database: Database | None = None
+
+    def __await__(self) -> Generator[Any, None, Database]:
+        return self._connect().__await__()
+
+    async def _connect(self) -> Database:
+        from chakra import config
+
+        url = self._url or config.settings().database.url
+        server = None
+        if url is not None and url.startswith("embedded:"):
+            import asyncio
+
+            from chakra.embedded import resolve_url
+
+            url, server = await asyncio.to_thread(resolve_url, url)
+        try:
+            database = await Database.connect(url, **self._settings)
+        except BaseException:
+            if server is not None:
+                server.stop()
+            raise
+        database._server = server
+        register(database)
+        self._database = database
+        return database
+
+    async def __aenter__(self) -> Database:
+        return await self._connect()
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._database is not None
+        await self._database.close()
+
+
+def connect(url: str | None = None, **settings: Any) -> _Connecting:
+    """Connect to a database: ``db = await chakra.connect(url)`` or ``async with chakra.connect(url) as db``.
+
+    The first database that is connected and still open is the default one, which models use unless told
+    otherwise by ``using``.
+
+    Args:
+        url: ``postgresql://user:password@host/name``, or ``embedded:///./folder`` for a private PostgreSQL in
+            that folder (``pip install "chakra-orm[embedded]"``). Left out: ``CHAKRA_DATABASE_URL``, then
+            ``chakra.toml``.
+        settings: settings of the sections ``database`` and ``pool`` for this database alone
+            (``max_connections=20, acquire_timeout="5s"``).
+
+    Raises:
+        ConfigError: no URL, an unknown setting, or a server Chakra cannot use.
+        ConnectionLost: nobody answers at that address.
+        EmbeddedError: the private PostgreSQL cannot be started.
+    """
+    return _Connecting(url, settings)
+
+
+def transaction(*arguments: Any, **options: Any) -> Transaction:
+    """A transaction block on the default database; see ``Database.transaction``."""
+    return default_database().transaction(*arguments, **options)
+
+
+__all__ = [
+    "ChakraError",
+    "Check",
+    "CheckViolation",
+    "ConfigError",
+    "ConnectionLost",
+    "CopyFormatError",
+    "DataError",
+    "Database",
+    "DatabaseError",
+    "DoesNotExist",
+    "F",
+    "Field",
+    "FieldError",
+    "ForeignKey",
+    "ForeignKeyViolation",
+    "Index",
+    "IntegrityError",
+    "Model",
+    "MultipleObjectsReturned",
+    "NotLoaded",
+    "NotNullViolation",
+    "OneToOne",
+    "PoolTimeout",
+    "Q",
+    "QuerySet",
+    "SerializationError",
+    "TransactionError",
+    "Unique",
+    "UniqueViolation",
+    "Value",
+    "__version__",
+    "configure",
+    "connect",
+    "field",
+    "foreign_key",
+    "one_to_one",
+    "raw",
+    "transaction",
+]

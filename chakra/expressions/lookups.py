@@ -1,0 +1,180 @@
+"""The lookups table: what each word after ``__`` means in SQL. A new lookup is one row here and one test row.
+
+A *lookup* compares (``age__gte=18``); a *transform* takes a part of a value and may be followed by another
+transform or a lookup (``created_at__year__gte=2020``). Parts of a ``timestamptz`` are taken in UTC, the zone in
+which rows return it, so that a result never depends on a session's TimeZone setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chakra.errors import DataError
+from chakra.pg.types import DATE, INT4, TIME, PgType
+
+Right = Literal["same", "array", "pair", "text", "bool", "element", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class LookupRule:
+    """How to write one lookup.
+
+    Attributes:
+        sql: template over ``{l}`` (left), ``{r}`` (right) and, for pairs, ``{r0}`` and ``{r1}``.
+        right: type of the right side: that of the left, an array of it, a pair of it, text, …
+        adapt: applied to a literal right side before it is sent.
+        dynamic: template for a right side computed by the server, where ``adapt`` cannot run.
+        text: whether the left side is read as text (cast if it is not).
+    """
+
+    sql: str
+    right: Right = "same"
+    adapt: Callable[[Any], Any] | None = None
+    dynamic: str | None = None
+    text: bool = False
+
+
+def escape_like(value: Any) -> str:
+    """Make ``%``, ``_`` and the backslash of a LIKE pattern match themselves."""
+    if not isinstance(value, str):
+        value = str(value)
+    if "\\" in value or "%" in value or "_" in value:
+        return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")  # type: ignore[no-any-return]
+    return value  # type: ignore[no-any-return]
+
+
+def _contains(value: Any) -> str:
+    return f"%{escape_like(value)}%"
+
+
+def _starts(value: Any) -> str:
+    return f"{escape_like(value)}%"
+
+
+def _ends(value: Any) -> str:
+    return f"%{escape_like(value)}"
+
+
+def as_list(value: Any) -> list[Any]:
+    """The members of an ``in`` list; NULL is never equal to anything, so ``None`` drops out."""
+    if isinstance(value, str | bytes):
+        raise DataError(f"in takes several values, not the single {value!r}")
+    return [item for item in value if item is not None]
+
+
+def pair(value: Any) -> tuple[Any, Any]:
+    """The two bounds of ``range``."""
+    try:
+        low, high = value
+    except (TypeError, ValueError):
+        raise DataError(f"range takes a pair (low, high), not {value!r}") from None
+    return low, high
+
+
+LOOKUPS: dict[str, LookupRule] = {
+    "exact": LookupRule("{l} = {r}"),
+    "ne": LookupRule("{l} <> {r}"),
+    "gt": LookupRule("{l} > {r}"),
+    "gte": LookupRule("{l} >= {r}"),
+    "lt": LookupRule("{l} < {r}"),
+    "lte": LookupRule("{l} <= {r}"),
+    "in": LookupRule("{l} = ANY({r})", "array", as_list, "{l} IN {r}"),
+    "range": LookupRule("{l} BETWEEN {r0} AND {r1}", "pair", pair),
+    "iexact": LookupRule("lower({l}) = lower({r})", "text", str, text=True),
+    "contains": LookupRule("{l} LIKE {r}", "text", _contains, "strpos({l}, {r}) > 0", text=True),
+    "icontains": LookupRule(
+        "{l} ILIKE {r}", "text", _contains, "strpos(lower({l}), lower({r})) > 0", text=True
+    ),
+    "startswith": LookupRule("{l} LIKE {r}", "text", _starts, "starts_with({l}, {r})", text=True),
+    "istartswith": LookupRule(
+        "{l} ILIKE {r}", "text", _starts, "starts_with(lower({l}), lower({r}))", text=True
+    ),
+    "endswith": LookupRule("{l} LIKE {r}", "text", _ends, "right({l}, length({r})) = {r}", text=True),
+    "iendswith": LookupRule(
+        "{l} ILIKE {r}", "text", _ends, "lower(right({l}, length({r}))) = lower({r})", text=True
+    ),
+    "regex": LookupRule("{l} ~ {r}", "text", text=True),
+    "iregex": LookupRule("{l} ~* {r}", "text", text=True),
+}
+
+# Words that mean something else on types that are containers: (word, kind of the left type) → rule.
+CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
+    ("contains", "array"): LookupRule("{l} @> {r}"),
+    ("contained_by", "array"): LookupRule("{l} <@ {r}"),
+    ("overlap", "array"): LookupRule("{l} && {r}"),
+    ("contains", "range"): LookupRule("{l} @> {r}"),
+    ("contained_by", "range"): LookupRule("{l} <@ {r}"),
+    ("overlap", "range"): LookupRule("{l} && {r}"),
+    ("contains", "jsonb"): LookupRule("{l} @> {r}"),
+    ("contained_by", "jsonb"): LookupRule("{l} <@ {r}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """A part or a conversion of a value: template over ``{l}``, the type it gives, the types it takes."""
+
+    sql: str
+    type: PgType
+    takes: frozenset[str]
+
+
+_DATES = frozenset({"date", "timestamp", "timestamptz"})
+_STAMPS = frozenset({"timestamp", "timestamptz"})
+_TIMES = frozenset({"time", "timestamp", "timestamptz"})
+
+
+def _extract(part: str, takes: frozenset[str]) -> Transform:
+    return Transform(f"EXTRACT({part} FROM {{l}})::integer", INT4, takes)
+
+
+TRANSFORMS: dict[str, Transform] = {
+    "date": Transform("({l})::date", DATE, _DATES),
+    "time": Transform("({l})::time", TIME, _STAMPS),
+    "year": _extract("YEAR", _DATES),
+    "iso_year": _extract("ISOYEAR", _DATES),
+    "quarter": _extract("QUARTER", _DATES),
+    "month": _extract("MONTH", _DATES),
+    "week": _extract("WEEK", _DATES),
+    "day": _extract("DAY", _DATES),
+    # 1 = Sunday … 7 = Saturday, as in Django; PostgreSQL's DOW counts from 0.
+    "week_day": Transform("(EXTRACT(DOW FROM {l})::integer + 1)", INT4, _DATES),
+    "iso_week_day": _extract("ISODOW", _DATES),
+    "hour": _extract("HOUR", _TIMES),
+    "minute": _extract("MINUTE", _TIMES),
+    "second": Transform("floor(EXTRACT(SECOND FROM {l}))::integer", INT4, _TIMES),
+}
+
+
+def find_lookup(name: str, left: PgType | None) -> LookupRule | None:
+    """The rule for a word on a left side of that type, or ``None`` if there is none."""
+    if left is not None:
+        base = left.base
+        special = CONTAINER_LOOKUPS.get((name, "jsonb" if base.name == "jsonb" else base.kind))
+        if special is not None:
+            return special
+    return LOOKUPS.get(name)
+
+
+def known_words(left: PgType | None) -> str:
+    """The lookups and transforms that apply to a type, for error messages."""
+    words = set(LOOKUPS) | {"isnull"}
+    if left is not None:
+        base = left.base
+        words |= {n for n, t in TRANSFORMS.items() if base.name in t.takes}
+        words |= {n for n, kind in CONTAINER_LOOKUPS if kind in (base.kind, base.name)}
+    return ", ".join(sorted(words))
+
+
+__all__ = [
+    "CONTAINER_LOOKUPS",
+    "LOOKUPS",
+    "TRANSFORMS",
+    "LookupRule",
+    "Transform",
+    "escape_like",
+    "find_lookup",
+    "known_words",
+]

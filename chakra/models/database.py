@@ -1,0 +1,73 @@
+"""The database as users hold it: the connection layer's, plus what needs to know models and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chakra import db
+from chakra.errors import FieldError
+from chakra.models.metaclass import ModelMeta
+from chakra.query import databases
+from chakra.schema import Table
+from chakra.sql import create_statements, drop_statements
+
+
+class Database(db.Database):
+    """A connected database; ``await chakra.connect(url)`` makes one.
+
+    ``execute``, ``fetch``, ``fetchrow``, ``fetchval`` and ``executemany`` run plain SQL with asyncpg's argument
+    style; ``transaction()`` opens a transaction or a savepoint; models use the pool behind it by themselves.
+    """
+
+    _server: Any = None
+
+    async def create_tables(self, *models: ModelMeta, if_not_exists: bool = False) -> None:
+        """Create the tables of models in the order of their foreign keys, in one transaction.
+
+        Enum types, extensions and indexes the models need are created as well.
+
+        Args:
+            if_not_exists: leave tables alone that exist already, whatever they look like.
+
+        Raises:
+            DatabaseError: a table exists, or refers to one that does not; nothing is created then.
+        """
+        await self._run_ddl(create_statements(_tables(models), if_not_exists=if_not_exists))
+
+    async def drop_tables(self, *models: ModelMeta, cascade: bool = False) -> None:
+        """Drop the tables of models, and enum types that no other table uses; missing tables are no error.
+
+        Args:
+            cascade: drop views and foreign keys of other tables that depend on them, too.
+        """
+        await self._run_ddl(drop_statements(_tables(models), cascade=cascade))
+
+    async def _run_ddl(self, statements: list[str]) -> None:
+        if not statements:
+            return
+        async with self.transaction():
+            await self.execute(";\n".join(statements))
+
+    async def close(self, timeout: float | None = None) -> None:
+        """Close all connections, after waiting up to ``timeout`` seconds for what still runs; stop the
+        embedded server if this database started one.
+        """
+        databases.forget(self)
+        try:
+            await super().close(timeout)
+        finally:
+            server, self._server = self._server, None
+            if server is not None:
+                server.stop()
+
+
+def _tables(models: tuple[ModelMeta, ...]) -> list[Table]:
+    for model in models:
+        if not isinstance(model, ModelMeta):
+            raise FieldError(f"create_tables() and drop_tables() take model classes, not {model!r}")
+    return [
+        model.__table__ for model in dict.fromkeys(models) if model.__chakra__.options.get("managed", True)
+    ]
+
+
+__all__ = ["Database"]

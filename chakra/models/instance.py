@@ -1,0 +1,224 @@
+"""Model: the base class of rows that are objects."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from chakra.errors import DoesNotExist as _DoesNotExist
+from chakra.errors import FieldError, NotLoaded
+from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
+from chakra.models.fields import MISSING
+from chakra.models.metaclass import ModelMeta, queryset_of
+from chakra.query import write
+from chakra.query.hydrate import SLOT
+from chakra.query.queryset import QuerySet
+from chakra.query.state import NEW, RowState
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from chakra.db import Database
+    from chakra.schema import Table
+
+M = TypeVar("M", bound="Model")
+
+
+class Objects:
+    """``Model.objects``: a queryset over all rows of the model it is read from."""
+
+    def __get__(self, instance: Any, owner: type[M]) -> QuerySet[M]:
+        if instance is not None:
+            raise AttributeError(f"objects belongs to the class: {owner.__name__}.objects")
+        return queryset_of(owner)
+
+
+class Model(metaclass=ModelMeta):
+    """One row of a table. Subclass it and declare fields; see ``chakra.field`` and ``chakra.foreign_key``.
+
+    Instances have slots for their fields and nothing else, so a misspelt attribute is an error and ten
+    thousand of them take little room; a subclass that wants free attributes says ``__slots__ = ("__dict__",)``.
+    """
+
+    __slots__ = ("__weakref__", "_state")
+
+    objects: ClassVar[Objects] = Objects()
+    DoesNotExist: ClassVar[type[_DoesNotExist]] = _DoesNotExist
+    MultipleObjectsReturned: ClassVar[type[_MultipleObjectsReturned]] = _MultipleObjectsReturned
+
+    if TYPE_CHECKING:
+        __table__: ClassVar[Table]  # type: ignore[misc]
+
+    _state: RowState
+
+    def __init__(self, **values: Any) -> None:
+        """Make an instance that is not in the database yet.
+
+        Raises:
+            FieldError: a keyword is not a field or relation of the model.
+        """
+        self._state = NEW
+        info = type(self).__chakra__
+        if info.options["abstract"]:
+            raise FieldError(f"{type(self).__name__} is abstract and has no instances")
+        for attribute, store, default, factory in info.plan:
+            if attribute in values:
+                store(self, values.pop(attribute))
+            elif factory is not None:
+                store(self, factory())
+            elif default is not MISSING:
+                store(self, default)
+        for name, value in values.items():
+            if name in info.relations:
+                setattr(self, name, value)
+            elif name == "pk":
+                self.pk = value
+            else:
+                raise self._unknown(name, FieldError)
+
+    @classmethod
+    def __chakra_key__(cls, instance: Any) -> Any:
+        """The primary key by which an instance stands in a filter.
+
+        Raises:
+            FieldError: it has none yet, or one of several columns.
+        """
+        names = cls.__table__.primary_key
+        if len(names) != 1:
+            raise FieldError(f"{cls.__name__} has no single-column primary key to compare with")
+        value = getattr(instance, SLOT + names[0], None)
+        if value is None:
+            raise FieldError(f"this {cls.__name__} has no {names[0]} yet; save it before using it in a query")
+        return value
+
+    @property
+    def pk(self) -> Any:
+        """The primary key: the value, or a tuple if it has several columns."""
+        names = type(self).__table__.primary_key
+        if len(names) == 1:
+            return getattr(self, names[0])
+        return tuple(getattr(self, name) for name in names)
+
+    @pk.setter
+    def pk(self, value: Any) -> None:
+        names = type(self).__table__.primary_key
+        if len(names) == 1:
+            setattr(self, names[0], value)
+            return
+        for name, part in zip(names, value, strict=True):
+            setattr(self, name, part)
+
+    async def save(
+        self,
+        *,
+        update_fields: Iterable[str] | None = None,
+        force_insert: bool = False,
+        using: Database | None = None,
+    ) -> None:
+        """Insert a new row, or write what changed since this one was loaded or saved.
+
+        Args:
+            update_fields: write these fields instead, changed or not.
+            force_insert: insert even if the row was loaded from the database.
+            using: another database than the row's own.
+        """
+        await write.save(self, database=using, fields=update_fields, force_insert=force_insert)
+
+    async def delete(self, *, using: Database | None = None) -> int:
+        """Delete the row; return 1, or 0 if it was gone already."""
+        return await write.delete(self, database=using)
+
+    async def refresh(self, *fields: str, using: Database | None = None) -> None:
+        """Read the row again, all of it or the given fields."""
+        await write.refresh(self, fields, database=using)
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """A loaded row is there at once, so ``await post.author`` works whether it was loaded or not."""
+        return self
+        yield
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached when normal lookup fails: an annotation, a field without a value, or a mistake.
+        if not name.startswith("_"):
+            state = object.__getattribute__(self, "_state")
+            if name in state.loaded:
+                return state.loaded[name]
+            if name in type(self).__chakra__.declared or isinstance(vars(type(self)).get(name), property):
+                raise self._no_value(name, state)
+        raise self._unknown(name, AttributeError)
+
+    def _no_value(self, name: str, state: RowState) -> NotLoaded:
+        label = f"{type(self).__name__}.{name}"
+        if state.saved:
+            return NotLoaded(
+                f"{label} was not loaded with this row (only(), defer(), or made by the server); "
+                f'read it with `await instance.refresh("{name}")`'
+            )
+        return NotLoaded(
+            f"{label} has no value: this {type(self).__name__} was made without one and not saved"
+        )
+
+    def _unknown(self, name: str, kind: type[Exception]) -> Exception:
+        info = type(self).__chakra__
+        names = [*(a for a, *_ in info.plan), *info.relations]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        return kind(f"{type(self).__name__} has no field {name!r}; it has {', '.join(names)}{hint}")
+
+    def __eq__(self, other: object) -> bool:
+        """Rows are equal if they are of one model and have the same primary key."""
+        if not isinstance(other, Model) or type(other) is not type(self):
+            return NotImplemented
+        key = self._key_or_none()
+        return self is other if key is None else key == other._key_or_none()
+
+    def __hash__(self) -> int:
+        key = self._key_or_none()
+        if key is None:
+            raise TypeError(
+                f"this {type(self).__name__} has no primary key yet and cannot be hashed; save it first"
+            )
+        return hash((type(self), key))
+
+    def _key_or_none(self) -> Any:
+        values = tuple(getattr(self, SLOT + name, None) for name in type(self).__table__.primary_key)
+        return None if not values or None in values else values
+
+    def __repr__(self) -> str:
+        shown = []
+        for attribute, *_ in type(self).__chakra__.plan:
+            value = getattr(self, SLOT + attribute, MISSING)
+            if value is not MISSING:
+                text = repr(value)
+                shown.append(f"{attribute}={text if len(text) <= 60 else text[:57] + '…'}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state: RowState = self._state
+        values = {
+            a: getattr(self, SLOT + a) for a, *_ in type(self).__chakra__.plan if hasattr(self, SLOT + a)
+        }
+        return _restore, (type(self), values, state.saved, set(state.changed), dict(state.loaded))
+
+
+def _restore(
+    cls: type[Model], values: dict[str, Any], saved: bool, changed: set[str], loaded: dict[str, Any]
+) -> Model:
+    """Rebuild a pickled or copied instance; the database it came from is not part of it."""
+    instance = cls.__new__(cls)
+    for attribute, value in values.items():
+        setattr_slot(instance, attribute, value)
+    state = RowState(None, saved)
+    state.changed = changed
+    state.loaded = loaded
+    instance._state = state
+    return instance
+
+
+def setattr_slot(instance: Any, attribute: str, value: Any) -> None:
+    """Set a field's slot past its setter."""
+    setattr(instance, SLOT + attribute, value)
+
+
+__all__ = ["Model", "Objects"]

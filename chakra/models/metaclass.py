@@ -1,0 +1,425 @@
+"""From a class body to a table description, slots, and field descriptors; runs once per model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
+from chakra.models import registry
+from chakra.models.annotations import Forward, own_annotations, split_optional
+from chakra.models.fields import MISSING, Field, FieldSpec, infer_type, make_setter, snake_case
+from chakra.models.fields import field as declare
+from chakra.models.relations import (
+    ForeignKey,
+    ForeignKeySpec,
+    ForwardRelation,
+    OneToOne,
+    ReverseRelation,
+    foreign_key,
+    one_to_one,
+)
+from chakra.pg.types import PgType
+from chakra.query.hydrate import SLOT
+from chakra.query.queryset import QuerySet
+from chakra.schema import Check, Column, ForeignKeyConstraint, Index, Relation, Table, Unique
+
+META_OPTIONS = frozenset(
+    {"table", "schema", "ordering", "indexes", "constraints", "unique_together", "abstract", "managed"}
+)
+
+
+class Declared:
+    """One attribute as the class body declares it: the annotation's inside, nullability, and the spec."""
+
+    __slots__ = ("annotation", "nullable", "spec")
+
+    def __init__(self, annotation: Any, nullable: bool, spec: Any) -> None:
+        self.annotation = annotation
+        self.nullable = nullable
+        self.spec = spec
+
+
+class ModelInfo:
+    """What a model class knows about itself.
+
+    Attributes:
+        declared: fields and foreign keys by attribute, inherited ones first.
+        options: the options of ``Meta`` and of the class statement.
+        plan: per field the slot's setter, its default and its factory, for new instances.
+        relations: foreign keys by name.
+    """
+
+    def __init__(self, declared: dict[str, Declared], options: dict[str, Any]) -> None:
+        self.declared = declared
+        self.options = options
+        self.table: Table | None = None
+        self.plan: list[tuple[str, Callable[[Any, Any], None], Any, Any]] = []
+        self.relations: dict[str, ForwardRelation] = {}
+        self.reverse: dict[str, Relation] = {}
+
+
+class ModelMeta(type):
+    """Metaclass of models."""
+
+    __chakra__: ModelInfo
+
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+    ) -> ModelMeta:
+        if not any(isinstance(base, ModelMeta) for base in bases):
+            return super().__new__(mcls, name, bases, {"__slots__": (), **namespace})
+        chosen = _options(name, namespace, options)
+        declared = _inherited(name, bases)
+        own = _declared(name, namespace)
+        declared.update(own)
+        for attribute in own:
+            namespace.pop(attribute, None)
+        info = ModelInfo(declared, chosen)
+        namespace["__chakra__"] = info
+        if chosen.get("abstract"):
+            namespace.setdefault("__slots__", ())
+            return super().__new__(mcls, name, bases, namespace)
+        return _concrete(mcls, name, bases, namespace, info)
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> None:
+        super().__init__(name, bases, namespace)
+
+    @property
+    def __table__(cls) -> Table:
+        """The table description; made at first use, when the targets of its foreign keys are known.
+
+        Raises:
+            FieldError: the model is abstract, or a foreign key names a model that does not exist.
+        """
+        info = cls.__chakra__
+        if info.table is None:
+            if info.options.get("abstract", True):
+                raise FieldError(f"{cls.__name__} is abstract: it has no table and cannot be queried")
+            info.table = _table(cls, info)
+        return info.table
+
+
+def _options(name: str, namespace: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    meta = namespace.pop("Meta", None)
+    chosen = {k: v for k, v in vars(meta).items() if not k.startswith("__")} if meta is not None else {}
+    chosen.update(options)
+    unknown = set(chosen) - META_OPTIONS
+    if unknown:
+        raise FieldError(
+            f"{name}: unknown option {', '.join(sorted(unknown))}; there are {', '.join(sorted(META_OPTIONS))}"
+        )
+    chosen.setdefault("abstract", False)
+    return chosen
+
+
+def _inherited(name: str, bases: tuple[type, ...]) -> dict[str, Declared]:
+    declared: dict[str, Declared] = {}
+    for base in reversed(bases):
+        info = getattr(base, "__chakra__", None)
+        if info is None:
+            continue
+        if not info.options.get("abstract"):
+            raise FieldError(
+                f"{name} inherits from {base.__name__}, which has a table of its own; "
+                "share fields through a base with `class Meta: abstract = True`"
+            )
+        declared.update(info.declared)
+    return declared
+
+
+def _declared(name: str, namespace: dict[str, Any]) -> dict[str, Declared]:
+    # Frames: own_annotations, this function, ModelMeta.__new__, the class statement.
+    annotations = own_annotations(namespace, namespace.get("__module__", ""), 3)
+    declared: dict[str, Declared] = {}
+    for attribute, annotation in annotations.items():
+        origin = getattr(annotation, "__origin__", annotation)
+        if origin is Field:
+            inner, nullable = split_optional(_argument(annotation, name, attribute))
+            spec = namespace.get(attribute, MISSING)
+            if not isinstance(spec, FieldSpec):
+                spec = declare(default=spec)
+            declared[attribute] = Declared(inner, nullable, spec)
+        elif origin in (ForeignKey, OneToOne):
+            inner, nullable = split_optional(_argument(annotation, name, attribute))
+            spec = namespace.get(attribute)
+            if not isinstance(spec, ForeignKeySpec):
+                spec = one_to_one() if origin is OneToOne else foreign_key()
+            spec.target = spec.target or inner
+            declared[attribute] = Declared(inner, nullable, spec)
+        elif isinstance(namespace.get(attribute), FieldSpec | ForeignKeySpec):
+            raise FieldError(
+                f"{name}.{attribute}: annotate it as Field[…] or ForeignKey[…], or leave the annotation out"
+            )
+    for attribute, value in namespace.items():
+        if attribute in declared:
+            continue
+        if isinstance(value, FieldSpec):
+            if value.type is None:
+                raise FieldError(f"{name}.{attribute}: without an annotation field() needs a type")
+            declared[attribute] = Declared(None, bool(value.null), value)
+        elif isinstance(value, ForeignKeySpec):
+            if value.target is None:
+                raise FieldError(f"{name}.{attribute}: without an annotation foreign_key() needs a model")
+            declared[attribute] = Declared(value.target, bool(value.null), value)
+    for attribute in declared:
+        if attribute.startswith("_") or attribute.endswith("_") or "__" in attribute or attribute == "pk":
+            raise FieldError(
+                f"{name}.{attribute}: a field's name has no leading, trailing or double underscore "
+                "(queries use __ to separate names) and is not pk"
+            )
+    ordered = [a for a in (*annotations, *namespace) if a in declared]
+    return {attribute: declared[attribute] for attribute in dict.fromkeys(ordered)}
+
+
+def _argument(annotation: Any, name: str, attribute: str) -> Any:
+    arguments = getattr(annotation, "__args__", ())
+    if len(arguments) != 1:
+        raise FieldError(f"{name}.{attribute}: write the type in brackets, e.g. Field[str]")
+    return arguments[0]
+
+
+def key_attribute(attribute: str) -> str:
+    """The attribute that holds the key of a relation: ``author`` → ``author_id``."""
+    return f"{attribute}_id"
+
+
+def _concrete(
+    mcls: type[ModelMeta], name: str, bases: tuple[type, ...], namespace: dict[str, Any], info: ModelInfo
+) -> ModelMeta:
+    attributes = [
+        key_attribute(a) if isinstance(d.spec, ForeignKeySpec) else a for a, d in info.declared.items()
+    ]
+    own_slots = namespace.get("__slots__", ())
+    own_slots = (own_slots,) if isinstance(own_slots, str) else tuple(own_slots)
+    namespace["__slots__"] = (*(SLOT + a for a in attributes), *own_slots)
+    namespace["DoesNotExist"] = type(
+        "DoesNotExist",
+        (DoesNotExist,),
+        {"__qualname__": f"{name}.DoesNotExist", "__module__": namespace["__module__"]},
+    )
+    namespace["MultipleObjectsReturned"] = type(
+        "MultipleObjectsReturned",
+        (MultipleObjectsReturned,),
+        {"__qualname__": f"{name}.MultipleObjectsReturned", "__module__": namespace["__module__"]},
+    )
+    cls = type.__new__(mcls, name, bases, namespace)
+    for attribute, declared in info.declared.items():
+        if isinstance(declared.spec, ForeignKeySpec):
+            _attach_relation(cls, attribute, declared, info)
+        else:
+            _attach_field(cls, attribute, attribute, declared.spec, declared.nullable, info)
+    registry.register(cls)
+    return cls
+
+
+def _attach_field(
+    cls: ModelMeta, attribute: str, owner: str, spec: Any, nullable: bool, info: ModelInfo
+) -> None:
+    member = getattr(cls, SLOT + attribute)
+    relation = owner if owner != attribute else None
+    column = Column(spec.column or attribute, _placeholder(), attribute=attribute)
+    made = Field(attribute, column, make_setter(attribute, member, relation))
+    made.owner = cls
+    setattr(cls, attribute, made)
+    default = spec.default
+    if default is MISSING and (nullable or spec.primary_key) and spec.db_default is None:
+        default = None
+    factory = getattr(spec, "default_factory", None)
+    info.plan.append((attribute, member.__set__, default, factory))
+
+
+def _placeholder() -> PgType:
+    """The type of a field whose table is not described yet."""
+    return PgType("unknown")
+
+
+def _attach_relation(cls: ModelMeta, attribute: str, declared: Declared, info: ModelInfo) -> None:
+    spec: ForeignKeySpec = declared.spec
+    key = key_attribute(attribute)
+    target = _target(cls, attribute, spec)
+    relation = ForwardRelation(attribute, key, target)
+    relation.owner = cls
+    setattr(cls, attribute, relation)
+    info.relations[attribute] = relation
+    nullable = declared.nullable or bool(spec.null)
+    _attach_field(cls, key, attribute, _KeySpec(spec), nullable, info)
+    if spec.related_name is not None:
+        if not spec.related_name.isidentifier() or "__" in spec.related_name:
+            raise FieldError(
+                f"{cls.__name__}.{attribute}: related_name={spec.related_name!r} is not a plain name"
+            )
+        back = ReverseRelation(spec.related_name, lambda: cls, attribute, key, spec.unique)
+
+        def attach(model: Any) -> None:
+            if spec.related_name in model.__chakra__.declared:
+                raise FieldError(
+                    f"{cls.__name__}.{attribute}: related_name={spec.related_name!r} is a field of {model.__name__}"
+                )
+            setattr(model, spec.related_name, back)
+
+        _when_known(cls, spec, attach)
+
+
+class _KeySpec:
+    """The key column of a relation, seen as a field."""
+
+    def __init__(self, spec: ForeignKeySpec) -> None:
+        self.column = spec.column
+        self.default = spec.default
+        self.primary_key = spec.primary_key
+        self.db_default = None
+
+
+def _name_of(target: Any) -> str | None:
+    if isinstance(target, Forward):
+        return target.name
+    return target if isinstance(target, str) else None
+
+
+def _target(cls: ModelMeta, attribute: str, spec: ForeignKeySpec) -> Callable[[], Any]:
+    """A function that returns the target model, looking a name up as late as possible."""
+
+    def resolve() -> Any:
+        name = _name_of(spec.target)
+        if name is None:
+            return spec.target
+        found = cls if name in (cls.__name__, "self") else registry.find(name, registry.scope_of(cls))
+        if found is None:
+            raise FieldError(
+                f"{cls.__name__}.{attribute} refers to the model {name!r}, which is not defined "
+                "(or not imported yet)"
+            )
+        spec.target = found
+        return found
+
+    return resolve
+
+
+def _when_known(cls: ModelMeta, spec: ForeignKeySpec, callback: Callable[[Any], None]) -> None:
+    name = _name_of(spec.target)
+    if name is None:
+        callback(spec.target)
+    elif name in (cls.__name__, "self"):
+        callback(cls)
+    else:
+        registry.when_known(name, registry.scope_of(cls), callback)
+
+
+def _table(cls: ModelMeta, info: ModelInfo) -> Table:
+    options = info.options
+    columns: list[Column] = []
+    keys: list[str] = []
+    uniques: list[Unique] = []
+    indexes: list[Index] = list(options.get("indexes", ()))
+    constraints: list[ForeignKeyConstraint] = []
+    relations: dict[str, Relation] = {}
+    for attribute, declared in info.declared.items():
+        spec = declared.spec
+        if isinstance(spec, ForeignKeySpec):
+            column, constraint, relation = _key_column(cls, attribute, declared, info)
+            constraints.append(constraint)
+            relations[attribute] = relation
+        else:
+            column = _column(cls, attribute, declared)
+        columns.append(column)
+        if spec.primary_key:
+            keys.append(column.attribute)
+        elif spec.unique:
+            uniques.append(Unique(column.attribute))
+        elif spec.index:
+            indexes.append(Index(column.attribute))
+    for group in options.get("unique_together", ()):
+        uniques.append(Unique(*group))
+    checks = []
+    for constraint_ in options.get("constraints", ()):
+        (checks if isinstance(constraint_, Check) else uniques).append(constraint_)
+    table = Table(
+        name=options.get("table") or f"{snake_case(cls.__name__)}s",
+        schema=options.get("schema"),
+        columns=tuple(columns),
+        primary_key=tuple(keys),
+        uniques=tuple(_by_attribute(u, relations) for u in uniques),
+        checks=tuple(checks),
+        indexes=tuple(indexes),
+        foreign_keys=tuple(constraints),
+        relations=relations,
+        row_class=cls,
+        ordering=tuple(options.get("ordering", ())),
+        label=cls.__name__,
+    )
+    for column in columns:
+        vars(cls)[column.attribute].column = column
+    return table
+
+
+def _by_attribute(unique: Unique, relations: dict[str, Relation]) -> Unique:
+    names = [relations[n].columns[0] if n in relations else n for n in unique.columns]
+    return Unique(*names, name=unique.name)
+
+
+def _column(cls: ModelMeta, attribute: str, declared: Declared) -> Column:
+    spec: FieldSpec = declared.spec
+    where = f"{cls.__name__}.{attribute}"
+    type_ = spec.type or infer_type(declared.annotation, where)
+    identity = (
+        spec.primary_key
+        and type_.name in ("int2", "int4", "int8")
+        and spec.db_default is None
+        and spec.default is MISSING
+        and spec.default_factory is None
+        and sum(bool(d.spec.primary_key) for d in cls.__chakra__.declared.values()) == 1
+    )
+    return Column(
+        name=spec.column or attribute,
+        type=type_,
+        nullable=(declared.nullable or bool(spec.null)) and not spec.primary_key,
+        db_default=spec.db_default,
+        identity=identity,
+        attribute=attribute,
+    )
+
+
+def _key_column(
+    cls: ModelMeta, attribute: str, declared: Declared, info: ModelInfo
+) -> tuple[Column, ForeignKeyConstraint, Relation]:
+    spec: ForeignKeySpec = declared.spec
+    target = info.relations[attribute].target()
+    if not isinstance(target, ModelMeta):
+        raise FieldError(f"{cls.__name__}.{attribute} must refer to a model, not {target!r}")
+    key = key_attribute(attribute)
+    name, schema, target_key = _target_key(cls, attribute, target)
+    nullable = (declared.nullable or bool(spec.null)) and not spec.primary_key
+    column = Column(name=spec.column or key, type=target_key.type, nullable=nullable, attribute=key)
+    constraint = ForeignKeyConstraint(
+        (column.name,), name, (target_key.name,), schema, spec.on_delete, spec.deferrable
+    )
+    relation = Relation(attribute, (key,), (target_key.attribute,), nullable, lambda: target.__table__)
+    return column, constraint, relation
+
+
+def _target_key(cls: ModelMeta, attribute: str, target: ModelMeta) -> tuple[str, str | None, Column]:
+    """Name, schema and key column of a target, without asking for its table: keys may run in a circle."""
+    info = target.__chakra__
+    if info.options.get("abstract"):
+        raise FieldError(f"{cls.__name__}.{attribute}: {target.__name__} is abstract and has no rows")
+    keys = [(a, d) for a, d in info.declared.items() if d.spec.primary_key]
+    if len(keys) != 1:
+        raise FieldError(
+            f"{cls.__name__}.{attribute}: {target.__name__} has {len(keys)} primary key fields; "
+            "a foreign key needs exactly one"
+        )
+    name, declared = keys[0]
+    if isinstance(declared.spec, ForeignKeySpec):
+        column = _key_column(target, name, declared, info)[0]
+    else:
+        column = _column(target, name, declared)
+    return info.options.get("table") or f"{snake_case(target.__name__)}s", info.options.get("schema"), column
+
+
+def queryset_of(cls: ModelMeta) -> QuerySet[Any]:
+    """A fresh queryset over all rows of a model."""
+    return QuerySet(cls.__table__)
+
+
+__all__ = ["ModelInfo", "ModelMeta", "key_attribute", "queryset_of"]

@@ -1,0 +1,73 @@
+"""Running compiled statements; the one place where errors about parameters learn which field they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from chakra.errors import DataError
+from chakra.sql import Statement
+
+if TYPE_CHECKING:
+    from chakra.db import Database
+
+_NUMBERED = re.compile(r"\$(\d+)")
+
+
+async def fetch(database: Database, statement: Statement, values: list[Any]) -> list[Any]:
+    """Run a statement with a query's values and return its rows.
+
+    Raises:
+        DataError: a value does not fit the type of its field; names the field.
+    """
+    try:
+        return await database.run_fetch(statement.sql, statement.bind(values), pure=statement.pure)
+    except DataError as error:
+        raise name_field(error, statement) from error
+
+
+async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
+    """Run a statement and return its first row or ``None``."""
+    try:
+        return await database.run_fetchrow(statement.sql, statement.bind(values), pure=statement.pure)
+    except DataError as error:
+        raise name_field(error, statement) from error
+
+
+async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
+    """Run a statement and return the number of rows it touched."""
+    try:
+        return await database.run_execute(statement.sql, statement.bind(values), pure=statement.pure)
+    except DataError as error:
+        raise name_field(error, statement) from error
+
+
+async def stream(
+    database: Database, statement: Statement, values: list[Any], block: int
+) -> AsyncIterator[list[Any]]:
+    """Run a statement through a cursor and yield blocks of rows."""
+    try:
+        async for rows in database.run_cursor(statement.sql, statement.bind(values), prefetch=block):
+            yield rows
+    except DataError as error:
+        raise name_field(error, statement) from error
+
+
+def name_field(error: DataError, statement: Statement) -> DataError:
+    """Return the error with the field in place of a bare ``$n``."""
+    if type(error) is not DataError:
+        return error
+    found = _NUMBERED.fullmatch(error.column or "")
+    if found is None:
+        return error
+    position = int(found[1]) - 1
+    if position >= len(statement.parameters):
+        return error
+    label = statement.parameters[position].label
+    type_ = statement.parameters[position].type
+    shown = f" ({type_.sql})" if type_ is not None else ""
+    return DataError(f"{label}{shown}: {error}", row=error.row, column=label)
+
+
+__all__ = ["execute", "fetch", "fetchrow", "name_field", "stream"]

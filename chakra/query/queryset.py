@@ -1,0 +1,487 @@
+"""QuerySet: a lazy, immutable question to the database. It says what is wanted; others compile, run and build."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
+from chakra.expressions import Condition, Expression, F, Order
+from chakra.expressions.q import Q, operand
+from chakra.pg.quoting import check_alias
+from chakra.query import bulk, execute, write
+from chakra.query.databases import default_database
+from chakra.query.hydrate import hydrate, loader
+from chakra.query.state import RowState
+from chakra.schema import Table
+from chakra.sql import Select, select_statement
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import pandas
+    import polars
+    import pyarrow
+
+    from chakra.columnar import ColumnSpec, InsertResult
+    from chakra.db import Database
+
+R = TypeVar("R", covariant=True)
+
+GET_LIMIT = 2
+"""Rows ``get`` asks for: the second one is enough to know that there are several."""
+
+ITERATOR_ROWS = 2_000
+"""Rows per round trip of ``async for``. Between 500 and 10,000 the time per row differs by less than 5 %."""
+
+
+class QuerySet(Generic[R]):
+    """Rows of one table, as objects of type ``R``; every method that narrows it returns a new one.
+
+    ``await qs`` gives a list; ``async for row in qs`` streams through a cursor; ``qs[10:20]`` slices.
+    """
+
+    __slots__ = ("_database", "_select", "_style")
+
+    def __init__(self, table: Table, database: Database | None = None, select: Select | None = None) -> None:
+        self._select = select if select is not None else Select(table)
+        self._database = database
+        self._style = "instances"
+
+    def _with(self, select: Select) -> Self:
+        new = self.__class__.__new__(self.__class__)
+        new._select = select
+        new._database = self._database
+        new._style = self._style
+        return new
+
+    def _changed(self, **changes: Any) -> Self:
+        select = self._select.copy()
+        for name, value in changes.items():
+            setattr(select, name, value)
+        return self._with(select)
+
+    @property
+    def table(self) -> Table:
+        """The table the query reads."""
+        return self._select.table
+
+    @property
+    def database(self) -> Database:
+        """The database the query runs on.
+
+        Raises:
+            ConfigError: none was named and none is connected.
+        """
+        return self._database or default_database()
+
+    def __repr__(self) -> str:
+        sql, params = self.to_sql()
+        return f"<QuerySet {sql} {list(params)!r}>"
+
+    # -- narrowing ------------------------------------------------------------------------------------
+
+    def filter(self, *conditions: Condition, **lookups: Any) -> Self:
+        """Keep rows for which all conditions hold: ``filter(User.age > 18, name__startswith="A")``."""
+        return self._filtered(False, conditions, lookups)
+
+    def exclude(self, *conditions: Condition, **lookups: Any) -> Self:
+        """Drop rows for which all conditions hold; rows for which they are NULL stay."""
+        return self._filtered(True, conditions, lookups)
+
+    def _filtered(self, negated: bool, conditions: tuple[Condition, ...], lookups: dict[str, Any]) -> Self:
+        select = self._select
+        if select.limit is not None or select.offset is not None:
+            raise FieldError("a sliced query cannot be filtered; filter first, then slice")
+        if conditions:
+            for condition in conditions:
+                if not isinstance(condition, Condition):
+                    raise FieldError(f"filter() takes conditions and keywords, not {condition!r}")
+            conditions = tuple(c for c in conditions if not (isinstance(c, Q) and not c))
+        if not conditions and not lookups:
+            return self
+        select = select.copy()
+        select.filters = (*select.filters, (negated, conditions, lookups))
+        return self._with(select)
+
+    def all(self) -> Self:
+        """Return the same rows; ``await qs.all()`` reads like a sentence."""
+        return self
+
+    def none(self) -> Self:
+        """Return a query without rows."""
+        return self._changed(nothing=True)
+
+    def using(self, database: Database) -> Self:
+        """Return the query on another database."""
+        new = self._with(self._select)
+        new._database = database
+        return new
+
+    def order_by(self, *terms: str | Order | Expression) -> Self:
+        """Sort by names (``"-created_at"``), expressions or ``Order`` terms; none at all removes the order."""
+        for term in terms:
+            if not isinstance(term, str | Order | Expression):
+                raise FieldError(f"order_by() takes names and expressions, not {term!r}")
+        select = self._select.copy()
+        select.order = terms
+        select.backwards = False
+        return self._with(select)
+
+    def reverse(self) -> Self:
+        """Turn the order round (by primary key if there is none)."""
+        return self._changed(backwards=not self._select.backwards)
+
+    def distinct(self, *fields: str) -> Self:
+        """Drop duplicate rows; with fields, keep the first row for each combination of them."""
+        return self._changed(distinct=fields)
+
+    def limit(self, count: int | None) -> Self:
+        """Return at most ``count`` rows; ``None`` lifts a limit."""
+        return self._changed(limit=_rows("limit", count))
+
+    def offset(self, count: int | None) -> Self:
+        """Skip ``count`` rows."""
+        return self._changed(offset=_rows("offset", count) or None)
+
+    def select_related(self, *relations: str) -> Self:
+        """Load the rows behind foreign keys in the same query: ``select_related("author__publisher")``."""
+        return self._changed(related=tuple(dict.fromkeys((*self._select.related, *relations))))
+
+    def only(self, *fields: str) -> Self:
+        """Load only these fields (and the primary key); reading another raises ``NotLoaded``."""
+        return self._changed(only=frozenset(self._attribute(name) for name in fields))
+
+    def defer(self, *fields: str) -> Self:
+        """Load all fields but these; reading one of them raises ``NotLoaded``."""
+        loaded = self._select.only
+        if loaded is None:
+            loaded = frozenset(c.attribute for c in self.table.columns)
+        return self._changed(only=loaded - {self._attribute(name) for name in fields})
+
+    def _attribute(self, name: str) -> str:
+        relation = self.table.relations.get(name)
+        if relation is not None and name not in self.table.by_attribute and len(relation.columns) == 1:
+            return relation.columns[0]
+        return self.table.column(name).attribute
+
+    def select_for_update(
+        self, *, nowait: bool = False, skip_locked: bool = False, no_key: bool = False
+    ) -> Self:
+        """Lock the rows until the transaction ends; needs one.
+
+        Args:
+            nowait: raise ``QueryCancelled`` instead of waiting for another transaction.
+            skip_locked: leave out rows that another transaction has locked.
+            no_key: take the weaker ``FOR NO KEY UPDATE``.
+        """
+        if nowait and skip_locked:
+            raise FieldError("select_for_update() takes nowait or skip_locked, not both")
+        lock = "NO KEY UPDATE" if no_key else "UPDATE"
+        lock += f" OF {self.table.quoted}" if self._select.related else ""
+        return self._changed(lock=lock + (" NOWAIT" if nowait else " SKIP LOCKED" if skip_locked else ""))
+
+    def annotate(self, **values: Expression) -> Self:
+        """Add computed values; they become attributes of instances and keys of ``values()``."""
+        return self._changed(annotations=self._annotations(values))
+
+    def _annotations(self, values: dict[str, Any]) -> tuple[tuple[str, Expression], ...]:
+        for name, value in values.items():
+            check_alias(name)
+            if name in self.table.by_attribute or name in self.table.relations:
+                raise FieldError(f"annotation {name!r} has the name of a field of {self.table.title}")
+            if not isinstance(value, Expression):
+                raise FieldError(f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}")
+        return (*self._select.annotations, *values.items())
+
+    def values(self, *fields: str, **expressions: Expression) -> QuerySet[dict[str, Any]]:
+        """Return rows as dicts of these fields (all of them if none are named)."""
+        return self._plain("dict", fields, expressions)
+
+    @overload
+    def values_list(
+        self, *fields: str | Expression, flat: bool = ..., named: bool = ...
+    ) -> QuerySet[Any]: ...
+
+    @overload
+    def values_list(self, *fields: str | Expression) -> QuerySet[tuple[Any, ...]]: ...
+
+    def values_list(
+        self, *fields: str | Expression, flat: bool = False, named: bool = False
+    ) -> QuerySet[Any]:
+        """Return rows as tuples; ``flat=True`` gives the values of a single field, ``named=True`` namedtuples."""
+        if flat and named:
+            raise FieldError("values_list() takes flat or named, not both")
+        if flat and len(fields) != 1:
+            raise FieldError(f"values_list(flat=True) takes exactly one field, not {len(fields)}")
+        return self._plain("flat" if flat else "named" if named else "tuple", fields, {})
+
+    def _plain(
+        self, style: str, fields: Sequence[str | Expression], expressions: dict[str, Expression]
+    ) -> QuerySet[Any]:
+        select = self._select.copy()
+        select.mode = "values"
+        aliases: list[str] = []
+        values: list[Any] = []
+        for position, item in enumerate(fields):
+            if isinstance(item, str):
+                aliases.append(item)
+                values.append(item)
+            else:
+                aliases.append(getattr(item, "attribute", None) or f"column{position + 1}")
+                values.append(item)
+        for name, expression in expressions.items():
+            aliases.append(check_alias(name))
+            values.append(expression if isinstance(expression, Expression) else F(expression))
+        select.fields, select.aliases = tuple(values), tuple(aliases)
+        new: QuerySet[Any] = QuerySet(self.table, self._database, select)
+        new._style = style
+        return new
+
+    # -- running --------------------------------------------------------------------------------------
+
+    def __await__(self) -> Generator[Any, None, list[R]]:
+        return self._fetch().__await__()
+
+    async def _fetch(self) -> list[R]:
+        compiled, values = select_statement(self._select)
+        database = self._database or default_database()
+        rows = await execute.fetch(database, compiled.statement, values)
+        return hydrate(loader(compiled, self._style), rows, RowState(database, True, shared=True))
+
+    def __aiter__(self) -> AsyncIterator[R]:
+        return self.iterator()
+
+    async def iterator(self, chunk_size: int = ITERATOR_ROWS) -> AsyncIterator[R]:
+        """Stream rows through a cursor, ``chunk_size`` per round trip; memory stays flat."""
+        if chunk_size < 1:
+            raise FieldError(f"chunk_size is at least 1, not {chunk_size}")
+        compiled, values = select_statement(self._select)
+        database = self.database
+        load = loader(compiled, self._style)
+        state = RowState(database, True, shared=True)
+        async for rows in execute.stream(database, compiled.statement, values, chunk_size):
+            for row in hydrate(load, rows, state):
+                yield row
+
+    @overload
+    def __getitem__(self, key: slice) -> Self: ...
+
+    @overload
+    def __getitem__(self, key: int) -> Any: ...
+
+    def __getitem__(self, key: slice | int) -> Any:
+        """``qs[a:b]`` is a query for those rows; ``await qs[3]`` gives one row.
+
+        Raises:
+            FieldError: a negative or stepped slice.
+        """
+        if isinstance(key, int):
+            if key < 0:
+                raise FieldError("negative positions need the end of the result; use reverse() or last()")
+            return self[key : key + 1]._single(key)
+        if key.step is not None or (key.start or 0) < 0 or (key.stop is not None and key.stop < 0):
+            raise FieldError(f"a slice of a query has no step and no negative bounds: {key}")
+        start = key.start or 0
+        offset = (self._select.offset or 0) + start
+        limit = None if key.stop is None else max(key.stop - start, 0)
+        if self._select.limit is not None:
+            rest = max(self._select.limit - start, 0)
+            limit = rest if limit is None else min(limit, rest)
+        return self._changed(limit=limit, offset=offset or None)
+
+    async def _single(self, position: int) -> R:
+        rows = await self._fetch()
+        if not rows:
+            raise IndexError(f"the query has no row {position}")
+        return rows[0]
+
+    async def _row(self, select: Select) -> R | None:
+        """Run a query for at most one row of interest."""
+        compiled, values = select_statement(select)
+        database = self._database or default_database()
+        row = await execute.fetchrow(database, compiled.statement, values)
+        if row is None:
+            return None
+        return loader(compiled, self._style)((row,), RowState(database, True, shared=True))[0]  # type: ignore[no-any-return]
+
+    async def get(self, *conditions: Condition, **lookups: Any) -> R:
+        """Return the one row that matches.
+
+        Raises:
+            DoesNotExist: none matches (``Model.DoesNotExist``).
+            MultipleObjectsReturned: more than one does.
+        """
+        found = self._filtered(False, conditions, lookups) if conditions or lookups else self
+        select = found._select
+        if select.limit is None:
+            select = select.copy()
+            select.limit = GET_LIMIT
+            select.order = () if select.distinct is None else select.order
+        compiled, values = select_statement(select)
+        database = self._database or default_database()
+        rows = await execute.fetch(database, compiled.statement, values)
+        if len(rows) == 1:
+            return loader(compiled, self._style)(rows, RowState(database, True, shared=True))[0]  # type: ignore[no-any-return]
+        raise self._not_one(rows, conditions, lookups)
+
+    def _not_one(self, rows: Sequence[Any], conditions: Any, lookups: dict[str, Any]) -> Exception:
+        cls = self.table.row_class
+        asked = ", ".join([repr(c) for c in conditions] + [f"{k}={v!r}" for k, v in lookups.items()])
+        if not rows:
+            kind = getattr(cls, "DoesNotExist", DoesNotExist)
+            return kind(f"no {self.table.title} matches ({asked})")  # type: ignore[no-any-return]
+        kind = getattr(cls, "MultipleObjectsReturned", MultipleObjectsReturned)
+        return kind(f"more than one {self.table.title} matches ({asked})")  # type: ignore[no-any-return]
+
+    async def first(self) -> R | None:
+        """Return the first row, by primary key if there is no order; ``None`` if there is none."""
+        return await self._row(self._ordered(backwards=False))
+
+    async def last(self) -> R | None:
+        """Return the last row, by primary key if there is no order; ``None`` if there is none."""
+        if self._select.limit is not None or self._select.offset is not None:
+            raise FieldError("last() of a slice is not defined; take the list and its last element")
+        return await self._row(self._ordered(backwards=True))
+
+    def _ordered(self, *, backwards: bool) -> Select:
+        select = self._select.copy()
+        if not (select.order or (select.order is None and self.table.ordering)):
+            select.order = self.table.primary_key
+        select.backwards = select.backwards != backwards
+        select.limit = 1 if select.limit is None else min(select.limit, 1)
+        return select
+
+    async def earliest(self, *fields: str) -> R:
+        """Return the row that comes first by these fields."""
+        return await self.order_by(*fields)._one_of_order(False, fields)
+
+    async def latest(self, *fields: str) -> R:
+        """Return the row that comes last by these fields."""
+        return await self.order_by(*fields)._one_of_order(True, fields)
+
+    async def _one_of_order(self, backwards: bool, fields: Sequence[str]) -> R:
+        if not fields:
+            raise FieldError("earliest() and latest() need the name of a field to order by")
+        row = await self._row(self._ordered(backwards=backwards))
+        if row is None:
+            raise self._not_one((), (), {})
+        return row
+
+    async def count(self) -> int:
+        """Return the number of rows."""
+        return int(await self._scalar("count"))
+
+    async def exists(self) -> bool:
+        """Return whether there is any row."""
+        return bool(await self._scalar("exists"))
+
+    async def contains(self, instance: Any) -> bool:
+        """Return whether the row of an instance is among the query's."""
+        return await self.filter(pk=operand(instance)).exists()
+
+    async def _scalar(self, mode: str) -> Any:
+        select = self._select.copy()
+        select.mode, select.order, select.backwards, select.related = mode, (), False, ()
+        compiled, values = select_statement(select)
+        row = await execute.fetchrow(self.database, compiled.statement, values)
+        return row[0]
+
+    async def in_bulk(self, keys: Iterable[Any] | None = None, *, field: str = "pk") -> dict[Any, R]:
+        """Return rows by primary key (or another unique field), for all rows or those with the given keys."""
+        wanted = self if keys is None else self.filter(**{f"{field}__in": list(keys)})
+        name = self.table.column(field).attribute
+        return {getattr(row, name): row for row in await wanted}
+
+    def to_sql(self) -> tuple[str, list[Any]]:
+        """Return the SQL text and its parameters, without running anything."""
+        compiled, values = select_statement(self._select)
+        return compiled.statement.sql, list(compiled.statement.bind(values))
+
+    async def explain(self, *, analyze: bool = False, format: str = "text") -> Any:
+        """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query."""
+        if format not in ("text", "json"):
+            raise FieldError(f'explain format is "text" or "json", not {format!r}')
+        compiled, values = select_statement(self._select)
+        prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
+        rows = await self.database.run_fetch(
+            prefix + compiled.statement.sql, compiled.statement.bind(values), pure=False
+        )
+        return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
+
+    # -- writing --------------------------------------------------------------------------------------
+
+    async def create(self, **values: Any) -> R:
+        """Make an instance, save it and return it."""
+        instance = self.table.row_class(**values)
+        await write.insert(instance, self.database)
+        return instance  # type: ignore[no-any-return]
+
+    async def get_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[R, bool]:
+        """Return ``(object, created)``: the row that matches, or a new one made of lookups and defaults."""
+        return await write.get_or_create(self, defaults or {}, lookups)
+
+    async def update_or_create(
+        self, defaults: dict[str, Any] | None = None, **lookups: Any
+    ) -> tuple[R, bool]:
+        """Return ``(object, created)``: the matching row with ``defaults`` written to it, or a new one."""
+        return await write.update_or_create(self, defaults or {}, lookups)
+
+    async def update(self, **values: Any) -> int:
+        """Set fields of all rows (to values or expressions); return the number of rows."""
+        return await write.update_rows(self._select, self.database, values)
+
+    async def delete(self) -> int:
+        """Delete all rows; return their number."""
+        return await write.delete_rows(self._select, self.database)
+
+    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[R]:
+        """Insert many instances through COPY, fill in their generated keys, and return them as a list."""
+        return await bulk.create(self.table, self.database, list(instances), **options)
+
+    async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
+        """Insert columns: anything with ``__arrow_c_stream__`` or a dict of arrays, through COPY."""
+        return await bulk.insert(self.table, self.database, data, **options)
+
+    # -- columns --------------------------------------------------------------------------------------
+
+    async def to_arrow(self, **options: Any) -> pyarrow.Table:
+        """Return the rows as a ``pyarrow.Table``, read through binary COPY."""
+        return await bulk.to_arrow(self._source, self.database, **options)
+
+    async def to_polars(self, **options: Any) -> polars.DataFrame:
+        """Return the rows as a ``polars.DataFrame``, read through binary COPY."""
+        return await bulk.to_polars(self._source, self.database, **options)
+
+    async def to_pandas(self, **options: Any) -> pandas.DataFrame:
+        """Return the rows as a ``pandas.DataFrame`` with Arrow-backed columns where pandas lacks the type."""
+        return await bulk.to_pandas(self._source, self.database, **options)
+
+    async def to_numpy(self, **options: Any) -> dict[str, Any]:
+        """Return ``{name: ndarray}``; columns with NULLs become masked arrays."""
+        return await bulk.to_numpy(self._source, self.database, **options)
+
+    def arrow_batches(self, **options: Any) -> AsyncIterator[pyarrow.RecordBatch]:
+        """Stream record batches with bounded memory: ``async for batch in qs.arrow_batches(max_rows=65_536)``."""
+        return bulk.arrow_batches(self._source, self.database, **options)
+
+    async def _source(self, database: Database) -> tuple[str, list[ColumnSpec]]:
+        select = self._select
+        if select.lock is not None:
+            raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
+        if select.related:
+            select = select.copy()
+            select.related = ()
+        compiled, values = select_statement(select)
+        statement = compiled.statement
+        specs = await bulk.column_specs(database, statement.sql, statement.outputs)
+        return statement.literal_sql(values), specs
+
+
+def _rows(what: str, count: int | None) -> int | None:
+    if count is not None and (type(count) is not int or count < 0):
+        raise FieldError(f"{what} is a number of rows, 0 or more, not {count!r}")
+    return count
+
+
+__all__ = ["QuerySet"]

@@ -1,0 +1,149 @@
+"""Hand-written SQL with the comforts of querysets: rows as mappings, instances, or columns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
+from chakra.pg.lexing import split_parameters
+from chakra.query import bulk
+from chakra.query.databases import default_database
+from chakra.query.hydrate import SLOT
+from chakra.query.state import RowState
+from chakra.sql.literals import render_literal
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+    from chakra.columnar import ColumnSpec
+    from chakra.db import Database
+
+
+class RawQuery:
+    """One statement of the caller's own, with parameters ``$1``, ``$2``, …; made by ``chakra.raw``."""
+
+    def __init__(
+        self, sql: str, database: Database | None = None, *, params: Sequence[Any] = (), model: Any = None
+    ) -> None:
+        self.sql = sql
+        self.params = tuple(params)
+        self.model = model
+        self._database = database
+
+    @property
+    def database(self) -> Database:
+        """The database the statement runs on."""
+        return self._database or default_database()
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        return self.all().__await__()
+
+    async def all(self) -> list[Any]:
+        """Return all rows: mappings (``row["id"]``), or instances if a model was given."""
+        rows: Sequence[Any] = await self.database.fetch(self.sql, *self.params)
+        return list(rows) if self.model is None else self._instances(rows)
+
+    async def one(self) -> Any:
+        """Return the only row.
+
+        Raises:
+            DoesNotExist: there is none.
+            MultipleObjectsReturned: there are several.
+        """
+        rows = await self.all()
+        if len(rows) == 1:
+            return rows[0]
+        if not rows:
+            raise DoesNotExist(f"the query returned no row: {self.sql.strip()}")
+        raise MultipleObjectsReturned(f"the query returned {len(rows)} rows, not one: {self.sql.strip()}")
+
+    async def first(self) -> Any:
+        """Return the first row, or ``None``."""
+        rows = await self.all()
+        return rows[0] if rows else None
+
+    def _instances(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        if not rows:
+            return []
+        table = self.model.__table__
+        by_name = {column.name: column for column in table.columns}
+        names = list(rows[0].keys())
+        unknown = [name for name in names if name not in by_name]
+        missing = [name for name in table.primary_key if table.by_attribute[name].name not in names]
+        if missing:
+            raise FieldError(
+                f"the rows lack {', '.join(missing)}, without which they are no {table.title}; "
+                f"they have {', '.join(names)}"
+            )
+        instances = []
+        for row in rows:
+            instance = object.__new__(self.model)
+            state = instance._state = RowState(self._database, True)
+            for name in names:
+                if name in unknown:
+                    state.loaded[name] = row[name]
+                    continue
+                column = by_name[name]
+                value = row[name]
+                setattr(instance, SLOT + column.attribute, column.load(value) if column.load else value)
+            instances.append(instance)
+        return instances
+
+    # -- columns --------------------------------------------------------------------------------------
+
+    async def to_arrow(self, **options: Any) -> pyarrow.Table:
+        """Return the result as a ``pyarrow.Table``, read through binary COPY."""
+        return await bulk.to_arrow(self._source, self.database, **options)
+
+    async def to_polars(self, **options: Any) -> polars.DataFrame:
+        """Return the result as a ``polars.DataFrame``, read through binary COPY."""
+        return await bulk.to_polars(self._source, self.database, **options)
+
+    async def to_pandas(self, **options: Any) -> pandas.DataFrame:
+        """Return the result as a ``pandas.DataFrame``, read through binary COPY."""
+        return await bulk.to_pandas(self._source, self.database, **options)
+
+    async def to_numpy(self, **options: Any) -> dict[str, Any]:
+        """Return the result as arrays by column name, read through binary COPY."""
+        return await bulk.to_numpy(self._source, self.database, **options)
+
+    def arrow_batches(self, **options: Any) -> AsyncIterator[pyarrow.RecordBatch]:
+        """Stream the result as record batches with bounded memory."""
+        return bulk.arrow_batches(self._source, self.database, **options)
+
+    async def _source(self, database: Database) -> tuple[str, list[ColumnSpec]]:
+        """The statement with its parameters as literals, and what its columns are; the server tells both types."""
+        from chakra.columnar import ColumnSpec
+
+        parameters, columns = await database.describe_statement(self.sql)
+        if len(parameters) != len(self.params):
+            raise FieldError(
+                f"the statement has {len(parameters)} parameters, but {len(self.params)} values were given"
+            )
+        rendered = [
+            render_literal(value, type_) for value, type_ in zip(self.params, parameters, strict=True)
+        ]
+        pieces = [
+            piece if isinstance(piece, str) else rendered[piece - 1] for piece in split_parameters(self.sql)
+        ]
+        return "".join(pieces).rstrip().rstrip(";"), [ColumnSpec(name, type_) for name, type_ in columns]
+
+
+def raw(
+    sql: str, database: Database | None = None, *, params: Sequence[Any] = (), model: Any = None
+) -> RawQuery:
+    """Wrap a hand-written statement: ``await chakra.raw("select … where id = $1", db, params=[1]).all()``.
+
+    Args:
+        sql: one statement with ``$1``, ``$2``, … for its parameters.
+        database: where to run it; the default database if not given.
+        params: values of the parameters.
+        model: make instances of this model of the rows; its primary key must be among the columns.
+    """
+    return RawQuery(sql, database, params=params, model=model)
+
+
+__all__ = ["RawQuery", "raw"]

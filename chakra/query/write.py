@@ -1,0 +1,241 @@
+"""Writing single rows and the rows of a query; each function is one statement, or says which two it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from chakra.errors import DoesNotExist, FieldError, UniqueViolation
+from chakra.expressions.q import operand
+from chakra.query import execute
+from chakra.query.databases import default_database
+from chakra.query.hydrate import SLOT
+from chakra.query.state import RowState, own_state
+from chakra.schema import Table
+from chakra.sql import (
+    Select,
+    Statement,
+    delete_row_statement,
+    delete_statement,
+    insert_statement,
+    update_row_statement,
+    update_statement,
+)
+
+if TYPE_CHECKING:
+    from chakra.db import Database
+    from chakra.query.queryset import QuerySet
+
+
+def written_values(instance: Any, table: Table) -> tuple[tuple[str, ...], list[Any]]:
+    """The attributes an INSERT of the instance names, and their values.
+
+    Attributes never set are left to the server; so are generated ones that are ``None``.
+    """
+    names: list[str] = []
+    values: list[Any] = []
+    for column in table.columns:
+        attribute = column.attribute
+        try:
+            value = getattr(instance, SLOT + attribute)
+        except AttributeError:
+            continue
+        if value is None and column.generated:
+            continue
+        names.append(attribute)
+        values.append(value)
+    return tuple(names), values
+
+
+def database_of(instance: Any, database: Database | None = None) -> Database:
+    """The database to use for an instance: the one named, the one it came from, or the default."""
+    return database or instance._state.database or default_database()
+
+
+async def insert(instance: Any, database: Database) -> None:
+    """Insert an instance and fill in what the server generated: one statement."""
+    table: Table = type(instance).__table__
+    names, values = written_values(instance, table)
+    returning = tuple(c.attribute for c in table.columns if c.generated and c.attribute not in names)
+    statement: Statement = insert_statement(table, names, returning)
+    if returning:
+        row = await execute.fetchrow(database, statement, values)
+        for output, value in zip(statement.outputs, row, strict=True):
+            setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
+    else:
+        await execute.execute(database, statement, values)
+    _saved(instance, database)
+
+
+def _saved(instance: Any, database: Database) -> None:
+    state = own_state(instance)
+    state.database = database
+    state.saved = True
+    state.changed.clear()
+
+
+async def save(
+    instance: Any,
+    *,
+    database: Database | None = None,
+    fields: Iterable[str] | None = None,
+    force_insert: bool = False,
+) -> None:
+    """Insert a new instance, or update what changed of one that was loaded or saved.
+
+    Raises:
+        DoesNotExist: the row to update is gone.
+        FieldError: ``fields`` names an unknown field.
+    """
+    state: RowState = instance._state
+    database = database_of(instance, database)
+    if force_insert or not state.saved:
+        await insert(instance, database)
+        return
+    table: Table = type(instance).__table__
+    if fields is None:
+        names = tuple(c.attribute for c in table.columns if c.attribute in state.changed)
+    else:
+        names = tuple(dict.fromkeys(table.column(name).attribute for name in fields))
+    if not names:
+        return
+    changed_key = [name for name in names if name in table.primary_key]
+    if changed_key:
+        raise FieldError(
+            f"the primary key {', '.join(changed_key)} of a saved {table.title} cannot be changed by save(); "
+            f"use {table.title}.objects.filter(pk=…).update(…), or save(force_insert=True) for a copy"
+        )
+    values = [getattr(instance, SLOT + name) for name in names]
+    values += [getattr(instance, SLOT + name) for name in table.primary_key]
+    touched = await execute.execute(database, update_row_statement(table, names), values)
+    if touched == 0:
+        raise _gone(instance, table, "updated")
+    own = own_state(instance)
+    own.changed.difference_update(names)
+
+
+def _gone(instance: Any, table: Table, what: str) -> Exception:
+    kind = getattr(type(instance), "DoesNotExist", DoesNotExist)
+    keys = ", ".join(f"{name}={getattr(instance, SLOT + name)!r}" for name in table.primary_key)
+    return kind(f"{table.title} with {keys} cannot be {what}: the row is not there any more")  # type: ignore[no-any-return]
+
+
+async def delete(instance: Any, *, database: Database | None = None) -> int:
+    """Delete the instance's row; return 1, or 0 if it was gone already."""
+    table: Table = type(instance).__table__
+    if not instance._state.saved:
+        raise FieldError(f"this {table.title} was never saved; there is nothing to delete")
+    values = [getattr(instance, SLOT + name) for name in table.primary_key]
+    touched = await execute.execute(database_of(instance, database), delete_row_statement(table), values)
+    own_state(instance).saved = False
+    return touched
+
+
+async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Database | None = None) -> None:
+    """Read the instance's row again, all of it or some fields; loaded relations are forgotten.
+
+    Raises:
+        DoesNotExist: the row is gone.
+    """
+    from chakra.query.queryset import QuerySet
+
+    table: Table = type(instance).__table__
+    found: QuerySet[Any] = QuerySet(table, database_of(instance, database))
+    for name in table.primary_key:
+        found = found.filter(**{name: getattr(instance, SLOT + name)})
+    wanted = tuple(fields)
+    if wanted:
+        found = found.only(*wanted)
+    fresh = await found.first()
+    if fresh is None:
+        raise _gone(instance, table, "refreshed")
+    names = [table.column(name).attribute for name in wanted] or [c.attribute for c in table.columns]
+    for name in names:
+        setattr(instance, SLOT + name, getattr(fresh, SLOT + name))
+    state = own_state(instance)
+    state.saved = True
+    state.changed.difference_update(names)
+    state.loaded.clear()
+
+
+def creation_values(lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """What a new row is made of: exact lookups and defaults; callables among the defaults are called."""
+    values = {name.removesuffix("__exact"): v for name, v in lookups.items() if not _compares(name)}
+    values.update({name: v() if callable(v) else v for name, v in defaults.items()})
+    return values
+
+
+def _compares(name: str) -> bool:
+    return "__" in name and not name.endswith("__exact")
+
+
+async def get_or_create(
+    queryset: QuerySet[Any], defaults: dict[str, Any], lookups: dict[str, Any]
+) -> tuple[Any, bool]:
+    """``get``, else ``create``; if another session wins the race for a unique key, its row is returned."""
+    try:
+        return await queryset.get(**lookups), False
+    except DoesNotExist:
+        pass
+    values = creation_values(lookups, defaults)
+    try:
+        # Inside a transaction a failed INSERT would abort it: the savepoint keeps it alive.
+        async with queryset.database.transaction():
+            return await queryset.create(**values), True
+    except UniqueViolation:
+        try:
+            return await queryset.get(**lookups), False
+        except DoesNotExist:
+            pass
+        raise
+
+
+async def update_or_create(
+    queryset: QuerySet[Any], defaults: dict[str, Any], lookups: dict[str, Any]
+) -> tuple[Any, bool]:
+    """Lock the matching row and write ``defaults`` to it, or create it, in one transaction."""
+    async with queryset.database.transaction():
+        found, created = await get_or_create(queryset.select_for_update(), defaults, lookups)
+        if not created:
+            for name, value in defaults.items():
+                setattr(found, name, value() if callable(value) else value)
+            await save(found, database=queryset.database)
+    return found, created
+
+
+async def update_rows(select: Select, database: Database, values: dict[str, Any]) -> int:
+    """One UPDATE over all rows of a query."""
+    if not values:
+        raise FieldError("update() needs at least one field to set")
+    statement, literals = update_statement(
+        _unordered(select), {name: operand(value) for name, value in values.items()}
+    )
+    return await execute.execute(database, statement, literals)
+
+
+async def delete_rows(select: Select, database: Database) -> int:
+    """One DELETE over all rows of a query."""
+    statement, literals = delete_statement(_unordered(select))
+    return await execute.execute(database, statement, literals)
+
+
+def _unordered(select: Select) -> Select:
+    """The query without what a write has no use for, so that it does not enter the shape."""
+    select = select.copy()
+    select.mode, select.order, select.backwards, select.related = "rows", (), False, ()
+    select.fields, select.aliases, select.lock = (), (), None
+    return select
+
+
+__all__ = [
+    "database_of",
+    "delete",
+    "delete_rows",
+    "get_or_create",
+    "insert",
+    "refresh",
+    "save",
+    "update_or_create",
+    "update_rows",
+    "written_values",
+]

@@ -1,0 +1,16 @@
+"""Tables as data: what the compiler, the DDL and the migrations read instead of model classes."""
+
+from chakra.schema.table import Check, Column, ForeignKeyConstraint, Index, Relation, Table, Unique
+from chakra.schema.values import dump_for, load_for
+
+__all__ = [
+    "Check",
+    "Column",
+    "ForeignKeyConstraint",
+    "Index",
+    "Relation",
+    "Table",
+    "Unique",
+    "dump_for",
+    "load_for",
+]

@@ -1,0 +1,67 @@
+"""How row values become instance values and back, by column type; the row path's only conversions.
+
+asyncpg already speaks Python for most types. What is left: enums (the server knows labels, Python knows
+members) and containers of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+from chakra.errors import DataError
+from chakra.pg.types import PgType
+
+
+def enum_labels(cls: type[enum.Enum]) -> tuple[str, ...]:
+    """The labels of a Python enum in PostgreSQL: its values if all are strings, else its names."""
+    members = list(cls)
+    if all(isinstance(m.value, str) for m in members):
+        return tuple(m.value for m in members)
+    return tuple(m.name for m in members)
+
+
+def load_for(type_: PgType) -> Callable[[Any], Any] | None:
+    """The conversion from a row value of ``type_``, or ``None`` where the value is right as it comes."""
+    if type_.kind == "enum" and isinstance(type_.python, enum.EnumMeta):
+        members: dict[Any, Any] = dict(zip(enum_labels(type_.python), type_.python, strict=True))
+        members[None] = None
+        return members.__getitem__
+    if type_.kind == "array" and type_.element is not None:
+        inner = load_for(type_.element)
+        return None if inner is None else lambda value: _map_nested(inner, value)
+    return None
+
+
+def dump_for(type_: PgType) -> Callable[[Any], Any] | None:
+    """The conversion to a statement parameter of ``type_``, or ``None`` where none is needed."""
+    if type_.kind == "enum" and isinstance(type_.python, enum.EnumMeta):
+        cls = type_.python
+        labels = dict(zip(cls, enum_labels(cls), strict=True))
+        known = frozenset(labels.values())
+
+        def dump(value: Any) -> Any:
+            if value is None:
+                return None
+            if isinstance(value, cls):
+                return labels[value]
+            if value in known:
+                return value
+            raise DataError(
+                f"{value!r} is not a member of {cls.__name__}; its labels are {', '.join(labels.values())}"
+            )
+
+        return dump
+    if type_.kind == "array" and type_.element is not None:
+        inner = dump_for(type_.element)
+        return None if inner is None else lambda value: _map_nested(inner, value)
+    return None
+
+
+def _map_nested(convert: Callable[[Any], Any], value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return [_map_nested(convert, item) for item in value]
+    return convert(value)

@@ -1,0 +1,31 @@
+"""Statements out of queries and tables: resolve, render, cache by shape; pure functions, nothing awaits."""
+
+from chakra.sql.ddl import create_statements, drop_statements
+from chakra.sql.select import Compiled, RowPlan, Select
+from chakra.sql.shapes import (
+    delete_row_statement,
+    delete_statement,
+    insert_rows_statement,
+    insert_statement,
+    select_statement,
+    update_row_statement,
+    update_statement,
+)
+from chakra.sql.statement import Output, Statement
+
+__all__ = [
+    "Compiled",
+    "Output",
+    "RowPlan",
+    "Select",
+    "Statement",
+    "create_statements",
+    "delete_row_statement",
+    "delete_statement",
+    "drop_statements",
+    "insert_rows_statement",
+    "insert_statement",
+    "select_statement",
+    "update_row_statement",
+    "update_statement",
+]

@@ -1,0 +1,207 @@
+"""CREATE and DROP from table descriptions, in dependency order; pure text, run by whoever asks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from chakra.errors import FieldError
+from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
+from chakra.pg.types import PgType
+from chakra.schema import Column, ForeignKeyConstraint, Index, Table
+from chakra.schema.table import ON_DELETE
+
+# Types that an extension brings: type → extension, as contrib and pgvector name them.
+EXTENSIONS = {
+    "citext": "citext",
+    "hstore": "hstore",
+    "ltree": "ltree",
+    "vector": "vector",
+    "halfvec": "vector",
+    "sparsevec": "vector",
+}
+MAX_NAME = 63  # bytes; NAMEDATALEN - 1
+
+
+def creation_order(tables: Iterable[Table]) -> list[Table]:
+    """Order tables so that a foreign key's target comes before its source, as far as there are no cycles."""
+    known = {(t.schema, t.name): t for t in tables}
+    done: dict[tuple[str | None, str], Table] = {}
+    visiting: set[tuple[str | None, str]] = set()
+
+    def visit(key: tuple[str | None, str]) -> None:
+        if key in done or key in visiting:
+            return
+        visiting.add(key)
+        for constraint in known[key].foreign_keys:
+            target = (constraint.target_schema, constraint.target)
+            if target in known:
+                visit(target)
+        visiting.discard(key)
+        done[key] = known[key]
+
+    for key in known:
+        visit(key)
+    return list(done.values())
+
+
+def create_statements(tables: Iterable[Table], *, if_not_exists: bool = False) -> list[str]:
+    """Everything needed to create tables: extensions, enum types, tables, late foreign keys, indexes."""
+    ordered = creation_order(tables)
+    batch = {(t.schema, t.name) for t in ordered}
+    statements: list[str] = []
+    for type_ in _types(ordered):
+        if type_.name in EXTENSIONS:
+            statement = f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(EXTENSIONS[type_.name])}"
+        elif type_.kind == "enum":
+            statement = create_enum(type_)
+        else:
+            continue
+        if statement not in statements:
+            statements.append(statement)
+    created: set[tuple[str | None, str]] = set()
+    late: list[str] = []
+    for table in ordered:
+        created.add((table.schema, table.name))
+        early: list[ForeignKeyConstraint] = []
+        for constraint in table.foreign_keys:
+            target = (constraint.target_schema, constraint.target)
+            if target in batch and target not in created:
+                late.append(f"ALTER TABLE {table.quoted} ADD {_foreign_key(table, constraint)}")
+            else:
+                early.append(constraint)
+        statements.append(_create_table(table, early, if_not_exists))
+    statements.extend(late)
+    for table in ordered:
+        statements.extend(create_index(table, index, if_not_exists) for index in table.indexes)
+    return statements
+
+
+def drop_statements(tables: Iterable[Table], *, cascade: bool = False) -> list[str]:
+    """Drop tables, sources of foreign keys first, then the enum types nobody else uses."""
+    ordered = creation_order(tables)
+    if not ordered:
+        return []
+    names = ", ".join(t.quoted for t in reversed(ordered))
+    statements = [f"DROP TABLE IF EXISTS {names}{' CASCADE' if cascade else ''}"]
+    for type_ in _types(ordered):
+        if type_.kind == "enum":
+            name = quote_qualified(type_.schema, type_.name)
+            # Another table may still use the type: then it stays.
+            statements.append(
+                f"DO $$ BEGIN DROP TYPE IF EXISTS {name}; "
+                "EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$"
+            )
+    return statements
+
+
+def create_enum(type_: PgType) -> str:
+    """``CREATE TYPE … AS ENUM``; an enum of that name and the same labels may exist already."""
+    name = quote_qualified(type_.schema, type_.name)
+    labels = ", ".join(quote_string(label) for label in type_.labels)
+    array = f"ARRAY[{labels}]::text[]"
+    message = quote_string(
+        f"the type {type_.name} exists with other labels; rename the enum or alter the type"
+    )
+    return (
+        f"DO $chakra$ BEGIN CREATE TYPE {name} AS ENUM ({labels}); "
+        "EXCEPTION WHEN duplicate_object THEN "
+        f"IF (SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum "
+        f"WHERE enumtypid = {quote_string(name)}::regtype) IS DISTINCT FROM {array} "
+        f"THEN RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = {message}; END IF; END $chakra$"
+    )
+
+
+def create_index(table: Table, index: Index, if_not_exists: bool = False) -> str:
+    """``CREATE INDEX`` for one index of a table."""
+    columns: list[str] = []
+    names: list[str] = []
+    for item in index.columns:
+        descending = item.startswith("-")
+        column = _column(table, item.lstrip("-"))
+        names.append(column.name)
+        columns.append(column.quoted + (" DESC" if descending else ""))
+    name = index.name or object_name(table.name, *names, "key" if index.unique else "idx")
+    method = "" if index.method == "btree" else f" USING {quote_identifier(index.method)}"
+    return (
+        f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {'IF NOT EXISTS ' if if_not_exists else ''}"
+        f"{quote_identifier(name)} ON {table.quoted}{method} ({', '.join(columns)})"
+        f"{f' WHERE {index.where}' if index.where else ''}"
+    )
+
+
+def object_name(*parts: str) -> str:
+    """``table_column_key``; a name too long for PostgreSQL keeps its start and end around a hash."""
+    name = "_".join(parts)
+    if len(name.encode()) <= MAX_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    tail = f"_{digest}_{parts[-1]}"
+    head = name.encode()[: MAX_NAME - len(tail.encode())].decode(errors="ignore")
+    return head + tail
+
+
+def _create_table(table: Table, foreign_keys: Sequence[ForeignKeyConstraint], if_not_exists: bool) -> str:
+    if not table.columns:
+        raise FieldError(f"{table.title} has no columns")
+    lines = [_column_line(column) for column in table.columns]
+    if table.primary_key:
+        lines.append(f"PRIMARY KEY ({', '.join(c.quoted for c in table.key_columns)})")
+    for unique in table.uniques:
+        columns = [_column(table, name) for name in unique.columns]
+        name = unique.name or object_name(table.name, *(c.name for c in columns), "key")
+        lines.append(f"CONSTRAINT {quote_identifier(name)} UNIQUE ({', '.join(c.quoted for c in columns)})")
+    for number, check in enumerate(table.checks):
+        name = check.name or object_name(table.name, f"check{number or ''}")
+        lines.append(f"CONSTRAINT {quote_identifier(name)} CHECK ({check.condition})")
+    lines.extend(_foreign_key(table, constraint) for constraint in foreign_keys)
+    body = ",\n    ".join(lines)
+    return f"CREATE TABLE {'IF NOT EXISTS ' if if_not_exists else ''}{table.quoted} (\n    {body}\n)"
+
+
+def _column_line(column: Column) -> str:
+    line = f"{column.quoted} {column.type.sql}"
+    if column.identity:
+        line += " GENERATED BY DEFAULT AS IDENTITY"
+    elif column.db_default is not None:
+        line += f" DEFAULT {column.db_default}"
+    return line if column.nullable else f"{line} NOT NULL"
+
+
+def _foreign_key(table: Table, constraint: ForeignKeyConstraint) -> str:
+    name = object_name(table.name, *constraint.columns, "fkey")
+    own = ", ".join(quote_identifier(c) for c in constraint.columns)
+    other = ", ".join(quote_identifier(c) for c in constraint.target_columns)
+    target = quote_qualified(constraint.target_schema, constraint.target)
+    line = f"CONSTRAINT {quote_identifier(name)} FOREIGN KEY ({own}) REFERENCES {target} ({other})"
+    if constraint.on_delete not in ON_DELETE:
+        raise FieldError(f"on_delete={constraint.on_delete!r}: use one of {', '.join(ON_DELETE)}")
+    if constraint.on_delete != "no action":
+        line += f" ON DELETE {constraint.on_delete.upper()}"
+    return line + (" DEFERRABLE INITIALLY DEFERRED" if constraint.deferrable else "")
+
+
+def _column(table: Table, attribute: str) -> Column:
+    relation = table.relations.get(attribute)
+    if relation is not None and attribute not in table.by_attribute and len(relation.columns) == 1:
+        return table.by_attribute[relation.columns[0]]
+    return table.column(attribute)
+
+
+def _types(tables: Iterable[Table]) -> Iterator[PgType]:
+    for table in tables:
+        for column in table.columns:
+            found: PgType | None = column.type
+            while found is not None:
+                yield found
+                found = found.element
+
+
+__all__ = [
+    "create_enum",
+    "create_index",
+    "create_statements",
+    "creation_order",
+    "drop_statements",
+    "object_name",
+]

@@ -1,0 +1,328 @@
+"""Rendering: resolved expression trees become SQL text and parameters, one small function a node class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from chakra.errors import FieldError
+from chakra.expressions import (
+    Combined,
+    Condition,
+    Expression,
+    Lookup,
+    Not,
+    Operation,
+    Order,
+    Slot,
+    python_type,
+)
+from chakra.expressions.lookups import LookupRule, find_lookup, known_words
+from chakra.pg.types import (
+    DATE,
+    FLOAT8,
+    INT4,
+    INT8,
+    INTERVAL,
+    NUMERIC,
+    TEXT,
+    TIMESTAMP,
+    PgType,
+    array_of,
+)
+from chakra.schema import dump_for
+from chakra.sql.scope import ColumnRef, Transformed, type_of
+from chakra.sql.statement import Adapt, Writer
+
+_TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})
+_WHOLE = frozenset({"int2", "int4", "int8"})
+_NUMBERS = _WHOLE | {"numeric", "float4", "float8"}
+
+
+def render(node: Expression, writer: Writer) -> None:
+    """Write one resolved expression.
+
+    Raises:
+        FieldError: the node's class is none that SQL can express.
+    """
+    renderer = _RENDERERS.get(type(node))
+    if renderer is not None:
+        renderer(node, writer)
+        return
+    own = getattr(node, "render_sql", None)
+    if own is None:
+        raise FieldError(f"{node!r} cannot be written as SQL")
+    own(writer, render)
+
+
+def render_order(term: Order, writer: Writer) -> None:
+    """Write one term of ORDER BY."""
+    render(term.expression, writer)
+    if term.descending:
+        writer.write(" DESC")
+    if term.nulls is not None:
+        writer.write(f" NULLS {term.nulls.upper()}")
+
+
+def render_conditions(conditions: list[Condition], writer: Writer, keyword: str = " WHERE ") -> None:
+    """Write conditions joined by AND behind ``keyword``; nothing if there are none."""
+    for position, condition in enumerate(conditions):
+        writer.write(" AND " if position else keyword)
+        if isinstance(condition, Combined) and condition.connector == "OR" and len(conditions) > 1:
+            writer.write("(")
+            render(condition, writer)
+            writer.write(")")
+        else:
+            render(condition, writer)
+
+
+def render_slot(slot: Slot, writer: Writer, type_: PgType | None, label: str) -> None:
+    """Write a literal with its type spelled out, where the place alone does not say which it is."""
+    type_ = slot.type or type_ or python_type(slot.sample)
+    dump = dump_for(type_) if type_ is not None else None
+    writer.parameter(slot.index, (dump,) if dump else (), type_, label)
+    if type_ is not None:
+        writer.write(f"::{type_.sql}")
+
+
+def _column(node: ColumnRef, writer: Writer) -> None:
+    if writer.qualify:
+        writer.write(f"{node.source.alias}.{node.column.quoted}")
+    else:
+        writer.write(node.column.quoted)
+
+
+def _transformed(node: Transformed, writer: Writer) -> None:
+    before, _, after = node.transform.sql.partition("{l}")
+    writer.write(before)
+    if node.inner_type.name == "timestamptz":
+        writer.write("(")
+        render(node.inner, writer)
+        writer.write(" AT TIME ZONE 'UTC')")
+    else:
+        render(node.inner, writer)
+    writer.write(after)
+
+
+def _slot(node: Slot, writer: Writer) -> None:
+    render_slot(node, writer, None, "value")
+
+
+def _operation(node: Operation, writer: Writer) -> None:
+    writer.write("(")
+    left, right = node.left, node.right
+    for position, (side, other) in enumerate(((left, right), (right, left))):
+        if position:
+            writer.write(f" {node.operator} ")
+        if isinstance(side, Slot):
+            render_slot(side, writer, _operand_type(side, type_of_node(other), node.operator), "value")
+        else:
+            render(side, writer)
+    writer.write(")")
+
+
+def _operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | None:
+    """The type of a literal beside a value of type ``other``: the other's where Python's number fits it."""
+    own = slot.type or python_type(slot.sample)
+    if own is None or other is None:
+        return own
+    base = other.base
+    if own is INT8 and base.name in _NUMBERS:
+        return NUMERIC if base.name == "numeric" else base
+    if own is INT8 and base is DATE:
+        return INT4
+    if own is FLOAT8 and base.name == "numeric":
+        return NUMERIC
+    if operator == "||" and own is TEXT:
+        return TEXT
+    return own
+
+
+def type_of_node(node: Expression) -> PgType | None:
+    """The type a resolved node gives, as far as it can be told without asking the server."""
+    if isinstance(node, Condition):
+        return None
+    if isinstance(node, Slot):
+        return node.type or python_type(node.sample)
+    if not isinstance(node, Operation):
+        return type_of(node)
+    left, right = type_of_node(node.left), type_of_node(node.right)
+    if isinstance(node.left, Slot) and right is not None:
+        left = _operand_type(node.left, right, node.operator)
+    if isinstance(node.right, Slot) and left is not None:
+        right = _operand_type(node.right, left, node.operator)
+    if left is None or right is None:
+        return None
+    return operation_type(node.operator, left.base, right.base)
+
+
+def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
+    """The result type of an operator (manual, "Mathematical" and "Date/Time Operators"), else ``None``."""
+    if operator == "||":
+        return TEXT if left.name in _TEXT_TYPES or right.name in _TEXT_TYPES else None
+    names = {left.name, right.name}
+    if names <= _NUMBERS:
+        if names <= {"float4"}:
+            return left
+        if names & {"float4", "float8"}:
+            return FLOAT8
+        if "numeric" in names:
+            return NUMERIC
+        return max(left, right, key=lambda t: t.size)
+    if operator == "-" and left.name == right.name and left.name in ("timestamp", "timestamptz"):
+        return INTERVAL
+    if operator == "-" and names == {"date"}:
+        return INT4
+    if operator in "+-" and "interval" in names:
+        other = right if left.name == "interval" else left
+        return TIMESTAMP if other.name == "date" else other
+    if operator in "+-" and "date" in names and names & _WHOLE:
+        return DATE
+    return None
+
+
+def _lookup(node: Lookup, writer: Writer) -> None:
+    left, right = node.left, node.right
+    if node.name == "isnull":
+        render(left, writer)
+        writer.write(" IS NULL" if right else " IS NOT NULL")
+        return
+    left_type = type_of_node(left)
+    rule = find_lookup(node.name, left_type)
+    if rule is None:
+        raise FieldError(f"unknown lookup {node.name!r}; there are {known_words(left_type)}")
+    assert isinstance(right, Expression)
+    template = rule.sql if isinstance(right, Slot) else rule.dynamic or rule.sql
+    for kind, text in split_template(template):
+        if kind == "text":
+            writer.write(text)
+        elif kind == "l":
+            _left(left, left_type, rule, writer)
+        elif isinstance(right, Slot):
+            _right(right, kind, left, left_type, rule, writer)
+        elif kind == "r":
+            render(right, writer)
+        else:
+            raise FieldError(f"{node.name} takes plain values, not {right!r}")
+
+
+def _left(left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer) -> None:
+    if rule.text and (type_ is None or type_.base.name not in _TEXT_TYPES):
+        writer.write("(")
+        render(left, writer)
+        writer.write(")::text")
+    else:
+        render(left, writer)
+
+
+def _right(
+    slot: Slot, kind: str, left: Expression, left_type: PgType | None, rule: LookupRule, writer: Writer
+) -> None:
+    label = label_of(left)
+    adapt: list[Adapt] = [rule.adapt] if rule.adapt is not None else []
+    type_: PgType | None
+    if rule.right == "text":
+        writer.parameter(slot.index, tuple(adapt), TEXT, label)
+        return
+    if rule.right == "array":
+        element = left_type.base if left_type is not None else _element_type(slot.sample)
+        type_ = array_of(element) if element is not None and element.kind != "array" else None
+    else:
+        type_ = left_type or python_type(slot.sample)
+        if rule.right == "pair":
+            adapt.append(_first if kind == "r0" else _second)
+    if type_ is not None:
+        dump = dump_for(type_)
+        if dump is not None:
+            adapt.append(dump)
+    writer.parameter(slot.index, tuple(adapt), type_, label)
+    if type_ is not None and not isinstance(left, ColumnRef | Transformed):
+        writer.write(f"::{type_.sql}")
+
+
+def _element_type(sample: Any) -> PgType | None:
+    return next((python_type(item) for item in sample if item is not None), None)
+
+
+def _first(value: Any) -> Any:
+    return value[0]
+
+
+def _second(value: Any) -> Any:
+    return value[1]
+
+
+def label_of(node: Expression) -> str:
+    """What error messages call a value: the field it is compared with, where there is one."""
+    return repr(node) if isinstance(node, ColumnRef) else "value"
+
+
+def split_template(template: str) -> Iterator[tuple[str, str]]:
+    """Cut ``{l} LIKE {r}`` into ``("l", …)``, ``("text", " LIKE ")``, ``("r", …)``."""
+    rest = template
+    while rest:
+        text, brace, rest = rest.partition("{")
+        if text:
+            yield "text", text
+        if brace:
+            name, _, rest = rest.partition("}")
+            yield name, name
+
+
+def _combined(node: Combined, writer: Writer) -> None:
+    if not node.parts:
+        writer.write("TRUE")
+        return
+    for position, part in enumerate(node.parts):
+        if position:
+            writer.write(f" {node.connector} ")
+        nested = isinstance(part, Combined) and len(part.parts) > 1 and part.connector != node.connector
+        if nested:
+            writer.write("(")
+        render(part, writer)
+        if nested:
+            writer.write(")")
+
+
+def _not(node: Not, writer: Writer) -> None:
+    if may_be_null(node.inner):
+        writer.write("(")
+        render(node.inner, writer)
+        writer.write(") IS NOT TRUE")
+    else:
+        writer.write("NOT (")
+        render(node.inner, writer)
+        writer.write(")")
+
+
+def may_be_null(node: Expression) -> bool:
+    """Whether a resolved expression can give NULL."""
+    if isinstance(node, ColumnRef):
+        return node.nullable
+    if isinstance(node, Slot) or (isinstance(node, Lookup) and node.name == "isnull"):
+        return False
+    if isinstance(node, Lookup | Combined | Not | Operation | Transformed):
+        return any(may_be_null(child) for child in node.children)
+    return True
+
+
+_RENDERERS: dict[type, Callable[[Any, Writer], None]] = {
+    ColumnRef: _column,
+    Transformed: _transformed,
+    Slot: _slot,
+    Operation: _operation,
+    Lookup: _lookup,
+    Combined: _combined,
+    Not: _not,
+}
+
+__all__ = [
+    "label_of",
+    "may_be_null",
+    "operation_type",
+    "render",
+    "render_conditions",
+    "render_order",
+    "render_slot",
+    "type_of_node",
+]

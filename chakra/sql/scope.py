@@ -1,0 +1,284 @@
+"""Resolving: names of a query become columns of joined tables; unknown ones become helpful errors.
+
+``Scope`` belongs to one SELECT, UPDATE or DELETE. It owns the joins that paths such as ``author__name`` ask for
+and numbers the literals of the query in the order in which its shape lists them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from chakra.errors import FieldError
+from chakra.expressions import Condition, Expression, F, Lookup, Slot, Value
+from chakra.expressions.base import Combined
+from chakra.expressions.lookups import TRANSFORMS, Transform, find_lookup, known_words
+from chakra.expressions.q import Q, keyword_conditions
+from chakra.pg.types import PgType
+from chakra.schema import Column, Relation, Table
+
+
+class Source:
+    """A table as one query uses it, under an alias."""
+
+    __slots__ = ("alias", "nullable", "on", "parent", "table")
+
+    def __init__(
+        self, table: Table, alias: str, parent: Source | None, on: Relation | None, nullable: bool
+    ) -> None:
+        self.table = table
+        self.alias = alias
+        self.parent = parent
+        self.on = on
+        self.nullable = nullable
+
+
+class ColumnRef(Expression):
+    """A resolved column of a source."""
+
+    __slots__ = ("column", "source")
+
+    def __init__(self, source: Source, column: Column) -> None:
+        self.source = source
+        self.column = column
+
+    @property
+    def type(self) -> PgType:
+        return self.column.type
+
+    @property
+    def nullable(self) -> bool:
+        return self.column.nullable or self.source.nullable
+
+    def __repr__(self) -> str:
+        return f"{self.source.table.title}.{self.column.attribute}"
+
+
+class Transformed(Expression):
+    """A resolved part of a value (``__year``)."""
+
+    __slots__ = ("inner", "inner_type", "transform")
+
+    def __init__(self, inner: Expression, inner_type: PgType, transform: Transform) -> None:
+        self.inner = inner
+        self.inner_type = inner_type
+        self.transform = transform
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.inner,)
+
+    @property
+    def type(self) -> PgType:
+        return self.transform.type
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path taken apart: the value it names, and what is left of it for a lookup."""
+
+    expression: Expression
+    word: str
+
+
+class Scope:
+    """Names, joins and literals of one query over ``table``."""
+
+    def __init__(self, table: Table, *, start: int = 0, prefix: str = "t") -> None:
+        self.root = Source(table, table.quoted, None, None, False)
+        self.sources: list[Source] = [self.root]
+        self._joined: dict[Hashable, Source] = {}
+        self._prefix = prefix
+        self.literals = start
+        self.annotations: dict[str, Expression] = {}
+
+    @property
+    def joined(self) -> bool:
+        """Whether the query reads more than its root table."""
+        return len(self.sources) > 1
+
+    def next_index(self) -> int:
+        """Give the position of the next literal among the query's values."""
+        index = self.literals
+        self.literals += 1
+        return index
+
+    def join(self, source: Source, relation: Relation) -> Source:
+        """Return the source behind a relation, joining it if the query does not read it yet."""
+        key = (id(source), relation.name)
+        found = self._joined.get(key)
+        if found is None:
+            nullable = source.nullable or relation.nullable
+            alias = f'"{self._prefix}{len(self.sources)}"'
+            found = Source(relation.target, alias, source, relation, nullable)
+            self._joined[key] = found
+            self.sources.append(found)
+        return found
+
+    def resolve_path(self, path: str) -> Path:
+        """Follow ``author__created_at__year__gte`` through relations, a column and its transforms.
+
+        Raises:
+            FieldError: a part is neither a field, a relation, a transform nor a lookup; lists what exists.
+        """
+        annotated = self.annotations.get(path)
+        if annotated is not None:
+            return Path(annotated, "exact")
+        parts = path.split("__")
+        source = self.root
+        position = 0
+        found: Expression | None = None
+        while position < len(parts):
+            part = parts[position]
+            if position == 0 and part in self.annotations:
+                found = self.annotations[part]
+                position += 1
+                break
+            column = source.table.by_attribute.get(part)
+            if column is None and part == "pk":
+                column = source.table.column("pk")
+            if column is not None:
+                found = ColumnRef(source, column)
+                position += 1
+                break
+            relation = source.table.relations.get(part)
+            if relation is None:
+                raise self._unknown(source.table, part, path)
+            following = parts[position + 1] if position + 1 < len(parts) else None
+            key = self._key_of(source, relation, following)
+            if key is not None:
+                found, used = key
+                position += used
+                break
+            source = self.join(source, relation)
+            position += 1
+        if found is None:
+            raise FieldError(f"{path!r} names a relation of {self.root.table.title}, not one of its fields")
+        return self._transform(found, parts, position, path)
+
+    def _key_of(
+        self, source: Source, relation: Relation, following: str | None
+    ) -> tuple[Expression, int] | None:
+        """The local key column, if the path asks for nothing but the key: no join is needed for it."""
+        if len(relation.columns) != 1:
+            return None
+        local = ColumnRef(source, source.table.by_attribute[relation.columns[0]])
+        target = relation.target
+        if following is None or following in ("isnull",):
+            return local, 1
+        if following in ("pk", relation.target_columns[0]) and following != "":
+            if following == "pk" and target.primary_key != relation.target_columns:
+                return None
+            return local, 2
+        if following not in target.by_attribute and following not in target.relations:
+            return local, 1  # author__in, author__gt: a lookup on the key
+        return None
+
+    def _transform(self, found: Expression, parts: list[str], position: int, path: str) -> Path:
+        while position < len(parts):
+            word = parts[position]
+            left = type_of(found)
+            transform = TRANSFORMS.get(word)
+            if transform is not None and left is not None and left.base.name in transform.takes:
+                found = Transformed(found, left.base, transform)
+                position += 1
+                continue
+            if position == len(parts) - 1 and (word == "isnull" or find_lookup(word, left) is not None):
+                return Path(found, word)
+            shown = f" of type {left.sql}" if left is not None else ""
+            raise FieldError(
+                f"{path!r}: {word!r} is no lookup for {'__'.join(parts[:position])!r}{shown}; "
+                f"there are {known_words(left)}{_close(word, known_words(left).split(', '))}"
+            )
+        return Path(found, "exact")
+
+    def _unknown(self, table: Table, part: str, path: str) -> FieldError:
+        where = "" if part == path else f" (in {path!r})"
+        names = [*table.by_attribute, *table.relations, *self.annotations]
+        return FieldError(
+            f"{table.title} has no field {part!r}{where}; it has {', '.join(names)}{_close(part, names)}"
+        )
+
+    def resolve_value(self, path: str) -> Expression:
+        """Follow a path that must end at a value, as in ``F`` and ``order_by``."""
+        found = self.resolve_path(path)
+        if found.word != "exact" or path.endswith("__exact"):
+            raise FieldError(f"{path!r} ends in the lookup {found.word!r}; a field is needed here")
+        return found.expression
+
+    def resolve(self, expression: Expression) -> Expression:
+        """Return the tree with names turned into columns and literals into numbered slots."""
+        if isinstance(expression, Value):
+            return Slot(self.next_index(), expression.value, expression.type)
+        if isinstance(expression, F):
+            return self.resolve_value(expression.path)
+        if isinstance(expression, Q):
+            return self.resolve_q(expression)
+        bound = getattr(expression, "bind_column", None)
+        if bound is not None:
+            return self._declared(bound)
+        scoped = getattr(expression, "resolve_in", None)
+        if scoped is not None:
+            return scoped(self)  # type: ignore[no-any-return]
+        children = expression.children
+        if not children:
+            return expression
+        resolved = expression.rebuild(tuple(self.resolve(child) for child in children))
+        if isinstance(resolved, Lookup):
+            self._check(resolved)
+        return resolved
+
+    def resolve_q(self, q: Q) -> Condition:
+        """Resolve the positional conditions of a Q, then its keywords: the order of its shape."""
+        parts = [self.resolve_condition(c) for c in q.conditions]
+        parts.extend(self.resolve_keywords(q.keywords))
+        return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
+
+    def resolve_keywords(self, keywords: dict[str, Any]) -> list[Condition]:
+        """Resolve keyword filters, numbering their literals."""
+
+        def split(path: str) -> tuple[Expression, str]:
+            found = self.resolve_path(path)
+            return found.expression, found.word
+
+        return list(keyword_conditions(keywords, split, self.resolve, self.next_index))
+
+    def resolve_condition(self, condition: Condition) -> Condition:
+        """Resolve a condition.
+
+        Raises:
+            TypeError: something else than a condition was given.
+        """
+        resolved = self.resolve(condition)
+        if not isinstance(resolved, Condition):
+            raise TypeError(f"a condition is needed here, not {condition!r}")
+        return resolved
+
+    def _declared(self, bound: tuple[Table, str]) -> Expression:
+        table, attribute = bound
+        if table is not self.root.table:
+            raise FieldError(
+                f"{table.title}.{attribute} cannot be used in a query over {self.root.table.title}; "
+                f"reach it through a relation by name, e.g. relation__{attribute}"
+            )
+        return ColumnRef(self.root, table.by_attribute[attribute])
+
+    def _check(self, lookup: Lookup) -> None:
+        left = type_of(lookup.left)
+        if lookup.name != "isnull" and find_lookup(lookup.name, left) is None:
+            raise FieldError(f"unknown lookup {lookup.name!r}; there are {known_words(left)}")
+
+
+def type_of(expression: Expression) -> PgType | None:
+    """The PostgreSQL type of a resolved expression, or ``None`` where only the server knows."""
+    return getattr(expression, "type", None)
+
+
+def _close(word: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(word, names, n=1)
+    return f". Did you mean {near[0]!r}?" if near else ""
+
+
+__all__ = ["ColumnRef", "Path", "Scope", "Source", "Transformed", "type_of"]

@@ -1,0 +1,420 @@
+"""SELECT as data, its shape, and its compilation; the state that querysets carry and share.
+
+``Select`` says what to read; ``shape`` gives the key under which the compiled statement is kept; ``compile_select``
+runs once per shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from chakra.errors import FieldError
+from chakra.expressions import Condition, Expression, Not, Order
+from chakra.expressions.base import Combined
+from chakra.expressions.q import keyword_shape
+from chakra.pg.types import BOOL, INT8
+from chakra.schema import Column, Table
+from chakra.sql.render import may_be_null, render, render_conditions, render_order, type_of_node
+from chakra.sql.scope import ColumnRef, Scope, Source
+from chakra.sql.statement import Output, Statement, Writer
+
+Filter: TypeAlias = "tuple[bool, tuple[Condition, ...], Mapping[str, Any]]"
+"""Whether negated, positional conditions, keyword conditions: one call of ``filter`` or ``exclude``."""
+
+
+class Select:
+    """What a query reads. Treated as immutable: every change is made on a ``copy``.
+
+    Attributes:
+        table: the root table.
+        mode: ``rows`` (instances), ``values`` (named columns), ``count`` or ``exists``.
+        filters: calls of ``filter`` and ``exclude``, in order.
+        order: names, ``Order`` terms or expressions; ``None`` = the table's ordering, ``()`` = none.
+        backwards: whether the order is turned round.
+        limit, offset: numbers of rows, or ``None``.
+        fields: names (or expressions) that ``values`` returns; empty = all columns.
+        aliases: output names of ``fields``.
+        only: attributes to load in ``rows`` mode, or ``None`` for all.
+        related: relation paths to load along.
+        annotations: computed values by name.
+        distinct: ``None``, ``()`` for DISTINCT, or names for DISTINCT ON.
+        lock: text after ``FOR``, or ``None``.
+        nothing: whether the query is known to be empty (``none()``).
+    """
+
+    __slots__ = (
+        "aliases",
+        "annotations",
+        "backwards",
+        "distinct",
+        "fields",
+        "filters",
+        "limit",
+        "lock",
+        "mode",
+        "nothing",
+        "offset",
+        "only",
+        "order",
+        "related",
+        "table",
+    )
+
+    table: Table
+    mode: str
+    filters: tuple[Filter, ...]
+    order: tuple[Any, ...] | None
+    backwards: bool
+    limit: int | None
+    offset: int | None
+    fields: tuple[Any, ...]
+    aliases: tuple[str, ...]
+    only: frozenset[str] | None
+    related: tuple[str, ...]
+    annotations: tuple[tuple[str, Expression], ...]
+    distinct: tuple[str, ...] | None
+    lock: str | None
+    nothing: bool
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.mode = "rows"
+        self.filters = ()
+        self.order = None
+        self.backwards = False
+        self.limit = None
+        self.offset = None
+        self.fields = ()
+        self.aliases = ()
+        self.only = None
+        self.related = ()
+        self.annotations = ()
+        self.distinct = None
+        self.lock = None
+        self.nothing = False
+
+    def copy(self) -> Select:
+        """Return a copy to be changed before anybody else sees it."""
+        new = Select.__new__(Select)
+        new.table = self.table
+        new.mode = self.mode
+        new.filters = self.filters
+        new.order = self.order
+        new.backwards = self.backwards
+        new.limit = self.limit
+        new.offset = self.offset
+        new.fields = self.fields
+        new.aliases = self.aliases
+        new.only = self.only
+        new.related = self.related
+        new.annotations = self.annotations
+        new.distinct = self.distinct
+        new.lock = self.lock
+        new.nothing = self.nothing
+        return new
+
+    def shape(self, values: list[Any]) -> Hashable:
+        """Return the key of the statement and append the query's literal values to ``values``.
+
+        The order of the values (annotations, fields, filters, order, limit, offset) is the one in which
+        ``compile_select`` numbers them.
+        """
+        annotations: Hashable = ()
+        if self.annotations:
+            annotations = tuple((name, e.shape(values)) for name, e in self.annotations)
+        fields: Hashable = self.fields
+        if fields:
+            fields = tuple(f.shape(values) if isinstance(f, Expression) else f for f in self.fields)
+        filters = tuple(
+            [
+                (
+                    negated,
+                    tuple([c.shape(values) for c in conditions]) if conditions else (),
+                    keyword_shape(keywords, values) if keywords else (),
+                )
+                for negated, conditions, keywords in self.filters
+            ]
+        )
+        order: Hashable = self.order
+        if order:
+            order = tuple([t if type(t) is str else t.shape(values) for t in order])  # type: ignore[attr-defined]
+        limit, offset = self.limit, self.offset
+        if limit is not None:
+            values.append(limit)
+        if offset is not None:
+            values.append(offset)
+        return (
+            self.mode,
+            filters,
+            order,
+            limit is None,
+            offset is None,
+            self.backwards,
+            self.related,
+            self.only,
+            fields,
+            self.aliases,
+            annotations,
+            self.distinct,
+            self.lock,
+            self.nothing,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """How a slice of a result row becomes an instance of ``table.row_class``.
+
+    Attributes:
+        start: position of the first column.
+        columns: in result order.
+        nullable: whether the whole instance may be missing (LEFT JOIN).
+        related: relation name → plan of the instance behind it.
+        extras: names of annotations, standing after all columns of the row.
+    """
+
+    table: Table
+    columns: tuple[Column, ...]
+    start: int
+    nullable: bool = False
+    related: tuple[tuple[str, RowPlan], ...] = ()
+    extras: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Compiled:
+    """A compiled SELECT: the statement, for ``rows`` the plan of its instances, and loaders made of them.
+
+    ``loaders`` belongs to whoever builds objects from rows; it lives here so that it lives as long.
+    """
+
+    statement: Statement
+    plan: RowPlan | None
+    loaders: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The resolved pieces of one SELECT."""
+
+    scope: Scope
+    outputs: list[tuple[str, Expression]]
+    conditions: list[Condition]
+    order: list[Order]
+    limit: int | None
+    offset: int | None
+    plan: RowPlan | None
+
+
+def compile_select(select: Select) -> Compiled:
+    """Resolve and render a query.
+
+    Raises:
+        FieldError: a name or lookup is unknown, or parts of the query contradict each other.
+    """
+    parts = _resolve(select)
+    writer = Writer(qualify=parts.scope.joined)
+    if select.mode == "count" and (select.limit is not None or select.offset or select.distinct is not None):
+        writer.write("SELECT count(*) FROM (")
+        _write_body(select, parts, writer)
+        writer.write(") AS counted")
+        return Compiled(writer.finish([Output("count", INT8, False)]), None)
+    if select.mode == "exists":
+        writer.write("SELECT EXISTS (")
+        _write_body(select, parts, writer)
+        writer.write(")")
+        return Compiled(writer.finish([Output("exists", BOOL, False)]), None)
+    outputs = _write_body(select, parts, writer)
+    return Compiled(writer.finish(outputs), parts.plan)
+
+
+def _resolve(select: Select) -> _Parts:
+    scope = Scope(select.table)
+    for name, expression in select.annotations:
+        scope.annotations[name] = scope.resolve(expression)
+    outputs, plan = _outputs(select, scope)
+    conditions = resolve_filters(select.filters, scope)
+    order = _order(select, scope)
+    limit = scope.next_index() if select.limit is not None else None
+    offset = scope.next_index() if select.offset is not None else None
+    return _Parts(scope, outputs, conditions, order, limit, offset, plan)
+
+
+def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition]:
+    """Resolve the calls of ``filter`` and ``exclude`` into conditions to be joined by AND."""
+    found: list[Condition] = []
+    for negated, conditions, keywords in filters:
+        parts = [scope.resolve_condition(c) for c in conditions]
+        if keywords:
+            parts.extend(scope.resolve_keywords(dict(keywords)))
+        if negated:
+            found.append(Not(parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))))
+        else:
+            found.extend(parts)
+    return found
+
+
+def _outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expression]], RowPlan | None]:
+    mode = select.mode
+    if mode in ("count", "exists"):
+        if select.distinct is None:
+            return [], None
+        return [(c.attribute, ColumnRef(scope.root, c)) for c in select.table.columns], None
+    if mode == "values":
+        if not select.fields:
+            named: list[tuple[str, Expression]] = [
+                (c.attribute, ColumnRef(scope.root, c)) for c in select.table.columns
+            ]
+            return named + list(scope.annotations.items()), None
+        outputs = []
+        for alias, value in zip(select.aliases, select.fields, strict=True):
+            if isinstance(value, Expression):
+                outputs.append((alias, scope.resolve(value)))
+            else:
+                outputs.append((alias, scope.resolve_value(value)))
+        return outputs, None
+    columns = _row_columns(select)
+    outputs = [(c.attribute, ColumnRef(scope.root, c)) for c in columns]
+    start = len(columns)
+    related: list[tuple[str, RowPlan]] = []
+    for path, children in _relation_tree(select.related).items():
+        plan, start = _related_plan(scope, scope.root, path, children, start, outputs)
+        related.append((path, plan))
+    outputs.extend(scope.annotations.items())
+    plan = RowPlan(
+        select.table, columns, 0, False, tuple(related), tuple(name for name, _ in select.annotations)
+    )
+    return outputs, plan
+
+
+def _row_columns(select: Select) -> tuple[Column, ...]:
+    if select.only is None:
+        return select.table.columns
+    needed = select.only | set(select.table.primary_key)
+    return tuple(c for c in select.table.columns if c.attribute in needed)
+
+
+def _relation_tree(paths: tuple[str, ...]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path in paths:
+        level = tree
+        for part in path.split("__"):
+            level = level.setdefault(part, {})
+    return tree
+
+
+def _related_plan(
+    scope: Scope,
+    source: Source,
+    name: str,
+    children: dict[str, Any],
+    start: int,
+    outputs: list[tuple[str, Expression]],
+) -> tuple[RowPlan, int]:
+    relation = source.table.relations.get(name)
+    if relation is None:
+        known = ", ".join(source.table.relations) or "none"
+        raise FieldError(
+            f"select_related: {source.table.title} has no relation {name!r}; its relations are {known}"
+        )
+    joined = scope.join(source, relation)
+    columns = joined.table.columns
+    outputs.extend((f"{name}__{c.attribute}", ColumnRef(joined, c)) for c in columns)
+    own_start, start = start, start + len(columns)
+    related: list[tuple[str, RowPlan]] = []
+    for child, grandchildren in children.items():
+        plan, start = _related_plan(scope, joined, child, grandchildren, start, outputs)
+        related.append((child, plan))
+    return RowPlan(joined.table, columns, own_start, joined.nullable, tuple(related)), start
+
+
+def _order(select: Select, scope: Scope) -> list[Order]:
+    terms = select.order if select.order is not None else select.table.ordering
+    found = [_order_term(term, scope) for term in terms]
+    if select.backwards:
+        if not found:
+            found = [Order(ColumnRef(scope.root, c), False) for c in select.table.key_columns]
+        found = [term.reversed() for term in found]
+    return found
+
+
+def _order_term(term: Any, scope: Scope) -> Order:
+    if isinstance(term, str):
+        descending = term.startswith("-")
+        return Order(scope.resolve_value(term[1:] if descending else term), descending)
+    if isinstance(term, Order):
+        return Order(scope.resolve(term.expression), term.descending, term.nulls)
+    return Order(scope.resolve(term), False)
+
+
+def _write_body(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
+    writer.write("SELECT ")
+    if select.distinct is not None:
+        writer.write("DISTINCT ")
+        if select.distinct:
+            writer.write("ON (")
+            for position, name in enumerate(select.distinct):
+                writer.write(", " if position else "")
+                render(parts.scope.resolve_value(name), writer)
+            writer.write(") ")
+    outputs = _write_outputs(select, parts, writer)
+    write_from(parts.scope, writer)
+    if select.nothing:
+        writer.write(" WHERE FALSE")
+        render_conditions(parts.conditions, writer, " AND ")
+    else:
+        render_conditions(parts.conditions, writer)
+    for position, term in enumerate(parts.order):
+        writer.write(", " if position else " ORDER BY ")
+        render_order(term, writer)
+    if parts.limit is not None:
+        writer.write(" LIMIT ")
+        writer.parameter(parts.limit, (), INT8, "limit")
+    if parts.offset is not None:
+        writer.write(" OFFSET ")
+        writer.parameter(parts.offset, (), INT8, "offset")
+    if select.lock is not None:
+        writer.write(f" FOR {select.lock}")
+    return outputs
+
+
+def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
+    if select.mode == "count" and not parts.outputs:
+        if select.limit is None and select.offset is None:
+            writer.write("count(*)")
+            return [Output("count", INT8, False)]
+    if not parts.outputs:
+        writer.write("1")
+        return []
+    described: list[Output] = []
+    for position, (name, expression) in enumerate(parts.outputs):
+        writer.write(", " if position else "")
+        render(expression, writer)
+        load = None
+        if isinstance(expression, ColumnRef):
+            load = expression.column.load
+        elif select.mode != "rows" or position >= len(parts.outputs) - len(select.annotations):
+            writer.write(f' AS "{name}"')
+        described.append(Output(name, type_of_node(expression), may_be_null(expression), load))
+    return described
+
+
+def write_from(scope: Scope, writer: Writer) -> None:
+    """Write FROM with the joins that resolving the query asked for."""
+    writer.write(f" FROM {scope.root.table.quoted}")
+    for source in scope.sources[1:]:
+        relation, parent = source.on, source.parent
+        assert relation is not None and parent is not None
+        writer.write(" LEFT JOIN " if source.nullable else " JOIN ")
+        writer.write(f"{source.table.quoted} AS {source.alias} ON ")
+        pairs = zip(relation.columns, relation.target_columns, strict=True)
+        for position, (own, other) in enumerate(pairs):
+            own_column = parent.table.by_attribute[own].quoted
+            other_column = source.table.by_attribute[other].quoted
+            writer.write(" AND " if position else "")
+            writer.write(f"{source.alias}.{other_column} = {parent.alias}.{own_column}")
+
+
+__all__ = ["Compiled", "RowPlan", "Select", "compile_select", "resolve_filters", "write_from"]

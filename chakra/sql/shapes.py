@@ -1,0 +1,102 @@
+"""The shape cache: statements are compiled once per shape and kept with the table they are about.
+
+A shape is what a query looks like with its values taken out. Finding a known one costs a walk over the query's
+parts and one dictionary lookup; see ``tests/sql/test_shapes.py`` for the calls it may make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from chakra.expressions import Expression, Value
+from chakra.schema import Table
+from chakra.sql.dml import (
+    compile_delete,
+    compile_delete_row,
+    compile_insert,
+    compile_insert_rows,
+    compile_update,
+    compile_update_row,
+)
+from chakra.sql.select import Compiled, Select, compile_select
+from chakra.sql.statement import Statement
+
+T = TypeVar("T")
+
+MAX_SHAPES = 2_000
+"""Shapes kept per table. A program has tens; beyond this limit values are leaking into shapes (annotation names
+made from data, say), and the oldest entry goes for each new one. An entry costs about 4 KB."""
+
+
+def remember(table: Table, key: Hashable, value: T) -> T:
+    """Keep a compiled statement under its shape."""
+    statements = table.statements
+    if len(statements) >= MAX_SHAPES:
+        statements.pop(next(iter(statements)), None)
+    statements[key] = value
+    return value
+
+
+def select_statement(select: Select) -> tuple[Compiled, list[Any]]:
+    """Return the compiled query and its literal values."""
+    values: list[Any] = []
+    key = select.shape(values)
+    compiled = select.table.statements.get(key)
+    if compiled is None:
+        compiled = remember(select.table, key, compile_select(select))
+    return compiled, values
+
+
+def _row_statement(kind: str, make: Callable[..., Statement]) -> Callable[..., Statement]:
+    def cached(table: Table, *arguments: Hashable) -> Statement:
+        key = (kind, *arguments)
+        found: Statement | None = table.statements.get(key)
+        return remember(table, key, make(table, *arguments)) if found is None else found
+
+    return cached
+
+
+insert_statement = _row_statement("insert", compile_insert)
+insert_rows_statement = _row_statement("insert rows", compile_insert_rows)
+update_row_statement = _row_statement("update row", compile_update_row)
+delete_row_statement = _row_statement("delete row", compile_delete_row)
+
+
+def update_statement(select: Select, assignments: dict[str, Any]) -> tuple[Statement, list[Any]]:
+    """Return the compiled UPDATE of a query's rows and its literal values."""
+    values: list[Any] = []
+    sets: list[Hashable] = []
+    for name, value in assignments.items():
+        if isinstance(value, Expression) and not isinstance(value, Value):
+            sets.append((name, value.shape(values)))
+        else:
+            sets.append(name)
+            values.append(value.value if isinstance(value, Value) else value)
+    key = ("update", tuple(sets), select.shape(values))
+    found = select.table.statements.get(key)
+    if found is None:
+        found = remember(select.table, key, compile_update(select, assignments))
+    return found, values
+
+
+def delete_statement(select: Select) -> tuple[Statement, list[Any]]:
+    """Return the compiled DELETE of a query's rows and its literal values."""
+    values: list[Any] = []
+    key = ("delete", select.shape(values))
+    found = select.table.statements.get(key)
+    if found is None:
+        found = remember(select.table, key, compile_delete(select))
+    return found, values
+
+
+__all__ = [
+    "MAX_SHAPES",
+    "delete_row_statement",
+    "delete_statement",
+    "insert_rows_statement",
+    "insert_statement",
+    "select_statement",
+    "update_row_statement",
+    "update_statement",
+]

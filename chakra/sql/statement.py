@@ -1,0 +1,151 @@
+"""A compiled statement and the writer that makes one; knows neither tables nor connections.
+
+A statement is SQL text cut at its parameters, so the same compilation serves both ways values travel: bound
+(``$1``) on the row path, rendered as literals on the COPY path, which takes no parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from chakra.pg.types import PgType
+from chakra.sql.literals import render_literal
+
+Adapt = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Where the value of one ``$n`` comes from.
+
+    Attributes:
+        index: position in the query's values.
+        adapt: conversions applied to it, first to last.
+        type: PostgreSQL type, or ``None`` where the server alone knows.
+        label: the field it is compared with or stored in, for error messages.
+    """
+
+    index: int
+    adapt: tuple[Adapt, ...]
+    type: PgType | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One result column: its name to the user, its type (``None`` = ask the server), whether NULL can occur."""
+
+    name: str
+    type: PgType | None
+    nullable: bool
+    load: Adapt | None = None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL with its parameters and result columns.
+
+    Attributes:
+        pieces: the text between parameters; one more than there are ``uses``.
+        uses: which parameter stands after each piece.
+        parameters: in the order of ``$1``, ``$2``, ….
+        outputs: result columns, in order.
+        pure: whether running it cannot change the state of the connection.
+    """
+
+    pieces: tuple[str, ...]
+    uses: tuple[int, ...]
+    parameters: tuple[Parameter, ...]
+    outputs: tuple[Output, ...] = ()
+    pure: bool = True
+
+    @cached_property
+    def sql(self) -> str:
+        """The text with ``$1``, ``$2``, … for the parameters."""
+        parts = [self.pieces[0]]
+        for use, piece in zip(self.uses, self.pieces[1:], strict=True):
+            parts.append(f"${use + 1}")
+            parts.append(piece)
+        return "".join(parts)
+
+    @cached_property
+    def bind(self) -> Callable[[list[Any]], Sequence[Any]]:
+        """Turns a query's values into the parameters of the statement."""
+        parameters = self.parameters
+        if all(p.index == i and not p.adapt for i, p in enumerate(parameters)):
+            count = len(parameters)
+            return lambda values: values if len(values) == count else values[:count]
+        terms: list[str] = []
+        names: dict[str, Any] = {}
+        for parameter in parameters:
+            term = f"v[{parameter.index}]"
+            for adapt in parameter.adapt:
+                name = f"a{len(names)}"
+                names[name] = adapt
+                term = f"{name}({term})"
+            terms.append(term)
+        source = f"lambda v: ({', '.join(terms)},)" if terms else "lambda v: ()"
+        return eval(source, names)  # type: ignore[no-any-return]
+
+    def literal_sql(self, values: list[Any]) -> str:
+        """The text with every parameter rendered as a typed literal, for COPY.
+
+        Raises:
+            DataError: a value does not fit the type of its place.
+        """
+        bound = self.bind(values)
+        rendered = [
+            render_literal(value, parameter.type)
+            for value, parameter in zip(bound, self.parameters, strict=True)
+        ]
+        parts = [self.pieces[0]]
+        for use, piece in zip(self.uses, self.pieces[1:], strict=True):
+            parts.append(rendered[use])
+            parts.append(piece)
+        return "".join(parts)
+
+
+class Writer:
+    """Collects SQL text and parameters; the same value used twice the same way is sent once."""
+
+    __slots__ = ("_known", "_text", "parameters", "pieces", "pure", "qualify", "uses")
+
+    def __init__(self, *, qualify: bool = False) -> None:
+        self.qualify = qualify  # whether columns are written with their table's alias
+        self._text: list[str] = []
+        self._known: dict[tuple[int, tuple[Adapt, ...], PgType | None], int] = {}
+        self.pieces: list[str] = []
+        self.uses: list[int] = []
+        self.parameters: list[Parameter] = []
+        self.pure = True
+
+    def write(self, text: str) -> None:
+        """Append SQL text."""
+        self._text.append(text)
+
+    def parameter(self, index: int, adapt: tuple[Adapt, ...], type_: PgType | None, label: str) -> None:
+        """Append a parameter."""
+        known = (index, adapt, type_)
+        position = self._known.get(known)
+        if position is None:
+            position = self._known[known] = len(self.parameters)
+            self.parameters.append(Parameter(index, adapt, type_, label))
+        self.pieces.append("".join(self._text))
+        self._text.clear()
+        self.uses.append(position)
+
+    def finish(self, outputs: Sequence[Output] = ()) -> Statement:
+        """Return the statement written so far."""
+        return Statement(
+            (*self.pieces, "".join(self._text)),
+            tuple(self.uses),
+            tuple(self.parameters),
+            tuple(outputs),
+            self.pure,
+        )
+
+
+__all__ = ["Output", "Parameter", "Statement", "Writer"]

@@ -1,0 +1,113 @@
+"""PostgreSQL types under the names that model declarations use: ``field(Varchar(254))``, ``field(Array(Text))``."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from chakra.errors import FieldError
+from chakra.models.fields import enum_of
+from chakra.pg import types as pg
+from chakra.pg.types import PgType, array_of
+
+Boolean = pg.BOOL
+SmallInt = pg.INT2
+Integer = pg.INT4
+BigInt = pg.INT8
+Real = pg.FLOAT4
+Double = pg.FLOAT8
+Numeric = pg.NUMERIC
+Money = pg.MONEY
+Text = pg.TEXT
+Varchar = pg.VARCHAR
+Char = pg.BPCHAR
+Name = pg.NAME
+CiText = pg.CITEXT
+Bytea = pg.BYTEA
+Uuid = pg.UUID
+Date = pg.DATE
+Time = pg.TIME
+TimeTz = pg.TIMETZ
+Timestamp = pg.TIMESTAMP
+TimestampTz = pg.TIMESTAMPTZ
+Interval = pg.INTERVAL
+Json = pg.JSON
+Jsonb = pg.JSONB
+JsonPath = pg.JSONPATH
+Xml = pg.XML
+Inet = pg.INET
+Cidr = pg.CIDR
+MacAddr = pg.MACADDR
+MacAddr8 = pg.MACADDR8
+Bit = pg.BIT
+VarBit = pg.VARBIT
+Oid = pg.OID
+PgLsn = pg.PG_LSN
+Point = pg.POINT
+Line = pg.LINE
+LSeg = pg.LSEG
+Box = pg.BOX
+Path = pg.PATH
+Polygon = pg.POLYGON
+Circle = pg.CIRCLE
+TsVector = pg.TSVECTOR
+TsQuery = pg.TSQUERY
+HStore = pg.HSTORE
+LTree = pg.LTREE
+Vector = pg.VECTOR
+HalfVec = pg.HALFVEC
+SparseVec = pg.SPARSEVEC
+Int4Range = pg.INT4RANGE
+Int8Range = pg.INT8RANGE
+NumRange = pg.NUMRANGE
+TsRange = pg.TSRANGE
+TsTzRange = pg.TSTZRANGE
+DateRange = pg.DATERANGE
+Int4MultiRange = pg.INT4MULTIRANGE
+Int8MultiRange = pg.INT8MULTIRANGE
+NumMultiRange = pg.NUMMULTIRANGE
+TsMultiRange = pg.TSMULTIRANGE
+TsTzMultiRange = pg.TSTZMULTIRANGE
+DateMultiRange = pg.DATEMULTIRANGE
+
+
+def Array(element: PgType, dimensions: int = 1) -> PgType:
+    """An array type: ``Array(Text)``, ``Array(Integer, 2)``.
+
+    Args:
+        element: type of the elements.
+        dimensions: declared dimensions, 1–6. PostgreSQL does not enforce them; the columnar path does.
+    """
+    return array_of(element, dimensions)
+
+
+def Enum(cls: type[enum.Enum], name: str | None = None) -> PgType:
+    """The PostgreSQL enum of a Python enum, under another name than the class's in snake case.
+
+    Raises:
+        FieldError: not an enum class.
+    """
+    if not isinstance(cls, enum.EnumMeta):
+        raise FieldError(f"Enum() takes a Python enum class, not {cls!r}")
+    return enum_of(cls, name)
+
+
+def Composite(name: str, /, schema: str | None = None, **fields: PgType) -> PgType:
+    """A composite type that exists on the server: ``Composite("address", street=Text, zip=Integer)``."""
+    return PgType(name, kind="composite", python=tuple, schema=schema, fields=tuple(fields.items()))
+
+
+def Domain(name: str, base: PgType, schema: str | None = None) -> PgType:
+    """A domain that exists on the server, over ``base``."""
+    return PgType(name, kind="domain", size=base.size, python=base.python, schema=schema, element=base)
+
+
+__all__ = sorted(
+    [
+        "Array",
+        "Composite",
+        "Domain",
+        "Enum",
+        *(name for name, value in dict[str, Any](globals()).items() if isinstance(value, PgType)),
+    ]
+)

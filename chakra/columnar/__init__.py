@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chakra.columnar.decode import Decoder, decode, decode_table, schema
+from chakra.columnar.encode import Encoder, encode
 from chakra.columnar.options import Options
 from chakra.columnar.types import ColumnSpec
 
-__all__ = ["ColumnSpec", "Decoder", "Options", "decode", "decode_table", "schema"]
+__all__ = ["ColumnSpec", "Decoder", "Encoder", "Options", "decode", "decode_table", "encode", "schema"]

@@ -1,0 +1,18 @@
+"""Settings from ``chakra.toml``, the environment and ``configure()``; the layers above only read them."""
+
+from __future__ import annotations
+
+from chakra.config.load import configure, load, qualify, reset, settings
+from chakra.config.settings import DatabaseSettings, DebugSettings, PoolSettings, Settings
+
+__all__ = [
+    "DatabaseSettings",
+    "DebugSettings",
+    "PoolSettings",
+    "Settings",
+    "configure",
+    "load",
+    "qualify",
+    "reset",
+    "settings",
+]

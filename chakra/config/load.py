@@ -1,0 +1,152 @@
+"""Where settings come from: ``configure()``, the environment, ``chakra.toml``, defaults, in that order."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from chakra.config.settings import KEYWORDS, PARSERS, SECTIONS, Settings, unknown_setting
+from chakra.errors import ConfigError
+
+FILE_NAME = "chakra.toml"
+PREFIX = "CHAKRA_"
+
+# Variables with the prefix that belong to tests and tools, not to a section of the settings.
+_FOREIGN = ("CHAKRA_TEST_", "CHAKRA_NUMBA_", "CHAKRA_BENCH_", "CHAKRA_CACHE_")
+
+_configured: dict[str, object] = {}
+_current: Settings | None = None
+
+
+def find_file(start: Path | None = None) -> Path | None:
+    """Return the nearest ``chakra.toml`` in ``start`` (the working folder) or the folders above it."""
+    folder = (start or Path.cwd()).resolve()
+    for candidate in (folder, *folder.parents):
+        path = candidate / FILE_NAME
+        if path.is_file():
+            return path
+    return None
+
+
+def read_file(path: Path) -> dict[str, object]:
+    """Read ``{"section.key": raw value}`` from a ``chakra.toml``.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or holds an unknown section.
+    """
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    values: dict[str, object] = {}
+    for section, body in content.items():
+        if section not in SECTIONS or not isinstance(body, dict):
+            if section in KEYWORDS:
+                raise ConfigError(
+                    f"{section} in {path} stands outside a section; it belongs in "
+                    f"[{KEYWORDS[section].partition('.')[0]}]"
+                )
+            raise ConfigError(f"unknown section [{section}] in {path}. Known sections: {', '.join(SECTIONS)}")
+        values.update({f"{section}.{key}": raw for key, raw in body.items()})
+    return values
+
+
+def read_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    """Read ``CHAKRA_<SECTION>_<KEY>`` variables; ``CHAKRA_DEBUG`` alone is ``debug.debug``.
+
+    Raises:
+        ConfigError: a variable names a section but not a setting of it.
+    """
+    values: dict[str, object] = {}
+    for variable, raw in environ.items():
+        if not variable.startswith(PREFIX) or variable.startswith(_FOREIGN):
+            continue
+        section, _, key = variable[len(PREFIX) :].lower().partition("_")
+        if section not in SECTIONS:
+            continue
+        name = f"{section}.{key or section}"
+        if name not in PARSERS:
+            raise ConfigError(unknown_setting(name, f"the environment variable {variable}"))
+        values[name] = raw
+    return values
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from ``chakra.toml`` and the environment, the environment winning.
+
+    Args:
+        path: the file; by default the nearest ``chakra.toml`` at or above the working folder.
+        environ: the environment; by default the process's.
+
+    Raises:
+        ConfigError: a setting is unknown or malformed; names it and where it stands.
+    """
+    settings = Settings()
+    path = path or find_file()
+    if path is not None:
+        settings = settings.with_values(read_file(path), str(path))
+    return settings.with_values(
+        read_environment(os.environ if environ is None else environ), "the environment"
+    )
+
+
+def settings() -> Settings:
+    """Return the settings of this process; read once, until ``configure`` or ``reset`` changes them."""
+    global _current
+    if _current is None:
+        _current = load().with_values(_configured, "configure()")
+    return _current
+
+
+def configure(**changes: object) -> Settings:
+    """Change settings of this process, over the environment and ``chakra.toml``.
+
+    Args:
+        changes: settings by their bare name (``debug=True``, ``max_connections=20``); databases that are
+            connected already keep the pool settings they were connected with.
+
+    Raises:
+        ConfigError: a setting is unknown or its value malformed; nothing is changed then.
+    """
+    global _current
+    named = {qualify(key, "configure()"): value for key, value in changes.items()}
+    checked = settings().with_values(named, "configure()")
+    _configured.update(named)
+    _current = checked
+    return checked
+
+
+def qualify(keyword: str, source: str) -> str:
+    """Return ``section.key`` for a bare setting name.
+
+    Raises:
+        ConfigError: no setting has that name.
+    """
+    if keyword not in KEYWORDS:
+        raise ConfigError(unknown_setting(keyword, source))
+    return KEYWORDS[keyword]
+
+
+def reset() -> None:
+    """Forget what ``configure`` set and read file and environment anew at the next use."""
+    global _current
+    _configured.clear()
+    _current = None
+
+
+__all__ = [
+    "FILE_NAME",
+    "configure",
+    "find_file",
+    "load",
+    "qualify",
+    "read_environment",
+    "read_file",
+    "reset",
+    "settings",
+]

@@ -1,0 +1,155 @@
+"""The settings as frozen dataclasses, with how each is read; reads no file and no environment itself."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from chakra.config.units import parse_count, parse_duration, parse_switch, parse_text
+from chakra.errors import ConfigError
+
+
+def _setting(default: Any, parse: Callable[[object], Any]) -> Any:
+    return field(default=default, metadata={"parse": parse})
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Section ``[database]``.
+
+    Attributes:
+        url: where to connect when ``connect()`` is called without a URL.
+        connect_timeout: seconds one connection attempt may take.
+        command_timeout: seconds one statement may take on the client's clock; 0 = no limit.
+        application_name: what ``pg_stat_activity`` shows.
+        prepared_statements: keep statements prepared on the server; off for poolers that cannot.
+        statement_cache_size: prepared statements kept per connection; the least recently used goes first.
+        pgbouncer: the server is PgBouncer in transaction mode: turns off everything that outlives a
+            transaction on a connection (prepared statements and the reset script).
+    """
+
+    url: str | None = _setting(None, parse_text)
+    connect_timeout: float = _setting(15.0, parse_duration)
+    command_timeout: float = _setting(0.0, parse_duration)
+    application_name: str = _setting("chakra", parse_text)
+    prepared_statements: bool = _setting(True, parse_switch)
+    statement_cache_size: int = _setting(256, parse_count)
+    pgbouncer: bool = _setting(False, parse_switch)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """Section ``[pool]``; all times in seconds.
+
+    Attributes:
+        min_connections: connections kept open while nothing happens.
+        max_connections: connections open at most.
+        max_waiting: borrowers that may queue; the next one is refused at once. 0 = no limit.
+        acquire_timeout: how long a borrower waits for a connection before ``PoolTimeout``.
+        idle_timeout: an idle connection above ``min_connections`` is closed after this; 0 = never.
+        max_lifetime: a connection is replaced at this age when it is next free; 0 = never.
+        close_timeout: how long ``close()`` waits for borrowers before it cuts them off.
+    """
+
+    min_connections: int = _setting(0, parse_count)
+    max_connections: int = _setting(10, parse_count)
+    max_waiting: int = _setting(0, parse_count)
+    acquire_timeout: float = _setting(30.0, parse_duration)
+    idle_timeout: float = _setting(600.0, parse_duration)
+    max_lifetime: float = _setting(3600.0, parse_duration)
+    close_timeout: float = _setting(10.0, parse_duration)
+
+    def __post_init__(self) -> None:
+        if self.max_connections < 1:
+            raise ConfigError("pool.max_connections must be at least 1")
+        if self.min_connections > self.max_connections:
+            raise ConfigError(
+                f"pool.min_connections ({self.min_connections}) is larger than "
+                f"pool.max_connections ({self.max_connections})"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class DebugSettings:
+    """Section ``[debug]``.
+
+    Attributes:
+        debug: report more and check more; for development.
+        warn_on_n_plus_one: warn when one relation is fetched object by object.
+        n_plus_one_threshold: how many such fetches from one place make a warning.
+        slow_query: statements slower than this many seconds are logged; 0 = none.
+    """
+
+    debug: bool = _setting(False, parse_switch)
+    warn_on_n_plus_one: bool = _setting(False, parse_switch)
+    n_plus_one_threshold: int = _setting(10, parse_count)
+    slow_query: float = _setting(0.0, parse_duration)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set, one attribute per section of ``chakra.toml``."""
+
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    pool: PoolSettings = field(default_factory=PoolSettings)
+    debug: DebugSettings = field(default_factory=DebugSettings)
+
+    def with_values(self, values: Mapping[str, object], source: str) -> Settings:
+        """Return the settings with ``{"section.key": raw value}`` read into them.
+
+        Raises:
+            ConfigError: a key is unknown or a value cannot be read; names the key and ``source``.
+        """
+        sections: dict[str, dict[str, Any]] = {}
+        for name, raw in values.items():
+            section, _, key = name.partition(".")
+            parse = PARSERS.get(name)
+            if parse is None:
+                raise ConfigError(unknown_setting(name, source))
+            try:
+                sections.setdefault(section, {})[key] = parse(raw)
+            except ValueError as error:
+                raise ConfigError(f"{name} in {source}: {error}") from None
+        try:
+            changed = {name: replace(getattr(self, name), **new) for name, new in sections.items()}
+        except ConfigError as error:
+            raise ConfigError(f"{error} (in {source})") from None
+        return replace(self, **changed)
+
+
+SECTIONS: Mapping[str, type] = {
+    "database": DatabaseSettings,
+    "pool": PoolSettings,
+    "debug": DebugSettings,
+}
+
+PARSERS: Mapping[str, Callable[[object], Any]] = {
+    f"{section}.{f.name}": f.metadata["parse"] for section, cls in SECTIONS.items() for f in fields(cls)
+}
+"""How each ``section.key`` is read."""
+
+KEYWORDS: Mapping[str, str] = {name.partition(".")[2]: name for name in PARSERS}
+"""The bare names that ``configure()`` and ``connect()`` take; no two sections share a key."""
+
+
+def unknown_setting(name: str, source: str) -> str:
+    """The message for a setting that does not exist: what is known, and what was probably meant."""
+    known = sorted(PARSERS)
+    bare = name.rpartition(".")[2]
+    close = difflib.get_close_matches(bare, [k.partition(".")[2] for k in known], n=1, cutoff=0.6)
+    meant = f"; did you mean {KEYWORDS[close[0]]}?" if close else "."
+    return f"unknown setting {name} in {source}{meant} Known settings: {', '.join(known)}"
+
+
+__all__ = [
+    "KEYWORDS",
+    "PARSERS",
+    "SECTIONS",
+    "DatabaseSettings",
+    "DebugSettings",
+    "PoolSettings",
+    "Settings",
+    "unknown_setting",
+]

@@ -1,0 +1,83 @@
+"""Reading one value of a setting: durations, whole numbers, switches; knows no setting by name."""
+
+from __future__ import annotations
+
+import re
+
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+"""Seconds in each unit a duration may carry."""
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
+_PLAIN = re.compile(r"\d+(?:\.\d+)?\Z")
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def parse_duration(value: object) -> float:
+    """Read a duration as seconds: ``"30s"``, ``"10m"``, ``"1h30m"``, ``"500ms"``; a bare number is seconds.
+
+    Raises:
+        ValueError: anything else; the message lists the units.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return float(value)
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if _PLAIN.match(text):
+            return float(text)
+        seconds, end = 0.0, 0
+        for part in _PART.finditer(text):
+            if text[end : part.start()].strip() or part[2] not in UNITS:
+                break
+            seconds += float(part[1]) * UNITS[part[2]]
+            end = part.end()
+        if end and end == len(text):
+            return seconds
+    raise ValueError(
+        f"expected a duration such as '30s', '10m' or 1.5 (seconds), units {', '.join(UNITS)}; "
+        f"found {value!r}"
+    )
+
+
+def parse_count(value: object) -> int:
+    """Read a whole number that is not negative.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    raise ValueError(f"expected a whole number, 0 or more, found {value!r}")
+
+
+def parse_switch(value: object) -> bool:
+    """Read a switch: a boolean, or ``true/false``, ``yes/no``, ``on/off``, ``1/0`` as text.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in _TRUE:
+            return True
+        if text in _FALSE:
+            return False
+    raise ValueError(f"expected true or false, found {value!r}")
+
+
+def parse_text(value: object) -> str:
+    """Read a text that is not empty.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError(f"expected a text, found {value!r}")
+
+
+__all__ = ["UNITS", "parse_count", "parse_duration", "parse_switch", "parse_text"]

@@ -1,0 +1,30 @@
+"""PostgreSQL on the wire: connections, transactions, COPY streams; the only importer of asyncpg."""
+
+from __future__ import annotations
+
+from chakra.db.catalog import TypeCatalog, with_modifier
+from chakra.db.connection import Connection
+from chakra.db.copying import CopyOutStream
+from chakra.db.database import Database
+from chakra.db.executor import Executor
+from chakra.db.hooks import Hook, HookChain, QueryEvent
+from chakra.db.pool import Pool, PoolFigures
+from chakra.db.session import Record, Session
+from chakra.db.transactions import Transaction
+
+__all__ = [
+    "Connection",
+    "CopyOutStream",
+    "Database",
+    "Executor",
+    "Hook",
+    "HookChain",
+    "Pool",
+    "PoolFigures",
+    "QueryEvent",
+    "Record",
+    "Session",
+    "Transaction",
+    "TypeCatalog",
+    "with_modifier",
+]

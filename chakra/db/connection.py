@@ -1,0 +1,107 @@
+"""One pinned connection: the same calls as a database, all on one session until it is given back."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from chakra.db.executor import Executor
+from chakra.db.session import Session
+from chakra.db.transactions import Isolation, Transaction
+from chakra.errors import ConnectionLost
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from chakra.db.database import Database
+
+
+class Connection(Executor):
+    """A connection pinned by ``async with db.acquire() as connection``.
+
+    What it sets on the session (``SET``, temporary tables, advisory locks) holds for its own statements and
+    is undone when it is given back. Its transactions are its own: calls on the database inside them are not
+    part of them.
+    """
+
+    def __init__(self, database: Database, session: Session) -> None:
+        self.database = database
+        self.pool = database.pool
+        self.hooks = database.hooks
+        self._session: Session | None = session
+
+    @property
+    def session(self) -> Session:
+        """The session underneath.
+
+        Raises:
+            ConnectionLost: the connection was given back already.
+        """
+        if self._session is None:
+            raise ConnectionLost("this connection was given back to the pool; its acquire() block is over")
+        return self._session
+
+    def held_session(self) -> Session:
+        return self.session
+
+    def current_transaction(self) -> Transaction | None:
+        return self.session.transaction
+
+    def transaction(
+        self,
+        isolation: Isolation | None = None,
+        *,
+        readonly: bool = False,
+        deferrable: bool = False,
+        retries: int = 0,
+    ) -> Transaction:
+        """A transaction block on this connection, or inside one a savepoint; see ``Transaction``."""
+        return Transaction(
+            self.database,
+            isolation=isolation,
+            readonly=readonly,
+            deferrable=deferrable,
+            retries=retries,
+            session=self.session,
+        )
+
+    def acquire(self, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
+        """This connection itself: it is pinned already."""
+        return nullcontext(self)
+
+    def detach(self) -> Session | None:
+        """Take the session away; afterwards the connection refuses every call."""
+        session, self._session = self._session, None
+        return session
+
+
+class PinnedConnection:
+    """The context manager behind ``db.acquire()``."""
+
+    __slots__ = ("_connection", "_database", "_timeout")
+
+    def __init__(self, database: Database, timeout: float | None) -> None:
+        self._database = database
+        self._timeout = timeout
+        self._connection: Connection | None = None
+
+    async def __aenter__(self) -> Connection:
+        pool = self._database.pool
+        session = pool.take() or await pool.acquire(self._timeout)
+        self._connection = Connection(self._database, session)
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._connection is not None
+        session = self._connection.detach()
+        assert session is not None
+        pool = self._database.pool
+        if error is not None and not isinstance(error, Exception):
+            pool.release(session)
+        else:
+            await pool.release_changed(session)
+
+
+__all__ = ["Connection", "PinnedConnection"]

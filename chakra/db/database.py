@@ -1,0 +1,155 @@
+"""A database: its pool, its types, its hook chain, and the calls to run statements on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from chakra import config
+from chakra.db import driver
+from chakra.db.catalog import TypeCatalog
+from chakra.db.connection import PinnedConnection
+from chakra.db.executor import Executor
+from chakra.db.hooks import HookChain
+from chakra.db.pool import Pool
+from chakra.db.session import Session
+from chakra.db.transactions import Isolation, Transaction, active, current_for
+from chakra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Database(Executor):
+    """A connected database; made by ``await Database.connect(url)``, closed by ``await db.close()``.
+
+    Attributes:
+        name: the database's name on the server.
+        settings: what it was connected with.
+        hooks: the chain that sees every statement.
+        pool: the connections.
+    """
+
+    def __init__(self, url: str, settings: config.Settings) -> None:
+        self.url = url
+        self.settings = settings
+        self.hooks = HookChain()
+        self.database = self
+        self.name = ""
+        self.server_version: tuple[int, int] = (0, 0)
+        self.type_catalog = TypeCatalog(self)
+        database = settings.database
+        prepared = database.prepared_statements and not database.pgbouncer
+        self._statement_limit = database.statement_cache_size if prepared else 0
+        self.pool = Pool(self._open_session, settings.pool, stateless=database.pgbouncer)
+
+    @classmethod
+    async def connect(cls, url: str | None = None, **settings: Any) -> Database:
+        """Connect, opening one connection at once so that a mistake shows here.
+
+        Args:
+            url: ``postgresql://…``; without it the setting ``database.url`` (``CHAKRA_DATABASE_URL``,
+                ``chakra.toml``).
+            settings: settings of the sections ``database`` and ``pool`` by their bare name, for this
+                database alone (``max_connections=20``).
+
+        Raises:
+            ConfigError: no URL, an unknown setting, or a server Chakra cannot use.
+            ConnectionLost: nobody answers there.
+            DatabaseError: the server refused (password, no such database).
+        """
+        chosen = config.settings()
+        if settings:
+            chosen = chosen.with_values(_qualified(settings), "connect()")
+        url = url or chosen.database.url
+        if not url:
+            raise ConfigError(
+                "no database URL: pass one to connect(), set CHAKRA_DATABASE_URL, or write [database] url "
+                "into chakra.toml"
+            )
+        database = cls(url, chosen)
+        try:
+            await database.pool.fill()
+            database.name = await database.fetchval("SELECT current_database()")
+        except BaseException:
+            await database.pool.close(timeout=0)
+            raise
+        return database
+
+    async def close(self, timeout: float | None = None) -> None:
+        """Close all connections, after waiting up to ``timeout`` seconds (default: the setting
+        ``close_timeout``) for statements and transactions that still run.
+        """
+        await self.pool.close(timeout)
+
+    async def __aenter__(self) -> Database:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<Database {self.name or driver.describe_url(self.url)}: {self.pool.figures}>"
+
+    async def _open_session(self) -> Session:
+        raw = await driver.open_connection(self.url, self.settings.database)
+        version = raw.get_server_version()
+        self.server_version = (version.major, version.minor)
+        return Session(raw, self.hooks, self._statement_limit)
+
+    # -- for Executor -------------------------------------------------------------------------------
+
+    def held_session(self) -> Session | None:
+        if active.get() is None:
+            return None
+        scope = current_for(self)
+        return None if scope is None else scope.session
+
+    def current_transaction(self) -> Transaction | None:
+        return None if active.get() is None else current_for(self)
+
+    def transaction(
+        self,
+        isolation: Isolation | None = None,
+        *,
+        readonly: bool = False,
+        deferrable: bool = False,
+        retries: int = 0,
+    ) -> Transaction:
+        """A transaction block, or inside one a savepoint; see ``Transaction``."""
+        return Transaction(
+            self, isolation=isolation, readonly=readonly, deferrable=deferrable, retries=retries
+        )
+
+    def acquire(self, timeout: float | None = None) -> PinnedConnection:
+        """``async with db.acquire() as connection``: one connection for several statements.
+
+        Args:
+            timeout: seconds to wait for it; default: ``acquire_timeout``.
+        """
+        return PinnedConnection(self, timeout)
+
+    def schema_changed(self, session: Session | None = None) -> None:
+        """Tell that the catalog changed: every connection drops its plans before its next use.
+
+        Args:
+            session: the session it was changed on; within a transaction the others learn of it again at
+                commit, when they can see the change.
+        """
+        self.pool.generation += 1
+        self.type_catalog.invalidate()
+        if session is not None and session.transaction is not None:
+            session.transaction.schema_changed = True
+
+
+def _qualified(settings: Mapping[str, Any]) -> dict[str, Any]:
+    named = {config.qualify(key, "connect()"): value for key, value in settings.items()}
+    for name in named:
+        if name.startswith("debug."):
+            raise ConfigError(f"{name} is a setting of the process, not of one database: use configure()")
+    return named
+
+
+__all__ = ["Database"]

@@ -1,0 +1,117 @@
+"""Opening an asyncpg connection the way Chakra needs it, and every asyncpg internal Chakra relies on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from chakra.config import DatabaseSettings
+from chakra.db.errors import translate_connect
+from chakra.errors import ConfigError
+
+RawConnection: TypeAlias = Any
+"""An ``asyncpg.Connection``; asyncpg ships no types."""
+
+RawStatement: TypeAlias = Any
+"""An ``asyncpg.prepared_stmt.PreparedStatement``."""
+
+MINIMUM_SERVER = 13
+
+# asyncpg's own cache serves only its type introspection query; Chakra keeps the statements itself.
+_INTERNAL_CACHE = 4
+
+_JSONB_VERSION = b"\x01"  # src/backend/utils/adt/jsonb.c, jsonb_send
+
+
+def _encode_json(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _decode_json(data: bytes) -> Any:
+    return json.loads(str(data, "utf-8"))
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    return _JSONB_VERSION + _encode_json(value)
+
+
+def _decode_jsonb(data: bytes) -> Any:
+    return json.loads(str(data[1:], "utf-8"))
+
+
+async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection:
+    """Open one connection, check the session and register the codecs that cost no round trip.
+
+    Raises:
+        ConnectionLost: nobody answers there.
+        DatabaseError: the server refused.
+        ConfigError: the URL is malformed, the server older than 13, or the session cannot be used safely.
+    """
+    where = describe_url(url)
+    prepared = settings.prepared_statements and not settings.pgbouncer
+    try:
+        raw = await asyncpg.connect(
+            url,
+            timeout=settings.connect_timeout or 60,  # type: ignore[arg-type,unused-ignore]  # takes float, too
+            command_timeout=settings.command_timeout or None,
+            statement_cache_size=_INTERNAL_CACHE if prepared else 0,
+            max_cached_statement_lifetime=0,
+            server_settings={"application_name": settings.application_name},
+        )
+    except Exception as error:
+        raise translate_connect(error, where) from error
+    try:
+        _check_session(raw, where)
+        for name, encoder, decoder in (
+            ("json", _encode_json, _decode_json),
+            ("jsonb", _encode_jsonb, _decode_jsonb),
+        ):
+            await raw.set_type_codec(
+                name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="binary"
+            )
+    except BaseException:
+        raw.terminate()
+        raise
+    return raw
+
+
+def _check_session(raw: RawConnection, where: str) -> None:
+    """Refuse a session in which Chakra's quoting or decoding would not be safe.
+
+    The server reports these settings by itself (``GUC_REPORT``), so no query is needed.
+    """
+    version = raw.get_server_version()
+    if version.major < MINIMUM_SERVER:
+        raise ConfigError(f"{where} runs PostgreSQL {version.major}; Chakra needs {MINIMUM_SERVER} or newer")
+    session = raw.get_settings()
+    encoding = getattr(session, "client_encoding", "UTF8")
+    if encoding.upper().replace("-", "") not in ("UTF8", "UNICODE"):
+        raise ConfigError(f"{where}: client_encoding is {encoding}; Chakra needs UTF8")
+    if getattr(session, "standard_conforming_strings", "on") != "on":
+        raise ConfigError(
+            f"{where}: standard_conforming_strings is off; Chakra refuses it because a backslash would then "
+            "end a string constant early. Remove the setting from the role, database or server"
+        )
+
+
+def describe_url(url: str) -> str:
+    """Return host, port and database of a URL, without user, password and options."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "the server"
+    host = parts.hostname or "the local server"
+    name = parts.path.lstrip("/")
+    return host + (f":{port}" if port else "") + (f"/{name}" if name else "")
+
+
+async def close_cursor(cursor: Any) -> None:
+    """Close the portal of an ``asyncpg.cursor.Cursor``, which asyncpg gives no public call for."""
+    await cursor._close_portal(None)
+
+
+__all__ = ["RawConnection", "RawStatement", "close_cursor", "describe_url", "open_connection"]

@@ -1,0 +1,161 @@
+"""Turns what asyncpg and the socket raise into ``chakra.errors``; the layers above see only those."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import asyncpg
+
+from chakra.errors import (
+    ChakraError,
+    CheckViolation,
+    ConfigError,
+    ConnectionLost,
+    DatabaseError,
+    DataError,
+    ExclusionViolation,
+    ForeignKeyViolation,
+    IntegrityError,
+    NotNullViolation,
+    QueryCancelled,
+    SerializationError,
+    TransactionError,
+    UniqueViolation,
+)
+
+# SQLSTATEs: PostgreSQL manual, appendix A.
+_BY_STATE: dict[str, type[DatabaseError]] = {
+    "23505": UniqueViolation,
+    "23503": ForeignKeyViolation,
+    "23502": NotNullViolation,
+    "23514": CheckViolation,
+    "23P01": ExclusionViolation,
+    "40001": SerializationError,
+    "40P01": SerializationError,
+    "57014": QueryCancelled,
+    "55P03": QueryCancelled,
+}
+_BY_CLASS: dict[str, type[DatabaseError]] = {
+    "23": IntegrityError,
+    "25": TransactionError,
+    "40": TransactionError,
+}
+
+# The server says these and closes the connection: 25P03/25P04 idle_in_transaction_session_timeout and
+# transaction_timeout, 57P05 idle_session_timeout, 57P01-57P04 shutdown, crash, starting up, dropped database.
+_ENDS_CONNECTION = frozenset({"25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
+
+_ARGUMENT = re.compile(r"(?:invalid input for )?query argument \$(\d+)(?: in element #(\d+))?")
+
+STALE_STATES = frozenset({"0A000", "42704", "XX000"})
+_STALE_MESSAGE = re.compile(
+    r"cached plan must not change result type|cache lookup failed for (?:type|relation|function)"
+    r"|type with OID \d+ does not exist|could not open relation with OID"
+)
+
+
+def translate(error: BaseException, sql: str | None = None) -> BaseException:
+    """Return the Chakra error that stands for ``error``; errors that are not the database's come back as is.
+
+    Args:
+        error: what asyncpg, asyncio or the socket raised.
+        sql: the statement it happened in.
+    """
+    if isinstance(error, ChakraError):
+        return error
+    if isinstance(error, asyncpg.PostgresError):
+        return _from_server(error, sql)
+    if isinstance(error, asyncpg.InterfaceError):
+        return _from_interface(error, sql)
+    if isinstance(error, TimeoutError):
+        return QueryCancelled("the statement took longer than command_timeout and was cancelled", sql=sql)
+    if isinstance(error, OSError):
+        return ConnectionLost(f"the connection to the server broke: {error}")
+    if isinstance(error, asyncpg.InternalClientError):
+        return DatabaseError(f"the driver could not handle the server's answer: {error}", sql=sql)
+    return error
+
+
+def translate_connect(error: BaseException, where: str) -> BaseException:
+    """Return the Chakra error for a failed connection attempt; ``where`` names the server, no secrets."""
+    if isinstance(error, TimeoutError):
+        return ConnectionLost(f"cannot connect to {where}: no answer within connect_timeout")
+    if isinstance(error, OSError):
+        return ConnectionLost(f"cannot connect to {where}: {error}")
+    if isinstance(error, asyncpg.ClientConfigurationError | ValueError):
+        return ConfigError(f"cannot connect to {where}: {error}")
+    if isinstance(error, asyncpg.PostgresError):
+        found = _from_server(error, None)
+        found.args = (f"cannot connect to {where}: {found.args[0]}",)
+        return found
+    return translate(error)
+
+
+def is_stale_plan(error: BaseException) -> bool:
+    """Whether the server refused because the catalog changed under a prepared statement; nothing ran."""
+    return (
+        isinstance(error, asyncpg.PostgresError)
+        and getattr(error, "sqlstate", None) in STALE_STATES
+        and _STALE_MESSAGE.search(str(error)) is not None
+    )
+
+
+def is_stale_layout(error: BaseException) -> bool:
+    """Whether asyncpg's picture of a composite or enum is older than the rows it got; the statement ran."""
+    return isinstance(error, asyncpg.exceptions.OutdatedSchemaCacheError)
+
+
+def _from_server(error: Any, sql: str | None) -> ChakraError:
+    state: str = error.sqlstate or ""
+    text = str(error.args[0]) if error.args else str(error)
+    found = _ARGUMENT.match(text)
+    if found is not None:
+        row = found[2]
+        return DataError(text, row=None if row is None else int(row), column=f"${found[1]}")
+    if state in _ENDS_CONNECTION or state[:2] == "08":
+        return ConnectionLost(f"the server closed the connection: {text}")
+    detail, hint = getattr(error, "detail", None), getattr(error, "hint", None)
+    if detail:
+        text = f"{text} ({detail.rstrip('.')})"
+    if state[:2] == "22":
+        return DataError(text, column=getattr(error, "column_name", None))
+    if state == "25P02":
+        text = (
+            "the transaction is aborted: an earlier statement in it failed. Leave the transaction block, "
+            "or put the statement that may fail into a nested db.transaction() (a savepoint)"
+        )
+    kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or DatabaseError
+    return kind(
+        text,
+        sqlstate=state,
+        sql=sql,
+        detail=detail,
+        hint=hint,
+        table=getattr(error, "table_name", None),
+        column=getattr(error, "column_name", None),
+        constraint=getattr(error, "constraint_name", None),
+    )
+
+
+def _from_interface(error: Exception, sql: str | None) -> ChakraError:
+    text = str(error)
+    if "another operation" in text:
+        return TransactionError(
+            "the connection is busy with another statement: two tasks used the same transaction or pinned "
+            "connection at the same time. Run them one after the other, or give each task its own "
+            "transaction",
+            sql=sql,
+        )
+    if "closed" in text or "released" in text:
+        return ConnectionLost(f"the connection to the server is closed: {text}")
+    found = _ARGUMENT.match(text)
+    if found is not None:
+        row = found[2]
+        return DataError(text, row=None if row is None else int(row), column=f"${found[1]}")
+    if "argument" in text:
+        return DataError(text)
+    return DatabaseError(text, sql=sql)
+
+
+__all__ = ["is_stale_layout", "is_stale_plan", "translate", "translate_connect"]

@@ -1,0 +1,293 @@
+"""Running statements: the calls ``Database`` and ``Connection`` share, over whichever session serves them."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from chakra.db import copying
+from chakra.db.session import Record, Session, rows_of
+from chakra.db.session_effects import Effect, effects_of
+from chakra.pg.types import PgType
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from chakra.db.catalog import TypeCatalog
+    from chakra.db.database import Database
+    from chakra.db.hooks import HookChain
+    from chakra.db.pool import Pool
+    from chakra.db.transactions import Isolation, Transaction
+
+DEFAULT_PREFETCH = 500
+
+
+class Executor(abc.ABC):
+    """Statements in, rows out.
+
+    ``run_*`` take statements Chakra compiled itself: they are prepared, and known to leave nothing behind on
+    the session. ``execute``, ``fetch``, … take anybody's SQL, which is looked at once per text.
+    """
+
+    pool: Pool
+    hooks: HookChain
+    database: Database
+
+    @abc.abstractmethod
+    def held_session(self) -> Session | None:
+        """The session these statements are bound to now, or ``None``: borrow one for each."""
+
+    @abc.abstractmethod
+    def current_transaction(self) -> Transaction | None:
+        """Innermost open transaction that statements run here would be part of."""
+
+    @property
+    def types(self) -> TypeCatalog:
+        """What the server says about types; shared by all connections of the database."""
+        return self.database.type_catalog
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a statement run here now would be part of a transaction."""
+        return self.current_transaction() is not None
+
+    # -- compiled statements ------------------------------------------------------------------------
+
+    async def run_fetch(self, sql: str, args: Sequence[Any] = (), *, pure: bool = True) -> list[Record]:
+        """Run a compiled statement; returns all rows.
+
+        Args:
+            args: values of ``$1``, ``$2``, …
+            pure: the statement cannot change session state; otherwise its text is looked at.
+        """
+        if not pure:
+            return await self._run_foreign(sql, args, Session.fetch)  # type: ignore[no-any-return]
+        session = self.held_session()
+        if session is not None:
+            return await session.fetch(sql, args)
+        pool = self.pool
+        session = pool.take() or await pool.acquire()
+        try:
+            return await session.fetch(sql, args)
+        finally:
+            pool.release(session)
+
+    async def run_fetchrow(self, sql: str, args: Sequence[Any] = (), *, pure: bool = True) -> Record | None:
+        """Run a compiled statement; returns its first row or ``None``."""
+        if not pure:
+            return await self._run_foreign(sql, args, Session.fetchrow)
+        session = self.held_session()
+        if session is not None:
+            return await session.fetchrow(sql, args)
+        pool = self.pool
+        session = pool.take() or await pool.acquire()
+        try:
+            return await session.fetchrow(sql, args)
+        finally:
+            pool.release(session)
+
+    async def run_execute(self, sql: str, args: Sequence[Any] = (), *, pure: bool = True) -> int:
+        """Run a compiled statement; returns the number of rows it affected."""
+        if not pure:
+            return rows_of(await self._run_foreign(sql, args, Session.execute))
+        session = self.held_session()
+        if session is not None:
+            return rows_of(await session.execute(sql, args))
+        pool = self.pool
+        session = pool.take() or await pool.acquire()
+        try:
+            return rows_of(await session.execute(sql, args))
+        finally:
+            pool.release(session)
+
+    async def run_cursor(
+        self, sql: str, args: Sequence[Any] = (), *, prefetch: int = DEFAULT_PREFETCH, pure: bool = True
+    ) -> AsyncGenerator[list[Record], None]:
+        """Run a compiled query through a server cursor; yields blocks of at most ``prefetch`` rows.
+
+        Outside a transaction one is opened on a connection of its own for as long as the cursor lives. Close
+        the iterator (``contextlib.aclosing``) when leaving it early.
+        """
+        session = self.held_session()
+        borrowed = session is None
+        if session is None:
+            session = self.pool.take() or await self.pool.acquire()
+        own = False
+        try:
+            if not pure:
+                session.note_effects(sql)
+            if not session.in_transaction:
+                own = True
+                await session.script("BEGIN", "transaction")
+            async with aclosing(session.cursor(sql, args, prefetch)) as blocks:
+                async for block in blocks:
+                    yield block
+            if own:
+                await session.script("COMMIT", "transaction")
+                own = False
+        finally:
+            if own and not session.closed:
+                await self.pool.roll_back(session)
+            if borrowed:
+                await self.pool.release_changed(session)
+
+    # -- anybody's SQL ------------------------------------------------------------------------------
+
+    async def execute(self, sql: str, *args: Any) -> str:
+        """Run SQL; returns the status tag (``"UPDATE 3"``). Without arguments, several statements may stand
+        in ``sql``, separated by semicolons.
+
+        Raises:
+            DatabaseError: the server refused; ``DataError`` for a value that does not fit.
+            ConnectionLost: the connection broke.
+        """
+        if args:
+            return await self._run_foreign(sql, args, Session.execute)  # type: ignore[no-any-return]
+        return await self._run_foreign(sql, args, _script)  # type: ignore[no-any-return]
+
+    async def fetch(self, sql: str, *args: Any) -> list[Record]:
+        """Run a query; returns all rows. Raises as ``execute``."""
+        return await self._run_foreign(sql, args, Session.fetch)  # type: ignore[no-any-return]
+
+    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
+        """Run a query; returns the first row or ``None``. Raises as ``execute``."""
+        return await self._run_foreign(sql, args, Session.fetchrow)
+
+    async def fetchval(self, sql: str, *args: Any, column: int = 0) -> Any:
+        """Run a query; returns one value of the first row, or ``None``. Raises as ``execute``."""
+        row = await self._run_foreign(sql, args, Session.fetchrow)
+        return None if row is None else row[column]
+
+    async def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each sequence of arguments, all or nothing. Raises as ``execute``."""
+        await self._run_foreign(sql, rows, _executemany)
+
+    async def _run_foreign(self, sql: str, args: Any, run: Any) -> Any:
+        """Run SQL that is not ours on the held or a borrowed session, minding what it may leave behind."""
+        effect = effects_of(sql)
+        held = self.held_session()
+        session = held or self.pool.take() or await self.pool.acquire()
+        if effect & Effect.SESSION:
+            session.dirty = True
+        try:
+            result = await run(session, sql, args, pure=False)
+        except BaseException:
+            if held is None:
+                self.pool.release(session)
+            raise
+        if effect & Effect.SCHEMA:
+            self.database.schema_changed(session)
+            await session.forget_statements()
+        if held is None:
+            if session.dirty:
+                await self.pool.release_changed(session)
+            else:
+                self.pool.release(session)
+        return result
+
+    # -- COPY ---------------------------------------------------------------------------------------
+
+    async def copy_out(self, sql: str, sink: copying.Sink) -> int:
+        """Run ``COPY (sql) TO STDOUT (FORMAT binary)`` into ``sink(chunk)``; returns the number of rows.
+
+        Args:
+            sql: a query with its values written in as literals.
+            sink: called with each chunk of bytes; may return an awaitable, which is waited for. What it
+                raises stops the query and comes out here.
+        """
+        session = self.held_session()
+        if session is not None:
+            return await copying.copy_out(session, sql, sink)
+        session = self.pool.take() or await self.pool.acquire()
+        try:
+            return await copying.copy_out(session, sql, sink)
+        finally:
+            self.pool.release(session)
+
+    @asynccontextmanager
+    async def copy_out_stream(self, sql: str) -> AsyncIterator[copying.CopyOutStream]:
+        """Like ``copy_out``, as a context that gives an asynchronous iterator of chunks.
+
+        At most 1 MiB is read ahead of the consumer. Leaving the context early cancels the query; a
+        surrounding transaction stays usable.
+        """
+        held = self.held_session()
+        session = held or self.pool.take() or await self.pool.acquire()
+        try:
+            async with copying.CopyOutStream(session, sql) as stream:
+                yield stream
+        finally:
+            if held is None:
+                self.pool.release(session)
+
+    async def copy_in(
+        self,
+        table: str,
+        columns: Sequence[str] | None,
+        source: copying.Source,
+        *,
+        schema: str | None = None,
+    ) -> int:
+        """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
+
+        Args:
+            table, schema: unquoted names.
+            columns: unquoted names in the order of the stream; ``None`` = all.
+            source: iterable or asynchronous iterable of chunks. What it raises stops the COPY, nothing of
+                which is then visible, and comes out here.
+        """
+        session = self.held_session()
+        if session is not None:
+            return await copying.copy_in(session, table, columns, source, schema=schema)
+        session = self.pool.take() or await self.pool.acquire()
+        try:
+            return await copying.copy_in(session, table, columns, source, schema=schema)
+        finally:
+            self.pool.release(session)
+
+    # -- sessions and transactions ------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def transaction(
+        self,
+        isolation: Isolation | None = None,
+        *,
+        readonly: bool = False,
+        deferrable: bool = False,
+        retries: int = 0,
+    ) -> Transaction:
+        """A transaction block, or inside one a savepoint; see ``Transaction``."""
+
+    @abc.abstractmethod
+    def acquire(self, timeout: float | None = None) -> AbstractAsyncContextManager[Any]:
+        """A context that pins one connection."""
+
+    async def describe(self, sql: str) -> list[tuple[str, PgType]]:
+        """Return name and type of each column of a query, without running it.
+
+        The protocol's row description has no modifiers that asyncpg shows, so ``typmod`` is -1 throughout.
+        """
+        session = self.held_session()
+        borrowed = session is None
+        if session is None:
+            session = self.pool.take() or await self.pool.acquire()
+        try:
+            columns = await session.describe(sql)
+        finally:
+            if borrowed:
+                self.pool.release(session)
+        types = await self.types.resolve_many([oid for _, oid in columns], executor=self)
+        return [(name, types[oid]) for name, oid in columns]
+
+
+async def _script(session: Session, sql: str, args: Any, pure: bool) -> str:
+    return await session.script(sql)
+
+
+async def _executemany(session: Session, sql: str, rows: Any, pure: bool) -> None:
+    await session.executemany(sql, rows)
+
+
+__all__ = ["DEFAULT_PREFETCH", "Executor"]

@@ -1,0 +1,418 @@
+"""The pool: lends sessions first come first served, takes them back for free when nothing was changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chakra.config import PoolSettings
+from chakra.db.session import Session
+from chakra.errors import ConnectionLost, PoolTimeout
+
+_log = logging.getLogger("chakra.db")
+
+# How long a session may take to come back from a cancelled statement or a reset before it is cut off.
+RECOVERY_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFigures:
+    """The pool at one moment.
+
+    Attributes:
+        size: connections open or being opened.
+        max_size: connections open at most.
+        idle: connections nobody has borrowed.
+        waiting: borrowers in the queue.
+    """
+
+    size: int
+    max_size: int
+    idle: int
+    waiting: int
+
+    def __str__(self) -> str:
+        return f"size {self.size} of {self.max_size}, idle {self.idle}, waiting {self.waiting}"
+
+
+class Pool:
+    """Sessions of one database, on one event loop.
+
+    The last session given back is lent first (its caches are warm, and the others can age out). Borrowers
+    that must wait are served in the order they came. Taking and giving back an unchanged session are plain
+    calls: no ``await``, no round trip, no lock.
+
+    Args:
+        open_session: opens one more session.
+        settings: sizes and times.
+    """
+
+    __slots__ = (
+        "_borrowed",
+        "_closing",
+        "_drained",
+        "_idle",
+        "_loop",
+        "_open_session",
+        "_opening",
+        "_reaper",
+        "_tasks",
+        "_waiters",
+        "generation",
+        "settings",
+        "stateless",
+    )
+
+    def __init__(
+        self,
+        open_session: Callable[[], Awaitable[Session]],
+        settings: PoolSettings,
+        *,
+        stateless: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.generation = 0
+        self.stateless = stateless
+        self._open_session = open_session
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[Session] = []
+        self._borrowed: set[Session] = set()
+        self._waiters: deque[asyncio.Future[Session]] = deque()
+        self._opening = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._reaper: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._drained: asyncio.Future[None] | None = None
+
+    # -- figures ------------------------------------------------------------------------------------
+
+    @property
+    def figures(self) -> PoolFigures:
+        """Size, limit, idle and waiting, as they are now."""
+        waiting = sum(not waiter.done() for waiter in self._waiters)
+        return PoolFigures(self.size, self.settings.max_connections, len(self._idle), waiting)
+
+    @property
+    def size(self) -> int:
+        """Connections open or being opened."""
+        return len(self._idle) + len(self._borrowed) + self._opening
+
+    # -- borrow -------------------------------------------------------------------------------------
+
+    def take(self) -> Session | None:
+        """Return an idle session at once, or ``None`` when the borrower must ``acquire()``."""
+        idle = self._idle
+        while idle:
+            session = idle.pop()
+            if session.raw.is_closed():
+                continue
+            if session.generation != self.generation:
+                idle.append(session)
+                return None
+            self._borrowed.add(session)
+            return session
+        return None
+
+    async def acquire(self, timeout: float | None = None) -> Session:
+        """Borrow a session, waiting for at most ``timeout`` seconds (default: ``acquire_timeout``).
+
+        Raises:
+            PoolTimeout: none became free in time, or the queue is full.
+            ConnectionLost: the pool is closed, or no connection can be opened.
+        """
+        self._check_usable()
+        session = self.take()
+        if session is None and self._idle:
+            session = self._idle.pop()
+            self._borrowed.add(session)
+        if session is None:
+            session = await self._wait(self.settings.acquire_timeout if timeout is None else timeout)
+        if session.generation != self.generation:
+            try:
+                await session.forget_statements()
+            except BaseException:
+                self.release_suspect(session)
+                raise
+            session.generation = self.generation
+        return session
+
+    async def _wait(self, timeout: float) -> Session:
+        limit = self.settings.max_waiting
+        if limit and self.figures.waiting >= limit:
+            raise self._timeout(f"the queue for a connection is full (max_waiting = {limit})")
+        waiter: asyncio.Future[Session] = self._loop.create_future()
+        self._waiters.append(waiter)
+        self._grow()
+        try:
+            async with asyncio.timeout(timeout):
+                return await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release(waiter.result())  # it was handed over in the moment we gave up
+            elif not waiter.cancel() and not waiter.cancelled():
+                waiter.exception()
+            if isinstance(error, TimeoutError):
+                raise self._timeout(f"no connection became free within {timeout:g} s") from None
+            raise
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    def _timeout(self, what: str) -> PoolTimeout:
+        now = self.figures
+        return PoolTimeout(
+            f"{what}: {now}. Raise pool.max_connections or pool.acquire_timeout, or hold connections and "
+            "transactions for a shorter time",
+            size=now.size,
+            max_size=now.max_size,
+            idle=now.idle,
+            waiting=now.waiting,
+        )
+
+    # -- give back ----------------------------------------------------------------------------------
+
+    def release(self, session: Session) -> None:
+        """Take back a session that is known to be unchanged; no round trip, cannot fail."""
+        if session.dirty or session.suspect:
+            self.release_suspect(session)
+            return
+        self._borrowed.discard(session)
+        if session.raw.is_closed():
+            self._lost()
+            return
+        now = session.idle_since = time.monotonic()
+        settings = self.settings
+        if self._closing or (settings.max_lifetime and now - session.created > settings.max_lifetime):
+            self._retire(session)
+            return
+        if self._waiters and self._hand_over(session):
+            return
+        self._idle.append(session)
+        if self._reaper is None:
+            self._plan_reaping()
+
+    async def release_changed(self, session: Session) -> None:
+        """Take back a session after user SQL: reset it first if something may have been left on it.
+
+        The reset goes on behind the scenes if the caller is cancelled; nobody gets the session before.
+        """
+        if session.dirty or session.suspect or session.in_transaction:
+            await asyncio.shield(self._spawn(self._recover(session)))
+        else:
+            self.release(session)
+
+    def release_suspect(self, session: Session) -> None:
+        """Take back a session whose last statement was cut off: reset or cut it, in the background."""
+        if session.raw.is_closed():
+            self._borrowed.discard(session)
+            self._lost()
+        else:
+            self._spawn(self._recover(session))
+
+    async def roll_back(self, session: Session) -> None:
+        """Roll back what is open on a session; goes on behind the scenes if the caller is cancelled."""
+        await asyncio.shield(self.run_to_end(session, "ROLLBACK"))
+
+    def run_to_end(self, session: Session, script: str) -> asyncio.Task[None]:
+        """Run a rollback as a task of the pool, so that it ends even if whoever waits for it is cancelled."""
+        return self._spawn(self._run_to_end(session, script))
+
+    async def _run_to_end(self, session: Session, script: str) -> None:
+        try:
+            async with asyncio.timeout(RECOVERY_TIMEOUT):
+                await session.script(script, "transaction")
+            session.suspect = False  # a whole round trip has passed since the statement that was cut off
+        except BaseException as error:
+            session.terminate()
+            if not isinstance(error, Exception):
+                raise
+            _log.debug("a connection could not be rolled back and was closed: %s", error)
+
+    async def _recover(self, session: Session) -> None:
+        try:
+            async with asyncio.timeout(RECOVERY_TIMEOUT):
+                await session.reset(everything=session.dirty and not self.stateless)
+        except BaseException as error:
+            session.terminate()
+            if not isinstance(error, Exception):
+                raise
+            _log.debug("a connection could not be reset and was closed: %s", error)
+        finally:
+            self.release(session)
+
+    # -- open and close -----------------------------------------------------------------------------
+
+    async def fill(self) -> None:
+        """Open ``min_connections``, and one at least, so that a wrong URL shows at once."""
+        first = await self._open()
+        self._borrowed.add(first)
+        self.release(first)
+        while self.size < self.settings.min_connections and not self._closing:
+            session = await self._open()
+            self._borrowed.add(session)
+            self.release(session)
+
+    async def _open(self) -> Session:
+        self._opening += 1
+        try:
+            session = await self._open_session()
+        finally:
+            self._opening -= 1
+        session.generation = self.generation
+        return session
+
+    def _grow(self) -> None:
+        """Open one more session for the borrowers in the queue, if the limit allows."""
+        waiting = sum(not waiter.done() for waiter in self._waiters)
+        if self._opening < waiting and self.size < self.settings.max_connections and not self._closing:
+            self._opening += 1  # counted from now on, so that a burst does not overshoot
+            self._spawn(self._connect())
+
+    async def _connect(self) -> None:
+        try:
+            session = await self._open_session()
+        except Exception as error:
+            self._opening -= 1
+            while self._waiters:
+                waiter = self._waiters.popleft()
+                if not waiter.done():
+                    waiter.set_exception(error)
+                    break
+            self._note_drained()
+            return
+        except BaseException:
+            self._opening -= 1
+            raise
+        self._opening -= 1
+        session.generation = self.generation
+        self._borrowed.add(session)
+        self.release(session)
+
+    def _hand_over(self, session: Session) -> bool:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                self._borrowed.add(session)
+                waiter.set_result(session)
+                return True
+        return False
+
+    def _lost(self) -> None:
+        """A connection is gone: open another for whoever waits."""
+        if self._waiters:
+            self._grow()
+        self._note_drained()
+
+    def _retire(self, session: Session) -> None:
+        self._spawn(self._close_session(session))
+        self._lost()
+
+    async def _close_session(self, session: Session) -> None:
+        try:
+            await session.raw.close(timeout=RECOVERY_TIMEOUT)
+        except Exception as error:
+            session.terminate()
+            _log.debug("a connection did not close in order: %s", error)
+        except BaseException:
+            session.terminate()
+            raise
+
+    # -- age ----------------------------------------------------------------------------------------
+
+    def _plan_reaping(self) -> None:
+        settings = self.settings
+        periods = [t for t in (settings.idle_timeout, settings.max_lifetime) if t]
+        if periods and not self._closing:
+            self._reaper = self._loop.call_later(max(min(periods) / 2, 0.01), self._reap)
+
+    def _reap(self) -> None:
+        """Close idle sessions that are too old or no longer needed."""
+        self._reaper = None
+        settings, now = self.settings, time.monotonic()
+        kept: list[Session] = []
+        spare = self.size - settings.min_connections
+        for session in self._idle:  # the longest idle first
+            if session.raw.is_closed():
+                spare -= 1
+                continue
+            old = settings.max_lifetime and now - session.created > settings.max_lifetime
+            unused = settings.idle_timeout and now - session.idle_since > settings.idle_timeout and spare > 0
+            if old or unused:
+                spare -= 1
+                self._spawn(self._close_session(session))
+            else:
+                kept.append(session)
+        self._idle[:] = kept
+        if kept:
+            self._plan_reaping()
+
+    # -- end ----------------------------------------------------------------------------------------
+
+    async def close(self, timeout: float | None = None) -> None:
+        """Refuse new borrowers, wait for those there are, then close every connection.
+
+        Args:
+            timeout: seconds to wait for borrowers (default: ``close_timeout``); then they are cut off.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        if self._reaper is not None:
+            self._reaper.cancel()
+        error = ConnectionLost("the database is being closed")
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(error)
+        idle, self._idle = self._idle, []
+        for session in idle:
+            self._spawn(self._close_session(session))
+        if self._borrowed or self._opening:
+            self._drained = self._loop.create_future()
+            try:
+                async with asyncio.timeout(self.settings.close_timeout if timeout is None else timeout):
+                    await self._drained
+            except TimeoutError:
+                _log.warning("%d borrowers did not give their connection back in time", len(self._borrowed))
+            finally:
+                self.terminate()
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def terminate(self) -> None:
+        """Cut every connection at once."""
+        self._closing = True
+        for session in (*self._idle, *self._borrowed):
+            session.terminate()
+        self._idle.clear()
+
+    def _note_drained(self) -> None:
+        if (
+            self._drained is not None
+            and not self._drained.done()
+            and not self._borrowed
+            and not self._opening
+        ):
+            self._drained.set_result(None)
+
+    def _check_usable(self) -> None:
+        if self._closing:
+            raise ConnectionLost("the database is closed")
+        if asyncio.get_running_loop() is not self._loop:
+            raise ConnectionLost(
+                "this database was connected in another event loop; connect in the loop that uses it"
+            )
+
+    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+__all__ = ["Pool", "PoolFigures"]

@@ -1,0 +1,59 @@
+"""Which prepared statements a connection keeps: a pure least-recently-used policy, no I/O."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class StatementCache(Generic[T]):
+    """Prepared statements by SQL text, at most ``limit``; the least recently used is given up first.
+
+    Args:
+        limit: statements kept; 0 keeps none.
+    """
+
+    __slots__ = ("_entries", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._entries: OrderedDict[str, T] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, sql: str) -> bool:
+        return sql in self._entries
+
+    def get(self, sql: str) -> T | None:
+        """Return the statement kept for this text and mark it as just used."""
+        found = self._entries.get(sql)
+        if found is not None:
+            self._entries.move_to_end(sql)
+        return found
+
+    def put(self, sql: str, statement: T) -> list[T]:
+        """Keep a statement; returns those given up to stay within the limit."""
+        if not self.limit:
+            return []
+        self._entries[sql] = statement
+        self._entries.move_to_end(sql)
+        given_up = []
+        while len(self._entries) > self.limit:
+            given_up.append(self._entries.popitem(last=False)[1])
+        return given_up
+
+    def drop(self, sql: str) -> T | None:
+        """Forget one statement and return it, or ``None``."""
+        return self._entries.pop(sql, None)
+
+    def clear(self) -> list[T]:
+        """Forget every statement and return them."""
+        given_up = list(self._entries.values())
+        self._entries.clear()
+        return given_up
+
+
+__all__ = ["StatementCache"]

@@ -1,0 +1,345 @@
+"""Transactions: BEGIN … COMMIT, nested ones as savepoints, carried by a context variable per task."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+
+from chakra.errors import ConnectionLost, SerializationError, TransactionError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from chakra.db.database import Database
+    from chakra.db.session import Session
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+
+_ISOLATION = {
+    "read_committed": "READ COMMITTED",
+    "repeatable_read": "REPEATABLE READ",
+    "serializable": "SERIALIZABLE",
+}
+
+# Pause before retry n (from 0): up to this many seconds times 2**n, chosen at random so that two
+# transactions that met once do not meet again.
+RETRY_PAUSE = 0.01
+
+active: ContextVar[Transaction | None] = ContextVar("chakra_transaction", default=None)
+"""Innermost transaction of the running task, of whichever database."""
+
+
+class Transaction:
+    """A transaction block, made by ``db.transaction(...)``.
+
+    Used as ``async with db.transaction():``; inside it every statement of this task (and of the tasks it
+    starts and awaits) on this database runs in it. A block inside a block is a savepoint. Also a decorator,
+    and ``await db.transaction(retries=3).run(func, *args)``: those two can run their body again.
+
+    Args:
+        database: whose transaction it is.
+        isolation: ``"read_committed"``, ``"repeatable_read"``, ``"serializable"``; ``None`` = the server's.
+        readonly: refuse writes.
+        deferrable: with serializable and readonly: wait for a snapshot that cannot fail.
+        retries: how often a body that met a serialization failure or deadlock is run again.
+        session: the session of a pinned connection; ``None`` = borrow one.
+    """
+
+    __slots__ = (
+        "_begin",
+        "_callbacks",
+        "_depth",
+        "_owner",
+        "_parent",
+        "_pinned",
+        "_retries",
+        "_state",
+        "_token",
+        "database",
+        "outer",
+        "schema_changed",
+        "session",
+    )
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        isolation: Isolation | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+        retries: int = 0,
+        session: Session | None = None,
+    ) -> None:
+        if isolation is not None and isolation not in _ISOLATION:
+            raise TransactionError(
+                f"unknown isolation level {isolation!r}; known are {', '.join(_ISOLATION)}"
+            )
+        words = ["BEGIN"]
+        if isolation is not None:
+            words.append("ISOLATION LEVEL " + _ISOLATION[isolation])
+        if readonly:
+            words.append("READ ONLY")
+        if deferrable:
+            words.append("DEFERRABLE")
+        self.database = database
+        self.session: Session | None = None
+        self.outer: Transaction | None = None
+        self.schema_changed = False
+        self._begin = " ".join(words)
+        self._retries = retries
+        self._pinned = session
+        self._parent: Transaction | None = None
+        self._depth = 0
+        self._state: Literal["new", "open", "done"] = "new"
+        self._token: Token[Transaction | None] | None = None
+        self._owner: asyncio.Task[Any] | None = None
+        self._callbacks: list[Callable[[], object]] = []
+
+    # -- as a block ---------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Transaction:
+        if self._retries:
+            raise TransactionError(
+                "a block cannot be run again: with retries use @db.transaction(retries=n) on a function, or "
+                "await db.transaction(retries=n).run(func, *args)"
+            )
+        return await self._enter()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._exit(error)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether statements can run in it now."""
+        return self._state == "open"
+
+    def on_commit(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` (plain or ``async def``) once the outermost block has committed.
+
+        Not called when this block or one around it rolls back.
+        """
+        if self._state == "done":
+            raise TransactionError("on_commit() came too late: the transaction is over")
+        self._callbacks.append(callback)
+
+    async def _enter(self) -> Transaction:
+        if self._state != "new":
+            raise TransactionError("a transaction object is for one block; call db.transaction() again")
+        self.outer = active.get()
+        parent = self._pinned.transaction if self._pinned is not None else self.database.current_transaction()
+        if parent is not None:
+            await self._enter_nested(parent)
+        else:
+            await self._enter_outermost()
+        self._state = "open"
+        self._owner = asyncio.current_task()
+        assert self.session is not None
+        self.session.transaction = self
+        if self._pinned is None:
+            self._token = active.set(self)
+        return self
+
+    async def _enter_outermost(self) -> None:
+        pool = self.database.pool
+        session = self._pinned
+        if session is None:
+            session = pool.take() or await pool.acquire()
+        try:
+            await session.script(self._begin, "transaction")
+        except BaseException:
+            if self._pinned is None:
+                pool.release(session)
+            raise
+        self.session = session
+
+    async def _enter_nested(self, parent: Transaction) -> None:
+        session = parent.session
+        assert session is not None
+        if self._begin != "BEGIN":
+            raise TransactionError(
+                "isolation, readonly and deferrable belong to the outermost transaction; this one is inside "
+                "another and becomes a savepoint"
+            )
+        if session.transaction is not parent:
+            raise TransactionError(
+                "two tasks opened nested transactions in one transaction at the same time; savepoints must "
+                "close in the order they opened, so run them one after the other"
+            )
+        self._depth = parent._depth + 1
+        await session.script(f"SAVEPOINT {self._savepoint}", "transaction")
+        self._parent = parent
+        self.session = session
+
+    @property
+    def _savepoint(self) -> str:
+        return f"chakra_{self._depth}"
+
+    async def _exit(self, error: BaseException | None) -> None:
+        session = self.session
+        assert session is not None
+        self._state = "done"
+        self._leave_context()
+        inner = session.transaction
+        session.transaction = self._parent
+        if inner is not self:
+            error = error or TransactionError("the block ended while a transaction nested in it was open")
+            error = await self._undo(session, error)
+            raise error
+        try:
+            if error is not None:
+                await self._undo(session, error)
+            elif self._parent is not None:
+                await self._release_savepoint(session)
+            else:
+                await self._commit(session)
+        finally:
+            if self._parent is None and self._pinned is None:
+                await self._give_back(session)
+        if error is None:
+            await self._after_commit()
+
+    async def _commit(self, session: Session) -> None:
+        if session.closed:
+            raise ConnectionLost("the connection broke during the transaction; the server rolled it back")
+        status = await session.script("COMMIT", "transaction")
+        if status == "ROLLBACK":  # the server's answer to COMMIT of an aborted transaction
+            raise TransactionError(
+                "the transaction was rolled back: a statement in it failed and its error was caught inside "
+                "the block. Put the statement that may fail into a nested db.transaction() (a savepoint)",
+                sqlstate="25P02",
+            )
+
+    async def _release_savepoint(self, session: Session) -> None:
+        try:
+            await session.script(f"RELEASE SAVEPOINT {self._savepoint}", "transaction")
+        except BaseException as failure:
+            await self._undo(session, failure)
+            raise
+
+    async def _undo(self, session: Session, error: BaseException) -> BaseException:
+        """Roll back to where the block began; goes on behind the scenes if the task is cancelled again."""
+        if session.closed:
+            return error
+        if self._parent is None:
+            script = "ROLLBACK"
+        else:
+            script = f"ROLLBACK TO SAVEPOINT {self._savepoint}; RELEASE SAVEPOINT {self._savepoint}"
+        await asyncio.shield(self.database.pool.run_to_end(session, script))
+        return error
+
+    async def _give_back(self, session: Session) -> None:
+        pool = self.database.pool
+        if self.schema_changed:
+            self.database.schema_changed(None)
+        if session.dirty and not session.suspect:
+            await pool.release_changed(session)
+        elif session.in_transaction:
+            session.suspect = True
+            pool.release(session)
+        else:
+            pool.release(session)
+
+    async def _after_commit(self) -> None:
+        if self._parent is not None:
+            self._parent._callbacks += self._callbacks
+            self._parent.schema_changed |= self.schema_changed
+            return
+        for callback in self._callbacks:
+            result = callback()
+            if inspect.isawaitable(result):
+                await result
+
+    def _leave_context(self) -> None:
+        if self._token is not None:
+            # ValueError: the block was an async generator finished in another context, where the variable
+            # was never set. The context it was set in skips transactions that are over.
+            with suppress(ValueError):
+                active.reset(self._token)
+            self._token = None
+
+    def check_usable(self) -> bool:
+        """Whether a statement of this task may run here; ``False`` = over, look further out.
+
+        Raises:
+            TransactionError: the block is over, and the task was started inside it: what it still does
+                would silently happen outside the transaction.
+        """
+        if self._state == "open":
+            return True
+        if self._owner is not asyncio.current_task():
+            raise TransactionError(
+                "the transaction this task was started in is over. Await the task inside the block, or "
+                "start it with asyncio.create_task(..., context=contextvars.Context()) to keep it apart"
+            )
+        return False
+
+    # -- as a function ------------------------------------------------------------------------------
+
+    def __call__(self, func: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        """Decorate an ``async def``: each call runs in a transaction of its own."""
+
+        @functools.wraps(func)
+        async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            return await self.run(func, *args, **kwargs)
+
+        return wrapper
+
+    async def run(self, func: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Await ``func(*args, **kwargs)`` in a transaction, again after a serialization failure or deadlock.
+
+        A run inside another transaction is a savepoint and is not repeated: the server wants the outermost
+        transaction to start over.
+
+        Raises:
+            SerializationError: it still failed after ``retries`` more attempts.
+        """
+        attempt = 0
+        while True:
+            block = self._fresh()
+            await block._enter()
+            try:
+                try:
+                    result = await func(*args, **kwargs)
+                except BaseException as error:
+                    await block._exit(error)
+                    raise
+                await block._exit(None)
+                return result
+            except SerializationError:
+                if block._parent is not None or attempt >= self._retries:
+                    raise
+            await asyncio.sleep(RETRY_PAUSE * 2**attempt * random.random())
+            attempt += 1
+
+    def _fresh(self) -> Transaction:
+        block = Transaction(self.database, session=self._pinned)
+        block._begin = self._begin
+        return block
+
+
+def current_for(database: Database) -> Transaction | None:
+    """Return the innermost open transaction of this task on ``database``, or ``None``."""
+    scope = active.get()
+    while scope is not None:
+        if scope.database is database and scope.check_usable():
+            return scope
+        scope = scope.outer
+    return None
+
+
+__all__ = ["Isolation", "Transaction", "active", "current_for"]

@@ -49,7 +49,7 @@ def view(buffer: pa.Buffer | None, dtype: Any, offset: int = 0, count: int = -1)
     if buffer is None or buffer.size < kind.itemsize:
         return np.zeros(0, kind)
     total = buffer.size // kind.itemsize
-    array = np.asarray(_View(buffer.address, total, kind, buffer))
+    array = np.asarray(_View(buffer.address, total * kind.itemsize, np.dtype(np.uint8), buffer)).view(kind)
     return array[offset : total if count < 0 else offset + count]
 
 

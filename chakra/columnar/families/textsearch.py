@@ -210,7 +210,7 @@ def _tokens(text: str) -> Iterator[str | bytes]:
 def _query_bytes(text: str) -> bytes:
     tokens = [*_tokens(text), ""]
     if tokens == [""]:
-        return struct.pack(">i", 0)
+        raise ValueError("PostgreSQL cannot read an empty tsquery from a binary COPY (tsqueryrecv)")
     at = 0
     count = 0
 

@@ -1,0 +1,45 @@
+# Every target makes .venv and installs what it needs first; when that was done before it costs nothing.
+# PYTHON=python3.12 picks the interpreter, CHAKRA_TEST_DSN=postgresql://… the server for the tests.
+
+VENV ?= .venv
+export CHAKRA_VENV := $(VENV)
+
+.PHONY: help demo test check package bench docs dashboard clean
+
+help:
+	@echo "make demo       real data through both paths, with a picture at the end"
+	@echo "make test       the whole test suite, on a PostgreSQL it starts itself"
+	@echo "make check      lint, formatting, mypy, pyright, rules of the architecture"
+	@echo "make package    build wheel and sdist, install and run each in a clean environment"
+	@echo "make bench      measure Chakra beside other libraries, one table"
+	@echo "make docs       build the documentation into site/"
+	@echo "make dashboard  the history of the benchmarks as a web page in .asv/html"
+
+demo:
+	@ci/venv.sh demo
+	@$(VENV)/bin/chakra demo
+
+test:
+	@ci/test.sh
+
+check:
+	@ci/check.sh
+
+package:
+	@ci/package.sh
+
+bench:
+	@ci/venv.sh bench
+	@$(VENV)/bin/chakra bench
+
+docs:
+	@ci/venv.sh docs
+	@$(VENV)/bin/mkdocs build --strict
+
+dashboard:
+	@ci/venv.sh bench
+	@$(VENV)/bin/asv publish
+
+clean:
+	rm -rf .venv .demo site build dist .asv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find chakra tests -name __pycache__ -prune -exec rm -rf {} +

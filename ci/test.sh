@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The whole test suite against an embedded PostgreSQL that it starts itself, or against CHAKRA_TEST_DSN if set.
+# Usage: ci/test.sh [pytest arguments]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ci/venv.sh test
+exec "${CHAKRA_VENV:-.venv}/bin/python" -m pytest -n "${CHAKRA_TEST_WORKERS:-2}" "$@"

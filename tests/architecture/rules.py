@@ -1,0 +1,162 @@
+"""The table of the architecture page as data: who may import whom, and which third parties are used where."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "chakra"
+
+GROUND = frozenset({"errors", "_typing"})
+FACTS = GROUND | {"pg"}
+TREES = FACTS | {"schema", "expressions"}
+
+MAY_IMPORT: dict[str, frozenset[str]] = {
+    # level 0
+    "errors": frozenset(),
+    "_typing": frozenset(),
+    # level 1
+    "pg": GROUND,
+    "config": GROUND,
+    # level 2
+    "schema": FACTS,
+    "expressions": FACTS,
+    "columnar core": FACTS,
+    # level 3
+    "sql": TREES,
+    "db": FACTS | {"config"},
+    # level 4
+    "columnar edge": TREES | {"columnar core", "sql", "db"},
+    "debug": FACTS | {"db", "sql"},
+    # level 5
+    "query": TREES | {"sql", "db", "debug"},
+    # level 6
+    "models": TREES | {"sql", "query"},
+    "types": FACTS | {"models", "schema"},
+    # level 7
+    "migrations": FACTS | {"schema", "sql", "db", "config"},
+    "embedded": GROUND,
+    # the public face and what nothing imports
+    "chakra": TREES | {"types", "config", "sql", "db", "debug", "query", "models"},
+    "cli": FACTS | {"chakra", "types", "config", "db", "columnar edge", "columnar core", "embedded", "debug"},
+}
+
+COLUMNAR_EDGE = frozenset({"read", "write", "parallel"})
+"""Modules (or subpackages) of chakra.columnar that do I/O; everything else in it is the core."""
+
+THIRD_PARTY: dict[str, frozenset[str]] = {
+    "db": frozenset({"asyncpg"}),
+    "columnar core": frozenset({"numpy", "numba", "llvmlite", "pyarrow"}),
+    "columnar edge": frozenset({"numpy", "pyarrow"}),
+    "cli": frozenset({"click", "rich"}),
+}
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """One module that may do what its package may not, and why."""
+
+    module: str
+    imports: str
+    reason: str
+
+
+LAZY: tuple[Exemption, ...] = (
+    Exemption("chakra.query.bulk", "chakra.columnar", "the one door from querysets to columns"),
+    Exemption("chakra", "chakra.embedded", "connect() looks at the URL first; most programs never need it"),
+    Exemption(
+        "chakra.columnar.sinks", "chakra.columnar.sinks", "a sink is loaded when its library is asked for"
+    ),
+)
+"""Imports inside functions, of a layer the module may not import at its top."""
+
+THIRD_PARTY_LAZY: tuple[Exemption, ...] = (
+    Exemption("chakra.columnar.sinks", "polars", "optional library, asked for by to_polars"),
+    Exemption("chakra.columnar.sinks", "pandas", "optional library, asked for by to_pandas"),
+    Exemption("chakra.embedded.pytest_plugin", "asyncpg", "creates the test databases; nothing imports it"),
+    Exemption("chakra.embedded.pytest_plugin", "pytest", "a plugin of pytest; nothing imports it"),
+    Exemption("chakra.cli.demo", "matplotlib", "the picture of the demo"),
+    Exemption("chakra.cli.demo", "asyncpg", "the demo times plain asyncpg beside Chakra"),
+    Exemption("chakra.cli.demo", "pyarrow", "the demo reads CSV files and groups columns"),
+    Exemption("chakra.cli.demo", "polars", "the demo groups columns"),
+)
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement: ``module`` of ours imports ``target``."""
+
+    module: str
+    target: str
+    line: int
+    lazy: bool
+
+    def __str__(self) -> str:
+        return f"{self.module} line {self.line}: imports {self.target}{' (inside a function)' if self.lazy else ''}"
+
+
+def files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def layer(module: str) -> str:
+    """The row of MAY_IMPORT a module of ours belongs to."""
+    parts = module.split(".")
+    if len(parts) == 1:
+        return "chakra"
+    if parts[1] == "columnar":
+        return "columnar edge" if len(parts) > 2 and parts[2] in COLUMNAR_EDGE else "columnar core"
+    return parts[1]
+
+
+def imports(path: Path) -> Iterator[Import]:
+    """Every import of a file; ``from chakra.x import y`` counts as ``chakra.x.y`` when that is a module."""
+    module = module_name(path)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+
+    def visit(node: ast.AST, lazy: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                for alias in child.names:
+                    yield Import(module, alias.name, child.lineno, lazy)
+            elif isinstance(child, ast.ImportFrom):
+                base = child.module or ""
+                if child.level:
+                    parent = package.split(".")[: len(package.split(".")) - child.level + 1]
+                    base = ".".join([*parent, base] if base else parent)
+                for alias in child.names:
+                    full = f"{base}.{alias.name}"
+                    yield Import(module, full if _is_module(full) else base, child.lineno, lazy)
+            yield from visit(
+                child, lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            )
+
+    yield from visit(ast.parse(path.read_text()), False)
+
+
+def _is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return name.startswith("chakra.") and (
+        path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+    )
+
+
+def is_ours(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0] == "chakra"
+
+
+def is_standard(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0] in sys.stdlib_module_names
+
+
+def within(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(prefix + ".")

@@ -1,0 +1,90 @@
+"""Imports only go down: every import of every file, against the table in rules.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.rules import (
+    LAZY,
+    MAY_IMPORT,
+    THIRD_PARTY,
+    THIRD_PARTY_LAZY,
+    Import,
+    files,
+    imports,
+    is_ours,
+    is_standard,
+    layer,
+    module_name,
+    within,
+)
+
+MODULES = pytest.mark.parametrize("path", files(), ids=module_name)
+
+
+@MODULES
+def test_layers(path: Path) -> None:
+    wrong = [str(each) for each in imports(path) if is_ours(each.target) and not allowed(each)]
+    assert not wrong, "\n".join(wrong)
+
+
+def allowed(each: Import) -> bool:
+    here, there = layer(each.module), layer(each.target)
+    if here == there or there in MAY_IMPORT[here]:
+        return True
+    return each.lazy and any(
+        within(each.module, e.module) and within(each.target, e.imports)
+        for e in LAZY
+        if e.module != "chakra" or each.module == "chakra"
+    )
+
+
+@MODULES
+def test_imports_inside_functions_are_listed(path: Path) -> None:
+    """A lazy import hides a cycle or a slow start: each one is in the list, with its reason."""
+    listed = (*LAZY, *THIRD_PARTY_LAZY)
+    wrong = [
+        str(each)
+        for each in imports(path)
+        if each.lazy
+        and layer(each.module) != "cli"  # a command loads what it needs when it is called
+        and not is_standard(each.target)
+        and not any(within(each.module, e.module) and within(each.target, e.imports) for e in listed)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@MODULES
+def test_third_parties(path: Path) -> None:
+    wrong = []
+    for each in imports(path):
+        if is_ours(each.target) or is_standard(each.target):
+            continue
+        name = each.target.split(".")[0]
+        if name in THIRD_PARTY.get(layer(each.module), ()):
+            continue
+        if not any(within(each.module, e.module) and name == e.imports for e in THIRD_PARTY_LAZY):
+            wrong.append(str(each))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_exemption_is_used() -> None:
+    every = [each for path in files() for each in imports(path)]
+    for e in (*LAZY, *THIRD_PARTY_LAZY):
+        assert any(within(each.module, e.module) and within(each.target, e.imports) for each in every), (
+            f"{e.module} no longer imports {e.imports}: take the line out of rules.py"
+        )
+
+
+def test_the_table_has_no_cycle() -> None:
+    done: set[str] = set()
+    while len(done) < len(MAY_IMPORT):
+        ready = {name for name, below in MAY_IMPORT.items() if name not in done and below <= done}
+        assert ready, f"a cycle among {sorted(set(MAY_IMPORT) - done)}"
+        done |= ready
+
+
+def test_every_package_has_a_row() -> None:
+    assert {layer(module_name(path)) for path in files()} <= set(MAY_IMPORT)

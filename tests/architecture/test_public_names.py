@@ -1,0 +1,61 @@
+"""The public face: what `chakra` and its documented submodules export, and nothing by accident."""
+
+from __future__ import annotations
+
+import importlib
+import types
+
+import pytest
+
+PUBLIC = ("chakra", "chakra.errors", "chakra.types", "chakra.embedded", "chakra.columnar", "chakra.debug")
+
+PROMISED = {
+    "chakra": """
+        connect configure transaction raw __version__
+        Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Index Unique Check
+        Q F Value Case When Subquery Exists OuterRef Coalesce Cast Func Count Sum Avg Min Max ArrayAgg StringAgg
+        JsonAgg StdDev Variance Window RowNumber Rank Lag Prefetch
+        ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout IntegrityError
+        DataError
+    """,
+    "chakra.types": """
+        SmallInt Integer BigInt Real Numeric Varchar Char Text Jsonb Json Array Enum Vector Inet Int4Range TsVector
+        Interval
+    """,
+    "chakra.columnar": "decode encode",
+    "chakra.embedded": "start start_async Server resolve_url find_binaries",
+    "chakra.errors": """
+        ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout IntegrityError
+        UniqueViolation ForeignKeyViolation NotNullViolation CheckViolation DataError CopyFormatError ConnectionLost
+        TransactionError SerializationError EmbeddedError
+    """,
+    "chakra.debug": "QueryProfiler",
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_promised_names_are_there(name: str) -> None:
+    module = importlib.import_module(name)
+    missing = set(PROMISED[name].split()) - set(module.__all__)
+    assert not missing, f"{name}.__all__ misses {sorted(missing)}"
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_all_is_true(name: str) -> None:
+    module = importlib.import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__), "a name twice"
+    assert not [each for each in module.__all__ if not hasattr(module, each)]
+
+
+def test_nothing_public_by_accident() -> None:
+    import chakra
+
+    accidental = [
+        name
+        for name, value in vars(chakra).items()
+        if not name.startswith("_")
+        and name not in chakra.__all__
+        and not isinstance(value, types.ModuleType)
+        and name != "annotations"
+    ]
+    assert not accidental, f"not in __all__ and not private: {accidental}"

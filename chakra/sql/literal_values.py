@@ -303,6 +303,8 @@ def tid(value: Any) -> str:
     if not isinstance(value, tuple | list):
         raise expected("a pair of whole numbers", value)
     block, offset = value
+    if not (isinstance(block, int) and isinstance(offset, int)):
+        raise TypeError("expected two whole numbers")
     return f"({whole_number(block, 0, 2**32 - 1)},{whole_number(offset, 0, 2**16 - 1)})"
 
 

@@ -199,6 +199,8 @@ def _range(type_: PgType) -> TextOf:
             if not value:
                 return "empty"
             lower, upper = value if len(value) == 2 else (value[0], None)
+            if len(value) == 1 and lower is None:
+                raise ValueError("a single bound cannot be None; (None, None) is the range without bounds")
             opening, closing = "[", "]"
         else:
             try:

@@ -1,0 +1,38 @@
+"""Every literal equals the bound parameter, for every type, on sessions of both string conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.sql.literal_cases import CASES, JUNK
+from tests.sql.literal_server import Server
+
+
+@pytest.fixture(scope="module")
+def server(dsn: str) -> Iterator[Server]:
+    made = Server(dsn)
+    yield made
+    made.close()
+
+
+few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("name", CASES)
+@few
+@given(data=st.data())
+def test_literal_is_the_bound_parameter(server: Server, name: str, data: Any) -> None:
+    case = CASES[name]
+    server.compare(case, data.draw(case.values))
+
+
+@pytest.mark.parametrize("name", CASES)
+@few
+@given(value=JUNK)
+def test_literal_refuses_what_the_parameter_refuses(server: Server, name: str, value: Any) -> None:
+    server.compare_refusal(CASES[name], value)

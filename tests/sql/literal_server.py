@@ -115,7 +115,7 @@ class Server:
         """Fail unless both ways give the same on both sessions, for a value the type takes."""
         for connection in (self.plain, self.odd):
             bound = self.bound(case, value, connection)
-            # A server built without libxml refuses every xml value; it then has to refuse the literal as well.
+            # A server built without libxml refuses every xml value, and then has to refuse the literal too.
             no_xml = "unsupported XML" in bound.refused
             assert bound.ok or no_xml, f"a value of the strategy was refused: {value!r}: {bound.refused}"
             assert self.literal(case, value, connection) == bound
@@ -133,8 +133,8 @@ class Server:
 def documented_difference(case: Case, value: Any, bound: Outcome, literal: Outcome) -> bool:
     """The values that only one of the two takes, on purpose."""
     if bound.ok:
-        # To asyncpg a str is a sequence of characters, so "" is a multirange and "ab" a composite of two texts;
-        # and it lets the weight of a numeric wrap around 2**15.
+        # To asyncpg a str is a sequence of characters, so "" is a multirange and "ab" a composite of two
+        # texts; and it lets the weight of a numeric wrap around 2**15.
         accident = (
             "expected a list of ranges, found",
             "expected a tuple or a mapping, found str",

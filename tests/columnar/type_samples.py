@@ -1,6 +1,6 @@
-"""TYPE_SAMPLES: for every PostgreSQL type, literals and what they are in Arrow; feeds decode, encode and row tests.
+"""TYPE_SAMPLES: literals of every PostgreSQL type and their Arrow values, for decode, encode and row tests.
 
-Adding a type means adding one row here (in the file of ``samples/`` it belongs to) and one in ``COLUMN_TYPES``.
+Adding a type means one row here (in the file of ``samples/`` it belongs to) and one in ``COLUMN_TYPES``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Families: types whose value needs more than the row kernel's byte swap or copy; bytes and Arrow only, no I/O."""
+"""Families: types whose value needs more than the row kernel's swap or copy; bytes and Arrow, no I/O."""
 
 from __future__ import annotations
 

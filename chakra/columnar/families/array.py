@@ -1,8 +1,10 @@
-"""Arrays of any type and 1 to 6 dimensions to nested lists, and back; elements go through the dispatcher again.
+"""Arrays of any type, 1 to 6 dimensions, to nested lists and back; elements go through the dispatcher.
 
-The list is nested as deeply as the type declares dimensions; PostgreSQL does not enforce that declaration, so a
+The list is nested as deeply as the type declares dimensions; PostgreSQL does not enforce that declaration,
+so a
 row of another number of dimensions is an error that names it. An empty array is an empty outer list, whatever
-its dimensions. Arrow lists have no lower bounds: those other than 1 are dropped when reading and written as 1.
+its dimensions. Arrow lists have no lower bounds: those other than 1 are dropped when reading and written as
+1.
 """
 
 from __future__ import annotations
@@ -97,7 +99,11 @@ def _seen_oid(raw: RawColumn, element: PgType) -> int:
     found = int.from_bytes(raw.data[at : at + 4].tobytes(), "big")
     if not same_layout(found, element):
         malformed(
-            raw, int(told[0]), at, f"elements of type {element.sql} (OID {element.oid})", f"{BY_OID[found].sql} ({found})"
+            raw,
+            int(told[0]),
+            at,
+            f"elements of type {element.sql} (OID {element.oid})",
+            f"{BY_OID[found].sql} ({found})",
         )
     return found
 
@@ -145,7 +151,9 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         if found is None:
             if level == 0:
                 refuse(array, type_, f"lists nested {ndims} deep")
-            raise ValueFault(0, f"Arrow {array.type} does not fit {type_.sql}: it is nested {level} deep, not {ndims}")
+            raise ValueFault(
+                0, f"Arrow {array.type} does not fit {type_.sql}: it is nested {level} deep, not {ndims}"
+            )
         offsets, inner = found
         levels.append(offsets)
     try:
@@ -161,7 +169,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
     if status:
         reason = {
             kernels.RAGGED: "inner lists of different lengths: a PostgreSQL array is rectangular",
-            kernels.NULL_LIST: "a NULL in place of an inner list: only elements of a PostgreSQL array may be NULL",
+            kernels.NULL_LIST: "a NULL instead of an inner list: only elements of an array may be NULL",
             kernels.TOO_LARGE: "an array of more than 1 GB",
         }[int(status)]
         raise ValueFault(int(row), reason)
@@ -198,13 +206,14 @@ def known_oid(part: PgType, whole: PgType) -> int:
     """
     if part.oid == 0:
         raise DataError(
-            f"the OID of {part.sql}, part of {whole.sql}, is not known; take the type from a connected database"
+            f"the OID of {part.sql}, part of {whole.sql}, is not known; "
+            "take the type from a connected database"
         )
     return part.oid
 
 
 def list_parts(array: pa.Array) -> tuple[I64, pa.Array] | None:
-    """Offsets from 0 and exactly the values they cover, of any Arrow list or map; ``None`` for other arrays."""
+    """Offsets from 0 and the values they cover, of any Arrow list or map; ``None`` for other arrays."""
     kind = array.type
     if isinstance(array, pa.ExtensionArray):
         return list_parts(array.storage)
@@ -220,11 +229,16 @@ def list_parts(array: pa.Array) -> tuple[I64, pa.Array] | None:
         return None
     offsets = offsets_of(array)
     if array.null_count and bool(np.any(np.diff(offsets)[~is_valid(array)])):
-        # NULL lists may hide values; taking all rows drops them, so that they are neither checked nor encoded.
+        # NULL lists may hide values; taking all rows drops them, so that they are neither checked nor
+        # encoded.
         array = array.take(pa.array(np.arange(len(array))))
         offsets = offsets_of(array)
     first, last = int(offsets[0]), int(offsets[-1])
-    values = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"]) if pa.types.is_map(kind) else array.values
+    values = (
+        pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
+        if pa.types.is_map(kind)
+        else array.values
+    )
     return offsets - first, values.slice(first, last - first)
 
 

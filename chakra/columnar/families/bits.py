@@ -29,7 +29,9 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     offsets = np.empty(len(raw) + 1, np.int64)
     status, row, position = kernels.sizes(raw.data, raw.starts, raw.lengths, offsets)
     if status == kernels.BAD_PADDING:
-        malformed(raw, int(row), int(position), "zeros after the last bit", f"0x{int(raw.data[position]):02x}")
+        malformed(
+            raw, int(row), int(position), "zeros after the last bit", f"0x{int(raw.data[position]):02x}"
+        )
     if status:
         malformed(raw, int(row), int(position), "a bit string whose bytes match its number of bits")
     out = np.empty(offsets[-1], np.uint8)

@@ -32,7 +32,9 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     starts, lengths = np.empty(n * count, np.int64), np.empty(n * count, np.int32)
     status, row, position = kernels.fields(raw.data, raw.starts, raw.lengths, count, oids, starts, lengths)
     if status == kernels.OTHER_FIELDS:
-        malformed(raw, int(row), int(raw.starts[row]), f"{count} fields of {type_.sql}", f"{int(position)} fields")
+        malformed(
+            raw, int(row), int(raw.starts[row]), f"{count} fields of {type_.sql}", f"{int(position)} fields"
+        )
     if status:
         malformed(raw, int(row), int(position), f"fields of {type_.sql} that fill the value")
     children = []

@@ -1,4 +1,4 @@
-"""Enums to dictionaries with the labels of the catalog, in its order; text or dictionaries to enums, checked."""
+"""Enums to dictionaries with the catalog's labels, in its order; text or dictionaries to enums, checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INDEX_TYPES = ((128, pa.int8()), (32768, pa.int16()), (2**31, pa.int32()))
 
 
 def arrow_type(type_: PgType, options: Options) -> pa.DataType:
-    """A dictionary of utf8 with the narrowest signed index; plain text while no database has told the labels."""
+    """A dictionary of utf8 with the narrowest signed index; text while no database has told the labels."""
     if not type_.labels:
         return string_type(options)
     narrowest = next(kind for limit, kind in _INDEX_TYPES if len(type_.labels) <= limit)
@@ -82,7 +82,9 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         found = np.empty(len(raw), np.int32)
         status, row, _ = kernels.find(raw.data, raw.starts, raw.lengths, data, offsets, table, found)
         if status:
-            raise ValueFault(int(row), f"{array[int(row)].as_py()!r} is not a label of {type_.sql}; {_known(type_)}")
+            raise ValueFault(
+                int(row), f"{array[int(row)].as_py()!r} is not a label of {type_.sql}; {_known(type_)}"
+            )
     return raw
 
 

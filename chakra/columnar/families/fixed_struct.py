@@ -1,4 +1,4 @@
-"""Types that are a few numbers of fixed width to structs, and back: points and their kin, ctid, time with zone."""
+"""Types that are a few numbers of fixed width to structs, and back: points and kin, ctid, timetz."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import pyarrow as pa
 
 from chakra.columnar.buffers import RawColumn
 from chakra.columnar.families.fault import ValueFault
-from chakra.columnar.families.parts import build, build_nested, cast, fixed_column, is_valid, refuse, values_of
+from chakra.columnar.families.parts import (
+    build,
+    build_nested,
+    cast,
+    fixed_column,
+    is_valid,
+    refuse,
+    values_of,
+)
 from chakra.columnar.families.simple import gather, time_of_day, times
 from chakra.columnar.options import Options
 from chakra.pg.types import PgType
@@ -54,7 +62,10 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     dtype = _dtype(type_)
     wire = gather(raw, dtype.itemsize, type_.name, swap=False).view(dtype)
     valid = raw.lengths >= 0
-    columns: dict[str, Any] = {name: wire[name].astype(arrow.to_pandas_dtype() if name != "time" else np.int64) for name, _, arrow in LAYOUTS[type_.name]}
+    columns: dict[str, Any] = {
+        name: wire[name].astype(arrow.to_pandas_dtype() if name != "time" else np.int64)
+        for name, _, arrow in LAYOUTS[type_.name]
+    }
     if type_.name == "timetz":
         columns["time"] = time_of_day(columns["time"], valid, type_, options)
         columns["offset_seconds"] = -columns["offset_seconds"]

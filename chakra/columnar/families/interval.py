@@ -31,7 +31,8 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     """Decode intervals.
 
     Raises:
-        ValueFault: malformed, microseconds that pass 292 years in nanoseconds, or an infinity against the policy.
+        ValueFault: malformed, microseconds that pass 292 years in nanoseconds, or an infinity against the
+        policy.
     """
     wire = gather(raw, 16, "an interval", swap=False).view(_WIRE)
     valid = raw.lengths >= 0
@@ -43,7 +44,8 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
             index = int(np.argmax(infinite))
             word = "infinity" if high[index] else "-infinity"
             raise ValueFault(
-                index, f'{word} of an interval has no month_day_nano; choose infinity="null" or infinity="clamp"'
+                index,
+                f'{word} of an interval has no month_day_nano; choose infinity="null" or infinity="clamp"',
             )
         if options.infinity == "null":
             valid &= ~infinite

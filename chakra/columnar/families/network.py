@@ -38,7 +38,9 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
         status, row, position = kernels.decode_inet(raw.data, raw.starts, raw.lengths, offsets, out)
     if status:
         expected = {
-            kernels.BAD_LENGTH: f"{width} bytes" if width else "an address of 4 or 16 bytes behind its header",
+            kernels.BAD_LENGTH: f"{width} bytes"
+            if width
+            else "an address of 4 or 16 bytes behind its header",
             kernels.BAD_FAMILY: "address family 2 (IPv4) or 3 (IPv6)",
             kernels.BAD_PREFIX: "a prefix length within the address and a cidr flag of 0 or 1",
         }[int(status)]

@@ -1,7 +1,9 @@
 """``numeric`` to Arrow decimals, float64 or text, and numbers of every Arrow type to ``numeric``.
 
-What a column becomes, see :func:`decimal_type`: ``numeric(p, s)`` is ``decimal128(p, s)``, ``decimal256`` from 39
-digits. A ``numeric`` without precision (or of more than 76 digits) takes ``numeric=(p, s)`` from the options, or
+What a column becomes, see :func:`decimal_type`: ``numeric(p, s)`` is ``decimal128(p, s)``, ``decimal256``
+from 39
+digits. A ``numeric`` without precision (or of more than 76 digits) takes ``numeric=(p, s)`` from the
+options, or
 the largest scale in the data. ``numeric="float64"`` and ``"string"`` hold for every numeric, declared or not:
 ``"string"`` is the way to read NaN and infinities exactly as PostgreSQL writes them.
 """
@@ -26,6 +28,7 @@ from chakra.columnar.families.parts import (
     view,
 )
 from chakra.columnar.kernels import numeric as kernels
+from chakra.columnar.kernels import numeric_text as texts
 from chakra.columnar.options import DECIMAL256_DIGITS, Options
 from chakra.columnar.types import string_type
 from chakra.errors import FieldError
@@ -69,7 +72,7 @@ def arrow_type(type_: PgType, options: Options) -> pa.DataType:
     found = declared(type_) or options.numeric
     if found is None:
         raise FieldError(
-            f"the Arrow type of a {type_.sql} without precision follows from its data; where the type must be known "
+            f"the Arrow type of a {type_.sql} without precision follows from the data; where it must be known "
             'first, choose one: numeric=(precision, scale), numeric="float64" or numeric="string"'
         )
     return decimal_type(*found)
@@ -112,7 +115,7 @@ def _measure(raw: RawColumn) -> tuple[int, int]:
         index = _first_beyond(raw, DECIMAL256_DIGITS, scale)
         raise ValueFault(
             index,
-            f"the numeric values need {digits} digits before and {scale} after the point, an Arrow decimal holds "
+            f"the numeric values need {digits} digits before and {scale} after the point, a decimal holds "
             f'{DECIMAL256_DIGITS} in all; read the column with numeric="string", numeric="float64" or '
             "numeric=(precision, scale)",
         )
@@ -131,7 +134,7 @@ def _first_beyond(raw: RawColumn, precision: int, scale: int) -> int:
 def _decode_float64(raw: RawColumn) -> pa.Array:
     count = len(raw)
     out, slow = np.empty(count, np.float64), np.empty(count, np.uint8)
-    status, row, position = kernels.decode_float64(raw.data, raw.starts, raw.lengths, out, slow)
+    status, row, position = texts.decode_float64(raw.data, raw.starts, raw.lengths, out, slow)
     if status:
         _raise(raw, status, row, position, pa.float64())
     rest = np.flatnonzero(slow)
@@ -144,10 +147,10 @@ def _decode_float64(raw: RawColumn) -> pa.Array:
 def _text(raw: RawColumn) -> pa.Array:
     count = len(raw)
     offsets = np.empty(count + 1, np.int64)
-    status, row, position = kernels.text_sizes(raw.data, raw.starts, raw.lengths, offsets)
+    status, row, position = texts.text_sizes(raw.data, raw.starts, raw.lengths, offsets)
+    out = np.empty(0 if status else offsets[-1], np.uint8)
     if not status:
-        out = np.empty(offsets[-1], np.uint8)
-        status, row, position = kernels.decode_text(raw.data, raw.starts, raw.lengths, offsets, out)
+        status, row, position = texts.decode_text(raw.data, raw.starts, raw.lengths, offsets, out)
     if status:
         _raise(raw, status, row, position, pa.string())
     mask, nulls = validity(raw.lengths)
@@ -169,7 +172,9 @@ def _raise(raw: RawColumn, status: int, row: int, position: int, target: pa.Data
         malformed(raw, row, position, "a numeric of 8 + 2 * ndigits bytes")
     if status == kernels.BAD_SIGN:
         sign = raw.data[position + 4 : position + 6].tobytes().hex()
-        malformed(raw, row, position + 4, "a numeric sign 0x0000, 0x4000, 0xc000, 0xd000 or 0xf000", f"0x{sign}")
+        malformed(
+            raw, row, position + 4, "a numeric sign 0x0000, 0x4000, 0xc000, 0xd000 or 0xf000", f"0x{sign}"
+        )
     if status == kernels.BAD_DIGIT:
         malformed(raw, row, position, "numeric digits from 0 to 9999, the first not 0")
     if status == kernels.SPECIAL:
@@ -179,14 +184,17 @@ def _raise(raw: RawColumn, status: int, row: int, position: int, target: pa.Data
     shown = _text(one)[0].as_py()
     shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
     why = "has too many digits" if status == kernels.TOO_WIDE else "has more digits after the point"
-    raise ValueFault(row, f'{shown} does not fit {target} exactly: it {why}; read the column with numeric="string"')
+    raise ValueFault(
+        row, f'{shown} does not fit {target} exactly: it {why}; read the column with numeric="string"'
+    )
 
 
 def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
     """Encode decimals, integers, floats and numbers written as text.
 
     Decimals and text with more digits after the point than ``numeric(p, s)`` keeps are refused, unless
-    ``allow_truncate`` asks for the server's rounding; a float has no decimal scale of its own, so it is written
+    ``allow_truncate`` asks for the server's rounding; a float has no decimal scale of its own, so it is
+    written
     with the fewest digits that read back to it and the server rounds those, as INSERT would.
 
     Raises:
@@ -248,7 +256,7 @@ def _encode_text(array: pa.Array, type_: PgType, *, exact: bool) -> RawColumn:
     room = np.zeros(len(array) + 1, np.int64)
     np.cumsum(np.maximum(lengths, 0) + 16, out=room[1:])
     out, sizes = np.empty(room[-1], np.uint8), np.empty(len(array), np.int32)
-    status, row, _ = kernels.encode_text(
+    status, row, _ = texts.encode_text(
         text, offsets[:-1], lengths, type_.precision or 0, type_.scale or 0, exact, room, out, sizes
     )
     if status:
@@ -261,7 +269,7 @@ def _refuse_value(array: pa.Array, row: int, type_: PgType, status: int) -> NoRe
     shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
     why = {
         kernels.TOO_WIDE: f"is out of range for {type_.sql}",
-        kernels.INEXACT: f"has more digits after the point than {type_.sql}; allow_truncate=True lets PostgreSQL round",
+        kernels.INEXACT: f"has more digits after the point than {type_.sql}; allow_truncate=True rounds",
         kernels.BAD_TEXT: "is not a number",
     }[status]
     raise ValueFault(row, f"{shown} {why}")

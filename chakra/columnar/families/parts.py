@@ -1,4 +1,4 @@
-"""Pieces every family builds from: Arrow buffers as NumPy views, validity, offsets, casts that name the bad row."""
+"""Pieces every family builds from: Arrow buffers as NumPy views, validity, offsets, checked casts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ INT32_MAX = 2**31 - 1
 class _View:
     """A writable array interface over memory that something else owns.
 
-    Numba compiles a kernel once more for read-only arrays, which doubles compile time and cache; kernels never
+    Numba compiles a kernel once more for read-only arrays, which doubles compile time and cache; kernels
+    never
     write to their inputs, so every input is shown to them as writable.
     """
 
@@ -96,11 +97,12 @@ def values_of(array: pa.Array, dtype: Any) -> Any:
 
 def offsets_of(array: pa.Array) -> I64:
     """int64[n + 1] offsets of a list, map, string or binary array, slice respected."""
-    wide = pa.types.is_large_list(array.type) or _is_large(array.type)
-    found = view(array.buffers()[1], np.int64 if wide else np.int32, array.offset, len(array) + 1)
+    large = pa.types.is_large_list(array.type) or _is_large(array.type)
+    found = view(array.buffers()[1], np.int64 if large else np.int32, array.offset, len(array) + 1)
     if found.size == 0:  # an empty array may come without an offsets buffer
         return np.zeros(1, np.int64)
-    return found.astype(np.int64, copy=False)
+    wide_offsets: I64 = found.astype(np.int64, copy=False)
+    return wide_offsets
 
 
 def _is_large(type_: pa.DataType) -> bool:

@@ -10,7 +10,16 @@ from chakra.columnar.families.array import list_parts
 from chakra.columnar.families.fault import ValueFault, malformed, owner
 from chakra.columnar.families.fixed_struct import decode as decode_fixed
 from chakra.columnar.families.fixed_struct import encode as encode_fixed
-from chakra.columnar.families.parts import bitmap, build, build_nested, contiguous, is_valid, narrow, raw_column, refuse
+from chakra.columnar.families.parts import (
+    bitmap,
+    build,
+    build_nested,
+    contiguous,
+    is_valid,
+    narrow,
+    raw_column,
+    refuse,
+)
 from chakra.columnar.kernels import vector as kernels
 from chakra.columnar.options import Options
 from chakra.pg.types import POINT, PgType
@@ -32,7 +41,9 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     """
     head = 5 if type_.name == "path" else 4
     offsets = np.empty(len(raw) + 1, np.int64)
-    status, row, position = kernels.counts(raw.data, raw.starts, raw.lengths, head, head - 4, 4, 16, -1, offsets)
+    status, row, position = kernels.counts(
+        raw.data, raw.starts, raw.lengths, head, head - 4, 4, 16, -1, offsets
+    )
     if status:
         malformed(raw, int(row), int(position), f"a {type_.name} whose count matches its length")
     valid = raw.lengths >= 0
@@ -47,7 +58,9 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     closed[valid] = raw.data[raw.starts[valid]]
     if closed.size and closed.max() > 1:
         index = int(np.argmax(closed > 1))
-        malformed(raw, index, int(raw.starts[index]), "a path that is open (0) or closed (1)", str(closed[index]))
+        malformed(
+            raw, index, int(raw.starts[index]), "a path that is open (0) or closed (1)", str(closed[index])
+        )
     flags = build(pa.bool_(), len(raw), valid, np.packbits(closed, bitorder="little"))
     return build_nested(_PATH, len(raw), valid, [flags, lists])
 

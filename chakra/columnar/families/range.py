@@ -1,4 +1,4 @@
-"""Ranges to ``struct{lower, upper, lower_inc, upper_inc, empty}`` and back; the bounds go through the dispatcher.
+"""Ranges to ``struct{lower, upper, lower_inc, upper_inc, empty}`` and back; bounds are columns again.
 
 An unbounded side is a NULL bound, as ``lower()`` and ``upper()`` say it in SQL; an empty range has two NULL
 bounds and ``empty`` set. PostgreSQL brings ranges of whole things to ``[lower, upper)`` by itself.
@@ -58,7 +58,8 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
         raise fault.within(fault.index % n, side) from None
     valid = raw.lengths >= 0
     bits = [
-        build(pa.bool_(), n, valid, np.packbits(flags & flag != 0, bitorder="little")) for _, flag, _ in _FLAGS
+        build(pa.bool_(), n, valid, np.packbits(flags & flag != 0, bitorder="little"))
+        for _, flag, _ in _FLAGS
     ]
     return build_nested(_struct(both.type), n, valid, [both.slice(0, n), both.slice(n), *bits])
 

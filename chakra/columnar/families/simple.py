@@ -1,4 +1,4 @@
-"""Values that need a byte swap or a copy, anywhere in the data, and the checked way from Arrow to each of them.
+"""Values that need a swap or a copy, anywhere in the data, and the checked way from Arrow to each.
 
 The row kernel does the same for top-level columns in one pass; this module reaches elements and fields, and
 encodes for both. Types without a row in ``COLUMN_TYPES`` come here too, as opaque bytes.
@@ -47,7 +47,8 @@ from chakra.pg.types import PgType
 
 _WIDTHS = {FIXED1: 1, FIXED2: 2, FIXED4: 4, FIXED8: 8, FIXED16: 16}
 
-# src/include/datatype/timestamp.h: the first and the last day (and microsecond) PostgreSQL has, from 2000-01-01.
+# src/include/datatype/timestamp.h: the first and the last day (and microsecond) PostgreSQL has, from
+# 2000-01-01.
 MIN_DATE = -2451545  # 4714-11-24 BC
 END_DATE = 2145031949  # the day after 5874897-12-31
 MIN_TIMESTAMP = -211813488000000000  # 4714-11-24 00:00:00 BC
@@ -109,7 +110,12 @@ def _decode_fixed(
 
 
 def _shift(
-    values: AnyArray, valid: NDArray[np.bool_], add: int, type_: PgType, storage: pa.DataType, options: Options
+    values: AnyArray,
+    valid: NDArray[np.bool_],
+    add: int,
+    type_: PgType,
+    storage: pa.DataType,
+    options: Options,
 ) -> AnyArray:
     """Move PostgreSQL's epoch to Arrow's; ``valid`` loses the values the policy turns into NULL."""
     limits = np.iinfo(values.dtype)
@@ -122,7 +128,8 @@ def _shift(
             word = "-infinity" if low[index] else "infinity"
             shown = word if values[index] in (limits.min, limits.max) else "a value after 294247-01-10"
             raise ValueFault(
-                index, f'{shown} of a {type_.name} has no {storage}; choose infinity="null" or infinity="clamp"'
+                index,
+                f'{shown} of a {type_.name} has no {storage}; choose infinity="null" or infinity="clamp"',
             )
         if options.infinity == "null":
             valid &= ~outside
@@ -164,7 +171,9 @@ def decode_varlen(raw: RawColumn, storage: pa.DataType, skip: int = 0) -> pa.Arr
         malformed(raw, int(row), position, f"a value of at least {skip} bytes inside the data")
     out = np.empty(offsets[-1], np.uint8)
     kernels.gather_varlen(raw.data, raw.starts, offsets, skip, out)
-    text = pa.types.is_string(storage) or pa.types.is_large_string(storage) or pa.types.is_string_view(storage)
+    text = (
+        pa.types.is_string(storage) or pa.types.is_large_string(storage) or pa.types.is_string_view(storage)
+    )
     return varlen_array(storage, offsets, out, raw, text=text)
 
 
@@ -173,9 +182,15 @@ def varlen_array(
 ) -> pa.Array:
     """A string or binary array over bytes laid end to end; text is checked to be UTF-8."""
     large = pa.types.is_large_string(storage) or pa.types.is_large_binary(storage)
-    ends: AnyArray = offsets if large else narrow(offsets, "bytes", 'use strings="large_utf8" or smaller batches')
+    ends: AnyArray = (
+        offsets if large else narrow(offsets, "bytes", 'use strings="large_utf8" or smaller batches')
+    )
     mask, nulls = validity(raw.lengths)
-    plain = (pa.large_string() if large else pa.string()) if text else (pa.large_binary() if large else pa.binary())
+    plain = (
+        (pa.large_string() if large else pa.string())
+        if text
+        else (pa.large_binary() if large else pa.binary())
+    )
     found = pa.Array.from_buffers(
         plain, len(raw), [mask, pa.py_buffer(ends), pa.py_buffer(out)], null_count=nulls
     )
@@ -265,10 +280,14 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
 def _dates(array: pa.Array, type_: PgType) -> AnyArray:
     if pa.types.is_timestamp(array.type) and array.type.tz is None:
         days = array.cast(pa.date32())
-        early = is_valid(array) & ~(pc.equal(days.cast(array.type), array).fill_null(True).to_numpy(False))
+        early = is_valid(array) & ~(
+            pc.call_function("equal", [days.cast(array.type), array]).fill_null(True).to_numpy(False)
+        )
         if early.any():
             index = int(np.argmax(early))
-            raise ValueFault(index, f"{array[index].as_py()} has a time of day, which {type_.sql} does not keep")
+            raise ValueFault(
+                index, f"{array[index].as_py()} has a time of day, which {type_.sql} does not keep"
+            )
         array = days
     elif pa.types.is_date64(array.type):
         array = cast(array, pa.date32(), type_)
@@ -276,7 +295,8 @@ def _dates(array: pa.Array, type_: PgType) -> AnyArray:
         refuse(array, type_, "dates, and timestamps without zone at midnight")
     values = values_of(array, np.int32).astype(np.int64) - DAYS_TO_EPOCH
     _check_range(array, values, MIN_DATE, END_DATE, type_, "5874897-12-31")
-    return values.astype(np.int32)
+    days_from_2000: AnyArray = values.astype(np.int32)
+    return days_from_2000
 
 
 def times(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
@@ -296,7 +316,8 @@ def _timestamps(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
         refuse(array, type_, "timestamps" if zoned else "timestamps and dates")
     elif array.type.tz is not None and not zoned:
         refuse(array, type_, "timestamps without zone: convert them to the wall clock you mean first")
-    # A timestamp without zone in a timestamptz column is UTC: NumPy's datetime64 is defined so, and it has no zone.
+    # A timestamp without zone in a timestamptz column is UTC: NumPy's datetime64 is defined so, and it has
+    # no zone.
     values = microseconds(array, pa.timestamp("us", array.type.tz), type_, options)
     shifted = values - np.int64(MICROSECONDS_TO_EPOCH)
     early = values < MIN_TIMESTAMP + MICROSECONDS_TO_EPOCH
@@ -336,7 +357,8 @@ def _check_range(array: pa.Array, values: AnyArray, low: int, end: int, type_: P
         first = "0" if low == 0 else "4714-11-24 BC"
         shown = int(array[index].value)
         raise ValueFault(
-            index, f"{shown} ({array.type}) is out of range for {type_.sql}, which goes from {first} to {last}"
+            index,
+            f"{shown} ({array.type}) is out of range for {type_.sql}, which goes from {first} to {last}",
         )
 
 
@@ -409,7 +431,9 @@ def text_column(array: pa.Array, type_: PgType) -> RawColumn:
     if not is_text(array.type):
         refuse(array, type_, "text")
     found = _binary_column(array)
-    first, last = (int(found.starts[0]), int(found.starts[-1] + max(found.lengths[-1], 0))) if len(found) else (0, 0)
+    first, last = (
+        (int(found.starts[0]), int(found.starts[-1] + max(found.lengths[-1], 0))) if len(found) else (0, 0)
+    )
     used = found.data[first:last]
     if used.size:
         if used.max() > 127:
@@ -452,9 +476,14 @@ def _check_characters(array: pa.Array, raw: RawColumn, type_: PgType) -> None:
         outside = raw.lengths > limit
     else:
         plain = array.cast(pa.large_string())
-        outside = pc.greater(pc.utf8_length(pc.utf8_rtrim(plain, " ")), limit).fill_null(False).to_numpy(False)
+        outside = _longer(plain, limit).fill_null(False).to_numpy(False)
     if outside.any():
         _refuse_long(array, int(np.argmax(outside)), limit, type_)
+
+
+def _longer(array: pa.Array, limit: int) -> pa.Array:
+    trimmed = pc.call_function("utf8_rtrim", [array], pc.TrimOptions(" "))
+    return pc.call_function("greater", [pc.call_function("utf8_length", [trimmed]), pa.scalar(limit)])
 
 
 def _refuse_long(array: pa.Array, index: int, limit: int, type_: PgType) -> NoReturn:

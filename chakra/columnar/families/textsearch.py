@@ -1,4 +1,4 @@
-"""tsvector and tsquery to the text PostgreSQL writes, and back; value by value in Python, they are never bulk.
+"""tsvector and tsquery to the text PostgreSQL writes, and back; in Python, for they are never bulk.
 
 Wire layouts: ``src/backend/utils/adt/tsvector.c`` (``tsvectorsend``) and ``tsquery.c`` (``tsquerysend``).
 """
@@ -96,7 +96,7 @@ def _query_text(value: bytes) -> str:
 
 
 def _infix(value: bytes, at: int, parent: int, *, right_of_phrase: bool) -> tuple[str, int]:
-    """One operand with what stands below it (tsquery.c, infix): operator, right side, left side on the wire."""
+    """One operand with what stands below it (tsquery.c, infix); the right side comes before the left."""
     if value[at] == _VALUE:
         weight, prefix = value[at + 1], value[at + 2]
         lexeme, end = _cstring(value, at + 3)

@@ -1,4 +1,4 @@
-"""One type for the batches of a whole result whose ``numeric`` scale follows from the data; below the sinks."""
+"""One type for the batches of a result whose ``numeric`` scale follows from the data; below the sinks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """pgvector's vector, halfvec and sparsevec to fixed-size lists and structs of floats, and back.
 
-``vector(n)`` is ``fixed_size_list<float32>[n]``, ``halfvec(n)`` of float16; without a declared n, a plain list.
+``vector(n)`` is ``fixed_size_list<float32>[n]``, ``halfvec(n)`` of float16; without a declared n, a plain
+list.
 ``sparsevec`` is ``struct{dimensions, indices, values}`` with indices from 0, as on the wire.
 """
 
@@ -48,9 +49,12 @@ def arrow_type(type_: PgType, options: Options) -> pa.DataType:
     return pa.list_(item, _dimensions(type_))
 
 
-def _counts(raw: RawColumn, type_: PgType, declared: int, *layout: int) -> I64:
+def _counts(raw: RawColumn, type_: PgType, declared: int, layout: tuple[int, int, int, int]) -> I64:
+    head, at, size, width = layout
     offsets = np.empty(len(raw) + 1, np.int64)
-    status, row, position = kernels.counts(raw.data, raw.starts, raw.lengths, *layout, declared, offsets)
+    status, row, position = kernels.counts(
+        raw.data, raw.starts, raw.lengths, head, at, size, width, declared, offsets
+    )
     if status == kernels.OTHER_COUNT:
         raise ValueFault(int(row), f"{int(position)} dimensions, the column declares {type_.sql}")
     if status:
@@ -68,7 +72,7 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
         return _decode_sparse(raw, type_)
     item, size = _FLOATS[type_.name]
     declared = _dimensions(type_)
-    offsets = _counts(raw, type_, declared, 4, 0, 2, size)
+    offsets = _counts(raw, type_, declared, (4, 0, 2, size))
     out = np.empty(offsets[-1] * size, np.uint8)
     kernels.gather(raw.data, raw.starts, raw.lengths, 4, offsets, size, out)
     values = build(item, int(offsets[-1]), None, out)
@@ -79,7 +83,7 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
 
 
 def _decode_sparse(raw: RawColumn, type_: PgType) -> pa.Array:
-    offsets = _counts(raw, type_, -1, 12, 4, 4, 8)
+    offsets = _counts(raw, type_, -1, (12, 4, 4, 8))
     valid = raw.lengths >= 0
     ends = narrow(offsets, "numbers", _HINT)
     mask, nulls = bitmap(valid)
@@ -132,7 +136,9 @@ def _numbers(inner: pa.Array, item: pa.DataType, offsets: I64, valid: Any, type_
     """The numbers in the item's width; pgvector takes neither NULL nor NaN nor infinities."""
     if not (pa.types.is_floating(inner.type) or pa.types.is_integer(inner.type)):
         refuse(inner, type_, "lists of floats")
-    values = values_of(inner.cast(pa.float64()) if pa.types.is_integer(inner.type) else inner, _width(inner.type))
+    values = values_of(
+        inner.cast(pa.float64()) if pa.types.is_integer(inner.type) else inner, _width(inner.type)
+    )
     with np.errstate(over="ignore", invalid="ignore"):
         narrowed: AnyArray = np.ascontiguousarray(values.astype(item.to_pandas_dtype()))
     wrong = ~np.isfinite(narrowed) | ~is_valid(inner)
@@ -151,7 +157,9 @@ def _width(type_: pa.DataType) -> str:
 def _encode_sparse(array: pa.Array, type_: PgType) -> RawColumn:
     names = [field.name for field in _SPARSE]
     kind = array.type
-    if not pa.types.is_struct(kind) or sorted(kind.field(i).name for i in range(kind.num_fields)) != sorted(names):
+    if not pa.types.is_struct(kind) or sorted(kind.field(i).name for i in range(kind.num_fields)) != sorted(
+        names
+    ):
         refuse(array, type_, f"structs of {', '.join(names)}")
     given = [kind.field(i).name for i in range(kind.num_fields)]
     columns = dict(zip(given, array.flatten(), strict=True))
@@ -177,7 +185,9 @@ def _encode_sparse(array: pa.Array, type_: PgType) -> RawColumn:
     starts = out_offsets[:-1]
     kernels.put(valid, dimensions, 4, starts, out)
     kernels.put(valid, counts, 4, starts + 4, out)
-    kernels.place(valid, np.ascontiguousarray(indices.astype("<i4")).view(np.uint8), offsets, 4, starts + 12, out)
+    kernels.place(
+        valid, np.ascontiguousarray(indices.astype("<i4")).view(np.uint8), offsets, 4, starts + 12, out
+    )
     kernels.place(valid, values.view(np.uint8), numbers[0], 4, starts + 12 + 4 * counts, out)
     return raw_column(out, out_offsets, valid)
 

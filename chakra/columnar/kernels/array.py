@@ -1,7 +1,9 @@
 """Kernels of arrays: headers and element positions on the wire to list offsets, and back; no Python objects.
 
-Wire layout (``src/backend/utils/adt/arrayfuncs.c``, ``array_send``), all big-endian int32: number of dimensions,
-flags (1 = has NULL), element OID, then size and lower bound of each dimension, then every element as its length
+Wire layout (``src/backend/utils/adt/arrayfuncs.c``, ``array_send``), all big-endian int32: number of
+dimensions,
+flags (1 = has NULL), element OID, then size and lower bound of each dimension, then every element as its
+length
 (-1 = NULL) and its bytes. An empty array has 0 dimensions.
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
@@ -9,9 +11,14 @@ Every kernel returns ``(status, row, position)``; status 0 is success.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from chakra.columnar.buffers import AnyArray
 from chakra.columnar.kernels._jit import kernel
+
+_i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
 OK = 0
 BAD_HEADER = 1  # shorter than its header, or outside the data
@@ -26,19 +33,16 @@ TOO_LARGE = 9
 
 
 @kernel
-def i32(data, at):
+def i32(data: AnyArray, at: int) -> Any:
     """A big-endian int32."""
     value = (
-        (np.int64(data[at]) << 24)
-        | (np.int64(data[at + 1]) << 16)
-        | (np.int64(data[at + 2]) << 8)
-        | np.int64(data[at + 3])
+        (_i64(data[at]) << 24) | (_i64(data[at + 1]) << 16) | (_i64(data[at + 2]) << 8) | _i64(data[at + 3])
     )
     return value - 4294967296 if value >= 2147483648 else value
 
 
 @kernel
-def put32(out, at, value):
+def put32(out: AnyArray, at: int, value: int) -> None:
     """Write an int32, big-endian."""
     out[at] = (value >> 24) & 0xFF
     out[at + 1] = (value >> 16) & 0xFF
@@ -47,7 +51,7 @@ def put32(out, at, value):
 
 
 @kernel
-def shapes(data, starts, lengths, ndims, oid, sizes):
+def shapes(data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid: int, sizes: AnyArray) -> Any:
     """Check the headers and read the dimensions.
 
     data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. ndims: declared number. oid: element OID to
@@ -57,7 +61,7 @@ def shapes(data, starts, lengths, ndims, oid, sizes):
     for row in range(starts.size):
         for k in range(ndims):
             sizes[row * ndims + k] = 0
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         if length < 0:
             continue
         start = starts[row]
@@ -91,10 +95,20 @@ def shapes(data, starts, lengths, ndims, oid, sizes):
 
 
 @kernel
-def elements(data, starts, lengths, ndims, counts, offsets, element_starts, element_lengths):
+def elements(
+    data: AnyArray,
+    starts: AnyArray,
+    lengths: AnyArray,
+    ndims: int,
+    counts: AnyArray,
+    offsets: AnyArray,
+    element_starts: AnyArray,
+    element_lengths: AnyArray,
+) -> Any:
     """Find every element, after ``shapes`` has passed.
 
-    counts: int64[n], elements of each array. offsets: int64[n + 1], their sum. element_starts: int64[offsets[n]].
+    counts: int64[n], elements of each array. offsets: int64[n + 1], their sum. element_starts:
+    int64[offsets[n]].
     element_lengths: int32[offsets[n]], -1 = NULL.
     Returns BAD_ELEMENT.
     """
@@ -102,7 +116,7 @@ def elements(data, starts, lengths, ndims, counts, offsets, element_starts, elem
         if lengths[row] < 0:
             continue
         at = starts[row] + 12
-        end = starts[row] + np.int64(lengths[row])
+        end = starts[row] + _i64(lengths[row])
         if counts[row] > 0 or end > at:
             at += 8 * ndims
         for k in range(counts[row]):
@@ -122,11 +136,21 @@ def elements(data, starts, lengths, ndims, counts, offsets, element_starts, elem
 
 
 @kernel
-def measure(valid, ndims, offsets, bases, list_valid, ends, sizes, out_offsets):
+def measure(
+    valid: AnyArray,
+    ndims: int,
+    offsets: AnyArray,
+    bases: AnyArray,
+    list_valid: AnyArray,
+    ends: AnyArray,
+    sizes: AnyArray,
+    out_offsets: AnyArray,
+) -> Any:
     """Shape and wire size of each nested list.
 
     valid: bool[n]. offsets: int64[], the offsets of every level end to end; those of level k begin at
-    ``bases[k]``. list_valid: bool[], validity of the inner lists, laid out like offsets. ends: int64[m + 1], wire
+    ``bases[k]``. list_valid: bool[], validity of the inner lists, laid out like offsets. ends: int64[m + 1],
+    wire
     bytes of the elements summed up, each with its 4-byte length. sizes: int64[n * ndims], result.
     out_offsets: int64[n + 1], result: where each array goes.
     Returns RAGGED, NULL_LIST or TOO_LARGE.
@@ -152,7 +176,7 @@ def measure(valid, ndims, offsets, bases, list_valid, ends, sizes, out_offsets):
                         return RAGGED, row, 0
                 sizes[row * ndims + k] = size
                 low, high = offsets[base + low], offsets[base + high]
-        total = np.int64(12)
+        total = _i64(12)
         if high > low:
             total += 8 * ndims + ends[high] - ends[low]
         if total > 0x3FFFFFFF:
@@ -162,8 +186,19 @@ def measure(valid, ndims, offsets, bases, list_valid, ends, sizes, out_offsets):
 
 
 @kernel
-def assemble(valid, ndims, firsts, sizes, oid, data, element_starts, element_lengths, out_offsets, out):
-    """Write the arrays. firsts: int64[n], first element of each. oid: of the elements. out: uint8[out_offsets[n]]."""
+def assemble(
+    valid: AnyArray,
+    ndims: int,
+    firsts: AnyArray,
+    sizes: AnyArray,
+    oid: int,
+    data: AnyArray,
+    element_starts: AnyArray,
+    element_lengths: AnyArray,
+    out_offsets: AnyArray,
+    out: AnyArray,
+) -> None:
+    """Write the arrays. firsts: int64[n], first element of each. oid: of the elements. out: uint8[]."""
     for row in range(valid.size):
         if not valid[row]:
             continue
@@ -186,7 +221,7 @@ def assemble(valid, ndims, firsts, sizes, oid, data, element_starts, element_len
             put32(out, at + 4, 1)
             at += 8
         for i in range(firsts[row], firsts[row] + count):
-            length = np.int64(element_lengths[i])
+            length = _i64(element_lengths[i])
             put32(out, at, length)
             at += 4
             source = element_starts[i]

@@ -1,6 +1,7 @@
 """Kernels of composites: field positions inside a row value on the wire, and back; no Python objects.
 
-Wire layout (``src/backend/utils/adt/rowtypes.c``, ``record_send``), big-endian: int32 number of fields, then for
+Wire layout (``src/backend/utils/adt/rowtypes.c``, ``record_send``), big-endian: int32 number of fields, then
+for
 each its uint32 type OID, int32 length (-1 = NULL) and bytes. Dropped columns do not travel.
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
@@ -8,9 +9,14 @@ Every kernel returns ``(status, row, position)``; status 0 is success.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from chakra.columnar.buffers import AnyArray
 from chakra.columnar.kernels._jit import kernel
+
+_i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
 OK = 0
 BAD_HEADER = 1
@@ -20,19 +26,16 @@ TOO_LARGE = 4
 
 
 @kernel
-def i32(data, at):
+def i32(data: AnyArray, at: int) -> Any:
     """A big-endian int32."""
     value = (
-        (np.int64(data[at]) << 24)
-        | (np.int64(data[at + 1]) << 16)
-        | (np.int64(data[at + 2]) << 8)
-        | np.int64(data[at + 3])
+        (_i64(data[at]) << 24) | (_i64(data[at + 1]) << 16) | (_i64(data[at + 2]) << 8) | _i64(data[at + 3])
     )
     return value - 4294967296 if value >= 2147483648 else value
 
 
 @kernel
-def put32(out, at, value):
+def put32(out: AnyArray, at: int, value: int) -> None:
     """Write an int32, big-endian."""
     out[at] = (value >> 24) & 0xFF
     out[at + 1] = (value >> 16) & 0xFF
@@ -41,17 +44,27 @@ def put32(out, at, value):
 
 
 @kernel
-def fields(data, starts, lengths, count, oids, field_starts, field_lengths):
+def fields(
+    data: AnyArray,
+    starts: AnyArray,
+    lengths: AnyArray,
+    count: int,
+    oids: AnyArray,
+    field_starts: AnyArray,
+    field_lengths: AnyArray,
+) -> Any:
     """Find every field of every row value.
 
-    data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. count: fields of the type. oids: int64[count],
-    result: the type OID of each field in the first row that is not NULL, else 0. field_starts: int64[count * n],
+    data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. count: fields of the type. oids:
+    int64[count],
+    result: the type OID of each field in the first row that is not NULL, else 0. field_starts: int64[count *
+    n],
     field_lengths: int32[count * n], results, one field after the other; a NULL row has NULL fields.
     Returns BAD_HEADER, OTHER_FIELDS or BAD_FIELD.
     """
     n = starts.size
     for row in range(n):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         if length < 0:
             for f in range(count):
                 field_starts[f * n + row] = 0
@@ -84,16 +97,16 @@ def fields(data, starts, lengths, count, oids, field_starts, field_lengths):
 
 
 @kernel
-def measure(valid, count, field_lengths, out_offsets):
+def measure(valid: AnyArray, count: int, field_lengths: AnyArray, out_offsets: AnyArray) -> Any:
     """Wire size of each row value, summed up: out_offsets int64[n + 1]. field_lengths: int32[count * n]."""
     n = valid.size
     out_offsets[0] = 0
     for row in range(n):
-        total = np.int64(0)
+        total = _i64(0)
         if valid[row]:
-            total = np.int64(4 + 8 * count)
+            total = _i64(4 + 8 * count)
             for f in range(count):
-                total += max(np.int64(field_lengths[f * n + row]), 0)
+                total += max(_i64(field_lengths[f * n + row]), 0)
         if total > 0x3FFFFFFF:
             return TOO_LARGE, row, 0
         out_offsets[row + 1] = out_offsets[row] + total
@@ -101,7 +114,15 @@ def measure(valid, count, field_lengths, out_offsets):
 
 
 @kernel
-def headers(valid, count, oids, field_lengths, out_offsets, targets, out):
+def headers(
+    valid: AnyArray,
+    count: int,
+    oids: AnyArray,
+    field_lengths: AnyArray,
+    out_offsets: AnyArray,
+    targets: AnyArray,
+    out: AnyArray,
+) -> None:
     """Write counts, OIDs and lengths; targets int64[count * n], result: where the bytes of each field go."""
     n = valid.size
     for row in range(n):
@@ -111,7 +132,7 @@ def headers(valid, count, oids, field_lengths, out_offsets, targets, out):
         put32(out, at, count)
         at += 4
         for f in range(count):
-            length = np.int64(field_lengths[f * n + row])
+            length = _i64(field_lengths[f * n + row])
             put32(out, at, oids[f])
             put32(out, at + 4, length)
             at += 8
@@ -120,11 +141,13 @@ def headers(valid, count, oids, field_lengths, out_offsets, targets, out):
 
 
 @kernel
-def fill(valid, data, starts, lengths, targets, out):
+def fill(
+    valid: AnyArray, data: AnyArray, starts: AnyArray, lengths: AnyArray, targets: AnyArray, out: AnyArray
+) -> None:
     """Copy the bytes of one field into every row value. targets: int64[n]."""
     for row in range(valid.size):
         if valid[row]:
             source = starts[row]
             to = targets[row]
-            for k in range(np.int64(lengths[row])):
+            for k in range(_i64(lengths[row])):
                 out[to + k] = data[source + k]

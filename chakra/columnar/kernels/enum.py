@@ -5,9 +5,14 @@ An enum travels as the text of its label (``src/backend/utils/adt/enum.c``, ``en
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from chakra.columnar.buffers import AnyArray
 from chakra.columnar.kernels._jit import kernel
+
+_i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
 OK = 0
 BAD_VALUE = 1  # outside of the data
@@ -15,17 +20,17 @@ UNKNOWN = 2  # not one of the labels
 
 
 @kernel
-def hashed(data, start, length):
+def hashed(data: AnyArray, start: int, length: int) -> Any:
     """FNV-1a over the bytes, cut to 31 bits so that it needs no unsigned arithmetic."""
     value = 0x811C9DC5 & 0x7FFFFFFF
     for k in range(length):
-        value = ((value ^ np.int64(data[start + k])) * 0x01000193) & 0x7FFFFFFF
+        value = ((value ^ _i64(data[start + k])) * 0x01000193) & 0x7FFFFFFF
     return value
 
 
 @kernel
-def index(labels, offsets, table):
-    """Fill an open-addressing hash table. labels: uint8[]. offsets: int64[m + 1]. table: int32[power of two > m]."""
+def index(labels: AnyArray, offsets: AnyArray, table: AnyArray) -> None:
+    """Fill an open-addressing hash table. labels: uint8[]. offsets: int64[m + 1]. table: int32[2^k > m]."""
     mask = table.size - 1
     table[:] = -1
     for i in range(offsets.size - 1):
@@ -36,7 +41,15 @@ def index(labels, offsets, table):
 
 
 @kernel
-def find(data, starts, lengths, labels, offsets, table, out):
+def find(
+    data: AnyArray,
+    starts: AnyArray,
+    lengths: AnyArray,
+    labels: AnyArray,
+    offsets: AnyArray,
+    table: AnyArray,
+    out: AnyArray,
+) -> Any:
     """Look up every value.
 
     data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. labels, offsets, table: from ``index``.
@@ -45,7 +58,7 @@ def find(data, starts, lengths, labels, offsets, table, out):
     """
     mask = table.size - 1
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         out[row] = 0
         if length < 0:
             continue

@@ -1,6 +1,7 @@
 """Kernels of hstore: pairs on the wire to positions of keys and values, and back; no Python objects.
 
-Wire layout (``contrib/hstore/hstore_io.c``, ``hstore_send``), big-endian: int32 number of pairs, then for each
+Wire layout (``contrib/hstore/hstore_io.c``, ``hstore_send``), big-endian: int32 number of pairs, then for
+each
 the int32 length and bytes of the key, and the int32 length (-1 = NULL) and bytes of the value.
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
@@ -8,9 +9,14 @@ Every kernel returns ``(status, row, position)``; status 0 is success.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from chakra.columnar.buffers import AnyArray
 from chakra.columnar.kernels._jit import kernel
+
+_i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
 OK = 0
 BAD_COUNT = 1
@@ -19,19 +25,16 @@ TOO_LARGE = 3
 
 
 @kernel
-def i32(data, at):
+def i32(data: AnyArray, at: int) -> Any:
     """A big-endian int32."""
     value = (
-        (np.int64(data[at]) << 24)
-        | (np.int64(data[at + 1]) << 16)
-        | (np.int64(data[at + 2]) << 8)
-        | np.int64(data[at + 3])
+        (_i64(data[at]) << 24) | (_i64(data[at + 1]) << 16) | (_i64(data[at + 2]) << 8) | _i64(data[at + 3])
     )
     return value - 4294967296 if value >= 2147483648 else value
 
 
 @kernel
-def put32(out, at, value):
+def put32(out: AnyArray, at: int, value: int) -> None:
     """Write an int32, big-endian."""
     out[at] = (value >> 24) & 0xFF
     out[at + 1] = (value >> 16) & 0xFF
@@ -40,11 +43,11 @@ def put32(out, at, value):
 
 
 @kernel
-def counts(data, starts, lengths, offsets):
+def counts(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: AnyArray) -> Any:
     """Pairs of each value, summed up: offsets int64[n + 1]. Returns BAD_COUNT."""
     offsets[0] = 0
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         offsets[row + 1] = offsets[row]
         if length < 0:
             continue
@@ -59,15 +62,23 @@ def counts(data, starts, lengths, offsets):
 
 
 @kernel
-def pairs(data, starts, lengths, offsets, found_starts, found_lengths):
+def pairs(
+    data: AnyArray,
+    starts: AnyArray,
+    lengths: AnyArray,
+    offsets: AnyArray,
+    found_starts: AnyArray,
+    found_lengths: AnyArray,
+) -> Any:
     """Find keys and values, after ``counts`` has passed.
 
-    offsets: int64[n + 1]; m = offsets[n]. found_starts: int64[2 * m], found_lengths: int32[2 * m], results: all
+    offsets: int64[n + 1]; m = offsets[n]. found_starts: int64[2 * m], found_lengths: int32[2 * m], results:
+    all
     keys, then all values. Returns BAD_PAIR.
     """
     m = offsets[starts.size]
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         if length < 0:
             continue
         at = starts[row] + 4
@@ -90,15 +101,17 @@ def pairs(data, starts, lengths, offsets, found_starts, found_lengths):
 
 
 @kernel
-def measure(valid, offsets, key_lengths, value_lengths, out_offsets):
+def measure(
+    valid: AnyArray, offsets: AnyArray, key_lengths: AnyArray, value_lengths: AnyArray, out_offsets: AnyArray
+) -> Any:
     """Wire size of each value, summed up: out_offsets int64[n + 1]. Returns TOO_LARGE."""
     out_offsets[0] = 0
     for row in range(valid.size):
-        total = np.int64(0)
+        total = _i64(0)
         if valid[row]:
             total += 4
             for i in range(offsets[row], offsets[row + 1]):
-                total += 8 + np.int64(key_lengths[i]) + max(np.int64(value_lengths[i]), 0)
+                total += 8 + _i64(key_lengths[i]) + max(_i64(value_lengths[i]), 0)
         if total > 0x3FFFFFFF:
             return TOO_LARGE, row, 0
         out_offsets[row + 1] = out_offsets[row] + total
@@ -106,7 +119,18 @@ def measure(valid, offsets, key_lengths, value_lengths, out_offsets):
 
 
 @kernel
-def assemble(valid, offsets, keys, key_starts, key_lengths, values, value_starts, value_lengths, out_offsets, out):
+def assemble(
+    valid: AnyArray,
+    offsets: AnyArray,
+    keys: AnyArray,
+    key_starts: AnyArray,
+    key_lengths: AnyArray,
+    values: AnyArray,
+    value_starts: AnyArray,
+    value_lengths: AnyArray,
+    out_offsets: AnyArray,
+    out: AnyArray,
+) -> None:
     """Write the pairs ``offsets[i]:offsets[i + 1]`` of each value. keys, values: uint8[]. out: uint8[]."""
     for row in range(valid.size):
         if not valid[row]:
@@ -115,13 +139,13 @@ def assemble(valid, offsets, keys, key_starts, key_lengths, values, value_starts
         put32(out, at, offsets[row + 1] - offsets[row])
         at += 4
         for i in range(offsets[row], offsets[row + 1]):
-            length = np.int64(key_lengths[i])
+            length = _i64(key_lengths[i])
             put32(out, at, length)
             at += 4
             for k in range(length):
                 out[at + k] = keys[key_starts[i] + k]
             at += length
-            length = np.int64(value_lengths[i])
+            length = _i64(value_lengths[i])
             put32(out, at, length)
             at += 4
             for k in range(length):

@@ -1,7 +1,8 @@
 """Kernels of inet, cidr and MAC addresses: bytes to the text PostgreSQL writes, and back; no Python objects.
 
 Wire layout of inet and cidr (``src/backend/utils/adt/network.c``, ``network_send``): one byte each of family
-(2 = IPv4, 3 = IPv6), prefix length, is-cidr and address length, then the address. MAC addresses are their 6 or 8
+(2 = IPv4, 3 = IPv6), prefix length, is-cidr and address length, then the address. MAC addresses are their 6
+or 8
 bytes (``mac.c``, ``mac8.c``).
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
@@ -9,9 +10,14 @@ Every kernel returns ``(status, row, position)``; status 0 is success.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from chakra.columnar.buffers import AnyArray
 from chakra.columnar.kernels._jit import kernel
+
+_i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
 OK = 0
 BAD_LENGTH = 1
@@ -24,7 +30,7 @@ LONGEST = 50  # bytes of the longest text: 39 of an address, 4 of a prefix lengt
 
 
 @kernel
-def put_decimal(out, at, value):
+def put_decimal(out: AnyArray, at: int, value: int) -> Any:
     """Write 0–255 in decimal; returns the position after it."""
     if value >= 100:
         out[at] = 48 + value // 100
@@ -37,18 +43,18 @@ def put_decimal(out, at, value):
 
 
 @kernel
-def put_v4(out, at, data, start):
+def put_v4(out: AnyArray, at: int, data: AnyArray, start: int) -> Any:
     """Write four bytes as a dotted quad; returns the position after it."""
     for k in range(4):
         if k:
             out[at] = 46
             at += 1
-        at = put_decimal(out, at, np.int64(data[start + k]))
+        at = put_decimal(out, at, _i64(data[start + k]))
     return at
 
 
 @kernel
-def put_v6(out, at, data, start):
+def put_v6(out: AnyArray, at: int, data: AnyArray, start: int) -> Any:
     """Write 16 bytes as IPv6 text, the longest run of zeros as ``::`` (src/port/inet_net_ntop.c)."""
     best = -1
     best_size = 1  # a single zero group is not shortened
@@ -81,7 +87,7 @@ def put_v6(out, at, data, start):
             at += 1
         if i == 6 and embedded:
             return put_v4(out, at, data, start + 12)
-        word = (np.int64(data[start + 2 * i]) << 8) | np.int64(data[start + 2 * i + 1])
+        word = (_i64(data[start + 2 * i]) << 8) | _i64(data[start + 2 * i + 1])
         started = False
         for k in range(4):
             nibble = (word >> (12 - 4 * k)) & 15
@@ -96,28 +102,29 @@ def put_v6(out, at, data, start):
 
 
 @kernel
-def decode_inet(data, starts, lengths, offsets, out):
+def decode_inet(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: AnyArray, out: AnyArray) -> Any:
     """Write every address as text.
 
-    data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. offsets: int64[n + 1], result, bytes of out.
+    data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. offsets: int64[n + 1], result, bytes of
+    out.
     out: uint8[n * LONGEST].
     Returns BAD_LENGTH, BAD_FAMILY or BAD_PREFIX.
     """
     at = 0
     offsets[0] = 0
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         if length >= 0:
             start = starts[row]
             if length < 4 or start < 0 or start + length > data.size:
                 return BAD_LENGTH, row, start
-            family = np.int64(data[start])
-            size = np.int64(data[start + 3])
+            family = _i64(data[start])
+            size = _i64(data[start + 3])
             if family != 2 and family != 3:
                 return BAD_FAMILY, row, start
             if size != (4 if family == 2 else 16) or length != 4 + size:
                 return BAD_LENGTH, row, start + 3
-            prefix = np.int64(data[start + 1])
+            prefix = _i64(data[start + 1])
             if prefix > 8 * size or data[start + 2] > 1:
                 return BAD_PREFIX, row, start + 1
             if family == 2:
@@ -132,7 +139,7 @@ def decode_inet(data, starts, lengths, offsets, out):
 
 
 @kernel
-def read_v4(text, at, end, out, to):
+def read_v4(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
     """Read a dotted quad into ``out[to:to + 4]``; returns the position after it, -1 = malformed."""
     for k in range(4):
         if k:
@@ -142,7 +149,7 @@ def read_v4(text, at, end, out, to):
         first = at
         value = 0
         while at < end and 48 <= text[at] <= 57 and at - first < 3:
-            value = value * 10 + np.int64(text[at]) - 48
+            value = value * 10 + _i64(text[at]) - 48
             at += 1
         if at == first or value > 255:
             return -1
@@ -151,7 +158,7 @@ def read_v4(text, at, end, out, to):
 
 
 @kernel
-def nibble_of(byte):
+def nibble_of(byte: int) -> Any:
     """Value of a hexadecimal digit, -1 = none."""
     if 48 <= byte <= 57:
         return byte - 48
@@ -163,7 +170,7 @@ def nibble_of(byte):
 
 
 @kernel
-def read_v6(text, at, end, out, to):
+def read_v6(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
     """Read IPv6 text into ``out[to:to + 16]``; returns the position after it, -1 = malformed."""
     for k in range(16):
         out[to + k] = 0
@@ -177,8 +184,8 @@ def read_v6(text, at, end, out, to):
             return -1
         first = at
         value = 0
-        while at < end and at - first < 4 and nibble_of(np.int64(text[at])) >= 0:
-            value = value * 16 + nibble_of(np.int64(text[at]))
+        while at < end and at - first < 4 and nibble_of(_i64(text[at])) >= 0:
+            value = value * 16 + nibble_of(_i64(text[at]))
             at += 1
         if at == first:
             return -1
@@ -219,10 +226,13 @@ def read_v6(text, at, end, out, to):
 
 
 @kernel
-def encode_inet(text, starts, lengths, cidr, out, sizes):
+def encode_inet(
+    text: AnyArray, starts: AnyArray, lengths: AnyArray, cidr: int, out: AnyArray, sizes: AnyArray
+) -> Any:
     """Read addresses with an optional prefix length.
 
-    text: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. cidr: 1 = networks, no bits after the prefix.
+    text: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. cidr: 1 = networks, no bits after the
+    prefix.
     out: uint8[n * 20], 20 bytes reserved a value. sizes: int32[n], bytes written, -1 = NULL.
     Returns BAD_TEXT, BAD_PREFIX or HOST_BITS.
     """
@@ -231,7 +241,7 @@ def encode_inet(text, starts, lengths, cidr, out, sizes):
             sizes[row] = -1
             continue
         at = starts[row]
-        end = at + np.int64(lengths[row])
+        end = at + _i64(lengths[row])
         to = row * 20
         v6 = False
         for k in range(at, end):
@@ -249,12 +259,12 @@ def encode_inet(text, starts, lengths, cidr, out, sizes):
             for k in range(at + 1, end):
                 if text[k] < 48 or text[k] > 57:
                     return BAD_TEXT, row, k
-                prefix = prefix * 10 + np.int64(text[k]) - 48
+                prefix = prefix * 10 + _i64(text[k]) - 48
             if prefix > 8 * size:
                 return BAD_PREFIX, row, at
         if cidr:
             for bit in range(prefix, 8 * size):
-                if (np.int64(out[to + 4 + bit // 8]) >> (7 - bit % 8)) & 1:
+                if (_i64(out[to + 4 + bit // 8]) >> (7 - bit % 8)) & 1:
                     return HOST_BITS, row, 0
         out[to] = 3 if v6 else 2
         out[to + 1] = prefix
@@ -265,12 +275,14 @@ def encode_inet(text, starts, lengths, cidr, out, sizes):
 
 
 @kernel
-def decode_mac(data, starts, lengths, width, offsets, out):
+def decode_mac(
+    data: AnyArray, starts: AnyArray, lengths: AnyArray, width: int, offsets: AnyArray, out: AnyArray
+) -> Any:
     """Write MAC addresses as ``08:00:2b:01:02:03``. width: 6 or 8 bytes. out: uint8[n * 3 * width]."""
     at = 0
     offsets[0] = 0
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         if length >= 0:
             start = starts[row]
             if length != width or start < 0 or start + width > data.size:
@@ -279,7 +291,7 @@ def decode_mac(data, starts, lengths, width, offsets, out):
                 if k:
                     out[at] = 58
                     at += 1
-                byte = np.int64(data[start + k])
+                byte = _i64(data[start + k])
                 high = byte >> 4
                 low = byte & 15
                 out[at] = 48 + high if high < 10 else 87 + high
@@ -290,7 +302,7 @@ def decode_mac(data, starts, lengths, width, offsets, out):
 
 
 @kernel
-def encode_mac(text, starts, lengths, width, out):
+def encode_mac(text: AnyArray, starts: AnyArray, lengths: AnyArray, width: int, out: AnyArray) -> Any:
     """Read MAC addresses: hexadecimal digits, ``:``, ``-`` or ``.`` between bytes. out: uint8[n * width].
 
     Six bytes in an eight-byte column become EUI-64 with FF:FE in the middle, as PostgreSQL does it.
@@ -303,11 +315,11 @@ def encode_mac(text, starts, lengths, width, out):
         if lengths[row] < 0:
             continue
         at = starts[row]
-        end = at + np.int64(lengths[row])
+        end = at + _i64(lengths[row])
         nibbles = 0
         separated = True
         while at < end:
-            byte = np.int64(text[at])
+            byte = _i64(text[at])
             digit = nibble_of(byte)
             if digit < 0:
                 if separated or nibbles % 2 or (byte != 58 and byte != 45 and byte != 46):
@@ -318,7 +330,7 @@ def encode_mac(text, starts, lengths, width, out):
                     return BAD_TEXT, row, at
                 separated = False
                 place = to + nibbles // 2
-                out[place] = np.int64(out[place]) * 16 + digit
+                out[place] = _i64(out[place]) * 16 + digit
                 nibbles += 1
             at += 1
         if separated:

@@ -9,9 +9,14 @@ Every kernel returns ``(status, row, position)``; status 0 is success.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from chakra.columnar.buffers import AnyArray
 from chakra.columnar.kernels._jit import kernel
+
+_i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
 OK = 0
 BAD_FLAGS = 1
@@ -29,19 +34,16 @@ UPPER_INFINITE = 0x10
 
 
 @kernel
-def i32(data, at):
+def i32(data: AnyArray, at: int) -> Any:
     """A big-endian int32."""
     value = (
-        (np.int64(data[at]) << 24)
-        | (np.int64(data[at + 1]) << 16)
-        | (np.int64(data[at + 2]) << 8)
-        | np.int64(data[at + 3])
+        (_i64(data[at]) << 24) | (_i64(data[at + 1]) << 16) | (_i64(data[at + 2]) << 8) | _i64(data[at + 3])
     )
     return value - 4294967296 if value >= 2147483648 else value
 
 
 @kernel
-def put32(out, at, value):
+def put32(out: AnyArray, at: int, value: int) -> None:
     """Write an int32, big-endian."""
     out[at] = (value >> 24) & 0xFF
     out[at + 1] = (value >> 16) & 0xFF
@@ -50,7 +52,14 @@ def put32(out, at, value):
 
 
 @kernel
-def bounds(data, starts, lengths, flags, bound_starts, bound_lengths):
+def bounds(
+    data: AnyArray,
+    starts: AnyArray,
+    lengths: AnyArray,
+    flags: AnyArray,
+    bound_starts: AnyArray,
+    bound_lengths: AnyArray,
+) -> Any:
     """Read flags and find the bounds.
 
     data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. flags: uint8[n], result. bound_starts:
@@ -59,7 +68,7 @@ def bounds(data, starts, lengths, flags, bound_starts, bound_lengths):
     """
     n = starts.size
     for row in range(n):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         flags[row] = 0
         for side in range(2):
             bound_starts[side * n + row] = 0
@@ -70,7 +79,7 @@ def bounds(data, starts, lengths, flags, bound_starts, bound_lengths):
         end = at + length
         if length < 1 or at < 0 or end > data.size:
             return BAD_FLAGS, row, at
-        flag = np.int64(data[at])
+        flag = _i64(data[at])
         if flag > 0x1F:
             return BAD_FLAGS, row, at
         flags[row] = flag
@@ -94,25 +103,28 @@ def bounds(data, starts, lengths, flags, bound_starts, bound_lengths):
 
 
 @kernel
-def measure(valid, flags, bound_lengths, out_offsets):
+def measure(valid: AnyArray, flags: AnyArray, bound_lengths: AnyArray, out_offsets: AnyArray) -> Any:
     """Set the infinity flags and sum up the wire sizes.
 
-    valid: bool[n]. flags: uint8[n], inclusive and empty flags; a NULL bound makes its side infinite and thereby
+    valid: bool[n]. flags: uint8[n], inclusive and empty flags; a NULL bound makes its side infinite and
+    thereby
     exclusive. bound_lengths: int32[2 * n]. out_offsets: int64[n + 1], result.
     """
     n = valid.size
     out_offsets[0] = 0
     for row in range(n):
-        total = np.int64(0)
+        total = _i64(0)
         if valid[row]:
             total += 1
             if flags[row] & EMPTY:
                 flags[row] = EMPTY
             else:
                 for side in range(2):
-                    length = np.int64(bound_lengths[side * n + row])
+                    length = _i64(bound_lengths[side * n + row])
                     if length < 0:
-                        flags[row] = (flags[row] | (LOWER_INFINITE << side)) & (0xFF ^ (LOWER_INCLUSIVE << side))
+                        flags[row] = (flags[row] | (LOWER_INFINITE << side)) & (
+                            0xFF ^ (LOWER_INCLUSIVE << side)
+                        )
                     else:
                         total += 4 + length
         if total > 0x3FFFFFFF:
@@ -122,7 +134,17 @@ def measure(valid, flags, bound_lengths, out_offsets):
 
 
 @kernel
-def assemble(valid, flags, lower, lower_starts, upper, upper_starts, bound_lengths, out_offsets, out):
+def assemble(
+    valid: AnyArray,
+    flags: AnyArray,
+    lower: AnyArray,
+    lower_starts: AnyArray,
+    upper: AnyArray,
+    upper_starts: AnyArray,
+    bound_lengths: AnyArray,
+    out_offsets: AnyArray,
+    out: AnyArray,
+) -> None:
     """Write the ranges. lower, upper: uint8[], bytes of the bounds. out: uint8[out_offsets[n]]."""
     n = valid.size
     for row in range(n):
@@ -133,14 +155,14 @@ def assemble(valid, flags, lower, lower_starts, upper, upper_starts, bound_lengt
         at += 1
         if flags[row] & EMPTY:
             continue
-        length = np.int64(bound_lengths[row])
+        length = _i64(bound_lengths[row])
         if length >= 0:
             put32(out, at, length)
             at += 4
             for k in range(length):
                 out[at + k] = lower[lower_starts[row] + k]
             at += length
-        length = np.int64(bound_lengths[n + row])
+        length = _i64(bound_lengths[n + row])
         if length >= 0:
             put32(out, at, length)
             at += 4
@@ -149,11 +171,11 @@ def assemble(valid, flags, lower, lower_starts, upper, upper_starts, bound_lengt
 
 
 @kernel
-def counts(data, starts, lengths, offsets):
+def counts(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: AnyArray) -> Any:
     """Ranges of each multirange, summed up: offsets int64[n + 1]. Returns BAD_COUNT."""
     offsets[0] = 0
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         offsets[row + 1] = offsets[row]
         if length < 0:
             continue
@@ -168,10 +190,17 @@ def counts(data, starts, lengths, offsets):
 
 
 @kernel
-def members(data, starts, lengths, offsets, range_starts, range_lengths):
-    """Find the ranges, after ``counts`` has passed: int64[offsets[n]] and int32[offsets[n]]. Returns BAD_RANGE."""
+def members(
+    data: AnyArray,
+    starts: AnyArray,
+    lengths: AnyArray,
+    offsets: AnyArray,
+    range_starts: AnyArray,
+    range_lengths: AnyArray,
+) -> Any:
+    """Find the ranges, after ``counts`` has passed: int64[offsets[n]], int32[offsets[n]]. BAD_RANGE."""
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         if length < 0:
             continue
         at = starts[row] + 4
@@ -192,7 +221,15 @@ def members(data, starts, lengths, offsets, range_starts, range_lengths):
 
 
 @kernel
-def join(valid, offsets, data, range_starts, range_lengths, out_offsets, out):
+def join(
+    valid: AnyArray,
+    offsets: AnyArray,
+    data: AnyArray,
+    range_starts: AnyArray,
+    range_lengths: AnyArray,
+    out_offsets: AnyArray,
+    out: AnyArray,
+) -> None:
     """Write multiranges of the ranges ``offsets[i]:offsets[i + 1]``. out: uint8[out_offsets[n]]."""
     for row in range(valid.size):
         if not valid[row]:
@@ -201,7 +238,7 @@ def join(valid, offsets, data, range_starts, range_lengths, out_offsets, out):
         put32(out, at, offsets[row + 1] - offsets[row])
         at += 4
         for i in range(offsets[row], offsets[row + 1]):
-            length = np.int64(range_lengths[i])
+            length = _i64(range_lengths[i])
             put32(out, at, length)
             at += 4
             for k in range(length):

@@ -7,9 +7,14 @@ byte swap and Arrow's own buffers are the wire bytes.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from chakra.columnar.buffers import AnyArray
 from chakra.columnar.kernels._jit import kernel
+
+_i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
 OK = 0
 BAD_LENGTH = 1
@@ -18,15 +23,18 @@ BAD_TEXT = 3
 
 
 @kernel
-def gather_fixed(data, starts, lengths, width, swap, out):
+def gather_fixed(
+    data: AnyArray, starts: AnyArray, lengths: AnyArray, width: int, swap: bool, out: AnyArray
+) -> Any:
     """Collect fixed-width values.
 
-    data: uint8[], wire bytes. starts: int64[n]. lengths: int32[n], -1 = NULL. width: bytes a value. swap: turn
+    data: uint8[], wire bytes. starts: int64[n]. lengths: int32[n], -1 = NULL. width: bytes a value. swap:
+    turn
     network order into little-endian. out: uint8[n * width], NULL = zeros.
     Returns BAD_LENGTH where a value has another width or lies outside of data.
     """
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         to = row * width
         if length < 0:
             for k in range(width):
@@ -45,7 +53,7 @@ def gather_fixed(data, starts, lengths, width, swap, out):
 
 
 @kernel
-def varlen_offsets(data, starts, lengths, skip, offsets):
+def varlen_offsets(data: AnyArray, starts: AnyArray, lengths: AnyArray, skip: int, offsets: AnyArray) -> Any:
     """Where each value goes: offsets int64[n + 1] in bytes, after ``skip`` leading bytes that must be 1.
 
     data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL, which takes no room.
@@ -54,7 +62,7 @@ def varlen_offsets(data, starts, lengths, skip, offsets):
     total = 0
     offsets[0] = 0
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         if length >= 0:
             start = starts[row]
             if length < skip or start < 0 or start + length > data.size:
@@ -68,7 +76,7 @@ def varlen_offsets(data, starts, lengths, skip, offsets):
 
 
 @kernel
-def gather_varlen(data, starts, offsets, skip, out):
+def gather_varlen(data: AnyArray, starts: AnyArray, offsets: AnyArray, skip: int, out: AnyArray) -> None:
     """Copy every value, less ``skip`` leading bytes, to ``out[offsets[i]:offsets[i + 1]]``."""
     for row in range(starts.size):
         source = starts[row] + skip
@@ -78,10 +86,12 @@ def gather_varlen(data, starts, offsets, skip, out):
 
 
 @kernel
-def prefix(data, starts, lengths, byte, offsets, out):
+def prefix(
+    data: AnyArray, starts: AnyArray, lengths: AnyArray, byte: int, offsets: AnyArray, out: AnyArray
+) -> None:
     """Copy every value behind one byte: offsets int64[n + 1] of the results, out: uint8[offsets[n]]."""
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         if length < 0:
             continue
         to = offsets[row]
@@ -91,7 +101,7 @@ def prefix(data, starts, lengths, byte, offsets, out):
 
 
 @kernel
-def encode_uuid(text, starts, lengths, out):
+def encode_uuid(text: AnyArray, starts: AnyArray, lengths: AnyArray, out: AnyArray) -> Any:
     """Read UUIDs written as 32 hexadecimal digits, hyphens between bytes, braces around; out: uint8[n * 16].
 
     text: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL.
@@ -103,7 +113,7 @@ def encode_uuid(text, starts, lengths, out):
                 out[row * 16 + k] = 0
             continue
         at = starts[row]
-        end = at + np.int64(lengths[row])
+        end = at + _i64(lengths[row])
         if end - at >= 2 and text[at] == 123 and text[end - 1] == 125:
             at += 1
             end -= 1
@@ -111,7 +121,7 @@ def encode_uuid(text, starts, lengths, out):
         value = 0
         hyphen = True  # one just seen, or none may come yet
         while at < end:
-            byte = np.int64(text[at])
+            byte = _i64(text[at])
             if byte == 45:
                 if hyphen or nibbles % 4 != 0:
                     return BAD_TEXT, row, at

@@ -1,9 +1,12 @@
 """Kernels of values that are a header and then numbers of one width, both ways: pgvector and lists of points.
 
-Wire layouts, big-endian: ``vector`` int16 n, int16 0, n float4; ``halfvec`` the same with float2; ``sparsevec``
-int32 dimensions, int32 n, int32 0, n int32 indices from 0, n float4 (pgvector ``src/vector.c``, ``halfvec.c``,
+Wire layouts, big-endian: ``vector`` int16 n, int16 0, n float4; ``halfvec`` the same with float2;
+``sparsevec``
+int32 dimensions, int32 n, int32 0, n int32 indices from 0, n float4 (pgvector ``src/vector.c``,
+``halfvec.c``,
 ``sparsevec.c``, ``*_send``); ``path`` uint8 closed, int32 n, ``polygon`` int32 n, then n points of two float8
-(``src/backend/utils/adt/geo_ops.c``). To these kernels all are ``head`` bytes of which ``count_size`` bytes from
+(``src/backend/utils/adt/geo_ops.c``). To these kernels all are ``head`` bytes of which ``count_size`` bytes
+from
 ``count_at`` are n, then n items of ``width`` bytes each.
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
@@ -11,9 +14,14 @@ Every kernel returns ``(status, row, position)``; status 0 is success.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from chakra.columnar.buffers import AnyArray
 from chakra.columnar.kernels._jit import kernel
+
+_i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
 OK = 0
 BAD_LENGTH = 1
@@ -21,7 +29,17 @@ OTHER_COUNT = 2  # not the declared number of items; position holds the number f
 
 
 @kernel
-def counts(data, starts, lengths, head, count_at, count_size, width, declared, offsets):
+def counts(
+    data: AnyArray,
+    starts: AnyArray,
+    lengths: AnyArray,
+    head: int,
+    count_at: int,
+    count_size: int,
+    width: int,
+    declared: int,
+    offsets: AnyArray,
+) -> Any:
     """Items of each value, summed up: offsets int64[n + 1]; ``declared`` >= 0: every value must have so many,
     and a NULL takes as much room.
 
@@ -29,7 +47,7 @@ def counts(data, starts, lengths, head, count_at, count_size, width, declared, o
     """
     offsets[0] = 0
     for row in range(starts.size):
-        length = np.int64(lengths[row])
+        length = _i64(lengths[row])
         if length < 0:
             offsets[row + 1] = offsets[row] + max(declared, 0)
             continue
@@ -38,7 +56,7 @@ def counts(data, starts, lengths, head, count_at, count_size, width, declared, o
             return BAD_LENGTH, row, start
         count = 0
         for k in range(count_size):
-            count = (count << 8) | np.int64(data[start + count_at + k])
+            count = (count << 8) | _i64(data[start + count_at + k])
         if length != head + count * width:
             return BAD_LENGTH, row, start
         if declared >= 0 and count != declared:
@@ -48,11 +66,21 @@ def counts(data, starts, lengths, head, count_at, count_size, width, declared, o
 
 
 @kernel
-def gather(data, starts, lengths, head, offsets, size, out):
+def gather(
+    data: AnyArray,
+    starts: AnyArray,
+    lengths: AnyArray,
+    head: int,
+    offsets: AnyArray,
+    size: int,
+    out: AnyArray,
+) -> None:
     """Copy the numbers, swapped to little-endian, after ``counts`` has passed.
 
-    offsets: int64[n + 1], numbers before each value. size: bytes of a number. head: bytes before the first; for
-    a second list behind the first one, ``-1`` = after the first list of 12 + 4 * n bytes (sparsevec's floats).
+    offsets: int64[n + 1], numbers before each value. size: bytes of a number. head: bytes before the first;
+    for
+    a second list behind the first one, ``-1`` = after the first list of 12 + 4 * n bytes (sparsevec's
+    floats).
     out: uint8[offsets[n] * size]; NULL = zeros.
     """
     for row in range(starts.size):
@@ -69,10 +97,13 @@ def gather(data, starts, lengths, head, offsets, size, out):
 
 
 @kernel
-def place(valid, data, offsets, size, targets, out):
+def place(
+    valid: AnyArray, data: AnyArray, offsets: AnyArray, size: int, targets: AnyArray, out: AnyArray
+) -> None:
     """Copy numbers, swapped to big-endian, into the values.
 
-    valid: bool[n]. data: uint8[], little-endian numbers. offsets: int64[n + 1], numbers of each value. targets:
+    valid: bool[n]. data: uint8[], little-endian numbers. offsets: int64[n + 1], numbers of each value.
+    targets:
     int64[n], where they go. out: uint8[].
     """
     for row in range(valid.size):
@@ -85,8 +116,8 @@ def place(valid, data, offsets, size, targets, out):
 
 
 @kernel
-def put(valid, values, size, targets, out):
-    """Write one big-endian integer of ``size`` bytes into every value. values: int64[n]. targets: int64[n]."""
+def put(valid: AnyArray, values: AnyArray, size: int, targets: AnyArray, out: AnyArray) -> None:
+    """Write a big-endian integer of ``size`` bytes into every value. values: int64[n]. targets: int64[n]."""
     for row in range(valid.size):
         if valid[row]:
             for k in range(size):

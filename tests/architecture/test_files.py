@@ -38,7 +38,7 @@ def test_commands_are_short(path: Path) -> None:
 def test_the_first_line_says_what_the_module_is(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(path.read_text()))
     assert docstring, f"{module_name(path)} has no docstring"
-    assert docstring.splitlines()[0].endswith("."), "the first line is one sentence"
+    assert docstring.split("\n\n")[0].endswith((".", ":", "::")), "the first paragraph is a sentence"
 
 
 @pytest.mark.parametrize("path", files(), ids=module_name)

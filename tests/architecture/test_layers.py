@@ -11,6 +11,8 @@ from tests.architecture.rules import (
     MAY_IMPORT,
     THIRD_PARTY,
     THIRD_PARTY_LAZY,
+    TYPE_ONLY,
+    Exemption,
     Import,
     files,
     imports,
@@ -32,26 +34,29 @@ def test_layers(path: Path) -> None:
 
 def allowed(each: Import) -> bool:
     here, there = layer(each.module), layer(each.target)
-    if here == there or there in MAY_IMPORT[here]:
+    if here == there or there in MAY_IMPORT[here] or (each.typing and (here, there) in TYPE_ONLY):
         return True
-    return each.lazy and any(
-        within(each.module, e.module) and within(each.target, e.imports)
-        for e in LAZY
-        if e.module != "chakra" or each.module == "chakra"
+    return each.lazy and is_listed(each, LAZY)
+
+
+def is_listed(each: Import, exemptions: tuple[Exemption, ...]) -> bool:
+    return any(
+        (each.module == e.module or (e.module != "chakra" and within(each.module, e.module)))
+        and within(each.target, e.imports)
+        for e in exemptions
     )
 
 
 @MODULES
 def test_imports_inside_functions_are_listed(path: Path) -> None:
     """A lazy import hides a cycle or a slow start: each one is in the list, with its reason."""
-    listed = (*LAZY, *THIRD_PARTY_LAZY)
     wrong = [
         str(each)
         for each in imports(path)
         if each.lazy
         and layer(each.module) != "cli"  # a command loads what it needs when it is called
         and not is_standard(each.target)
-        and not any(within(each.module, e.module) and within(each.target, e.imports) for e in listed)
+        and not is_listed(each, LAZY + THIRD_PARTY_LAZY)
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -60,12 +65,12 @@ def test_imports_inside_functions_are_listed(path: Path) -> None:
 def test_third_parties(path: Path) -> None:
     wrong = []
     for each in imports(path):
-        if is_ours(each.target) or is_standard(each.target):
+        if each.typing or is_ours(each.target) or is_standard(each.target):
             continue
         name = each.target.split(".")[0]
         if name in THIRD_PARTY.get(layer(each.module), ()):
             continue
-        if not any(within(each.module, e.module) and name == e.imports for e in THIRD_PARTY_LAZY):
+        if not is_listed(each, THIRD_PARTY_LAZY):
             wrong.append(str(each))
     assert not wrong, "\n".join(wrong)
 
@@ -73,7 +78,7 @@ def test_third_parties(path: Path) -> None:
 def test_every_exemption_is_used() -> None:
     every = [each for path in files() for each in imports(path)]
     for e in (*LAZY, *THIRD_PARTY_LAZY):
-        assert any(within(each.module, e.module) and within(each.target, e.imports) for each in every), (
+        assert any(is_listed(each, (e,)) for each in every), (
             f"{e.module} no longer imports {e.imports}: take the line out of rules.py"
         )
 

@@ -6,5 +6,17 @@ from chakra.columnar.decode import Decoder, decode, decode_table, schema
 from chakra.columnar.encode import Encoder, encode
 from chakra.columnar.options import Options
 from chakra.columnar.types import ColumnSpec
+from chakra.columnar.warmup import Warmup, warmup
 
-__all__ = ["ColumnSpec", "Decoder", "Encoder", "Options", "decode", "decode_table", "encode", "schema"]
+__all__ = [
+    "ColumnSpec",
+    "Decoder",
+    "Encoder",
+    "Options",
+    "Warmup",
+    "decode",
+    "decode_table",
+    "encode",
+    "schema",
+    "warmup",
+]

@@ -147,17 +147,27 @@ def _direct(array: pa.Array, type_: PgType, options: Options) -> dict[int, int] 
 
 def _same_clock(kind: pa.DataType, storage: pa.DataType) -> bool:
     """A timestamp[us] that fits as it is: with any zone, or none (then UTC), into timestamptz; without, into timestamp."""
-    return bool(pa.types.is_timestamp(storage) and kind.unit == "us" and (storage.tz is not None or kind.tz is None))
+    return bool(
+        pa.types.is_timestamp(storage) and kind.unit == "us" and (storage.tz is not None or kind.tz is None)
+    )
 
 
 def _bytes(array: pa.Array, storage: pa.DataType, base: PgType, skip: int) -> dict[int, int] | None:
     kind = array.type
     if pa.types.is_string(storage):
-        layouts = {pa.string(): kernels.NARROW, pa.large_string(): kernels.LARGE, pa.string_view(): kernels.VIEW}
+        layouts = {
+            pa.string(): kernels.NARROW,
+            pa.large_string(): kernels.LARGE,
+            pa.string_view(): kernels.VIEW,
+        }
         if base.name == "name":  # counts bytes, not characters
             return None
     else:
-        layouts = {pa.binary(): kernels.NARROW, pa.large_binary(): kernels.LARGE, pa.binary_view(): kernels.VIEW}
+        layouts = {
+            pa.binary(): kernels.NARROW,
+            pa.large_binary(): kernels.LARGE,
+            pa.binary_view(): kernels.VIEW,
+        }
         if base.name == "char":
             return None
     layout = layouts.get(kind)
@@ -183,7 +193,9 @@ def _cast(array: pa.Array, type_: PgType) -> pa.Array | None:
     if storage is None:
         return None
     integers = pa.types.is_integer(kind) and pa.types.is_integer(storage)
-    floats = pa.types.is_floating(kind) and pa.types.is_floating(storage) and kind.bit_width < storage.bit_width
+    floats = (
+        pa.types.is_floating(kind) and pa.types.is_floating(storage) and kind.bit_width < storage.bit_width
+    )
     # A date, a coarser or a nanosecond timestamp keeps the family's checks.
     clocks = (
         pa.types.is_timestamp(kind)

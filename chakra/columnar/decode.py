@@ -62,7 +62,9 @@ class Decoder:
         self._has_families = any(column.layout == kernels.RAW for column in self.columns)
         self._max_rows = max_rows
         self._max_bytes = max_bytes
-        self._reader = CopyReader(BLOCK_BYTES if max_bytes is None else min(BLOCK_BYTES, max(max_bytes // 4, 64)))
+        self._reader = CopyReader(
+            BLOCK_BYTES if max_bytes is None else min(BLOCK_BYTES, max(max_bytes // 4, 64))
+        )
         self._result = np.zeros(4, np.int64)
         self._done: list[list[pa.Array]] = []
         self.rows = 0  # whole segments and the rows of the open one
@@ -224,7 +226,10 @@ class Decoder:
         head = reader.memory[start : min(start + 4, reader.stop)]
         if status == kernels.BAD_COUNT:
             count = int.from_bytes(head[:2], "big", signed=True)
-            expected, found = f"a tuple of {len(self.columns)} fields, or the trailer", f"a field count of {count}"
+            expected, found = (
+                f"a tuple of {len(self.columns)} fields, or the trailer",
+                f"a field count of {count}",
+            )
             raise CopyFormatError(
                 f"malformed COPY stream at byte {reader.position}, row {row}: expected {expected}, found {found}",
                 position=reader.position,
@@ -313,9 +318,7 @@ def decode(
     return _decode(decoder, chunks)
 
 
-def _decode(
-    decoder: Decoder, chunks: Iterable[bytes | bytearray | memoryview]
-) -> Iterator[pa.RecordBatch]:
+def _decode(decoder: Decoder, chunks: Iterable[bytes | bytearray | memoryview]) -> Iterator[pa.RecordBatch]:
     for chunk in chunks:
         decoder.feed(chunk)
         yield from decoder.batches()

@@ -34,7 +34,9 @@ class Encoder:
         rows: rows encoded so far.
     """
 
-    def __init__(self, types: TypesInput, options: Options = DEFAULT, *, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(
+        self, types: TypesInput, options: Options = DEFAULT, *, chunk_bytes: int = CHUNK_BYTES
+    ) -> None:
         self.specs = specs_from(types)
         self.options = options
         self.rows = 0
@@ -144,7 +146,9 @@ def encode(
     return _encode(encoder, batches)
 
 
-def _encode(encoder: Encoder, batches: Iterable[pa.RecordBatch] | pa.Table | pa.RecordBatch) -> Iterator[bytes]:
+def _encode(
+    encoder: Encoder, batches: Iterable[pa.RecordBatch] | pa.Table | pa.RecordBatch
+) -> Iterator[bytes]:
     if isinstance(batches, pa.Table):
         batches = batches.to_batches()
     elif isinstance(batches, pa.RecordBatch):

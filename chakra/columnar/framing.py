@@ -95,7 +95,9 @@ class CopyReader:
         self.start += len(TRAILER)
         self.ended = True
         if self.start < self.stop:
-            raise self.error("the end of the stream after its trailer", f"{self.stop - self.start} more bytes")
+            raise self.error(
+                "the end of the stream after its trailer", f"{self.stop - self.start} more bytes"
+            )
 
     def _read_header(self) -> None:
         seen = bytes(self.memory[: min(self.stop, len(SIGNATURE))])

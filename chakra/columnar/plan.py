@@ -74,7 +74,13 @@ class ColumnPlan:
 
 def metadata(type_: PgType) -> dict[bytes, bytes]:
     """Arrow field metadata: JSON of the PostgreSQL type under ``postgresql:type``."""
-    facts = {"name": type_.name, "oid": type_.oid, "typmod": type_.typmod, "kind": type_.kind, "sql": type_.sql}
+    facts = {
+        "name": type_.name,
+        "oid": type_.oid,
+        "typmod": type_.typmod,
+        "kind": type_.kind,
+        "sql": type_.sql,
+    }
     return {METADATA_KEY: json.dumps(facts).encode()}
 
 

@@ -31,6 +31,9 @@ from numba.core.serialize import dumps
 
 log = logging.getLogger("chakra.columnar")
 
+counts = {"compiled": 0, "loaded": 0}
+"""Kernels this process had to compile, and found on disk."""
+
 HERE = Path(__file__).parent
 DIGEST = 32  # bytes of SHA-256 in front of the pickled code
 
@@ -97,8 +100,12 @@ class KernelCache(_Cache):  # type: ignore[misc]
             for folder in folders():
                 found = self._load(folder / name, target_context)
                 if found is not None:
+                    counts["loaded"] += 1
                     return found
-        log.info("compiling kernel %s; this happens once per install (chakra warmup does it ahead)", self.name)
+        counts["compiled"] += 1
+        log.info(
+            "compiling kernel %s; this happens once per install (chakra warmup does it ahead)", self.name
+        )
         return None
 
     def _load(self, path: Path, context: Any) -> Any:
@@ -157,4 +164,4 @@ def attach(dispatcher: Any) -> Any:
     return dispatcher
 
 
-__all__ = ["KernelCache", "attach", "folders", "stamp"]
+__all__ = ["KernelCache", "attach", "counts", "folders", "stamp"]

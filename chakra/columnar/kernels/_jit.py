@@ -19,6 +19,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 ENABLED = os.environ.get("CHAKRA_JIT", "1") != "0"
 
+KERNELS: list[Any] = []
+"""Every compiled kernel that was imported."""
+
 if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("chakra.columnar needs a little-endian machine: its kernels swap bytes unconditionally")
 
@@ -39,6 +42,7 @@ if ENABLED:
     def kernel(function: F) -> F:
         """Compile ``function`` on its first call, cached on disk; unchanged under ``CHAKRA_JIT=0``."""
         compiled: F = attach(numba.njit(**OPTIONS)(function))
+        KERNELS.append(compiled)
         return compiled
 
     def _loader(bits: int, *, swap: bool, signed: bool) -> Any:
@@ -137,6 +141,7 @@ else:
 
 __all__ = [
     "ENABLED",
+    "KERNELS",
     "OPTIONS",
     "copy_bytes",
     "kernel",

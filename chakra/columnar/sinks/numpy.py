@@ -1,0 +1,75 @@
+"""Tables to NumPy arrays.
+
+One rule for NULL: numbers, booleans and times come as plain arrays where no value is NULL and as
+``numpy.ma.MaskedArray`` where one is (NaN stays a value of its own). Everything NumPy has no number for (text,
+bytes, decimals, lists, structs, …) comes as an object array of Python values with ``None`` for NULL.
+
+dtypes: bool, intN, uintN, floatN; date ``datetime64[D]``; timestamp ``datetime64[us]``, in UTC where the column
+has a zone; time ``timedelta64[us]`` since midnight; vectors float32 or float16 of shape (rows, n).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+def to_numpy(table: pa.Table) -> dict[str, NDArray[Any]]:
+    """``{name: array}`` by the rule above; memory is shared where a column is one chunk without NULLs."""
+    return {name: column_to_numpy(table.column(i)) for i, name in enumerate(table.column_names)}
+
+
+def column_to_numpy(column: pa.ChunkedArray) -> NDArray[Any]:
+    """One column by the rule above."""
+    kind = column.type
+    if pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type) and column.null_count == 0:
+        parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+        flat: NDArray[Any] = (
+            np.concatenate(parts) if parts else np.zeros(0, kind.value_type.to_pandas_dtype())
+        )
+        return flat.reshape(len(column), kind.list_size)
+    dtype = _dtype(kind)
+    if dtype is None:
+        out = np.empty(len(column), object)
+        out[:] = column.to_pylist()
+        return out
+    chunks = [_chunk(chunk, dtype) for chunk in column.chunks]
+    values: NDArray[Any] = (
+        chunks[0] if len(chunks) == 1 else np.concatenate(chunks) if chunks else np.zeros(0, dtype)
+    )
+    if column.null_count == 0:
+        return values
+    mask = np.concatenate([chunk.is_null().to_numpy(zero_copy_only=False) for chunk in column.chunks])
+    masked: NDArray[Any] = np.ma.MaskedArray(values, mask)
+    return masked
+
+
+def _dtype(kind: pa.DataType) -> np.dtype[Any] | None:
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return np.dtype(kind.to_pandas_dtype())
+    if pa.types.is_date32(kind):
+        return np.dtype("datetime64[D]")
+    if pa.types.is_timestamp(kind):
+        return np.dtype(f"datetime64[{kind.unit}]")
+    if pa.types.is_time64(kind):
+        return np.dtype(f"timedelta64[{kind.unit}]")
+    return None
+
+
+def _chunk(array: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if pa.types.is_boolean(array.type):
+        found: NDArray[Any] = array.fill_null(False).to_numpy(zero_copy_only=False)
+        return found
+    values = array.buffers()[1]
+    if values is None:
+        return np.zeros(len(array), dtype)
+    # A date is 4 bytes in Arrow and 8 in datetime64[D]; everything else has the same bytes.
+    stored = np.dtype(np.int32) if pa.types.is_date32(array.type) else np.dtype(f"i{dtype.itemsize}")
+    numbers = np.frombuffer(values, stored, len(array), stored.itemsize * array.offset)
+    return numbers.astype(np.int64).view(dtype) if stored.itemsize != dtype.itemsize else numbers.view(dtype)
+
+
+__all__ = ["column_to_numpy", "to_numpy"]

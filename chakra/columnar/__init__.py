@@ -1,4 +1,4 @@
-"""Columns in and out of PostgreSQL's binary COPY format: bytes on one side, Arrow buffers on the other; no I/O."""
+"""Columns in and out of PostgreSQL's binary COPY format: bytes on one side, Arrow on the other; no I/O."""
 
 from __future__ import annotations
 

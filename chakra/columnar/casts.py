@@ -1,4 +1,4 @@
-"""From an Arrow array of any fitting type to what the row kernel writes directly, or to the family's wire bytes."""
+"""From any fitting Arrow array to what the row kernel writes directly, or to the wire bytes of its family."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _direct(array: pa.Array, type_: PgType, options: Options) -> dict[int, int] 
 
 
 def _same_clock(kind: pa.DataType, storage: pa.DataType) -> bool:
-    """A timestamp[us] that fits as it is: with any zone, or none (then UTC), into timestamptz; without, into timestamp."""
+    """timestamp[us]: with any zone, or none (then UTC), into timestamptz; without into timestamp."""
     return bool(
         pa.types.is_timestamp(storage) and kind.unit == "us" and (storage.tz is not None or kind.tz is None)
     )

@@ -1,4 +1,4 @@
-"""Bytes of a COPY BINARY stream to Arrow record batches; whoever has the bytes pushes them in, no I/O here."""
+"""Bytes of a COPY BINARY stream to Arrow record batches; whoever has the bytes pushes them in, no I/O."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Decoder:
 
     Parameters:
         types: the columns, see :func:`~chakra.columnar.types.specs_from`.
-        options: see :class:`~chakra.columnar.options.Options`. With ``streaming`` the schema is fixed before the
-            data; without it a numeric without precision gets the largest scale in the data, and only
+        options: see :class:`~chakra.columnar.options.Options`. With ``streaming`` the schema is fixed before
+            the data; without it a numeric without precision gets the largest scale in the data, and then only
             :meth:`table` may be called.
         max_rows: rows a batch at most; ``None`` = what suits a whole table (16,384 growing to 1,048,576).
         max_bytes: bytes of the stream a batch covers at most, unless a single row is larger.
@@ -87,7 +87,7 @@ class Decoder:
         return pa.schema([field(column.spec, column.arrow) for column in self.columns])
 
     @property
-    def bytes(self) -> int:
+    def bytes_read(self) -> int:
         """Bytes consumed so far."""
         return self._reader.position
 
@@ -231,7 +231,7 @@ class Decoder:
                 f"a field count of {count}",
             )
             raise CopyFormatError(
-                f"malformed COPY stream at byte {reader.position}, row {row}: expected {expected}, found {found}",
+                f"row {row}: expected {expected} at byte {reader.position}, found {found}",
                 position=reader.position,
                 expected=expected,
                 found=found,

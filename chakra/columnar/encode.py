@@ -1,9 +1,9 @@
-"""Arrow record batches to the bytes of a COPY BINARY stream, in chunks; whoever has a connection sends them."""
+"""Arrow record batches to the bytes of a COPY BINARY stream, in chunks; whoever has a connection sends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ class Encoder:
     """Encodes batches of the same columns into one stream.
 
     Parameters:
-        types: the target columns, see :func:`~chakra.columnar.types.specs_from`; they alone decide the format.
+        types: the target columns, see :func:`~chakra.columnar.types.specs_from`; they decide the format.
         options: ``allow_truncate=``.
         chunk_bytes: size of the chunks given out, unless a single row is larger.
 
@@ -49,7 +49,7 @@ class Encoder:
     def _take(self, size: int) -> None:
         """A new chunk: the receiver may keep the old one as long as it likes."""
         self._chunk = np.empty(size, np.uint8)
-        self._memory = memoryview(self._chunk)
+        self._memory = self._chunk.data
         self._position = 0
 
     def encode(self, batch: pa.RecordBatch) -> Iterator[memoryview]:
@@ -68,7 +68,7 @@ class Encoder:
         if len(self._chunk) - self._position < len(TRAILER):
             grown = np.empty(self._position + len(TRAILER), np.uint8)
             grown[: self._position] = self._chunk[: self._position]
-            self._chunk, self._memory = grown, memoryview(grown)
+            self._chunk, self._memory = grown, grown.data
         self._memory[self._position : self._position + len(TRAILER)] = TRAILER
         self._position += len(TRAILER)
         return self._memory[: self._position]
@@ -134,7 +134,7 @@ def encode(
 
     Parameters:
         batches: record batches, a table, or anything that iterates over batches (a RecordBatchReader).
-        types: the target columns in the order of the batches' columns: ``{name: type}``, pairs or ColumnSpecs.
+        types: the target columns in the order of the batches': ``{name: type}``, pairs or ColumnSpecs.
         chunk_bytes: size of the chunks, unless a single row is larger.
         allow_truncate: let nanoseconds be cut to microseconds, and decimals to the column's scale.
 
@@ -146,14 +146,17 @@ def encode(
     return _encode(encoder, batches)
 
 
+def _pieces(batches: Any) -> Iterable[pa.RecordBatch]:
+    if isinstance(batches, pa.RecordBatch):
+        return [batches]
+    found: Iterable[pa.RecordBatch] = batches.to_batches() if isinstance(batches, pa.Table) else batches
+    return found
+
+
 def _encode(
     encoder: Encoder, batches: Iterable[pa.RecordBatch] | pa.Table | pa.RecordBatch
 ) -> Iterator[bytes]:
-    if isinstance(batches, pa.Table):
-        batches = batches.to_batches()
-    elif isinstance(batches, pa.RecordBatch):
-        batches = [batches]
-    for batch in batches:
+    for batch in _pieces(batches):
         for chunk in encoder.encode(batch):
             yield bytes(chunk)
     yield bytes(encoder.finish())

@@ -1,8 +1,8 @@
-"""The frame of a COPY BINARY stream as a state machine: header, tuples, trailer; bytes come in pieces of any size.
+"""The frame of a COPY BINARY stream as a state machine: header, tuples, trailer; bytes come in any pieces.
 
 Format: PostgreSQL manual, COPY, "Binary Format"; ``src/backend/commands/copyto.c`` writes it. All numbers are
-big-endian. Header: 11 bytes signature, int32 flags, int32 length of an extension, the extension. Then tuples, each
-beginning with an int16 field count; an int16 -1 in its place ends the stream.
+big-endian. Header: 11 bytes signature, int32 flags, int32 length of an extension, the extension. Then tuples,
+each beginning with an int16 field count; an int16 -1 in its place ends the stream.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BLOCK_BYTES: Final = 256 * 1024
 
 
 class CopyReader:
-    """Collects chunks into a block of whole memory and keeps the place in the stream; the decoder reads the block.
+    """Collects chunks into one block and keeps the place in the stream; the decoder reads the block.
 
     Attributes:
         block: uint8[], the bytes at hand; those from ``start`` to ``stop`` are not consumed yet.
@@ -45,7 +45,7 @@ class CopyReader:
     def _resize(self, size: int) -> None:
         old = self.block[self.start : self.stop] if hasattr(self, "block") else None
         self.block: U8 = np.empty(size, np.uint8)
-        self.memory = memoryview(self.block)
+        self.memory = self.block.data
         self.address = self.block.ctypes.data
         self.size = size
         if old is not None:

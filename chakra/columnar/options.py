@@ -54,7 +54,7 @@ def _check_numeric(numeric: Any) -> None:
         if 1 <= precision <= DECIMAL256_DIGITS and -DECIMAL256_DIGITS <= scale <= DECIMAL256_DIGITS:
             return
     raise FieldError(
-        f'numeric={numeric!r}: expected (precision, scale) with 1 <= precision <= 76, "float64", "string" or None'
+        f'numeric={numeric!r}: expected (precision, scale) of at most 76 digits, "float64", "string" or None'
     )
 
 

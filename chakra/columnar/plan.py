@@ -1,4 +1,4 @@
-"""From column specs and options to what the row kernel does with each column and what Arrow type comes out."""
+"""From column specs and options to what the row kernel does with each column, and what comes out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""COLUMN_TYPES, the one table of PostgreSQL ↔ Arrow types; the plan, the families and the docs all read it."""
+"""COLUMN_TYPES, the one table of PostgreSQL ↔ Arrow types; the plan, the families and the docs read it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ COLUMN_TYPES: Mapping[str, ColumnType] = MappingProxyType(
         "regrole": ColumnType("simple", FIXED4, pa.uint32()),
         "regcollation": ColumnType("simple", FIXED4, pa.uint32()),
         "regdictionary": ColumnType("simple", FIXED4, pa.uint32()),
-        # The number of decimals of money is a setting of the server (lc_monetary): the smallest unit is exact.
+        # The decimals of money are a setting of the server (lc_monetary): the smallest unit is exact.
         "money": ColumnType("simple", FIXED8, pa.int64()),
         "jsonpath": ColumnType("simple", VARLEN, _string, skip=1),
         "ltree": ColumnType("simple", VARLEN, _string, skip=1),
@@ -147,7 +147,7 @@ COLUMN_TYPES: Mapping[str, ColumnType] = MappingProxyType(
         "sparsevec": ColumnType("vector"),
     }
 )
-"""Catalog name of a type → how it travels. A type that is not here goes by its kind, then as opaque binary."""
+"""Catalog name of a type → how it travels; a type that is not here goes by its kind, or as opaque binary."""
 
 _BY_KIND: Mapping[str, ColumnType] = MappingProxyType(
     {
@@ -162,7 +162,7 @@ _OPAQUE = ColumnType("simple", VARLEN, _binary)
 
 
 def column_type(type_: PgType) -> ColumnType:
-    """The row of the table for a type: domains by their base, then by kind, then by name, else opaque binary."""
+    """The row of the table for a type: a domain by its base, then by kind, by name, else opaque binary."""
     base = type_.base
     return _BY_KIND.get(base.kind) or COLUMN_TYPES.get(base.name, _OPAQUE)
 

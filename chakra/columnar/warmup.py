@@ -49,8 +49,8 @@ class Warmup:
 def warmup() -> Warmup:
     """Encode and decode a few rows of every column type, which compiles, or loads, every kernel.
 
-    Without it the first use of each type compiles its kernels (seconds, once per install), and says so in the log
-    ``chakra.columnar``.
+    Without it the first use of each type compiles its kernels (seconds, once per install), and says so in the
+    log ``chakra.columnar``.
     """
     began = time.perf_counter()
     before = dict(_counts())

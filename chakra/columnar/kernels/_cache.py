@@ -1,10 +1,11 @@
 """Compiled kernels on disk: found again by every process, never stale, never half-written; below the kernels.
 
-Numba's own cache keeps an index file a function and numbers the data files, so two machines that share a folder
-can each write "their" file 1; it does not see that a kernel's callee in another file changed; and it raises where
-the folder is read-only. Here one file holds one compiled kernel, and its name is a digest of everything the
-machine code depends on: source text of the whole kernel package, Python, Numba, LLVM, CPU model and features, and
-the signature. Two processes that race write the same bytes under the same name, by rename.
+Numba's own cache keeps an index file a function and numbers the data files, so two machines that share a
+folder can each write "their" file 1; it does not see that a kernel's callee in another file changed; and it
+raises where the folder is read-only. Here one file holds one compiled kernel, and its name is a digest of
+everything the machine code depends on: source text of the whole kernel package, Python, Numba, LLVM, CPU
+model and features, and the signature. Two processes that race write the same bytes under the same name, by
+rename.
 
 Folders, in this order: ``NUMBA_CACHE_DIR`` alone if set; else ``__pycache__`` beside the kernels (a read-only
 install may bring its kernels compiled, by ``chakra warmup`` at build time), then the user's cache folder.
@@ -25,14 +26,18 @@ from typing import Any
 
 import llvmlite
 import numba
-from numba.core import compiler
 from numba.core.caching import _Cache
-from numba.core.serialize import dumps
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps as _dumps
 
 log = logging.getLogger("chakra.columnar")
 
 counts = {"compiled": 0, "loaded": 0}
 """Kernels this process had to compile, and found on disk."""
+
+# Both are untyped in Numba.
+_rebuild: Any = CompileResult._rebuild
+_pickled: Any = _dumps
 
 HERE = Path(__file__).parent
 DIGEST = 32  # bytes of SHA-256 in front of the pickled code
@@ -60,7 +65,7 @@ def stamp() -> bytes:
     return digest.digest()
 
 
-class KernelCache(_Cache):  # type: ignore[misc]
+class KernelCache(_Cache):
     """The cache of one kernel, in the shape Numba's dispatcher calls."""
 
     def __init__(self, function: Any) -> None:
@@ -69,7 +74,7 @@ class KernelCache(_Cache):  # type: ignore[misc]
         self.enabled = True
 
     @property
-    def cache_path(self) -> str:
+    def cache_path(self) -> Any:
         """The first folder, whether it can be written or not."""
         return str(folders()[0])
 
@@ -117,13 +122,13 @@ class KernelCache(_Cache):  # type: ignore[misc]
         if hashlib.sha256(payload).digest() != data[:DIGEST]:
             log.warning("ignoring %s: the file is damaged", path)
             return None
-        return compiler.CompileResult._rebuild(context, *pickle.loads(payload))
+        return _rebuild(context, *pickle.loads(payload))
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Write the compiled kernel to the first folder that takes it; without one, say so and go on."""
         if not self.enabled or data.lifted or data.library.has_dynamic_globals:
             return
-        payload = dumps(data._reduce())
+        payload = _pickled(data._reduce())
         content = hashlib.sha256(payload).digest() + payload
         name = self._file(sig, data.target_context)
         for folder in folders():

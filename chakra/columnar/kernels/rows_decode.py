@@ -1,17 +1,18 @@
-"""The hot kernel of reading: one pass over COPY BINARY tuples that scans and decodes together; no Python objects.
+"""The hot kernel of reading: one pass over COPY BINARY tuples scans and decodes together; no Python objects.
 
 A tuple is an int16 field count, then per field an int32 length (-1 = NULL) and that many bytes; the int16 -1
 ends the stream (manual, "Binary Format" of COPY; ``src/backend/commands/copyto.c``, ``CopyOneRowTo``).
 
 ``plan`` is int64[columns, WIDTH]; a row holds what the column is (layout, epoch shift, range) and where its
-output goes (addresses). Outputs are written at ``row``; a tuple cut by the end of the input is written again from
-its start by the next call, so nothing needs to be undone.
+output goes (addresses). Outputs are written at ``row``; a tuple cut by the end of the input is written again
+from its start by the next call, so nothing needs to be undone.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from chakra.columnar.buffers import I64
 from chakra.columnar.kernels._jit import (
     copy_bytes,
     kernel,
@@ -91,11 +92,11 @@ POWERS = np.array([10**n for n in range(19)], np.int64)
 
 
 @kernel
-def find_bad_utf8(address, size):
+def find_bad_utf8(address: int, size: int) -> int:
     """Offset of the first byte that is not part of well-formed UTF-8, or -1.
 
-    address, size: uint8[size]. Source: the Unicode standard, table 3-7 (no surrogates, no overlong forms, at most
-    U+10FFFF), the rule of src/common/wchar.c, pg_utf8_islegal.
+    address, size: uint8[size]. Source: the Unicode standard, table 3-7 (no surrogates, no overlong forms, at
+    most U+10FFFF), the rule of src/common/wchar.c, pg_utf8_islegal.
     """
     at = 0
     while at < size:
@@ -137,11 +138,12 @@ def find_bad_utf8(address, size):
 
 
 @kernel
-def decode_numeric(data, length, scale, largest, policy):
-    """One numeric as an integer of units of 10**-scale: (outcome, value); outcome 0 = value, 1 = NULL, 2 = OUTSIDE.
+def decode_numeric(data: int, length: int, scale: int, largest: int, policy: int) -> tuple[int, int]:
+    """One numeric as an integer in units of 10**-scale: (outcome, value).
 
-    data, length: the field. scale: 0-18. largest: 10**precision - 1, precision at most 18. Anything malformed is
-    OUTSIDE too. Source: numeric.c, numeric_send: int16 ndigits, weight, sign, dscale, then base-10000 digits.
+    data, length: the field. scale: 0-18. largest: 10**precision - 1, precision at most 18.
+    outcome: 0 = value, 1 = NULL, 2 = OUTSIDE or malformed. Source: numeric.c, numeric_send: int16 ndigits,
+    weight, sign, dscale, then base-10000 digits.
     """
     if length < 8:
         return 2, 0
@@ -151,7 +153,7 @@ def decode_numeric(data, length, scale, largest, policy):
     if ndigits < 0 or 8 + 2 * ndigits != length:
         return 2, 0
     if sign != 0 and sign != NEGATIVE:
-        if policy == NULL and (sign == NAN or sign == PLUS_INFINITY or sign == MINUS_INFINITY):
+        if policy == NULL and (sign in (NAN, PLUS_INFINITY, MINUS_INFINITY)):
             return 1, 0
         if policy == CLAMP and sign == PLUS_INFINITY:
             return 0, largest
@@ -184,10 +186,21 @@ def decode_numeric(data, length, scale, largest, policy):
 
 
 @kernel
-def decode_rows(source, base, position, end, plan, columns, row, limit, result):
+def decode_rows(
+    source: int,
+    base: int,
+    position: int,
+    end: int,
+    plan: I64,
+    columns: int,
+    row: int,
+    limit: int,
+    result: I64,
+) -> int:
     """Decode whole tuples until the input, the output or the stream ends.
 
-    source: address of the input. base: its offset in the stream. position, end: byte range in it. plan: int64[columns, WIDTH], see above.
+    source: address of the input. base: its offset in the stream. position, end: byte range in it.
+    plan: int64[columns, WIDTH], see above.
     row, limit: first row to write, and the row to stop before. result: int64[4], on return position of the
     first byte not consumed (of the faulty field for errors), row reached, column, detail.
     Returns a status from above.
@@ -221,19 +234,19 @@ def decode_rows(source, base, position, end, plan, columns, row, limit, result):
                 store_8(plan[column, VALID] + row, 0)
                 layout = plan[column, LAYOUT]
                 values = plan[column, VALUES]
-                if layout == TEXT or layout == BINARY:
+                if layout in (TEXT, BINARY):
                     offsets = plan[column, OFFSETS] + 4 * row
                     store_32(offsets + 4, load_i32(offsets))
-                elif layout == LARGE_TEXT or layout == LARGE_BINARY or layout == RAW:
+                elif layout in (LARGE_TEXT, LARGE_BINARY, RAW):
                     offsets = plan[column, OFFSETS] + 8 * row
                     store_64(offsets + 8, load_i64(offsets))
-                elif layout == FIXED8 or layout == RANGED8:
+                elif layout in (FIXED8, RANGED8):
                     store_64(values + 8 * row, 0)
-                elif layout == FIXED4 or layout == RANGED4:
+                elif layout in (FIXED4, RANGED4):
                     store_32(values + 4 * row, 0)
                 elif layout == FIXED2:
                     store_16(values + 2 * row, 0)
-                elif layout == FIXED16 or layout == NUMERIC:
+                elif layout in (FIXED16, NUMERIC):
                     store_64(values + 16 * row, 0)
                     store_64(values + 16 * row + 8, 0)
                 else:
@@ -256,13 +269,7 @@ def decode_rows(source, base, position, end, plan, columns, row, limit, result):
                     status = BAD_WIDTH
                     break
                 store_64(values + 8 * row, load_be_i64(data))
-            elif (
-                layout == TEXT
-                or layout == BINARY
-                or layout == RAW
-                or layout == LARGE_TEXT
-                or layout == LARGE_BINARY
-            ):
+            elif layout in (TEXT, BINARY, RAW, LARGE_TEXT, LARGE_BINARY):
                 skip = plan[column, SKIP]
                 if skip != 0:
                     if length < skip or load_u8(data) != 1:
@@ -270,7 +277,7 @@ def decode_rows(source, base, position, end, plan, columns, row, limit, result):
                         break
                     data += skip
                 size = length - skip
-                narrow = layout == TEXT or layout == BINARY
+                narrow = layout in (TEXT, BINARY)
                 if narrow:
                     used = load_i32(plan[column, OFFSETS] + 4 * row)
                 else:
@@ -299,7 +306,7 @@ def decode_rows(source, base, position, end, plan, columns, row, limit, result):
                 else:
                     copy_bytes(target, data, size)
                     seen = HIGH_BITS
-                if seen & HIGH_BITS != 0 and (layout == TEXT or layout == LARGE_TEXT):
+                if seen & HIGH_BITS != 0 and (layout in (TEXT, LARGE_TEXT)):
                     bad = find_bad_utf8(data, size)
                     if bad >= 0:
                         status = BAD_TEXT
@@ -325,7 +332,7 @@ def decode_rows(source, base, position, end, plan, columns, row, limit, result):
                     status = BAD_VALUE
                     break
                 store_8(values + row, byte)
-            elif layout == RANGED8 or layout == RANGED4:
+            elif layout in (RANGED8, RANGED4):
                 wide = layout == RANGED8
                 if length != (8 if wide else 4):
                     status = BAD_WIDTH

@@ -1,11 +1,12 @@
 """The hot kernel of writing: Arrow buffers to COPY BINARY tuples in one pass, row by row; no Python objects.
 
-The format is in ``rows_decode``. ``plan`` is int64[columns, WIDTH]: where each column's Arrow buffers are, and what
-its values must satisfy. A refused value is only reported; the family that knows the type says what is wrong.
+The format is in ``rows_decode``. ``plan`` is int64[columns, WIDTH]: where each column's buffers are, and what
+its values must satisfy. A refused value is only reported; its family says what is wrong with it.
 """
 
 from __future__ import annotations
 
+from chakra.columnar.buffers import I64
 from chakra.columnar.kernels._jit import (
     copy_bytes,
     kernel,
@@ -63,13 +64,13 @@ HIGH_BITS = -0x7F7F7F7F7F7F7F80
 
 
 @kernel
-def is_text(address, size, characters):
+def is_text(address: int, size: int, characters: int) -> bool:
     """UTF-8, no NUL byte, at most ``characters`` characters (0 = any; spaces at the end do not count)."""
     at = 0
     plain = True
     while at + 8 <= size:
         word = load_i64(address + at)
-        # A byte is 0 exactly if subtracting 1 borrows into its high bit; words with high bits take the slow way.
+        # Subtracting 1 borrows into the high bit of a zero byte; words with high bits take the slow way.
         if (word | (word - ONES)) & HIGH_BITS != 0:
             plain = False
             break
@@ -100,7 +101,16 @@ def is_text(address, size, characters):
 
 
 @kernel
-def encode_rows(plan, columns, row, end, target, position, capacity, result):
+def encode_rows(
+    plan: I64,
+    columns: int,
+    row: int,
+    end: int,
+    target: int,
+    position: int,
+    capacity: int,
+    result: I64,
+) -> int:
     """Write rows ``row`` to ``end`` until they are done or the output is full.
 
     plan: int64[columns, WIDTH], see above. target: address of the output. position: first byte to write.
@@ -144,7 +154,7 @@ def encode_rows(plan, columns, row, end, target, position, capacity, result):
                 column += 1
                 continue
             values = plan[column, VALUES]
-            if layout == FIXED8 or layout == FIXED4:
+            if layout in (FIXED8, FIXED4):
                 if capacity - at < 12:
                     status = SPACE
                     detail = at - position + 12

@@ -1,11 +1,11 @@
 """Tables to NumPy arrays.
 
 One rule for NULL: numbers, booleans and times come as plain arrays where no value is NULL and as
-``numpy.ma.MaskedArray`` where one is (NaN stays a value of its own). Everything NumPy has no number for (text,
-bytes, decimals, lists, structs, …) comes as an object array of Python values with ``None`` for NULL.
+``numpy.ma.MaskedArray`` where one is (NaN stays a value of its own). Everything NumPy has no number for
+(text, bytes, decimals, lists, structs, …) comes as an object array of Python values with ``None`` for NULL.
 
-dtypes: bool, intN, uintN, floatN; date ``datetime64[D]``; timestamp ``datetime64[us]``, in UTC where the column
-has a zone; time ``timedelta64[us]`` since midnight; vectors float32 or float16 of shape (rows, n).
+dtypes: bool, intN, uintN, floatN; date ``datetime64[D]``; timestamp ``datetime64[us]``, in UTC where the
+column has a zone; time ``timedelta64[us]`` since midnight; vectors float32 or float16 of shape (rows, n).
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def column_to_numpy(column: pa.ChunkedArray) -> NDArray[Any]:
 
 def _dtype(kind: pa.DataType) -> np.dtype[Any] | None:
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return np.dtype(kind.to_pandas_dtype())
+        found: np.dtype[Any] = np.dtype(kind.to_pandas_dtype())
+        return found
     if pa.types.is_date32(kind):
         return np.dtype("datetime64[D]")
     if pa.types.is_timestamp(kind):

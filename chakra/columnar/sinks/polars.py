@@ -18,9 +18,9 @@ DECIMAL128_DIGITS = 38
 def to_polars(table: pa.Table) -> pl.DataFrame:
     """A Polars frame over the same memory where Polars has the type.
 
-    Where it has not: uuid and json become their storage (16 bytes, text), also inside other types; an interval
-    becomes struct{months: Int32, days: Int32, nanoseconds: Int64}; decimals of more than 38 digits become
-    decimals of 38 if every value fits.
+    Where it has not: uuid and json become their storage (16 bytes, text), also inside other types; an
+    interval becomes struct{months: Int32, days: Int32, nanoseconds: Int64}; decimals of more than 38 digits
+    become decimals of 38 if every value fits.
 
     Raises:
         ConfigError: polars is not installed.
@@ -70,8 +70,8 @@ def _convert(column: pa.ChunkedArray, target: pa.DataType, name: str) -> pa.Chun
         return column.cast(target)
     except pa.ArrowInvalid as error:
         raise DataError(
-            f'column "{name}": {column.type} does not fit the 38 digits of a Polars decimal ({error}); read it '
-            'with numeric="string", numeric="float64" or numeric=(precision, scale)',
+            f'column "{name}": {column.type} does not fit 38 digits, the most of a Polars decimal ({error}); '
+            'read it with numeric="string", numeric="float64" or numeric=(precision, scale)',
             column=name,
         ) from None
 

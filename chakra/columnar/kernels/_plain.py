@@ -1,0 +1,58 @@
+"""Raw memory access for uncompiled kernels, through ctypes; ``_llvm`` is its compiled twin."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from typing import Any
+
+
+def _loader(code: str) -> Any:
+    form = struct.Struct(code)
+
+    def load(address: int) -> int:
+        found: int = form.unpack(ctypes.string_at(int(address), form.size))[0]
+        return found
+
+    return load
+
+
+def _storer(size: int, order: str) -> Any:
+    mask = (1 << 8 * size) - 1
+
+    def store(address: int, value: int) -> None:
+        data = (int(value) & mask).to_bytes(size, "big" if order == "big" else "little")
+        ctypes.memmove(int(address), data, size)
+
+    return store
+
+
+load_u8, load_i16, load_i32, load_i64 = (_loader(c) for c in ("<B", "<h", "<i", "<q"))
+load_be_i16, load_be_u16, load_be_i32, load_be_i64 = (_loader(c) for c in (">h", ">H", ">i", ">q"))
+store_8, store_16, store_32, store_64 = (_storer(s, "little") for s in (1, 2, 4, 8))
+store_be_16, store_be_32, store_be_64 = (_storer(s, "big") for s in (2, 4, 8))
+
+
+def copy_bytes(target: int, source: int, size: int) -> None:
+    """``memcpy`` of ``size`` bytes; the ranges must not overlap."""
+    ctypes.memmove(int(target), int(source), int(size))
+
+
+__all__ = [
+    "copy_bytes",
+    "load_be_i16",
+    "load_be_i32",
+    "load_be_i64",
+    "load_be_u16",
+    "load_i16",
+    "load_i32",
+    "load_i64",
+    "load_u8",
+    "store_16",
+    "store_32",
+    "store_64",
+    "store_8",
+    "store_be_16",
+    "store_be_32",
+    "store_be_64",
+]

@@ -102,12 +102,10 @@ def Domain(name: str, base: PgType, schema: str | None = None) -> PgType:
     return PgType(name, kind="domain", size=base.size, python=base.python, schema=schema, element=base)
 
 
-__all__ = sorted(
-    [
-        "Array",
-        "Composite",
-        "Domain",
-        "Enum",
-        *(name for name, value in dict[str, Any](globals()).items() if isinstance(value, PgType)),
-    ]
-)
+__all__ = [  # noqa: PLE0604 # pyright: ignore[reportUnsupportedDunderAll]
+    "Array",
+    "Composite",
+    "Domain",
+    "Enum",
+    *(name for name, value in dict[str, Any](globals()).items() if isinstance(value, PgType)),
+]

@@ -178,8 +178,8 @@ class Executor(abc.ABC):
                 self.pool.release(session)
             raise
         if effect & Effect.SCHEMA:
-            self.database.schema_changed(session)
-            await session.forget_statements()
+            self.database.schema_changed(effect, session)
+            await self.database.refresh_session(session)
         if held is None:
             if session.dirty:
                 await self.pool.release_changed(session)
@@ -265,7 +265,11 @@ class Executor(abc.ABC):
         """A context that pins one connection."""
 
     async def describe(self, sql: str) -> list[tuple[str, PgType]]:
-        """Return name and type of each column of a query, without running it.
+        """Return name and type of each column of a query, without running it; see ``describe_statement``."""
+        return (await self.describe_statement(sql))[1]
+
+    async def describe_statement(self, sql: str) -> tuple[list[PgType], list[tuple[str, PgType]]]:
+        """Return the types of a statement's parameters, and name and type of its columns, without running it.
 
         The protocol's row description has no modifiers that asyncpg shows, so ``typmod`` is -1 throughout.
         """
@@ -274,12 +278,12 @@ class Executor(abc.ABC):
         if session is None:
             session = self.pool.take() or await self.pool.acquire()
         try:
-            columns = await session.describe(sql)
+            parameters, columns = await session.describe(sql)
         finally:
             if borrowed:
                 self.pool.release(session)
-        types = await self.types.resolve_many([oid for _, oid in columns], executor=self)
-        return [(name, types[oid]) for name, oid in columns]
+        types = await self.types.resolve_many([*parameters, *(oid for _, oid in columns)], executor=self)
+        return [types[oid] for oid in parameters], [(name, types[oid]) for name, oid in columns]
 
 
 async def _script(session: Session, sql: str, args: Any, pure: bool) -> str:

@@ -74,10 +74,11 @@ class Session:
     async def fetch(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> list[Record]:
         """Run a statement and return all its rows."""
         if self.hooks:
-            return await self._watched(self._fetch, sql, args, "fetch", pure)  # type: ignore[no-any-return]
-        return await self._fetch(sql, args, pure)
+            return await self._watched(self.fetch_unwatched, sql, args, "fetch", pure)  # type: ignore[no-any-return]
+        return await self.fetch_unwatched(sql, args, pure)
 
-    async def _fetch(self, sql: str, args: Sequence[Any], pure: bool) -> list[Record]:
+    async def fetch_unwatched(self, sql: str, args: Sequence[Any], pure: bool = True) -> list[Record]:
+        """Like ``fetch``, past the hook chain: for what Chakra asks on its own account."""
         try:
             statement = self.statements.get(sql)
             if statement is None:
@@ -202,13 +203,14 @@ class Session:
         self.statements.put(sql, statement)
         return statement
 
-    async def describe(self, sql: str) -> list[tuple[str, int]]:
-        """Return name and type OID of each column of a query; nothing is run."""
+    async def describe(self, sql: str) -> tuple[list[int], list[tuple[str, int]]]:
+        """Return the parameters' type OIDs and the columns' names and type OIDs of a query; nothing is run."""
         try:
             statement = self.statements.get(sql)
             if statement is None:
                 statement = await self.prepare(sql)
-            return [(a.name, a.type.oid) for a in statement.get_attributes()]
+            parameters = [p.oid for p in statement.get_parameters()]
+            return parameters, [(a.name, a.type.oid) for a in statement.get_attributes()]
         except BaseException as error:
             self.fail(error, sql)
 

@@ -37,7 +37,8 @@ class Expression:
 
     def shape(self, values: list[Any]) -> Hashable:
         """Return the structural key of the tree; append its literal values to ``values``."""
-        return (type(self), self.own_shape(), *[child.shape(values) for child in self.children])
+        parts: list[Hashable] = [child.shape(values) for child in self.children]
+        return (type(self).__name__, self.own_shape(), *parts)
 
     # Python gives comparisons no other use on a lazily evaluated value, so they build conditions.
     __hash__ = object.__hash__
@@ -165,6 +166,7 @@ class TypedExpression(Expression, Generic[T]):
     """An expression whose Python value is known to type checkers as ``T``."""
 
     __slots__ = ()
+    __hash__ = Expression.__hash__
 
     if TYPE_CHECKING:
 

@@ -21,7 +21,7 @@ from chakra.expressions.base import Combined, Condition, Expression, Lookup, Slo
 PLAIN = frozenset(
     {int, str, float, bytes, decimal.Decimal, dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID}
 )
-SEQUENCES = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
+SEQUENCES: tuple[type, ...] = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
 
 
 class Q(Condition):

@@ -14,6 +14,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from chakra.errors import FieldError
@@ -39,42 +40,19 @@ MISSING: Final = _Missing.MISSING
 """Stands for "no default given", since ``None`` is a default."""
 
 
+@dataclass(slots=True)
 class FieldSpec:
     """What ``field(...)`` was told; the metaclass makes a ``Field`` and a ``Column`` of it."""
 
-    __slots__ = (
-        "column",
-        "db_default",
-        "default",
-        "default_factory",
-        "index",
-        "null",
-        "primary_key",
-        "type",
-        "unique",
-    )
-
-    def __init__(
-        self,
-        type: PgType | None,
-        primary_key: bool,
-        unique: bool,
-        index: bool,
-        null: bool | None,
-        default: Any,
-        default_factory: Callable[[], Any] | None,
-        db_default: str | None,
-        column: str | None,
-    ) -> None:
-        self.type = type
-        self.primary_key = primary_key
-        self.unique = unique
-        self.index = index
-        self.null = null
-        self.default = default
-        self.default_factory = default_factory
-        self.db_default = db_default
-        self.column = column
+    type: PgType | None
+    primary_key: bool
+    unique: bool
+    index: bool
+    null: bool | None
+    default: Any
+    default_factory: Callable[[], Any] | None
+    db_default: str | None
+    column: str | None
 
 
 def field(
@@ -136,12 +114,17 @@ if TYPE_CHECKING:
         """A column: the annotation in the class body, an expression on the class, the value on instances."""
 
         column: Column
+        owner: Any
+
+        def __init__(self, attribute: str, column: Column, setter: Callable[[Any, Any], None]) -> None: ...
 
         @overload
         def __get__(self, instance: None, owner: type[Any]) -> Field[T]: ...
 
         @overload
         def __get__(self, instance: object, owner: type[Any]) -> T: ...
+
+        def __get__(self, instance: object | None, owner: type[Any]) -> Any: ...
 
         def __set__(self, instance: object, value: T) -> None: ...
 
@@ -210,7 +193,7 @@ def infer_type(annotation: Any, where: str) -> PgType:
         return array_of(infer_type(element, where), ndims)
     if origin is dict:
         return JSONB
-    if isinstance(annotation, enum.EnumMeta):
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return enum_of(annotation)
     if isinstance(annotation, type):
         if annotation is not object and issubclass(annotation, dt.datetime):

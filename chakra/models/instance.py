@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
@@ -48,7 +48,7 @@ class Model(metaclass=ModelMeta):
     MultipleObjectsReturned: ClassVar[type[_MultipleObjectsReturned]] = _MultipleObjectsReturned
 
     if TYPE_CHECKING:
-        __table__: ClassVar[Table]  # type: ignore[misc]
+        __table__: ClassVar[Table]
 
     _state: RowState
 
@@ -135,8 +135,8 @@ class Model(metaclass=ModelMeta):
 
     def __await__(self) -> Generator[Any, None, Self]:
         """A loaded row is there at once, so ``await post.author`` works whether it was loaded or not."""
+        yield from ()
         return self
-        yield
 
     def __getattr__(self, name: str) -> Any:
         # Only reached when normal lookup fails: an annotation, a field without a value, or a mistake.

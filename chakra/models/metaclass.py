@@ -136,7 +136,7 @@ def _declared(name: str, namespace: dict[str, Any]) -> dict[str, Declared]:
         origin = getattr(annotation, "__origin__", annotation)
         if origin is Field:
             inner, nullable = split_optional(_argument(annotation, name, attribute))
-            spec = namespace.get(attribute, MISSING)
+            spec: Any = namespace.get(attribute, MISSING)
             if not isinstance(spec, FieldSpec):
                 spec = declare(default=spec)
             declared[attribute] = Declared(inner, nullable, spec)
@@ -176,7 +176,7 @@ def _argument(annotation: Any, name: str, attribute: str) -> Any:
     arguments = getattr(annotation, "__args__", ())
     if len(arguments) != 1:
         raise FieldError(f"{name}.{attribute}: write the type in brackets, e.g. Field[str]")
-    return arguments[0]
+    return next(iter(arguments))
 
 
 def key_attribute(attribute: str) -> str:
@@ -219,7 +219,7 @@ def _attach_field(
     member = getattr(cls, SLOT + attribute)
     relation = owner if owner != attribute else None
     column = Column(spec.column or attribute, _placeholder(), attribute=attribute)
-    made = Field(attribute, column, make_setter(attribute, member, relation))
+    made: Field[Any] = Field(attribute, column, make_setter(attribute, member, relation))
     made.owner = cls
     setattr(cls, attribute, made)
     default = spec.default
@@ -245,20 +245,21 @@ def _attach_relation(cls: ModelMeta, attribute: str, declared: Declared, info: M
     nullable = declared.nullable or bool(spec.null)
     _attach_field(cls, key, attribute, _KeySpec(spec), nullable, info)
     if spec.related_name is not None:
-        if not spec.related_name.isidentifier() or "__" in spec.related_name:
-            raise FieldError(
-                f"{cls.__name__}.{attribute}: related_name={spec.related_name!r} is not a plain name"
-            )
-        back = ReverseRelation(spec.related_name, lambda: cls, attribute, key, spec.unique)
+        _attach_way_back(cls, relation, spec, spec.related_name)
 
-        def attach(model: Any) -> None:
-            if spec.related_name in model.__chakra__.declared:
-                raise FieldError(
-                    f"{cls.__name__}.{attribute}: related_name={spec.related_name!r} is a field of {model.__name__}"
-                )
-            setattr(model, spec.related_name, back)
 
-        _when_known(cls, spec, attach)
+def _attach_way_back(cls: ModelMeta, relation: ForwardRelation, spec: ForeignKeySpec, name: str) -> None:
+    where = f"{relation.label}: related_name={name!r}"
+    if not name.isidentifier() or "__" in name:
+        raise FieldError(f"{where} is not a plain name")
+    back = ReverseRelation(name, lambda: cls, relation.name, relation.key, spec.unique)
+
+    def attach(model: Any) -> None:
+        if name in model.__chakra__.declared:
+            raise FieldError(f"{where} is a field of {model.__name__}")
+        setattr(model, name, back)
+
+    _when_known(cls, spec, attach)
 
 
 class _KeySpec:
@@ -331,9 +332,9 @@ def _table(cls: ModelMeta, info: ModelInfo) -> Table:
             indexes.append(Index(column.attribute))
     for group in options.get("unique_together", ()):
         uniques.append(Unique(*group))
-    checks = []
-    for constraint_ in options.get("constraints", ()):
-        (checks if isinstance(constraint_, Check) else uniques).append(constraint_)
+    declared_constraints = tuple(options.get("constraints", ()))
+    checks = [c for c in declared_constraints if isinstance(c, Check)]
+    uniques += [c for c in declared_constraints if not isinstance(c, Check)]
     table = Table(
         name=options.get("table") or f"{snake_case(cls.__name__)}s",
         schema=options.get("schema"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Generator, Hashable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.expressions import TypedExpression
@@ -14,32 +15,25 @@ from chakra.query.queryset import QuerySet
 from chakra.query.state import own_state
 from chakra.query.write import database_of
 from chakra.schema import Table
-from chakra.schema.table import ON_DELETE
+from chakra.schema.table import ON_DELETE, OnDelete
 
 M = TypeVar("M")
 
 
+@dataclass(slots=True)
 class ForeignKeySpec:
-    """What ``foreign_key(...)`` was told."""
+    """What ``foreign_key(...)`` or ``one_to_one(...)`` was told."""
 
-    __slots__ = (
-        "column",
-        "default",
-        "deferrable",
-        "index",
-        "null",
-        "on_delete",
-        "primary_key",
-        "related_name",
-        "target",
-        "unique",
-    )
-
-    def __init__(self, target: Any, unique: bool, **options: Any) -> None:
-        self.target = target
-        self.unique = unique
-        for name, value in options.items():
-            setattr(self, name, value)
+    target: Any
+    unique: bool
+    related_name: str | None
+    on_delete: OnDelete
+    null: bool | None
+    default: Any
+    index: bool
+    primary_key: bool
+    deferrable: bool
+    column: str | None
 
 
 def foreign_key(
@@ -107,14 +101,14 @@ def _spec(
     return ForeignKeySpec(
         to,
         unique,
-        related_name=related_name,
-        on_delete=action,
-        null=null,
-        default=default,
-        index=index,
-        primary_key=primary_key,
-        deferrable=deferrable,
-        column=column,
+        related_name,
+        cast(OnDelete, action),
+        null,
+        default,
+        index,
+        primary_key,
+        deferrable,
+        column,
     )
 
 
@@ -131,7 +125,8 @@ class Unloaded:
         object.__setattr__(self, "_relation", relation)
 
     def __await__(self) -> Generator[Any, None, Any]:
-        return self._relation.load(self._instance).__await__()
+        relation: ForwardRelation = self._relation
+        return relation.load(self._instance).__await__()
 
     def __getattr__(self, name: str) -> Any:
         raise self._relation.not_loaded(name)
@@ -284,6 +279,8 @@ if TYPE_CHECKING:
 
         @overload
         def __get__(self, instance: object, owner: type[Any]) -> M: ...
+
+        def __get__(self, instance: object | None, owner: type[Any]) -> Any: ...
 
         def __set__(self, instance: object, value: M) -> None: ...
 

@@ -24,7 +24,7 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
     try:
         return await database.run_fetch(statement.sql, statement.bind(values), pure=statement.pure)
     except DataError as error:
-        raise name_field(error, statement) from error
+        raise name_field(error, statement, values) from error
 
 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
@@ -32,7 +32,7 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
     try:
         return await database.run_fetchrow(statement.sql, statement.bind(values), pure=statement.pure)
     except DataError as error:
-        raise name_field(error, statement) from error
+        raise name_field(error, statement, values) from error
 
 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
@@ -40,7 +40,7 @@ async def execute(database: Database, statement: Statement, values: list[Any]) -
     try:
         return await database.run_execute(statement.sql, statement.bind(values), pure=statement.pure)
     except DataError as error:
-        raise name_field(error, statement) from error
+        raise name_field(error, statement, values) from error
 
 
 async def stream(
@@ -51,23 +51,32 @@ async def stream(
         async for rows in database.run_cursor(statement.sql, statement.bind(values), prefetch=block):
             yield rows
     except DataError as error:
-        raise name_field(error, statement) from error
+        raise name_field(error, statement, values) from error
 
 
-def name_field(error: DataError, statement: Statement) -> DataError:
-    """Return the error with the field in place of a bare ``$n``."""
+def name_field(error: DataError, statement: Statement, values: list[Any]) -> DataError:
+    """Return the error with the field in place of a bare ``$n``, or of no name at all."""
     if type(error) is not DataError:
         return error
     found = _NUMBERED.fullmatch(error.column or "")
-    if found is None:
+    position = int(found[1]) - 1 if found is not None else _unstorable(statement, values)
+    if position is None or position >= len(statement.parameters):
         return error
-    position = int(found[1]) - 1
-    if position >= len(statement.parameters):
-        return error
-    label = statement.parameters[position].label
-    type_ = statement.parameters[position].type
-    shown = f" ({type_.sql})" if type_ is not None else ""
-    return DataError(f"{label}{shown}: {error}", row=error.row, column=label)
+    parameter = statement.parameters[position]
+    shown = f" ({parameter.type.sql})" if parameter.type is not None else ""
+    return DataError(f"{parameter.label}{shown}: {error}", row=error.row, column=parameter.label)
+
+
+def _unstorable(statement: Statement, values: list[Any]) -> int | None:
+    """The parameter whose text no PostgreSQL string can hold; the server does not say which one it was."""
+    for position, value in enumerate(statement.bind(values)):
+        if isinstance(value, str) and ("\0" in value or (not value.isascii() and _surrogate(value))):
+            return position
+    return None
+
+
+def _surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 __all__ = ["execute", "fetch", "fetchrow", "name_field", "stream"]

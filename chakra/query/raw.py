@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
@@ -65,7 +65,7 @@ class RawQuery:
         rows = await self.all()
         return rows[0] if rows else None
 
-    def _instances(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def _instances(self, rows: Sequence[Any]) -> list[Any]:
         if not rows:
             return []
         table = self.model.__table__

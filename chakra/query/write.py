@@ -117,7 +117,7 @@ async def save(
 def _gone(instance: Any, table: Table, what: str) -> Exception:
     kind = getattr(type(instance), "DoesNotExist", DoesNotExist)
     keys = ", ".join(f"{name}={getattr(instance, SLOT + name)!r}" for name in table.primary_key)
-    return kind(f"{table.title} with {keys} cannot be {what}: the row is not there any more")  # type: ignore[no-any-return]
+    return kind(f"{table.title} with {keys} cannot be {what}: the row is not there any more")
 
 
 async def delete(instance: Any, *, database: Database | None = None) -> int:

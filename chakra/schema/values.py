@@ -22,10 +22,17 @@ def enum_labels(cls: type[enum.Enum]) -> tuple[str, ...]:
     return tuple(m.name for m in members)
 
 
+def _enum_class(type_: PgType) -> type[enum.Enum] | None:
+    """The Python enum whose members instances hold, if the type was made from one."""
+    python = type_.python
+    return python if isinstance(python, type) and issubclass(python, enum.Enum) else None
+
+
 def load_for(type_: PgType) -> Callable[[Any], Any] | None:
     """The conversion from a row value of ``type_``, or ``None`` where the value is right as it comes."""
-    if type_.kind == "enum" and isinstance(type_.python, enum.EnumMeta):
-        members: dict[Any, Any] = dict(zip(enum_labels(type_.python), type_.python, strict=True))
+    cls = _enum_class(type_)
+    if cls is not None:
+        members: dict[Any, Any] = dict(zip(enum_labels(cls), cls, strict=True))
         members[None] = None
         return members.__getitem__
     if type_.kind == "array" and type_.element is not None:
@@ -36,9 +43,9 @@ def load_for(type_: PgType) -> Callable[[Any], Any] | None:
 
 def dump_for(type_: PgType) -> Callable[[Any], Any] | None:
     """The conversion to a statement parameter of ``type_``, or ``None`` where none is needed."""
-    if type_.kind == "enum" and isinstance(type_.python, enum.EnumMeta):
-        cls = type_.python
-        labels = dict(zip(cls, enum_labels(cls), strict=True))
+    cls = _enum_class(type_)
+    if cls is not None:
+        labels: dict[Any, str] = dict(zip(cls, enum_labels(cls), strict=True))
         known = frozenset(labels.values())
 
         def dump(value: Any) -> Any:

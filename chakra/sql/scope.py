@@ -166,13 +166,14 @@ class Scope:
             return None
         local = ColumnRef(source, source.table.by_attribute[relation.columns[0]])
         target = relation.target
-        if following is None or following in ("isnull",):
+        if following is None or following == "isnull":
             return local, 1
-        if following in ("pk", relation.target_columns[0]) and following != "":
-            if following == "pk" and target.primary_key != relation.target_columns:
-                return None
+        if following == relation.target_columns[0]:
             return local, 2
-        if following not in target.by_attribute and following not in target.relations:
+        if following == "pk" and target.primary_key == relation.target_columns:
+            return local, 2
+        known = following in target.by_attribute or following in target.relations
+        if not known and (following in TRANSFORMS or find_lookup(following, local.type) is not None):
             return local, 1  # author__in, author__gt: a lookup on the key
         return None
 

@@ -268,15 +268,15 @@ def _outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expression]]
                 (c.attribute, ColumnRef(scope.root, c)) for c in select.table.columns
             ]
             return named + list(scope.annotations.items()), None
-        outputs = []
+        chosen: list[tuple[str, Expression]] = []
         for alias, value in zip(select.aliases, select.fields, strict=True):
             if isinstance(value, Expression):
-                outputs.append((alias, scope.resolve(value)))
+                chosen.append((alias, scope.resolve(value)))
             else:
-                outputs.append((alias, scope.resolve_value(value)))
-        return outputs, None
+                chosen.append((alias, scope.resolve_value(value)))
+        return chosen, None
     columns = _row_columns(select)
-    outputs = [(c.attribute, ColumnRef(scope.root, c)) for c in columns]
+    outputs: list[tuple[str, Expression]] = [(c.attribute, ColumnRef(scope.root, c)) for c in columns]
     start = len(columns)
     related: list[tuple[str, RowPlan]] = []
     for path, children in _relation_tree(select.related).items():
@@ -381,10 +381,9 @@ def _write_body(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
 
 
 def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
-    if select.mode == "count" and not parts.outputs:
-        if select.limit is None and select.offset is None:
-            writer.write("count(*)")
-            return [Output("count", INT8, False)]
+    if select.mode == "count" and not parts.outputs and select.limit is None and select.offset is None:
+        writer.write("count(*)")
+        return [Output("count", INT8, False)]
     if not parts.outputs:
         writer.write("1")
         return []

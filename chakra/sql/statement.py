@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from chakra.errors import FieldError
 from chakra.pg.types import PgType
 from chakra.sql.literals import render_literal
 
@@ -98,7 +99,7 @@ class Statement:
         """
         bound = self.bind(values)
         rendered = [
-            render_literal(value, parameter.type)
+            render_literal(value, _known(parameter))
             for value, parameter in zip(bound, self.parameters, strict=True)
         ]
         parts = [self.pieces[0]]
@@ -106,6 +107,15 @@ class Statement:
             parts.append(rendered[use])
             parts.append(piece)
         return "".join(parts)
+
+
+def _known(parameter: Parameter) -> PgType:
+    if parameter.type is None:
+        raise FieldError(
+            f"the type of a literal compared with {parameter.label} is not known, and COPY needs it; "
+            "give it: Value(…, type) with a type from chakra.types"
+        )
+    return parameter.type
 
 
 class Writer:

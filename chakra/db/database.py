@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from chakra import config
 from chakra.db import driver
 from chakra.db.catalog import TypeCatalog
+from chakra.db.codecs import EXTENSION_CODECS
 from chakra.db.connection import PinnedConnection
 from chakra.db.executor import Executor
 from chakra.db.hooks import HookChain
 from chakra.db.pool import Pool
 from chakra.db.session import Session
+from chakra.db.session_effects import Effect
 from chakra.db.transactions import Isolation, Transaction, active, current_for
 from chakra.errors import ConfigError
 
@@ -38,13 +40,16 @@ class Database(Executor):
         self.name = ""
         self.server_version: tuple[int, int] = (0, 0)
         self.type_catalog = TypeCatalog(self)
+        self._extension_types: list[tuple[Any, ...]] | None = None
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer
         self._statement_limit = database.statement_cache_size if prepared else 0
-        self.pool = Pool(self._open_session, settings.pool, stateless=database.pgbouncer)
+        self.pool = Pool(
+            self._open_session, settings.pool, refresh=self.refresh_session, stateless=database.pgbouncer
+        )
 
     @classmethod
-    async def connect(cls, url: str | None = None, **settings: Any) -> Database:
+    async def connect(cls, url: str | None = None, **settings: Any) -> Self:
         """Connect, opening one connection at once so that a mistake shows here.
 
         Args:
@@ -97,7 +102,13 @@ class Database(Executor):
         raw = await driver.open_connection(self.url, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
-        return Session(raw, self.hooks, self._statement_limit)
+        session = Session(raw, self.hooks, self._statement_limit)
+        try:
+            await self.refresh_session(session)
+        except BaseException:
+            raw.terminate()
+            raise
+        return session
 
     # -- for Executor -------------------------------------------------------------------------------
 
@@ -131,8 +142,11 @@ class Database(Executor):
         """
         return PinnedConnection(self, timeout)
 
-    def schema_changed(self, session: Session | None = None) -> None:
+    def schema_changed(self, effect: Effect = Effect.SCHEMA, session: Session | None = None) -> None:
         """Tell that the catalog changed: every connection drops its plans before its next use.
+
+        Statements run through ``execute`` and its kin are noticed by themselves; this is for changes made
+        elsewhere.
 
         Args:
             session: the session it was changed on; within a transaction the others learn of it again at
@@ -140,8 +154,27 @@ class Database(Executor):
         """
         self.pool.generation += 1
         self.type_catalog.invalidate()
+        if effect & Effect.EXTENSION:
+            self._extension_types = None
         if session is not None and session.transaction is not None:
-            session.transaction.schema_changed = True
+            session.transaction.effects |= effect
+
+    async def refresh_session(self, session: Session) -> None:
+        """Bring a session up to date with the catalog: plans, the driver's types, codecs of extensions."""
+        await session.forget_statements()
+        if self._extension_types is None:
+            rows = await session.fetch_unwatched(_EXTENSION_TYPES, (list(EXTENSION_CODECS),))
+            self._extension_types = [tuple(row) for row in rows]
+        for oid, name, schema in self._extension_types:
+            driver.set_codec(session.raw, oid, name, schema, EXTENSION_CODECS[name])
+
+
+# Codecs go by OID: base types of these names in whichever schema the extension was put.
+_EXTENSION_TYPES = """
+SELECT t.oid, t.typname::text, n.nspname::text
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typname = ANY ($1::text[]) AND t.typtype = 'b'
+"""
 
 
 def _qualified(settings: Mapping[str, Any]) -> dict[str, Any]:

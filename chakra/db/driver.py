@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from chakra.config import DatabaseSettings
+from chakra.db.codecs import JSON_CODECS, Codec
 from chakra.db.errors import translate_connect
 from chakra.errors import ConfigError
 
@@ -22,24 +22,6 @@ MINIMUM_SERVER = 13
 
 # asyncpg's own cache serves only its type introspection query; Chakra keeps the statements itself.
 _INTERNAL_CACHE = 4
-
-_JSONB_VERSION = b"\x01"  # src/backend/utils/adt/jsonb.c, jsonb_send
-
-
-def _encode_json(value: Any) -> bytes:
-    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _decode_json(data: bytes) -> Any:
-    return json.loads(str(data, "utf-8"))
-
-
-def _encode_jsonb(value: Any) -> bytes:
-    return _JSONB_VERSION + _encode_json(value)
-
-
-def _decode_jsonb(data: bytes) -> Any:
-    return json.loads(str(data[1:], "utf-8"))
 
 
 async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection:
@@ -59,23 +41,25 @@ async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection
             command_timeout=settings.command_timeout or None,
             statement_cache_size=_INTERNAL_CACHE if prepared else 0,
             max_cached_statement_lifetime=0,
-            server_settings={"application_name": settings.application_name},
+            server_settings=_session_settings(url, settings),
         )
     except Exception as error:
         raise translate_connect(error, where) from error
     try:
         _check_session(raw, where)
-        for name, encoder, decoder in (
-            ("json", _encode_json, _decode_json),
-            ("jsonb", _encode_jsonb, _decode_jsonb),
-        ):
-            await raw.set_type_codec(
-                name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="binary"
-            )
+        for name, (oid, codec) in JSON_CODECS.items():
+            set_codec(raw, oid, name, "pg_catalog", codec)
     except BaseException:
         raw.terminate()
         raise
     return raw
+
+
+def _session_settings(url: str, settings: DatabaseSettings) -> dict[str, str]:
+    """What to ask of the session in the startup message; the URL's own choice stands."""
+    if "application_name=" in url:
+        return {}
+    return {"application_name": settings.application_name}
 
 
 def _check_session(raw: RawConnection, where: str) -> None:
@@ -109,9 +93,18 @@ def describe_url(url: str) -> str:
     return host + (f":{port}" if port else "") + (f"/{name}" if name else "")
 
 
+def set_codec(raw: RawConnection, oid: int, name: str, schema: str, codec: Codec) -> None:
+    """Register a binary codec for a type whose OID is known.
+
+    ``Connection.set_type_codec`` would ask the server for the OID, one or two round trips per type and
+    connection; it ends in this same call.
+    """
+    raw.get_settings().add_python_codec(oid, name, schema, [], "scalar", codec.encode, codec.decode, "binary")
+
+
 async def close_cursor(cursor: Any) -> None:
     """Close the portal of an ``asyncpg.cursor.Cursor``, which asyncpg gives no public call for."""
     await cursor._close_portal(None)
 
 
-__all__ = ["RawConnection", "RawStatement", "close_cursor", "describe_url", "open_connection"]
+__all__ = ["RawConnection", "RawStatement", "close_cursor", "describe_url", "open_connection", "set_codec"]

@@ -48,10 +48,13 @@ _ENDS_CONNECTION = frozenset({"25P03", "25P04", "57P01", "57P02", "57P03", "57P0
 
 _ARGUMENT = re.compile(r"(?:invalid input for )?query argument \$(\d+)(?: in element #(\d+))?")
 
-STALE_STATES = frozenset({"0A000", "42704", "XX000"})
+# 0A000 feature_not_supported: a plan whose result would change; 42704 and XX000: a type or relation that was
+# dropped; 26000: somebody ran DEALLOCATE ALL or DISCARD ALL, or a pooler switched the server connection.
+STALE_STATES = frozenset({"0A000", "26000", "42704", "XX000"})
 _STALE_MESSAGE = re.compile(
     r"cached plan must not change result type|cache lookup failed for (?:type|relation|function)"
     r"|type with OID \d+ does not exist|could not open relation with OID"
+    r'|prepared statement "chakra_\d+" does not exist'
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from asyncio import get_running_loop
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ class Pool:
     Args:
         open_session: opens one more session.
         settings: sizes and times.
+        refresh: brings a session up to date that was last used before the catalog changed.
+        stateless: nothing outlives a transaction on a connection (PgBouncer), so nothing is reset.
+
+    Attributes:
+        generation: how often the catalog changed; sessions of an older one are refreshed when borrowed.
     """
 
     __slots__ = (
@@ -61,6 +67,7 @@ class Pool:
         "_open_session",
         "_opening",
         "_reaper",
+        "_refresh",
         "_tasks",
         "_waiters",
         "generation",
@@ -73,12 +80,14 @@ class Pool:
         open_session: Callable[[], Awaitable[Session]],
         settings: PoolSettings,
         *,
+        refresh: Callable[[Session], Awaitable[None]],
         stateless: bool = False,
     ) -> None:
         self.settings = settings
         self.generation = 0
         self.stateless = stateless
         self._open_session = open_session
+        self._refresh = refresh
         self._loop = asyncio.get_running_loop()
         self._idle: list[Session] = []
         self._borrowed: set[Session] = set()
@@ -106,6 +115,10 @@ class Pool:
 
     def take(self) -> Session | None:
         """Return an idle session at once, or ``None`` when the borrower must ``acquire()``."""
+        if get_running_loop() is not self._loop:
+            raise ConnectionLost(
+                "this database was connected in another event loop; connect in the loop that uses it"
+            )
         idle = self._idle
         while idle:
             session = idle.pop()
@@ -134,7 +147,7 @@ class Pool:
             session = await self._wait(self.settings.acquire_timeout if timeout is None else timeout)
         if session.generation != self.generation:
             try:
-                await session.forget_statements()
+                await self._refresh(session)
             except BaseException:
                 self.release_suspect(session)
                 raise
@@ -403,10 +416,6 @@ class Pool:
     def _check_usable(self) -> None:
         if self._closing:
             raise ConnectionLost("the database is closed")
-        if asyncio.get_running_loop() is not self._loop:
-            raise ConnectionLost(
-                "this database was connected in another event loop; connect in the loop that uses it"
-            )
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = self._loop.create_task(work)

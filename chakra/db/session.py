@@ -204,7 +204,7 @@ class Session:
         return statement
 
     async def describe(self, sql: str) -> tuple[list[int], list[tuple[str, int]]]:
-        """Return the parameters' type OIDs and the columns' names and type OIDs of a query; nothing is run."""
+        """Return the type OIDs of a query's parameters, and name and type OID of its columns; nothing is run."""
         try:
             statement = self.statements.get(sql)
             if statement is None:

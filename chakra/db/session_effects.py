@@ -19,11 +19,13 @@ class Effect(enum.IntFlag):
         CLEAN: nothing on the session.
         SESSION: settings, locks, temporary objects, listeners: the connection must be reset.
         SCHEMA: the catalog: plans and types known to connections may be stale.
+        EXTENSION: which extensions there are.
     """
 
     CLEAN = 0
     SESSION = 1
     SCHEMA = 2
+    EXTENSION = 4
 
 
 # Lexical rules: PostgreSQL manual, section 4.1. Nested comments are unrolled by hand below.
@@ -45,33 +47,40 @@ _TOKEN = re.compile(
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 _QUERIES = frozenset({"select", "insert", "update", "delete", "merge", "values", "table", "with", "explain"})
-_SCHEMA = frozenset({"create", "alter", "drop", "comment"})
-_MAINTENANCE = frozenset(
-    {"analyze", "truncate", "vacuum", "reindex", "cluster", "refresh", "grant", "revoke"}
+_SCHEMA = frozenset({"create", "alter", "drop"})
+_HARMLESS = frozenset(
+    """
+    analyze truncate vacuum reindex cluster refresh grant revoke comment show notify lock savepoint
+    """.split()  # noqa: SIM905
 )
-# Session control inside an otherwise harmless statement (EXPLAIN EXECUTE, CREATE TEMP TABLE, SELECT … INTO).
-_FORBIDDEN = frozenset({"temp", "temporary", "execute", "pg_temp", "into_temp"})
-# CREATE/ALTER/DROP of these runs code of others or may change what the session sees.
-_OPAQUE_OBJECTS = frozenset({"extension", "subscription", "user", "role", "system"})
-
+# Code of others, which may do anything.
+_OPAQUE = frozenset({"do", "call", "import", "execute"})
+# SET of these ends with the transaction; outside one it does nothing.
+_SET_LOCAL = frozenset({"local", "transaction", "constraints"})
+_TEMPORARY = frozenset({"temp", "temporary", "pg_temp"})
+# Session control inside an otherwise harmless statement: SELECT … INTO TEMP, EXPLAIN EXECUTE.
+_FORBIDDEN = _TEMPORARY | {"execute"}
 # Words that stand before an opening parenthesis without being a function call.
 _NOT_A_CALL = frozenset(
     """
-    all analyze and any array as asc between buffers by case check costs cross cube default desc distinct
-    do else end escape except exclude exists explain filter first following for format foreign from full
-    generated group grouping having ilike in include inner intersect into is isnull join key last lateral
-    left like limit list materialized natural no not notnull null nulls of offset on only or order ordinality
-    outer over overriding partition preceding primary range recursive references returning right rollup row
-    rows select set sets settings similar some storage symmetric tablesample then to union unique update using
-    values verbose wal when where window with within without
+    all analyze and any array as asc between buffers by case check conflict costs cross cube default desc
+    distinct do else end enum escape except exclude exists explain filter first following for format foreign
+    from full generated group grouping having ilike in include inner insert intersect into is isnull join
+    key last lateral left like limit list materialized natural no not notnull null nulls of offset on only or
+    order ordinality outer over overriding partition preceding primary range recursive references returning right
+    rollup row rows select set sets settings similar some storage symmetric tablesample then to union unique update
+    using values verbose wal when where window with within without
     bit char character decimal dec float interval numeric nchar time timestamp timestamptz timetz varbit
     varchar varying vector halfvec sparsevec bpchar precision
     btree hash gist gin brin spgist hnsw ivfflat identity always stored virtual fillfactor
     """.split()  # noqa: SIM905
 )
-# The word after one of these is a table or column list owner: INSERT INTO t (a, b), REFERENCES t (id).
+# The word after one of these names what the parenthesis describes: INSERT INTO t (a, b), REFERENCES t (id),
+# WITH x (a) AS, FROM f AS x (a).
 _NAME_FOLLOWS = frozenset(
-    {"into", "table", "references", "on", "exists", "index", "constraint", "schema", "type"}
+    """
+    into table references on exists index constraint schema type as with recursive
+    """.split()  # noqa: SIM905
 )
 
 _HARMLESS_FUNCTIONS = frozenset(
@@ -162,14 +171,19 @@ def _statement_effects(words: list[str]) -> Effect:
         words = words[1:]
         first = words[0]
     if first in _SCHEMA:
+        if not _TEMPORARY.isdisjoint(words):
+            return Effect.SESSION
         effect = Effect.SCHEMA
-        if not _OPAQUE_OBJECTS.isdisjoint(words[1:3]):
-            return effect | Effect.SESSION
-    elif first in _QUERIES or first in _MAINTENANCE:
-        # SELECT … INTO and a bare TABLE AS are schema changes that look like queries.
-        effect = Effect.SCHEMA if first == "select" and "into" in words else Effect.CLEAN
+        if "extension" in words[1:2]:  # runs a script, under settings of its own
+            return effect | Effect.SESSION | Effect.EXTENSION
+    elif first in _QUERIES or first in _HARMLESS:
+        effect = Effect.SCHEMA if first in ("select", "with") and "into" in words else Effect.CLEAN
+        if "insert" in words or "merge" in words:
+            effect = Effect.CLEAN  # that was INSERT INTO behind a WITH
+    elif first == "set" and not _SET_LOCAL.isdisjoint(words[1:2]):
+        return Effect.CLEAN
     else:
-        return Effect.SESSION | Effect.SCHEMA
+        return Effect.SESSION | (Effect.SCHEMA if first in _OPAQUE else Effect.CLEAN)
     if not _FORBIDDEN.isdisjoint(words):
         return effect | Effect.SESSION
     for at, word in enumerate(words):

@@ -11,6 +11,7 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
+from chakra.db.session_effects import Effect
 from chakra.errors import ConnectionLost, SerializationError, TransactionError
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ class Transaction:
         "_state",
         "_token",
         "database",
+        "effects",
         "outer",
-        "schema_changed",
         "session",
     )
 
@@ -94,7 +95,7 @@ class Transaction:
         self.database = database
         self.session: Session | None = None
         self.outer: Transaction | None = None
-        self.schema_changed = False
+        self.effects = Effect.CLEAN
         self._begin = " ".join(words)
         self._retries = retries
         self._pinned = session
@@ -244,8 +245,8 @@ class Transaction:
 
     async def _give_back(self, session: Session) -> None:
         pool = self.database.pool
-        if self.schema_changed:
-            self.database.schema_changed(None)
+        if self.effects:
+            self.database.schema_changed(self.effects)
         if session.dirty and not session.suspect:
             await pool.release_changed(session)
         elif session.in_transaction:
@@ -257,7 +258,7 @@ class Transaction:
     async def _after_commit(self) -> None:
         if self._parent is not None:
             self._parent._callbacks += self._callbacks
-            self._parent.schema_changed |= self.schema_changed
+            self._parent.effects |= self.effects
             return
         for callback in self._callbacks:
             result = callback()

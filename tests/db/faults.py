@@ -1,0 +1,111 @@
+"""Deterministic faults: cancel a coroutine at its k-th suspension; and what must hold afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from typing import Any, Literal
+
+import asyncpg
+
+from chakra.db import Database
+
+Moment = Literal["waiting", "answered"]
+
+
+class _CancelAt:
+    def __init__(self, work: Awaitable[Any], at: int, moment: Moment) -> None:
+        self.work = work
+        self.at = at
+        self.moment = moment
+        self.struck = False
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        inner = self.work.__await__()
+        task = asyncio.current_task()
+        assert task is not None
+        count = 0
+        step: Any = lambda: next(inner)  # noqa: E731
+        while True:
+            try:
+                future = step()
+            except StopIteration as end:
+                return end.value
+            count += 1
+            if count == self.at:
+                self.struck = True
+                if self.moment == "waiting" or future is None:
+                    asyncio.get_running_loop().call_soon(task.cancel)
+                else:
+                    # Runs before the task is woken with the answer: the answer is there and is lost.
+                    future.add_done_callback(lambda _: task.cancel())
+            try:
+                yield future
+            except BaseException as error:
+                thrown = error
+                step = lambda: inner.throw(thrown)  # noqa: E731, B023
+            else:
+                step = lambda: next(inner)  # noqa: E731
+
+
+async def cancelled_everywhere(
+    work: Callable[[], Awaitable[Any]], *, moment: Moment, limit: int = 60
+) -> AsyncIterator[int]:
+    """Run ``work()`` again and again, cancelled at its 1st, 2nd, … suspension, until it gets through.
+
+    Yields k after each run that was cancelled, for the caller to check what was left.
+    """
+    for k in range(1, limit):
+        strike = _CancelAt(work(), k, moment)
+
+        async def run(strike: _CancelAt = strike) -> None:
+            await strike
+
+        try:
+            await asyncio.create_task(run())
+        except asyncio.CancelledError:
+            yield k
+        else:
+            assert not strike.struck or moment == "answered", f"the cancellation at {k} was swallowed"
+            if not strike.struck:
+                return
+            yield k
+    raise AssertionError(f"still suspended after {limit} steps")
+
+
+async def settled(db: Database, pg: asyncpg.Connection[Any]) -> None:
+    """Wait until the pool is at rest, then check that nothing of the past is left anywhere."""
+    async with asyncio.timeout(10):
+        while True:
+            now = db.pool.figures
+            if now.idle == now.size and not now.waiting:
+                break
+            await asyncio.sleep(0.002)
+    assert now.size <= now.max_size
+    left = await others(pg)
+    assert [row for row in left if row["state"].startswith("idle in transaction")] == []
+    assert [row for row in left if row["state"] == "active"] == []
+    locks = await pg.fetch(
+        "select locktype, mode, relation::regclass from pg_locks "
+        "where pid <> pg_backend_pid() "
+        "and database = (select oid from pg_database where datname = current_database())"
+    )
+    assert locks == []
+    async with asyncio.timeout(5):
+        assert await db.fetchval("select 40 + $1::int", 2) == 42
+        async with db.transaction():
+            assert await db.fetchval("select 40 + $1::int", 2) == 42
+
+
+async def others(pg: asyncpg.Connection[Any]) -> list[Any]:
+    """The other client backends of this database, once none of them runs a statement any more."""
+    rows: list[Any] = []
+    for _ in range(200):
+        rows = await pg.fetch(
+            "select pid, state, query from pg_stat_activity where datname = current_database() "
+            "and pid <> pg_backend_pid() and backend_type = 'client backend' and state is not null"
+        )
+        if all(row["state"] == "idle" for row in rows):
+            break
+        await asyncio.sleep(0.01)
+    return rows

@@ -34,7 +34,7 @@ bench:
 
 docs:
 	@ci/venv.sh docs
-	@$(VENV)/bin/mkdocs build --strict
+	@$(VENV)/bin/zensical build --strict
 
 dashboard:
 	@ci/venv.sh bench

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chakra.columnar.decode import Decoder, decode, decode_table, schema
 from chakra.columnar.encode import Encoder, encode
 from chakra.columnar.options import Options
+from chakra.columnar.result import InsertResult
 from chakra.columnar.types import ColumnSpec
 from chakra.columnar.warmup import Warmup, warmup
 
@@ -12,6 +13,7 @@ __all__ = [
     "ColumnSpec",
     "Decoder",
     "Encoder",
+    "InsertResult",
     "Options",
     "Warmup",
     "decode",

@@ -29,17 +29,26 @@ class Encoder:
         types: the target columns, see :func:`~chakra.columnar.types.specs_from`; they decide the format.
         options: ``allow_truncate=``.
         chunk_bytes: size of the chunks given out, unless a single row is larger.
+        slice_rows: rows prepared at a time.
 
     Attributes:
         rows: rows encoded so far.
+        bytes_written: bytes of the chunks given out so far.
     """
 
     def __init__(
-        self, types: TypesInput, options: Options = DEFAULT, *, chunk_bytes: int = CHUNK_BYTES
+        self,
+        types: TypesInput,
+        options: Options = DEFAULT,
+        *,
+        chunk_bytes: int = CHUNK_BYTES,
+        slice_rows: int = SLICE_ROWS,
     ) -> None:
         self.specs = specs_from(types)
         self.options = options
         self.rows = 0
+        self.bytes_written = 0
+        self._slice_rows = slice_rows
         self._chunk_bytes = max(chunk_bytes, 64)
         self._result: I64 = np.zeros(3, np.int64)
         self._take(self._chunk_bytes)
@@ -60,8 +69,8 @@ class Encoder:
         """
         if batch.num_columns != len(self.specs):
             raise DataError(f"expected {len(self.specs)} columns, found {batch.num_columns}")
-        for start in range(0, batch.num_rows, SLICE_ROWS):
-            yield from self._encode(batch.slice(start, SLICE_ROWS))
+        for start in range(0, batch.num_rows, self._slice_rows):
+            yield from self._encode(batch.slice(start, self._slice_rows))
 
     def finish(self) -> memoryview:
         """The last chunk, with the trailer."""
@@ -71,6 +80,7 @@ class Encoder:
             self._chunk, self._memory = grown, grown.data
         self._memory[self._position : self._position + len(TRAILER)] = TRAILER
         self._position += len(TRAILER)
+        self.bytes_written += self._position
         return self._memory[: self._position]
 
     def _encode(self, batch: pa.RecordBatch) -> Iterator[memoryview]:
@@ -100,6 +110,7 @@ class Encoder:
             if status == kernels.SPACE:
                 if self._position:
                     full = self._memory[: self._position]
+                    self.bytes_written += self._position
                     self._take(self._chunk_bytes)
                     yield full
                 else:

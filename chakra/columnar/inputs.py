@@ -1,0 +1,110 @@
+"""Whatever users hand to a bulk write, as record batches with known column names; no I/O of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+
+from chakra.columnar.types import ColumnSpec
+from chakra.columnar.values import array_of
+from chakra.errors import DataError
+from chakra.pg.types import TEXT
+
+_ACCEPTED = (
+    "anything with __arrow_c_stream__ (a pyarrow Table or RecordBatchReader, a polars or pandas DataFrame, a "
+    "duckdb relation, …), a dict of NumPy arrays or lists, or an iterable of pyarrow RecordBatches"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Record batches, each with the columns ``names`` in that order."""
+
+    names: list[str]
+    batches: Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
+
+
+async def source_of(data: Any, columns: Sequence[ColumnSpec]) -> Source:
+    """Open the data a bulk write was given.
+
+    Parameters:
+        data: see the module's message of what is accepted.
+        columns: of the target table, for plain Python values in a dict.
+
+    Raises:
+        DataError: it is something else, or its columns differ in length.
+    """
+    if isinstance(data, Mapping):
+        table = _from_mapping(data, columns)
+        return Source(table.schema.names, table.to_batches())
+    if hasattr(data, "__arrow_c_stream__"):
+        reader = pa.RecordBatchReader.from_stream(data)
+        return Source(reader.schema.names, reader)
+    if hasattr(data, "__arrow_c_array__"):
+        batch = pa.record_batch(data)
+        return Source(batch.schema.names, [batch])
+    if isinstance(data, AsyncIterable):
+        return await _from_async(data)
+    if isinstance(data, Iterable) and not isinstance(data, str | bytes):
+        return _from_iterable(data)
+    raise DataError(f"cannot insert a {type(data).__name__}: expected {_ACCEPTED}")
+
+
+def _from_mapping(data: Mapping[str, Any], columns: Sequence[ColumnSpec]) -> pa.Table:
+    by_name = {spec.name: spec for spec in columns}
+    arrays, names, count = [], [], -1
+    for name, values in data.items():
+        # A column the table does not have is reported with all other name errors, later.
+        spec = by_name.get(name) or ColumnSpec(str(name), TEXT)
+        if name not in by_name:
+            array = pa.nulls(max(count, 0))
+        elif isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+            raise DataError(f'column "{name}" is a {type(values).__name__}, expected an array or a list')
+        else:
+            array = array_of(values, spec)
+            if count >= 0 and len(array) != count:
+                raise DataError(f'column "{name}" has {len(array)} values, others have {count}', column=name)
+            count = len(array)
+        arrays.append(array)
+        names.append(str(name))
+    whole = [a if len(a) == count or count < 0 else pa.nulls(count) for a in arrays]
+    return pa.Table.from_arrays(whole, names=names)
+
+
+def _from_iterable(data: Iterable[Any]) -> Source:
+    batches = iter(data)
+    first = next(batches, None)
+    if first is None:
+        raise DataError("cannot insert an iterable without any record batch: its columns are unknown")
+    checked = _batch(first)
+    return Source(checked.schema.names, chain([checked], map(_batch, batches)))
+
+
+async def _from_async(data: AsyncIterable[Any]) -> Source:
+    batches = aiter(data)
+    first = await anext(batches, None)
+    if first is None:
+        raise DataError("cannot insert an iterable without any record batch: its columns are unknown")
+    checked = _batch(first)
+
+    async def rest() -> AsyncIterator[pa.RecordBatch]:
+        yield checked
+        async for batch in batches:
+            yield _batch(batch)
+
+    return Source(checked.schema.names, rest())
+
+
+def _batch(found: Any) -> pa.RecordBatch:
+    if isinstance(found, pa.RecordBatch):
+        return found
+    if hasattr(found, "__arrow_c_array__") and not isinstance(found, pa.Array):
+        return pa.record_batch(found)
+    raise DataError(f"cannot insert an iterable of {type(found).__name__}: expected {_ACCEPTED}")
+
+
+__all__ = ["Source", "source_of"]

@@ -1,0 +1,164 @@
+"""Columns into tables: whatever exports Arrow, through the encoder, into one COPY that succeeds whole or not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+
+from chakra.columnar.encode import SLICE_ROWS, Encoder
+from chakra.columnar.inputs import Source, source_of
+from chakra.columnar.options import DEFAULT, Options
+from chakra.columnar.progress import Meter, Progress
+from chakra.columnar.result import InsertResult
+from chakra.columnar.types import ColumnSpec
+from chakra.columnar.values import array_of
+from chakra.errors import DataError, FieldError
+
+if TYPE_CHECKING:
+    from chakra.db.executor import Executor
+
+Batches: TypeAlias = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
+
+
+async def insert_data(
+    db: Executor,
+    table: str,
+    schema: str | None,
+    columns: Sequence[ColumnSpec],
+    data: Any,
+    *,
+    generated: Collection[str] = (),
+    batch_rows: int | None = None,
+    progress: Progress = None,
+    allow_truncate: bool = False,
+) -> InsertResult:
+    """Insert columns into a table through one COPY; all rows or none.
+
+    Parameters:
+        db: where to write; the surrounding transaction's connection is used if there is one.
+        table, schema: unquoted names.
+        columns: every column of the table; ``nullable`` says whether NULL may stand in it.
+        data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, a dict of NumPy arrays or lists, an
+            iterable or asynchronous iterable of record batches. Columns are matched by name; those absent from
+            the data get their defaults.
+        generated: columns the server fills when they are absent.
+        batch_rows: rows prepared at a time, default 65,536.
+        progress: see :data:`~chakra.columnar.progress.Progress`.
+        allow_truncate: let nanoseconds be cut to microseconds, and decimals to the column's scale.
+
+    Raises:
+        DataError: an unknown column, a missing NOT NULL column, or a value that does not fit its column, with
+            row and column; nothing is visible in the table.
+        DatabaseError, ConnectionLost: from the server.
+    """
+    if batch_rows is not None and (type(batch_rows) is not int or batch_rows < 1):
+        raise FieldError(f"batch_rows={batch_rows!r}: expected a whole number from 1 on, or None")
+    source = await source_of(data, columns)
+    specs = match_columns(source.names, columns, generated, table)
+    encoder = Encoder(specs, Options(allow_truncate=allow_truncate), slice_rows=batch_rows or SLICE_ROWS)
+    with Meter(progress, "writing") as meter:
+        inserted = await db.copy_in(table, source.names, _chunks(encoder, source, meter), schema=schema)
+        meter.end(encoder.rows, encoder.bytes_written)
+    return InsertResult(inserted)
+
+
+def match_columns(
+    names: Sequence[str], columns: Sequence[ColumnSpec], generated: Collection[str], table: str
+) -> list[ColumnSpec]:
+    """The target columns in the order of the data's.
+
+    Raises:
+        DataError: a name twice, a name the table does not have, or a required column missing.
+    """
+    by_name = {spec.name: spec for spec in columns}
+    for position, name in enumerate(names):
+        if name not in by_name:
+            known = ", ".join(by_name)
+            raise DataError(f'{table} has no column "{name}"; its columns are {known}', column=name)
+        if name in names[:position]:
+            raise DataError(f'the data has two columns "{name}"', column=name)
+    if not names:
+        raise DataError(f"the data has no columns; those of {table} are {', '.join(by_name)}")
+    given = set(names)
+    for spec in columns:
+        if spec.name not in given and not spec.nullable and spec.name not in generated:
+            raise DataError(
+                f'the data has no column "{spec.name}", which is NOT NULL and has no default',
+                column=spec.name,
+            )
+    return [by_name[name] for name in names]
+
+
+def _chunks(
+    encoder: Encoder, source: Source, meter: Meter
+) -> Iterator[memoryview] | AsyncIterator[memoryview]:
+    if isinstance(source.batches, AsyncIterable):
+        return _async_chunks(encoder, source.batches, source.names, meter)
+    return _sync_chunks(encoder, source.batches, source.names, meter)
+
+
+def _sync_chunks(
+    encoder: Encoder, batches: Iterable[pa.RecordBatch], names: Sequence[str], meter: Meter
+) -> Iterator[memoryview]:
+    for batch in batches:
+        for chunk in encoder.encode(_checked(batch, names)):
+            yield chunk
+            meter.update(encoder.rows, encoder.bytes_written)
+    yield encoder.finish()
+
+
+async def _async_chunks(
+    encoder: Encoder, batches: AsyncIterable[pa.RecordBatch], names: Sequence[str], meter: Meter
+) -> AsyncIterator[memoryview]:
+    async for batch in batches:
+        for chunk in encoder.encode(_checked(batch, names)):
+            yield chunk
+            meter.update(encoder.rows, encoder.bytes_written)
+    yield encoder.finish()
+
+
+def _checked(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    """A later batch must have the columns of the first."""
+    if not isinstance(batch, pa.RecordBatch):
+        raise DataError(f"expected record batches, found {type(batch).__name__}")
+    if batch.schema.names != list(names):
+        raise DataError(f"a batch has the columns {batch.schema.names}, the first one had {list(names)}")
+    return batch
+
+
+async def copy_rows(
+    db: Executor,
+    table: str,
+    schema: str | None,
+    columns: Sequence[ColumnSpec],
+    values: Sequence[Any],
+    count: int,
+) -> int:
+    """Write rows given as lists of Python values, one list a column, through one COPY; returns their number.
+
+    Parameters:
+        columns: the target columns of ``values``, in order; the table's others get their defaults.
+        values: for each column ``count`` plain values (or an Arrow or NumPy array of them).
+
+    Raises:
+        DataError: a value does not fit its column; names row and column, and nothing is sent.
+        DatabaseError, ConnectionLost: from the server.
+    """
+    if not columns:
+        raise DataError(f"no column of {table} to write: COPY cannot insert rows of defaults alone")
+    arrays = [array_of(column, spec) for column, spec in zip(values, columns, strict=True)]
+    for array, spec in zip(arrays, columns, strict=True):
+        if len(array) != count:
+            raise DataError(
+                f'column "{spec.name}" has {len(array)} values for {count} rows', column=spec.name
+            )
+    encoder = Encoder(columns, DEFAULT)
+    batch = pa.RecordBatch.from_arrays(arrays, names=[spec.name for spec in columns])
+    # Encoded before the first byte is sent: a bad value leaves a surrounding transaction usable.
+    chunks = [*encoder.encode(batch), encoder.finish()]
+    return await db.copy_in(table, [spec.name for spec in columns], chunks, schema=schema)
+
+
+__all__ = ["copy_rows", "insert_data", "match_columns"]

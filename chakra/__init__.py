@@ -29,6 +29,18 @@ from chakra.errors import (
     UniqueViolation,
 )
 from chakra.expressions import F, Q, Value
+from chakra.expressions.aggregates import (
+    ArrayAgg,
+    Avg,
+    Count,
+    JsonAgg,
+    Max,
+    Min,
+    StdDev,
+    StringAgg,
+    Sum,
+    Variance,
+)
 from chakra.models import (
     Database,
     Field,
@@ -119,12 +131,15 @@ def transaction(*arguments: Any, **options: Any) -> Transaction:
 
 
 __all__ = [
+    "ArrayAgg",
+    "Avg",
     "ChakraError",
     "Check",
     "CheckViolation",
     "ConfigError",
     "ConnectionLost",
     "CopyFormatError",
+    "Count",
     "DataError",
     "Database",
     "DatabaseError",
@@ -136,6 +151,9 @@ __all__ = [
     "ForeignKeyViolation",
     "Index",
     "IntegrityError",
+    "JsonAgg",
+    "Max",
+    "Min",
     "Model",
     "MultipleObjectsReturned",
     "NotLoaded",
@@ -145,10 +163,14 @@ __all__ = [
     "Q",
     "QuerySet",
     "SerializationError",
+    "StdDev",
+    "StringAgg",
+    "Sum",
     "TransactionError",
     "Unique",
     "UniqueViolation",
     "Value",
+    "Variance",
     "__version__",
     "configure",
     "connect",

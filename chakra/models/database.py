@@ -8,6 +8,7 @@ from chakra import db
 from chakra.errors import FieldError
 from chakra.models.metaclass import ModelMeta
 from chakra.query import databases
+from chakra.query.reflect import TableQuery
 from chakra.schema import Table
 from chakra.sql import create_statements, drop_statements
 
@@ -47,6 +48,16 @@ class Database(db.Database):
             return
         async with self.transaction():
             await self.execute(";\n".join(statements))
+
+    def table(self, name: str) -> TableQuery:
+        """An existing table without a model: ``await db.table("schema.name").filter(x__gt=1).to_polars()``.
+
+        Its columns, types and keys are read from the catalog when the query runs, and again when they changed.
+
+        Args:
+            name: ``name`` or ``schema.name``; parts that are not plain words in double quotes.
+        """
+        return TableQuery(self, name)
 
     async def close(self, timeout: float | None = None) -> None:
         """Close all connections, after waiting up to ``timeout`` seconds for what still runs; stop the

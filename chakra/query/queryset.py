@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Condition, Expression, F, Order
+from chakra.expressions.aggregates import Aggregate, has_aggregate
 from chakra.expressions.q import Q, operand
 from chakra.pg.quoting import check_alias
 from chakra.query import bulk, execute, write
@@ -183,7 +184,13 @@ class QuerySet(Generic[R_co]):
 
     def annotate(self, **values: Expression) -> Self:
         """Add computed values; they become attributes of instances and keys of ``values()``."""
-        return self._changed(annotations=self._annotations(values))
+        select = self._select.copy()
+        select.annotations = self._annotations(values)
+        if select.mode == "values" and select.fields:
+            # What is annotated after values() is wanted, and grouped by the fields named before.
+            select.fields = (*select.fields, *values)
+            select.aliases = (*select.aliases, *values)
+        return self._with(select)
 
     def _annotations(self, values: dict[str, Any]) -> tuple[tuple[str, Expression], ...]:
         for name, value in values.items():
@@ -217,7 +224,7 @@ class QuerySet(Generic[R_co]):
         return self._plain("flat" if flat else "named" if named else "tuple", fields, {})
 
     def _plain(
-        self, style: str, fields: Sequence[str | Expression], expressions: dict[str, Expression]
+        self, style: str, fields: Sequence[str | Expression], expressions: Mapping[str, Expression]
     ) -> QuerySet[Any]:
         select = self._select.copy()
         select.mode = "values"
@@ -376,13 +383,33 @@ class QuerySet(Generic[R_co]):
         """Return whether there is any row."""
         return bool(await self._scalar("exists"))
 
+    async def aggregate(self, **values: Aggregate) -> dict[str, Any]:
+        """Return aggregates over all rows: ``await Post.objects.aggregate(total=Sum("price"))`` → a dict.
+
+        Raises:
+            FieldError: a value is no aggregate, or the query is sliced, distinct or grouped already.
+        """
+        if not values:
+            raise FieldError('aggregate() needs at least one named aggregate, e.g. total=Sum("price")')
+        for name, value in values.items():
+            if not isinstance(value, Expression) or not has_aggregate(value):
+                raise FieldError(f"aggregate(): {name}={value!r} is no aggregate")
+        select = self._select
+        if select.limit is not None or select.offset is not None or select.distinct is not None:
+            raise FieldError("aggregate() of a slice or of distinct rows is not defined; aggregate all rows")
+        if any(has_aggregate(expression) for _, expression in select.annotations):
+            raise FieldError("aggregate() over a query grouped by annotate() is not defined")
+        query = self.order_by()._changed(related=(), lock=None)._plain("dict", (), values)
+        rows: list[dict[str, Any]] = await query
+        return rows[0]
+
     async def contains(self, instance: Any) -> bool:
         """Return whether the row of an instance is among the query's."""
         return await self.filter(pk=operand(instance)).exists()
 
-    async def _scalar(self, mode: str) -> Any:
+    async def _scalar(self, asks: str) -> Any:
         select = self._select.copy()
-        select.mode, select.order, select.backwards, select.related = mode, (), False, ()
+        select.asks, select.order, select.backwards, select.related = asks, (), False, ()
         compiled, values = select_statement(select)
         row = await execute.fetchrow(self.database, compiled.statement, values)
         return row[0]
@@ -413,6 +440,8 @@ class QuerySet(Generic[R_co]):
 
     async def create(self, **values: Any) -> R_co:
         """Make an instance, save it and return it."""
+        if self.table.row_class is None:
+            return await write.insert_values(self.table, self.database, values)  # type: ignore[return-value]
         instance = self.table.row_class(**values)
         await write.insert(instance, self.database)
         return instance  # type: ignore[no-any-return]

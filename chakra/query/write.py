@@ -67,6 +67,14 @@ async def insert(instance: Any, database: Database) -> None:
     _saved(instance, database)
 
 
+async def insert_values(table: Table, database: Database, values: dict[str, Any]) -> dict[str, Any]:
+    """Insert a row of a table without a model; return it with what the server generated."""
+    names = tuple(table.column(name).attribute for name in values)
+    statement = insert_statement(table, names, tuple(c.attribute for c in table.columns))
+    row = await execute.fetchrow(database, statement, list(values.values()))
+    return dict(row)
+
+
 def _saved(instance: Any, database: Database) -> None:
     state = own_state(instance)
     state.database = database
@@ -233,6 +241,7 @@ __all__ = [
     "delete_rows",
     "get_or_create",
     "insert",
+    "insert_values",
     "refresh",
     "save",
     "update_or_create",

@@ -145,7 +145,11 @@ class Scope:
                 break
             relation = source.table.relations.get(part)
             if relation is None:
-                raise self._unknown(source.table, part, path)
+                found, used = _dunder_column(source, parts[position:])
+                if found is None:
+                    raise self._unknown(source.table, part, path)
+                position += used
+                break
             following = parts[position + 1] if position + 1 < len(parts) else None
             key = self._key_of(source, relation, following)
             if key is not None:
@@ -270,6 +274,15 @@ class Scope:
         left = type_of(lookup.left)
         if lookup.name != "isnull" and find_lookup(lookup.name, left) is None:
             raise FieldError(f"unknown lookup {lookup.name!r}; there are {known_words(left)}")
+
+
+def _dunder_column(source: Source, parts: list[str]) -> tuple[Expression | None, int]:
+    """A column whose own name holds ``__``; models forbid that, but an existing table may have one."""
+    for used in range(len(parts), 1, -1):
+        column = source.table.by_attribute.get("__".join(parts[:used]))
+        if column is not None:
+            return ColumnRef(source, column), used
+    return None, 0
 
 
 def type_of(expression: Expression) -> PgType | None:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Not, Order
+from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.base import Combined
 from chakra.expressions.q import keyword_shape
 from chakra.pg.types import BOOL, INT8
@@ -29,7 +30,8 @@ class Select:
 
     Attributes:
         table: the root table.
-        mode: ``rows`` (instances), ``values`` (named columns), ``count`` or ``exists``.
+        mode: ``rows`` (instances) or ``values`` (named columns).
+        asks: ``rows``, or only their ``count``, or whether one ``exists``.
         filters: calls of ``filter`` and ``exclude``, in order.
         order: names, ``Order`` terms or expressions; ``None`` = the table's ordering, ``()`` = none.
         backwards: whether the order is turned round.
@@ -47,6 +49,7 @@ class Select:
     __slots__ = (
         "aliases",
         "annotations",
+        "asks",
         "backwards",
         "distinct",
         "fields",
@@ -64,6 +67,7 @@ class Select:
 
     table: Table
     mode: str
+    asks: str
     filters: tuple[Filter, ...]
     order: tuple[Any, ...] | None
     backwards: bool
@@ -81,6 +85,7 @@ class Select:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.mode = "rows"
+        self.asks = "rows"
         self.filters = ()
         self.order = None
         self.backwards = False
@@ -100,6 +105,7 @@ class Select:
         new = Select.__new__(Select)
         new.table = self.table
         new.mode = self.mode
+        new.asks = self.asks
         new.filters = self.filters
         new.order = self.order
         new.backwards = self.backwards
@@ -147,6 +153,7 @@ class Select:
             values.append(offset)
         return (
             self.mode,
+            self.asks,
             filters,
             order,
             limit is None,
@@ -202,10 +209,12 @@ class _Parts:
     scope: Scope
     outputs: list[tuple[str, Expression]]
     conditions: list[Condition]
+    having: list[Condition]
     order: list[Order]
     limit: int | None
     offset: int | None
     plan: RowPlan | None
+    grouped: bool
 
 
 def compile_select(select: Select) -> Compiled:
@@ -216,16 +225,19 @@ def compile_select(select: Select) -> Compiled:
     """
     parts = _resolve(select)
     writer = Writer(qualify=parts.scope.joined)
-    if select.mode == "count" and (select.limit is not None or select.offset or select.distinct is not None):
-        writer.write("SELECT count(*) FROM (")
-        _write_body(select, parts, writer)
-        writer.write(") AS counted")
-        return Compiled(writer.finish([Output("count", INT8, False)]), None)
-    if select.mode == "exists":
+    if select.asks == "exists":
         writer.write("SELECT EXISTS (")
         _write_body(select, parts, writer)
         writer.write(")")
         return Compiled(writer.finish([Output("exists", BOOL, False)]), None)
+    if select.asks == "count":
+        if parts.outputs:
+            writer.write("SELECT count(*) FROM (")
+            _write_body(select, parts, writer)
+            writer.write(") AS counted")
+        else:
+            _write_body(select, parts, writer)
+        return Compiled(writer.finish([Output("count", INT8, False)]), None)
     outputs = _write_body(select, parts, writer)
     return Compiled(writer.finish(outputs), parts.plan)
 
@@ -235,11 +247,22 @@ def _resolve(select: Select) -> _Parts:
     for name, expression in select.annotations:
         scope.annotations[name] = scope.resolve(expression)
     outputs, plan = _outputs(select, scope)
-    conditions = resolve_filters(select.filters, scope)
-    order = _order(select, scope)
+    resolved = resolve_filters(select.filters, scope)
+    having = [c for c in resolved if has_aggregate(c)]
+    conditions = [c for c in resolved if not has_aggregate(c)] if having else resolved
+    aggregated = any(has_aggregate(e) for e in scope.annotations.values())
+    plain = [e for _, e in outputs if not has_aggregate(e)]
+    # Without any plain output (aggregate()) the whole result is one group, and there is nothing to group by.
+    grouped = aggregated or (len(plain) < len(outputs) and bool(plain))
+    order = _order(select, scope, grouped)
+    if select.asks != "rows":
+        plan = None
+        sliced = select.limit is not None or select.offset is not None
+        if not (grouped or sliced or select.distinct is not None):
+            outputs = []  # nothing depends on what a row holds
     limit = scope.next_index() if select.limit is not None else None
     offset = scope.next_index() if select.offset is not None else None
-    return _Parts(scope, outputs, conditions, order, limit, offset, plan)
+    return _Parts(scope, outputs, conditions, having, order, limit, offset, plan, grouped)
 
 
 def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition]:
@@ -257,12 +280,7 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
 
 
 def _outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expression]], RowPlan | None]:
-    mode = select.mode
-    if mode in ("count", "exists"):
-        if select.distinct is None:
-            return [], None
-        return [(c.attribute, ColumnRef(scope.root, c)) for c in select.table.columns], None
-    if mode == "values":
+    if select.mode == "values":
         if not select.fields:
             named: list[tuple[str, Expression]] = [
                 (c.attribute, ColumnRef(scope.root, c)) for c in select.table.columns
@@ -330,8 +348,10 @@ def _related_plan(
     return RowPlan(joined.table, columns, own_start, joined.nullable, tuple(related)), start
 
 
-def _order(select: Select, scope: Scope) -> list[Order]:
-    terms = select.order if select.order is not None else select.table.ordering
+def _order(select: Select, scope: Scope, grouped: bool) -> list[Order]:
+    # A default order by columns that are not grouped would be an error nobody asked for.
+    default = () if grouped else select.table.ordering
+    terms = select.order if select.order is not None else default
     found = [_order_term(term, scope) for term in terms]
     if select.backwards:
         if not found:
@@ -366,6 +386,9 @@ def _write_body(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
         render_conditions(parts.conditions, writer, " AND ")
     else:
         render_conditions(parts.conditions, writer)
+    if parts.grouped:
+        _write_groups(select, parts, writer)
+    render_conditions(parts.having, writer, " HAVING ")
     for position, term in enumerate(parts.order):
         writer.write(", " if position else " ORDER BY ")
         render_order(term, writer)
@@ -380,12 +403,22 @@ def _write_body(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
     return outputs
 
 
+def _write_groups(select: Select, parts: _Parts, writer: Writer) -> None:
+    """GROUP BY the plain outputs; for instances the keys of all tables, on which their other columns depend."""
+    if select.mode == "values":
+        terms = [expression for _, expression in parts.outputs if not has_aggregate(expression)]
+    else:
+        terms = [
+            ColumnRef(source, column) for source in parts.scope.sources for column in source.table.key_columns
+        ]
+    for position, term in enumerate(terms):
+        writer.write(", " if position else " GROUP BY ")
+        render(term, writer)
+
+
 def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
-    if select.mode == "count" and not parts.outputs and select.limit is None and select.offset is None:
-        writer.write("count(*)")
-        return [Output("count", INT8, False)]
     if not parts.outputs:
-        writer.write("1")
+        writer.write("count(*)" if select.asks == "count" else "1")
         return []
     described: list[Output] = []
     for position, (name, expression) in enumerate(parts.outputs):

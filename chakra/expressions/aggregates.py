@@ -1,0 +1,260 @@
+"""Aggregates: one value for many rows. Each is a row of a small table: SQL function and type of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any, ClassVar
+
+from chakra.errors import FieldError
+from chakra.expressions.base import Condition, Expression, F, Order, Value, as_expression
+from chakra.pg.types import FLOAT8, INT8, JSONB, NUMERIC, TEXT, PgType, array_of
+
+MAX_DIGITS = 38  # Arrow decimal128; a sum keeps the scale of its argument and may use all digits
+
+
+def _sum_type(argument: PgType) -> PgType | None:
+    """Result of ``sum`` (manual, "General-Purpose Aggregate Functions"): wide enough, the scale unchanged."""
+    if argument.name in ("int2", "int4"):
+        return INT8
+    if argument.name == "int8":
+        return NUMERIC(MAX_DIGITS, 0)
+    if argument.name == "numeric":
+        scale = argument.scale
+        return NUMERIC if scale is None else NUMERIC(max(MAX_DIGITS, argument.precision or 0), scale)
+    return argument if argument.name in ("float4", "float8", "interval", "money") else None
+
+
+def _average_type(argument: PgType) -> PgType | None:
+    if argument.name in ("float4", "float8"):
+        return FLOAT8
+    if argument.name in ("int2", "int4", "int8", "numeric"):
+        return NUMERIC
+    return argument if argument.name == "interval" else None
+
+
+class Aggregate(Expression):
+    """An aggregate function over the rows of a group.
+
+    Args:
+        expression: a field's name, an expression, or for ``Count`` ``"*"``.
+        filter: only rows for which this condition holds.
+        distinct: every value once.
+        order_by: order in which values are taken, where that matters.
+    """
+
+    function: ClassVar[str] = ""
+    ordered: ClassVar[bool] = False
+
+    __slots__ = ("argument", "condition", "distinct", "extra", "order", "type")
+
+    def __init__(
+        self,
+        expression: str | Expression,
+        *,
+        filter: Condition | None = None,
+        distinct: bool = False,
+        order_by: str | Expression | Order | tuple[Any, ...] = (),
+    ) -> None:
+        self.argument = F(expression) if isinstance(expression, str) else as_expression(expression)
+        if filter is not None and not isinstance(filter, Condition):
+            raise FieldError(f"filter= takes a condition, not {filter!r}")
+        self.condition = filter
+        self.distinct = distinct
+        terms = order_by if isinstance(order_by, tuple) else (order_by,)
+        if terms and not self.ordered:
+            raise FieldError(f"{type(self).__name__} does not depend on an order; drop order_by=")
+        self.order = tuple(_order_term(term) for term in terms)
+        self.extra: tuple[Expression, ...] = ()
+        self.type: PgType | None = None
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        parts = [self.argument, *self.extra, *(term.expression for term in self.order)]
+        return (*parts, self.condition) if self.condition is not None else tuple(parts)
+
+    def rebuild(self, children: tuple[Expression, ...]) -> Aggregate:
+        new = self.__class__.__new__(self.__class__)
+        extra, order = len(self.extra), len(self.order)
+        new.argument = children[0]
+        new.extra = children[1 : 1 + extra]
+        new.order = tuple(
+            Order(e, o.descending, o.nulls)
+            for e, o in zip(children[1 + extra : 1 + extra + order], self.order, strict=True)
+        )
+        new.condition = children[-1] if self.condition is not None else None  # type: ignore[assignment]
+        new.distinct = self.distinct
+        argument: PgType | None = getattr(new.argument, "type", None)
+        new.type = self.result(argument.base if argument is not None else None)
+        return new
+
+    def own_shape(self) -> Hashable:
+        order = tuple((term.descending, term.nulls) for term in self.order)
+        return (self.distinct, self.condition is None, len(self.extra), order)
+
+    def result(self, argument: PgType | None) -> PgType | None:
+        """The type of the result for an argument of that type; ``None`` where only the server knows."""
+        return argument
+
+    def render_sql(self, writer: Any, render: Callable[[Expression, Any], None]) -> None:
+        """Write the call."""
+        writer.write(f"{self.function}({'DISTINCT ' if self.distinct else ''}")
+        render(self.argument, writer)
+        for value in self.extra:
+            writer.write(", ")
+            render(value, writer)
+        for position, term in enumerate(self.order):
+            writer.write(", " if position else " ORDER BY ")
+            render(term.expression, writer)
+            writer.write(" DESC" if term.descending else "")
+            writer.write(f" NULLS {term.nulls.upper()}" if term.nulls else "")
+        writer.write(")")
+        if self.condition is not None:
+            writer.write(" FILTER (WHERE ")
+            render(self.condition, writer)
+            writer.write(")")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.argument!r})"
+
+
+def _order_term(term: Any) -> Order:
+    if isinstance(term, Order):
+        return term
+    if isinstance(term, str):
+        return Order(F(term.removeprefix("-")), term.startswith("-"))
+    return Order(term, False)
+
+
+class Star(Expression):
+    """``*``, the argument of ``count(*)``."""
+
+    __slots__ = ()
+
+    def render_sql(self, writer: Any, render: Any) -> None:
+        """Write the star."""
+        writer.write("*")
+
+
+class Count(Aggregate):
+    """Number of rows (``Count("*")``) or of values that are not NULL."""
+
+    function = "count"
+    __slots__ = ()
+
+    def __init__(self, expression: str | Expression = "*", **options: Any) -> None:
+        super().__init__(Star() if expression == "*" else expression, **options)
+
+    def result(self, argument: PgType | None) -> PgType | None:
+        return INT8
+
+
+class Sum(Aggregate):
+    """Sum of values; a numeric keeps its scale."""
+
+    function = "sum"
+    __slots__ = ()
+
+    def result(self, argument: PgType | None) -> PgType | None:
+        return None if argument is None else _sum_type(argument)
+
+
+class Avg(Aggregate):
+    """Mean of values."""
+
+    function = "avg"
+    __slots__ = ()
+
+    def result(self, argument: PgType | None) -> PgType | None:
+        return None if argument is None else _average_type(argument)
+
+
+class Min(Aggregate):
+    """Smallest value."""
+
+    function = "min"
+    __slots__ = ()
+
+
+class Max(Aggregate):
+    """Largest value."""
+
+    function = "max"
+    __slots__ = ()
+
+
+class StdDev(Aggregate):
+    """Sample standard deviation."""
+
+    function = "stddev_samp"
+    __slots__ = ()
+
+    def result(self, argument: PgType | None) -> PgType | None:
+        return None if argument is None else _average_type(argument)
+
+
+class Variance(Aggregate):
+    """Sample variance."""
+
+    function = "var_samp"
+    __slots__ = ()
+
+    def result(self, argument: PgType | None) -> PgType | None:
+        return None if argument is None else _average_type(argument)
+
+
+class ArrayAgg(Aggregate):
+    """The values as an array."""
+
+    function = "array_agg"
+    ordered = True
+    __slots__ = ()
+
+    def result(self, argument: PgType | None) -> PgType | None:
+        return None if argument is None or argument.kind == "array" else array_of(argument)
+
+
+class StringAgg(Aggregate):
+    """The values as one text, with a delimiter between them."""
+
+    function = "string_agg"
+    ordered = True
+    __slots__ = ()
+
+    def __init__(self, expression: str | Expression, delimiter: str = ",", **options: Any) -> None:
+        super().__init__(expression, **options)
+        self.extra = (Value(delimiter, TEXT),)
+
+    def result(self, argument: PgType | None) -> PgType | None:
+        return TEXT
+
+
+class JsonAgg(Aggregate):
+    """The values as one JSONB array."""
+
+    function = "jsonb_agg"
+    ordered = True
+    __slots__ = ()
+
+    def result(self, argument: PgType | None) -> PgType | None:
+        return JSONB
+
+
+def has_aggregate(expression: Expression) -> bool:
+    """Whether an aggregate stands anywhere in the tree."""
+    return isinstance(expression, Aggregate) or any(has_aggregate(child) for child in expression.children)
+
+
+__all__ = [
+    "Aggregate",
+    "ArrayAgg",
+    "Avg",
+    "Count",
+    "JsonAgg",
+    "Max",
+    "Min",
+    "StdDev",
+    "StringAgg",
+    "Sum",
+    "Variance",
+    "has_aggregate",
+]

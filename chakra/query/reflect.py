@@ -1,0 +1,270 @@
+"""Tables without a model: descriptions read from the server's catalog, and querysets that wait for them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Callable, Generator
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from chakra.db import with_modifier
+from chakra.errors import FieldError
+from chakra.pg.lexing import tokens
+from chakra.pg.quoting import quote_qualified
+from chakra.query.queryset import QuerySet
+from chakra.schema import Column, ForeignKeyConstraint, Table, Unique
+from chakra.schema.table import OnDelete
+
+if TYPE_CHECKING:
+    from chakra.db import Database
+
+# The row versions (xmin) of everything a description is made of: DDL that changes a table writes new versions
+# of these catalog rows, in whatever process it ran. Manual: chapter 52, pg_class, pg_attribute, pg_constraint.
+_FINGERPRINT = """
+SELECT c.oid::bigint AS oid, c.relkind::text AS kind, n.nspname::text AS schema, c.relname::text AS name,
+    concat_ws(';', c.oid, c.xmin,
+        (SELECT string_agg(a.xmin::text || ':' || a.attnum, ',' ORDER BY a.attnum)
+           FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
+        (SELECT string_agg(d.xmin::text || ':' || d.adnum, ',' ORDER BY d.adnum)
+           FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid),
+        (SELECT string_agg(k.xmin::text || ':' || k.oid, ',' ORDER BY k.oid)
+           FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid)) AS fingerprint
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = pg_catalog.to_regclass($1)
+"""
+
+_COLUMNS = """
+SELECT a.attname::text AS name, a.atttypid AS type, a.atttypmod AS typmod, a.attndims::int AS ndims,
+    a.attnotnull AS required, a.attidentity::text <> '' AS identity,
+    pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS db_default
+FROM pg_catalog.pg_attribute a
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+_CONSTRAINTS = """
+SELECT k.conname::text AS name, k.contype::text AS kind,
+    (SELECT array_agg(a.attname::text ORDER BY o.position)
+       FROM unnest(k.conkey) WITH ORDINALITY o(number, position)
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = o.number) AS columns,
+    k.confdeltype::text AS on_delete, fn.nspname::text AS target_schema, f.relname::text AS target,
+    (SELECT array_agg(a.attname::text ORDER BY o.position)
+       FROM unnest(k.confkey) WITH ORDINALITY o(number, position)
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = o.number) AS target_columns
+FROM pg_catalog.pg_constraint k
+LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid AND k.contype = 'f'
+LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace
+WHERE k.conrelid = $1::bigint::oid AND k.contype IN ('p', 'u', 'f')
+ORDER BY k.oid
+"""
+
+_RELATION_KINDS = frozenset("rpvmf")  # table, partitioned table, view, materialized view, foreign table
+
+_ON_DELETE: dict[str, OnDelete] = {  # manual, pg_constraint.confdeltype
+    "a": "no action",
+    "r": "restrict",
+    "c": "cascade",
+    "n": "set null",
+    "d": "set default",
+}
+
+_reflected: WeakKeyDictionary[Database, dict[str, tuple[str, Table]]] = WeakKeyDictionary()
+
+
+def parse_name(text: str) -> tuple[str | None, str]:
+    """Take ``name``, ``schema.name`` or a quoted form of either apart; case is kept.
+
+    Raises:
+        FieldError: anything else.
+    """
+    parts: list[str] = []
+    expect_name = True
+    for kind, token in tokens(text):
+        if expect_name and kind == "quoted" and token.startswith('"') and len(token) > 2:
+            parts.append(token[1:-1].replace('""', '"'))
+        elif expect_name and kind == "word":
+            parts.append(token)
+        elif expect_name or token != ".":
+            parts = []
+            break
+        expect_name = not expect_name
+    if len(parts) not in (1, 2) or expect_name:
+        raise FieldError(
+            f"{text!r} is not a table's name: write name or schema.name, with double quotes around parts "
+            "that are not plain words"
+        )
+    return (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
+
+
+async def reflect(database: Database, name: str) -> Table:
+    """Describe an existing table, view or foreign table from the catalog.
+
+    One small query asks whether the description at hand is still true; only then the catalog is read again.
+
+    Raises:
+        FieldError: there is no such table.
+    """
+    schema, table = parse_name(name)
+    found = await database.run_fetchrow(_FINGERPRINT, (quote_qualified(schema, table),))
+    if found is None or found["kind"] not in _RELATION_KINDS:
+        raise FieldError(f"the database {database.name} has no table {name!r}")
+    known = _reflected.setdefault(database, {})
+    fingerprint, described = known.get(name, (None, None))
+    if described is None or fingerprint != found["fingerprint"]:
+        described = await _describe(database, found)
+        known[name] = (found["fingerprint"], described)
+    return described
+
+
+async def _describe(database: Database, found: Any) -> Table:
+    rows = await database.run_fetch(_COLUMNS, (found["oid"],))
+    types = await database.types.resolve_many([row["type"] for row in rows])
+    columns = tuple(
+        Column(
+            name=row["name"],
+            type=with_modifier(types[row["type"]], row["typmod"], row["ndims"]),
+            nullable=not row["required"],
+            db_default=row["db_default"],
+            identity=row["identity"],
+        )
+        for row in rows
+    )
+    primary_key: tuple[str, ...] = ()
+    uniques: list[Unique] = []
+    foreign_keys: list[ForeignKeyConstraint] = []
+    for row in await database.run_fetch(_CONSTRAINTS, (found["oid"],)):
+        names = tuple(row["columns"])
+        if row["kind"] == "p":
+            primary_key = names
+        elif row["kind"] == "u":
+            uniques.append(Unique(*names, name=row["name"]))
+        else:
+            foreign_keys.append(
+                ForeignKeyConstraint(
+                    names,
+                    row["target"],
+                    tuple(row["target_columns"]),
+                    row["target_schema"],
+                    _ON_DELETE[row["on_delete"]],
+                )
+            )
+    return Table(
+        name=found["name"],
+        schema=found["schema"],
+        columns=columns,
+        primary_key=primary_key,
+        uniques=tuple(uniques),
+        foreign_keys=tuple(foreign_keys),
+    )
+
+
+class TableQuery:
+    """Rows of an existing table, as dicts; made by ``db.table("name")``.
+
+    It has the methods of ``QuerySet``. The table is looked up when something is run, so making and narrowing
+    a query needs no ``await``; a wrong name or field is reported then.
+    """
+
+    def __init__(self, database: Database, name: str, calls: tuple[Any, ...] = ()) -> None:
+        parse_name(name)
+        self._database = database
+        self._name = name
+        self._calls = calls
+
+    async def reflect(self) -> QuerySet[dict[str, Any]]:
+        """Look the table up and return the query as a ``QuerySet``."""
+        table = await reflect(self._database, self._name)
+        query: Any = QuerySet(table, self._database).values()
+        for method, arguments, options in self._calls:
+            query = getattr(query, method)(*arguments, **options)
+        return query  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        calls = "".join(f".{name}(…)" for name, *_ in self._calls)
+        return f"<table {self._name!r}{calls}>"
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        return self._all().__await__()
+
+    async def _all(self) -> list[Any]:
+        return await (await self.reflect())
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self.iterator()
+
+    async def iterator(self, chunk_size: int = 2_000) -> AsyncIterator[Any]:
+        """Stream rows through a cursor; see ``QuerySet.iterator``."""
+        async for row in (await self.reflect()).iterator(chunk_size):
+            yield row
+
+    async def arrow_batches(self, **options: Any) -> AsyncIterator[Any]:
+        """Stream record batches; see ``QuerySet.arrow_batches``."""
+        async for batch in (await self.reflect()).arrow_batches(**options):
+            yield batch
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def _narrowing(name: str) -> Callable[..., TableQuery]:
+    @functools.wraps(getattr(QuerySet, name))
+    def method(self: TableQuery, *arguments: Any, **options: Any) -> TableQuery:
+        return TableQuery(self._database, self._name, (*self._calls, (name, arguments, options)))
+
+    return method
+
+
+def _running(name: str) -> Callable[..., Any]:
+    @functools.wraps(getattr(QuerySet, name))
+    async def method(self: TableQuery, *arguments: Any, **options: Any) -> Any:
+        return await getattr(await self.reflect(), name)(*arguments, **options)
+
+    return method
+
+
+NARROWING = [
+    "filter",
+    "exclude",
+    "all",
+    "none",
+    "order_by",
+    "reverse",
+    "distinct",
+    "limit",
+    "offset",
+    "values",
+    "values_list",
+    "annotate",
+    "select_for_update",
+    "__getitem__",
+]
+RUNNING = [
+    "get",
+    "first",
+    "last",
+    "earliest",
+    "latest",
+    "count",
+    "exists",
+    "in_bulk",
+    "aggregate",
+    "explain",
+    "create",
+    "update",
+    "delete",
+    "bulk_insert",
+    "to_arrow",
+    "to_polars",
+    "to_pandas",
+    "to_numpy",
+]
+
+for _name in NARROWING:
+    setattr(TableQuery, _name, _narrowing(_name))
+for _name in RUNNING:
+    setattr(TableQuery, _name, _running(_name))
+
+
+__all__ = ["TableQuery", "parse_name", "reflect"]

@@ -18,9 +18,8 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from chakra.db.session import Session, rows_of
-from chakra.errors import ChakraError
 
-Sink: TypeAlias = Callable[[bytes], Awaitable[object] | None]
+Sink: TypeAlias = Callable[[bytes], object]
 """Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable."""
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
@@ -65,7 +64,7 @@ async def copy_out(session: Session, sql: str, sink: Sink) -> int:
         except BaseException as error:
             raised.append(error)
             raise
-        return _READY if answer is None else guard(answer)
+        return guard(answer) if isinstance(answer, Awaitable) else _READY
 
     async def guard(answer: Awaitable[object]) -> None:
         nonlocal waiting_for_sink
@@ -244,19 +243,26 @@ class CopyOutStream:
         stopped = not self._task.done()
         if stopped:
             self._task.cancel()
+        self._chunks.clear()
+        await _end_of(self._task)
+        failed = self._task.cancelled() or self._task.exception() is not None
+        if self._savepoint and not self._session.closed:
+            undo = "ROLLBACK TO SAVEPOINT chakra_copy; " if failed else ""
+            await self._session.script(f"{undo}RELEASE SAVEPOINT chakra_copy", "transaction")
+            self._session.suspect = False
+
+
+async def _end_of(task: asyncio.Task[Any]) -> None:
+    """Wait for a task that uses a session: it must be over before anyone else gets the session."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
         try:
-            await asyncio.wait([self._task])
-            failed = self._task.cancelled() or self._task.exception() is not None
-            if self._savepoint and not self._session.closed:
-                undo = "ROLLBACK TO SAVEPOINT chakra_copy; " if failed else ""
-                await self._session.script(f"{undo}RELEASE SAVEPOINT chakra_copy", "transaction")
-                self._session.suspect = False
-        except ChakraError:
-            self._session.suspect = True
-            if not stopped:
-                raise
-        finally:
-            self._chunks.clear()
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+            task.cancel()
+    if cancelled is not None:
+        raise cancelled
 
 
 __all__ = ["CopyOutStream", "Sink", "Source", "copy_in", "copy_out"]

@@ -128,10 +128,12 @@ class Executor(abc.ABC):
                 await session.script("COMMIT", "transaction")
                 own = False
         finally:
-            if own and not session.closed:
-                await self.pool.roll_back(session)
-            if borrowed:
-                await self.pool.release_changed(session)
+            try:
+                if own and not session.closed:
+                    await self.pool.roll_back(session)
+            finally:
+                if borrowed:
+                    await self.pool.release_changed(session)
 
     # -- anybody's SQL ------------------------------------------------------------------------------
 

@@ -193,7 +193,10 @@ class Session:
             if event is not None:
                 self.hooks.after(event, rows, failure)
             if cursor is not None and failure is None and self.in_transaction:
-                await driver.close_cursor(cursor)
+                try:
+                    await driver.close_cursor(cursor)
+                except BaseException as error:
+                    self.fail(error, sql)
 
     async def prepare(self, sql: str) -> driver.RawStatement:
         """Prepare a statement and keep it for its next use."""
@@ -204,7 +207,7 @@ class Session:
         return statement
 
     async def describe(self, sql: str) -> tuple[list[int], list[tuple[str, int]]]:
-        """Return the type OIDs of a query's parameters, and name and type OID of its columns; nothing is run."""
+        """Return the type OIDs of a query's parameters, name and type OID of its columns; nothing is run."""
         try:
             statement = self.statements.get(sql)
             if statement is None:

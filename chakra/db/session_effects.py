@@ -64,12 +64,12 @@ _FORBIDDEN = _TEMPORARY | {"execute"}
 _NOT_A_CALL = frozenset(
     """
     all analyze and any array as asc between buffers by case check conflict costs cross cube default desc
-    distinct do else end enum escape except exclude exists explain filter first following for format foreign
+    distinct do else end enum escape except exclude exists explain filter first following for foreign format
     from full generated group grouping having ilike in include inner insert intersect into is isnull join
-    key last lateral left like limit list materialized natural no not notnull null nulls of offset on only or
-    order ordinality outer over overriding partition preceding primary range recursive references returning right
-    rollup row rows select set sets settings similar some storage symmetric tablesample then to union unique update
-    using values verbose wal when where window with within without
+    key last lateral left like limit list materialized natural no not notnull null nulls of offset on only
+    or order ordinality outer over overriding partition preceding primary range recursive references
+    returning right rollup row rows select set sets settings similar some storage symmetric tablesample then
+    to union unique update using values verbose wal when where window with within without
     bit char character decimal dec float interval numeric nchar time timestamp timestamptz timetz varbit
     varchar varying vector halfvec sparsevec bpchar precision
     btree hash gist gin brin spgist hnsw ivfflat identity always stored virtual fillfactor

@@ -195,15 +195,15 @@ class Transaction:
         assert session is not None
         self._state = "done"
         self._leave_context()
-        inner = session.transaction
+        left_open = session.transaction is not self
+        while session.transaction not in (self, None):
+            assert session.transaction is not None
+            session.transaction._state = "done"
+            session.transaction = session.transaction._parent
         session.transaction = self._parent
-        if inner is not self:
-            error = error or TransactionError("the block ended while a transaction nested in it was open")
-            error = await self._undo(session, error)
-            raise error
         try:
-            if error is not None:
-                await self._undo(session, error)
+            if error is not None or left_open:
+                await self._undo(session)
             elif self._parent is not None:
                 await self._release_savepoint(session)
             else:
@@ -212,6 +212,10 @@ class Transaction:
             if self._parent is None and self._pinned is None:
                 await self._give_back(session)
         if error is None:
+            if left_open:
+                raise TransactionError(
+                    "the transaction was rolled back: its block ended while one nested in it was still open"
+                )
             await self._after_commit()
 
     async def _commit(self, session: Session) -> None:
@@ -228,20 +232,19 @@ class Transaction:
     async def _release_savepoint(self, session: Session) -> None:
         try:
             await session.script(f"RELEASE SAVEPOINT {self._savepoint}", "transaction")
-        except BaseException as failure:
-            await self._undo(session, failure)
+        except BaseException:
+            await self._undo(session)
             raise
 
-    async def _undo(self, session: Session, error: BaseException) -> BaseException:
+    async def _undo(self, session: Session) -> None:
         """Roll back to where the block began; goes on behind the scenes if the task is cancelled again."""
         if session.closed:
-            return error
+            return
         if self._parent is None:
             script = "ROLLBACK"
         else:
             script = f"ROLLBACK TO SAVEPOINT {self._savepoint}; RELEASE SAVEPOINT {self._savepoint}"
         await asyncio.shield(self.database.pool.run_to_end(session, script))
-        return error
 
     async def _give_back(self, session: Session) -> None:
         pool = self.database.pool

@@ -25,6 +25,7 @@ from chakra.columnar.families.parts import (
     offsets_of,
     raw_column,
     refuse,
+    view,
 )
 from chakra.columnar.kernels import array as kernels
 from chakra.columnar.options import Options
@@ -61,6 +62,9 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     sizes = np.empty(count * ndims, np.int64)
     oid = _seen_oid(raw, element)
     status, row, position = kernels.shapes(raw.data, raw.starts, raw.lengths, ndims, oid, sizes)
+    if status == kernels.BAD_OID and _oid(raw, int(row)) == element.oid:
+        row = np.flatnonzero(raw.lengths >= 12)[0]  # the first row, which the others were held against
+        position = raw.starts[row] + 8
     if status:
         _raise(raw, int(row), int(position), int(status), type_)
     shape = sizes.reshape(count, ndims)
@@ -96,7 +100,7 @@ def _seen_oid(raw: RawColumn, element: PgType) -> int:
     if not told.size or int(raw.starts[told[0]]) + 12 > raw.data.size:
         return 0
     at = int(raw.starts[told[0]]) + 8
-    found = int.from_bytes(raw.data[at : at + 4].tobytes(), "big")
+    found = _oid(raw, int(told[0]))
     if not same_layout(found, element):
         malformed(
             raw,
@@ -106,6 +110,11 @@ def _seen_oid(raw: RawColumn, element: PgType) -> int:
             f"{BY_OID[found].sql} ({found})",
         )
     return found
+
+
+def _oid(raw: RawColumn, row: int) -> int:
+    at = int(raw.starts[row]) + 8
+    return int.from_bytes(raw.data[at : at + 4].tobytes(), "big")
 
 
 def same_layout(oid: int, type_: PgType) -> bool:
@@ -125,7 +134,7 @@ def _raise(raw: RawColumn, row: int, position: int, status: int, type_: PgType) 
     expected = {
         kernels.BAD_HEADER: "an array of at least 12 bytes with 0 to 6 dimensions",
         kernels.BAD_FLAGS: "array flags 0 or 1",
-        kernels.BAD_OID: "the element OID of the rows before",
+        kernels.BAD_OID: "the element OID of the other rows",
         kernels.BAD_SIZE: "dimensions whose elements fit the value",
         kernels.BAD_ELEMENT: "an element inside the array, and nothing after the last",
     }[status]
@@ -221,11 +230,11 @@ def list_parts(array: pa.Array) -> tuple[I64, pa.Array] | None:
         size = kind.list_size
         offsets = np.arange(len(array) + 1, dtype=np.int64) * size
         return offsets, array.values.slice(array.offset * size, len(array) * size)
-    if pa.types.is_list_view(kind):
-        array = array.cast(pa.list_(kind.value_type))
-    elif pa.types.is_large_list_view(kind):
-        array = array.cast(pa.large_list(kind.value_type))
-    elif not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind)):
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        width = np.int32 if pa.types.is_list_view(kind) else np.int64
+        sizes = view(array.buffers()[2], width, array.offset, len(array))
+        return contiguous(np.where(is_valid(array), sizes, 0)), array.flatten()
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_map(kind)):
         return None
     offsets = offsets_of(array)
     if array.null_count and bool(np.any(np.diff(offsets)[~is_valid(array)])):

@@ -13,6 +13,7 @@ from chakra.columnar.families.fault import ValueFault
 from chakra.columnar.families.parts import all_null, writable
 from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.types import column_type
+from chakra.errors import DataError
 from chakra.pg.types import PgType
 
 
@@ -46,8 +47,6 @@ def encode_values(array: pa.Array, type_: PgType, options: Options) -> RawColumn
     Raises:
         ValueFault: a value does not fit the PostgreSQL type.
     """
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if pa.types.is_null(array.type):
@@ -107,6 +106,12 @@ def encode_column(
     Raises:
         DataError: a value, or the whole Arrow type, does not fit; names row and column.
     """
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    try:
+        array.validate()  # kernels trust the sizes of buffers; this costs microseconds, whatever the length
+    except pa.ArrowInvalid as error:
+        raise DataError(f'column "{name}": {error}', column=name) from None
     try:
         raw = encode_values(array, type_, options)
     except ValueFault as fault:

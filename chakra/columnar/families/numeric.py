@@ -72,7 +72,7 @@ def arrow_type(type_: PgType, options: Options) -> pa.DataType:
     found = declared(type_) or options.numeric
     if found is None:
         raise FieldError(
-            f"the Arrow type of a {type_.sql} without precision follows from the data; where it must be known "
+            f"the Arrow type of a {type_.sql} without precision follows from the data; where it is needed "
             'first, choose one: numeric=(precision, scale), numeric="float64" or numeric="string"'
         )
     return decimal_type(*found)

@@ -178,7 +178,15 @@ def cast(array: pa.Array, target: pa.DataType, type_: PgType) -> pa.Array:
             high = middle
         else:
             low = middle
-    raise ValueFault(low, f"{array[low].as_py()!r} does not fit {type_.sql}")
+    raise ValueFault(low, f"{shown(array, low)} does not fit {type_.sql}")
+
+
+def shown(array: pa.Array, index: int) -> str:
+    """A value for a message: Python's spelling, or the integer behind a moment Python has no object for."""
+    try:
+        return repr(array[index].as_py())
+    except (OverflowError, ValueError):
+        return f"{array[index].value} ({array.type})"
 
 
 __all__ = [
@@ -195,6 +203,7 @@ __all__ = [
     "offsets_of",
     "raw_column",
     "refuse",
+    "shown",
     "validity",
     "values_of",
     "view",

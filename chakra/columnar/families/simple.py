@@ -25,6 +25,7 @@ from chakra.columnar.families.parts import (
     offsets_of,
     raw_column,
     refuse,
+    shown,
     validity,
     values_of,
     view,
@@ -126,10 +127,10 @@ def _shift(
         if options.infinity == "error":
             index = int(np.argmax(outside))
             word = "-infinity" if low[index] else "infinity"
-            shown = word if values[index] in (limits.min, limits.max) else "a value after 294247-01-10"
+            what = word if values[index] in (limits.min, limits.max) else "a value after 294247-01-10"
             raise ValueFault(
                 index,
-                f'{shown} of a {type_.name} has no {storage}; choose infinity="null" or infinity="clamp"',
+                f'{what} of a {type_.name} has no {storage}; choose infinity="null" or infinity="clamp"',
             )
         if options.infinity == "null":
             valid &= ~outside
@@ -267,7 +268,7 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
             outside = np.isinf(narrowed) & np.isfinite(wide) & is_valid(array)
             if outside.any():
                 index = int(np.argmax(outside))
-                raise ValueFault(index, f"{wide[index]!r} is out of range for {type_.sql}")
+                raise ValueFault(index, f"{float(wide[index])!r} is out of range for {type_.sql}")
             return narrowed
     elif pa.types.is_integer(array.type) or pa.types.is_decimal(array.type):
         array = cast(array, storage, type_)
@@ -286,7 +287,7 @@ def _dates(array: pa.Array, type_: PgType) -> AnyArray:
         if early.any():
             index = int(np.argmax(early))
             raise ValueFault(
-                index, f"{array[index].as_py()} has a time of day, which {type_.sql} does not keep"
+                index, f"{shown(array, index)} has a time of day, which {type_.sql} does not keep"
             )
         array = days
     elif pa.types.is_date64(array.type):
@@ -355,10 +356,9 @@ def _check_range(array: pa.Array, values: AnyArray, low: int, end: int, type_: P
     if outside.any():
         index = int(np.argmax(outside))
         first = "0" if low == 0 else "4714-11-24 BC"
-        shown = int(array[index].value)
         raise ValueFault(
             index,
-            f"{shown} ({array.type}) is out of range for {type_.sql}, which goes from {first} to {last}",
+            f"{shown(array, index)} is out of range for {type_.sql}, which goes from {first} to {last}",
         )
 
 
@@ -488,9 +488,9 @@ def _longer(array: pa.Array, limit: int) -> pa.Array:
 
 def _refuse_long(array: pa.Array, index: int, limit: int, type_: PgType) -> NoReturn:
     text = array[index].as_py()
-    shown = text if len(text) <= 60 else f"{text[:60]} …"
+    start = text if len(text) <= 60 else f"{text[:60]} …"
     unit = "bytes" if type_.name == "name" else "characters"
-    raise ValueFault(index, f"{shown!r} is longer than the {limit} {unit} of {type_.sql}")
+    raise ValueFault(index, f"{start!r} is longer than the {limit} {unit} of {type_.sql}")
 
 
 def _prefixed(raw: RawColumn) -> RawColumn:

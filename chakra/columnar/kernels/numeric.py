@@ -18,6 +18,7 @@ import numpy as np
 from chakra.columnar.buffers import AnyArray
 from chakra.columnar.kernels._jit import kernel
 
+_u64: Any = np.uint64
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
 OK = 0
@@ -38,7 +39,10 @@ _LOW = np.uint64(0xFFFFFFFF)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 _TEN = np.uint64(10)
+_HUNDRED = np.uint64(100)
+_THOUSAND = np.uint64(1000)
 _BASE = np.uint64(10000)
+_SIGN = np.uint64(63)
 
 
 @kernel
@@ -367,6 +371,71 @@ def finish(
 
 
 @kernel
+def split(rest: Any, partial: int, groups: AnyArray) -> Any:
+    """Digit groups of an unsigned magnitude, least first; the least has ``partial`` digits before the zeros.
+
+    rest: uint64. groups: int64[], at least 6. Returns how many. The divisors are constants, which the
+    compiler turns into multiplications.
+    """
+    if partial == 0:
+        groups[0] = _i64(rest % _BASE)
+        rest = rest // _BASE
+    elif partial == 1:
+        groups[0] = _i64(rest % _TEN) * 1000
+        rest = rest // _TEN
+    elif partial == 2:
+        groups[0] = _i64(rest % _HUNDRED) * 100
+        rest = rest // _HUNDRED
+    else:
+        groups[0] = _i64(rest % _THOUSAND) * 10
+        rest = rest // _THOUSAND
+    count = 1
+    while rest != _ZERO:
+        groups[count] = _i64(rest % _BASE)
+        rest = rest // _BASE
+        count += 1
+    return count
+
+
+@kernel
+def split_limbs(
+    values: AnyArray, at: int, words: int, negative: bool, partial: int, limbs: AnyArray, groups: AnyArray
+) -> Any:
+    """``split`` for a two's complement number of ``words`` uint64 at ``values[at]``; limbs: scratch."""
+    borrow = negative
+    for k in range(words):
+        word = values[at + k]
+        if negative:
+            word = ~word
+            if borrow:
+                if word == ~_ZERO:
+                    word = _ZERO
+                else:
+                    word = word + _ONE
+                    borrow = False
+        limbs[2 * k] = word & _LOW
+        limbs[2 * k + 1] = word >> _SHIFT
+    count = 0
+    top = 2 * words
+    divisor = _u64(power(partial if partial else 4))
+    lift = power(4 - partial) if partial else 1
+    while True:
+        while top > 0 and limbs[top - 1] == _ZERO:
+            top -= 1
+        if top == 0:
+            return count
+        remainder = _ZERO
+        for k in range(top):
+            part = (remainder << _SHIFT) | limbs[top - 1 - k]
+            limbs[top - 1 - k] = part // divisor
+            remainder = part % divisor
+        groups[count] = _i64(remainder) * lift
+        count += 1
+        divisor = _BASE
+        lift = 1
+
+
+@kernel
 def encode_decimal(
     values: AnyArray,
     words: int,
@@ -392,57 +461,23 @@ def encode_decimal(
     groups = np.zeros(stride // 2, np.int64)
     partial = value_scale % 4
     low = -(value_scale // 4) - (1 if partial else 0)
-    cut = power(partial if partial else 4)
-    lift = power(4 - partial) if partial else 1
     dscale = max(value_scale, 0)
     for row in range(valid.size):
         if not valid[row]:
             lengths[row] = -1
             continue
         at = row * words
-        negative = (values[at + words - 1] >> np.uint64(63)) != _ZERO
-        small = True
-        borrow = negative
-        for k in range(words):
-            word = values[at + k]
-            if negative:
-                word = ~word
-                if borrow:
-                    if word == ~_ZERO:
-                        word = _ZERO
-                    else:
-                        word = word + _ONE
-                        borrow = False
-            limbs[2 * k] = word & _LOW
-            limbs[2 * k + 1] = word >> _SHIFT
-            if k > 0 and word != _ZERO:
+        negative = (values[at + words - 1] >> _SIGN) != _ZERO
+        fill = ~_ZERO if negative else _ZERO
+        small = (values[at] >> _SIGN != _ZERO) == negative
+        for k in range(1, words):
+            if values[at + k] != fill:
                 small = False
-        count = 0
-        if small and limbs[1] < np.uint64(0x80000000):
-            rest = _i64((limbs[1] << _SHIFT) | limbs[0])
-            groups[0] = rest % cut * lift
-            rest //= cut
-            count = 1
-            while rest != 0:
-                groups[count] = rest % 10000
-                rest //= 10000
-                count += 1
+        if small:
+            word = values[at]
+            count = split(~word + _ONE if negative else word, partial, groups)
         else:
-            top = 2 * words
-            divisor = np.uint64(cut)
-            while True:
-                while top > 0 and limbs[top - 1] == _ZERO:
-                    top -= 1
-                if top == 0:
-                    break
-                remainder = _ZERO
-                for k in range(top):
-                    part = (remainder << _SHIFT) | limbs[top - 1 - k]
-                    limbs[top - 1 - k] = part // divisor
-                    remainder = part % divisor
-                groups[count] = _i64(remainder) * lift if count == 0 else _i64(remainder)
-                count += 1
-                divisor = _BASE
+            count = split_limbs(values, at, words, negative, partial, limbs, groups)
         status, length = finish(
             groups, count, low, negative, dscale, precision, scale, exact, out, row * stride
         )

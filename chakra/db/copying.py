@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections import deque
 from collections.abc import (
     AsyncIterable,
@@ -29,8 +30,12 @@ Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 # (about 14 KB each on a Unix socket), after which the socket is left to fill and the server waits.
 STREAM_BUFFER = 1 << 20
 
-# Seconds a COPY out that is to stop waits for the next chunk before it is cancelled; see _Stopped.
+# Seconds a COPY out that is to stop waits for the next chunk before it is cancelled; see _Reading.
 STOP_GRACE = 0.05
+
+
+_INT16 = struct.Struct(">h")
+_INT32 = struct.Struct(">i")
 
 
 class _Ready:
@@ -53,49 +58,41 @@ async def copy_out(session: Session, sql: str, sink: Sink) -> int:
         sink: called with each chunk; if it returns an awaitable, reading waits for it. What it raises stops
             the query on the server and comes out here unchanged.
     """
-    raised: list[BaseException] = []
-    stopping = waiting_for_sink = False
+    return rows_of(await session.watch(_Reading(session, sql, sink).run, sql, "copy_out"))
 
-    def write(data: bytes) -> Awaitable[object]:
-        if stopping:
-            raise _Stopped
-        try:
-            answer = sink(data)
-        except BaseException as error:
-            raised.append(error)
-            raise
-        return guard(answer) if isinstance(answer, Awaitable) else _READY
 
-    async def guard(answer: Awaitable[object]) -> None:
-        nonlocal waiting_for_sink
-        waiting_for_sink = True
-        try:
-            await answer
-            waiting_for_sink = False
-        except BaseException as error:
-            raised.append(error)
-            raise
+class _Stopped(Exception):
+    """Raised inside asyncpg's sink to make it cancel the query."""
 
-    async def read() -> str:
-        try:
-            # No arguments ever: asyncpg would quote them with two more round trips and a regular
-            # expression over the SQL text that also rewrites "$1" inside string constants.
-            return await session.raw.copy_from_query(sql, output=write, format="binary")  # type: ignore[no-any-return]
-        except BaseException as error:
-            if isinstance(error, _Stopped) or (raised and error is raised[0]):
-                session.suspect = True
-                raise
-            session.fail(error, sql)
 
-    async def run() -> str:
-        nonlocal stopping
-        reading = asyncio.get_running_loop().create_task(read())
+class _Reading:
+    """One COPY out, stopped without harm to its connection when its sink fails or its caller is cancelled.
+
+    asyncpg (0.30 to 0.32) has two traps here. Cancelling ``copy_from_query`` while a chunk arrives leaves it
+    in the middle of the COPY without a cancel request, and the connection is lost (40 times out of 40 against
+    a fast server); an exception from its sink is safe. But an exception from the sink for the *last* chunk
+    makes it wait for an answer the server has given already, and the connection hangs. So the COPY runs as a
+    task of its own, which is stopped by an exception at its next chunk unless that is the last, and is
+    cancelled only when no chunk comes within ``STOP_GRACE``.
+    """
+
+    __slots__ = ("in_sink", "raised", "session", "sink", "sql", "started", "stopping")
+
+    def __init__(self, session: Session, sql: str, sink: Sink) -> None:
+        self.session = session
+        self.sql = sql
+        self.sink = sink
+        self.raised: BaseException | None = None
+        self.stopping = self.in_sink = self.started = False
+
+    async def run(self) -> str:
+        reading = asyncio.get_running_loop().create_task(self._read())
         try:
             await asyncio.wait((reading,))
         except BaseException:
-            stopping = True
-            session.suspect = True
-            if waiting_for_sink:
+            self.stopping = True
+            self.session.suspect = True
+            if self.in_sink:
                 reading.cancel()
             while not reading.done():
                 with suppress(asyncio.CancelledError):
@@ -104,19 +101,83 @@ async def copy_out(session: Session, sql: str, sink: Sink) -> int:
             if not reading.cancelled():
                 reading.exception()  # it is looked at: asyncio has nothing to complain of
             raise
-        return reading.result()
+        status = reading.result()
+        if self.raised is not None:
+            raise self.raised
+        return status
 
-    return rows_of(await session.watch(run, sql, "copy_out"))
+    async def _read(self) -> str:
+        try:
+            # No arguments ever: asyncpg would quote them with two more round trips and a regular
+            # expression over the SQL text that also rewrites "$1" inside string constants.
+            return await self.session.raw.copy_from_query(  # type: ignore[no-any-return]
+                self.sql, output=self._write, format="binary"
+            )
+        except BaseException as error:
+            if isinstance(error, _Stopped) or error is self.raised:
+                self.session.suspect = True
+                raise
+            self.session.fail(error, self.sql)
+
+    def _write(self, data: bytes) -> Awaitable[object]:
+        if self.stopping:
+            if not self._is_last(data):
+                raise _Stopped
+            return _READY
+        try:
+            answer = self.sink(data)
+        except BaseException as error:
+            self._sink_failed(error, data)
+            return _READY
+        if isinstance(answer, Awaitable):
+            return self._finish(answer, data)
+        self.started = True
+        return _READY
+
+    async def _finish(self, answer: Awaitable[object], data: bytes) -> None:
+        self.in_sink = True
+        try:
+            await answer
+        except BaseException as error:
+            self._sink_failed(error, data)
+        self.in_sink = False
+        self.started = True
+
+    def _sink_failed(self, error: BaseException, data: bytes) -> None:
+        """Keep what a sink raised, and raise it into asyncpg unless this is the last chunk."""
+        self.raised = error
+        self.stopping = True
+        if not self._is_last(data):
+            raise error
+
+    def _is_last(self, data: bytes) -> bool:
+        last = ends_copy(data, first=not self.started)
+        self.started = True
+        return last
 
 
-class _Stopped(Exception):
-    """Raised inside a sink to make asyncpg cancel the query.
+def ends_copy(data: bytes, *, first: bool) -> bool:
+    """Whether a chunk of whole rows ends with the trailer of a binary COPY stream.
 
-    Cancelling the task that runs ``copy_from_query`` while a chunk arrives leaves asyncpg (0.30 to 0.32) in
-    the middle of the COPY without a cancel request, and the connection is lost: 40 times out of 40 against a
-    fast server. An exception from the sink never does. So COPY out runs as a task of its own, which is
-    stopped by its next chunk, and cancelled only when none comes within ``STOP_GRACE``.
+    The server sends each row as a message of its own and asyncpg hands on whole messages, so a chunk starts
+    at a row. Layout: manual, COPY, "Binary Format"; src/backend/commands/copyto.c.
+
+    Args:
+        first: the chunk begins with the file header.
     """
+    if data[-2:] != b"\xff\xff":  # the trailer, or by chance the end of a value
+        return False
+    end = len(data) - 2
+    at = 0
+    if first:
+        at = 19 + _INT32.unpack_from(data, 15)[0]  # signature 11, flags 4, length of the extension 4
+    while at < end:
+        (count,) = _INT16.unpack_from(data, at)
+        at += 2
+        for _ in range(count):
+            (length,) = _INT32.unpack_from(data, at)
+            at += 4 + max(length, 0)
+    return at == end
 
 
 async def copy_in(
@@ -265,4 +326,4 @@ async def _end_of(task: asyncio.Task[Any]) -> None:
         raise cancelled
 
 
-__all__ = ["CopyOutStream", "Sink", "Source", "copy_in", "copy_out"]
+__all__ = ["CopyOutStream", "Sink", "Source", "copy_in", "copy_out", "ends_copy"]

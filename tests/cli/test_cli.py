@@ -14,7 +14,8 @@ import chakra
 
 def run(*arguments: str, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """`chakra ARGUMENTS` in a process of its own, after the Python code ``before``."""
-    code = f"import sys; {before}\nsys.argv = ['chakra', *{list(arguments)!r}]\nfrom chakra.cli import main\nmain()"
+    start = f"sys.argv = ['chakra', *{list(arguments)!r}]\nfrom chakra.cli import main\nmain()"
+    code = f"import sys; {before}\n{start}"
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         capture_output=True,

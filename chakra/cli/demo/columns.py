@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from chakra.cli.demo.models import Airline, Flight
@@ -19,9 +20,10 @@ async def ask(console: Console) -> pl.DataFrame:
         .values("carrier_id", "dep_delay", "time_hour")
         .to_arrow()
     )
+    columns = ", ".join(f"{f.name}: {f.type}" for f in arrow.schema)
     console.print(
         f"  to_arrow():  {arrow.num_rows:,} flights left more than an hour late; "
-        f"{arrow.nbytes / 1e6:.1f} MB as {', '.join(f'{f.name}: {f.type}' for f in arrow.schema)}"
+        f"{arrow.nbytes / 1e6:.1f} MB as {escape(columns)}"
     )
     flights = await Flight.objects.order_by("id").to_polars()
     names = await Airline.objects.to_polars()
@@ -40,9 +42,9 @@ async def ask(console: Console) -> pl.DataFrame:
         .sort("mean", descending=True)
         .head(6)
     )
-    table = Table(title="Airlines by mean arrival delay (group-by in Polars)", title_justify="left")
+    table = Table(title="Airlines by mean arrival delay, a group-by in Polars", title_justify="left")
     table.add_column("airline")
-    for header in ("flights", "mean delay, min", "over 15 min late, %", "cancelled, %"):
+    for header in ("flights", "delay, min", "late, %", "cancelled, %"):
         table.add_column(header, justify="right")
     for name, count, mean, late, cancelled in worst.iter_rows():
         table.add_row(name, f"{count:,}", f"{mean:.1f}", f"{late:.1f}", f"{cancelled:.1f}")

@@ -16,7 +16,7 @@ from chakra.errors import ConfigError
 __all__ = ["tables"]
 
 # "NA" is how these files spell a missing value; the data set comes from R.
-READ = csv.ConvertOptions(null_values=["NA", ""], strings_can_be_null=True, timestamp_parsers=["ISO8601"])
+READ = csv.ConvertOptions(null_values=["NA", ""], strings_can_be_null=True)
 
 
 def data_folder() -> Path:

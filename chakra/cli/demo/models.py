@@ -81,13 +81,14 @@ class Flight(Model, table="flights"):
 
 
 class ScratchFlight(Model, table="scratch_flights"):
-    """The columns of a flight without keys and indexes: what the timing of bulk writes fills and empties."""
+    """Most columns of a flight without foreign keys: what the timing of bulk writes fills and empties."""
 
+    id: Field[int] = field(primary_key=True)
     carrier: Field[str]
     flight: Field[int] = field(SmallInt)
     origin: Field[str]
     dest: Field[str]
-    tailnum: Field[str | None] = field(primary_key=True)
+    tailnum: Field[str | None] = field(default=None)
     time_hour: Field[datetime]
     dep_delay: Field[int | None] = field(SmallInt, default=None)
     arr_delay: Field[int | None] = field(SmallInt, default=None)

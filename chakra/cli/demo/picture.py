@@ -17,8 +17,8 @@ __all__ = ["draw"]
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 AIRPORTS = {"EWR": "Newark", "JFK": "Kennedy", "LGA": "LaGuardia"}
 COLORS = ("#c1440e", "#2f6690", "#3a7d44")
-FEWEST = 30
-"""Flights below which the mean of an hour says nothing."""
+FEWEST, FEWEST_A_YEAR = 30, 300
+"""Flights below which the mean of an hour (of one month, of the year) says nothing."""
 
 
 def draw(flights: pl.DataFrame, path: Path) -> Path:
@@ -48,22 +48,21 @@ def draw(flights: pl.DataFrame, path: Path) -> Path:
             local.filter(pl.col("origin_id") == code)
             .group_by("hour")
             .agg(n=pl.len(), mean=pl.col("dep_delay").mean())
-            .filter(pl.col("n") >= FEWEST)
+            .filter(pl.col("n") >= FEWEST_A_YEAR)
             .sort("hour")
         )
-        right.plot(by_hour["hour"].to_numpy(), by_hour["mean"].to_numpy(), color=color, linewidth=2.2)
-        right.annotate(
-            name, (by_hour["hour"][-1], by_hour["mean"][-1]), xytext=(6, 0), textcoords="offset points",
-            color=color, va="center", fontweight="bold",
-        )  # fmt: skip
+        right.plot(
+            by_hour["hour"].to_numpy(), by_hour["mean"].to_numpy(), color=color, linewidth=2.2, label=name
+        )
     right.set_title("Delays pile up through the day", loc="left", fontsize=11)
     right.set_xlabel("scheduled hour of departure")
     right.set_ylabel("mean delay, minutes")
-    right.set_xlim(5, 25.5)
+    right.set_xlim(5, 23)
     right.set_xticks(range(5, 24, 3))
-    right.set_ylim(bottom=0)
+    right.axhline(0, color="black", linewidth=0.8)
     right.grid(axis="y", alpha=0.25)
-    right.spines[["top", "right"]].set_visible(False)
+    right.spines[["top", "right", "bottom"]].set_visible(False)
+    right.legend(frameon=False, loc="upper left")
     figure.tight_layout(rect=(0, 0, 1, 0.97))
     figure.savefig(path)
     plt.close(figure)

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.syntax import Syntax
 
 import chakra
@@ -20,7 +21,7 @@ async def ask(db: chakra.Database, console: Console) -> None:
 
     def show(code: str, answer: Any) -> None:
         console.print(Syntax(code, "python", background_color="default", word_wrap=True))
-        console.print(f"  [green]{escape(str(answer))}[/]\n")
+        console.print(Padding(f"[green]{escape(str(answer))}[/]", (0, 0, 1, 2)))
 
     console.print("[bold]Rows[/]: model instances, typed, on asyncpg\n")
     united = await Airline.objects.get(carrier="UA")
@@ -30,24 +31,24 @@ async def ask(db: chakra.Database, console: Console) -> None:
         await Flight.objects.filter(Flight.dep_delay > 900).select_related("carrier").order_by("-dep_delay")
     )
     show(
-        "await Flight.objects.filter(Flight.dep_delay > 900)"
-        '.select_related("carrier").order_by("-dep_delay")',
-        "; ".join(f"{f.carrier.name} {f.flight} to {f.dest}: {f.dep_delay} min late" for f in late[:3]),
+        "await Flight.objects.filter(Flight.dep_delay > 900)\n"
+        '    .select_related("carrier").order_by("-dep_delay")',
+        "\n".join(f"{f.carrier.name} {f.flight} to {f.dest}: {f.dep_delay} min late" for f in late[:3]),
     )
 
     boeing = await Flight.objects.filter(
         plane__manufacturer="BOEING", destination__name__icontains="honolulu"
     ).count()
     show(
-        'await Flight.objects.filter(plane__manufacturer="BOEING", '
-        'destination__name__icontains="honolulu").count()',
+        'await Flight.objects.filter(plane__manufacturer="BOEING",\n'
+        '    destination__name__icontains="honolulu").count()',
         f"{boeing:,} flights",
     )
 
     first = await Flight.objects.earliest("time_hour", "sched_dep_time")
     airport = await first.origin
     show(
-        'first = await Flight.objects.earliest("time_hour", "sched_dep_time"); await first.origin',
+        'first = await Flight.objects.earliest("time_hour", "sched_dep_time")\nawait first.origin',
         f"the first flight of the year left {airport.name}, {airport.alt} feet above the sea",
     )
 
@@ -56,6 +57,7 @@ async def ask(db: chakra.Database, console: Console) -> None:
     )
     count, cancelled = await june.count(), await june.filter(dep_time__isnull=True).count()
     show(
+        "june = Flight.objects.filter(time_hour__range=(…))\n"
         "await june.count(), await june.filter(dep_time__isnull=True).count()",
         f"{count:,} flights in June, {cancelled:,} of them cancelled",
     )

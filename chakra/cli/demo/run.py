@@ -46,7 +46,7 @@ async def run(folder: Path) -> None:
                 await load(db, console)
                 await rows.ask(db, console)
                 flights = await columns.ask(console)
-                await timing.compare(db, console)
+                await timing.compare(db.url, console)
             except (ConnectionLost, DatabaseError) as error:
                 if shutil.disk_usage(folder).free < SCARCE_BYTES:
                     raise EmbeddedError(

@@ -1,0 +1,1 @@
+"""Benchmarks of Chakra: `harness/` measures, `benchmarks/` is what asv runs, `decisions/` are single questions."""

@@ -1,0 +1,76 @@
+"""The libraries Chakra is measured beside: one file each, the same tables, each in its own fast way."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, ClassVar
+
+
+class Peer:
+    """Another library. What it can do is told by which of these methods its class has:
+
+    - ``get(key)``: awaitable of one user by primary key, as an object with attributes
+    - ``many(count)``: awaitable of the first ``count`` users by key, as objects
+    - ``create(row)``: awaitable; inserts one row of ``new_users`` and fills in its key
+    - ``make(rows)`` and ``bulk_create(made)``: objects of rows, then awaitable that inserts them
+    - ``build_known(age)``, ``build_new(age)``: (SQL, parameters) of the query that row 6 builds, for a shape
+      that was built before or not
+    - ``reads(sql)``: label → callable that reads the query into Arrow or the library's own frame
+    - ``to_polars(sql)``: label → callable giving a ``polars.DataFrame``
+    - ``writes(table)``: label → callable that appends the ``pyarrow.Table`` to ``new_users``
+    - ``object_size``: see row 11
+    """
+
+    name: ClassVar[str]
+
+    async def open(self, url: str) -> None:
+        """Connect and declare the models."""
+
+    async def close(self) -> None:
+        """Give connections back."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a peer is, and the distributions it needs."""
+
+    module: str
+    distributions: tuple[str, ...]
+
+    def missing(self) -> list[str]:
+        """Distributions that are not installed."""
+        return [name for name in self.distributions if _version(name) is None]
+
+    def versions(self) -> str:
+        """``sqlalchemy 2.1.9, asyncpg 0.32.0``."""
+        return ", ".join(f"{name} {_version(name)}" for name in self.distributions)
+
+    def load(self) -> type[Peer]:
+        """Import the peer's file, and its library with it."""
+        module: Any = importlib.import_module(f"asv_bench.harness.peers.{self.module}")
+        return module.PEER  # type: ignore[no-any-return]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+PEERS = {
+    "SQLAlchemy": Entry("sqlalchemy_peer", ("sqlalchemy", "asyncpg", "greenlet")),
+    "Django": Entry("django_peer", ("django", "psycopg")),
+    "Tortoise": Entry("tortoise_peer", ("tortoise-orm", "asyncpg")),
+    "Piccolo": Entry("piccolo_peer", ("piccolo", "asyncpg")),
+    "yara-orm": Entry("yara_peer", ("yara-orm",)),
+    "ADBC": Entry("adbc_peer", ("adbc-driver-postgresql", "adbc-driver-manager")),
+    "ConnectorX": Entry("connectorx_peer", ("connectorx",)),
+    "polars": Entry("polars_peer", ("polars", "connectorx", "adbc-driver-postgresql")),
+    "DuckDB": Entry("duckdb_peer", ("duckdb",)),
+    "pgpq": Entry("pgpq_peer", ("pgpq", "psycopg")),
+}
+
+__all__ = ["PEERS", "Entry", "Peer"]

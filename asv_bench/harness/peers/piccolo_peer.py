@@ -1,0 +1,94 @@
+"""Piccolo on asyncpg, with its connection pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from piccolo.columns import BigSerial, Boolean, DoublePrecision, Integer, Text, Timestamptz
+from piccolo.engine.postgres import PostgresEngine
+from piccolo.table import Table
+
+from asv_bench.harness.peers import Peer
+from asv_bench.harness.peers.urls import address
+
+CHUNK = 5_000
+"""Rows of one INSERT: a statement has at most 32,767 parameters, and Piccolo does not split."""
+
+
+class User(Table, tablename="users"):
+    id = BigSerial(primary_key=True)
+    name = Text()
+    email = Text()
+    age = Integer()
+    is_active = Boolean()
+    score = DoublePrecision(null=True, default=None)
+    created_at = Timestamptz()
+
+
+class NewUser(Table, tablename="new_users"):
+    id = BigSerial(primary_key=True)
+    name = Text()
+    email = Text()
+    age = Integer()
+    is_active = Boolean()
+    score = DoublePrecision(null=True, default=None)
+    created_at = Timestamptz()
+
+
+class Piccolo(Peer):
+    name = "Piccolo"
+    model = User
+
+    async def open(self, url: str) -> None:
+        place = address(url)
+        self.engine = PostgresEngine(
+            {
+                "host": place.host,
+                "port": place.port,
+                "user": place.user,
+                "password": place.password,
+                "database": place.database,
+            },
+            extensions=(),
+        )
+        await self.engine.start_connection_pool(min_size=1, max_size=4)
+        for table in (User, NewUser):
+            table._meta.db = self.engine
+
+    async def close(self) -> None:
+        await self.engine.close_connection_pool()
+
+    async def get(self, key: int) -> Any:
+        return await User.objects().get(User.id == key)
+
+    async def many(self, count: int) -> Any:
+        return await User.objects().order_by(User.id).limit(count)
+
+    async def create(self, row: dict[str, Any]) -> Any:
+        made = NewUser(**row)
+        await made.save()
+        return made
+
+    def make(self, rows: list[dict[str, Any]]) -> list[Any]:
+        return [NewUser(**row) for row in rows]
+
+    async def bulk_create(self, made: list[Any]) -> Any:
+        for start in range(0, len(made), CHUNK):
+            await NewUser.insert(*made[start : start + CHUNK])
+        return made
+
+    def build_known(self, age: int) -> tuple[str, Any]:
+        query = (
+            User.objects()
+            .where(User.age >= age)
+            .where(User.is_active.eq(True))
+            .order_by(User.created_at, ascending=False)
+            .limit(10)
+        )
+        sql, params = query.querystrings[0].compile_string()
+        return sql, params
+
+    build_new = build_known
+
+
+PEER = Piccolo

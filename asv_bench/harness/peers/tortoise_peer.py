@@ -1,0 +1,89 @@
+"""Tortoise ORM on asyncpg."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tortoise import Tortoise, fields
+from tortoise.models import Model
+
+from asv_bench.harness.peers import Peer
+from asv_bench.harness.peers.urls import address
+
+
+class Columns(Model):
+    id = fields.BigIntField(primary_key=True)
+    name = fields.TextField()
+    email = fields.TextField()
+    age = fields.IntField()
+    is_active = fields.BooleanField()
+    score = fields.FloatField(null=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        abstract = True
+
+
+class User(Columns):
+    class Meta:
+        table = "users"
+
+
+class NewUser(Columns):
+    class Meta:
+        table = "new_users"
+
+
+class TortoiseORM(Peer):
+    name = "Tortoise"
+    model = User
+
+    async def open(self, url: str) -> None:
+        place = address(url)
+        credentials = {
+            "host": place.host,
+            "port": place.port,
+            "user": place.user,
+            "password": place.password,
+            "database": place.database,
+        }
+        await Tortoise.init(
+            config={
+                "connections": {
+                    "default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}
+                },
+                "apps": {"bench": {"models": [sys.modules[__name__]], "default_connection": "default"}},
+                "use_tz": True,
+                "timezone": "UTC",
+            },
+            _enable_global_fallback=True,
+        )
+
+    async def close(self) -> None:
+        await Tortoise.close_connections()
+
+    def get(self, key: int) -> Any:
+        return User.get(id=key)
+
+    def many(self, count: int) -> Any:
+        return User.all().order_by("id").limit(count)
+
+    def create(self, row: dict[str, Any]) -> Any:
+        return NewUser.create(**row)
+
+    def make(self, rows: list[dict[str, Any]]) -> list[Any]:
+        return [NewUser(**row) for row in rows]
+
+    def bulk_create(self, made: list[Any]) -> Any:
+        return NewUser.bulk_create(made)
+
+    def build_known(self, age: int) -> tuple[str, Any]:
+        query = User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
+        query._make_query()
+        return query.query.get_parameterized_sql()  # type: ignore[no-any-return]
+
+    build_new = build_known
+
+
+PEER = TortoiseORM

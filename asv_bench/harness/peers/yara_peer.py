@@ -1,0 +1,72 @@
+"""yara-orm: an engine in Rust under an API like Tortoise's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yara_orm import Model, YaraOrm, fields
+
+from asv_bench.harness.peers import Peer
+from asv_bench.harness.peers.urls import address
+
+
+class User(Model):
+    id = fields.BigIntField(pk=True)
+    name = fields.TextField()
+    email = fields.TextField()
+    age = fields.IntField()
+    is_active = fields.BooleanField()
+    score = fields.FloatField(null=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "users"
+
+
+class NewUser(Model):
+    id = fields.BigIntField(pk=True)
+    name = fields.TextField()
+    email = fields.TextField()
+    age = fields.IntField()
+    is_active = fields.BooleanField()
+    score = fields.FloatField(null=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "new_users"
+
+
+class Yara(Peer):
+    name = "yara-orm"
+    model = User
+
+    async def open(self, url: str) -> None:
+        await YaraOrm.init(address(url).url("postgres"))
+        await User.get(id=1)
+
+    async def close(self) -> None:
+        await YaraOrm.close()
+
+    def get(self, key: int) -> Any:
+        return User.get(id=key)
+
+    def many(self, count: int) -> Any:
+        return User.all().order_by("id").limit(count)
+
+    def create(self, row: dict[str, Any]) -> Any:
+        return NewUser.create(**row)
+
+    def make(self, rows: list[dict[str, Any]]) -> list[Any]:
+        return [NewUser(**row) for row in rows]
+
+    def bulk_create(self, made: list[Any]) -> Any:
+        return NewUser.bulk_create(made)
+
+    def build_known(self, age: int) -> tuple[str, Any]:
+        query = User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
+        return query.get_parameterized_sql()
+
+    build_new = build_known
+
+
+PEER = Yara

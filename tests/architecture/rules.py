@@ -77,6 +77,13 @@ LAZY: tuple[Exemption, ...] = (
     Exemption(
         "chakra.query.write", "chakra.query.queryset", "refresh() asks with a queryset, and those write"
     ),
+    Exemption(
+        "chakra.columnar.kernels._jit", "chakra.columnar.kernels._cache", "only where kernels are compiled"
+    ),
+    Exemption("chakra.columnar.warmup", "chakra.columnar.kernels._cache", "only where kernels are compiled"),
+    Exemption(
+        "chakra.columnar.sinks", "chakra.columnar.sinks", "a sink is loaded when its library is asked for"
+    ),
     Exemption("chakra", "chakra.config", "connect() without a URL looks for one"),
     Exemption("chakra", "chakra.embedded", "connect() looks at the URL first; most programs never need it"),
 )
@@ -85,11 +92,14 @@ LAZY: tuple[Exemption, ...] = (
 THIRD_PARTY_LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.columnar.sinks", "polars", "optional library, asked for by to_polars"),
     Exemption("chakra.columnar.sinks", "pandas", "optional library, asked for by to_pandas"),
+    Exemption("chakra.columnar.kernels._jit", "numba", "kernels that run uncompiled need no compiler"),
+    Exemption("chakra.columnar.progress", "rich", "optional library, asked for by progress=True"),
     Exemption("chakra.embedded.pytest_plugin", "asyncpg", "creates the test databases; nothing imports it"),
     Exemption("chakra.embedded.pytest_plugin", "pytest", "a plugin of pytest; nothing imports it"),
     Exemption("chakra.cli.demo", "matplotlib", "the picture of the demo"),
     Exemption("chakra.cli.demo", "asyncpg", "the demo times plain asyncpg beside Chakra"),
     Exemption("chakra.cli.demo", "pyarrow", "the demo reads CSV files and groups columns"),
+    Exemption("chakra.cli.demo", "numpy", "the grid of the picture"),
     Exemption("chakra.cli.demo", "polars", "the demo groups columns"),
 )
 

@@ -7,16 +7,14 @@ import types
 
 import pytest
 
-PUBLIC = ("chakra", "chakra.errors", "chakra.types", "chakra.embedded", "chakra.columnar", "chakra.debug")
+PUBLIC = ("chakra", "chakra.errors", "chakra.types", "chakra.embedded", "chakra.columnar")
 
 PROMISED = {
     "chakra": """
         connect configure transaction raw __version__
-        Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many
+        Model Field field ForeignKey foreign_key OneToOne one_to_one
         Index Unique Check
-        Q F Value Case When Subquery Exists OuterRef Coalesce Cast Func
-        Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
-        Window RowNumber Rank Lag Prefetch
+        Q F Value Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError
     """,
@@ -31,7 +29,6 @@ PROMISED = {
         IntegrityError UniqueViolation ForeignKeyViolation NotNullViolation CheckViolation
         DataError CopyFormatError ConnectionLost TransactionError SerializationError EmbeddedError
     """,
-    "chakra.debug": "QueryProfiler",
 }
 
 

@@ -233,6 +233,7 @@ def _encode_decimal(array: pa.Array, value_scale: int, type_: PgType, options: O
     out, lengths = np.empty(count * stride, np.uint8), np.empty(count, np.int32)
     status, row, _ = kernels.encode_decimal(
         values,
+        values.view(np.int64),
         words,
         value_scale,
         is_valid(array),

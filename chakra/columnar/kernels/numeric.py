@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import kernel, store_be_64
 
 _u64: Any = np.uint64
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
@@ -39,10 +39,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 _TEN = np.uint64(10)
-_HUNDRED = np.uint64(100)
-_THOUSAND = np.uint64(1000)
 _BASE = np.uint64(10000)
-_SIGN = np.uint64(63)
 
 
 @kernel
@@ -371,37 +368,14 @@ def finish(
 
 
 @kernel
-def split(rest: Any, partial: int, groups: AnyArray) -> Any:
-    """Digit groups of an unsigned magnitude, least first; the least has ``partial`` digits before the zeros.
-
-    rest: uint64. groups: int64[], at least 6. Returns how many. The divisors are constants, which the
-    compiler turns into multiplications.
-    """
-    if partial == 0:
-        groups[0] = _i64(rest % _BASE)
-        rest = rest // _BASE
-    elif partial == 1:
-        groups[0] = _i64(rest % _TEN) * 1000
-        rest = rest // _TEN
-    elif partial == 2:
-        groups[0] = _i64(rest % _HUNDRED) * 100
-        rest = rest // _HUNDRED
-    else:
-        groups[0] = _i64(rest % _THOUSAND) * 10
-        rest = rest // _THOUSAND
-    count = 1
-    while rest != _ZERO:
-        groups[count] = _i64(rest % _BASE)
-        rest = rest // _BASE
-        count += 1
-    return count
-
-
-@kernel
 def split_limbs(
     values: AnyArray, at: int, words: int, negative: bool, partial: int, limbs: AnyArray, groups: AnyArray
 ) -> Any:
-    """``split`` for a two's complement number of ``words`` uint64 at ``values[at]``; limbs: scratch."""
+    """Digit groups of a two's complement number of ``words`` uint64 at ``values[at]``, least first: how many.
+
+    The least group has ``partial`` digits (0 = four) before its zeros. limbs: uint64[2 * words], scratch.
+    groups: int64[], result.
+    """
     borrow = negative
     for k in range(words):
         word = values[at + k]
@@ -436,8 +410,33 @@ def split_limbs(
 
 
 @kernel
+def encode_small(magnitude: int, negative: bool, lift: int, low: int, dscale: int, address: int) -> Any:
+    """Write a value of at most four digit groups: its length.
+
+    magnitude: ``magnitude * lift`` is below 10^16 and its last four digits are the group of weight ``low``.
+    address: 16 writable bytes. Whole words and no loops: 15 ns a value less than the general way.
+    """
+    high = magnitude * lift // 100000000
+    rest = magnitude * lift - high * 100000000
+    top = high // 10000
+    third = rest // 10000
+    word = (top << 48) | ((high - top * 10000) << 32) | (third << 16) | (rest - third * 10000)
+    if word == 0:
+        store_be_64(address, dscale)
+        return 8
+    lead = int(word < 0x1000000000000) + int(word < 0x100000000) + int(word < 0x10000)
+    trail = int(word & 0xFFFFFFFFFFFF == 0) + int(word & 0xFFFFFFFF == 0) + int(word & 0xFFFF == 0)
+    ndigits = 4 - lead - trail
+    sign = 0x40000000 if negative else 0
+    store_be_64(address, (ndigits << 48) | (((low + 3 - lead) & 0xFFFF) << 32) | sign | dscale)
+    store_be_64(address + 8, word << (16 * lead))
+    return 8 + 2 * ndigits
+
+
+@kernel
 def encode_decimal(
     values: AnyArray,
+    signed: AnyArray,
     words: int,
     value_scale: int,
     valid: AnyArray,
@@ -450,34 +449,42 @@ def encode_decimal(
 ) -> Any:
     """Encode Arrow decimals.
 
-    values: uint64[n * words], two's complement, least word first. value_scale: digits after the point in
-    them.
-    valid: bool[n]. precision, scale: of the target column, 0 = any. exact: refuse digits after the scale.
-    stride: bytes reserved a value, at least 8 + 2 * (digits / 4 + 3). out: uint8[n * stride]. lengths:
-    int32[n].
+    values: uint64[n * words], two's complement, least word first; signed: the same memory as int64.
+    value_scale: digits after the point in them. valid: bool[n]. precision, scale: of the column, 0 = any.
+    exact: refuse digits after the scale. stride: bytes reserved a value, at least 8 + 2 * (digits / 4 + 3).
+    out: uint8[n * stride]. lengths: int32[n].
     Returns TOO_WIDE or INEXACT with the row. Source: numeric.c, numeric_recv.
     """
     limbs = np.zeros(2 * words, np.uint64)
     groups = np.zeros(stride // 2, np.int64)
+    base = out.ctypes.data
     partial = value_scale % 4
     low = -(value_scale // 4) - (1 if partial else 0)
+    lift = power((4 - partial) % 4)
     dscale = max(value_scale, 0)
+    # Below ``limit`` a value needs no more checks and has at most four groups.
+    limit = power(16) // lift
+    if precision > 0:
+        limit = min(limit, power(min(max(precision - scale + value_scale, 0), 18)))
+        if exact and value_scale > scale:
+            limit = 0
+    if dscale > 16383:
+        limit = 0
     for row in range(valid.size):
         if not valid[row]:
             lengths[row] = -1
             continue
         at = row * words
-        negative = (values[at + words - 1] >> _SIGN) != _ZERO
-        fill = ~_ZERO if negative else _ZERO
-        small = (values[at] >> _SIGN != _ZERO) == negative
+        word = signed[at]
+        negative = signed[at + words - 1] < 0
+        small = (word < 0) == negative
         for k in range(1, words):
-            if values[at + k] != fill:
+            if signed[at + k] != word >> 63:
                 small = False
-        if small:
-            word = values[at]
-            count = split(~word + _ONE if negative else word, partial, groups)
-        else:
-            count = split_limbs(values, at, words, negative, partial, limbs, groups)
+        if small and -limit < word < limit:
+            lengths[row] = encode_small(abs(word), negative, lift, low, dscale, base + row * stride)
+            continue
+        count = split_limbs(values, at, words, negative, partial, limbs, groups)
         status, length = finish(
             groups, count, low, negative, dscale, precision, scale, exact, out, row * stride
         )

@@ -7,14 +7,24 @@ and ``rebuild`` let the compiler walk and replace parts without knowing node cla
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import enum
-from collections.abc import Hashable, Iterable
+import uuid
+from collections.abc import Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chakra.errors import FieldError
 from chakra.pg.types import BY_PYTHON, TIMESTAMP, PgType, array_of
 
 T = TypeVar("T")
+
+# Types whose values never change the shape of a statement. bool is not among them: isnull=True and
+# isnull=False are two statements.
+PLAIN = frozenset(
+    {int, str, float, bytes, decimal.Decimal, dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID}
+)
+SEQUENCES: tuple[type, ...] = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
 
 
 class Expression:
@@ -89,7 +99,7 @@ class Expression:
         return Operation("%", self, as_expression(other))
 
     def __neg__(self) -> Expression:
-        return Operation("-", Value(0), self)
+        return Operation("*", self, Value(-1))
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -150,7 +160,9 @@ class Expression:
         return compare(self, "regex", pattern)
 
     def lookup(self, name: str, value: Any) -> Condition:
-        """Apply any lookup by its name, as keyword filters do: ``User.age.lookup("gte", 18)``."""
+        """Apply any lookup by its name, as keyword filters do: ``User.age.lookup("gte", 18)``, also behind
+        transforms: ``User.joined.lookup("year__gte", 2020)``.
+        """
         return compare(self, name, value)
 
     def asc(self, *, nulls: str | None = None) -> Order:
@@ -188,10 +200,11 @@ class TypedExpression(Expression, Generic[T]):
 class Value(Expression):
     """A literal, sent as a parameter. ``type`` says which PostgreSQL type it has; else Python's decides."""
 
-    __slots__ = ("type", "value")
+    __slots__ = ("models", "type", "value")
 
     def __init__(self, value: Any, type: PgType | None = None) -> None:
-        self.value = value
+        self.models = models_of(value)
+        self.value = operand(value) if value.__class__ not in SEQUENCES else literal(value)
         self.type = type
 
     def own_shape(self) -> Hashable:
@@ -200,7 +213,8 @@ class Value(Expression):
     def shape(self, values: list[Any]) -> Hashable:
         value = self.value
         values.append(value)
-        return (Value, self.type or python_type(value) or type(value))
+        type_ = self.type or python_type(value) or type(value)
+        return (Value, type_, self.models) if self.models else (Value, type_)
 
     def __repr__(self) -> str:
         return f"Value({self.value!r})"
@@ -277,11 +291,16 @@ class Condition(Expression):
 
     __slots__ = ()
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the condition is empty (``Q()``) and joins others as if it were not there."""
+        return False
+
     def __and__(self, other: Condition) -> Condition:
-        return Combined("AND", (self, _condition(other)))
+        return _join("AND", self, other)
 
     def __or__(self, other: Condition) -> Condition:
-        return Combined("OR", (self, _condition(other)))
+        return _join("OR", self, other)
 
     def __invert__(self) -> Condition:
         return Not(self)
@@ -383,10 +402,56 @@ class Order:
 
 def as_expression(value: Any) -> Expression:
     """Return expressions as they are and wrap anything else as a ``Value``."""
-    if isinstance(value, Expression):
-        return value
-    inner = getattr(value, "as_expression", None)
-    return inner() if inner is not None and not isinstance(value, type) else Value(value)
+    return value if isinstance(value, Expression) else Value(value)
+
+
+def models_of(value: Any) -> frozenset[Any]:
+    """The models whose instances ``value`` is, or holds if it is a sequence."""
+    cls = value.__class__
+    if cls in PLAIN:
+        return _NO_MODELS
+    items = value if cls in SEQUENCES else (value,)
+    found = [
+        item for item in items if item.__class__ not in PLAIN and hasattr(type(item), "__chakra_model__")
+    ]
+    return frozenset(type(item).__chakra_model__(item) for item in found) if found else _NO_MODELS
+
+
+_NO_MODELS: frozenset[Any] = frozenset()
+
+
+def operand(value: Any) -> Any:
+    """What a right side stands for: a model instance for its key, anything else for itself.
+
+    Raises:
+        FieldError: the value can be read only once, or is a query.
+    """
+    key = getattr(type(value), "__chakra_key__", None)
+    if key is not None:
+        return key(value)
+    if isinstance(value, Iterator):
+        raise FieldError(f"{value!r} can be read only once, and a query may run twice; pass a list of it")
+    if hasattr(type(value), "__aiter__"):
+        raise FieldError(
+            f"a query cannot stand for a value; read it first: {{field}}__in=await {type(value).__name__}…"
+        )
+    return value
+
+
+def literal(value: Any) -> Any:
+    """A sequence of plain values; model instances among them stand for their keys.
+
+    Raises:
+        FieldError: an expression is among them.
+    """
+    for item in value:
+        if type(item) in PLAIN:
+            continue
+        if isinstance(item, Expression):
+            raise FieldError(f"a list of values cannot hold the expression {item!r}")
+        if hasattr(type(item), "__chakra_key__"):
+            return [operand(v) for v in value]
+    return value
 
 
 def compare(left: Expression, name: str, value: Any) -> Condition:
@@ -395,23 +460,27 @@ def compare(left: Expression, name: str, value: Any) -> Condition:
     Raises:
         FieldError: ``isnull`` with anything but a boolean, or ``None`` with a lookup that has no use for it.
     """
-    if name == "isnull":
+    path, _, word = name.rpartition("__")
+    prefix = f"{path}__" if path else ""
+    if word == "isnull":
         if not isinstance(value, bool):
             raise FieldError(f"isnull takes True or False, not {value!r}")
-        return Lookup(left, "isnull", value)
+        return Lookup(left, name, value)
     if value is None:
-        if name in ("exact", "iexact"):
-            return Lookup(left, "isnull", True)
-        if name == "ne":
-            return Lookup(left, "isnull", False)
+        if word in ("exact", "iexact"):
+            return Lookup(left, f"{prefix}isnull", True)
+        if word == "ne":
+            return Lookup(left, f"{prefix}isnull", False)
         raise FieldError(f"cannot use None with {name!r}; use isnull to test for NULL")
     return Lookup(left, name, as_expression(value))
 
 
-def _condition(value: Any) -> Condition:
-    if not isinstance(value, Condition):
-        raise TypeError(f"& and | combine conditions, not {value!r}")
-    return value
+def _join(connector: str, left: Condition, right: Condition) -> Condition:
+    if not isinstance(right, Condition):
+        raise TypeError(f"& and | combine conditions, not {right!r}")
+    if left.says_nothing:
+        return right
+    return left if right.says_nothing else Combined(connector, (left, right))
 
 
 def python_type(value: Any) -> PgType | None:
@@ -433,6 +502,8 @@ def python_type(value: Any) -> PgType | None:
 
 
 __all__ = [
+    "PLAIN",
+    "SEQUENCES",
     "Combined",
     "Condition",
     "Expression",
@@ -446,5 +517,8 @@ __all__ = [
     "Value",
     "as_expression",
     "compare",
+    "literal",
+    "models_of",
+    "operand",
     "python_type",
 ]

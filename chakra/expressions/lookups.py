@@ -59,7 +59,7 @@ def _ends(value: Any) -> str:
 
 def as_list(value: Any) -> list[Any]:
     """The members of an ``in`` list; NULL is never equal to anything, so ``None`` drops out."""
-    if isinstance(value, str | bytes):
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
         raise DataError(f"in takes several values, not the single {value!r}")
     return [item for item in value if item is not None]
 

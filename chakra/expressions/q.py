@@ -7,21 +7,23 @@ values are literals and in which order; they stand together for that reason.
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions.base import Combined, Condition, Expression, Lookup, Slot, as_expression, compare
-
-# Types whose values never change the shape of a statement. bool is not among them: isnull=True and
-# isnull=False are two statements.
-PLAIN = frozenset(
-    {int, str, float, bytes, decimal.Decimal, dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID}
+from chakra.expressions.base import (
+    PLAIN,
+    SEQUENCES,
+    Condition,
+    Expression,
+    Lookup,
+    Not,
+    Slot,
+    compare,
+    literal,
+    models_of,
+    operand,
 )
-SEQUENCES: tuple[type, ...] = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
 
 
 class Q(Condition):
@@ -33,7 +35,7 @@ class Q(Condition):
 
     __slots__ = ("conditions", "keywords")
 
-    def __init__(self, *conditions: Condition, **keywords: Any) -> None:
+    def __init__(self, /, *conditions: Condition, **keywords: Any) -> None:
         for condition in conditions:
             if not isinstance(condition, Condition):
                 raise TypeError(f"Q() takes conditions and keywords, not {condition!r}")
@@ -44,29 +46,20 @@ class Q(Condition):
         inner = tuple(condition.shape(values) for condition in self.conditions)
         return (Q, inner, keyword_shape(self.keywords, values))
 
-    def __and__(self, other: Condition) -> Condition:
-        return _join("AND", self, other)
+    def __invert__(self) -> Condition:
+        return Not(self) if self else self
 
-    def __or__(self, other: Condition) -> Condition:
-        return _join("OR", self, other)
+    @property
+    def says_nothing(self) -> bool:
+        return not self
 
     def __bool__(self) -> bool:
         """Whether the Q says anything: an empty one joins as if it were not there."""
-        return bool(self.conditions or self.keywords)
+        return bool(self.keywords) or not all(c.says_nothing for c in self.conditions)
 
     def __repr__(self) -> str:
         parts = [repr(c) for c in self.conditions] + [f"{k}={v!r}" for k, v in self.keywords.items()]
         return f"Q({', '.join(parts)})"
-
-
-def _join(connector: str, left: Q, right: Condition) -> Condition:
-    if not isinstance(right, Condition):
-        raise TypeError(f"& and | combine conditions, not {right!r}")
-    if not left:
-        return right
-    if isinstance(right, Q) and not right:
-        return left
-    return Combined(connector, (left, right))
 
 
 def _says_isnull(name: str) -> bool:
@@ -84,15 +77,16 @@ def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
         elif value is None or (cls is bool and _says_isnull(name)):
             parts.append((name, value))
         elif cls in SEQUENCES:
-            parts.append(name)
-            values.append(literal(value))
+            plain = literal(value)
+            parts.append(name if plain is value else (name, models_of(value)))
+            values.append(plain)
         else:
-            value = operand(value)
-            if isinstance(value, Expression):
-                parts.append((name, value.shape(values)))
+            plain = operand(value)
+            if isinstance(plain, Expression):
+                parts.append((name, plain.shape(values)))
             else:
-                parts.append(name)
-                values.append(value)
+                parts.append(name if plain is value else (name, models_of(value)))
+                values.append(plain)
     return tuple(parts)
 
 
@@ -101,6 +95,7 @@ def keyword_conditions(
     resolve: Callable[[str], tuple[Expression, str]],
     number: Callable[[Expression], Expression],
     next_index: Callable[[], int],
+    check: Callable[[Expression, frozenset[Any]], None],
 ) -> Iterator[Condition]:
     """Yield one condition per keyword, in order.
 
@@ -108,6 +103,7 @@ def keyword_conditions(
         resolve: turns ``author__name__icontains`` into the value it names and the lookup's word.
         number: resolves an expression on the right side, numbering its literals.
         next_index: gives the position of the next literal.
+        check: refuses instances of models whose keys the left side does not hold.
     """
     for name, value in keywords.items():
         left, word = resolve(name)
@@ -117,6 +113,9 @@ def keyword_conditions(
                 raise FieldError(f"{name}={value!r} is ambiguous; write {name}__exact={value!r}")
             yield compare(left, word, value)
             continue
+        models = models_of(value)
+        if models:
+            check(left, models)
         if cls not in PLAIN and cls not in SEQUENCES:
             value = operand(value)
         if isinstance(value, Expression):
@@ -127,30 +126,4 @@ def keyword_conditions(
             yield Lookup(left, word, Slot(next_index(), value))
 
 
-def operand(value: Any) -> Any:
-    """What a right side stands for: model instances for their key, querysets for a subquery."""
-    key = getattr(type(value), "__chakra_key__", None)
-    if key is not None:
-        return key(value)
-    if isinstance(value, Expression) or not hasattr(value, "as_expression"):
-        return value
-    return as_expression(value)
-
-
-def literal(value: Any) -> Any:
-    """A sequence of plain values; model instances among them stand for their keys.
-
-    Raises:
-        FieldError: an expression is among them.
-    """
-    for item in value:
-        if type(item) in PLAIN:
-            continue
-        if isinstance(item, Expression):
-            raise FieldError(f"a list of values cannot hold the expression {item!r}")
-        if hasattr(type(item), "__chakra_key__"):
-            return [operand(v) for v in value]
-    return value
-
-
-__all__ = ["PLAIN", "Q", "keyword_conditions", "keyword_shape"]
+__all__ = ["PLAIN", "SEQUENCES", "Q", "keyword_conditions", "keyword_shape"]

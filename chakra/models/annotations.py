@@ -4,6 +4,8 @@ names that do not exist yet. Below this module an annotation is a plain Python o
 from __future__ import annotations
 
 import builtins
+import functools
+import operator
 import sys
 import types
 import typing
@@ -94,10 +96,21 @@ def evaluate(value: Any, names: Mapping[str, Any]) -> Any:
         except (SyntaxError, TypeError, AttributeError) as error:
             raise FieldError(f"cannot read the annotation {text!r}: {error}") from error
     origin, arguments = typing.get_origin(value), typing.get_args(value)
-    if origin is None or not any(isinstance(a, str) or hasattr(a, "__forward_arg__") for a in arguments):
+    if origin is None or origin is typing.Literal or not any(map(_unfinished, arguments)):
         return value
     parts = tuple(evaluate(a, names) for a in arguments)
+    if origin is typing.Union or origin is types.UnionType:
+        return functools.reduce(operator.or_, parts)
     return types.GenericAlias(origin, parts)
+
+
+def _unfinished(argument: Any) -> bool:
+    """Whether text that is yet to be evaluated stands anywhere in a type argument."""
+    if isinstance(argument, str) or hasattr(argument, "__forward_arg__"):
+        return True
+    return typing.get_origin(argument) is not typing.Literal and any(
+        map(_unfinished, typing.get_args(argument))
+    )
 
 
 def split_optional(annotation: Any) -> tuple[Any, bool]:

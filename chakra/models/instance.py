@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
 from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
-from chakra.models.fields import MISSING
+from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta, queryset_of
 from chakra.query import write
 from chakra.query.hydrate import SLOT
@@ -52,7 +52,7 @@ class Model(metaclass=ModelMeta):
 
     _state: RowState
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         """Make an instance that is not in the database yet.
 
         Raises:
@@ -91,6 +91,11 @@ class Model(metaclass=ModelMeta):
         if value is None:
             raise FieldError(f"this {cls.__name__} has no {names[0]} yet; save it before using it in a query")
         return value
+
+    @classmethod
+    def __chakra_model__(cls, instance: Any) -> Any:
+        """The model whose key ``__chakra_key__`` gives."""
+        return cls
 
     @property
     def pk(self) -> Any:
@@ -144,8 +149,11 @@ class Model(metaclass=ModelMeta):
             state = object.__getattribute__(self, "_state")
             if name in state.loaded:
                 return state.loaded[name]
-            if name in type(self).__chakra__.declared or isinstance(vars(type(self)).get(name), property):
+            found = getattr(type(self), name, None)
+            if isinstance(found, Field):
                 raise self._no_value(name, state)
+            if found is not None:
+                return object.__getattribute__(self, name)  # a property of the user's raised AttributeError
         raise self._unknown(name, AttributeError)
 
     def _no_value(self, name: str, state: RowState) -> NotLoaded:
@@ -199,26 +207,23 @@ class Model(metaclass=ModelMeta):
         values = {
             a: getattr(self, SLOT + a) for a, *_ in type(self).__chakra__.plan if hasattr(self, SLOT + a)
         }
-        return _restore, (type(self), values, state.saved, set(state.changed), dict(state.loaded))
+        # The values travel as state, after the object itself: loaded rows may point back at it.
+        return _blank, (type(self),), (values, state.saved, set(state.changed), dict(state.loaded))
+
+    def __setstate__(self, content: tuple[dict[str, Any], bool, set[str], dict[str, Any]]) -> None:
+        """Fill a pickled or copied instance; the database it came from is not part of it."""
+        values, saved, changed, loaded = content
+        for attribute, value in values.items():
+            setattr(self, SLOT + attribute, value)
+        state = self._state = RowState(None, saved)
+        state.changed = changed
+        state.loaded = loaded
 
 
-def _restore(
-    cls: type[Model], values: dict[str, Any], saved: bool, changed: set[str], loaded: dict[str, Any]
-) -> Model:
-    """Rebuild a pickled or copied instance; the database it came from is not part of it."""
+def _blank(cls: type[Model]) -> Model:
     instance = cls.__new__(cls)
-    for attribute, value in values.items():
-        setattr_slot(instance, attribute, value)
-    state = RowState(None, saved)
-    state.changed = changed
-    state.loaded = loaded
-    instance._state = state
+    instance._state = NEW
     return instance
-
-
-def setattr_slot(instance: Any, attribute: str, value: Any) -> None:
-    """Set a field's slot past its setter."""
-    setattr(instance, SLOT + attribute, value)
 
 
 __all__ = ["Model", "Objects"]

@@ -68,10 +68,12 @@ class ModelMeta(type):
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
     ) -> ModelMeta:
         if not any(isinstance(base, ModelMeta) for base in bases):
-            return super().__new__(mcls, name, bases, {"__slots__": (), **namespace})
+            root = {"__slots__": (), "__chakra__": ModelInfo({}, {"abstract": True}), **namespace}
+            return super().__new__(mcls, name, bases, root)
         chosen = _options(name, namespace, options)
         declared = _inherited(name, bases)
         own = _declared(name, namespace)
+        _check_free(name, bases, own)
         declared.update(own)
         for attribute in own:
             namespace.pop(attribute, None)
@@ -102,7 +104,9 @@ class ModelMeta(type):
 
 def _options(name: str, namespace: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     meta = namespace.pop("Meta", None)
-    chosen = {k: v for k, v in vars(meta).items() if not k.startswith("__")} if meta is not None else {}
+    chosen: dict[str, Any] = {}
+    for part in reversed(meta.__mro__ if isinstance(meta, type) else ()):
+        chosen.update({k: v for k, v in vars(part).items() if not k.startswith("__")})
     chosen.update(options)
     unknown = set(chosen) - META_OPTIONS
     if unknown:
@@ -170,6 +174,20 @@ def _declared(name: str, namespace: dict[str, Any]) -> dict[str, Declared]:
             )
     ordered = [a for a in (*annotations, *namespace) if a in declared]
     return {attribute: declared[attribute] for attribute in dict.fromkeys(ordered)}
+
+
+def _check_free(name: str, bases: tuple[type, ...], declared: dict[str, Declared]) -> None:
+    """A field must not hide a method every model has."""
+    root = next(cls for base in bases for cls in reversed(base.__mro__) if isinstance(cls, ModelMeta))
+    for attribute, d in declared.items():
+        for made in (
+            (attribute, key_attribute(attribute)) if isinstance(d.spec, ForeignKeySpec) else (attribute,)
+        ):
+            if hasattr(root, made):
+                raise FieldError(
+                    f"{name}.{made}: every model has an attribute of that name; choose another and keep the "
+                    f'column with column="{made}"'
+                )
 
 
 def _argument(annotation: Any, name: str, attribute: str) -> Any:
@@ -330,8 +348,10 @@ def _table(cls: ModelMeta, info: ModelInfo) -> Table:
             uniques.append(Unique(column.attribute))
         elif spec.index:
             indexes.append(Index(column.attribute))
-    for group in options.get("unique_together", ()):
-        uniques.append(Unique(*group))
+    together = options.get("unique_together", ())
+    if together and all(isinstance(item, str) for item in together):
+        together = (together,)
+    uniques += [Unique(*group) for group in together]
     declared_constraints = tuple(options.get("constraints", ()))
     checks = [c for c in declared_constraints if isinstance(c, Check)]
     uniques += [c for c in declared_constraints if not isinstance(c, Check)]

@@ -115,7 +115,8 @@ def _spec(
 class Unloaded:
     """Stands for a related instance that was not loaded: await it, or load it with the query.
 
-    Any other use raises ``NotLoaded``, so no attribute access ever runs a query in secret.
+    Its truth and equality follow from the key. Any other use raises ``NotLoaded``, so no attribute access ever
+    runs a query in secret.
     """
 
     __slots__ = ("_instance", "_relation")
@@ -127,6 +128,32 @@ class Unloaded:
     def __await__(self) -> Generator[Any, None, Any]:
         relation: ForwardRelation = self._relation
         return relation.load(self._instance).__await__()
+
+    @classmethod
+    def __chakra_key__(cls, unloaded: Unloaded) -> Any:
+        """The key is at hand without the row, so it can stand in a filter."""
+        return getattr(unloaded._instance, unloaded._relation.slot, None)
+
+    @classmethod
+    def __chakra_model__(cls, unloaded: Unloaded) -> Any:
+        return unloaded._relation.target()
+
+    def __bool__(self) -> bool:
+        """Whether there is a row behind the key: the key alone tells."""
+        return self.__chakra_key__(self) is not None
+
+    def __eq__(self, other: object) -> bool:
+        """Rows are equal if their model and key are; an absent one equals ``None``."""
+        key = self.__chakra_key__(self)
+        if other is None:
+            return key is None
+        model = self._relation.target()
+        if not isinstance(other, Unloaded | model) or type(other).__chakra_model__(other) is not model:
+            return NotImplemented
+        return key is not None and bool(key == type(other).__chakra_key__(other))
+
+    def __hash__(self) -> int:
+        return hash((self._relation.target(), (self.__chakra_key__(self),)))
 
     def __getattr__(self, name: str) -> Any:
         raise self._relation.not_loaded(name)

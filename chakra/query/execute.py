@@ -59,7 +59,7 @@ def name_field(error: DataError, statement: Statement, values: list[Any]) -> Dat
     if type(error) is not DataError:
         return error
     found = _NUMBERED.fullmatch(error.column or "")
-    position = int(found[1]) - 1 if found is not None else _unstorable(statement, values)
+    position = int(found[1]) - 1 if found is not None else _refused(statement, values)
     if position is None or position >= len(statement.parameters):
         return error
     parameter = statement.parameters[position]
@@ -67,9 +67,17 @@ def name_field(error: DataError, statement: Statement, values: list[Any]) -> Dat
     return DataError(f"{parameter.label}{shown}: {error}", row=error.row, column=parameter.label)
 
 
-def _unstorable(statement: Statement, values: list[Any]) -> int | None:
-    """The parameter whose text no PostgreSQL string can hold; the server does not say which one it was."""
-    for position, value in enumerate(statement.bind(values)):
+def _refused(statement: Statement, values: list[Any]) -> int | None:
+    """The parameter whose conversion fails, or whose text no PostgreSQL string can hold: the server does not say
+    which one it was.
+    """
+    for position, parameter in enumerate(statement.parameters):
+        value = values[parameter.index]
+        try:
+            for adapt in parameter.adapt:
+                value = adapt(value)
+        except DataError:
+            return position
         if isinstance(value, str) and ("\0" in value or (not value.isascii() and _surrogate(value))):
             return position
     return None

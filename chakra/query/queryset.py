@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
 
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Condition, Expression, F, Order
 from chakra.expressions.aggregates import Aggregate, has_aggregate
-from chakra.expressions.q import Q, operand
+from chakra.expressions.q import Q
 from chakra.pg.quoting import check_alias
 from chakra.query import bulk, execute, write
 from chakra.query.databases import default_database
@@ -82,11 +82,11 @@ class QuerySet(Generic[R_co]):
 
     # -- narrowing ------------------------------------------------------------------------------------
 
-    def filter(self, *conditions: Condition, **lookups: Any) -> Self:
+    def filter(self, /, *conditions: Condition, **lookups: Any) -> Self:
         """Keep rows for which all conditions hold: ``filter(User.age > 18, name__startswith="A")``."""
         return self._filtered(False, conditions, lookups)
 
-    def exclude(self, *conditions: Condition, **lookups: Any) -> Self:
+    def exclude(self, /, *conditions: Condition, **lookups: Any) -> Self:
         """Drop rows for which all conditions hold; rows for which they are NULL stay."""
         return self._filtered(True, conditions, lookups)
 
@@ -167,22 +167,29 @@ class QuerySet(Generic[R_co]):
         return self.table.column(name).attribute
 
     def select_for_update(
-        self, *, nowait: bool = False, skip_locked: bool = False, no_key: bool = False
+        self,
+        *,
+        nowait: bool = False,
+        skip_locked: bool = False,
+        of: Sequence[str] = (),
+        no_key: bool = False,
     ) -> Self:
         """Lock the rows until the transaction ends; needs one.
 
         Args:
             nowait: raise ``QueryCancelled`` instead of waiting for another transaction.
             skip_locked: leave out rows that another transaction has locked.
+            of: relations whose rows are locked (``"self"`` = the query's own table, and what is locked if
+                nothing is named).
             no_key: take the weaker ``FOR NO KEY UPDATE``.
         """
         if nowait and skip_locked:
             raise FieldError("select_for_update() takes nowait or skip_locked, not both")
-        lock = "NO KEY UPDATE" if no_key else "UPDATE"
-        lock += f" OF {self.table.quoted}" if self._select.related else ""
-        return self._changed(lock=lock + (" NOWAIT" if nowait else " SKIP LOCKED" if skip_locked else ""))
+        strength = "NO KEY UPDATE" if no_key else "UPDATE"
+        wait = " NOWAIT" if nowait else " SKIP LOCKED" if skip_locked else ""
+        return self._changed(lock=(strength, (of,) if isinstance(of, str) else tuple(of), wait))
 
-    def annotate(self, **values: Expression) -> Self:
+    def annotate(self, /, **values: Expression) -> Self:
         """Add computed values; they become attributes of instances and keys of ``values()``."""
         select = self._select.copy()
         select.annotations = self._annotations(values)
@@ -194,14 +201,20 @@ class QuerySet(Generic[R_co]):
 
     def _annotations(self, values: dict[str, Any]) -> tuple[tuple[str, Expression], ...]:
         for name, value in values.items():
-            check_alias(name)
-            if name in self.table.by_attribute or name in self.table.relations:
-                raise FieldError(f"annotation {name!r} has the name of a field of {self.table.title}")
+            _alias(name)
+            if self._taken(name):
+                raise FieldError(
+                    f"annotation {name!r} has the name of a field or method of {self.table.title}"
+                )
             if not isinstance(value, Expression):
                 raise FieldError(f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}")
         return (*self._select.annotations, *values.items())
 
-    def values(self, *fields: str, **expressions: Expression) -> QuerySet[dict[str, Any]]:
+    def _taken(self, name: str) -> bool:
+        table = self.table
+        return name in table.by_attribute or name in table.relations or hasattr(table.row_class, name)
+
+    def values(self, /, *fields: str, **expressions: Expression) -> QuerySet[dict[str, Any]]:
         """Return rows as dicts of these fields (all of them if none are named)."""
         return self._plain("dict", fields, expressions)
 
@@ -238,7 +251,7 @@ class QuerySet(Generic[R_co]):
                 aliases.append(getattr(item, "attribute", None) or f"column{position + 1}")
                 values.append(item)
         for name, expression in expressions.items():
-            aliases.append(check_alias(name))
+            aliases.append(_alias(name))
             values.append(expression if isinstance(expression, Expression) else F(expression))
         select.fields, select.aliases = tuple(values), tuple(aliases)
         new: QuerySet[Any] = QuerySet(self.table, self._database, select)
@@ -258,6 +271,10 @@ class QuerySet(Generic[R_co]):
 
     def __aiter__(self) -> AsyncIterator[R_co]:
         return self.iterator()
+
+    def __iter__(self) -> NoReturn:
+        # Without this Python would try qs[0], qs[1], … and never end.
+        raise TypeError("a query cannot be iterated like a list: use `async for`, or `await` it first")
 
     async def iterator(self, chunk_size: int = ITERATOR_ROWS) -> AsyncIterator[R_co]:
         """Stream rows through a cursor, ``chunk_size`` per round trip; memory stays flat."""
@@ -312,7 +329,7 @@ class QuerySet(Generic[R_co]):
             return None
         return loader(compiled, self._style)((row,), RowState(database, True, shared=True))[0]  # type: ignore[no-any-return]
 
-    async def get(self, *conditions: Condition, **lookups: Any) -> R_co:
+    async def get(self, /, *conditions: Condition, **lookups: Any) -> R_co:
         """Return the one row that matches.
 
         Raises:
@@ -383,7 +400,7 @@ class QuerySet(Generic[R_co]):
         """Return whether there is any row."""
         return bool(await self._scalar("exists"))
 
-    async def aggregate(self, **values: Aggregate) -> dict[str, Any]:
+    async def aggregate(self, /, **values: Aggregate) -> dict[str, Any]:
         """Return aggregates over all rows: ``await Post.objects.aggregate(total=Sum("price"))`` → a dict.
 
         Raises:
@@ -405,17 +422,20 @@ class QuerySet(Generic[R_co]):
 
     async def contains(self, instance: Any) -> bool:
         """Return whether the row of an instance is among the query's."""
-        return await self.filter(pk=operand(instance)).exists()
+        return await self.filter(pk=instance).exists()
 
     async def _scalar(self, asks: str) -> Any:
         select = self._select.copy()
         select.asks, select.order, select.backwards, select.related = asks, (), False, ()
+        select.lock = None
         compiled, values = select_statement(select)
         row = await execute.fetchrow(self.database, compiled.statement, values)
         return row[0]
 
     async def in_bulk(self, keys: Iterable[Any] | None = None, *, field: str = "pk") -> dict[Any, R_co]:
         """Return rows by primary key (or another unique field), for all rows or those with the given keys."""
+        if self._style != "instances":
+            raise FieldError("in_bulk() gives instances; leave values() and values_list() out")
         wanted = self if keys is None else self.filter(**{f"{field}__in": list(keys)})
         name = self.table.column(field).attribute
         return {getattr(row, name): row for row in await wanted}
@@ -438,7 +458,7 @@ class QuerySet(Generic[R_co]):
 
     # -- writing --------------------------------------------------------------------------------------
 
-    async def create(self, **values: Any) -> R_co:
+    async def create(self, /, **values: Any) -> R_co:
         """Make an instance, save it and return it."""
         if self.table.row_class is None:
             return await write.insert_values(self.table, self.database, values)  # type: ignore[return-value]
@@ -447,18 +467,18 @@ class QuerySet(Generic[R_co]):
         return instance  # type: ignore[no-any-return]
 
     async def get_or_create(
-        self, defaults: dict[str, Any] | None = None, **lookups: Any
+        self, /, defaults: dict[str, Any] | None = None, **lookups: Any
     ) -> tuple[R_co, bool]:
         """Return ``(object, created)``: the row that matches, or a new one made of lookups and defaults."""
         return await write.get_or_create(self, defaults or {}, lookups)
 
     async def update_or_create(
-        self, defaults: dict[str, Any] | None = None, **lookups: Any
+        self, /, defaults: dict[str, Any] | None = None, **lookups: Any
     ) -> tuple[R_co, bool]:
         """Return ``(object, created)``: the matching row with ``defaults`` written to it, or a new one."""
         return await write.update_or_create(self, defaults or {}, lookups)
 
-    async def update(self, **values: Any) -> int:
+    async def update(self, /, **values: Any) -> int:
         """Set fields of all rows (to values or expressions); return the number of rows."""
         return await write.update_rows(self._select, self.database, values)
 
@@ -507,6 +527,12 @@ class QuerySet(Generic[R_co]):
         statement = compiled.statement
         specs = await bulk.column_specs(database, statement.sql, statement.outputs)
         return statement.literal_sql(values), specs
+
+
+def _alias(name: str) -> str:
+    if name.startswith("_"):
+        raise FieldError(f"{name!r} cannot be an alias: names with a leading underscore are internal")
+    return check_alias(name)
 
 
 def _rows(what: str, count: int | None) -> int | None:

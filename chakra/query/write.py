@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
-from chakra.expressions.q import operand
+from chakra.expressions.base import models_of, operand
 from chakra.query import execute
 from chakra.query.databases import default_database
 from chakra.query.hydrate import SLOT
@@ -15,6 +15,8 @@ from chakra.schema import Table
 from chakra.sql import (
     Select,
     Statement,
+    assigned_column,
+    check_partner,
     delete_row_statement,
     delete_statement,
     insert_statement,
@@ -104,7 +106,7 @@ async def save(
     if fields is None:
         names = tuple(c.attribute for c in table.columns if c.attribute in state.changed)
     else:
-        names = tuple(dict.fromkeys(table.column(name).attribute for name in fields))
+        names = tuple(dict.fromkeys(assigned_column(table, name).attribute for name in fields))
     if not names:
         return
     changed_key = [name for name in names if name in table.primary_key]
@@ -113,7 +115,7 @@ async def save(
             f"the primary key {', '.join(changed_key)} of a saved {table.title} cannot be changed by save(); "
             f"use {table.title}.objects.filter(pk=…).update(…), or save(force_insert=True) for a copy"
         )
-    values = [getattr(instance, SLOT + name) for name in names]
+    values = [getattr(instance, name) for name in names]
     values += [getattr(instance, SLOT + name) for name in table.primary_key]
     touched = await execute.execute(database, update_row_statement(table, names), values)
     if touched == 0:
@@ -151,19 +153,26 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     found: QuerySet[Any] = QuerySet(table, database_of(instance, database))
     for name in table.primary_key:
         found = found.filter(**{name: getattr(instance, SLOT + name)})
-    wanted = tuple(fields)
+    wanted = tuple(assigned_column(table, name).attribute for name in fields)
     if wanted:
         found = found.only(*wanted)
     fresh = await found.first()
     if fresh is None:
         raise _gone(instance, table, "refreshed")
-    names = [table.column(name).attribute for name in wanted] or [c.attribute for c in table.columns]
+    names = wanted or [c.attribute for c in table.columns]
     for name in names:
         setattr(instance, SLOT + name, getattr(fresh, SLOT + name))
     state = own_state(instance)
     state.saved = True
     state.changed.difference_update(names)
     state.loaded.clear()
+
+
+def _check_names(table: Table, names: Iterable[str]) -> None:
+    """Refuse names that are no fields before anything runs; what callers pass on may come from outside."""
+    for name in names:
+        if name != "pk" and name not in table.relations:
+            table.column(name)
 
 
 def creation_values(lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
@@ -181,6 +190,7 @@ async def get_or_create(
     queryset: QuerySet[Any], defaults: dict[str, Any], lookups: dict[str, Any]
 ) -> tuple[Any, bool]:
     """``get``, else ``create``; if another session wins the race for a unique key, its row is returned."""
+    _check_names(queryset.table, defaults)
     try:
         return await queryset.get(**lookups), False
     except DoesNotExist:
@@ -202,6 +212,8 @@ async def update_or_create(
     queryset: QuerySet[Any], defaults: dict[str, Any], lookups: dict[str, Any]
 ) -> tuple[Any, bool]:
     """Lock the matching row and write ``defaults`` to it, or create it, in one transaction."""
+    _check_names(queryset.table, defaults)
+    queryset.filter(**lookups).to_sql()  # unknown names are refused before a transaction is opened
     async with queryset.database.transaction():
         found, created = await get_or_create(queryset.select_for_update(), defaults, lookups)
         if not created:
@@ -215,6 +227,10 @@ async def update_rows(select: Select, database: Database, values: dict[str, Any]
     """One UPDATE over all rows of a query."""
     if not values:
         raise FieldError("update() needs at least one field to set")
+    for name, value in values.items():
+        models = models_of(value)
+        if models:
+            check_partner(select.table, assigned_column(select.table, name).attribute, models)
     statement, literals = update_statement(
         _unordered(select), {name: operand(value) for name, value in values.items()}
     )

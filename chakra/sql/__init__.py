@@ -1,6 +1,8 @@
 """Statements out of queries and tables: resolve, render, cache by shape; pure functions, nothing awaits."""
 
 from chakra.sql.ddl import create_statements, drop_statements
+from chakra.sql.dml import assigned_column
+from chakra.sql.scope import check_partner
 from chakra.sql.select import Compiled, RowPlan, Select
 from chakra.sql.shapes import (
     delete_row_statement,
@@ -19,6 +21,8 @@ __all__ = [
     "RowPlan",
     "Select",
     "Statement",
+    "assigned_column",
+    "check_partner",
     "create_statements",
     "delete_row_statement",
     "delete_statement",

@@ -67,7 +67,10 @@ def create_statements(tables: Iterable[Table], *, if_not_exists: bool = False) -
         for constraint in table.foreign_keys:
             target = (constraint.target_schema, constraint.target)
             if target in batch and target not in created:
-                late.append(f"ALTER TABLE {table.quoted} ADD {_foreign_key(table, constraint)}")
+                statement = f"ALTER TABLE {table.quoted} ADD {_foreign_key(table, constraint)}"
+                if if_not_exists:
+                    statement = f"DO $chakra$ BEGIN {statement}; EXCEPTION WHEN duplicate_object THEN NULL; END $chakra$"
+                late.append(statement)
             else:
                 early.append(constraint)
         statements.append(_create_table(table, early, if_not_exists))

@@ -19,6 +19,7 @@ from chakra.expressions import (
 )
 from chakra.expressions.lookups import LookupRule, find_lookup, known_words
 from chakra.pg.types import (
+    BOOL,
     DATE,
     FLOAT8,
     INT4,
@@ -68,7 +69,8 @@ def render_conditions(conditions: list[Condition], writer: Writer, keyword: str 
     """Write conditions joined by AND behind ``keyword``; nothing if there are none."""
     for position, condition in enumerate(conditions):
         writer.write(" AND " if position else keyword)
-        if isinstance(condition, Combined) and condition.connector == "OR" and len(conditions) > 1:
+        alone = len(conditions) == 1 and keyword != " AND "
+        if isinstance(condition, Combined) and condition.connector == "OR" and not alone:
             writer.write("(")
             render(condition, writer)
             writer.write(")")
@@ -141,7 +143,7 @@ def _operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | N
 def type_of_node(node: Expression) -> PgType | None:
     """The type a resolved node gives, as far as it can be told without asking the server."""
     if isinstance(node, Condition):
-        return None
+        return BOOL
     if isinstance(node, Slot):
         return node.type or python_type(node.sample)
     if not isinstance(node, Operation):
@@ -184,7 +186,7 @@ def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
 def _lookup(node: Lookup, writer: Writer) -> None:
     left, right = node.left, node.right
     if node.name == "isnull":
-        render(left, writer)
+        _operand(left, writer)
         writer.write(" IS NULL" if right else " IS NOT NULL")
         return
     left_type = type_of_node(left)
@@ -201,7 +203,7 @@ def _lookup(node: Lookup, writer: Writer) -> None:
         elif isinstance(right, Slot):
             _right(right, kind, left, left_type, rule, writer)
         elif kind == "r":
-            render(right, writer)
+            _operand(right, writer)
         else:
             raise FieldError(f"{node.name} takes plain values, not {right!r}")
 
@@ -212,7 +214,17 @@ def _left(left: Expression, type_: PgType | None, rule: LookupRule, writer: Writ
         render(left, writer)
         writer.write(")::text")
     else:
-        render(left, writer)
+        _operand(left, writer)
+
+
+def _operand(node: Expression, writer: Writer) -> None:
+    """Write a value beside an operator; comparisons do not chain, so conditions are put in parentheses."""
+    if isinstance(node, Condition):
+        writer.write("(")
+        render(node, writer)
+        writer.write(")")
+    else:
+        render(node, writer)
 
 
 def _right(

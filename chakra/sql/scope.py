@@ -231,8 +231,10 @@ class Scope:
         if not children:
             return expression
         resolved = expression.rebuild(tuple(self.resolve(child) for child in children))
-        if isinstance(resolved, Lookup):
-            self._check(resolved)
+        if isinstance(expression, Lookup) and isinstance(resolved, Lookup):
+            if isinstance(expression.right, Value) and expression.right.models:
+                check_models(resolved.left, expression.right.models)
+            return self._lookup(resolved)
         return resolved
 
     def resolve_q(self, q: Q) -> Condition:
@@ -248,7 +250,7 @@ class Scope:
             found = self.resolve_path(path)
             return found.expression, found.word
 
-        return list(keyword_conditions(keywords, split, self.resolve, self.next_index))
+        return list(keyword_conditions(keywords, split, self.resolve, self.next_index, check_models))
 
     def resolve_condition(self, condition: Condition) -> Condition:
         """Resolve a condition.
@@ -270,10 +272,13 @@ class Scope:
             )
         return ColumnRef(self.root, table.by_attribute[attribute])
 
-    def _check(self, lookup: Lookup) -> None:
-        left = type_of(lookup.left)
-        if lookup.name != "isnull" and find_lookup(lookup.name, left) is None:
-            raise FieldError(f"unknown lookup {lookup.name!r}; there are {known_words(left)}")
+    def _lookup(self, lookup: Lookup) -> Lookup:
+        """Take transforms before the lookup's word (``year__gte``) to the left side."""
+        if lookup.name == "isnull" or find_lookup(lookup.name, type_of(lookup.left)) is not None:
+            return lookup
+        words = [repr(lookup.left), *lookup.name.split("__")]
+        found = self._transform(lookup.left, words, 1, "__".join(words))
+        return Lookup(found.expression, found.word, lookup.right)
 
 
 def _dunder_column(source: Source, parts: list[str]) -> tuple[Expression | None, int]:
@@ -283,6 +288,31 @@ def _dunder_column(source: Source, parts: list[str]) -> tuple[Expression | None,
         if column is not None:
             return ColumnRef(source, column), used
     return None, 0
+
+
+def check_models(left: Expression, models: frozenset[Any]) -> None:
+    """Refuse a comparison of a column with instances of a model whose keys it does not hold.
+
+    Raises:
+        FieldError: ``filter(author=post)``; names the column and the model it takes.
+    """
+    if not isinstance(left, ColumnRef):
+        raise FieldError(f"{left!r} cannot be compared with instances of a model, only with values")
+    check_partner(left.source.table, left.column.attribute, models)
+
+
+def check_partner(table: Table, attribute: str, models: frozenset[Any]) -> None:
+    """Refuse instances of other models than those whose keys a column of ``table`` holds."""
+    taken = {r.target.row_class for r in table.relations.values() if r.columns == (attribute,)}
+    if (attribute,) == table.primary_key:
+        taken.add(table.row_class)
+    wrong = models - taken
+    if wrong:
+        shown = " or ".join(sorted(f"an instance of {m.__name__}" for m in taken if m is not None))
+        raise FieldError(
+            f"{table.title}.{attribute} takes {shown or 'plain values'}, "
+            f"not an instance of {', '.join(sorted(m.__name__ for m in wrong))}"
+        )
 
 
 def type_of(expression: Expression) -> PgType | None:
@@ -295,4 +325,4 @@ def _close(word: str, names: list[str]) -> str:
     return f". Did you mean {near[0]!r}?" if near else ""
 
 
-__all__ = ["ColumnRef", "Path", "Scope", "Source", "Transformed", "type_of"]
+__all__ = ["ColumnRef", "Path", "Scope", "Source", "Transformed", "check_models", "check_partner", "type_of"]

@@ -15,6 +15,7 @@ from chakra.expressions import Condition, Expression, Not, Order
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.base import Combined
 from chakra.expressions.q import keyword_shape
+from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import BOOL, INT8
 from chakra.schema import Column, Table
 from chakra.sql.render import may_be_null, render, render_conditions, render_order, type_of_node
@@ -42,7 +43,7 @@ class Select:
         related: relation paths to load along.
         annotations: computed values by name.
         distinct: ``None``, ``()`` for DISTINCT, or names for DISTINCT ON.
-        lock: text after ``FOR``, or ``None``.
+        lock: strength (``UPDATE``, …), relations whose rows are locked, and whether to wait; or ``None``.
         nothing: whether the query is known to be empty (``none()``).
     """
 
@@ -79,7 +80,7 @@ class Select:
     related: tuple[str, ...]
     annotations: tuple[tuple[str, Expression], ...]
     distinct: tuple[str, ...] | None
-    lock: str | None
+    lock: tuple[str, tuple[str, ...], str] | None
     nothing: bool
 
     def __init__(self, table: Table) -> None:
@@ -215,6 +216,8 @@ class _Parts:
     offset: int | None
     plan: RowPlan | None
     grouped: bool
+    distinct: list[Expression]
+    locked: list[str]
 
 
 def compile_select(select: Select) -> Compiled:
@@ -262,7 +265,9 @@ def _resolve(select: Select) -> _Parts:
             outputs = []  # nothing depends on what a row holds
     limit = scope.next_index() if select.limit is not None else None
     offset = scope.next_index() if select.offset is not None else None
-    return _Parts(scope, outputs, conditions, having, order, limit, offset, plan, grouped)
+    distinct = [scope.resolve_value(name) for name in select.distinct or ()]
+    locked = _locked(select, scope)
+    return _Parts(scope, outputs, conditions, having, order, limit, offset, plan, grouped, distinct, locked)
 
 
 def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition]:
@@ -373,11 +378,11 @@ def _write_body(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
     writer.write("SELECT ")
     if select.distinct is not None:
         writer.write("DISTINCT ")
-        if select.distinct:
+        if parts.distinct:
             writer.write("ON (")
-            for position, name in enumerate(select.distinct):
+            for position, expression in enumerate(parts.distinct):
                 writer.write(", " if position else "")
-                render(parts.scope.resolve_value(name), writer)
+                render(expression, writer)
             writer.write(") ")
     outputs = _write_outputs(select, parts, writer)
     write_from(parts.scope, writer)
@@ -399,8 +404,28 @@ def _write_body(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
         writer.write(" OFFSET ")
         writer.parameter(parts.offset, (), INT8, "offset")
     if select.lock is not None:
-        writer.write(f" FOR {select.lock}")
+        strength, _, wait = select.lock
+        # Of joined tables only those asked for are locked; the nullable side of a join cannot be.
+        of = f" OF {', '.join(parts.locked)}" if parts.scope.joined else ""
+        writer.write(f" FOR {strength}{of}{wait}")
     return outputs
+
+
+def _locked(select: Select, scope: Scope) -> list[str]:
+    """Names by which FOR UPDATE OF knows the tables whose rows are to be locked."""
+    if select.lock is None:
+        return []
+    found: list[str] = []
+    for path in select.lock[1] or ("self",):
+        source = scope.root
+        for name in () if path == "self" else path.split("__"):
+            relation = source.table.relations.get(name)
+            if relation is None:
+                known = ", ".join(["self", *source.table.relations])
+                raise FieldError(f"select_for_update(of=…): no relation {name!r}; there are {known}")
+            source = scope.join(source, relation)
+        found.append(quote_identifier(source.table.name) if source is scope.root else source.alias)
+    return found
 
 
 def _write_groups(select: Select, parts: _Parts, writer: Writer) -> None:

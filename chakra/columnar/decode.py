@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from chakra.columnar.buffers import RawColumn
 from chakra.columnar.families import decode_column, unify
-from chakra.columnar.framing import BLOCK_BYTES, CopyReader
+from chakra.columnar.framing import CopyReader
 from chakra.columnar.kernels import rows_decode as kernels
 from chakra.columnar.options import DEFAULT, InfinityOption, NumericOption, Options, StringsOption
 from chakra.columnar.plan import field, plan_columns
@@ -62,9 +62,7 @@ class Decoder:
         self._has_families = any(column.layout == kernels.RAW for column in self.columns)
         self._max_rows = max_rows
         self._max_bytes = max_bytes
-        self._reader = CopyReader(
-            BLOCK_BYTES if max_bytes is None else min(BLOCK_BYTES, max(max_bytes // 4, 64))
-        )
+        self._reader = CopyReader()
         self._result = np.zeros(4, np.int64)
         self._done: list[list[pa.Array]] = []
         self.rows = 0  # whole segments and the rows of the open one
@@ -165,7 +163,7 @@ class Decoder:
         self._row = 0
         bytes_a_row = max(taken / row, 2.0)
         if self._max_bytes:
-            fits = int(self._max_bytes / bytes_a_row)
+            fits = int(2 * self._max_bytes / bytes_a_row)
             self._limit = max(1, min(fits, self._max_rows or MAX_ROWS, 8 * max(row, 128)))
         elif not self._max_rows:
             budget = FAMILY_BYTES if self._has_families else SEGMENT_BYTES
@@ -174,26 +172,34 @@ class Decoder:
     def _decode(self) -> None:
         """Run the kernel over the block until it needs more bytes or the stream ends."""
         reader, result = self._reader, self._result
+        single = False  # a tuple larger than max_bytes is a batch of its own
         while reader.header_done and not reader.ended:
             segment = self._segment or self._open()
             before = self._row
+            end, limit = reader.stop, segment.rows
+            if self._max_bytes and single:
+                limit = self._row + 1
+            elif self._max_bytes:
+                end = min(end, self._begin + self._max_bytes - reader.base)
             status = int(
                 kernels.decode_rows(
                     reader.address,
                     reader.base,
                     reader.start,
-                    reader.stop,
+                    end,
                     segment.plan,
                     len(self.columns),
                     self._row,
-                    segment.rows,
+                    limit,
                     result,
                 )
             )
             position, self._row, column, detail = (int(n) for n in result)
             self.rows += self._row - before
             reader.start = position
-            if status == kernels.FULL:
+            beyond = status == kernels.NEED and end < reader.stop
+            single = beyond and self._row == 0
+            if status == kernels.FULL or beyond:
                 self._cut()
             elif status == kernels.NEED:
                 reader.need(detail)
@@ -211,8 +217,8 @@ class Decoder:
                 self._refuse(status, column, detail)
 
     def _exceeds(self, reader: CopyReader) -> bool:
-        """Another block could pass ``max_bytes``, or the scratch space of the families."""
-        limit = self._max_bytes or (SEGMENT_BYTES if not self._has_families else 2 * FAMILY_BYTES)
+        """Another block could pass what a segment may take of the stream."""
+        limit = 2 * FAMILY_BYTES if self._has_families else SEGMENT_BYTES
         return self._row > 0 and reader.position - self._begin + reader.size > limit
 
     def _refuse(self, status: int, column: int, detail: int) -> NoReturn:

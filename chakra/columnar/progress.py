@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from chakra.errors import ConfigError
 
 Progress: TypeAlias = Callable[[int, int], object] | Literal[True] | None
-"""``callable(rows done, bytes done)``, ``True`` = a bar on the terminal (needs rich), ``None`` = nobody asks."""
+"""``callable(rows done, bytes done)``, ``True`` = a bar on the terminal (needs rich), ``None`` = silence."""
 
 STEP_BYTES = 1 << 20  # between two calls: one a megabyte is smooth and costs nothing
 
@@ -27,7 +27,7 @@ class Meter:
         self._next = STEP_BYTES
         if progress is True:
             self._bar, self._call = _bar(what)
-        elif progress is not None and progress is not False:
+        elif progress is not None:
             if not callable(progress):
                 raise ConfigError(f"progress={progress!r}: expected a callable(rows, bytes), True or None")
             self._call = progress

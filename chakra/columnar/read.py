@@ -1,4 +1,4 @@
-"""Queries to Arrow: a connection's COPY stream through the decoder, in bounded memory; SQL comes in finished."""
+"""Queries to Arrow: a connection's COPY stream through the decoder; SQL comes in finished."""
 
 from __future__ import annotations
 

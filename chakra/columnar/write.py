@@ -1,4 +1,4 @@
-"""Columns into tables: whatever exports Arrow, through the encoder, into one COPY that succeeds whole or not."""
+"""Columns into tables: whatever exports Arrow, through the encoder, into one COPY; all rows or none."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ async def insert_data(
         db: where to write; the surrounding transaction's connection is used if there is one.
         table, schema: unquoted names.
         columns: every column of the table; ``nullable`` says whether NULL may stand in it.
-        data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, a dict of NumPy arrays or lists, an
-            iterable or asynchronous iterable of record batches. Columns are matched by name; those absent from
-            the data get their defaults.
+        data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, a dict of NumPy arrays or lists,
+            an iterable or asynchronous iterable of record batches. Columns are matched by name; those absent
+            from the data get their defaults.
         generated: columns the server fills when they are absent.
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.

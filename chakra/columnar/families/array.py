@@ -31,10 +31,11 @@ from chakra.columnar.kernels import array as kernels
 from chakra.columnar.options import Options
 from chakra.columnar.types import arrow_type as table_type
 from chakra.columnar.types import column_type
-from chakra.errors import DataError
+from chakra.errors import DataError, FieldError
 from chakra.pg.types import BY_OID, PgType
 
 _HINT = "read smaller batches"
+_MAX_DIMENSIONS = 6  # src/include/utils/array.h, MAXDIM
 
 
 def _element(type_: PgType) -> tuple[PgType, int]:
@@ -43,8 +44,15 @@ def _element(type_: PgType) -> tuple[PgType, int]:
 
 
 def arrow_type(type_: PgType, options: Options) -> pa.DataType:
-    """``list<…>`` as deep as the declared dimensions."""
+    """``list<…>`` as deep as the declared dimensions.
+
+    Raises:
+        FieldError: none are declared (``ndims=0``: the column of a query, not of a table), and the schema
+            need not be known before the data: the first array tells.
+    """
     element, ndims = _element(type_)
+    if type_.ndims == 0 and not options.streaming:
+        raise FieldError(f"the dimensions of {type_.sql} follow from the data")
     found = table_type(element, options)
     for _ in range(ndims):
         found = pa.list_(found)
@@ -58,6 +66,8 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
         ValueFault: malformed, of other dimensions, or an element is wrong.
     """
     element, ndims = _element(type_)
+    if type_.ndims == 0 and not options.streaming:
+        ndims = _seen_dimensions(raw)
     count = len(raw)
     sizes = np.empty(count * ndims, np.int64)
     oid = _seen_oid(raw, element)
@@ -66,7 +76,7 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
         row = np.flatnonzero(raw.lengths >= 12)[0]  # the first row, which the others were held against
         position = raw.starts[row] + 8
     if status:
-        _raise(raw, int(row), int(position), int(status), type_)
+        _raise(raw, int(row), int(position), int(status), type_, ndims)
     shape = sizes.reshape(count, ndims)
     counts = shape.prod(axis=1)
     offsets = contiguous(counts)
@@ -75,7 +85,7 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
         raw.data, raw.starts, raw.lengths, ndims, counts, offsets, starts, lengths
     )
     if status:
-        _raise(raw, int(row), int(position), int(status), type_)
+        _raise(raw, int(row), int(position), int(status), type_, ndims)
     narrow(offsets, "array elements", _HINT)
     try:
         found = decode_values(RawColumn(raw.data, starts, lengths, raw.name), element, options)
@@ -88,6 +98,16 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
         found = build_nested(pa.list_(found.type), valid.size, valid, [found], inner)
     outer = contiguous(shape[:, 0]).astype(np.int32)
     return build_nested(pa.list_(found.type), count, raw.lengths >= 0, [found], outer)
+
+
+def _seen_dimensions(raw: RawColumn) -> int:
+    """Dimensions of the first array that has elements; 1 if none has."""
+    told = np.flatnonzero((raw.lengths > 12) & (raw.starts >= 0) & (raw.starts + 4 <= raw.data.size))
+    if not told.size:
+        return 1
+    at = int(raw.starts[told[0]])
+    found = int.from_bytes(raw.data[at : at + 4].tobytes(), "big")
+    return found if 1 <= found <= _MAX_DIMENSIONS else 1
 
 
 def _seen_oid(raw: RawColumn, element: PgType) -> int:
@@ -126,10 +146,12 @@ def same_layout(oid: int, type_: PgType) -> bool:
     return (a.family, a.layout, a.arrow, seen.base.kind) == (b.family, b.layout, b.arrow, type_.base.kind)
 
 
-def _raise(raw: RawColumn, row: int, position: int, status: int, type_: PgType) -> NoReturn:
+def _raise(raw: RawColumn, row: int, position: int, status: int, type_: PgType, ndims: int) -> NoReturn:
     if status == kernels.OTHER_DIMENSIONS:
+        advice = "declare the column so" if type_.ndims else "cast it, or read it from its table"
+        shape, _ = _element(type_)
         raise ValueFault(
-            row, f"an array of {position} dimensions in a column declared {type_.sql}; declare the column so"
+            row, f"an array of {position} dimensions in a column read as {shape.sql}{'[]' * ndims}; {advice}"
         )
     expected = {
         kernels.BAD_HEADER: "an array of at least 12 bytes with 0 to 6 dimensions",

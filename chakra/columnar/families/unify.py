@@ -4,33 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 
+from chakra.columnar.families.parts import is_valid
 from chakra.columnar.options import DECIMAL256_DIGITS
 from chakra.errors import DataError
 
 
 def unify(arrays: Sequence[pa.Array], name: str = "") -> list[pa.Array]:
-    """Bring the batches of one column to one type: decimals, at any depth, to the largest scale among them.
+    """Bring the batches of one column to one type: decimals, at any depth, to the largest scale among them,
+    and lists to the depth of those that hold elements (arrays whose dimensions nobody declared).
 
     Parameters:
-        arrays: the decoded batches of one column, equal in type but for decimals.
+        arrays: the decoded batches of one column, equal in type but for decimals and depth of lists.
         name: the column, for errors.
 
     Returns:
         The arrays, cast where needed; the same objects where nothing was to do.
 
     Raises:
-        DataError: no Arrow decimal holds every value exactly.
+        DataError: no Arrow decimal holds every value exactly, or arrays differ in dimensions.
     """
     if not arrays:
         return []
     types = [array.type for array in arrays]
     if all(type_ == types[0] for type_ in types[1:]):
         return list(arrays)
-    target = types[0]
-    for type_ in types[1:]:
-        target = _merge(target, type_)
+    deepest = max(types, key=_depth)
+    if any(_depth(array.type) < _depth(deepest) and len(array.flatten()) for array in arrays):
+        raise DataError(f'column "{name}": its arrays differ in their number of dimensions', column=name)
+    arrays = [array if _depth(array.type) == _depth(deepest) else _deepen(array, deepest) for array in arrays]
+    target = deepest
+    for array in arrays:
+        target = _merge(target, array.type)
     for candidate in (target, _widen(target)):
         try:
             return [array if array.type == candidate else array.cast(candidate) for array in arrays]
@@ -41,6 +48,18 @@ def unify(arrays: Sequence[pa.Array], name: str = "") -> list[pa.Array]:
         'numeric="string", numeric="float64" or numeric=(precision, scale)',
         column=name,
     )
+
+
+def _depth(type_: pa.DataType) -> int:
+    return 1 + _depth(type_.value_type) if pa.types.is_list(type_) else 0
+
+
+def _deepen(array: pa.Array, target: pa.DataType) -> pa.Array:
+    """Lists without any element, as lists of the deeper type."""
+    offsets = pa.py_buffer(bytes(4 * (len(array) + 1)))
+    validity = pa.py_buffer(np.packbits(is_valid(array), bitorder="little"))
+    child = pa.array([], target.value_type)
+    return pa.Array.from_buffers(target, len(array), [validity, offsets], children=[child])
 
 
 def _merge(a: pa.DataType, b: pa.DataType) -> pa.DataType:

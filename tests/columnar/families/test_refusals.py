@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -191,7 +192,7 @@ DECODE: list[tuple[PgType, bytes, Options, str]] = [
         array_of(t.INT4),
         reference.encode([[1]], array_of(t.INT4, 2)) or b"",
         Options(),
-        "an array of 2 dimensions in a column declared integer[]",
+        "an array of 2 dimensions in a column read as integer[]; declare",
     ),
     (array_of(t.DATE), FAR_DATES, Options(), 'column "c"[]: infinity of a date'),
     (
@@ -378,6 +379,25 @@ def test_the_type_of_a_bare_numeric_needs_data_or_an_option() -> None:
         arrow_type(t.NUMERIC)
     assert arrow_type(t.NUMERIC, Options(numeric=(40, 2))) == pa.decimal256(40, 2)
     assert arrow_type(t.NUMERIC(10, 2), Options(numeric="string")) == pa.string()
+
+
+def test_dimensions_that_nobody_declared_follow_from_the_data() -> None:
+    undeclared = replace(array_of(t.INT4), ndims=0)
+    flat, square = array_of(t.INT4), array_of(t.INT4, 2)
+    wire = [None, reference.encode([], flat), reference.encode([[1, 2], [3, None]], square)]
+    found = decode_column(raw_of(wire), undeclared)
+    assert found.type == pa.list_(pa.list_(pa.int32()))
+    assert found.to_pylist() == [None, [], [[1, 2], [3, None]]]
+    with pytest.raises(DataError, match=r"row 3.*1 dimensions in a column read as integer\[\]\[\]; cast it"):
+        decode_column(raw_of([*wire, reference.encode([1], flat)]), undeclared)
+    assert arrow_type(undeclared, Options(streaming=True)) == pa.list_(pa.int32())
+    assert decode_column(raw_of(wire[:2]), undeclared, Options(streaming=True)).to_pylist() == [None, []]
+    with pytest.raises(DataError, match="row 2"):
+        decode_column(raw_of(wire), undeclared, Options(streaming=True))
+    empty = decode_column(raw_of(wire[:2]), undeclared)
+    assert [a.to_pylist() for a in unify([empty, found])] == [[None, []], found.to_pylist()]
+    with pytest.raises(DataError, match="differ in their number of dimensions"):
+        unify([found, decode_column(raw_of([reference.encode([1], flat)]), undeclared)], "c")
 
 
 def test_batches_of_different_scales_get_one_type() -> None:

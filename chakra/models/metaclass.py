@@ -183,7 +183,7 @@ def _check_free(name: str, bases: tuple[type, ...], declared: dict[str, Declared
         for made in (
             (attribute, key_attribute(attribute)) if isinstance(d.spec, ForeignKeySpec) else (attribute,)
         ):
-            if hasattr(root, made):
+            if made in vars(root):
                 raise FieldError(
                     f"{name}.{made}: every model has an attribute of that name; choose another and keep the "
                     f'column with column="{made}"'
@@ -255,29 +255,27 @@ def _placeholder() -> PgType:
 def _attach_relation(cls: ModelMeta, attribute: str, declared: Declared, info: ModelInfo) -> None:
     spec: ForeignKeySpec = declared.spec
     key = key_attribute(attribute)
-    target = _target(cls, attribute, spec)
-    relation = ForwardRelation(attribute, key, target)
+    relation = ForwardRelation(attribute, key, _target(cls, attribute, spec))
     relation.owner = cls
     setattr(cls, attribute, relation)
     info.relations[attribute] = relation
     nullable = declared.nullable or bool(spec.null)
     _attach_field(cls, key, attribute, _KeySpec(spec), nullable, info)
-    if spec.related_name is not None:
-        _attach_way_back(cls, relation, spec, spec.related_name)
 
 
-def _attach_way_back(cls: ModelMeta, relation: ForwardRelation, spec: ForeignKeySpec, name: str) -> None:
-    where = f"{relation.label}: related_name={name!r}"
+def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: Any, before: Any) -> None:
+    """Give the target its way back (``author.posts``), and take it from the model that was meant before."""
+    name = spec.related_name
+    if name is None or not isinstance(model, ModelMeta):
+        return
     if not name.isidentifier() or "__" in name:
-        raise FieldError(f"{where} is not a plain name")
-    back = ReverseRelation(name, lambda: cls, relation.name, relation.key, spec.unique)
-
-    def attach(model: Any) -> None:
-        if name in model.__chakra__.declared:
-            raise FieldError(f"{where} is a field of {model.__name__}")
-        setattr(model, name, back)
-
-    _when_known(cls, spec, attach)
+        raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is not a plain name")
+    if name in model.__chakra__.declared:
+        raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is a field of {model.__name__}")
+    old = None if before is None else vars(before).get(name)
+    if isinstance(old, ReverseRelation) and old.source() is cls:
+        delattr(before, name)
+    setattr(model, name, ReverseRelation(name, lambda: cls, attribute, key_attribute(attribute), spec.unique))
 
 
 class _KeySpec:
@@ -297,32 +295,28 @@ def _name_of(target: Any) -> str | None:
 
 
 def _target(cls: ModelMeta, attribute: str, spec: ForeignKeySpec) -> Callable[[], Any]:
-    """A function that returns the target model, looking a name up as late as possible."""
+    """A function that returns the target model; a name is settled when it is first called."""
+    name = _name_of(spec.target)
+    if name is None or name in (cls.__name__, "self"):
+        model = spec.target if name is None else cls
+        _attach_back(cls, attribute, spec, model, None)
+        return lambda: model
+    reference = registry.Reference(
+        name,
+        registry.scope_of(cls),
+        lambda model, before: _attach_back(cls, attribute, spec, model, before),
+    )
 
     def resolve() -> Any:
-        name = _name_of(spec.target)
-        if name is None:
-            return spec.target
-        found = cls if name in (cls.__name__, "self") else registry.find(name, registry.scope_of(cls))
+        found = reference.settle()
         if found is None:
             raise FieldError(
                 f"{cls.__name__}.{attribute} refers to the model {name!r}, which is not defined "
                 "(or not imported yet)"
             )
-        spec.target = found
         return found
 
     return resolve
-
-
-def _when_known(cls: ModelMeta, spec: ForeignKeySpec, callback: Callable[[Any], None]) -> None:
-    name = _name_of(spec.target)
-    if name is None:
-        callback(spec.target)
-    elif name in (cls.__name__, "self"):
-        callback(cls)
-    else:
-        registry.when_known(name, registry.scope_of(cls), callback)
 
 
 def _table(cls: ModelMeta, info: ModelInfo) -> Table:

@@ -1,4 +1,4 @@
-"""Models by name, for relations that name a model before it exists."""
+"""Models by name, for relations that name a model before it exists; knows nothing of what models are made of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 _by_scope: WeakValueDictionary[tuple[str, str], Any] = WeakValueDictionary()
-_waiting: dict[str, list[tuple[str, Callable[[Any], None]]]] = {}
+_open: dict[str, list[Reference]] = {}
 
 
 def scope_of(cls: Any) -> str:
@@ -16,41 +16,81 @@ def scope_of(cls: Any) -> str:
 
 
 def register(cls: Any) -> None:
-    """Note a model and tell those who wait for one of its name, if they stand in the same scope or module."""
+    """Note a model and offer it to the references that name it."""
     _by_scope[scope_of(cls), cls.__name__] = cls
-    waiting = _waiting.pop(cls.__name__, [])
-    left = []
-    for scope, callback in waiting:
-        if _sees(scope, scope_of(cls)):
-            callback(cls)
-        else:
-            left.append((scope, callback))
-    if left:
-        _waiting[cls.__name__] = left
+    for reference in list(_open.get(cls.__name__, ())):
+        reference.offer(cls)
 
 
 def find(name: str, scope: str) -> Any:
-    """The model of that name that code in ``scope`` means, or ``None`` while there is none."""
-    found = _by_scope.get((scope, name))
-    if found is not None:
-        return found
-    candidates = [cls for (_, known), cls in list(_by_scope.items()) if known == name]
-    near = [cls for cls in candidates if _sees(scope, scope_of(cls))]
-    return near[-1] if near else candidates[0] if len(candidates) == 1 else None
+    """The model of that name that code in ``scope`` means, or ``None`` while there is none.
+
+    The same place comes first, then places around it, then places inside it; a model elsewhere is meant only if
+    no other has the name.
+    """
+    known = [cls for (_, found), cls in list(_by_scope.items()) if found == name]
+    near = [cls for cls in known if _nearness(scope, scope_of(cls))]
+    if near:
+        return max(reversed(near), key=lambda cls: _nearness(scope, scope_of(cls)))
+    return known[0] if len(known) == 1 else None
 
 
-def when_known(name: str, scope: str, callback: Callable[[Any], None]) -> None:
-    """Call back with the model of that name, now or when it is made."""
-    found = find(name, scope)
-    if found is not None:
-        callback(found)
-    else:
-        _waiting.setdefault(name, []).append((scope, callback))
+class Reference:
+    """A model meant by name.
+
+    Until somebody needs it (``settle``) a nearer model of the name may still come: the name may stand before the
+    class, and functions that define models may run several times.
+
+    Args:
+        name: of the model.
+        scope: where the name is written.
+        changed: called with the model whenever another one is meant, and with the one meant before, or ``None``.
+    """
+
+    def __init__(self, name: str, scope: str, changed: Callable[[Any, Any], None]) -> None:
+        self.name = name
+        self.scope = scope
+        self.model: Any = None
+        self._changed = changed
+        _open.setdefault(name, []).append(self)
+        found = find(name, scope)
+        if found is not None:
+            self._mean(found)
+
+    def offer(self, cls: Any) -> None:
+        """Mean ``cls`` if it is nearer than the model meant so far; in the same place it is the one, for good."""
+        nearness = _nearness(self.scope, scope_of(cls))
+        if nearness == SAME_PLACE:
+            self._mean(cls)
+            self.settle()
+        elif nearness and (self.model is None or nearness > _nearness(self.scope, scope_of(self.model))):
+            self._mean(cls)
+
+    def _mean(self, cls: Any) -> None:
+        before, self.model = self.model, cls
+        self._changed(cls, before)
+
+    def settle(self) -> Any:
+        """The model meant, for good; ``None`` while there is none."""
+        if self.model is None:
+            found = find(self.name, self.scope)
+            if found is None:
+                return None
+            self._mean(found)
+        waiting = _open.get(self.name, [])
+        if self in waiting:
+            waiting.remove(self)
+        return self.model
 
 
-def _sees(scope: str, other: str) -> bool:
-    """Whether names defined in ``other`` are visible to code in ``scope``: the same place or one around it."""
-    return scope == other or scope.startswith(other) or other.startswith(scope)
+SAME_PLACE = 3
 
 
-__all__ = ["find", "register", "scope_of", "when_known"]
+def _nearness(scope: str, other: str) -> int:
+    """How near names defined in ``other`` are to code in ``scope``; 0 = elsewhere."""
+    if scope == other:
+        return SAME_PLACE
+    return 2 if scope.startswith(other) else 1 if other.startswith(scope) else 0
+
+
+__all__ = ["Reference", "find", "register", "scope_of"]

@@ -18,8 +18,6 @@ from chakra.schema import Table
 from chakra.sql import Select, select_statement
 
 if TYPE_CHECKING:
-    from typing import Self
-
     import pandas
     import polars
     import pyarrow

@@ -52,7 +52,7 @@ from chakra.models import (
     one_to_one,
 )
 from chakra.query import QuerySet, raw
-from chakra.query.databases import default_database, register
+from chakra.db.default import default_database, register
 from chakra.schema import Check, Index, Unique
 
 if TYPE_CHECKING:

@@ -124,6 +124,11 @@ class Decoder:
         while self._done:
             yield pa.RecordBatch.from_arrays(self._done.pop(0), schema=self.schema)
 
+    def append(self, other: Decoder) -> None:
+        """Put what another decoder of the same columns has decoded behind what is here; it is empty then."""
+        self._done.extend(other._done)
+        other._done = []
+
     def table(self) -> pa.Table:
         """Everything decoded, after :meth:`finish`, without a copy; empty results keep their schema.
 

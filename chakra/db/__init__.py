@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chakra.db.catalog import TypeCatalog, with_modifier
 from chakra.db.connection import Connection
-from chakra.db.copying import CopyOutStream
+from chakra.db.copy_out import CopyOutStream
 from chakra.db.database import Database
 from chakra.db.executor import Executor
 from chakra.db.hooks import Hook, HookChain, QueryEvent

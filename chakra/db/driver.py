@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -102,9 +105,70 @@ def set_codec(raw: RawConnection, oid: int, name: str, schema: str, codec: Codec
     raw.get_settings().add_python_codec(oid, name, schema, [], "scalar", codec.encode, codec.decode, "binary")
 
 
+class Refusal(asyncio.Protocol):
+    """Stands between a transport and asyncpg's protocol and notes whether the server has sent an error.
+
+    Attributes:
+        arrived: an ErrorResponse (manual, section 54.7) has come, or the connection has ended.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.arrived = False
+        self._begun = b""  # a message header cut by the end of a read
+        self._skip = 0  # bytes left of the message before
+
+    def data_received(self, data: bytes) -> None:
+        self._scan(data)
+        self.inner.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.arrived = True
+        self.inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self.inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.inner.resume_writing()
+
+    def _scan(self, data: bytes) -> None:
+        at = min(self._skip, len(data))
+        self._skip -= at
+        data = self._begun + data[at:]
+        at = 0
+        while len(data) - at >= 5 and not self.arrived:
+            self.arrived = data[at] == 69  # "E"
+            at += 1 + int.from_bytes(data[at + 1 : at + 5])
+        if at > len(data):
+            self._skip = at - len(data)
+        self._begun = data[at:]
+
+
+@contextmanager
+def watch_refusal(raw: RawConnection) -> Iterator[Refusal]:
+    """Watch what the server sends while nothing but an error can come: during COPY in."""
+    transport = raw._transport
+    watch = Refusal(transport.get_protocol())
+    transport.set_protocol(watch)
+    try:
+        yield watch
+    finally:
+        transport.set_protocol(watch.inner)
+
+
 async def close_cursor(cursor: Any) -> None:
     """Close the portal of an ``asyncpg.cursor.Cursor``, which asyncpg gives no public call for."""
     await cursor._close_portal(None)
 
 
-__all__ = ["RawConnection", "RawStatement", "close_cursor", "describe_url", "open_connection", "set_codec"]
+__all__ = [
+    "RawConnection",
+    "RawStatement",
+    "Refusal",
+    "close_cursor",
+    "describe_url",
+    "open_connection",
+    "set_codec",
+    "watch_refusal",
+]

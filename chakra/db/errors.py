@@ -116,12 +116,12 @@ def _from_server(error: Any, sql: str | None) -> ChakraError:
     if found is not None:
         row = found[2]
         return DataError(text, row=None if row is None else int(row), column=f"${found[1]}")
-    if state in _ENDS_CONNECTION or state[:2] == "08":
+    if state in _ENDS_CONNECTION or (state[:2] == "08" and state != "08P01"):
         return ConnectionLost(f"the server closed the connection: {text}")
     detail, hint = getattr(error, "detail", None), getattr(error, "hint", None)
     if detail:
         text = f"{text} ({detail.rstrip('.')})"
-    if state[:2] == "22":
+    if state[:2] == "22" or state == "08P01":  # protocol violation: a value's bytes do not fit its type
         return DataError(text, column=getattr(error, "column_name", None))
     if state == "25P02":
         text = (

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from chakra.db import copying
+from chakra.db.copy_in import Source, copy_in
+from chakra.db.copy_out import CopyOutStream, Sink, copy_out
 from chakra.db.session import Record, Session, rows_of
 from chakra.db.session_effects import Effect, effects_of
 from chakra.pg.types import PgType
@@ -191,7 +192,7 @@ class Executor(abc.ABC):
 
     # -- COPY ---------------------------------------------------------------------------------------
 
-    async def copy_out(self, sql: str, sink: copying.Sink) -> int:
+    async def copy_out(self, sql: str, sink: Sink) -> int:
         """Run ``COPY (sql) TO STDOUT (FORMAT binary)`` into ``sink(chunk)``; returns the number of rows.
 
         Args:
@@ -201,15 +202,15 @@ class Executor(abc.ABC):
         """
         session = self.held_session()
         if session is not None:
-            return await copying.copy_out(session, sql, sink)
+            return await copy_out(session, sql, sink)
         session = self.pool.take() or await self.pool.acquire()
         try:
-            return await copying.copy_out(session, sql, sink)
+            return await copy_out(session, sql, sink)
         finally:
             self.pool.release(session)
 
     @asynccontextmanager
-    async def copy_out_stream(self, sql: str) -> AsyncIterator[copying.CopyOutStream]:
+    async def copy_out_stream(self, sql: str) -> AsyncIterator[CopyOutStream]:
         """Like ``copy_out``, as a context that gives an asynchronous iterator of chunks.
 
         At most 1 MiB is read ahead of the consumer. Leaving the context early cancels the query; a
@@ -218,7 +219,7 @@ class Executor(abc.ABC):
         held = self.held_session()
         session = held or self.pool.take() or await self.pool.acquire()
         try:
-            async with copying.CopyOutStream(session, sql) as stream:
+            async with CopyOutStream(session, sql) as stream:
                 yield stream
         finally:
             if held is None:
@@ -228,7 +229,7 @@ class Executor(abc.ABC):
         self,
         table: str,
         columns: Sequence[str] | None,
-        source: copying.Source,
+        source: Source,
         *,
         schema: str | None = None,
     ) -> int:
@@ -242,10 +243,10 @@ class Executor(abc.ABC):
         """
         session = self.held_session()
         if session is not None:
-            return await copying.copy_in(session, table, columns, source, schema=schema)
+            return await copy_in(session, table, columns, source, schema=schema)
         session = self.pool.take() or await self.pool.acquire()
         try:
-            return await copying.copy_in(session, table, columns, source, schema=schema)
+            return await copy_in(session, table, columns, source, schema=schema)
         finally:
             self.pool.release(session)
 

@@ -7,12 +7,13 @@ bulk call is made and not before.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
-from chakra.errors import DataError, FieldError
+from chakra.errors import DataError, FieldError, TransactionError
 from chakra.query.execute import execute, fetch
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NEW, RowState, own_state
@@ -26,10 +27,40 @@ if TYPE_CHECKING:
     import pyarrow
 
     from chakra.columnar import ColumnSpec, InsertResult
+    from chakra.columnar.parallel import ReadPlan
     from chakra.db import Database
 
-Source: TypeAlias = "Callable[[Database], Awaitable[tuple[str, list[ColumnSpec]]]]"
-"""Gives the SELECT with its values as literals, and what its columns are."""
+
+@dataclass(frozen=True)
+class ColumnSource:
+    """A query as the columnar engine takes it.
+
+    Attributes:
+        sql: a SELECT with its values written in as literals.
+        columns: its result columns.
+        relation: quoted name of the table by whose pages the query may be cut.
+        split: makes the SELECTs of the parts, given pages and number of parts; ``None`` = the query must be
+            read in one part (it is ordered, limited, distinct or aggregated, or it is not ours).
+    """
+
+    sql: str
+    columns: list[ColumnSpec]
+    relation: str = ""
+    split: Callable[[int, int], list[str]] | None = None
+
+    def parts(self, partitions: int) -> Callable[[int | None], list[str]]:
+        """What turns a number of pages into the SELECTs of ``partitions`` parts; one part if it cannot be cut."""
+        split = self.split
+        return lambda pages: [self.sql] if split is None or pages is None else split(pages, partitions)
+
+
+class Readable(Protocol):
+    """What can be read as columns: querysets and raw queries."""
+
+    async def column_source(self, database: Database) -> ColumnSource:
+        """Compile the query for COPY."""
+        ...
+
 
 COPY_FROM_ROWS = 40
 """Instances from which ``bulk_create`` uses COPY; below, one INSERT … VALUES … RETURNING takes one round trip
@@ -54,43 +85,91 @@ array comes only when another session drew from the sequence in between."""
 
 
 async def to_arrow(
-    source: Source, database: Database, *, progress: Any = None, **options: Any
+    query: Readable, database: Database, *, partitions: int = 1, progress: Any = None, **options: Any
 ) -> pyarrow.Table:
-    """Read a query into one ``pyarrow.Table``."""
+    """Read a query into one ``pyarrow.Table``, over several connections if ``partitions`` says so.
+
+    Inside a transaction, and where the query must not be cut, one connection reads all of it.
+    """
     from chakra.columnar import Options
-    from chakra.columnar.read import read_table
 
     made = _options(Options, options)
-    sql, specs = await source(database)
-    return await read_table(database, sql, specs, made, progress=progress)
+    _check_partitions(partitions)
+    source = await query.column_source(database)
+    if partitions == 1 or source.split is None or database.in_transaction:
+        from chakra.columnar.read import read_table
+
+        return await read_table(database, source.sql, source.columns, made, progress=progress)
+    from chakra.columnar.parallel import read_parts
+
+    return await read_parts(
+        database,
+        source.relation,
+        source.parts(partitions),
+        source.columns,
+        made,
+        workers=partitions,
+        progress=progress,
+    )
 
 
-async def to_polars(source: Source, database: Database, **options: Any) -> polars.DataFrame:
+async def read_plan(query: Readable, database: Database, *, partitions: int = 1, **options: Any) -> ReadPlan:
+    """Cut a query into picklable tasks over one exported snapshot."""
+    from chakra.columnar import Options
+    from chakra.columnar.parallel import plan_reads
+
+    made = _options(Options, options)
+    _check_partitions(partitions)
+    if database.in_transaction:
+        raise TransactionError(
+            "read_plan() inside a transaction would not see what the transaction wrote; make the plan outside"
+        )
+    source = await query.column_source(database)
+    return await plan_reads(database, source.relation, source.parts(partitions), source.columns, made)
+
+
+async def arrow_schema(query: Readable, database: Database, **options: Any) -> pyarrow.Schema:
+    """The schema that ``arrow_batches`` gives, without reading anything."""
+    from chakra.columnar import Decoder, Options
+
+    made = _options(Options, {**options, "streaming": True})
+    source = await query.column_source(database)
+    return Decoder(source.columns, made).schema
+
+
+def _check_partitions(partitions: int) -> None:
+    from chakra.columnar.parallel import MAX_PARTS
+
+    if type(partitions) is not int or not 1 <= partitions <= MAX_PARTS:
+        raise FieldError(f"partitions is a whole number from 1 to {MAX_PARTS}, not {partitions!r}")
+
+
+async def to_polars(query: Readable, database: Database, **options: Any) -> polars.DataFrame:
     """Read a query into a ``polars.DataFrame``."""
-    table = await to_arrow(source, database, **options)
+    table = await to_arrow(query, database, **options)
     from chakra.columnar.sinks import to_polars as sink
 
     return sink(table)
 
 
-async def to_pandas(source: Source, database: Database, **options: Any) -> pandas.DataFrame:
+async def to_pandas(query: Readable, database: Database, **options: Any) -> pandas.DataFrame:
     """Read a query into a ``pandas.DataFrame``."""
-    table = await to_arrow(source, database, **options)
+    table = await to_arrow(query, database, **options)
     from chakra.columnar.sinks import to_pandas as sink
 
     return sink(table)
 
 
-async def to_numpy(source: Source, database: Database, **options: Any) -> dict[str, Any]:
+async def to_numpy(query: Readable, database: Database, **options: Any) -> dict[str, Any]:
     """Read a query into arrays by column name."""
-    table = await to_arrow(source, database, **options)
+    table = await to_arrow(query, database, **options)
     from chakra.columnar.sinks import to_numpy as sink
 
     return sink(table)
 
 
 async def arrow_batches(
-    source: Source,
+    query: Readable,
     database: Database,
     *,
     max_rows: int | None = 65_536,
@@ -103,9 +182,9 @@ async def arrow_batches(
     from chakra.columnar.read import read_batches
 
     made = _options(Options, options)
-    sql, specs = await source(database)
+    source = await query.column_source(database)
     batches = read_batches(
-        database, sql, specs, made, max_rows=max_rows, max_bytes=max_bytes, progress=progress
+        database, source.sql, source.columns, made, max_rows=max_rows, max_bytes=max_bytes, progress=progress
     )
     try:
         async for batch in batches:

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
 
+from chakra.db.default import default_database
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Condition, Expression, F, Order
 from chakra.expressions.aggregates import Aggregate, has_aggregate
 from chakra.expressions.q import Q
-from chakra.pg.quoting import check_alias
 from chakra.query import bulk, execute, write
-from chakra.query.databases import default_database
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.state import RowState
 from chakra.schema import Table
 from chakra.sql import Select, select_statement
+from chakra.sql.partitions import split as split_select
+from chakra.sql.partitions import whole_reason
 
 if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
 
-    from chakra.columnar import ColumnSpec, InsertResult
+    from chakra.columnar import InsertResult
+    from chakra.columnar.parallel import ReadPlan
     from chakra.db import Database
 
 R_co = TypeVar("R_co", covariant=True)
@@ -495,26 +497,49 @@ class QuerySet(Generic[R_co]):
     # -- columns --------------------------------------------------------------------------------------
 
     async def to_arrow(self, **options: Any) -> pyarrow.Table:
-        """Return the rows as a ``pyarrow.Table``, read through binary COPY."""
-        return await bulk.to_arrow(self._source, self.database, **options)
+        """Return the rows as a ``pyarrow.Table``, read through binary COPY.
+
+        Args:
+            options: ``partitions=n`` reads over n connections and one snapshot (in one part where the query is
+                ordered, limited, distinct or aggregated, and inside a transaction); ``numeric``, ``infinity``,
+                ``strings`` (see ``chakra.columnar.Options``); ``progress``, a callable(rows, bytes) or True.
+        """
+        return await bulk.to_arrow(self, self.database, **options)
 
     async def to_polars(self, **options: Any) -> polars.DataFrame:
         """Return the rows as a ``polars.DataFrame``, read through binary COPY."""
-        return await bulk.to_polars(self._source, self.database, **options)
+        return await bulk.to_polars(self, self.database, **options)
 
     async def to_pandas(self, **options: Any) -> pandas.DataFrame:
         """Return the rows as a ``pandas.DataFrame`` with Arrow-backed columns where pandas lacks the type."""
-        return await bulk.to_pandas(self._source, self.database, **options)
+        return await bulk.to_pandas(self, self.database, **options)
 
     async def to_numpy(self, **options: Any) -> dict[str, Any]:
         """Return ``{name: ndarray}``; columns with NULLs become masked arrays."""
-        return await bulk.to_numpy(self._source, self.database, **options)
+        return await bulk.to_numpy(self, self.database, **options)
 
     def arrow_batches(self, **options: Any) -> AsyncIterator[pyarrow.RecordBatch]:
         """Stream record batches with bounded memory: ``async for batch in qs.arrow_batches(max_rows=65_536)``."""
-        return bulk.arrow_batches(self._source, self.database, **options)
+        return bulk.arrow_batches(self, self.database, **options)
 
-    async def _source(self, database: Database) -> tuple[str, list[ColumnSpec]]:
+    async def arrow_schema(self, **options: Any) -> pyarrow.Schema:
+        """Return the schema the columns will have, before any data is read."""
+        return await bulk.arrow_schema(self, self.database, **options)
+
+    async def read_plan(self, *, partitions: int = 1, **options: Any) -> ReadPlan:
+        """Cut the query into picklable tasks over one snapshot: ``async with await qs.read_plan(…) as plan:``.
+
+        Raises:
+            TransactionError: inside a transaction, whose changes the tasks could not see.
+        """
+        return await bulk.read_plan(self, self.database, partitions=partitions, **options)
+
+    async def column_source(self, database: Database) -> bulk.ColumnSource:
+        """Compile the query for COPY: values as literals, result columns, and how it may be cut into parts.
+
+        Raises:
+            FieldError: the query locks rows, which COPY cannot.
+        """
         select = self._select
         if select.lock is not None:
             raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
@@ -524,13 +549,29 @@ class QuerySet(Generic[R_co]):
         compiled, values = select_statement(select)
         statement = compiled.statement
         specs = await bulk.column_specs(database, statement.sql, statement.outputs)
-        return statement.literal_sql(values), specs
+
+        def split(pages: int, parts: int) -> list[str]:
+            found = []
+            for part in split_select(select, pages, parts):
+                part_compiled, part_values = select_statement(part)
+                found.append(part_compiled.statement.literal_sql(part_values))
+            return found
+
+        whole = whole_reason(select) is not None or select.nothing
+        return bulk.ColumnSource(
+            statement.literal_sql(values), specs, select.table.quoted, None if whole else split
+        )
 
 
 def _alias(name: str) -> str:
-    if name.startswith("_"):
-        raise FieldError(f"{name!r} cannot be an alias: names with a leading underscore are internal")
-    return check_alias(name)
+    """Check a name that a caller gives to a computed value; internal names start with an underscore.
+
+    Raises:
+        FieldError: the name is not a plain word, or starts with an underscore.
+    """
+    if check_alias(name).startswith("_"):
+        raise FieldError(f"{name!r} cannot name a value: names that start with an underscore are internal")
+    return name
 
 
 def _rows(what: str, count: int | None) -> int | None:

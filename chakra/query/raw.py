@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from chakra.db.default import default_database
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.pg.lexing import split_parameters
 from chakra.query import bulk
-from chakra.query.databases import default_database
 from chakra.query.hydrate import SLOT
 from chakra.query.state import RowState
 from chakra.sql.literals import render_literal
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-    from chakra.columnar import ColumnSpec
     from chakra.db import Database
 
 
@@ -96,26 +95,33 @@ class RawQuery:
 
     async def to_arrow(self, **options: Any) -> pyarrow.Table:
         """Return the result as a ``pyarrow.Table``, read through binary COPY."""
-        return await bulk.to_arrow(self._source, self.database, **options)
+        return await bulk.to_arrow(self, self.database, **options)
 
     async def to_polars(self, **options: Any) -> polars.DataFrame:
         """Return the result as a ``polars.DataFrame``, read through binary COPY."""
-        return await bulk.to_polars(self._source, self.database, **options)
+        return await bulk.to_polars(self, self.database, **options)
 
     async def to_pandas(self, **options: Any) -> pandas.DataFrame:
         """Return the result as a ``pandas.DataFrame``, read through binary COPY."""
-        return await bulk.to_pandas(self._source, self.database, **options)
+        return await bulk.to_pandas(self, self.database, **options)
 
     async def to_numpy(self, **options: Any) -> dict[str, Any]:
         """Return the result as arrays by column name, read through binary COPY."""
-        return await bulk.to_numpy(self._source, self.database, **options)
+        return await bulk.to_numpy(self, self.database, **options)
 
     def arrow_batches(self, **options: Any) -> AsyncIterator[pyarrow.RecordBatch]:
         """Stream the result as record batches with bounded memory."""
-        return bulk.arrow_batches(self._source, self.database, **options)
+        return bulk.arrow_batches(self, self.database, **options)
 
-    async def _source(self, database: Database) -> tuple[str, list[ColumnSpec]]:
-        """The statement with its parameters as literals, and what its columns are; the server tells both types."""
+    async def arrow_schema(self, **options: Any) -> pyarrow.Schema:
+        """Return the schema the columns will have, before any data is read."""
+        return await bulk.arrow_schema(self, self.database, **options)
+
+    async def column_source(self, database: Database) -> bulk.ColumnSource:
+        """The statement with its parameters as literals, and what its columns are; the server tells both types.
+
+        It is never cut into parts: only its author knows what it computes over all rows.
+        """
         from chakra.columnar import ColumnSpec
 
         parameters, columns = await database.describe_statement(self.sql)
@@ -129,7 +135,8 @@ class RawQuery:
         pieces = [
             piece if isinstance(piece, str) else rendered[piece - 1] for piece in split_parameters(self.sql)
         ]
-        return "".join(pieces).rstrip().rstrip(";"), [ColumnSpec(name, type_) for name, type_ in columns]
+        sql = "".join(pieces).rstrip().rstrip(";")
+        return bulk.ColumnSource(sql, [ColumnSpec(name, type_) for name, type_ in columns])
 
 
 def raw(

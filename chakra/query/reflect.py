@@ -259,6 +259,8 @@ RUNNING = [
     "to_polars",
     "to_pandas",
     "to_numpy",
+    "arrow_schema",
+    "read_plan",
 ]
 
 for _name in NARROWING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from chakra.db.default import default_database
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
 from chakra.expressions.base import models_of, operand
 from chakra.query import execute
-from chakra.query.databases import default_database
 from chakra.query.hydrate import SLOT
 from chakra.query.state import RowState, own_state
 from chakra.schema import Table

@@ -1,20 +1,11 @@
-"""COPY as byte streams, out and in, on one session; knows nothing of what the bytes mean."""
+"""COPY out as a stream of bytes from one session; knows nothing of what the bytes mean."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
 from collections import deque
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Generator,
-    Iterable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -22,9 +13,6 @@ from chakra.db.session import Session, rows_of
 
 Sink: TypeAlias = Callable[[bytes], object]
 """Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable."""
-
-Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
-"""Chunks of a COPY stream, as anything with the buffer interface."""
 
 # Bytes a COPY stream holds for a consumer that is slower than the server: some 70 reads of asyncpg
 # (about 14 KB each on a Unix socket), after which the socket is left to fill and the server waits.
@@ -180,66 +168,6 @@ def ends_copy(data: bytes, *, first: bool) -> bool:
     return at == end
 
 
-async def copy_in(
-    session: Session, table: str, columns: Sequence[str] | None, source: Source, *, schema: str | None = None
-) -> int:
-    """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
-
-    Args:
-        source: chunks of the stream; chunks of 256 KiB to 1 MiB are fastest. What it raises makes the server
-            drop everything sent so far and comes out here unchanged.
-    """
-    sql = f"COPY {table} FROM STDIN"
-    reader = _Reader(source)
-
-    async def run() -> str:
-        try:
-            return await session.raw.copy_to_table(  # type: ignore[no-any-return]
-                table, source=reader, columns=columns or None, schema_name=schema, format="binary"
-            )
-        except BaseException as error:
-            if error is reader.raised:
-                session.suspect = True
-                raise
-            session.fail(error, sql)
-
-    return rows_of(await session.watch(run, sql, "copy_in"))
-
-
-class _Reader:
-    """Any source as the asynchronous iterator asyncpg wants, remembering what the source raised."""
-
-    __slots__ = ("_next", "raised")
-
-    def __init__(self, source: Source) -> None:
-        self.raised: BaseException | None = None
-        self._next: Callable[[], Awaitable[Any]]
-        if isinstance(source, AsyncIterable):
-            self._next = aiter(source).__anext__
-        else:
-            iterator: Iterator[Any] = iter(source)
-
-            async def step() -> Any:
-                try:
-                    return next(iterator)
-                except StopIteration:
-                    raise StopAsyncIteration from None
-
-            self._next = step
-
-    def __aiter__(self) -> _Reader:
-        return self
-
-    async def __anext__(self) -> Any:
-        try:
-            return await self._next()
-        except StopAsyncIteration:
-            raise
-        except BaseException as error:
-            self.raised = error
-            raise
-
-
 class CopyOutStream:
     """A COPY out as an asynchronous iterator of chunks, read ahead by at most ``STREAM_BUFFER`` bytes.
 
@@ -326,4 +254,4 @@ async def _end_of(task: asyncio.Task[Any]) -> None:
         raise cancelled
 
 
-__all__ = ["CopyOutStream", "Sink", "Source", "copy_in", "copy_out", "ends_copy"]
+__all__ = ["STREAM_BUFFER", "CopyOutStream", "Sink", "copy_out", "ends_copy"]

@@ -1,0 +1,295 @@
+"""One query read by several connections over one exported snapshot; SQL comes in finished, one text a part."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from chakra.columnar.decode import Decoder
+from chakra.columnar.options import DEFAULT, Options
+from chakra.columnar.progress import Meter, Progress
+from chakra.columnar.types import ColumnSpec
+from chakra.db.default import default_database
+from chakra.errors import DatabaseError, PoolTimeout, TransactionError
+from chakra.pg.quoting import quote_string
+from chakra.pg.types import PgType
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from chakra.db import Connection, Database
+
+MAX_PARTS = 256
+"""More parts than this only cost round trips; a server has tens of cores, not hundreds."""
+
+_EXTRA_WAIT = 1.0  # seconds a further connection may take to open; without it the others read its parts
+
+# Kinds of relations whose rows have addresses: tables, partitioned tables, materialized views.
+_ADDRESSABLE = frozenset("rpm")
+
+# A partitioned table has no pages of its own; its largest partition says how far the ranges must reach.
+_PAGES = """
+SELECT c.relkind::text AS kind,
+    coalesce((SELECT max(pg_relation_size(t.relid)) FROM pg_partition_tree(c.oid) t WHERE t.isleaf),
+             pg_relation_size(c.oid)) / current_setting('block_size')::bigint AS pages
+FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)
+"""
+
+Parts = Callable[[int | None], Sequence[str]]
+"""Gives the SELECTs of the parts for a number of pages; ``None`` = the relation has no pages to cut by."""
+
+
+class Snapshot:
+    """A connection that holds a snapshot open for others to read through; an asynchronous context."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stack = AsyncExitStack()
+        self.connection: Connection
+        self.id = ""
+
+    async def __aenter__(self) -> Snapshot:
+        stack = self._stack
+        try:
+            self.connection = await stack.enter_async_context(self._database.acquire())
+            await stack.enter_async_context(self.connection.transaction("repeatable_read", readonly=True))
+            self.id = await self.connection.fetchval("SELECT pg_export_snapshot()")
+        except BaseException:
+            await stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def pages(self, relation: str) -> int | None:
+        """How many pages a relation (quoted name) has; ``None`` where rows have no addresses, as in views."""
+        row = await self.connection.run_fetchrow(_PAGES, (relation,))
+        return None if row is None or row["kind"] not in _ADDRESSABLE else int(row["pages"])
+
+
+async def read_parts(
+    database: Database,
+    relation: str,
+    parts: Parts,
+    columns: Sequence[ColumnSpec],
+    options: Options = DEFAULT,
+    *,
+    workers: int,
+    progress: Progress = None,
+) -> pa.Table:
+    """Read a query in parts by up to ``workers`` connections and put the parts together in their order.
+
+    A further connection is only used if the pool can give one without making anybody wait; the parts it
+    would have read are read by the others. So two reads at once never block each other.
+
+    Args:
+        relation: quoted name of the table that the parts are cut by.
+        parts: makes the SELECTs.
+        columns: result columns, the same for every part.
+
+    Raises:
+        DataError: a value has no place in its Arrow type.
+        DatabaseError, ConnectionLost: from the server; the other parts are stopped.
+    """
+    async with Snapshot(database) as snapshot:
+        statements = parts(await snapshot.pages(relation))
+        decoders = [Decoder(columns, options) for _ in statements]
+        left = deque(zip(statements, decoders, strict=True))
+        figures = database.pool.figures
+        spare = figures.max_size - figures.size + figures.idle - figures.waiting
+        extra = max(0, min(workers, len(statements)) - 1)
+        with Meter(progress, "reading") as meter:
+
+            def report() -> None:
+                meter.update(sum(d.rows for d in decoders), sum(d.bytes_read for d in decoders))
+
+            watch = report if progress else None
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(extra, max(0, spare))):
+                    group.create_task(_work(database, snapshot.id, left, watch))
+                await _read_left(snapshot.connection, left, watch)
+            meter.end(sum(d.rows for d in decoders), sum(d.bytes_read for d in decoders))
+    first = decoders[0]
+    for decoder in decoders[1:]:
+        first.append(decoder)
+    return first.table()
+
+
+async def _work(
+    database: Database,
+    snapshot: str,
+    left: deque[tuple[str, Decoder]],
+    watch: Callable[[], None] | None,
+) -> None:
+    """Read parts on a connection of its own, if there is one to be had."""
+    try:
+        async with (
+            database.acquire(_EXTRA_WAIT) as connection,
+            connection.transaction("repeatable_read", readonly=True),
+        ):
+            await connection.execute(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}")
+            await _read_left(connection, left, watch)
+    except PoolTimeout:
+        return
+
+
+async def _read_left(
+    connection: Connection, left: deque[tuple[str, Decoder]], watch: Callable[[], None] | None
+) -> None:
+    while left:
+        sql, decoder = left.popleft()
+        await _read(connection, sql, decoder, watch)
+
+
+async def _read(
+    connection: Connection, sql: str, decoder: Decoder, watch: Callable[[], None] | None = None
+) -> None:
+    feed = decoder.feed
+    if watch is None:
+        await connection.copy_out(sql, feed)
+    else:
+
+        def sink(chunk: bytes) -> None:
+            feed(chunk)
+            watch()
+
+        await connection.copy_out(sql, sink)
+    decoder.finish()
+
+
+# -- plans that other processes carry out ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ReadTask:
+    """One part of a read plan: finished SQL, what comes back, and the snapshot to read through.
+
+    It can be pickled and read in another process or on another machine. It holds no address and no password:
+    the reader brings its own connection to the same database.
+
+    Attributes:
+        sql: a SELECT with its values written in.
+        columns: result columns.
+        options: choices of the reader.
+        snapshot: identifier of the exported snapshot; valid while the plan is open.
+        number, total: which part this is.
+    """
+
+    sql: str
+    columns: tuple[ColumnSpec, ...]
+    options: Options
+    snapshot: str
+    number: int
+    total: int
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of the part.
+
+        Raises:
+            FieldError: the type of a numeric follows from the data; see ``Options.numeric``.
+        """
+        return Decoder(self.columns, replace(self.options, streaming=True)).schema
+
+    async def read(self, database: Any = None) -> pa.Table:
+        """Read the part.
+
+        Args:
+            database: a connected database; ``None`` = the default one of this process.
+
+        Raises:
+            TransactionError: the plan was closed, so its snapshot is gone.
+        """
+        if database is None:
+            database = default_database()
+        decoder = Decoder(self.columns, self.options)
+        async with (
+            database.acquire() as connection,
+            connection.transaction("repeatable_read", readonly=True),
+        ):
+            await self._adopt(connection)
+            await _read(connection, self.sql, decoder)
+        return decoder.table()
+
+    async def _adopt(self, connection: Connection) -> None:
+        try:
+            await connection.execute(f"SET TRANSACTION SNAPSHOT {quote_string(self.snapshot)}")
+        except DatabaseError as error:
+            # 22023 (PostgreSQL 17 and older) or 42704: no file of that name under pg_snapshots.
+            if error.sqlstate in ("22023", "42704", ""):
+                raise self._gone() from error
+            raise
+
+    def _gone(self) -> TransactionError:
+        return TransactionError(
+            f"the snapshot {self.snapshot} of this read plan is gone: keep the plan open "
+            "(`async with await qs.read_plan(…) as plan:`) until every task was read"
+        )
+
+
+@dataclass
+class ReadPlan:
+    """A query cut into tasks over one snapshot, which stays alive until the plan is closed.
+
+    ``async with await qs.read_plan(partitions=4) as plan:`` and then ``task.read()`` for each of ``plan.tasks``,
+    here or elsewhere.
+
+    Attributes:
+        tasks: the parts, in order.
+        snapshot: identifier of the exported snapshot.
+    """
+
+    tasks: list[ReadTask]
+    snapshot: str
+    _holder: Snapshot | None = field(repr=False, default=None)
+
+    async def close(self) -> None:
+        """Let the snapshot go and give its connection back."""
+        holder, self._holder = self._holder, None
+        if holder is not None:
+            await holder.__aexit__(None, None, None)
+
+    async def __aenter__(self) -> ReadPlan:
+        if self._holder is None:
+            raise TransactionError("this read plan was closed; make a new one")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+async def plan_reads(
+    database: Database, relation: str, parts: Parts, columns: Sequence[ColumnSpec], options: Options = DEFAULT
+) -> ReadPlan:
+    """Export a snapshot and cut a query into tasks over it; arguments as for ``read_parts``."""
+    snapshot = await Snapshot(database).__aenter__()
+    try:
+        statements = parts(await snapshot.pages(relation))
+    except BaseException:
+        await snapshot.__aexit__(None, None, None)
+        raise
+    portable = tuple(replace(spec, type=_portable(spec.type)) for spec in columns)
+    tasks = [
+        ReadTask(sql, portable, options, snapshot.id, number, len(statements))
+        for number, sql in enumerate(statements)
+    ]
+    return ReadPlan(tasks, snapshot.id, snapshot)
+
+
+def _portable(type_: PgType) -> PgType:
+    """The type without the Python class it came from, which another process may not be able to import."""
+    element = None if type_.element is None else _portable(type_.element)
+    fields = tuple((name, _portable(inner)) for name, inner in type_.fields)
+    return replace(type_, python=object, element=element, fields=fields)
+
+
+__all__ = ["MAX_PARTS", "ReadPlan", "ReadTask", "Snapshot", "plan_reads", "read_parts"]

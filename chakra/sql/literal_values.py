@@ -13,10 +13,11 @@ import datetime as dt
 import decimal
 import enum
 import ipaddress
+import json
 import math
 import re
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -320,10 +321,12 @@ def pg_lsn(value: Any) -> str:
 
 
 def hstore(value: Any) -> str:
-    """``"key"=>"value"`` of a mapping or of pairs; ``None`` is NULL."""
-    pairs: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, Mapping) else value
+    """``"key"=>"value"`` of a mapping; ``None`` is NULL."""
+    if not isinstance(value, Mapping):
+        raise expected("a mapping of str to str or None", value)
     return ",".join(
-        f"{quoted(text(key))}=>{'NULL' if item is None else quoted(text(item))}" for key, item in pairs
+        f"{quoted(text(key))}=>{'NULL' if item is None else quoted(text(item))}"
+        for key, item in value.items()
     )
 
 
@@ -338,9 +341,11 @@ def quoted(found: str) -> str:
 
 def _dense(element: Callable[[Any], str]) -> TextOf:
     def vector(value: Any) -> str:
-        if isinstance(value, str):
-            return text(value)
-        return f"[{','.join(map(element, value))}]"
+        # Text goes through the same rounding as numbers do: pgvector's own reading of it can differ in a bit.
+        numbers = json.loads(value) if isinstance(value, str) else value
+        if not hasattr(numbers, "__len__"):  # what has no length may have no end: an IPv6Network, a generator
+            raise expected("a list of numbers", value)
+        return f"[{','.join(map(element, numbers))}]"
 
     return vector
 

@@ -34,7 +34,7 @@ def render_literal(value: object, type_: PgType) -> str:
     Parameters:
         value: what the row path would bind; ``None`` is NULL. Beyond what asyncpg takes: members of a Python
             enum for an enum type, any object with ``lower``, ``upper``, ``lower_inc``, ``upper_inc`` and
-            ``isempty`` for a range, text for ``pg_lsn``, ``bit`` and vectors.
+            ``isempty`` for a range, text for ``pg_lsn`` and ``bit``.
         type_: the type; its modifier plays no part.
 
     Returns:

@@ -45,7 +45,7 @@ def main() -> None:
     """Read the arguments, run, print what was covered."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to run")
-    parser.add_argument("--dsn", required=True, help="a database to make types in; its extensions are kept")
+    parser.add_argument("--dsn", required=True, help="a database to make a schema in; dropped at the end")
     parser.add_argument("--type", choices=sorted(CASES), help="this type only")
     parser.add_argument("--seed", type=int, default=None, help="start of the random numbers")
     arguments = parser.parse_args()

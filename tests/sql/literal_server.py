@@ -10,21 +10,14 @@ from typing import Any
 import asyncpg
 
 from chakra.config import DatabaseSettings
-from chakra.db.driver import open_connection
+from chakra.db.codecs import EXTENSION_CODECS
+from chakra.db.driver import open_connection, set_codec
 from chakra.errors import ChakraError
 from chakra.sql.literals import render_literal
-from tests.sql.literal_cases import (
-    DROP,
-    SETUP,
-    Case,
-    decode_halfvec,
-    decode_vector,
-    encode_halfvec,
-    encode_vector,
-)
+from tests.sql.literal_cases import DROP, SCHEMA, SEARCH_PATH, SETUP, Case
 
 # Every setting that changes how text is read, at its least helpful.
-ODD_SETTINGS = """
+ODD_SETTINGS = """;
 set standard_conforming_strings = off;
 set escape_string_warning = off;
 set backslash_quote = off;
@@ -37,7 +30,7 @@ set transform_null_equals = on;
 """
 
 # Types that asyncpg has only one Python class for, and a literal also reads from text.
-ACCEPTED_TEXT = {"bit", "varbit", "pg_lsn", "vector", "halfvec"}
+ACCEPTED_TEXT = {"bit", "varbit", "pg_lsn"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,7 @@ class Server:
     def __init__(self, dsn: str) -> None:
         self._loop = asyncio.new_event_loop()
         self.plain: Any = self._run(self._open(dsn, SETUP))
-        self.odd: Any = self._run(self._open(dsn, ODD_SETTINGS))
+        self.odd: Any = self._run(self._open(dsn, SEARCH_PATH + ODD_SETTINGS))
 
     def _run(self, coroutine: Any) -> Any:
         return self._loop.run_until_complete(coroutine)
@@ -68,14 +61,9 @@ class Server:
     async def _open(self, dsn: str, sql: str) -> Any:
         connection = await open_connection(dsn, DatabaseSettings())
         await connection.execute(sql)
-        for name, encoder, decoder in (
-            ("vector", encode_vector, decode_vector),
-            ("halfvec", encode_halfvec, decode_halfvec),
-        ):
-            await connection.set_type_codec(
-                name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="binary"
-            )
-        await connection.set_builtin_type_codec("hstore", schema="pg_catalog", codec_name="pg_contrib.hstore")
+        for name, codec in EXTENSION_CODECS.items():
+            oid = await connection.fetchval("select $1::text::regtype::oid", name)
+            set_codec(connection, oid, name, SCHEMA, codec)
         return connection
 
     def close(self) -> None:

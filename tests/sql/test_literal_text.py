@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import enum
 import io
+import ipaddress
 import sys
 import uuid
 from dataclasses import dataclass
@@ -179,6 +180,9 @@ REFUSED: list[tuple[object, PgType, str]] = [
     (dt.time(1), T.TIMETZ, "zone of fixed offset"),
     (dt.time(1, tzinfo=dt.timezone(dt.timedelta(hours=-16))), T.TIMETZ, "below 16 hours"),
     (dt.time(1), T.INTERVAL, "expected a timedelta"),
+    (ipaddress.ip_network("::/0"), T.VECTOR, "expected a list of numbers, found IPv6Network"),
+    ("[1,", T.VECTOR, "cannot be written as vector"),
+    ([("a", "b")], T.HSTORE, "expected a mapping of str to str or None, found list"),
     ("1.2.3.4/33", T.INET, "1.2.3.4/33"),
     ("10.0.0.1/8", T.CIDR, "host bits set"),
     ("102", T.BIT, "only 0 and 1"),

@@ -1,0 +1,146 @@
+"""COPY in as a stream of bytes into one session; knows nothing of what the bytes mean."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from chakra.db import driver
+from chakra.db.session import Session, rows_of
+
+Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
+"""Chunks of a COPY stream, as anything with the buffer interface."""
+
+# Seconds a COPY in that is to stop waits until the driver asks for the next chunk before it is cancelled.
+STOP_GRACE = 0.05
+
+
+async def copy_in(
+    session: Session, table: str, columns: Sequence[str] | None, source: Source, *, schema: str | None = None
+) -> int:
+    """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
+
+    Args:
+        source: chunks of the stream; chunks of 256 KiB to 1 MiB are fastest. What it raises makes the server
+            drop everything sent so far and comes out here unchanged. When the server refuses, the source is
+            not read on.
+    """
+    writing = _Writing(session, table, columns, source, schema)
+    return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
+
+
+class _Stopped(Exception):
+    """Raised inside asyncpg's source to make it end the COPY with an error."""
+
+
+class _Writing:
+    """One COPY in: the iterator asyncpg reads from, and what happens when one of the three ends early.
+
+    asyncpg (0.30 to 0.32) does not look at the server's answer until the source has ended, and when the
+    source raises after the server has refused, it waits for a second answer that never comes. So the inbound
+    bytes are watched: a COPY in hears nothing from the server but its refusal. Once that is there, the source
+    is ended in order, which makes asyncpg raise it.
+    """
+
+    __slots__ = (
+        "columns",
+        "in_source",
+        "next",
+        "raised",
+        "refusal",
+        "schema",
+        "session",
+        "sql",
+        "stopping",
+        "table",
+    )
+
+    def __init__(
+        self, session: Session, table: str, columns: Sequence[str] | None, source: Source, schema: str | None
+    ) -> None:
+        self.session = session
+        self.table = table
+        self.columns = columns
+        self.schema = schema
+        self.sql = f"COPY {table if schema is None else f'{schema}.{table}'} FROM STDIN (FORMAT binary)"
+        self.next = _stepper(source)
+        self.raised: BaseException | None = None
+        self.refusal: driver.Refusal | None = None
+        self.stopping = self.in_source = False
+
+    async def run(self) -> str:
+        with driver.watch_refusal(self.session.raw) as self.refusal:
+            writing = asyncio.get_running_loop().create_task(self._write())
+            try:
+                await asyncio.wait((writing,))
+            except BaseException:
+                self.stopping = True
+                self.session.suspect = True
+                if self.in_source:
+                    writing.cancel()
+                while not writing.done():
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait((writing,), timeout=STOP_GRACE)
+                        writing.cancel()
+                if not writing.cancelled():
+                    writing.exception()  # it is looked at: asyncio has nothing to complain of
+                raise
+            return writing.result()
+
+    async def _write(self) -> str:
+        try:
+            return await self.session.raw.copy_to_table(  # type: ignore[no-any-return]
+                self.table,
+                source=self,
+                columns=self.columns or None,
+                schema_name=self.schema,
+                format="binary",
+            )
+        except BaseException as error:
+            if isinstance(error, _Stopped) or error is self.raised:
+                self.session.suspect = True
+                raise
+            self.session.fail(error, self.sql)
+
+    def __aiter__(self) -> _Writing:
+        return self
+
+    async def __anext__(self) -> Any:
+        refusal = self.refusal
+        assert refusal is not None
+        if refusal.arrived or self.session.raw.is_closed():
+            raise StopAsyncIteration
+        if self.stopping:
+            raise _Stopped
+        self.in_source = True
+        try:
+            return await self.next()
+        except StopAsyncIteration:
+            raise
+        except BaseException as error:
+            if refusal.arrived:
+                raise StopAsyncIteration from None
+            self.raised = error
+            raise
+        finally:
+            self.in_source = False
+
+
+def _stepper(source: Source) -> Callable[[], Awaitable[Any]]:
+    """The ``__anext__`` of any source."""
+    if isinstance(source, AsyncIterable):
+        return aiter(source).__anext__
+    iterator: Iterator[Any] = iter(source)
+
+    async def step() -> Any:
+        try:
+            return next(iterator)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    return step
+
+
+__all__ = ["Source", "copy_in"]

@@ -274,8 +274,13 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is a field of {model.__name__}")
     old = None if before is None else vars(before).get(name)
     if isinstance(old, ReverseRelation) and old.source() is cls:
-        delattr(before, name)
-    setattr(model, name, ReverseRelation(name, lambda: cls, attribute, key_attribute(attribute), spec.unique))
+        if old.hidden is None:
+            delattr(before, name)
+        else:
+            setattr(before, name, old.hidden)
+    back = ReverseRelation(name, lambda: cls, attribute, key_attribute(attribute), spec.unique)
+    back.hidden = vars(model).get(name)
+    setattr(model, name, back)
 
 
 class _KeySpec:

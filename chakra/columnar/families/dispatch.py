@@ -7,6 +7,7 @@ from functools import cache
 from typing import Protocol, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chakra.columnar.buffers import RawColumn
 from chakra.columnar.families.fault import ValueFault
@@ -55,7 +56,7 @@ def encode_values(array: pa.Array, type_: PgType, options: Options) -> RawColumn
     if pa.types.is_dictionary(array.type) and base.kind != "enum":
         array = array.dictionary_decode()
     if pa.types.is_run_end_encoded(array.type):
-        array = array.run_end_decode() if hasattr(array, "run_end_decode") else pa.array(array.to_pylist())
+        array = pc.call_function("run_end_decode", [array])
     return _family(column_type(base).family).encode(array, base, options)
 
 

@@ -99,7 +99,16 @@ def decode_decimal(raw: RawColumn, precision: int, scale: int, options: Options)
     out = np.empty(count * words, np.uint64)
     valid = np.empty(count, np.uint8)
     status, row, position = kernels.decode_decimal(
-        raw.data, raw.starts, raw.lengths, precision, scale, _POLICIES[options.infinity], words, out, valid
+        raw.data,
+        raw.starts,
+        raw.lengths,
+        precision,
+        scale,
+        _POLICIES[options.infinity],
+        words,
+        out,
+        out.view(np.int64),
+        valid,
     )
     if status:
         _raise(raw, status, row, position, decimal_type(precision, scale))
@@ -126,7 +135,16 @@ def _first_beyond(raw: RawColumn, precision: int, scale: int) -> int:
     """The first value that decimal(precision, scale) cannot hold, or the one of the largest scale."""
     out, valid = np.empty(len(raw) * 4, np.uint64), np.empty(len(raw), np.uint8)
     status, row, _ = kernels.decode_decimal(
-        raw.data, raw.starts, raw.lengths, precision, min(scale, precision), kernels.NULL, 4, out, valid
+        raw.data,
+        raw.starts,
+        raw.lengths,
+        precision,
+        min(scale, precision),
+        kernels.NULL,
+        4,
+        out,
+        out.view(np.int64),
+        valid,
     )
     return int(row) if status else 0
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel, store_be_64
+from chakra.columnar.kernels._jit import kernel, load_be_i64, store_be_64
 
 _u64: Any = np.uint64
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
@@ -40,6 +40,7 @@ _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 _TEN = np.uint64(10)
 _BASE = np.uint64(10000)
+POWERS = np.array([10**n for n in range(19)], np.int64)
 
 
 @kernel
@@ -73,66 +74,6 @@ def power(exponent: int) -> Any:
     for _ in range(exponent):
         value *= 10
     return value
-
-
-@kernel
-def to_int64(data: AnyArray, start: int, length: int, precision: int, scale: int) -> Any:
-    """One finite value as ``value * 10**scale`` in an int64: (status, result); precision at most 18."""
-    ndigits, weight, sign, _ = head(data, start, length)
-    if ndigits < 0:
-        return BAD_LENGTH, 0
-    if sign != 0 and sign != 0x4000:
-        return (SPECIAL if sign == 0xC000 or sign == 0xD000 or sign == 0xF000 else BAD_SIGN), 0
-    exponent = 4 * weight + scale  # of the digit at hand, in units of the result's last place
-    position = start + 8
-    end = start + length
-    result = 0
-    started = False
-    while position < end and exponent >= 0:
-        digit = (_i64(data[position]) << 8) | _i64(data[position + 1])
-        if digit > 9999:
-            return BAD_DIGIT, 0
-        if not started and digit != 0:
-            if width(digit) + exponent > precision:
-                return TOO_WIDE, 0
-            started = True
-        result = result * 10000 + digit
-        position += 2
-        exponent -= 4
-    if started:
-        exponent += 4
-        while exponent >= 4:
-            result *= 10000
-            exponent -= 4
-        if exponent == 1:
-            result *= 10
-        elif exponent == 2:
-            result *= 100
-        elif exponent == 3:
-            result *= 1000
-        exponent -= 4
-    if position < end:
-        digit = (_i64(data[position]) << 8) | _i64(data[position + 1])
-        if digit > 9999:
-            return BAD_DIGIT, 0
-        if exponent > -4:
-            if exponent == -1:
-                unit = 10
-            elif exponent == -2:
-                unit = 100
-            else:
-                unit = 1000
-            if digit % unit != 0:
-                return INEXACT, 0
-            if not started and digit != 0 and width(digit) + exponent > precision:
-                return TOO_WIDE, 0
-            result += digit // unit
-            position += 2
-        while position < end:
-            if data[position] != 0 or data[position + 1] != 0:
-                return INEXACT, 0
-            position += 2
-    return OK, (-result if sign == 0x4000 else result)
 
 
 @kernel
@@ -207,6 +148,52 @@ def store(limbs: AnyArray, negative: bool, out: AnyArray, at: int) -> None:
 
 
 @kernel
+def decode_small(address: int, length: int, scale: int, limit: int) -> Any:
+    """A value of at most four digit groups as ``value * 10**scale``: (result, whether this way could tell).
+
+    address: 16 readable bytes. length: of the value, 8–16. limit: the result must stay below, at most 10^18.
+    Whole words and no loops; whatever is unusual (also what is malformed) is left to the general way.
+    """
+    head_word = load_be_i64(address)
+    ndigits = head_word >> 48
+    sign = head_word & 0xFFFF0000
+    if 8 + 2 * ndigits != length or (sign != 0 and sign != 0x40000000):
+        return 0, False
+    if ndigits == 0:
+        return 0, True
+    word = load_be_i64(address + 8) >> (16 * (4 - ndigits))
+    first = (word >> 48) & 0xFFFF if ndigits == 4 else 0
+    second = (word >> 32) & 0xFFFF if ndigits > 2 else 0
+    third = (word >> 16) & 0xFFFF if ndigits > 1 else 0
+    last = word & 0xFFFF
+    if first > 9999 or second > 9999 or third > 9999 or last > 9999:
+        return 0, False
+    value = (first * 10000 + second) * 100000000 + third * 10000 + last
+    weight = (head_word >> 32) & 0xFFFF
+    if weight >= 32768:
+        weight -= 65536
+    exponent = 4 * (weight - ndigits + 1) + scale
+    if exponent >= 0:
+        if exponent + 4 * ndigits > 18:
+            return 0, False
+        result = value * POWERS[exponent]
+    elif exponent == -1:
+        result = value // 10
+        value -= result * 10
+    elif exponent == -2:
+        result = value // 100
+        value -= result * 100
+    elif exponent == -3:
+        result = value // 1000
+        value -= result * 1000
+    else:
+        return 0, False
+    if result >= limit or (exponent < 0 and value != 0):
+        return 0, False
+    return (-result if sign != 0 else result), True
+
+
+@kernel
 def decode_decimal(
     data: AnyArray,
     starts: AnyArray,
@@ -216,19 +203,21 @@ def decode_decimal(
     policy: int,
     words: int,
     out: AnyArray,
+    signed: AnyArray,
     valid: AnyArray,
 ) -> Any:
     """Decode to Arrow decimals.
 
     data: uint8[], wire bytes. starts: int64[n]. lengths: int32[n], -1 = NULL. precision, scale: of the
-    result,
-    in decimal digits. policy: ERROR, NULL or CLAMP for ±Infinity (NaN: ERROR and CLAMP refuse it). words: 2
-    for
-    decimal128, 4 for decimal256. out: uint64[n * words]. valid: uint8[n].
+    result, in decimal digits. policy: ERROR, NULL or CLAMP for ±Infinity (NaN: ERROR and CLAMP refuse it).
+    words: 2 for decimal128, 4 for decimal256. out: uint64[n * words]; signed: the same memory as int64.
+    valid: uint8[n].
     Returns BAD_LENGTH, BAD_SIGN, BAD_DIGIT, SPECIAL, TOO_WIDE or INEXACT with row and position.
     Source: numeric.c, numeric_send.
     """
     limbs = np.zeros(2 * words, np.uint64)
+    base = data.ctypes.data
+    limit = POWERS[min(precision, 18)]
     for row in range(starts.size):
         start = starts[row]
         length = _i64(lengths[row])
@@ -239,29 +228,17 @@ def decode_decimal(
                 out[at + k] = _ZERO
             continue
         valid[row] = 1
-        if precision <= 18:
-            status, value = to_int64(data, start, length, precision, scale)
-            if status == OK:
-                out[at] = np.uint64(value & 0x7FFFFFFFFFFFFFFF) | (np.uint64(value < 0) << np.uint64(63))
-                fill = ~_ZERO if value < 0 else _ZERO
+        if 8 <= length <= 16 and 0 <= start <= data.size - 16:
+            value, done = decode_small(base + start, length, scale, limit)
+            if done:
+                signed[at] = value
                 for k in range(1, words):
-                    out[at + k] = fill
+                    signed[at + k] = value >> 63
                 continue
-        else:
-            status, value = OK, 0
-            # Most values of wide columns are small: at most four digit groups fit an int64.
-            if length <= 16:
-                status, value = to_int64(data, start, length, min(precision, 18), scale)
-                if status == OK:
-                    out[at] = np.uint64(value & 0x7FFFFFFFFFFFFFFF) | (np.uint64(value < 0) << np.uint64(63))
-                    fill = ~_ZERO if value < 0 else _ZERO
-                    for k in range(1, words):
-                        out[at + k] = fill
-                    continue
-            status, negative = to_limbs(data, start, length, precision, scale, limbs)
-            if status == OK:
-                store(limbs, negative, out, at)
-                continue
+        status, negative = to_limbs(data, start, length, precision, scale, limbs)
+        if status == OK:
+            store(limbs, negative, out, at)
+            continue
         if status != SPECIAL:
             return status, row, start
         nan = data[start + 4] == 0xC0

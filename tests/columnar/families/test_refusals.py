@@ -276,6 +276,12 @@ ACCEPTED: list[tuple[PgType, Callable[[], pa.Array], list[Any]]] = [
         ["a", "a longer text than 12"],
     ),
     (t.TEXT, lambda: pa.nulls(2), [None, None]),
+    (t.INT4, lambda: pa.RunEndEncodedArray.from_arrays([2, 3], pa.array([7, None])), [7, 7, None]),
+    (
+        array_of(t.TEXT),
+        lambda: pa.array([["a", None]], pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+        [["a", None]],
+    ),
     (t.TEXT, lambda: pa.array(["x\0", "y"]).slice(1), ["y"]),
     (t.BYTEA, lambda: pa.array([b"ab", None], pa.binary(2)), [b"ab", None]),
     (t.BYTEA, lambda: pa.array([b"ab"], pa.binary_view()), [b"ab"]),

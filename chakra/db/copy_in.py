@@ -16,6 +16,10 @@ Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 # Seconds a COPY in that is to stop waits until the driver asks for the next chunk before it is cancelled.
 STOP_GRACE = 0.05
 
+# Bytes after which the event loop gets a turn: neither a plain iterator nor asyncpg, as long as the socket
+# takes everything, would let it run.
+TURN = 1 << 18
+
 
 async def copy_in(
     session: Session, table: str, columns: Sequence[str] | None, source: Source, *, schema: str | None = None
@@ -55,6 +59,7 @@ class _Writing:
         "sql",
         "stopping",
         "table",
+        "unbroken",
     )
 
     def __init__(
@@ -69,6 +74,7 @@ class _Writing:
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None
         self.stopping = self.in_source = False
+        self.unbroken = 0
 
     async def run(self) -> str:
         with driver.watch_refusal(self.session.raw) as self.refusal:
@@ -116,7 +122,12 @@ class _Writing:
             raise _Stopped
         self.in_source = True
         try:
-            return await self.next()
+            if self.unbroken >= TURN:
+                self.unbroken = 0
+                await asyncio.sleep(0)
+            chunk = await self.next()
+            self.unbroken += memoryview(chunk).nbytes
+            return chunk
         except StopAsyncIteration:
             raise
         except BaseException as error:

@@ -242,8 +242,6 @@ def _zoned_times(values: list[Any], classes: set[type], type_: PgType) -> pa.Arr
 
 
 def _intervals(values: list[Any], classes: set[type], type_: PgType) -> pa.Array:
-    if classes <= {dt.timedelta, _NONE}:
-        return pa.array(values, pa.duration("us"))
     return pa.array(values, pa.month_day_nano_interval())
 
 

@@ -53,15 +53,49 @@ async def insert_data(
             row and column; nothing is visible in the table.
         DatabaseError, ConnectionLost: from the server.
     """
-    if batch_rows is not None and (type(batch_rows) is not int or batch_rows < 1):
-        raise FieldError(f"batch_rows={batch_rows!r}: expected a whole number from 1 on, or None")
     source = await source_of(data, columns)
     specs = match_columns(source.names, columns, generated, table)
+    inserted = await copy_source(
+        db,
+        table,
+        schema,
+        source,
+        specs,
+        batch_rows=batch_rows,
+        progress=progress,
+        allow_truncate=allow_truncate,
+    )
+    return InsertResult(inserted)
+
+
+async def copy_source(
+    db: Executor,
+    table: str,
+    schema: str | None,
+    source: Source,
+    specs: Sequence[ColumnSpec],
+    *,
+    names: Sequence[str] | None = None,
+    batch_rows: int | None = None,
+    progress: Progress = None,
+    allow_truncate: bool = False,
+) -> int:
+    """Write an opened source through one COPY; returns the number of rows.
+
+    Parameters:
+        specs: the target columns in the order of the source's, named as errors shall name them.
+        names: their names in the table, where those differ.
+        Others: as in :func:`insert_data`.
+    """
+    if batch_rows is not None and (type(batch_rows) is not int or batch_rows < 1):
+        raise FieldError(f"batch_rows={batch_rows!r}: expected a whole number from 1 on, or None")
     encoder = Encoder(specs, Options(allow_truncate=allow_truncate), slice_rows=batch_rows or SLICE_ROWS)
     with Meter(progress, "writing") as meter:
-        inserted = await db.copy_in(table, source.names, _chunks(encoder, source, meter), schema=schema)
+        written = await db.copy_in(
+            table, names or source.names, _chunks(encoder, source, meter), schema=schema
+        )
         meter.end(encoder.rows, encoder.bytes_written)
-    return InsertResult(inserted)
+    return written
 
 
 def match_columns(
@@ -103,7 +137,7 @@ def _sync_chunks(
     encoder: Encoder, batches: Iterable[pa.RecordBatch], names: Sequence[str], meter: Meter
 ) -> Iterator[memoryview]:
     for batch in batches:
-        for chunk in encoder.encode(_checked(batch, names)):
+        for chunk in encoder.encode(check_batch(batch, names)):
             yield chunk
             meter.update(encoder.rows, encoder.bytes_written)
     yield encoder.finish()
@@ -113,13 +147,13 @@ async def _async_chunks(
     encoder: Encoder, batches: AsyncIterable[pa.RecordBatch], names: Sequence[str], meter: Meter
 ) -> AsyncIterator[memoryview]:
     async for batch in batches:
-        for chunk in encoder.encode(_checked(batch, names)):
+        for chunk in encoder.encode(check_batch(batch, names)):
             yield chunk
             meter.update(encoder.rows, encoder.bytes_written)
     yield encoder.finish()
 
 
-def _checked(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+def check_batch(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
     """A later batch must have the columns of the first."""
     if not isinstance(batch, pa.RecordBatch):
         raise DataError(f"expected record batches, found {type(batch).__name__}")
@@ -148,17 +182,25 @@ async def copy_rows(
     """
     if not columns:
         raise DataError(f"no column of {table} to write: COPY cannot insert rows of defaults alone")
+    encoder = Encoder(columns, DEFAULT)
+    # Encoded before the first byte is sent: a bad value leaves a surrounding transaction usable.
+    chunks = [*encoder.encode(batch_of(columns, values, count)), encoder.finish()]
+    return await db.copy_in(table, [spec.name for spec in columns], chunks, schema=schema)
+
+
+def batch_of(columns: Sequence[ColumnSpec], values: Sequence[Any], count: int) -> pa.RecordBatch:
+    """Lists of Python values, one a column, as a record batch.
+
+    Raises:
+        DataError: a value does not fit its column, or a list has not ``count`` values.
+    """
     arrays = [array_of(column, spec) for column, spec in zip(values, columns, strict=True)]
     for array, spec in zip(arrays, columns, strict=True):
         if len(array) != count:
             raise DataError(
                 f'column "{spec.name}" has {len(array)} values for {count} rows', column=spec.name
             )
-    encoder = Encoder(columns, DEFAULT)
-    batch = pa.RecordBatch.from_arrays(arrays, names=[spec.name for spec in columns])
-    # Encoded before the first byte is sent: a bad value leaves a surrounding transaction usable.
-    chunks = [*encoder.encode(batch), encoder.finish()]
-    return await db.copy_in(table, [spec.name for spec in columns], chunks, schema=schema)
+    return pa.RecordBatch.from_arrays(arrays, names=[spec.name for spec in columns])
 
 
-__all__ = ["copy_rows", "insert_data", "match_columns"]
+__all__ = ["batch_of", "check_batch", "copy_rows", "copy_source", "insert_data", "match_columns"]

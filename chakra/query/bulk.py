@@ -1,4 +1,4 @@
-"""The door between querysets and the columnar engine; the only module of the row path that may open it.
+"""The door from querysets to columns, for reading; writing has its own, ``bulk_write``.
 
 ``chakra.columnar`` loads numba and pyarrow, about half a second of imports, so it is imported when the first
 bulk call is made and not before.
@@ -6,27 +6,20 @@ bulk call is made and not before.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chakra.errors import DataError, FieldError, TransactionError
-from chakra.query.execute import execute, fetch
-from chakra.query.hydrate import SLOT
-from chakra.query.state import NEW, RowState, own_state
-from chakra.query.write import written_values
-from chakra.schema import Column, Table
-from chakra.sql import Output, insert_rows_statement
+from chakra.errors import FieldError, QueryCancelled, TransactionError
+from chakra.sql import Output
 
 if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
 
-    from chakra.columnar import ColumnSpec, InsertResult
+    from chakra.columnar import ColumnSpec
     from chakra.columnar.parallel import ReadPlan
     from chakra.db import Database
 
@@ -62,35 +55,23 @@ class Readable(Protocol):
         ...
 
 
-COPY_FROM_ROWS = 40
-"""Instances from which ``bulk_create`` uses COPY; below, one INSERT … VALUES … RETURNING takes one round trip
-where COPY takes two (keys, then rows). The lines cross between 30 and 60 rows of seven columns
-(docs/decisions/0006-copy-or-values.md)."""
-
-MAX_PARAMETERS = 32_767
-"""Parameters of one statement (protocol, message Bind: the count is an int16; asyncpg refuses more)."""
-
-KEYS = """
-WITH keys AS MATERIALIZED (
-    SELECT nextval(s) AS k
-    FROM (SELECT pg_get_serial_sequence($1, $2)::regclass AS s OFFSET 0) AS q, generate_series(1, $3::bigint)
-)
-SELECT min(k), max(k), CASE WHEN max(k) - min(k) = $3 - 1 THEN NULL ELSE array_agg(k) END FROM keys
-"""
-"""Reserves keys in one round trip. They are nearly always one unbroken range, which two numbers describe; the
-array comes only when another session drew from the sequence in between."""
-
-
-# -- reading ------------------------------------------------------------------------------------------
-
-
 async def to_arrow(
-    query: Readable, database: Database, *, partitions: int = 1, progress: Any = None, **options: Any
+    query: Readable,
+    database: Database,
+    *,
+    partitions: int = 1,
+    progress: Any = None,
+    timeout: float | None = None,
+    **options: Any,
 ) -> pyarrow.Table:
     """Read a query into one ``pyarrow.Table``, over several connections if ``partitions`` says so.
 
     Inside a transaction, and where the query must not be cut, one connection reads all of it.
     """
+    if timeout is not None:
+        return await _within(
+            timeout, to_arrow(query, database, partitions=partitions, progress=progress, **options)
+        )
     from chakra.columnar import Options
 
     made = _options(Options, options)
@@ -135,6 +116,21 @@ async def arrow_schema(query: Readable, database: Database, **options: Any) -> p
     made = _options(Options, {**options, "streaming": True})
     source = await query.column_source(database)
     return Decoder(source.columns, made).schema
+
+
+async def _within(timeout: float, work: Awaitable[Any]) -> Any:
+    """Await bulk work for at most ``timeout`` seconds; cancelling it cancels the statement on the server.
+
+    Raises:
+        QueryCancelled: the time passed.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            return await work
+    except TimeoutError as error:
+        raise QueryCancelled(
+            f"the bulk operation took longer than timeout={timeout:g} s and was stopped"
+        ) from error
 
 
 def _check_partitions(partitions: int) -> None:
@@ -215,199 +211,9 @@ async def column_specs(database: Database, sql: str, outputs: Sequence[Output]) 
     ]
 
 
-# -- writing ------------------------------------------------------------------------------------------
-
-
-def table_specs(table: Table) -> list[ColumnSpec]:
-    """Describe a table's columns, by database name, for the encoder."""
-    from chakra.columnar import ColumnSpec
-
-    return [ColumnSpec(c.name, c.type, c.nullable) for c in table.columns]
-
-
-async def insert(table: Table, database: Database, data: Any, **options: Any) -> InsertResult:
-    """Insert columns of any Arrow producer through COPY; all rows or none."""
-    from chakra.columnar.write import insert_data
-
-    generated = {c.name for c in table.columns if c.generated}
-    return await insert_data(
-        database,
-        table.name,
-        table.schema,
-        table_specs(table),
-        data,
-        generated=generated,
-        **options,
-    )
-
-
-async def create(table: Table, database: Database, instances: list[Any]) -> list[Any]:
-    """Insert instances, all or none, and fill in their generated keys.
-
-    Raises:
-        DataError: something else than an instance of the model, or a value that does not fit its column.
-    """
-    if not instances:
-        return instances
-    _check_class(table, instances)
-    groups = _groups(table, instances)
-    if len(groups) == 1:
-        await _create_group(table, database, *groups[0])
-    else:
-        async with database.transaction():
-            for group in groups:
-                await _create_group(table, database, *group)
-    _mark_saved(table.row_class, database, instances)
-    return instances
-
-
-def _check_class(table: Table, instances: list[Any]) -> None:
-    cls = table.row_class
-    if set(map(type, instances)) == {cls}:
-        return
-    for position, instance in enumerate(instances):
-        if not isinstance(instance, cls):
-            raise DataError(
-                f"bulk_create of {table.title}: row {position} is {instance!r}, not a {table.title}",
-                row=position,
-            )
-
-
-def _groups(table: Table, instances: list[Any]) -> list[tuple[list[Any], list[Column], list[list[Any]]]]:
-    """Instances by the attributes they have set, with the values of those column by column.
-
-    Nearly always all instances have the same ones; then each column is one pass of ``map``, and no Python
-    runs per value.
-    """
-    columns: list[Column] = []
-    gathered: list[list[Any]] = []
-    for column in table.columns:
-        try:
-            values = list(map(attrgetter(SLOT + column.attribute), instances))
-        except AttributeError:
-            if any(hasattr(instance, SLOT + column.attribute) for instance in instances):
-                return _mixed_groups(table, instances)
-            continue
-        if column.generated:
-            missing = values.count(None)
-            if missing == len(values):
-                continue
-            if missing:
-                return _mixed_groups(table, instances)
-        columns.append(column)
-        gathered.append(values)
-    return [(instances, columns, gathered)]
-
-
-def _mixed_groups(
-    table: Table, instances: list[Any]
-) -> list[tuple[list[Any], list[Column], list[list[Any]]]]:
-    by_names: dict[tuple[str, ...], list[Any]] = {}
-    for instance in instances:
-        by_names.setdefault(written_values(instance, table)[0], []).append(instance)
-    return [
-        (
-            members,
-            [table.by_attribute[name] for name in names],
-            [list(map(attrgetter(SLOT + name), members)) for name in names],
-        )
-        for names, members in by_names.items()
-    ]
-
-
-async def _create_group(
-    table: Table,
-    database: Database,
-    instances: list[Any],
-    columns: list[Column],
-    gathered: list[list[Any]],
-) -> None:
-    if len(instances) < COPY_FROM_ROWS and columns and len(instances) * len(columns) <= MAX_PARAMETERS:
-        await _create_by_values(table, database, instances, columns, gathered)
-        return
-    from chakra.columnar import ColumnSpec
-    from chakra.columnar.write import copy_rows
-
-    key = _generated_key(table, columns)
-    if key is not None:
-        keys = await reserve_keys(database, table, key, len(instances))
-        columns = [key, *columns]
-        gathered = [keys, *gathered]
-    values = [
-        values if column.dump is None else list(map(column.dump, values))
-        for column, values in zip(columns, gathered, strict=True)
-    ]
-    specs = [ColumnSpec(c.name, c.type, c.nullable) for c in columns]
-    await copy_rows(database, table.name, table.schema, specs, values, len(instances))
-    if key is not None:
-        _fill(table.row_class, key.attribute, instances, gathered[0])
-
-
-async def _create_by_values(
-    table: Table,
-    database: Database,
-    instances: list[Any],
-    columns: list[Column],
-    gathered: list[list[Any]],
-) -> None:
-    names = tuple(c.attribute for c in columns)
-    returning = tuple(c.attribute for c in table.columns if c.generated and c.attribute not in names)
-    statement = insert_rows_statement(table, names, len(instances), returning)
-    values = [value for row in zip(*gathered, strict=True) for value in row]
-    if not returning:
-        await execute(database, statement, values)
-        return
-    # PostgreSQL returns the rows of a VALUES list in its order: the plan is one scan over the list.
-    rows = await fetch(database, statement, values)
-    for position, output in enumerate(statement.outputs):
-        load = output.load
-        _fill(
-            table.row_class,
-            output.name,
-            instances,
-            [load(row[position]) if load else row[position] for row in rows],
-        )
-
-
-def _generated_key(table: Table, columns: Sequence[Column]) -> Column | None:
-    """The identity column whose values must be drawn before COPY, which returns nothing."""
-    for column in table.key_columns:
-        if column.identity and column not in columns:
-            return column
-    return None
-
-
-async def reserve_keys(database: Database, table: Table, column: Column, count: int) -> Any:
-    """Draw ``count`` values from an identity column's sequence; no other session can get the same."""
-    row = await database.run_fetchrow(KEYS, (table.quoted, column.name, count))
-    assert row is not None
-    low, high, scattered = row
-    return list(range(low, high + 1)) if scattered is None else scattered
-
-
-def _fill(cls: type, attribute: str, instances: list[Any], values: Any) -> None:
-    """Set one slot of many instances without a Python loop."""
-    deque(map(getattr(cls, SLOT + attribute).__set__, instances, values), maxlen=0)
-
-
-def _mark_saved(cls: type, database: Database, instances: list[Any]) -> None:
-    states = list(map(attrgetter("_state"), instances))
-    if states.count(NEW) == len(states):
-        shared = RowState(database, True, shared=True)
-        deque(map(cls._state.__set__, instances, repeat(shared)), maxlen=0)  # type: ignore[attr-defined]
-        return
-    for instance in instances:
-        state = own_state(instance)
-        state.database = database
-        state.saved = True
-        state.changed.clear()
-
-
 __all__ = [
     "arrow_batches",
     "column_specs",
-    "create",
-    "insert",
     "to_arrow",
     "to_numpy",
     "to_pandas",

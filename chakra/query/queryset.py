@@ -10,7 +10,9 @@ from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Condition, Expression, F, Order
 from chakra.expressions.aggregates import Aggregate, has_aggregate
 from chakra.expressions.q import Q
-from chakra.query import bulk, execute, write
+from chakra.pg.quoting import check_alias
+from chakra.query import bulk, bulk_write, execute, write
+from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.state import RowState
 from chakra.schema import Table
@@ -19,12 +21,7 @@ from chakra.sql.partitions import split as split_select
 from chakra.sql.partitions import whole_reason
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
-    import pyarrow
-
     from chakra.columnar import InsertResult
-    from chakra.columnar.parallel import ReadPlan
     from chakra.db import Database
 
 R_co = TypeVar("R_co", covariant=True)
@@ -36,7 +33,7 @@ ITERATOR_ROWS = 2_000
 """Rows per round trip of ``async for``. Between 500 and 10,000 the time per row differs by less than 5 %."""
 
 
-class QuerySet(Generic[R_co]):
+class QuerySet(ColumnReads, Generic[R_co]):
     """Rows of one table, as objects of type ``R_co``; every method that narrows it returns a new one.
 
     ``await qs`` gives a list; ``async for row in qs`` streams through a cursor; ``qs[10:20]`` slices.
@@ -486,53 +483,52 @@ class QuerySet(Generic[R_co]):
         """Delete all rows; return their number."""
         return await write.delete_rows(self._select, self.database)
 
-    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[R_co]:
-        """Insert many instances through COPY, fill in their generated keys, and return them as a list."""
-        return await bulk.create(self.table, self.database, list(instances), **options)
-
-    async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
-        """Insert columns: anything with ``__arrow_c_stream__`` or a dict of arrays, through COPY."""
-        return await bulk.insert(self.table, self.database, data, **options)
-
-    # -- columns --------------------------------------------------------------------------------------
-
-    async def to_arrow(self, **options: Any) -> pyarrow.Table:
-        """Return the rows as a ``pyarrow.Table``, read through binary COPY.
+    async def bulk_create(
+        self,
+        instances: Iterable[Any],
+        *,
+        on_conflict: str | None = None,
+        conflict_fields: Iterable[str] | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> list[R_co]:
+        """Insert many instances through COPY, fill in their generated keys, and return them as a list.
 
         Args:
-            options: ``partitions=n`` reads over n connections and one snapshot (in one part where the query is
-                ordered, limited, distinct or aggregated, and inside a transaction); ``numeric``, ``infinity``,
-                ``strings`` (see ``chakra.columnar.Options``); ``progress``, a callable(rows, bytes) or True.
+            on_conflict: ``"ignore"`` or ``"update"`` rows that are there already; else they are an error.
+            conflict_fields: what decides that a row is there; default for ``"update"``: the primary key, for
+                ``"ignore"``: any unique constraint. If named, ignored instances get the key of that row.
+            update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
         """
-        return await bulk.to_arrow(self, self.database, **options)
+        return await bulk_write.create(
+            self.table,
+            self.database,
+            list(instances),
+            on_conflict=on_conflict,
+            conflict_fields=conflict_fields,
+            update_fields=update_fields,
+        )
 
-    async def to_polars(self, **options: Any) -> polars.DataFrame:
-        """Return the rows as a ``polars.DataFrame``, read through binary COPY."""
-        return await bulk.to_polars(self, self.database, **options)
+    async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
+        """Insert columns: anything with ``__arrow_c_stream__`` or a dict of arrays, through COPY.
 
-    async def to_pandas(self, **options: Any) -> pandas.DataFrame:
-        """Return the rows as a ``pandas.DataFrame`` with Arrow-backed columns where pandas lacks the type."""
-        return await bulk.to_pandas(self, self.database, **options)
-
-    async def to_numpy(self, **options: Any) -> dict[str, Any]:
-        """Return ``{name: ndarray}``; columns with NULLs become masked arrays."""
-        return await bulk.to_numpy(self, self.database, **options)
-
-    def arrow_batches(self, **options: Any) -> AsyncIterator[pyarrow.RecordBatch]:
-        """Stream record batches with bounded memory: ``async for batch in qs.arrow_batches(max_rows=65_536)``."""
-        return bulk.arrow_batches(self, self.database, **options)
-
-    async def arrow_schema(self, **options: Any) -> pyarrow.Schema:
-        """Return the schema the columns will have, before any data is read."""
-        return await bulk.arrow_schema(self, self.database, **options)
-
-    async def read_plan(self, *, partitions: int = 1, **options: Any) -> ReadPlan:
-        """Cut the query into picklable tasks over one snapshot: ``async with await qs.read_plan(…) as plan:``.
-
-        Raises:
-            TransactionError: inside a transaction, whose changes the tasks could not see.
+        Args:
+            data: columns by field name.
+            options: ``on_conflict, conflict_fields, update_fields, returning="keys", batch_rows, progress,
+                allow_truncate``; see ``chakra.columnar.staging.insert_table``.
         """
-        return await bulk.read_plan(self, self.database, partitions=partitions, **options)
+        return await bulk_write.insert(self.table, self.database, data, **options)
+
+    async def bulk_update(self, rows: Any, fields: Iterable[str] | None = None, **options: Any) -> int:
+        """Write fields of many rows in one UPDATE; return how many rows were found and updated.
+
+        Args:
+            rows: instances, or columns (as for ``bulk_insert``) with the key among them.
+            fields: what to write; for columns the default is all but the key.
+            options: for columns ``key`` (default: the primary key), ``batch_rows, progress, allow_truncate``.
+        """
+        return await bulk_write.update(self.table, self.database, rows, fields, **options)
+
+    # -- columns --------------------------------------------------------------------------------------
 
     async def column_source(self, database: Database) -> bulk.ColumnSource:
         """Compile the query for COPY: values as literals, result columns, and how it may be cut into parts.

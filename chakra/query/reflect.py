@@ -255,6 +255,7 @@ RUNNING = [
     "update",
     "delete",
     "bulk_insert",
+    "bulk_update",
     "to_arrow",
     "to_polars",
     "to_pandas",

@@ -65,7 +65,12 @@ class Exemption:
     reason: str
 
 
-TYPE_ONLY = (("query", "columnar core"), ("models", "columnar core"), ("chakra", "columnar core"))
+TYPE_ONLY = (
+    ("query", "columnar core"),
+    ("query", "columnar edge"),
+    ("models", "columnar core"),
+    ("chakra", "columnar core"),
+)
 """Layers that name types of a layer they may not import, under ``if TYPE_CHECKING`` only."""
 
 NEWER_STANDARD = frozenset({"annotationlib"})
@@ -73,6 +78,7 @@ NEWER_STANDARD = frozenset({"annotationlib"})
 
 LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.query.bulk", "chakra.columnar", "the one door from querysets to columns"),
+    Exemption("chakra.query.bulk_write", "chakra.columnar", "the same door, for writing"),
     Exemption("chakra.query.raw", "chakra.columnar", "describes the columns of any SELECT for the same door"),
     Exemption(
         "chakra.query.write", "chakra.query.queryset", "refresh() asks with a queryset, and those write"

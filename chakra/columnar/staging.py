@@ -1,0 +1,386 @@
+"""Bulk writes of a described table, straight by COPY or through a staging table; I/O, but no SQL text."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from chakra.columnar.inputs import Source, source_of
+from chakra.columnar.progress import Progress
+from chakra.columnar.read import read_table
+from chakra.columnar.result import InsertResult
+from chakra.columnar.types import ColumnSpec
+from chakra.columnar.write import check_batch, copy_source, match_columns
+from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.pg.types import INT8
+from chakra.schema import Column, Table
+from chakra.sql import staging as sql
+
+if TYPE_CHECKING:
+    from chakra.db.executor import Executor
+
+SAME_ROW_TWICE = "21000"  # cardinality_violation: ON CONFLICT DO UPDATE met a row of its own statement
+NO_ARBITER = "42P10"  # invalid_column_reference: no unique index over the conflict fields
+NO_SYSTEM_COLUMN = "cannot retrieve a system column"
+
+
+def specs_of(columns: Iterable[Column]) -> list[ColumnSpec]:
+    """Describe columns for the encoder, by the names queries use."""
+    return [ColumnSpec(c.attribute, c.type, c.nullable) for c in columns]
+
+
+async def insert_table(
+    db: Executor,
+    table: Table,
+    data: Any,
+    *,
+    on_conflict: str | None = None,
+    conflict_fields: Iterable[str] | None = None,
+    update_fields: Iterable[str] | None = None,
+    returning: str | None = None,
+    batch_rows: int | None = None,
+    progress: Progress = None,
+    allow_truncate: bool = False,
+) -> InsertResult:
+    """Insert columns into a table, all rows or none.
+
+    Without a conflict clause the data goes straight into the table by COPY. With one, it goes into a
+    temporary table by COPY and from there by one INSERT … ON CONFLICT, in one transaction: the surrounding
+    one, or its own.
+
+    Parameters:
+        data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, a dict of NumPy arrays or lists,
+            an iterable or asynchronous iterable of record batches. Columns are matched by field name (or by
+            the name in the database); those absent from the data get their defaults.
+        on_conflict: ``"ignore"`` keeps the row that is there, and the first of several equal ones in the
+            data; ``"update"`` overwrites it. ``None``: a conflict is an error.
+        conflict_fields: fields with a unique constraint that decide what is in conflict. Default for
+            ``"update"``: the primary key; for ``"ignore"``: any unique constraint.
+        update_fields: what ``"update"`` overwrites; default: the data's fields but the conflict fields and
+            the primary key.
+        returning: ``"keys"`` = give the primary keys back, in the order of the data. An ignored row gives
+            the key of the row it was in conflict with if ``conflict_fields`` are named, else NULL.
+        batch_rows: rows prepared at a time, default 65,536.
+        progress: see :data:`~chakra.columnar.progress.Progress`.
+        allow_truncate: let nanoseconds be cut to microseconds, and decimals to the column's scale.
+
+    Raises:
+        FieldError: an unknown option or field.
+        DataError: an unknown column, a missing NOT NULL column, a value that does not fit its column, or, for
+            ``"update"``, two rows of the data with the same conflict fields. Nothing is visible in the table.
+        DatabaseError, ConnectionLost: from the server.
+    """
+    if returning not in (None, "keys"):
+        raise FieldError(f'returning is "keys" or None, not {returning!r}')
+    if returning and not table.primary_key:
+        raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
+    source, columns = await _open(data, table, table.columns)
+    merge = sql.plan_merge(
+        table, columns, on_conflict, conflict_fields, update_fields, draw_keys=returning is not None
+    )
+    # For the check, not the copy: what is neither in the data nor made by the server, cannot be written.
+    match_columns(source.names, specs_of(table.columns), _generated(table), table.title)
+    how: dict[str, Any] = {"batch_rows": batch_rows, "progress": progress, "allow_truncate": allow_truncate}
+    if merge.action != "insert":
+        return await insert_staged(db, merge, source, keys=returning is not None, **how)
+    if returning is None:
+        return InsertResult(await _copy(db, table.name, table.schema, source, columns, **how))
+    rows = _known_rows(data, source)
+    if rows is None or len(table.key_columns) != 1 or not merge.drawn:
+        return await insert_staged(db, merge, source, keys=True, **how)
+    drawn = merge.drawn[0]
+    keys = as_array(await draw_keys(db, table, drawn, rows))
+    source = _extended(source, drawn.attribute, keys.slice)
+    inserted = await _copy(db, table.name, table.schema, source, (*columns, drawn), **how)
+    return InsertResult(inserted, keys=keys)
+
+
+async def insert_staged(
+    db: Executor,
+    merge: sql.Merge,
+    source: Source,
+    *,
+    keys: bool,
+    batch_rows: int | None = None,
+    progress: Progress = None,
+    allow_truncate: bool = False,
+) -> InsertResult:
+    """Insert through a staging table, as a plan says; with ``keys``, the primary keys come in the result."""
+    table = merge.table
+    columns = merge.written
+    if keys:
+        source = _extended(source, merge.ordinal, _numbers)
+        columns = (*columns, Column(merge.ordinal, INT8))
+    nested = db.in_transaction
+    async with db.transaction():
+        sequences = {c.name: await _sequence(db, table, c) for c in merge.drawn if c.identity}
+        await _script(db, sql.create_staging(merge, ordinal=keys, sequences=sequences))
+        staged = await _copy(
+            db,
+            sql.STAGING,
+            sql.STAGING_SCHEMA,
+            source,
+            columns,
+            batch_rows=batch_rows,
+            progress=progress,
+            allow_truncate=allow_truncate,
+        )
+        inserted, updated = await _merge(db, merge)
+        found = await _staged_keys(db, merge) if keys else None
+        if nested:
+            await _script(db, sql.DROP_STAGING)
+    return InsertResult(inserted, updated, staged - inserted - updated, found)
+
+
+async def _merge(db: Executor, merge: sql.Merge) -> tuple[int, int]:
+    """Move the staged rows on; returns how many were inserted and updated."""
+    statement = sql.insert_staged(merge, db.database.server_version)
+    try:
+        if merge.action != "update":
+            return await db.run_execute(statement), 0
+        async with db.transaction():  # a savepoint: after a failure the staging table can still be asked
+            row = await db.run_fetchrow(statement)
+        assert row is not None
+        return row[0], row[1]
+    except DatabaseError as error:
+        names = ", ".join(c.attribute for c in merge.conflict)
+        if error.sqlstate == SAME_ROW_TWICE:
+            raise (await _duplicate(db, merge.conflict)) or DataError(
+                f"several rows of the data are the same row of {merge.table.title} by {names}"
+            ) from error
+        if error.sqlstate == NO_ARBITER:
+            raise FieldError(
+                f"conflict_fields ({names}): {merge.table.title} has no primary key or unique constraint "
+                "over exactly these fields"
+            ) from error
+        if NO_SYSTEM_COLUMN in str(error):
+            raise FieldError(
+                f"{merge.table.title} is partitioned, and before PostgreSQL 18 the server does not tell "
+                "which of its rows ON CONFLICT inserted and which it updated; use "
+                'on_conflict="ignore" and bulk_update()'
+            ) from error
+        raise
+
+
+async def _duplicate(db: Executor, columns: Sequence[Column]) -> DataError | None:
+    """The error for two staged rows with the same values in ``columns``, if there are any."""
+    found = await db.run_fetchrow(sql.find_duplicate(columns))
+    if found is None:
+        return None
+    first, second = found[0]
+    names = ", ".join(c.attribute for c in columns)
+    return DataError(
+        f"row {second} has the same {names} as row {first}: which of them to write is not defined",
+        row=second,
+        column=columns[0].attribute,
+    )
+
+
+async def _staged_keys(db: Executor, merge: sql.Merge) -> pa.Array:
+    table = await read_table(db, sql.staged_keys(merge), specs_of(merge.table.key_columns))
+    if table.num_columns == 1:
+        return table.column(0).combine_chunks()
+    return table.to_struct_array().combine_chunks()
+
+
+async def update_table(
+    db: Executor,
+    table: Table,
+    data: Any,
+    *,
+    key: Iterable[str] | None = None,
+    fields: Iterable[str] | None = None,
+    batch_rows: int | None = None,
+    progress: Progress = None,
+    allow_truncate: bool = False,
+) -> int:
+    """Update rows from columns, through a staging table and one UPDATE; returns the number of rows updated.
+
+    Rows of the data that the table does not have (any more) are left out of the number, and are no error.
+
+    Parameters:
+        data: as in :func:`insert_table`.
+        key: fields that say which row is meant; default: the primary key.
+        fields: what to write; default: the data's other fields.
+        Others: as in :func:`insert_table`.
+
+    Raises:
+        FieldError: an unknown field, no key, or nothing to write.
+        DataError: a value does not fit its column, or two rows of the data have the same key.
+        DatabaseError, ConnectionLost: from the server.
+    """
+    if key is None and not table.primary_key:
+        raise FieldError(f"{table.title} has no primary key; name the fields that tell rows apart: key=[…]")
+    keys = table.key_columns if key is None else sql.named_columns(table, key, "key")
+    source, given = await _open(data, table, table.columns)
+    if fields is None:
+        written = tuple(c for c in given if c not in keys)
+        if not written:
+            raise FieldError("bulk_update has nothing to write: the data has no column beside the key")
+    else:
+        written = sql.named_columns(table, fields, "fields")
+    for column in (*keys, *written):
+        if column not in given:
+            raise DataError(f'the data has no column "{column.attribute}"', column=column.attribute)
+    both = [c.attribute for c in written if c in keys]
+    if both:
+        raise FieldError(f"{', '.join(both)} cannot be both the key of a bulk update and written by it")
+    columns = (*keys, *written)
+    names = [c.attribute for c in columns]
+    if names != source.names:
+        source = Source(names, _mapped(source, lambda batch: batch.select(names)))
+    nested = db.in_transaction
+    async with db.transaction():
+        await _script(db, sql.create_update_staging(table, columns))
+        staged = await _copy(
+            db,
+            sql.STAGING,
+            sql.STAGING_SCHEMA,
+            source,
+            columns,
+            batch_rows=batch_rows,
+            progress=progress,
+            allow_truncate=allow_truncate,
+        )
+        updated = await db.run_execute(sql.update_staged(table, keys, written))
+        # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
+        # count; other fields may stand in several rows.
+        if updated != staged or keys != table.key_columns:
+            twice = await _duplicate(db, keys)
+            if twice is not None:
+                raise twice
+        if nested:
+            await _script(db, sql.DROP_STAGING)
+    return updated
+
+
+# -- keys -----------------------------------------------------------------------------------------------
+
+
+async def draw_keys(db: Executor, table: Table, column: Column, rows: int) -> Any:
+    """Draw ``rows`` values of a generated column; no other session can get the same from a sequence.
+
+    Returns:
+        A ``range``, a list of integers, or, for a column with a default, an Arrow array.
+
+    Raises:
+        FieldError: an identity column without sequence.
+    """
+    if not column.identity:
+        statement = sql.drawn_values(column, rows)
+        drawn = await read_table(db, statement, specs_of([column]))
+        return drawn.column(0).combine_chunks()
+    row = await db.run_fetchrow(sql.RESERVE_KEYS, (table.quoted, column.name, rows))
+    assert row is not None
+    low, high, scattered = row
+    if low is None and rows:
+        raise _no_sequence(table, column)
+    if scattered is not None:
+        return scattered
+    return range(low, high + 1) if rows else range(0)
+
+
+def as_array(keys: Any) -> pa.Array:
+    """Drawn keys as an Arrow array."""
+    if isinstance(keys, range):
+        return pa.array(np.arange(keys.start, keys.stop, dtype=np.int64))
+    return pa.array(keys, pa.int64()) if isinstance(keys, list) else keys
+
+
+async def _sequence(db: Executor, table: Table, column: Column) -> str:
+    row = await db.run_fetchrow(sql.SEQUENCE_OF, (table.quoted, column.name))
+    if row is None or row[0] is None:
+        raise _no_sequence(table, column)
+    return str(row[0])
+
+
+def _no_sequence(table: Table, column: Column) -> FieldError:
+    return FieldError(
+        f"{table.title}.{column.attribute} is declared as an identity column, but in the database no "
+        "sequence belongs to it, so its keys cannot be made"
+    )
+
+
+# -- data -----------------------------------------------------------------------------------------------
+
+
+async def _open(data: Any, table: Table, known: Sequence[Column]) -> tuple[Source, tuple[Column, ...]]:
+    """Open the data, its columns named as fields; returns them in the order of the data.
+
+    Raises:
+        DataError: not data, an unknown column, or one twice.
+    """
+    fields = {
+        c.name: c.attribute for c in known if c.name != c.attribute and c.name not in table.by_attribute
+    }
+    if fields and isinstance(data, Mapping):
+        data = {fields.get(name, name): values for name, values in data.items()}
+    specs = specs_of(known)
+    source = await source_of(data, specs)
+    names = [fields.get(name, name) for name in source.names]
+    if names != source.names:
+        source = Source(names, _mapped(source, lambda batch: batch.rename_columns(names)))
+    match_columns(names, [replace(spec, nullable=True) for spec in specs], (), table.title)
+    return source, tuple(table.by_attribute[name] for name in names)
+
+
+def _generated(table: Table) -> set[str]:
+    return {c.attribute for c in table.columns if c.generated}
+
+
+def _known_rows(data: Any, source: Source) -> int | None:
+    """How many rows the data has, if it can say so without being read."""
+    if isinstance(source.batches, list):
+        return sum(batch.num_rows for batch in source.batches)
+    for name in ("num_rows", "height"):  # pyarrow, polars
+        found = getattr(data, name, None)
+        if isinstance(found, int):
+            return int(found)
+    if hasattr(data, "__dataframe__"):  # pandas
+        return int(len(data))
+    return None
+
+
+async def _copy(
+    db: Executor, name: str, schema: str | None, source: Source, columns: Sequence[Column], **how: Any
+) -> int:
+    names = [c.name for c in columns]
+    return await copy_source(db, name, schema, source, specs_of(columns), names=names, **how)
+
+
+def _mapped(source: Source, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> Any:
+    """The batches of a source, each checked and changed when it is asked for."""
+    batches = source.batches
+    if not isinstance(batches, AsyncIterable):
+        return (change(check_batch(batch, source.names)) for batch in batches)
+    return (change(check_batch(batch, source.names)) async for batch in batches)
+
+
+def _extended(source: Source, name: str, column: Callable[[int, int], pa.Array]) -> Source:
+    """The source with one more column, made of the number of the first row of a batch and its rows."""
+    done = 0
+
+    def extend(batch: pa.RecordBatch) -> pa.RecordBatch:
+        nonlocal done
+        first, done = done, done + batch.num_rows
+        return batch.append_column(name, column(first, batch.num_rows))
+
+    return Source([*source.names, name], _mapped(source, extend))
+
+
+def _numbers(first: int, rows: int) -> pa.Array:
+    return pa.array(np.arange(first, first + rows, dtype=np.int64))
+
+
+async def _script(db: Executor, text: str) -> None:
+    """Run statements of ours that leave nothing behind: what they make goes with the transaction."""
+    session = db.held_session()
+    assert session is not None
+    await session.script(text)
+
+
+__all__ = ["as_array", "draw_keys", "insert_staged", "insert_table", "specs_of", "update_table"]

@@ -16,7 +16,7 @@ from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.progress import Meter, Progress
 from chakra.columnar.types import ColumnSpec
 from chakra.db.default import default_database
-from chakra.errors import DatabaseError, PoolTimeout, TransactionError
+from chakra.errors import DatabaseError, DataError, PoolTimeout, TransactionError
 from chakra.pg.quoting import quote_string
 from chakra.pg.types import PgType
 
@@ -113,10 +113,14 @@ async def read_parts(
                 meter.update(sum(d.rows for d in decoders), sum(d.bytes_read for d in decoders))
 
             watch = report if progress else None
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(extra, max(0, spare))):
-                    group.create_task(_work(database, snapshot.id, left, watch))
-                await _read_left(snapshot.connection, left, watch)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(extra, max(0, spare))):
+                        group.create_task(_work(database, snapshot.id, left, watch))
+                    await _read_left(snapshot.connection, left, watch)
+            except BaseExceptionGroup as failures:
+                # Callers handle the same errors as for a read in one part; the first one stopped the others.
+                raise failures.exceptions[0] from None
             meter.end(sum(d.rows for d in decoders), sum(d.bytes_read for d in decoders))
     first = decoders[0]
     for decoder in decoders[1:]:
@@ -147,7 +151,11 @@ async def _read_left(
 ) -> None:
     while left:
         sql, decoder = left.popleft()
-        await _read(connection, sql, decoder, watch)
+        try:
+            await _read(connection, sql, decoder, watch)
+        except DataError as error:
+            error.add_note("the row number counts within one part of a read with partitions=")
+            raise
 
 
 async def _read(

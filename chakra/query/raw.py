@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chakra.db.default import default_database
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.pg.lexing import split_parameters
 from chakra.query import bulk
+from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import SLOT
 from chakra.query.state import RowState
 from chakra.sql.literals import render_literal
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
-    import pyarrow
-
     from chakra.db import Database
 
 
-class RawQuery:
+class RawQuery(ColumnReads):
     """One statement of the caller's own, with parameters ``$1``, ``$2``, …; made by ``chakra.raw``."""
 
     def __init__(
@@ -92,30 +89,6 @@ class RawQuery:
         return instances
 
     # -- columns --------------------------------------------------------------------------------------
-
-    async def to_arrow(self, **options: Any) -> pyarrow.Table:
-        """Return the result as a ``pyarrow.Table``, read through binary COPY."""
-        return await bulk.to_arrow(self, self.database, **options)
-
-    async def to_polars(self, **options: Any) -> polars.DataFrame:
-        """Return the result as a ``polars.DataFrame``, read through binary COPY."""
-        return await bulk.to_polars(self, self.database, **options)
-
-    async def to_pandas(self, **options: Any) -> pandas.DataFrame:
-        """Return the result as a ``pandas.DataFrame``, read through binary COPY."""
-        return await bulk.to_pandas(self, self.database, **options)
-
-    async def to_numpy(self, **options: Any) -> dict[str, Any]:
-        """Return the result as arrays by column name, read through binary COPY."""
-        return await bulk.to_numpy(self, self.database, **options)
-
-    def arrow_batches(self, **options: Any) -> AsyncIterator[pyarrow.RecordBatch]:
-        """Stream the result as record batches with bounded memory."""
-        return bulk.arrow_batches(self, self.database, **options)
-
-    async def arrow_schema(self, **options: Any) -> pyarrow.Schema:
-        """Return the schema the columns will have, before any data is read."""
-        return await bulk.arrow_schema(self, self.database, **options)
 
     async def column_source(self, database: Database) -> bulk.ColumnSource:
         """The statement with its parameters as literals, and what its columns are; the server tells both types.

@@ -1,0 +1,90 @@
+"""Reading columns: the methods that querysets and raw queries share; each goes through the door in ``bulk``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from chakra.query import bulk
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+
+    from chakra.columnar.parallel import ReadPlan
+    from chakra.db import Database
+
+
+class ColumnReads:
+    """``to_arrow`` and its kin, for whatever can say what to read (``column_source``) and where.
+
+    Options of all of them: ``numeric``, ``infinity`` and ``strings``, see ``chakra.columnar.Options``.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def database(self) -> Database: ...
+
+        async def column_source(self, database: Database) -> bulk.ColumnSource: ...
+
+    async def to_arrow(
+        self, *, partitions: int = 1, progress: Any = None, timeout: float | None = None, **options: Any
+    ) -> pyarrow.Table:
+        """Return the rows as a ``pyarrow.Table``, read through binary COPY.
+
+        Args:
+            partitions: connections that read at once, over one snapshot. Queries that are ordered, limited,
+                distinct or aggregated, raw SQL, and reads inside a transaction take one connection all the same.
+            progress: called with (rows, bytes) about once a megabyte; ``True`` shows a bar.
+            timeout: seconds after which the server is told to stop.
+
+        Raises:
+            DataError: a value has no place in its Arrow type; names row and column.
+            QueryCancelled: the timeout passed.
+        """
+        return await bulk.to_arrow(
+            self, self.database, partitions=partitions, progress=progress, timeout=timeout, **options
+        )
+
+    async def to_polars(self, **options: Any) -> polars.DataFrame:
+        """Return the rows as a ``polars.DataFrame``; options as for ``to_arrow``."""
+        return await bulk.to_polars(self, self.database, **options)
+
+    async def to_pandas(self, **options: Any) -> pandas.DataFrame:
+        """Return the rows as a ``pandas.DataFrame``; options as for ``to_arrow``."""
+        return await bulk.to_pandas(self, self.database, **options)
+
+    async def to_numpy(self, **options: Any) -> dict[str, Any]:
+        """Return ``{name: ndarray}``, masked arrays where there are NULLs; options as for ``to_arrow``."""
+        return await bulk.to_numpy(self, self.database, **options)
+
+    def arrow_batches(self, **options: Any) -> AsyncIterator[pyarrow.RecordBatch]:
+        """Stream record batches with bounded memory: ``async for batch in qs.arrow_batches(max_rows=65_536)``.
+
+        Args:
+            options: ``max_rows``, ``max_bytes`` (of the stream, per batch), ``progress``, and those of all.
+        """
+        return bulk.arrow_batches(self, self.database, **options)
+
+    async def arrow_schema(self, **options: Any) -> pyarrow.Schema:
+        """Return the schema that ``arrow_batches`` gives, before any data is read.
+
+        Raises:
+            FieldError: the type of a numeric follows from the data; names the options.
+        """
+        return await bulk.arrow_schema(self, self.database, **options)
+
+    async def read_plan(self, *, partitions: int = 1, **options: Any) -> ReadPlan:
+        """Cut the query into picklable tasks over one snapshot: ``async with await qs.read_plan(…) as plan:``.
+
+        Raises:
+            TransactionError: inside a transaction, whose changes the tasks could not see.
+        """
+        return await bulk.read_plan(self, self.database, partitions=partitions, **options)
+
+
+__all__ = ["ColumnReads"]

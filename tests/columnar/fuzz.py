@@ -1,7 +1,8 @@
 """Fuzz the decoder for as long as told: ``python -m tests.columnar.fuzz --seconds 60 [--seed N]``.
 
-Streams of every simple type and of arrays, composites and ranges are cut, flipped, spliced and split; the decoder must give
-data that validates, or a DataError with a position inside the stream. Anything else stops the run and shows the case.
+Streams of every simple type and of arrays, composites and ranges are cut, flipped, spliced and split; the
+decoder must give data that validates, or a DataError with a position inside the stream. Anything else stops
+the run and shows the case.
 """
 
 from __future__ import annotations

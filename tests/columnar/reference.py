@@ -74,7 +74,7 @@ def rows_of(stream: bytes, columns: int) -> list[list[bytes | None]]:
 
 def numeric(data: bytes) -> Decimal:
     """``numeric_recv``: base-10000 digits with a weight."""
-    ndigits, weight, sign, dscale = struct.unpack_from(">hhHH", data)
+    ndigits, weight, sign, _ = struct.unpack_from(">hhHH", data)
     if len(data) != 8 + 2 * ndigits or sign not in (0, 0x4000):
         raise ValueError("numeric")
     digits = struct.unpack_from(f">{ndigits}h", data, 8)

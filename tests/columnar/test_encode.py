@@ -1,5 +1,7 @@
 """Encoding: the bytes are the twin's, every fitting Arrow type is taken, every other value is refused by row."""
 
+# ruff: noqa: E501 - tables read better in one line a row
+
 from __future__ import annotations
 
 import datetime as dt

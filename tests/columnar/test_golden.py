@@ -1,4 +1,4 @@
-"""Bytes a real server sent, which stay: they decode to what the server's text output says, and encode back."""
+"""Bytes a real server sent: they decode to what the server's text output says, and encode back."""
 
 from __future__ import annotations
 

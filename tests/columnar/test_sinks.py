@@ -69,7 +69,7 @@ def test_polars() -> None:
 
 def test_polars_decimal_that_does_not_fit() -> None:
     table = pa.table({"w": pa.array([Decimal("1" * 45)], pa.decimal256(50, 2))})
-    with pytest.raises(DataError, match='column "w".*numeric="string"'):
+    with pytest.raises(DataError, match=r'column "w".*numeric="string"'):
         to_polars(table)
 
 

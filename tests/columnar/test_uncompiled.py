@@ -14,6 +14,7 @@ def test_kernels_stay_inside_their_memory() -> None:
         capture_output=True,
         text=True,
         timeout=200,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout.split()[0]) > 10_000
@@ -35,5 +36,6 @@ def test_the_guard_sees_a_kernel_that_reads_too_far() -> None:
         capture_output=True,
         text=True,
         timeout=200,
+        check=False,
     )
     assert done.stdout.startswith("caught load_be_i16"), done.stderr[-2000:]

@@ -1,5 +1,7 @@
 """Writing to a server: every kind of input, matching by name, defaults, refusals, all or nothing."""
 
+# ruff: noqa: E501 - tables read better in one line a row
+
 from __future__ import annotations
 
 import datetime as dt
@@ -58,7 +60,7 @@ async def batches() -> AsyncIterator[pa.RecordBatch]:
     [
         lambda: TABLE,
         lambda: TABLE.to_batches()[0],
-        lambda: TABLE.to_reader(),
+        TABLE.to_reader,
         lambda: TABLE.to_batches(max_chunksize=1),
         lambda: iter(TABLE.to_batches(max_chunksize=2)),
         batches,

@@ -2,8 +2,8 @@
 
 ``CHAKRA_JIT=0 python -m tests.columnar.uncompiled``
 
-A read must lie in the unconsumed input (decoding) or in an Arrow buffer (encoding), a write in the buffers of the
-open segment (decoding) or in the chunk (encoding). The inputs are whole, cut and broken streams.
+A read must lie in the unconsumed input (decoding) or in an Arrow buffer (encoding), a write in the buffers of
+the open segment (decoding) or in the chunk (encoding). The inputs are whole, cut and broken streams.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Each case is a query; ``<case>.bin`` holds the server's COPY BINARY stream and `
 the values as the server's own text output writes them, row by row.
 """
 
+# ruff: noqa: E501 - tables read better in one line a row
+
 from __future__ import annotations
 
 import asyncio

@@ -52,7 +52,7 @@ _ARGUMENT = re.compile(r"(?:invalid input for )?query argument \$(\d+)(?: in ele
 # dropped; 26000: somebody ran DEALLOCATE ALL or DISCARD ALL, or a pooler switched the server connection.
 STALE_STATES = frozenset({"0A000", "26000", "42704", "XX000"})
 _STALE_MESSAGE = re.compile(
-    r"cached plan must not change result type|cache lookup failed for (?:type|relation|function)"
+    r"cache lookup failed for (?:type|relation|function)"
     r"|type with OID \d+ does not exist|could not open relation with OID"
     r'|prepared statement "chakra_\d+" does not exist'
 )
@@ -97,6 +97,10 @@ def translate_connect(error: BaseException, where: str) -> BaseException:
 
 def is_stale_plan(error: BaseException) -> bool:
     """Whether the server refused because the catalog changed under a prepared statement; nothing ran."""
+    if isinstance(
+        error, asyncpg.InvalidCachedStatementError
+    ):  # the driver's name for "cached plan must not …"
+        return True
     return (
         isinstance(error, asyncpg.PostgresError)
         and getattr(error, "sqlstate", None) in STALE_STATES

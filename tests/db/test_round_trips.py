@@ -1,0 +1,88 @@
+"""How many round trips a call costs, counted on the wire: on the hot paths time would be noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from chakra.db import Database
+from tests.db.conftest import Open
+from tests.db.proxy import Proxy
+
+
+@pytest.fixture
+async def db(open_db: Open, proxy: Proxy, pg: asyncpg.Connection[Any]) -> Database:
+    """One connection through the counting proxy, with everything prepared once."""
+    database = await open_db(proxy.url, max_connections=1)
+    await pg.execute("create table t (id int primary key)")
+    await database.run_fetchrow("select $1::int", (1,))
+    await database.run_execute("insert into t values ($1)", (0,))
+    proxy.sent.clear()
+    return database
+
+
+async def test_a_known_statement_is_one_round_trip(db: Database, proxy: Proxy) -> None:
+    for n in range(1, 11):
+        await db.run_fetchrow("select $1::int", (n,))
+        await db.run_fetch("select $1::int", (n,))
+        await db.run_execute("insert into t values ($1)", (n,))
+        await db.fetchval("select $1::int", n)
+    assert proxy.round_trips == 40
+    assert proxy.sent[b"P"] == 0  # nothing was parsed again
+
+
+async def test_a_new_statement_is_two(db: Database, proxy: Proxy) -> None:
+    await db.run_fetch("select 'new'")
+    assert proxy.round_trips == 2
+
+
+async def test_acquire_and_release_are_none(db: Database, proxy: Proxy) -> None:
+    for _ in range(10):
+        async with db.acquire():
+            pass
+        db.pool.release(await db.pool.acquire())
+    assert proxy.round_trips == 0
+
+
+async def test_clean_user_sql_needs_no_reset(db: Database, proxy: Proxy) -> None:
+    await db.execute("insert into t values (5)")
+    await db.execute("update t set id = 6 where id = 5; delete from t where id = 6")
+    assert proxy.round_trips == 2
+
+
+async def test_a_reset_is_one(db: Database, proxy: Proxy) -> None:
+    await db.execute("set work_mem = '1MB'")
+    assert proxy.round_trips == 2
+    await db.fetchval("select $1::int", 1)
+    assert proxy.round_trips == 3
+
+
+async def test_transactions(db: Database, proxy: Proxy) -> None:
+    async with db.transaction():
+        await db.run_fetchrow("select $1::int", (1,))
+    assert proxy.round_trips == 3
+    async with db.transaction(), db.transaction():
+        pass
+    assert proxy.round_trips == 3 + 4
+
+
+async def test_copy(db: Database, proxy: Proxy) -> None:
+    await db.copy_out("select 1", lambda data: None)
+    await db.copy_in("t", ["id"], [b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"])
+    assert proxy.round_trips == 2
+
+
+async def test_a_new_connection_asks_nothing_after_the_first(open_db: Open, proxy: Proxy) -> None:
+    db = await open_db(proxy.url, max_connections=2)
+    proxy.sent.clear()
+    first, second = await db.pool.acquire(), await db.pool.acquire()
+    assert proxy.round_trips == 0
+    for session in (first, second):
+        db.pool.release(session)
+
+
+async def test_describe(db: Database, proxy: Proxy) -> None:
+    assert [name for name, _ in await db.describe("select 1 as a, 'x'::text as b")] == ["a", "b"]
+    assert proxy.round_trips == 1

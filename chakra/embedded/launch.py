@@ -243,6 +243,7 @@ class Launch:
         try:
             config = self._config(argv, pgdata, socket_folder) | {
                 "alive": alive,
+                "socket": str(socket_folder / SOCKET_NAME),
                 "users_lock": str(self.folder / "users.lock"),
                 "server_lock": str(self.folder / "server.lock"),
                 "delete": [str(socket_folder), str(self.folder)] if self.temporary else [],

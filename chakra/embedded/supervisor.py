@@ -19,6 +19,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import struct
 import sys
 import time
 from typing import Any, NoReturn
@@ -94,9 +96,32 @@ def _become(config: dict[str, Any], *, parent: int | None = None) -> NoReturn:
     os.execv(config["argv"][0], config["argv"])
 
 
-def _stop(pid: int) -> None:
-    """Fast shutdown, then immediate (manual: "Shutting Down the Server"), and wait for the end."""
-    for signum, seconds in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
+def _is_recovering(socket_path: str) -> bool:
+    """Whether the server turns connections away because it recovers from a crash (SQLSTATE 57P03).
+
+    Sends a StartupMessage (manual, section 54.7: length, version 3.0, parameters) and looks at the answer.
+    """
+    parameters = b"user\0postgres\0database\0postgres\0\0"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(2.0)
+            probe.connect(socket_path)
+            probe.sendall(struct.pack("!ii", 8 + len(parameters), 3 << 16) + parameters)
+            return b"C57P03\0" in probe.recv(1024)
+    except OSError:
+        return False
+
+
+def _stop(pid: int, socket_path: str) -> None:
+    """Fast shutdown, then immediate (manual: "Shutting Down the Server"), and wait for the end.
+
+    A server in crash recovery is stopped at once: a fast shutdown may wait for a recovery that cannot go on
+    (seen with PostgreSQL 18.6 on a full disk: 60 s), and it has to recover at its next start anyway.
+    """
+    steps = [(signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)]
+    if _is_recovering(socket_path):
+        del steps[0]
+    for signum, seconds in steps:
         try:
             os.kill(pid, signum)
         except ProcessLookupError:
@@ -143,7 +168,7 @@ def _supervise(config: dict[str, Any]) -> int:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     except _ChildEnded:
         return 1
-    _stop(pid)
+    _stop(pid, config["socket"])
     for folder in config["delete"]:
         shutil.rmtree(folder, ignore_errors=True)
     return 0

@@ -32,7 +32,7 @@ def test_twice(tmp_path: Path) -> None:
         "336,776 flights × 17 columns",
         "ExpressJet Airlines Inc.",
         "objects.get",
-        "copy_records_to_table()",
+        "asyncpg COPY of records",
     ):
         assert part in first.stdout
     picture = folder / "delays.png"

@@ -129,6 +129,8 @@ def _operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | N
     if own is None or other is None:
         return own
     base = other.base
+    if own is INT8 and base.name in _WHOLE:
+        return INT8  # not the column's: smallint * 1000 would overflow, where SQL computes in integer
     if own is INT8 and base.name in _NUMBERS:
         return NUMERIC if base.name == "numeric" else base
     if own is INT8 and base is DATE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chakra.config import configure
+from chakra.db import default as _databases
 from chakra.errors import (
     ChakraError,
     CheckViolation,
@@ -52,7 +53,6 @@ from chakra.models import (
     one_to_one,
 )
 from chakra.query import QuerySet, raw
-from chakra.db.default import default_database, register
 from chakra.schema import Check, Index, Unique
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class _Connecting:
                 server.stop()
             raise
         database._server = server
-        register(database)
+        _databases.register(database)
         self._database = database
         return database
 
@@ -127,7 +127,7 @@ def connect(url: str | None = None, **settings: Any) -> _Connecting:
 
 def transaction(*arguments: Any, **options: Any) -> Transaction:
     """A transaction block on the default database; see ``Database.transaction``."""
-    return default_database().transaction(*arguments, **options)
+    return _databases.default_database().transaction(*arguments, **options)
 
 
 __all__ = [

@@ -28,6 +28,7 @@ class DatabaseSettings:
         statement_cache_size: prepared statements kept per connection; the least recently used goes first.
         pgbouncer: the server is PgBouncer in transaction mode: turns off everything that outlives a
             transaction on a connection (prepared statements and the reset script).
+        columnar_rows: let large results of models be read through binary COPY where that is faster.
     """
 
     url: str | None = _setting(None, parse_text)
@@ -37,6 +38,7 @@ class DatabaseSettings:
     prepared_statements: bool = _setting(True, parse_switch)
     statement_cache_size: int = _setting(256, parse_count)
     pgbouncer: bool = _setting(False, parse_switch)
+    columnar_rows: bool = _setting(True, parse_switch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ engine; what comes back goes into the slots of the instances the same way.
 
 from __future__ import annotations
 
+from asyncio import create_task, sleep
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from itertools import repeat
@@ -229,18 +230,22 @@ async def _create_group(
         await _create_by_values(table, database, instances, columns, gathered)
         return
     from chakra.columnar import ColumnSpec
-    from chakra.columnar.staging import draw_keys
+    from chakra.columnar.staging import as_array, draw_keys
+    from chakra.columnar.values import array_of
     from chakra.columnar.write import copy_rows
 
     drawn = [c for c in table.key_columns if c.generated and c not in columns]
-    values = _dumped(columns, gathered)
-    for key in drawn:
-        values.append(await draw_keys(database, table, key, len(instances)))
-    columns = [*columns, *drawn]
-    specs = [ColumnSpec(c.name, c.type, c.nullable) for c in columns]
-    await copy_rows(database, table.name, table.schema, specs, values, len(instances))
-    for key, made in zip(drawn, values[len(gathered) :], strict=True):
-        _fill(table.row_class, key, instances, made)
+    specs = [ColumnSpec(c.name, c.type, c.nullable) for c in (*columns, *drawn)]
+    drawing = [create_task(draw_keys(database, table, c, len(instances))) for c in drawn[:1]]
+    try:
+        await sleep(0)  # the request goes out: the server draws keys while the values are converted here
+        arrays = list(map(array_of, _dumped(columns, gathered), specs))
+    finally:
+        keys = [await task for task in drawing]
+    keys += [await draw_keys(database, table, c, len(instances)) for c in drawn[1:]]
+    await copy_rows(database, table.name, table.schema, specs, [*arrays, *map(as_array, keys)], len(instances))
+    for column, made in zip(drawn, keys, strict=True):
+        _fill(table.row_class, column, instances, made)
 
 
 async def _create_staged(

@@ -43,9 +43,9 @@ def loader(compiled: Compiled, style: str) -> Loader:
     return found
 
 
-def hydrate(load: Loader, rows: Sequence[Any], state: RowState) -> list[Any]:
-    """Run a loader over rows, holding the cyclic collector back where there are many."""
-    if len(rows) < HOLD_COLLECTOR_FROM or not gc.isenabled():
+def hydrate(load: Loader, rows: Iterable[Any], state: RowState, count: int) -> list[Any]:
+    """Run a loader over ``count`` rows, holding the cyclic collector back where there are many."""
+    if count < HOLD_COLLECTOR_FROM or not gc.isenabled():
         return load(rows, state)
     gc.disable()
     try:

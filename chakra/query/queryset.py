@@ -11,7 +11,7 @@ from chakra.expressions import Condition, Expression, F, Order
 from chakra.expressions.aggregates import Aggregate, has_aggregate
 from chakra.expressions.q import Q
 from chakra.pg.quoting import check_alias
-from chakra.query import bulk, bulk_write, execute, write
+from chakra.query import bulk, bulk_write, columnar_rows, execute, write
 from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.state import RowState
@@ -263,8 +263,16 @@ class QuerySet(ColumnReads, Generic[R_co]):
     async def _fetch(self) -> list[R_co]:
         compiled, values = select_statement(self._select)
         database = self._database or default_database()
+        load = loader(compiled, self._style)
+        state = RowState(database, True, shared=True)
+        if self._select.lock is None and columnar_rows.pays(compiled, database):
+            found = await columnar_rows.fetch_columns(database, compiled, values)
+            if found is not None:
+                tuples, compiled.last_rows = found
+                return hydrate(load, tuples, state, compiled.last_rows)
         rows = await execute.fetch(database, compiled.statement, values)
-        return hydrate(loader(compiled, self._style), rows, RowState(database, True, shared=True))
+        compiled.last_rows = len(rows)
+        return hydrate(load, rows, state, len(rows))
 
     def __aiter__(self) -> AsyncIterator[R_co]:
         return self.iterator()
@@ -282,7 +290,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
         load = loader(compiled, self._style)
         state = RowState(database, True, shared=True)
         async for rows in execute.stream(database, compiled.statement, values, chunk_size):
-            for row in hydrate(load, rows, state):
+            for row in hydrate(load, rows, state, len(rows)):
                 yield row
 
     @overload

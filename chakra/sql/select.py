@@ -195,12 +195,15 @@ class RowPlan:
 class Compiled:
     """A compiled SELECT: the statement, for ``rows`` the plan of its instances, and loaders made of them.
 
-    ``loaders`` belongs to whoever builds objects from rows; it lives here so that it lives as long.
+    ``loaders``, ``last_rows`` (how many rows the shape returned last time) and ``listable`` (whether the types
+    allow reading it as columns) belong to whoever runs the query; they live here so that they live as long.
     """
 
     statement: Statement
     plan: RowPlan | None
     loaders: dict[str, Any] = field(default_factory=dict)
+    last_rows: int = 0
+    listable: bool | None = None
 
 
 @dataclass(slots=True)

@@ -77,6 +77,7 @@ NEWER_STANDARD = frozenset({"annotationlib"})
 """Modules of the standard library that the oldest supported Python does not have (3.14)."""
 
 LAZY: tuple[Exemption, ...] = (
+    Exemption("chakra.query.columnar_rows", "chakra.columnar", "instances of large results out of columns"),
     Exemption("chakra.query.bulk", "chakra.columnar", "the one door from querysets to columns"),
     Exemption("chakra.query.bulk_write", "chakra.columnar", "the same door, for writing"),
     Exemption("chakra.query.raw", "chakra.columnar", "describes the columns of any SELECT for the same door"),

@@ -12,7 +12,10 @@ from typing import Any, TypeAlias
 from chakra.db.session import Session, rows_of
 
 Sink: TypeAlias = Callable[[bytes], object]
-"""Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable."""
+"""Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable.
+
+A chunk holds whole rows, as ``bytes`` or ``bytearray``, and is the receiver's to keep.
+"""
 
 # Bytes a COPY stream holds for a consumer that is slower than the server: some 70 reads of asyncpg
 # (about 14 KB each on a Unix socket), after which the socket is left to fill and the server waits.

@@ -75,7 +75,8 @@ def _check_session(raw: RawConnection, where: str) -> None:
         raise ConfigError(f"{where} runs PostgreSQL {version.major}; Chakra needs {MINIMUM_SERVER} or newer")
     session = raw.get_settings()
     encoding = getattr(session, "client_encoding", "UTF8")
-    if encoding.upper().replace("-", "") not in ("UTF8", "UNICODE"):
+    # PgBouncer repeats what asyncpg asked for, "'utf-8'" with its quotes; the server says UTF8.
+    if encoding.strip("'").upper().replace("-", "") not in ("UTF8", "UNICODE"):
         raise ConfigError(f"{where}: client_encoding is {encoding}; Chakra needs UTF8")
     if getattr(session, "standard_conforming_strings", "on") != "on":
         raise ConfigError(

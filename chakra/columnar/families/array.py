@@ -1,10 +1,9 @@
 """Arrays of any type, 1 to 6 dimensions, to nested lists and back; elements go through the dispatcher.
 
 The list is nested as deeply as the type declares dimensions; PostgreSQL does not enforce that declaration,
-so a
-row of another number of dimensions is an error that names it. An empty array is an empty outer list, whatever
-its dimensions. Arrow lists have no lower bounds: those other than 1 are dropped when reading and written as
-1.
+so a row of another number of dimensions is an error that names it. An empty array is an empty outer list,
+whatever its dimensions. Arrow lists have no lower bounds: those other than 1 are dropped when reading and
+written as 1.
 """
 
 from __future__ import annotations

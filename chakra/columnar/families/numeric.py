@@ -212,8 +212,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
 
     Decimals and text with more digits after the point than ``numeric(p, s)`` keeps are refused, unless
     ``allow_truncate`` asks for the server's rounding; a float has no decimal scale of its own, so it is
-    written
-    with the fewest digits that read back to it and the server rounds those, as INSERT would.
+    written with the fewest digits that read back to it and the server rounds those, as INSERT would.
 
     Raises:
         ValueFault: a value does not fit, or the Arrow type has no numbers.

@@ -19,8 +19,7 @@ class _View:
     """A writable array interface over memory that something else owns.
 
     Numba compiles a kernel once more for read-only arrays, which doubles compile time and cache; kernels
-    never
-    write to their inputs, so every input is shown to them as writable.
+    never write to their inputs, so every input is shown to them as writable.
     """
 
     def __init__(self, address: int, count: int, dtype: np.dtype[Any], keep: object) -> None:

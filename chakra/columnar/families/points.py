@@ -117,7 +117,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         flags = closed.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
         kernels.put(valid, flags, 1, starts, out)
     kernels.put(valid, counts, 4, starts + head - 4, out)
-    kernels.place(valid, points.data, offsets * 16, 1, starts + head, out)
+    kernels.place(valid, points.data, offsets * 16, starts + head, out)
     return raw_column(out, out_offsets, valid)
 
 

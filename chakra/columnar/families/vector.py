@@ -1,8 +1,7 @@
 """pgvector's vector, halfvec and sparsevec to fixed-size lists and structs of floats, and back.
 
 ``vector(n)`` is ``fixed_size_list<float32>[n]``, ``halfvec(n)`` of float16; without a declared n, a plain
-list.
-``sparsevec`` is ``struct{dimensions, indices, values}`` with indices from 0, as on the wire.
+list. ``sparsevec`` is ``struct{dimensions, indices, values}`` with indices from 0, as on the wire.
 """
 
 from __future__ import annotations
@@ -73,13 +72,18 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     item, size = _FLOATS[type_.name]
     declared = _dimensions(type_)
     offsets = _counts(raw, type_, declared, (4, 0, 2, size))
-    out = np.empty(offsets[-1] * size, np.uint8)
-    kernels.gather(raw.data, raw.starts, raw.lengths, 4, offsets, size, out)
-    values = build(item, int(offsets[-1]), None, out)
+    values = build(item, int(offsets[-1]), None, _gather(raw, 4, offsets, size))
     target = arrow_type(type_, options)
     if declared >= 0:
         return build_nested(target, len(raw), raw.lengths >= 0, [values])
     return build_nested(target, len(raw), raw.lengths >= 0, [values], narrow(offsets, "numbers", _HINT))
+
+
+def _gather(raw: RawColumn, head: int, offsets: I64, size: int) -> AnyArray:
+    out = np.empty(offsets[-1] * size, np.uint8)
+    kernels.gather(raw.data, raw.starts, raw.lengths, head, offsets, size, out)
+    numbers: AnyArray = out.view(f"u{size}").byteswap(inplace=True)
+    return numbers
 
 
 def _decode_sparse(raw: RawColumn, type_: PgType) -> pa.Array:
@@ -93,10 +97,8 @@ def _decode_sparse(raw: RawColumn, type_: PgType) -> pa.Array:
     dimensions[valid] = np.ascontiguousarray(heads).view(">i4").reshape(-1)
     children = [build(pa.int32(), len(raw), valid, dimensions)]
     for head, item in ((12, pa.int32()), (-1, pa.float32())):
-        out = np.empty(total * 4, np.uint8)
-        kernels.gather(raw.data, raw.starts, raw.lengths, head, offsets, 4, out)
         buffers = [mask, pa.py_buffer(ends)]
-        numbers = build(item, total, None, out)
+        numbers = build(item, total, None, _gather(raw, head, offsets, 4))
         children.append(
             pa.Array.from_buffers(pa.list_(item), len(raw), buffers, null_count=nulls, children=[numbers])
         )
@@ -128,7 +130,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
     out_offsets = contiguous(np.where(valid, 4 + counts * size, 0))
     out = np.zeros(out_offsets[-1], np.uint8)
     kernels.put(valid, counts, 2, out_offsets[:-1], out)
-    kernels.place(valid, numbers.view(np.uint8), offsets, size, out_offsets[:-1] + 4, out)
+    kernels.place(valid, numbers.byteswap().view(np.uint8), offsets * size, out_offsets[:-1] + 4, out)
     return raw_column(out, out_offsets, valid)
 
 
@@ -185,10 +187,9 @@ def _encode_sparse(array: pa.Array, type_: PgType) -> RawColumn:
     starts = out_offsets[:-1]
     kernels.put(valid, dimensions, 4, starts, out)
     kernels.put(valid, counts, 4, starts + 4, out)
-    kernels.place(
-        valid, np.ascontiguousarray(indices.astype("<i4")).view(np.uint8), offsets, 4, starts + 12, out
-    )
-    kernels.place(valid, values.view(np.uint8), numbers[0], 4, starts + 12 + 4 * counts, out)
+    places_wire = np.ascontiguousarray(indices.astype(">i4")).view(np.uint8)
+    kernels.place(valid, places_wire, offsets * 4, starts + 12, out)
+    kernels.place(valid, values.byteswap().view(np.uint8), numbers[0] * 4, starts + 12 + 4 * counts, out)
     return raw_column(out, out_offsets, valid)
 
 

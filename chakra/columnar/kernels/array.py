@@ -1,10 +1,8 @@
 """Kernels of arrays: headers and element positions on the wire to list offsets, and back; no Python objects.
 
 Wire layout (``src/backend/utils/adt/arrayfuncs.c``, ``array_send``), all big-endian int32: number of
-dimensions,
-flags (1 = has NULL), element OID, then size and lower bound of each dimension, then every element as its
-length
-(-1 = NULL) and its bytes. An empty array has 0 dimensions.
+dimensions, flags (1 = has NULL), element OID, then size and lower bound of each dimension, then every
+element as its length (-1 = NULL) and its bytes. An empty array has 0 dimensions.
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
 """
@@ -149,9 +147,8 @@ def measure(
     """Shape and wire size of each nested list.
 
     valid: bool[n]. offsets: int64[], the offsets of every level end to end; those of level k begin at
-    ``bases[k]``. list_valid: bool[], validity of the inner lists, laid out like offsets. ends: int64[m + 1],
-    wire
-    bytes of the elements summed up, each with its 4-byte length. sizes: int64[n * ndims], result.
+    ``bases[k]``. list_valid: bool[], validity of the inner lists, laid out like offsets. ends: int64[m +
+    1], wire bytes of the elements summed up, each with its 4-byte length. sizes: int64[n * ndims], result.
     out_offsets: int64[n + 1], result: where each array goes.
     Returns RAGGED, NULL_LIST or TOO_LARGE.
     """

@@ -1,8 +1,7 @@
 """Kernels of bit strings, one text character a bit, both ways; no Python objects.
 
 Wire layout (``src/backend/utils/adt/varbit.c``, ``varbit_send``): big-endian int32 number of bits, then the
-bits,
-most significant first, the last byte filled with zeros.
+bits, most significant first, the last byte filled with zeros.
 """
 
 from __future__ import annotations

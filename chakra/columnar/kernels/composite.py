@@ -1,8 +1,7 @@
 """Kernels of composites: field positions inside a row value on the wire, and back; no Python objects.
 
-Wire layout (``src/backend/utils/adt/rowtypes.c``, ``record_send``), big-endian: int32 number of fields, then
-for
-each its uint32 type OID, int32 length (-1 = NULL) and bytes. Dropped columns do not travel.
+Wire layout (``src/backend/utils/adt/rowtypes.c``, ``record_send``), big-endian: int32 number of fields,
+then for each its uint32 type OID, int32 length (-1 = NULL) and bytes. Dropped columns do not travel.
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
 """

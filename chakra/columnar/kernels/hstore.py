@@ -1,8 +1,7 @@
 """Kernels of hstore: pairs on the wire to positions of keys and values, and back; no Python objects.
 
 Wire layout (``contrib/hstore/hstore_io.c``, ``hstore_send``), big-endian: int32 number of pairs, then for
-each
-the int32 length and bytes of the key, and the int32 length (-1 = NULL) and bytes of the value.
+each the int32 length and bytes of the key, and the int32 length (-1 = NULL) and bytes of the value.
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
 """
@@ -73,8 +72,8 @@ def pairs(
     """Find keys and values, after ``counts`` has passed.
 
     offsets: int64[n + 1]; m = offsets[n]. found_starts: int64[2 * m], found_lengths: int32[2 * m], results:
-    all
-    keys, then all values. Returns BAD_PAIR.
+    all keys, then all values.
+    Returns BAD_PAIR.
     """
     m = offsets[starts.size]
     for row in range(starts.size):

@@ -106,8 +106,7 @@ def decode_inet(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: An
     """Write every address as text.
 
     data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. offsets: int64[n + 1], result, bytes of
-    out.
-    out: uint8[n * LONGEST].
+    out. out: uint8[n * LONGEST].
     Returns BAD_LENGTH, BAD_FAMILY or BAD_PREFIX.
     """
     at = 0
@@ -232,8 +231,7 @@ def encode_inet(
     """Read addresses with an optional prefix length.
 
     text: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. cidr: 1 = networks, no bits after the
-    prefix.
-    out: uint8[n * 20], 20 bytes reserved a value. sizes: int32[n], bytes written, -1 = NULL.
+    prefix. out: uint8[n * 20], 20 bytes reserved a value. sizes: int32[n], bytes written, -1 = NULL.
     Returns BAD_TEXT, BAD_PREFIX or HOST_BITS.
     """
     for row in range(starts.size):

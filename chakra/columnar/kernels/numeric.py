@@ -1,10 +1,9 @@
 """Kernels of ``numeric``: base-10000 digits to decimals, floats and text, and back; no Python objects.
 
 Wire layout (``src/backend/utils/adt/numeric.c``, ``numeric_send``), all big-endian int16: ``ndigits``,
-``weight``,
-``sign``, ``dscale``, then ``ndigits`` digits of 0–9999; the value is the sum of ``digit[i] * 10000^(weight -
-i)``.
-``sign`` is 0x0000 (+), 0x4000 (-), 0xC000 (NaN), 0xD000 (Infinity), 0xF000 (-Infinity).
+``weight``, ``sign``, ``dscale``, then ``ndigits`` digits of 0–9999; the value is the sum of ``digit[i] *
+10000^(weight - i)``. ``sign`` is 0x0000 (+), 0x4000 (-), 0xC000 (NaN), 0xD000 (Infinity), 0xF000
+(-Infinity).
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
 """

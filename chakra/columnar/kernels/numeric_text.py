@@ -36,9 +36,8 @@ def decode_float64(data: AnyArray, starts: AnyArray, lengths: AnyArray, out: Any
     """Decode to float64 where that takes one correctly rounded operation, and mark the other rows.
 
     data: uint8[]. starts: int64[n]. lengths: int32[n]. out: float64[n], NULL = 0. slow: uint8[n], 1 = the
-    caller
-    must convert this row through text: its digits pass 2^53 or its power of ten passes 10^22, the largest a
-    float64 holds exactly.
+    caller must convert this row through text: its digits pass 2^53 or its power of ten passes 10^22, the
+    largest a float64 holds exactly.
     Returns BAD_LENGTH, BAD_SIGN or BAD_DIGIT with row and position.
     """
     for row in range(starts.size):

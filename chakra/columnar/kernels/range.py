@@ -107,8 +107,7 @@ def measure(valid: AnyArray, flags: AnyArray, bound_lengths: AnyArray, out_offse
     """Set the infinity flags and sum up the wire sizes.
 
     valid: bool[n]. flags: uint8[n], inclusive and empty flags; a NULL bound makes its side infinite and
-    thereby
-    exclusive. bound_lengths: int32[2 * n]. out_offsets: int64[n + 1], result.
+    thereby exclusive. bound_lengths: int32[2 * n]. out_offsets: int64[n + 1], result.
     """
     n = valid.size
     out_offsets[0] = 0

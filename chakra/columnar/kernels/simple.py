@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import copy_bytes, kernel, load_be_i32, load_be_i64, store_32, store_64
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -28,11 +28,12 @@ def gather_fixed(
 ) -> Any:
     """Collect fixed-width values.
 
-    data: uint8[], wire bytes. starts: int64[n]. lengths: int32[n], -1 = NULL. width: bytes a value. swap:
-    turn
-    network order into little-endian. out: uint8[n * width], NULL = zeros.
+    data: uint8[], wire bytes. starts: int64[n]. lengths: int32[n], -1 = NULL. width: bytes a value; swap
+    turns network order into little-endian, for 1, 2, 4 and 8. out: uint8[n * width], NULL = zeros.
     Returns BAD_LENGTH where a value has another width or lies outside of data.
     """
+    source = data.ctypes.data
+    target = out.ctypes.data
     for row in range(starts.size):
         length = _i64(lengths[row])
         to = row * width
@@ -43,9 +44,13 @@ def gather_fixed(
         start = starts[row]
         if length != width or start < 0 or start + width > data.size:
             return BAD_LENGTH, row, start
-        if swap:
-            for k in range(width):
-                out[to + k] = data[start + width - 1 - k]
+        if swap and width == 4:
+            store_32(target + to, load_be_i32(source + start))
+        elif swap and width == 8:
+            store_64(target + to, load_be_i64(source + start))
+        elif swap and width == 2:
+            out[to] = data[start + 1]
+            out[to + 1] = data[start]
         else:
             for k in range(width):
                 out[to + k] = data[start + k]
@@ -81,8 +86,12 @@ def gather_varlen(data: AnyArray, starts: AnyArray, offsets: AnyArray, skip: int
     for row in range(starts.size):
         source = starts[row] + skip
         to = offsets[row]
-        for k in range(offsets[row + 1] - to):
-            out[to + k] = data[source + k]
+        size = offsets[row + 1] - to
+        if size > 64:  # shorter ones do not pay for the call
+            copy_bytes(out.ctypes.data + to, data.ctypes.data + source, size)
+        else:
+            for k in range(size):
+                out[to + k] = data[source + k]
 
 
 @kernel

@@ -1,13 +1,10 @@
 """Kernels of values that are a header and then numbers of one width, both ways: pgvector and lists of points.
 
 Wire layouts, big-endian: ``vector`` int16 n, int16 0, n float4; ``halfvec`` the same with float2;
-``sparsevec``
-int32 dimensions, int32 n, int32 0, n int32 indices from 0, n float4 (pgvector ``src/vector.c``,
-``halfvec.c``,
-``sparsevec.c``, ``*_send``); ``path`` uint8 closed, int32 n, ``polygon`` int32 n, then n points of two float8
-(``src/backend/utils/adt/geo_ops.c``). To these kernels all are ``head`` bytes of which ``count_size`` bytes
-from
-``count_at`` are n, then n items of ``width`` bytes each.
+``sparsevec`` int32 dimensions, int32 n, int32 0, n int32 indices from 0, n float4 (pgvector
+``src/vector.c``, ``halfvec.c``, ``sparsevec.c``, ``*_send``); ``path`` uint8 closed, int32 n, ``polygon``
+int32 n, then n points of two float8 (``src/backend/utils/adt/geo_ops.c``). To these kernels all are
+``head`` bytes of which ``count_size`` bytes from ``count_at`` are n, then n items of ``width`` bytes each.
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
 """
@@ -19,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import copy_bytes, kernel
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -75,14 +72,14 @@ def gather(
     size: int,
     out: AnyArray,
 ) -> None:
-    """Copy the numbers, swapped to little-endian, after ``counts`` has passed.
+    """Copy the numbers as they are (NumPy swaps them after that, 16 at a time), after ``counts`` has passed.
 
     offsets: int64[n + 1], numbers before each value. size: bytes of a number. head: bytes before the first;
-    for
-    a second list behind the first one, ``-1`` = after the first list of 12 + 4 * n bytes (sparsevec's
-    floats).
-    out: uint8[offsets[n] * size]; NULL = zeros.
+    -1 = behind a first list of 12 + 4 * n bytes (the floats of a sparsevec). out: uint8[offsets[n] * size];
+    NULL = zeros.
     """
+    base = data.ctypes.data
+    target = out.ctypes.data
     for row in range(starts.size):
         to = offsets[row] * size
         count = offsets[row + 1] - offsets[row]
@@ -91,28 +88,22 @@ def gather(
                 out[to + k] = 0
             continue
         source = starts[row] + (head if head >= 0 else 12 + 4 * count)
-        for i in range(count):
-            for k in range(size):
-                out[to + i * size + k] = data[source + i * size + size - 1 - k]
+        copy_bytes(target + to, base + source, count * size)
 
 
 @kernel
-def place(
-    valid: AnyArray, data: AnyArray, offsets: AnyArray, size: int, targets: AnyArray, out: AnyArray
-) -> None:
-    """Copy numbers, swapped to big-endian, into the values.
+def place(valid: AnyArray, data: AnyArray, offsets: AnyArray, targets: AnyArray, out: AnyArray) -> None:
+    """Copy numbers, already big-endian, into the values.
 
-    valid: bool[n]. data: uint8[], little-endian numbers. offsets: int64[n + 1], numbers of each value.
-    targets:
-    int64[n], where they go. out: uint8[].
+    valid: bool[n]. data: uint8[]. offsets: int64[n + 1], bytes of data before each value. targets: int64[n],
+    where they go. out: uint8[].
     """
+    base = data.ctypes.data
+    target = out.ctypes.data
     for row in range(valid.size):
         if valid[row]:
-            source = offsets[row] * size
-            to = targets[row]
-            for i in range(offsets[row + 1] - offsets[row]):
-                for k in range(size):
-                    out[to + i * size + k] = data[source + i * size + size - 1 - k]
+            source = offsets[row]
+            copy_bytes(target + targets[row], base + source, offsets[row + 1] - source)
 
 
 @kernel

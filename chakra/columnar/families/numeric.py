@@ -199,7 +199,10 @@ def _raise(raw: RawColumn, status: int, row: int, position: int, target: pa.Data
         sign = {0xC0: "NaN", 0xD0: "Infinity", 0xF0: "-Infinity"}[int(raw.data[position + 4])]
         raise ValueFault(row, f"{sign} has no {target}; {_HINT}")
     one = RawColumn(raw.data, raw.starts[row : row + 1], raw.lengths[row : row + 1])
-    shown = _text(one)[0].as_py()
+    try:
+        shown = _text(one)[0].as_py()
+    except ValueFault as fault:  # not only too large: no server wrote it
+        raise fault.within(row, "") from None
     shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
     why = "has too many digits" if status == kernels.TOO_WIDE else "has more digits after the point"
     raise ValueFault(

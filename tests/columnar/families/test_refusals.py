@@ -222,6 +222,7 @@ MALFORMED: list[tuple[PgType, bytes, str, int]] = [
     (t.NUMERIC, bytes(7), "8 + 2 * ndigits", 0),
     (t.NUMERIC, b"\0\0\0\0\x12\x34\0\0", "a numeric sign", 4),
     (t.NUMERIC, b"\0\1\0\0\0\0\0\0\x27\x10", "digits from 0 to 9999", 0),
+    (t.NUMERIC(3, 0), b"\0\2\0\0\0\0\0\2\0\0\0\x2c", "digits from 0 to 9999, the first not 0", 0),
     (t.INET, b"\7\x20\0\4" + bytes(4), "address family", 0),
     (t.INET, b"\2\x21\0\4" + bytes(4), "a prefix length", 1),
     (t.VARBIT, b"\0\0\0\1\xff", "zeros after the last bit", 4),

@@ -67,8 +67,7 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
     shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
     reason = str(first).splitlines()[0]
     raise DataError(
-        f'row {row}, column "{spec.name}": {shown} does not fit {spec.type.sql}: '
-        f"{reason}",
+        f'row {row}, column "{spec.name}": {shown} does not fit {spec.type.sql}: {reason}',
         row=row,
         column=spec.name,
     ) from None
@@ -208,11 +207,12 @@ def _timestamps(values: list[Any], classes: set[type], type_: PgType) -> pa.Arra
         else:
             passed = list(map(subtract, values))
     except TypeError:
-        raise _Wrong(
-            "expected an aware datetime: give it a zone (tzinfo=)"
-            if zoned
-            else "expected a naive datetime: convert it to the wall clock you mean, without tzinfo"
-        ) from None
+        if not zoned:
+            raise _Wrong(
+                "expected a naive datetime: convert it to the wall clock you mean, without tzinfo"
+            ) from None
+        # astimezone() reads a naive datetime as local time: what the row path's driver does with it, too.
+        passed = [None if v is None else v.astimezone(dt.UTC) - epoch for v in values]
     return pa.array(passed, pa.duration("us")).view(kind)
 
 

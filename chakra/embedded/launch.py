@@ -292,6 +292,12 @@ class Launch:
     def _failure(self, what: str, output: str) -> EmbeddedError:
         if "No space left on device" in output or "Disk quota exceeded" in output:
             return _disk_full(self.folder)
+        if self.account is not None and "capability CAP_" in output:
+            return EmbeddedError(
+                f"PostgreSQL refuses to run as root, and the user {self.account.name} it would run as cannot "
+                f"enter {self.folder} or {self.binaries.folder}, with no right to grant it here "
+                f"({' '.join(output.split()[-6:])}); use folders that every user may enter, or run as another user"
+            )
         said = [
             line.strip() for line in output.splitlines() if re.search(r"FATAL|PANIC|error:|HINT|Error", line)
         ]

@@ -61,9 +61,9 @@ def _keep_reading_capability() -> None:
         None,
     )
     if cap is None:
-        raise OSError("neither CAP_DAC_READ_SEARCH nor CAP_DAC_OVERRIDE is available in this container")
+        raise OSError("capability CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE is missing")
     if libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_SECUREBITS)")
+        raise OSError(ctypes.get_errno(), "capability CAP_SETPCAP is missing")
     setid = (1 << 6) | (1 << 7)  # CAP_SETGID, CAP_SETUID: needed below, gone with the exec
     header = (ctypes.c_uint32 * 2)(_LINUX_CAPABILITY_VERSION_3, 0)
     # effective, permitted, inheritable; twice, for capabilities 0-31 and 32-63

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from chakra import embedded
 from chakra.embedded import account, binaries, launch
 from chakra.errors import ConfigError, EmbeddedError
 
+ROOT = Path(__file__).parents[2]
 FAST = {"fsync": False, "shared_buffers": "16MB", "max_connections": 20}
 
 
@@ -171,3 +174,17 @@ class TestRoot:
         monkeypatch.setattr(account, "CANDIDATES", ("no_such_user",))
         with pytest.raises(EmbeddedError, match="no_such_user"):
             embedded.start(tmp_path)
+
+    def test_a_closed_folder_in_a_container_without_capabilities(self, tmp_path: Path) -> None:
+        drop = shutil.which("setpriv")
+        if drop is None:
+            pytest.skip("needs setpriv to drop capabilities")
+        closed = tmp_path / "closed"
+        closed.mkdir(mode=0o700)
+        code = f"from chakra import embedded; embedded.start({str(closed / 'data')!r})"
+        bounds = "--bounding-set=-dac_override,-dac_read_search"
+        result = subprocess.run(
+            [drop, bounds, sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+        )
+        assert "use folders that every user may enter, or run as another user" in result.stderr
+        assert not (closed / "data" / "pgdata").exists()

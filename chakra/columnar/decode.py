@@ -96,8 +96,10 @@ class Decoder:
             CopyFormatError: the stream is malformed.
             DataError: a value has no place in its Arrow type.
         """
-        view = memoryview(chunk).cast("B")
         reader = self._reader
+        if type(chunk) is bytes and reader.append(chunk):
+            return
+        view = memoryview(chunk).cast("B")
         while len(view):
             count = reader.push(view)
             if count < len(view) or reader.stop == reader.size:

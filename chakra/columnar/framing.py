@@ -58,6 +58,15 @@ class CopyReader:
         """Offset in the stream of the first byte not consumed."""
         return self.base + self.start
 
+    def append(self, chunk: bytes) -> bool:
+        """Take a chunk of tuples that leaves room in the block, which most do; ``False`` = use :meth:`push`."""
+        stop = self.stop + len(chunk)
+        if stop >= self.size or not self._header_done or self.ended:
+            return False
+        self.memory[self.stop : stop] = chunk
+        self.stop = stop
+        return True
+
     def push(self, chunk: memoryview) -> int:
         """Take as many bytes as there is room for; returns how many. 0 = the block is full: decode first.
 

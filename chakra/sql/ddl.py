@@ -69,7 +69,8 @@ def create_statements(tables: Iterable[Table], *, if_not_exists: bool = False) -
             if target in batch and target not in created:
                 statement = f"ALTER TABLE {table.quoted} ADD {_foreign_key(table, constraint)}"
                 if if_not_exists:
-                    statement = f"DO $chakra$ BEGIN {statement}; EXCEPTION WHEN duplicate_object THEN NULL; END $chakra$"
+                    ignored = "EXCEPTION WHEN duplicate_object THEN NULL"
+                    statement = f"DO $chakra$ BEGIN {statement}; {ignored}; END $chakra$"
                 late.append(statement)
             else:
                 early.append(constraint)

@@ -35,7 +35,8 @@ class Sample(Model, table="samples"):
 
 
 FILL = f"""
-insert into samples select i, i % 2 = 0, (i % 60000 - 30000)::int2, -i, i / 7.0, case when i % 5 = 0 then 'NaN' else i / 3.0 end,
+insert into samples select i, i % 2 = 0, (i % 60000 - 30000)::int2, -i, i / 7.0,
+    case when i % 5 = 0 then 'NaN' else i / 3.0 end,
     'text ' || i || chr(1000 + i % 5000), 'v' || i, 'c' || i % 99, decode(md5(i::text), 'hex'),
     date '0001-01-01' + i * 1000, timestamp '0001-01-01' + i * interval '1 year 3 microseconds',
     timestamptz '1969-12-31 23:59:59.999999+00' - i * interval '1 hour', json_build_object('n', i),

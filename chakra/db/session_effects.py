@@ -8,8 +8,9 @@ expressions call. A trigger that runs ``set_config(..., false)`` needs ``db.acqu
 from __future__ import annotations
 
 import enum
-import re
 from functools import lru_cache
+
+from chakra.pg import lexing
 
 
 class Effect(enum.IntFlag):
@@ -27,24 +28,6 @@ class Effect(enum.IntFlag):
     SCHEMA = 2
     EXTENSION = 4
 
-
-# Lexical rules: PostgreSQL manual, section 4.1. Nested comments are unrolled by hand below.
-_TOKEN = re.compile(
-    r"""
-    (?P<space>\s+|--[^\n]*)
-  | (?P<comment>/\*)
-  | (?P<escape>[eE]'(?:[^'\\]|\\.|'')*')
-  | (?P<string>(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*')
-  | (?P<quoted>(?:[uU]&)?"(?:[^"]|"")*")
-  | (?P<dollar>\$(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?\$)
-  | (?P<param>\$\d+)
-  | (?P<word>[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_$\x80-\U0010ffff]*)
-  | (?P<number>\d[\d_.]*(?:[eE][+-]?\d+)?)
-  | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 _QUERIES = frozenset({"select", "insert", "update", "delete", "merge", "values", "table", "with", "explain"})
 _SCHEMA = frozenset({"create", "alter", "drop"})
@@ -212,37 +195,16 @@ def _calls_unknown(words: list[str], opening: int) -> bool:
 def _tokens(sql: str) -> list[str]:
     """The statement's words (lower case), quoted identifiers and punctuation; no comments, no constants."""
     found: list[str] = []
-    at, end = 0, len(sql)
-    while at < end:
-        match = _TOKEN.match(sql, at)
-        assert match is not None  # the last alternative takes any character
-        kind, text, at = match.lastgroup, match[0], match.end()
+    for kind, text in lexing.tokens(sql):
         if kind == "word":
             found.append(text.lower())
         elif kind == "quoted":
             found.append(text if text[0] == '"' else '"?"')
-        elif kind in ("string", "escape", "number", "param"):
-            found.append("0")
-        elif kind == "dollar":
-            closing = sql.find(text, at)
-            at = end if closing < 0 else closing + len(text)
-            found.append("0")
-        elif kind == "comment":
-            at = _comment_end(sql, at)
         elif kind == "other":
             found.append(text)
+        elif kind not in ("space", "comment"):
+            found.append("0")
     return found
-
-
-def _comment_end(sql: str, at: int) -> int:
-    depth = 1
-    while depth:
-        edge = _COMMENT_EDGE.search(sql, at)
-        if edge is None:
-            return len(sql)
-        depth += 1 if edge[0] == "/*" else -1
-        at = edge.end()
-    return at
 
 
 __all__ = ["Effect", "effects_of"]

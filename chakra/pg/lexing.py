@@ -31,7 +31,8 @@ def tokens(sql: str) -> Iterator[tuple[str, str]]:
     """Yield ``(kind, text)``; joined, the texts are ``sql`` again.
 
     Kinds: ``space``, ``comment``, ``string``, ``escape``, ``quoted``, ``dollar``, ``param``, ``word``,
-    ``number``, ``other``. What is not closed (a string, a comment) reaches to the end.
+    ``number``, ``other``. A comment or a dollar quote that is not closed reaches to the end; a quote mark that is
+    not closed is ``other``.
     """
     position = 0
     while position < len(sql):

@@ -9,7 +9,7 @@ from chakra.db.default import default_database
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
 from chakra.expressions.base import models_of, operand
 from chakra.query import execute
-from chakra.query.hydrate import SLOT
+from chakra.query.hydrate import SLOT, loader
 from chakra.query.state import RowState, own_state
 from chakra.schema import Table
 from chakra.sql import (
@@ -20,6 +20,7 @@ from chakra.sql import (
     delete_row_statement,
     delete_statement,
     insert_statement,
+    select_statement,
     update_row_statement,
     update_statement,
 )
@@ -147,18 +148,17 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     Raises:
         DoesNotExist: the row is gone.
     """
-    from chakra.query.queryset import QuerySet
-
     table: Table = type(instance).__table__
-    found: QuerySet[Any] = QuerySet(table, database_of(instance, database))
-    for name in table.primary_key:
-        found = found.filter(**{name: getattr(instance, SLOT + name)})
+    found = database_of(instance, database)
+    select = Select(table)
+    select.filters = ((False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}),)
     wanted = tuple(assigned_column(table, name).attribute for name in fields)
-    if wanted:
-        found = found.only(*wanted)
-    fresh = await found.first()
-    if fresh is None:
+    select.only = frozenset(wanted) if wanted else None
+    compiled, values = select_statement(select)
+    row = await execute.fetchrow(found, compiled.statement, values)
+    if row is None:
         raise _gone(instance, table, "refreshed")
+    (fresh,) = loader(compiled, "instances")((row,), RowState(found, True, shared=True))
     names = wanted or [c.attribute for c in table.columns]
     for name in names:
         setattr(instance, SLOT + name, getattr(fresh, SLOT + name))

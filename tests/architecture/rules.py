@@ -11,14 +11,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chakra"
 
-GROUND = frozenset({"errors", "_typing"})
+GROUND = frozenset({"errors"})
 FACTS = GROUND | {"pg"}
 TREES = FACTS | {"schema", "expressions"}
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     # level 0
     "errors": frozenset(),
-    "_typing": frozenset(),
     # level 1
     "pg": GROUND,
     "config": GROUND,
@@ -81,9 +80,6 @@ LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.query.bulk", "chakra.columnar", "the one door from querysets to columns"),
     Exemption("chakra.query.bulk_write", "chakra.columnar", "the same door, for writing"),
     Exemption("chakra.query.raw", "chakra.columnar", "describes the columns of any SELECT for the same door"),
-    Exemption(
-        "chakra.query.write", "chakra.query.queryset", "refresh() asks with a queryset, and those write"
-    ),
     Exemption(
         "chakra.columnar.kernels._jit", "chakra.columnar.kernels._cache", "only where kernels are compiled"
     ),

@@ -80,13 +80,12 @@ class DebugSettings:
     Attributes:
         debug: report more and check more; for development.
         warn_on_n_plus_one: warn when one relation is fetched object by object.
-        n_plus_one_threshold: how many such fetches from one place make a warning.
-        slow_query: statements slower than this many seconds are logged; 0 = none.
+        slow_query: statements slower than this many seconds are logged (logger ``chakra.db``, level
+            WARNING, with their SQL and without their values); 0 = none. Read when a database connects.
     """
 
     debug: bool = _setting(False, parse_switch)
     warn_on_n_plus_one: bool = _setting(False, parse_switch)
-    n_plus_one_threshold: int = _setting(10, parse_count)
     slow_query: float = _setting(0.0, parse_duration)
 
 

@@ -11,7 +11,7 @@ from chakra.db.catalog import TypeCatalog
 from chakra.db.codecs import EXTENSION_CODECS
 from chakra.db.connection import PinnedConnection
 from chakra.db.executor import Executor
-from chakra.db.hooks import HookChain
+from chakra.db.hooks import HookChain, log_slow
 from chakra.db.pool import Pool
 from chakra.db.session import Session
 from chakra.db.session_effects import Effect
@@ -36,6 +36,8 @@ class Database(Executor):
         self.url = url
         self.settings = settings
         self.hooks = HookChain()
+        if settings.debug.slow_query:
+            self.hooks.add(log_slow(settings.debug.slow_query))
         self.database = self
         self.name = ""
         self.server_version: tuple[int, int] = (0, 0)

@@ -94,4 +94,14 @@ class HookChain:
                 _log.exception("a query hook failed after %r", event)
 
 
-__all__ = ["Hook", "HookChain", "Kind", "Phase", "QueryEvent"]
+def log_slow(threshold: float) -> Hook:
+    """A hook that logs statements slower than ``threshold`` seconds; their values may be secret and stay out."""
+
+    def hook(event: QueryEvent) -> None:
+        if event.phase == "after" and event.duration > threshold:
+            _log.warning("slow query: %.3f s, %s rows: %s", event.duration, event.rows, event.sql)
+
+    return hook
+
+
+__all__ = ["Hook", "HookChain", "Kind", "Phase", "QueryEvent", "log_slow"]

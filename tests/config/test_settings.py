@@ -145,3 +145,22 @@ def test_every_setting_can_be_set_everywhere() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(AttributeError):
         config.settings().pool.max_connections = 3  # type: ignore[misc]
+
+
+def test_the_documented_settings_are_the_real_ones() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    documented = {
+        cells[1].strip(" `"): cells[2].strip(" `")
+        for cells in (line.split("|") for line in text.splitlines() if line.startswith("| `"))
+    }
+    assert sorted(documented) == sorted(PARSERS)
+    settings = load(environ={})
+    for name, shown in documented.items():
+        section, _, key = name.partition(".")
+        default = getattr(getattr(settings, section), key)
+        expected = (
+            "none" if default is None else str(default).lower() if isinstance(default, bool) else default
+        )
+        if isinstance(expected, float):
+            expected = f"{expected:g} s" if expected else "0"
+        assert shown == str(expected), name

@@ -6,8 +6,9 @@ import logging
 
 import pytest
 
-from chakra import errors
+from chakra import config, errors
 from chakra.db import Database, HookChain, QueryEvent
+from tests.db.conftest import Open
 
 
 async def test_every_kind_of_call_is_seen(db: Database) -> None:
@@ -113,3 +114,18 @@ def test_the_chain_itself() -> None:
     remove()
     remove()  # twice is no error
     assert len(chain) == 1
+
+
+async def test_slow_statements_are_logged_without_their_values(
+    open_db: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    config.configure(slow_query="30ms")
+    try:
+        db = await open_db()
+    finally:
+        config.reset()
+    with caplog.at_level(logging.WARNING, "chakra.db"):
+        await db.fetchval("select $1::text", "hush")
+        await db.fetchval("select $1::text from pg_sleep(0.05)", "hush")
+    assert [r.message.split(" rows: ")[1] for r in caplog.records] == ["select $1::text from pg_sleep(0.05)"]
+    assert "hush" not in caplog.text

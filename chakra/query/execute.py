@@ -74,17 +74,22 @@ def _refused(statement: Statement, values: list[Any]) -> int | None:
     for position, parameter in enumerate(statement.parameters):
         value = values[parameter.index]
         try:
-            for adapt in parameter.adapt:
+            for adapt in parameter.conversions:
                 value = adapt(value)
         except DataError:
             return position
-        if isinstance(value, str) and ("\0" in value or (not value.isascii() and _surrogate(value))):
+        if _unstorable(value):
             return position
     return None
 
 
-def _surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+def _unstorable(value: Any) -> bool:
+    """Whether a NUL byte or a lone surrogate stands in a text, or in one of a list."""
+    if isinstance(value, list | tuple):
+        return any(map(_unstorable, value))
+    if not isinstance(value, str):
+        return False
+    return "\0" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))
 
 
 __all__ = ["execute", "fetch", "fetchrow", "name_field", "stream"]

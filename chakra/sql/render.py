@@ -268,6 +268,8 @@ def _second(value: Any) -> Any:
 
 def label_of(node: Expression) -> str:
     """What error messages call a value: the field it is compared with, where there is one."""
+    while isinstance(node, Transformed):
+        node = node.inner
     return repr(node) if isinstance(node, ColumnRef) else "value"
 
 

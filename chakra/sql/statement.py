@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from chakra.errors import FieldError
+from chakra.errors import DataError, FieldError
 from chakra.pg.types import PgType
 from chakra.sql.literals import render_literal
 
@@ -33,6 +34,12 @@ class Parameter:
     adapt: tuple[Adapt, ...]
     type: PgType | None
     label: str
+
+    @property
+    def conversions(self) -> tuple[Adapt, ...]:
+        """Everything done to the value before it is sent."""
+        check = number_check(self.type)
+        return self.adapt if check is None else (*self.adapt, check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +83,24 @@ class Statement:
     def bind(self) -> Callable[[list[Any]], Sequence[Any]]:
         """Turns a query's values into the parameters of the statement."""
         parameters = self.parameters
-        if all(p.index == i and not p.adapt for i, p in enumerate(parameters)):
+        if all(p.index == i and not p.conversions for i, p in enumerate(parameters)):
             count = len(parameters)
             return lambda values: values if len(values) == count else values[:count]
         terms: list[str] = []
-        names: dict[str, Any] = {}
+        names: dict[str, Any] = {"Decimal": Decimal}
         for parameter in parameters:
             term = f"v[{parameter.index}]"
             for adapt in parameter.adapt:
                 name = f"a{len(names)}"
                 names[name] = adapt
                 term = f"{name}({term})"
+            check = number_check(parameter.type)
+            if check is not None:
+                name = f"a{len(names)}"
+                names[name] = check
+                usual = _USUAL.get(check)
+                # The usual type is told apart without a call: 25 ns a value where a call takes 60.
+                term = f"(x if type(x := {term}) is {usual} else {name}(x))" if usual else f"{name}({term})"
             terms.append(term)
         source = f"lambda v: ({', '.join(terms)},)" if terms else "lambda v: ()"
         return eval(source, names)  # type: ignore[no-any-return]
@@ -107,6 +121,60 @@ class Statement:
             parts.append(rendered[use])
             parts.append(piece)
         return "".join(parts)
+
+
+def number_check(type_: PgType | None) -> Adapt | None:
+    """What a number is sent through, because the driver would change its value in silence.
+
+    asyncpg cuts fractions off for integer columns (``1.5`` → 1) and writes a float into a numeric with all the
+    digits of its binary form (``0.1`` → 0.1000000000000000055…).
+    """
+    if type_ is None:
+        return None
+    array = type_.kind == "array" and type_.element is not None
+    base = (type_.element if array else type_).base  # type: ignore[union-attr]
+    if base.name in ("int2", "int4", "int8"):
+        return _whole_items if array else _whole
+    if base.name == "numeric":
+        return _exact_items if array else _exact
+    return None
+
+
+def _whole(value: Any) -> Any:
+    if type(value) is int or value is None or not hasattr(type(value), "__int__"):
+        return value
+    try:
+        whole = int(value)
+    except (ValueError, OverflowError):
+        whole = None
+    if whole != value:
+        raise DataError(f"{value!r} is not a whole number")
+    return whole
+
+
+def _exact(value: Any) -> Any:
+    return Decimal(repr(float(value))) if isinstance(value, float) else value
+
+
+def _whole_items(value: Any) -> Any:
+    return _items(value, _whole, int)
+
+
+def _exact_items(value: Any) -> Any:
+    return _items(value, _exact, Decimal)
+
+
+def _items(value: Any, convert: Adapt, usual: type) -> Any:
+    if not isinstance(value, list | tuple):
+        return value
+    if set(map(type, value)) <= {usual}:
+        return value
+    return [
+        _items(item, convert, usual) if isinstance(item, list | tuple) else convert(item) for item in value
+    ]
+
+
+_USUAL: dict[Adapt, str] = {_whole: "int", _exact: "Decimal"}
 
 
 def _known(parameter: Parameter) -> PgType:

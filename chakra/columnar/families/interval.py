@@ -6,12 +6,14 @@ months, big-endian. Since PostgreSQL 17 the extremes of all three together mean 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.buffers import RawColumn
 from chakra.columnar.families.fault import ValueFault
-from chakra.columnar.families.parts import build, fixed_column, is_valid, refuse, values_of
+from chakra.columnar.families.parts import build, cast, fixed_column, is_valid, refuse, values_of
 from chakra.columnar.families.simple import gather, microseconds
 from chakra.columnar.options import Options
 from chakra.pg.types import PgType
@@ -19,6 +21,12 @@ from chakra.pg.types import PgType
 _WIRE = np.dtype([("time", ">i8"), ("days", ">i4"), ("months", ">i4")])
 _ARROW = np.dtype([("months", "<i4"), ("days", "<i4"), ("nanos", "<i8")])  # columnar format: month_day_nano
 _I32, _I64 = np.iinfo(np.int32), np.iinfo(np.int64)
+_PARTS = {
+    "months": ("months", pa.int32()),
+    "days": ("days", pa.int32()),
+    "nanoseconds": ("nanos", pa.int64()),
+}
+_ACCEPTS = "intervals, durations and structs of months, days and nanoseconds"
 _MAX_MICROSECONDS = _I64.max // 1000
 
 
@@ -67,19 +75,23 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
 
 
 def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
-    """Encode month_day_nano and durations of any unit.
+    """Encode month_day_nano, durations of any unit, and structs of months, days and nanoseconds (what a library
+    without such a type, like Polars, makes of it).
 
     Raises:
-        ValueFault: another Arrow type, or nanoseconds that would be lost.
+        ValueFault: another Arrow type, a NULL part, or nanoseconds that would be lost.
     """
     out = np.zeros(len(array), _WIRE)
     valid = is_valid(array)
     if pa.types.is_duration(array.type):
         out["time"] = microseconds(array, pa.duration("us"), type_, options)
         return fixed_column(out, valid)
-    if array.type != pa.month_day_nano_interval():
-        refuse(array, type_, "intervals and durations")
-    values = values_of(array, _ARROW)
+    if pa.types.is_struct(array.type):
+        values = _parts(array, type_)
+    elif array.type == pa.month_day_nano_interval():
+        values = values_of(array, _ARROW)
+    else:
+        refuse(array, type_, _ACCEPTS)
     finer = (values["nanos"] % 1000 != 0) & valid
     if finer.any() and not options.allow_truncate:
         index = int(np.argmax(finer))
@@ -91,6 +103,22 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
     out["months"], out["days"] = values["months"], values["days"]
     out["time"] = values["nanos"] // 1000
     return fixed_column(out, valid)
+
+
+def _parts(array: pa.Array, type_: PgType) -> Any:
+    given = [array.type.field(i).name for i in range(array.type.num_fields)]
+    if sorted(given) != sorted(_PARTS):
+        refuse(array, type_, _ACCEPTS)
+    columns = dict(zip(given, array.flatten(), strict=True))
+    values = np.zeros(len(array), _ARROW)
+    for name, (field, arrow) in _PARTS.items():
+        missing = is_valid(array) & ~is_valid(columns[name])
+        if missing.any():
+            raise ValueFault(int(np.argmax(missing)), f"NULL {name}, which {type_.sql} cannot hold")
+        if not pa.types.is_integer(columns[name].type):
+            refuse(array, type_, _ACCEPTS)
+        values[field] = values_of(cast(columns[name], arrow, type_), arrow.to_pandas_dtype())
+    return values
 
 
 __all__ = ["arrow_type", "decode", "encode"]

@@ -70,6 +70,8 @@ ENCODE: list[tuple[PgType, pa.Array, int, str]] = [
     (t.TIMESTAMP, pa.array([1], pa.timestamp("us", "UTC")), 100, "without zone"),
     (t.TIME, pa.array([1], pa.timestamp("us")), 100, "takes times"),
     (t.INTERVAL, pa.array([None, 1], pa.duration("ns")), 101, "allow_truncate=True"),
+    (t.INTERVAL, pa.array([{"months": 1, "days": None, "nanoseconds": 1}]), 100, "NULL days"),
+    (t.INTERVAL, pa.array([{"months": 1}]), 100, "takes intervals, durations and structs"),
     (t.INTERVAL, pa.array([pa.MonthDayNano([1, 1, 1])]), 100, "finer than the microseconds"),
     (
         t.NUMERIC(5, 2),
@@ -304,6 +306,11 @@ ACCEPTED: list[tuple[PgType, Callable[[], pa.Array], list[Any]]] = [
         [dt.datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=dt.UTC)],
     ),
     (t.INTERVAL, lambda: pa.array([-1], pa.duration("s")), [pa.MonthDayNano([0, 0, -1_000_000_000])]),
+    (
+        t.INTERVAL,
+        lambda: pa.array([{"days": 2, "months": 1, "nanoseconds": 3000}, None]),
+        [pa.MonthDayNano([1, 2, 3000]), None],
+    ),
     (t.NUMERIC(10, 2), lambda: pa.array([Decimal("1.5000")]), [Decimal("1.50")]),
     (t.NUMERIC(10, 2), lambda: pa.array([Decimal("1.5")], pa.decimal32(5, 1)), [Decimal("1.50")]),
     (

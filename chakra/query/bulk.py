@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-    from chakra.columnar import ColumnSpec
+    from chakra.columnar import ColumnSpec, Options
     from chakra.columnar.parallel import ReadPlan
     from chakra.db import Database
+
+
+READ_OPTIONS = ("numeric", "infinity", "strings")
+"""What every read takes; see ``chakra.columnar.Options``."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,7 @@ async def to_arrow(
         return await _within(
             timeout, to_arrow(query, database, partitions=partitions, progress=progress, **options)
         )
-    from chakra.columnar import Options
-
-    made = _options(Options, options)
+    made = _options(options)
     _check_partitions(partitions)
     source = await query.column_source(database)
     if partitions == 1 or source.split is None or database.in_transaction:
@@ -96,10 +98,9 @@ async def to_arrow(
 
 async def read_plan(query: Readable, database: Database, *, partitions: int = 1, **options: Any) -> ReadPlan:
     """Cut a query into picklable tasks over one exported snapshot."""
-    from chakra.columnar import Options
     from chakra.columnar.parallel import plan_reads
 
-    made = _options(Options, options)
+    made = _options(options)
     _check_partitions(partitions)
     if database.in_transaction:
         raise TransactionError(
@@ -111,9 +112,9 @@ async def read_plan(query: Readable, database: Database, *, partitions: int = 1,
 
 async def arrow_schema(query: Readable, database: Database, **options: Any) -> pyarrow.Schema:
     """The schema that ``arrow_batches`` gives, without reading anything."""
-    from chakra.columnar import Decoder, Options
+    from chakra.columnar import Decoder
 
-    made = _options(Options, {**options, "streaming": True})
+    made = _options(options, streaming=True)
     source = await query.column_source(database)
     return Decoder(source.columns, made).schema
 
@@ -174,10 +175,9 @@ async def arrow_batches(
     **options: Any,
 ) -> AsyncIterator[pyarrow.RecordBatch]:
     """Stream a query as record batches."""
-    from chakra.columnar import Options
     from chakra.columnar.read import read_batches
 
-    made = _options(Options, options)
+    made = _options(options)
     source = await query.column_source(database)
     batches = read_batches(
         database, source.sql, source.columns, made, max_rows=max_rows, max_bytes=max_bytes, progress=progress
@@ -189,13 +189,19 @@ async def arrow_batches(
         await batches.aclose()
 
 
-def _options(cls: Any, options: dict[str, Any]) -> Any:
-    try:
-        return cls(**options)
-    except TypeError:
-        known = ", ".join(sorted(cls.__dataclass_fields__))
-        unknown = ", ".join(sorted(set(options) - set(cls.__dataclass_fields__)))
-        raise FieldError(f"unknown option {unknown}; columns can be read with {known}, progress") from None
+def _options(options: dict[str, Any], *, streaming: bool = False) -> Options:
+    """The reader's options out of keyword arguments.
+
+    Raises:
+        FieldError: an unknown one, or a value it does not take.
+    """
+    from chakra.columnar import Options
+
+    unknown = sorted(set(options) - set(READ_OPTIONS))
+    if unknown:
+        known = ", ".join((*READ_OPTIONS, "partitions", "progress", "timeout"))
+        raise FieldError(f"unknown option {', '.join(unknown)}; columns can be read with {known}")
+    return Options(**options, streaming=streaming)
 
 
 async def column_specs(database: Database, sql: str, outputs: Sequence[Output]) -> list[ColumnSpec]:

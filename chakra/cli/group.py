@@ -11,6 +11,7 @@ import click
 from chakra.errors import ChakraError
 
 COMMANDS = {
+    "bench": "chakra.cli.bench",
     "demo": "chakra.cli.demo",
     "warmup": "chakra.cli.warmup",
 }

@@ -17,10 +17,10 @@ class Peer:
     - ``make(rows)`` and ``bulk_create(made)``: objects of rows, then awaitable that inserts them
     - ``build_known(age)``, ``build_new(age)``: (SQL, parameters) of the query that row 6 builds, for a shape
       that was built before or not
-    - ``reads(sql)``: label → callable that reads the query into Arrow or the library's own frame
+    - ``reads(sql, key)``: label → callable that reads the query into Arrow or the library's own frame; ``key``
+      is an integer column to cut it by
     - ``to_polars(sql)``: label → callable giving a ``polars.DataFrame``
     - ``writes(table)``: label → callable that appends the ``pyarrow.Table`` to ``new_users``
-    - ``object_size``: see row 11
     """
 
     name: ClassVar[str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from tortoise import Tortoise, fields
@@ -53,7 +52,7 @@ class TortoiseORM(Peer):
                 "connections": {
                     "default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}
                 },
-                "apps": {"bench": {"models": [sys.modules[__name__]], "default_connection": "default"}},
+                "apps": {"bench": {"models": [__name__], "default_connection": "default"}},
                 "use_tz": True,
                 "timezone": "UTC",
             },

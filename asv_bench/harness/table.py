@@ -1,0 +1,145 @@
+"""Outcomes as text: one table of all figures, and below it the times behind them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from asv_bench.harness.target import Figure, Outcome
+from asv_bench.harness.targets.memory import Memory
+
+STYLES = {"met": "green", "promised": "yellow", "MISSED": "bold red", "not measured": "dim"}
+
+OURS = ("chakra-orm", "asyncpg", "numba", "numpy", "pyarrow")
+
+
+def number(value: float) -> str:
+    """Three digits that count."""
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a reader would choose."""
+    for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if abs(seconds) * scale >= 1:
+            return f"{number(seconds * scale)} {unit}"
+    return f"{number(seconds * 1e9)} ns"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit a reader would choose."""
+    for unit, scale in (("MB", 1e6), ("KB", 1e3)):
+        if abs(count) >= scale:
+            return f"{number(count / scale)} {unit}"
+    return f"{number(count)} bytes"
+
+
+def cells(figure: Figure) -> tuple[str, str]:
+    """The figure from the minima, and its median."""
+    if figure.value is None:
+        return "—", "—"
+    unit = f" {figure.goal.unit}".rstrip()
+    return tuple(  # type: ignore[return-value]
+        number(figure.shown(value)) + unit for value in (figure.value.minimum, figure.value.median)
+    )
+
+
+def figures_table(outcomes: Iterable[Outcome]) -> Table:
+    """Target, goal, figure, verdict."""
+    table = Table(title="Figures", title_justify="left")
+    table.add_column("#", justify="right")
+    for header in ("target", "figure", "goal"):
+        table.add_column(header)
+    for header in ("minimum", "median"):
+        table.add_column(header, justify="right")
+    table.add_column("verdict")
+    for outcome in outcomes:
+        target = outcome.target
+        for position, figure in enumerate(outcome.figures):
+            table.add_row(
+                "" if position else str(target.number),
+                "" if position else target.title,
+                figure.goal.what,
+                str(figure.goal),
+                *cells(figure),
+                f"[{STYLES[figure.verdict]}]{figure.verdict}[/]",
+                end_section=position == len(outcome.figures) - 1,
+            )
+    return table
+
+
+def times_table(outcome: Outcome) -> Table:
+    """The contenders of one target, fastest first."""
+    measure = size if isinstance(outcome.target, Memory) else duration
+    table = Table(title=f"{outcome.target.number}. {outcome.target.title}", title_justify="left")
+    table.add_column("contender")
+    for header in ("minimum", "median", "blocks", "by chakra"):
+        table.add_column(header, justify="right")
+    ours = outcome.timings.get("chakra")
+    for timing in sorted(outcome.timings.values(), key=lambda timing: timing.minimum):
+        table.add_row(
+            f"[bold]{timing.name}[/]" if timing.name.startswith("chakra") else timing.name,
+            measure(timing.minimum),
+            measure(timing.median),
+            str(len(timing.samples)),
+            f"{timing.minimum / ours.minimum:.2f} ×" if ours else "",
+        )
+    return table
+
+
+def print_outcome(console: Console, outcome: Outcome) -> None:
+    """The times of one target and what to know about them."""
+    if outcome.timings:
+        console.print(times_table(outcome))
+    for note in outcome.notes:
+        console.print(f"  [dim]{note}[/]")
+    console.print()
+
+
+def machine() -> str:
+    """Processor, cores, system and Python."""
+    model = ""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line
+        ]
+        model = f"{len(names)} × {names[0]}" if names else ""
+    return f"{model or platform.machine()}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+
+
+def versions(names: Sequence[str] = OURS) -> str:
+    """Versions of what Chakra is made of."""
+    return ", ".join(f"{name} {metadata.version(name)}" for name in names)
+
+
+def as_json(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """Everything that was measured, for other programs."""
+    return [
+        {
+            "row": outcome.target.number,
+            "target": outcome.target.id,
+            "figures": [
+                {
+                    "id": figure.goal.id,
+                    "what": figure.goal.what,
+                    "goal": str(figure.goal),
+                    "minimum": None if figure.value is None else figure.shown(figure.value.minimum),
+                    "median": None if figure.value is None else figure.shown(figure.value.median),
+                    "verdict": figure.verdict,
+                }
+                for figure in outcome.figures
+            ],
+            "samples": {name: timing.samples for name, timing in outcome.timings.items()},
+            "notes": outcome.notes,
+        }
+        for outcome in outcomes
+    ]

@@ -1,0 +1,34 @@
+"""All targets, by the number of their row."""
+
+from __future__ import annotations
+
+from asv_bench.harness.target import Target
+from asv_bench.harness.targets.building import Acquire, Build
+from asv_bench.harness.targets.bulk import BulkCreate, InsertThousand
+from asv_bench.harness.targets.columns import BulkInsert, ToArrowLineItem, ToArrowUsers, ToPolars
+from asv_bench.harness.targets.growth import Growth
+from asv_bench.harness.targets.memory import ColumnMemory, ConnectionMemory, ObjectMemory
+from asv_bench.harness.targets.rows import CreateOne, Get, Instances
+from asv_bench.harness.targets.start import FirstRead, ImportTime
+
+TARGETS: tuple[type[Target], ...] = (
+    Get,
+    Instances,
+    CreateOne,
+    BulkCreate,
+    InsertThousand,
+    Build,
+    Acquire,
+    ToArrowUsers,
+    ToArrowLineItem,
+    ToPolars,
+    BulkInsert,
+    ObjectMemory,
+    ConnectionMemory,
+    ColumnMemory,
+    ImportTime,
+    FirstRead,
+    Growth,
+)
+
+__all__ = ["TARGETS"]

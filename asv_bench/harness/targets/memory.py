@@ -1,0 +1,164 @@
+"""Rows 11 to 13: bytes of an object, of a connection and a query, and the peak of a large read."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Mapping
+from typing import Any
+
+import chakra
+from asv_bench.harness import data
+from asv_bench.harness.bench import Bench, User
+from asv_bench.harness.child import run_child
+from asv_bench.harness.measure import Case, Timing, Timings, Value, settle
+from asv_bench.harness.target import Goal, Outcome, Target, ratio_to_best
+from asv_bench.harness.target import ratio_to as ratio
+
+CONNECTIONS = 20
+QUERIES = 1_000
+
+
+def traced() -> int:
+    """Bytes allocated through Python's allocators since tracing began."""
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+class Memory(Target):
+    """Sizes are not timed: ``samples`` hold bytes."""
+
+    async def cases(self, bench: Bench) -> list[Case]:
+        return []
+
+    async def run(self, bench: Bench) -> Outcome:
+        return self.outcome(Timings((t.name, t) for t in await self.sizes(bench)))
+
+    async def sizes(self, bench: Bench) -> list[Timing]:
+        """Bytes by contender."""
+        raise TypeError(f"{type(self).__name__} measures nothing")
+
+
+class ObjectMemory(Memory):
+    """An instance of seven columns without the values in it: what the model layer itself needs for a row."""
+
+    number, id, title = 11, "object_memory", "memory of an object"
+    goals = (
+        Goal("bytes", "seven columns, values not counted", 160, "bytes", promised=200),
+        Goal("peers", "the smallest of the other ORMs needs", 1.0, at_least=True),
+    )
+
+    async def sizes(self, bench: Bench) -> list[Timing]:
+        count = bench.size.many
+        found = [await self._size("chakra", lambda: User.objects.order_by("id").limit(count), count)]
+        for peer in await bench.peers("many"):
+            found.append(await self._size(peer.name, lambda peer=peer: peer.many(count), count))
+        return found
+
+    async def _size(self, name: str, fetch: Any, count: int) -> Timing:
+        await settle(fetch())
+        tracemalloc.start()
+        try:
+            before = traced()
+            objects = await settle(fetch())
+            values = [getattr(o, column) for o in objects for column in data.COLUMNS]
+            total = traced() - before - sys.getsizeof(values)
+            del objects
+            rest = traced() - before - sys.getsizeof(values)
+            del values
+        finally:
+            tracemalloc.stop()
+        return Timing(name, [(total - rest) / count])
+
+    def figures(self, timings: Timings) -> Mapping[str, Value | None]:
+        size = timings["chakra"].minimum
+        peers = [name for name in timings if name != "chakra"]
+        return {"bytes": Value(size, size), "peers": ratio_to_best(timings, peers)}
+
+
+class ConnectionMemory(Memory):
+    """What one more pooled connection and one more unsent query cost the client."""
+
+    number, id, title = 12, "connection_memory", "memory of a connection and of a query"
+    goals = (
+        Goal("connection", "one connection of the pool", 50, "KB"),
+        Goal("query", "one queryset of two conditions, an order and a limit", 0.5, "KB"),
+    )
+
+    async def sizes(self, bench: Bench) -> list[Timing]:
+        return [
+            Timing("chakra, connection", [await self._connection(bench)]),
+            Timing("chakra, query", [self._query()]),
+        ]
+
+    async def _connection(self, bench: Bench) -> float:
+        tracemalloc.start()
+        try:
+            sizes = []
+            for count in (1, 1 + CONNECTIONS):
+                before = traced()
+                db = await chakra.connect(bench.url, min_connections=count, max_connections=count)
+                sizes.append(traced() - before)
+                await db.close()
+        finally:
+            tracemalloc.stop()
+        return (sizes[1] - sizes[0]) / CONNECTIONS
+
+    def _query(self) -> float:
+        tracemalloc.start()
+        try:
+            before = traced()
+            kept = [
+                User.objects.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
+                for age in range(QUERIES)
+            ]
+            size = traced() - before - sys.getsizeof(kept)
+        finally:
+            tracemalloc.stop()
+        return size / QUERIES
+
+    def figures(self, timings: Timings) -> Mapping[str, Value | None]:
+        connection, query = timings["chakra, connection"].minimum, timings["chakra, query"].minimum
+        return {"connection": Value(connection, connection), "query": Value(query, query)}
+
+
+class ColumnMemory(Memory):
+    """Growth of the process's resident memory at its peak, in a process of its own, against the finished table."""
+
+    number, id, title = 13, "column_memory", "memory of to_arrow and arrow_batches"
+    goals = (
+        Goal("peak", "to_arrow: peak by the size of the finished table", 1.3),
+        Goal("flat", "arrow_batches: peak for all rows against a tenth of them", 1.2),
+        Goal("adbc", "to_arrow: ADBC's peak against ours", 1.0, at_least=True),
+        Goal("connectorx", "to_arrow: ConnectorX's peak against ours", 1.0, at_least=True),
+    )
+
+    async def sizes(self, bench: Bench) -> list[Timing]:
+        rows = bench.size.users
+        wanted = {
+            "chakra": ("chakra_table", rows),
+            "chakra, arrow_batches": ("chakra_batches", rows),
+            "chakra, arrow_batches of a tenth": ("chakra_batches", rows // 10),
+        }
+        opened = {peer.name for peer in await bench.peers("reads")}
+        wanted |= {
+            name: (function, rows)
+            for name, function in (("ADBC", "adbc_table"), ("ConnectorX", "connectorx_table"))
+            if name in opened
+        }
+        found = []
+        for name, (function, count) in wanted.items():
+            answer = run_child("asv_bench.harness.peaks", function, bench.url, str(count))
+            found.append(Timing(name, [answer["peak"]]))
+            if "table" in answer and name == "chakra":
+                found.append(Timing("the finished table", [answer["table"]]))
+        return found
+
+    def figures(self, timings: Timings) -> Mapping[str, Value | None]:
+        return {
+            "peak": ratio(timings, "chakra", "the finished table"),
+            "flat": ratio(timings, "chakra, arrow_batches", "chakra, arrow_batches of a tenth"),
+            "adbc": ratio(timings, "ADBC", "chakra"),
+            "connectorx": ratio(timings, "ConnectorX", "chakra"),
+        }

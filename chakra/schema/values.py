@@ -66,6 +66,25 @@ def dump_for(type_: PgType) -> Callable[[Any], Any] | None:
     return None
 
 
+def dump_values(column: str, convert: Callable[[Any], Any] | None, values: list[Any]) -> list[Any]:
+    """Convert the values of one column; an error names the row.
+
+    Raises:
+        DataError: a value is none of the column's.
+    """
+    if convert is None:
+        return values
+    try:
+        return list(map(convert, values))
+    except DataError:
+        for row, value in enumerate(values):
+            try:
+                convert(value)
+            except DataError as error:
+                raise DataError(f'row {row}, column "{column}": {error}', row=row, column=column) from None
+        raise
+
+
 def _map_nested(convert: Callable[[Any], Any], value: Any) -> Any:
     if value is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chakra.db.copy_in import Source, copy_in
@@ -274,7 +275,8 @@ class Executor(abc.ABC):
     async def describe_statement(self, sql: str) -> tuple[list[PgType], list[tuple[str, PgType]]]:
         """Return the types of a statement's parameters, and name and type of its columns, without running it.
 
-        The protocol's row description has no modifiers that asyncpg shows, so ``typmod`` is -1 throughout.
+        The protocol's row description has no modifiers that asyncpg shows, so ``typmod`` is -1 throughout, and
+        ``ndims`` of an array is 0: its dimensions follow from the data.
         """
         session = self.held_session()
         borrowed = session is None
@@ -286,7 +288,12 @@ class Executor(abc.ABC):
             if borrowed:
                 self.pool.release(session)
         types = await self.types.resolve_many([*parameters, *(oid for _, oid in columns)], executor=self)
-        return [types[oid] for oid in parameters], [(name, types[oid]) for name, oid in columns]
+        return [types[oid] for oid in parameters], [(name, _undeclared(types[oid])) for name, oid in columns]
+
+
+def _undeclared(type_: PgType) -> PgType:
+    """The type of a result column, of which nobody declared how many dimensions its arrays have."""
+    return replace(type_, ndims=0) if type_.kind == "array" else type_
 
 
 async def _script(session: Session, sql: str, args: Any, pure: bool) -> str:

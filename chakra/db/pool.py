@@ -306,6 +306,12 @@ class Pool:
         self._borrowed.add(session)
         self.release(session)
 
+    def _refill(self) -> None:
+        """Open what is missing to ``min_connections``; what fails is tried again by the next reaping."""
+        while self.size < self.settings.min_connections and not self._closing:
+            self._opening += 1
+            self._spawn(self._connect())
+
     def _hand_over(self, session: Session) -> bool:
         while self._waiters:
             waiter = self._waiters.popleft()
@@ -324,6 +330,7 @@ class Pool:
     def _retire(self, session: Session) -> None:
         self._spawn(self._close_session(session))
         self._lost()
+        self._refill()
 
     async def _close_session(self, session: Session) -> None:
         try:
@@ -361,7 +368,8 @@ class Pool:
             else:
                 kept.append(session)
         self._idle[:] = kept
-        if kept:
+        self._refill()
+        if self._idle or self.settings.min_connections:
             self._plan_reaping()
 
     # -- end ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from chakra import errors
 from chakra.db import Database
 from chakra.db.errors import translate
 from tests.db.conftest import Open
+from tests.db.faults import settled
 
 SCHEMA = """
 create table parent (id int primary key);
@@ -109,6 +110,19 @@ async def test_timeouts_of_the_server(db: Database, pg: asyncpg.Connection[Any])
             async with db.transaction():
                 await db.fetch("select * from t")
         assert await db.fetchval("select 1") == 1
+
+
+async def test_the_server_ends_an_idle_transaction(db: Database, pg: asyncpg.Connection[Any]) -> None:
+    with pytest.raises(errors.ConnectionLost):
+        async with db.transaction():
+            await db.execute("set local idle_in_transaction_session_timeout = '20ms'")
+            await asyncio.sleep(0.15)
+            await db.fetch("select 1")
+    with pytest.raises(errors.ConnectionLost, match="rolled it back"):
+        async with db.transaction():
+            await db.execute("set local idle_in_transaction_session_timeout = '20ms'")
+            await asyncio.sleep(0.15)
+    await settled(db, pg)
 
 
 async def test_the_clients_own_timeout(open_db: Open) -> None:

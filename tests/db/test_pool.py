@@ -229,6 +229,22 @@ async def test_old_connections_are_replaced(open_db: Open) -> None:
     assert db.pool.figures.size <= 1
 
 
+async def test_min_connections_are_kept(open_db: Open, pg: asyncpg.Connection[Any]) -> None:
+    db = await open_db(max_connections=4, min_connections=3, idle_timeout="20ms")
+    pids = (
+        "select pid from pg_stat_activity where application_name = 'chakra' and datname = current_database()"
+    )
+    before = {row["pid"] for row in await pg.fetch(pids)}
+    await pg.fetch(f"select pg_terminate_backend(pid) from ({pids}) p")
+    for _ in range(200):
+        await asyncio.sleep(0.01)
+        now = {row["pid"] for row in await pg.fetch(pids)}
+        if len(now) == 3 and before.isdisjoint(now):
+            break
+    assert str(db.pool.figures) == "size 3 of 4, idle 3, waiting 0"
+    assert before.isdisjoint(now)
+
+
 async def test_a_terminated_connection_is_replaced(open_db: Open, pg: asyncpg.Connection[Any]) -> None:
     db = await open_db(max_connections=2, min_connections=2)
     pid = await db.fetchval(PID)

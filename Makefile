@@ -34,6 +34,7 @@ bench:
 
 docs:
 	@ci/venv.sh docs
+	@$(VENV)/bin/python ci/pages.py
 	@$(VENV)/bin/zensical build --strict
 
 dashboard:

@@ -1,0 +1,93 @@
+"""Write what docs pages take from elsewhere: the type table from COLUMN_TYPES, the list of decisions.
+
+`--check` changes nothing and fails when a page is stale.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from chakra.columnar.types import COLUMN_TYPES, arrow_type
+from chakra.errors import FieldError
+from chakra.pg.types import BY_NAME, INT4, NUMERIC, TEXT, PgType, array_of, enum_type, parse_type
+
+DOCS = Path(__file__).parents[1] / "docs"
+TYPES, DECISIONS = DOCS / "types.md", DOCS / "decisions" / "index.md"
+BEGIN, END = "<!-- written by ci/pages.py -->\n", "<!-- until here -->\n"
+
+WITH_MODIFIERS = {
+    "numeric": ("numeric(12, 2)", "numeric(50, 10)", "numeric"),
+    "vector": ("vector(3)",),
+    "halfvec": ("halfvec(3)",),
+    "sparsevec": ("sparsevec(3)",),
+}
+"""Types whose Arrow type follows from the modifier: what to show instead of the bare name."""
+
+SPELLED = {"char": '"char"', "bpchar": "char(n)"}
+
+
+def examples() -> list[tuple[str, PgType]]:
+    """What the table shows: every row of COLUMN_TYPES, and one example of every kind."""
+    shown = [
+        (text, parse_type(text) if name in BY_NAME and name != "char" else PgType(name))
+        for name in COLUMN_TYPES
+        for text in WITH_MODIFIERS.get(name, (name,))
+    ]
+    return [
+        *shown,
+        ("integer[]", array_of(INT4)),
+        ("integer[][]", array_of(INT4, 2)),
+        ("enum", enum_type("mood", ("sad", "happy"))),
+        (
+            "composite (a integer, b text)",
+            PgType("pair", kind="composite", fields=(("a", INT4), ("b", TEXT))),
+        ),
+        ("int4range", parse_type("int4range")),
+        ("int4multirange", parse_type("int4multirange")),
+        ("any other type", PgType("unknown_type")),
+    ]
+
+
+def describe(type_: PgType) -> str:
+    """The Arrow type of a column, as text."""
+    try:
+        return str(arrow_type(type_))
+    except FieldError:
+        assert type_ == NUMERIC
+        return "decimal128(38, s), s from the data; an error in a stream"
+
+
+def table() -> str:
+    """Rows of one Arrow type together, in the order of COLUMN_TYPES."""
+    rows: dict[str, list[str]] = {}
+    for name, type_ in examples():
+        rows.setdefault(describe(type_), []).append(f"`{SPELLED.get(name, name)}`")
+    lines = [f"| {', '.join(names)} | `{arrow}` |" for arrow, names in rows.items()]
+    return "\n".join(["", "| PostgreSQL | Arrow |", "|---|---|", *lines, "", ""])
+
+
+def decisions() -> str:
+    """One line for every decision page, by its own heading."""
+    pages = sorted(path for path in DECISIONS.parent.glob("*.md") if path != DECISIONS)
+    headings = [(path, path.read_text().splitlines()[0].lstrip("# ").split(maxsplit=1)) for path in pages]
+    lines = [f"| {words[0].rstrip(':')} | [{words[1]}]({path.name}) |" for path, words in headings]
+    return "\n".join(["", "| | |", "|---|---|", *lines, "", ""])
+
+
+def main() -> None:
+    stale = []
+    for page, make in ((TYPES, table), (DECISIONS, decisions)):
+        text = page.read_text()
+        head, rest = text.split(BEGIN)
+        fresh = head + BEGIN + make() + END + rest.split(END)[1]
+        if fresh != text and "--check" in sys.argv[1:]:
+            stale.append(str(page))
+        elif fresh != text:
+            page.write_text(fresh)
+    if stale:
+        sys.exit(f"{', '.join(stale)}: not what the sources say; run {sys.executable} ci/pages.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -191,6 +191,10 @@ class Transaction:
         return f"chakra_{self._depth}"
 
     async def _exit(self, error: BaseException | None) -> None:
+        if self._state == "done":  # it ended with the block around it; the session is someone else's by now
+            if error is None:
+                raise TransactionError("this nested transaction was rolled back with the one around it")
+            return
         session = self.session
         assert session is not None
         self._state = "done"

@@ -212,9 +212,17 @@ async def test_a_nested_block_left_open(t: Database, pg: asyncpg.Connection[Any]
     with pytest.raises(errors.TransactionError, match="nested in it was still open"):
         async with t.transaction():
             await add(t, 1)
-            await t.transaction().__aenter__()
+            inner = await t.transaction().__aenter__()
             await add(t, 2)
-    assert await ids(t) == []
+    assert not inner.is_open
+    async with t.transaction():  # most likely on the same connection, which is not the inner one's any more
+        await add(t, 3)
+        with pytest.raises(errors.TransactionError, match="rolled back with the one around it"):
+            await inner.__aexit__(None, None, None)
+        await inner.__aexit__(KeyError, KeyError(), None)
+        assert t.in_transaction
+        await add(t, 4)
+    assert await ids(t) == [3, 4]
     await settled(t, pg)
 
 

@@ -14,7 +14,13 @@ from rich.table import Table
 from asv_bench.harness.target import Figure, Outcome
 from asv_bench.harness.targets.memory import Memory
 
-STYLES = {"met": "green", "promised": "yellow", "MISSED": "bold red", "not measured": "dim"}
+STYLES = {
+    "met": "green",
+    "promised": "yellow",
+    "MISSED": "bold red",
+    "unclear": "magenta",
+    "not measured": "dim",
+}
 
 OURS = ("chakra-orm", "asyncpg", "numba", "numpy", "pyarrow")
 
@@ -113,7 +119,8 @@ def machine() -> str:
             line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line
         ]
         model = f"{len(names)} × {names[0]}" if names else ""
-    return f"{model or platform.machine()}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{model or platform.machine()}, {system}"
 
 
 def versions(names: Sequence[str] = OURS) -> str:

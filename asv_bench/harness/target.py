@@ -56,10 +56,17 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """``met``, ``promised`` (the user's own target, not our goal), ``MISSED``, or ``not measured``."""
+        """``met``, ``promised`` (the user's own target, not our goal), ``MISSED``, ``unclear``, ``not measured``.
+
+        Minimum and median must both be on the right side. Where one is and the other is not, the machine was
+        too busy to tell.
+        """
         if self.value is None:
             return "not measured"
-        shown = self.shown(self.value.minimum)
+        verdicts = {self._verdict_of(self.shown(v)) for v in (self.value.minimum, self.value.median)}
+        return verdicts.pop() if len(verdicts) == 1 else "unclear"
+
+    def _verdict_of(self, shown: float) -> str:
         if self.goal.meets(shown, self.goal.limit):
             return "met"
         if self.goal.promised is not None and self.goal.meets(shown, self.goal.promised):

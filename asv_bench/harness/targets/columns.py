@@ -84,10 +84,11 @@ class ToArrow(Target):
         sql, _ = query.to_sql()
 
         def facts(result: Any) -> Any:
-            return column_facts(result, numeric)[:1] + [f[1:] for f in column_facts(result, numeric)[1:]]
+            rows, *columns = column_facts(result, numeric)
+            return [rows, *(facts for _, *facts in columns)]  # models name the columns otherwise
 
         cases = [
-            Case("chakra", lambda: query.to_arrow(), facts),
+            Case("chakra", query.to_arrow, facts),
             drain(bench, sql),
             Case(PARTS, lambda: query.to_arrow(partitions=4), facts),
         ]
@@ -116,8 +117,8 @@ class ToArrowLineItem(ToArrow):
 
     id, title = "to_arrow_lineitem", "to_arrow, lineitem"
     query, key = LineItem.objects.all(), "l_orderkey"
-    numeric = ("quantity", "extendedprice", "discount", "tax") + tuple(
-        f"l_{name}" for name in ("quantity", "extendedprice", "discount", "tax")
+    numeric = tuple(
+        prefix + name for prefix in ("", "l_") for name in ("quantity", "extendedprice", "discount", "tax")
     )
 
     async def run(self, bench: Bench) -> Outcome:
@@ -148,7 +149,7 @@ class ToPolars(Target):
     async def cases(self, bench: Bench) -> list[Case]:
         query = User.objects.all()
         sql, _ = query.to_sql()
-        cases = [Case("chakra", lambda: query.to_polars(), column_facts), drain(bench, sql)]
+        cases = [Case("chakra", query.to_polars, column_facts), drain(bench, sql)]
         for peer in await bench.peers("to_polars"):
             cases += [Case(label, read, column_facts) for label, read in peer.to_polars(sql).items()]
         return cases

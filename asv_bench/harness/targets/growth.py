@@ -30,7 +30,7 @@ class Growth(Target):
         def case(name: str, rows: int) -> Case:
             # The whole table and a part of it are read by the same plan: a range of the primary key.
             query = User.objects.filter(id__lte=rows)
-            return Case(name, lambda: query.to_arrow(), lambda table: column_facts(table)[0] == rows)
+            return Case(name, query.to_arrow, lambda table: column_facts(table)[0] == rows)
 
         return [case(name, rows) for name, rows in self.rows.items()]
 

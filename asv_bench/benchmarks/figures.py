@@ -1,0 +1,108 @@
+"""Figures of every row: ratios and differences to what was measured beside it in the same process."""
+
+from __future__ import annotations
+
+from asv_bench.harness import targets
+from benchmarks.common import figures, measured
+
+
+@figures(targets.Get)
+class Get:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.Get)
+
+
+@figures(targets.Instances)
+class Instances:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.Instances)
+
+
+@figures(targets.CreateOne)
+class CreateOne:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.CreateOne)
+
+
+@figures(targets.BulkCreate)
+class BulkCreate:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.BulkCreate)
+
+
+@figures(targets.InsertThousand)
+class InsertThousand:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.InsertThousand)
+
+
+@figures(targets.Build)
+class Build:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.Build)
+
+
+@figures(targets.Acquire)
+class Acquire:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.Acquire)
+
+
+@figures(targets.ToArrowUsers)
+class ToArrowUsers:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.ToArrowUsers)
+
+
+@figures(targets.ToArrowLineItem)
+class ToArrowLineItem:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.ToArrowLineItem)
+
+
+@figures(targets.ToPolars)
+class ToPolars:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.ToPolars)
+
+
+@figures(targets.BulkInsert)
+class BulkInsert:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.BulkInsert)
+
+
+@figures(targets.ObjectMemory)
+class ObjectMemory:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.ObjectMemory)
+
+
+@figures(targets.ConnectionMemory)
+class ConnectionMemory:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.ConnectionMemory)
+
+
+@figures(targets.ColumnMemory)
+class ColumnMemory:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.ColumnMemory)
+
+
+@figures(targets.ImportTime)
+class ImportTime:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.ImportTime)
+
+
+@figures(targets.FirstRead)
+class FirstRead:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.FirstRead)
+
+
+@figures(targets.Growth)
+class Growth:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.Growth)

@@ -1,0 +1,148 @@
+"""A user's program as type checkers see it; checked by mypy and pyright in ``test_typing.py``, never run.
+
+Lines that must be refused carry an ignore comment; both checkers complain about one that is not needed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from decimal import Decimal
+from typing import Any, assert_type
+
+import chakra
+from chakra import (
+    Database,
+    F,
+    Field,
+    ForeignKey,
+    Model,
+    OneToOne,
+    Q,
+    QuerySet,
+    field,
+    foreign_key,
+    one_to_one,
+)
+from chakra.expressions import Condition, Order
+from chakra.types import Array, Jsonb, Numeric, Text, Varchar
+
+
+class Kind(enum.Enum):
+    A = "a"
+
+
+class Team(Model, table="teams"):
+    id: Field[int] = field(primary_key=True)
+    name: Field[str]
+
+
+class User(Model):
+    id: Field[int] = field(primary_key=True)
+    name: Field[str] = field(Varchar(50), unique=True)
+    bio: Field[str | None] = field(default=None)
+    price: Field[Decimal] = field(Numeric(12, 2))
+    joined: Field[dt.datetime] = field(db_default="now()")
+    kind: Field[Kind] = field(default=Kind.A)
+    tags: Field[list[str]] = field(Array(Text), default_factory=list)
+    data: Field[dict[str, Any]] = field(Jsonb, default_factory=dict)
+    team: ForeignKey[Team] = foreign_key(related_name="users", on_delete="cascade")
+    boss: ForeignKey[User | None] = foreign_key(default=None)
+    twin: OneToOne[User | None] = one_to_one(default=None)
+
+    class Meta:
+        ordering = ("name",)
+
+    def shout(self) -> str:
+        return self.name.upper()
+
+
+async def instances() -> None:
+    user = await User.objects.get(id=1)
+    assert_type(user, User)
+    assert_type(user.id, int)
+    assert_type(user.name, str)
+    assert_type(user.bio, str | None)
+    assert_type(user.price, Decimal)
+    assert_type(user.joined, dt.datetime)
+    assert_type(user.kind, Kind)
+    assert_type(user.tags, list[str])
+    assert_type(user.data, dict[str, Any])
+    assert_type(user.team, Team)
+    assert_type(user.team.name, str)
+    assert_type(await user.team, Team)
+    assert_type(user.boss, User | None)
+    assert_type(user.twin, User | None)
+    user.bio.upper()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+    user.name = "x"
+    user.bio = None
+    user.team = Team(name="x")
+    user.boss = None
+    user.id = "x"  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+    user.name = None  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+    user.team = user  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+    user.nmae = "x"  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    await user.save()
+    await user.save(update_fields=["name"])
+    assert_type(await user.delete(), int)
+    assert_type(await user.refresh("name"), None)
+
+
+def expressions() -> None:
+    assert_type(User.id, Field[int])
+    assert_type(User.team, ForeignKey[Team])
+    assert_type(User.name == "x", Condition)
+    assert_type(User.id > 5, Condition)
+    assert_type(User.name.contains("x") & ~(User.id.in_([1, 2])), Condition)
+    assert_type((User.id == 1) | Q(name="x"), Condition)
+    assert_type(User.name.desc(nulls="last"), Order)
+    assert_type(User.bio.is_null(), Condition)
+    _ = User.id < "x"  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
+    _ = (User.id == 1) & True  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
+
+
+async def queries(db: Database) -> None:
+    objects = User.objects
+    assert_type(objects, QuerySet[User])
+    assert_type(objects.filter(User.id > 1, name="x"), QuerySet[User])
+    assert_type(objects.exclude(id=1).order_by("-name", User.id.asc()).limit(5), QuerySet[User])
+    assert_type(objects.using(db).select_related("team").only("name").distinct(), QuerySet[User])
+    assert_type(objects.all()[5:10], QuerySet[User])
+    assert_type(await objects, list[User])
+    assert_type(await objects.all(), list[User])
+    assert_type(await objects.filter(id=1).first(), User | None)
+    assert_type(await objects.last(), User | None)
+    assert_type(await objects.latest("joined"), User)
+    assert_type(await objects.count(), int)
+    assert_type(await objects.exists(), bool)
+    assert_type(await objects.create(name="x"), User)
+    assert_type(await objects.get_or_create(name="x", defaults={"bio": None}), tuple[User, bool])
+    assert_type(await objects.update_or_create(name="x"), tuple[User, bool])
+    assert_type(await objects.update(name=F("bio")), int)
+    assert_type(await objects.filter(id=1).delete(), int)
+    assert_type(await objects.in_bulk([1]), dict[Any, User])
+    assert_type(await objects.bulk_create([User(name="x")]), list[User])
+    assert_type(await objects.values("id", "name"), list[dict[str, Any]])
+    assert_type(await objects.values("id").get(), dict[str, Any])
+    assert_type(await objects.values_list("id", "name"), list[tuple[Any, ...]])
+    assert_type(objects.to_sql(), tuple[str, list[Any]])
+    async for user in objects.filter(id=1):
+        assert_type(user, User)
+    async for row in objects.values("id").iterator(chunk_size=100):
+        assert_type(row, dict[str, Any])
+    objects.filter("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    objects.limit("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def errors() -> None:
+    try:
+        await Team.objects.get(id=1)
+    except Team.DoesNotExist as error:
+        assert_type(error, chakra.DoesNotExist)
+    except (User.MultipleObjectsReturned, chakra.UniqueViolation):
+        pass
+    async with chakra.transaction(isolation="serializable", retries=3):
+        pass
+    assert_type(await chakra.connect("postgresql://localhost/x"), Database)
+    async with chakra.connect() as db:
+        assert_type(db, Database)

@@ -134,8 +134,8 @@ def build() -> Any:
 
 def test_a_known_shape_costs_few_calls() -> None:
     build()
-    # objects, 3 narrowing calls with a copy each, shape, bind: about 25. Compiling anew takes hundreds.
-    assert calls(build) <= 32
+    # objects, 3 narrowing calls with a copy each, shape, bind: 19 on Python 3.11. Compiling anew takes hundreds.
+    assert calls(build) <= 22
     Book.__table__.statements.clear()
     assert calls(build) > 200
 

@@ -97,8 +97,8 @@ def expressions() -> None:
     assert_type((User.id == 1) | Q(name="x"), Condition)
     assert_type(User.name.desc(nulls="last"), Order)
     assert_type(User.bio.is_null(), Condition)
-    _ = User.id < "x"  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
-    _ = (User.id == 1) & True  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
+    User.id < "x"  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]  # noqa: B015
+    (User.id == 1) & True  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]
 
 
 async def queries(db: Database) -> None:

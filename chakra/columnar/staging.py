@@ -143,13 +143,12 @@ async def _merge(db: Executor, merge: sql.Merge) -> tuple[int, int]:
         if merge.action != "update":
             return await db.run_execute(statement), 0
         async with db.transaction():  # a savepoint: after a failure the staging table can still be asked
-            row = await db.run_fetchrow(statement)
-        assert row is not None
-        return row[0], row[1]
+            inserted, updated = await _row(db, statement)
+        return inserted, updated
     except DatabaseError as error:
         names = ", ".join(c.attribute for c in merge.conflict)
         if error.sqlstate == SAME_ROW_TWICE:
-            raise (await _duplicate(db, merge.conflict)) or DataError(
+            raise (await _duplicate(db, merge.table, merge.conflict)) or DataError(
                 f"several rows of the data are the same row of {merge.table.title} by {names}"
             ) from error
         if error.sqlstate == NO_ARBITER:
@@ -166,9 +165,9 @@ async def _merge(db: Executor, merge: sql.Merge) -> tuple[int, int]:
         raise
 
 
-async def _duplicate(db: Executor, columns: Sequence[Column]) -> DataError | None:
+async def _duplicate(db: Executor, table: Table, columns: Sequence[Column]) -> DataError | None:
     """The error for two staged rows with the same values in ``columns``, if there are any."""
-    found = await db.run_fetchrow(sql.find_duplicate(columns))
+    found = await db.run_fetchrow(sql.find_duplicate(table, columns))
     if found is None:
         return None
     first, second = found[0]
@@ -250,7 +249,7 @@ async def update_table(
         # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
         # count; other fields may stand in several rows.
         if updated != staged or keys != table.key_columns:
-            twice = await _duplicate(db, keys)
+            twice = await _duplicate(db, table, keys)
             if twice is not None:
                 raise twice
         if nested:
@@ -274,14 +273,21 @@ async def draw_keys(db: Executor, table: Table, column: Column, rows: int) -> An
         statement = sql.drawn_values(column, rows)
         drawn = await read_table(db, statement, specs_of([column]))
         return drawn.column(0).combine_chunks()
-    row = await db.run_fetchrow(sql.RESERVE_KEYS, (table.quoted, column.name, rows))
-    assert row is not None
-    low, high, scattered = row
-    if low is None and rows:
+    if not rows:
+        return range(0)
+    low, high = await _row(db, sql.RESERVE_KEYS, table.quoted, column.name, rows)
+    if low is None:
         raise _no_sequence(table, column)
-    if scattered is not None:
-        return scattered
-    return range(low, high + 1) if rows else range(0)
+    if high - low == rows - 1:
+        return range(low, high + 1)
+    return (await _row(db, sql.RESERVE_SCATTERED_KEYS, table.quoted, column.name, rows))[0]
+
+
+async def _row(db: Executor, statement: str, *args: Any) -> Any:
+    """The row of a statement that always gives one."""
+    row = await db.run_fetchrow(statement, args)
+    assert row is not None
+    return row
 
 
 def as_array(keys: Any) -> pa.Array:
@@ -292,10 +298,10 @@ def as_array(keys: Any) -> pa.Array:
 
 
 async def _sequence(db: Executor, table: Table, column: Column) -> str:
-    row = await db.run_fetchrow(sql.SEQUENCE_OF, (table.quoted, column.name))
-    if row is None or row[0] is None:
+    found = (await _row(db, sql.SEQUENCE_OF, table.quoted, column.name))[0]
+    if found is None:
         raise _no_sequence(table, column)
-    return str(row[0])
+    return str(found)
 
 
 def _no_sequence(table: Table, column: Column) -> FieldError:
@@ -318,6 +324,9 @@ async def _open(data: Any, table: Table, known: Sequence[Column]) -> tuple[Sourc
         c.name: c.attribute for c in known if c.name != c.attribute and c.name not in table.by_attribute
     }
     if fields and isinstance(data, Mapping):
+        twice = [name for name in data if name in fields and fields[name] in data]
+        if twice:
+            raise DataError(f'the data has two columns "{fields[twice[0]]}"', column=fields[twice[0]])
         data = {fields.get(name, name): values for name, values in data.items()}
     specs = specs_of(known)
     source = await source_of(data, specs)
@@ -335,13 +344,14 @@ def _generated(table: Table) -> set[str]:
 def _known_rows(data: Any, source: Source) -> int | None:
     """How many rows the data has, if it can say so without being read."""
     if isinstance(source.batches, list):
-        return sum(batch.num_rows for batch in source.batches)
+        return sum(int(batch.num_rows) for batch in source.batches)
     for name in ("num_rows", "height"):  # pyarrow, polars
-        found = getattr(data, name, None)
+        found: object = getattr(data, name, None)
         if isinstance(found, int):
-            return int(found)
+            return found
     if hasattr(data, "__dataframe__"):  # pandas
-        return int(len(data))
+        rows: int = len(data)
+        return rows
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pyarrow as pa
 
@@ -18,6 +18,14 @@ from chakra.errors import DataError, FieldError
 
 if TYPE_CHECKING:
     from chakra.db.executor import Executor
+
+# The server starts on a chunk when all of it has arrived: for 10,000 rows (0.9 MB) chunks of 64 KiB let it work
+# while the rest is sent, which large writes reach with large chunks as well.
+ROWS_CHUNK: Final = 64 * 1024
+
+# Rows of Python values converted at a time: 0.3 ms of work for seven columns, of which 0.07 ms is there for any
+# number of rows.
+ROWS_AT_ONCE: Final = 1_000
 
 Batches: TypeAlias = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
 
@@ -169,37 +177,54 @@ async def copy_rows(
     columns: Sequence[ColumnSpec],
     values: Sequence[Any],
     count: int,
+    *,
+    names: Sequence[str] | None = None,
 ) -> int:
     """Write rows given as lists of Python values, one list a column, through one COPY; returns their number.
 
     Parameters:
         columns: the target columns of ``values``, in order; the table's others get their defaults.
         values: for each column ``count`` plain values (or an Arrow or NumPy array of them).
+        names: names of the columns in the table, where they differ from those errors shall use.
 
     Raises:
-        DataError: a value does not fit its column; names row and column, and nothing is sent.
+        DataError: a value does not fit its column; names row and column, and nothing is visible. A
+            surrounding transaction stays usable.
         DatabaseError, ConnectionLost: from the server.
     """
     if not columns:
         raise DataError(f"no column of {table} to write: COPY cannot insert rows of defaults alone")
-    encoder = Encoder(columns, DEFAULT)
-    # Encoded before the first byte is sent: a bad value leaves a surrounding transaction usable.
-    chunks = [*encoder.encode(batch_of(columns, values, count)), encoder.finish()]
-    return await db.copy_in(table, [spec.name for spec in columns], chunks, schema=schema)
+    for column, spec in zip(values, columns, strict=True):
+        if len(column) != count:
+            raise DataError(
+                f'column "{spec.name}" has {len(column)} values for {count} rows', column=spec.name
+            )
+    chunks: Iterable[memoryview] = _row_chunks(columns, values, count)
+    if db.in_transaction:
+        # All of it before the first byte is sent: a bad value must not abort the transaction.
+        chunks = list(chunks)
+    return await db.copy_in(table, names or [spec.name for spec in columns], chunks, schema=schema)
 
 
-def batch_of(columns: Sequence[ColumnSpec], values: Sequence[Any], count: int) -> pa.RecordBatch:
-    """Lists of Python values, one a column, as a record batch.
+def _row_chunks(columns: Sequence[ColumnSpec], values: Sequence[Any], count: int) -> Iterator[memoryview]:
+    """The stream of the rows, some at a time: the server works on those sent while others are converted."""
+    encoder = Encoder(columns, DEFAULT, chunk_bytes=ROWS_CHUNK)
+    for start in range(0, count, ROWS_AT_ONCE):
+        rows = min(ROWS_AT_ONCE, count - start)
+        yield from encoder.encode(batch_of(columns, [v[start : start + rows] for v in values], start))
+    yield encoder.finish()
+
+
+def batch_of(columns: Sequence[ColumnSpec], values: Sequence[Any], first_row: int = 0) -> pa.RecordBatch:
+    """Lists of Python values, one a column and all of one length, as a record batch.
+
+    Parameters:
+        first_row: for errors, the number of the first row.
 
     Raises:
-        DataError: a value does not fit its column, or a list has not ``count`` values.
+        DataError: a value does not fit its column.
     """
-    arrays = [array_of(column, spec) for column, spec in zip(values, columns, strict=True)]
-    for array, spec in zip(arrays, columns, strict=True):
-        if len(array) != count:
-            raise DataError(
-                f'column "{spec.name}" has {len(array)} values for {count} rows', column=spec.name
-            )
+    arrays = [array_of(column, spec, first_row) for column, spec in zip(values, columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, names=[spec.name for spec in columns])
 
 

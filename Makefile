@@ -39,7 +39,9 @@ docs:
 
 dashboard:
 	@ci/venv.sh bench
-	@$(VENV)/bin/asv publish
+	@cd asv_bench && PATH="$(abspath $(VENV))/bin:$$PATH" && asv machine --yes >/dev/null 2>&1 \
+	 && asv run --python=same --set-commit-hash "$$(git rev-parse HEAD)" && asv publish
+	@echo "the dashboard: .asv/html/index.html"
 
 clean:
 	rm -rf .venv .demo site build dist .asv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -77,10 +77,13 @@ class Timed:
         opened = await self.context.__aenter__()
         cases: list[Case] = await self.target().cases(opened)
         self.chosen = next(case for case in cases if case.name == self.case)
+        await self._before()
+        await settle(self.chosen.call())  # imports and kernels are not what is timed
+        await self._before()
+
+    async def _before(self) -> None:
         if self.chosen.before is not None:
             await settle(self.chosen.before())
-        else:
-            await settle(self.chosen.call())
 
     def teardown(self) -> None:
         self.loop.run_until_complete(self.context.__aexit__(None, None, None))

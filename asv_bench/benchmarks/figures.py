@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from asv_bench.harness import targets
 from benchmarks.common import figures, measured
+
+from asv_bench.harness import targets
 
 
 @figures(targets.Get)

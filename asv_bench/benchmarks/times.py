@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from asv_bench.harness import targets
 from benchmarks.common import Timed
+
+from asv_bench.harness import targets
 
 
 class Get(Timed):

@@ -33,7 +33,7 @@ SERVER_SETTINGS = {
 parallel workers) may fall into one contender's block and not another's."""
 
 DATABASE_SETTINGS = ("jit", "max_parallel_workers_per_gather", "synchronous_commit")
-"""What of it can be set for one database on a server that is not ours."""
+"""What of it is set on a database that was given to us, for as long as we use it."""
 
 SEED = 20240101
 
@@ -167,11 +167,9 @@ async def opened(
         server = await start_async(folder, settings=SERVER_SETTINGS)
         url = server.url
     try:
-        connection = await asyncpg.connect(url)
         if server is None:
-            await _settle(connection)
-            await connection.close()
-            connection = await asyncpg.connect(url)
+            await _settle(url, "SET {0} = '{1}'")
+        connection = await asyncpg.connect(url)
         await data.prepare(connection, size.users, say)
         pool = await asyncpg.create_pool(url, min_size=1, max_size=4)
         bench = Bench(url, size, connection, pool, await chakra.connect(url), say, peers)
@@ -183,12 +181,20 @@ async def opened(
     finally:
         if server is not None:
             await server.stop_async()
+        else:
+            await _settle(url, "RESET {0}")
 
 
-async def _settle(connection: asyncpg.Connection[Any]) -> None:
-    name = await connection.fetchval("SELECT quote_ident(current_database())")
-    for setting in DATABASE_SETTINGS:
-        await connection.execute(f"ALTER DATABASE {name} SET {setting} = '{SERVER_SETTINGS[setting]}'")
+async def _settle(url: str, change: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        name = await connection.fetchval("SELECT quote_ident(current_database())")
+        for setting in DATABASE_SETTINGS:
+            await connection.execute(
+                f"ALTER DATABASE {name} {change.format(setting, SERVER_SETTINGS[setting])}"
+            )
+    finally:
+        await connection.close()
 
 
 def user_facts(user: Any) -> list[Any]:

@@ -1,8 +1,8 @@
 """Rows become instances, dicts or tuples through code generated once per statement shape.
 
 A generated loader unpacks a row straight into the slots of a new instance: 10,000 rows of seven columns take
-1.2 ms with the cyclic collector held back and 2.0 ms with it running, where ``__dict__.update`` takes 3.7 and
-8.3 ms (docs/decisions/0005-instance-layout.md). Loaders take any iterable of row sequences, so columns zipped
+0.7 ms with the cyclic collector held back and 1.4 ms with it running, where ``__dict__.update`` takes more than
+6 ms (docs/decisions/0005-instance-layout.md). Loaders take any iterable of row sequences, so columns zipped
 together serve as well as records.
 """
 

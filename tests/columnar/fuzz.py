@@ -53,6 +53,13 @@ FAMILIES = (
 )
 
 
+def some_columns(chance: random.Random) -> tuple[list[Any], list[list[bytes | None]]]:
+    """A few columns, mostly: few are faster to decode, and each takes more of the damage."""
+    columns, rows = chance.choice((SIMPLE, FAMILIES))
+    chosen = chance.sample(range(len(columns)), chance.choice((1, 1, 1, 2, 2, 3, len(columns))))
+    return [columns[c] for c in chosen], [[row[c] for c in chosen] for row in rows]
+
+
 def mutate(stream: bytes, chance: random.Random) -> bytes:
     broken = bytearray(stream)
     for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
@@ -108,7 +115,7 @@ def run(seconds: float, seed: int) -> dict[str, int]:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         chance = random.Random(seed)
-        columns, rows = chance.choice((SIMPLE, FAMILIES))
+        columns, rows = some_columns(chance)
         stream = mutate(stream_of(rows), chance)
         try:
             counts[decode(stream, columns, chance)] += 1

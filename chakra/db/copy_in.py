@@ -42,7 +42,7 @@ class _Stopped(Exception):
 class _Writing:
     """One COPY in: the iterator asyncpg reads from, and what happens when one of the three ends early.
 
-    asyncpg (0.30 to 0.32) does not look at the server's answer until the source has ended, and when the
+    asyncpg (0.32) does not look at the server's answer until the source has ended, and when the
     source raises after the server has refused, it waits for a second answer that never comes. So the inbound
     bytes are watched: a COPY in hears nothing from the server but its refusal. Once that is there, the source
     is ended in order, which makes asyncpg raise it.

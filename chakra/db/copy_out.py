@@ -59,7 +59,7 @@ class _Stopped(Exception):
 class _Reading:
     """One COPY out, stopped without harm to its connection when its sink fails or its caller is cancelled.
 
-    asyncpg (0.30 to 0.32) has two traps here. Cancelling ``copy_from_query`` while a chunk arrives leaves it
+    asyncpg (0.32) has two traps here. Cancelling ``copy_from_query`` while a chunk arrives leaves it
     in the middle of the COPY without a cancel request, and the connection is lost (40 times out of 40 against
     a fast server); an exception from its sink is safe. But an exception from the sink for the *last* chunk
     makes it wait for an answer the server has given already, and the connection hangs. So the COPY runs as a

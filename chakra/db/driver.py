@@ -126,7 +126,7 @@ class Refusal(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.arrived = True
         self.inner.connection_lost(exc)
-        # asyncpg (0.30 to 0.32) waits for ever to be allowed to write when the connection ends while it is
+        # asyncpg (0.32) waits for ever to be allowed to write when the connection ends while it is
         # not, as it does when the server crashes or is killed in the middle of a COPY in.
         self.inner.resume_writing()
 

@@ -148,9 +148,10 @@ class Unloaded:
         if other is None:
             return key is None
         model = self._relation.target()
-        if not isinstance(other, Unloaded | model) or type(other).__chakra_model__(other) is not model:
+        kind: Any = type(other)
+        if not isinstance(other, Unloaded | model) or kind.__chakra_model__(other) is not model:
             return NotImplemented
-        return key is not None and bool(key == type(other).__chakra_key__(other))
+        return key is not None and bool(key == kind.__chakra_key__(other))
 
     def __hash__(self) -> int:
         return hash((self._relation.target(), (self.__chakra_key__(self),)))

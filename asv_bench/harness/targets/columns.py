@@ -141,10 +141,7 @@ class ToPolars(Target):
 
     number, id, title = 9, "to_polars", "to_polars, users"
     patience = 0.5
-    goals = (
-        Goal("drain", "of the drain", 1.15),
-        Goal("peers", "polars.read_database_uri, the faster engine, takes", 1.0, at_least=True),
-    )
+    goals = (Goal("drain", "of the drain", 1.15),)
 
     async def cases(self, bench: Bench) -> list[Case]:
         query = User.objects.all()
@@ -155,10 +152,7 @@ class ToPolars(Target):
         return cases
 
     def figures(self, timings: Timings) -> Mapping[str, Value | None]:
-        return {
-            "drain": ratio_to(timings, "chakra", DRAIN),
-            "peers": ratio_to_best(timings, ("polars, connectorx", "polars, adbc")),
-        }
+        return {"drain": ratio_to(timings, "chakra", DRAIN)}
 
 
 class BulkInsert(Target):

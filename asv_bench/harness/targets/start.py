@@ -9,8 +9,7 @@ from asv_bench.harness.bench import Bench
 from asv_bench.harness.child import run_child
 from asv_bench.harness.measure import Case, Timing, Timings, Value
 from asv_bench.harness.peers import PEERS
-from asv_bench.harness.target import Goal, Outcome, Target
-from asv_bench.harness.target import ratio_to as ratio
+from asv_bench.harness.target import Goal, Outcome, Target, ratio_to
 
 HEAVY = ("numba", "pyarrow", "polars", "pandas")
 
@@ -22,8 +21,6 @@ class ImportTime(Target):
     goals = (
         Goal("asyncpg", "of import asyncpg", 1.5),
         Goal("heavy", f"of {', '.join(HEAVY)} loaded by it", 0, ""),
-        Goal("sqlalchemy", "import sqlalchemy with its asyncio ORM takes", 1.0, at_least=True),
-        Goal("tortoise", "import tortoise takes", 1.0, at_least=True),
     )
 
     async def cases(self, bench: Bench) -> list[Case]:
@@ -48,10 +45,8 @@ class ImportTime(Target):
 
     def figures(self, timings: Timings) -> Mapping[str, Value | None]:
         return {
-            "asyncpg": ratio(timings, "chakra", "asyncpg"),
+            "asyncpg": ratio_to(timings, "chakra", "asyncpg"),
             "heavy": Value(self.heavy, self.heavy),
-            "sqlalchemy": ratio(timings, "SQLAlchemy", "chakra"),
-            "tortoise": ratio(timings, "Tortoise", "chakra"),
         }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from chakra import db
+from chakra.db import default as databases
 from chakra.errors import FieldError
 from chakra.models.metaclass import ModelMeta
-from chakra.db import default as databases
 from chakra.query.reflect import TableQuery
 from chakra.schema import Table
 from chakra.sql import create_statements, drop_statements

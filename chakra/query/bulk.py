@@ -73,7 +73,7 @@ async def to_arrow(
     Inside a transaction, and where the query must not be cut, one connection reads all of it.
     """
     if timeout is not None:
-        return await _within(
+        return await within(
             timeout, to_arrow(query, database, partitions=partitions, progress=progress, **options)
         )
     made = _options(options)
@@ -119,7 +119,7 @@ async def arrow_schema(query: Readable, database: Database, **options: Any) -> p
     return Decoder(source.columns, made).schema
 
 
-async def _within(timeout: float, work: Awaitable[Any]) -> Any:
+async def within(timeout: float, work: Awaitable[Any]) -> Any:
     """Await bulk work for at most ``timeout`` seconds; cancelling it cancels the statement on the server.
 
     Raises:
@@ -224,4 +224,5 @@ __all__ = [
     "to_numpy",
     "to_pandas",
     "to_polars",
+    "within",
 ]

@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.errors import DataError, FieldError
+from chakra.query.bulk import within
 from chakra.query.execute import execute, fetch
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NEW, RowState, own_state
@@ -42,11 +43,14 @@ MAX_PARAMETERS = 32_767
 """Parameters of one statement (protocol, message Bind: the count is an int16; asyncpg refuses more)."""
 
 
-async def insert(table: Table, database: Database, data: Any, **options: Any) -> InsertResult:
+async def insert(
+    table: Table, database: Database, data: Any, *, timeout: float | None = None, **options: Any
+) -> InsertResult:
     """Insert columns of any Arrow producer; see :func:`chakra.columnar.staging.insert_table`."""
     from chakra.columnar.staging import insert_table
 
-    return await insert_table(database, table, data, **_known(insert_table, options, "bulk_insert"))
+    work = insert_table(database, table, data, **_known(insert_table, options, "bulk_insert"))
+    return await (work if timeout is None else within(timeout, work))
 
 
 async def update(table: Table, database: Database, rows: Any, fields: Any, **options: Any) -> int:

@@ -65,6 +65,9 @@ class ColumnReads:
     def arrow_batches(self, **options: Any) -> AsyncIterator[pyarrow.RecordBatch]:
         """Stream record batches with bounded memory: ``async for batch in qs.arrow_batches(max_rows=65_536)``.
 
+        The server is asked for no more than the loop takes, 1 MiB and one batch ahead. There is no timeout: how
+        long a stream lasts is up to its reader; ``asyncio.timeout`` around the loop, or leaving it, stops the query.
+
         Args:
             options: ``max_rows``, ``max_bytes`` (of the stream, per batch), ``progress``, and those of all.
         """

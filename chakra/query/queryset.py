@@ -522,7 +522,8 @@ class QuerySet(ColumnReads, Generic[R_co]):
         Args:
             data: columns by field name.
             options: ``on_conflict, conflict_fields, update_fields, returning="keys", batch_rows, progress,
-                allow_truncate``; see ``chakra.columnar.staging.insert_table``.
+                allow_truncate``; see ``chakra.columnar.staging.insert_table``. ``timeout``: seconds after
+                which the server is told to stop, and nothing is written (``QueryCancelled``).
         """
         return await bulk_write.insert(self.table, self.database, data, **options)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import CodeType
 from typing import Any
 
 from chakra.errors import DataError, FieldError
@@ -103,7 +104,7 @@ class Statement:
                 term = f"(x if type(x := {term}) is {usual} else {name}(x))" if usual else f"{name}({term})"
             terms.append(term)
         source = f"lambda v: ({', '.join(terms)},)" if terms else "lambda v: ()"
-        return eval(source, names)  # type: ignore[no-any-return]
+        return eval(_code(source), names)  # type: ignore[no-any-return]
 
     def literal_sql(self, values: list[Any]) -> str:
         """The text with every parameter rendered as a typed literal, for COPY.
@@ -121,6 +122,14 @@ class Statement:
             parts.append(rendered[use])
             parts.append(piece)
         return "".join(parts)
+
+
+@lru_cache(maxsize=512)
+def _code(source: str) -> CodeType:
+    """The compiled source of a binder. Shapes differ in SQL far more often than in how their values are bound;
+    parsing is 30 µs of the 80 that a new shape takes.
+    """
+    return compile(source, "<bind>", "eval")
 
 
 def number_check(type_: PgType | None) -> Adapt | None:

@@ -73,13 +73,12 @@ class Writing:
             peer.name, lambda: peer.bulk_create(made), lambda _: self.facts(), before=before, single=True
         )
 
-    def copy_records(self) -> Case:
+    async def copy_records(self) -> Case:
         """asyncpg's own encoder; gives no keys."""
+        held = await self.bench.held()
         return Case(
             RECORDS,
-            lambda: self.bench.connection.copy_records_to_table(
-                "new_users", records=self.records, columns=data.COLUMNS[1:]
-            ),
+            lambda: held.copy_records_to_table("new_users", records=self.records, columns=data.COLUMNS[1:]),
             self.facts,
             before=self.empty,
             single=True,
@@ -97,11 +96,13 @@ class Writing:
         await self.bench.connection.copy_from_query(
             f"SELECT {columns} FROM new_users ORDER BY id", output=whole, format="binary"
         )
-        return self.copy_of(whole.getvalue(), data.COLUMNS[1:])
+        return await self.copy_of(whole.getvalue(), data.COLUMNS[1:])
 
-    def copy_of(self, stream: bytes, columns: tuple[str, ...]) -> Case:
+    async def copy_of(self, stream: bytes, columns: tuple[str, ...]) -> Case:
         """COPY IN of a whole stream, in chunks of the size that is fastest."""
         chunks = [stream[start : start + CHUNK] for start in range(0, len(stream), CHUNK)]
+
+        held = await self.bench.held()
 
         async def source() -> Any:
             for chunk in chunks:
@@ -109,9 +110,7 @@ class Writing:
 
         return Case(
             FLOOR,
-            lambda: self.bench.connection.copy_to_table(
-                "new_users", source=source(), columns=columns, format="binary"
-            ),
+            lambda: held.copy_to_table("new_users", source=source(), columns=columns, format="binary"),
             self.facts,
             before=self.empty,
             single=True,
@@ -133,7 +132,7 @@ class BulkCreate(Target):
         writing = Writing(bench, data.new_rows(bench.size.many))
         return [
             writing.chakra(),
-            writing.copy_records(),
+            await writing.copy_records(),
             await writing.ready_bytes(),
             *(writing.peer(peer) for peer in await bench.peers("bulk_create")),
         ]
@@ -159,7 +158,7 @@ class InsertThousand(Target):
     async def cases(self, bench: Bench) -> list[Case]:
         writing = Writing(bench, data.new_rows(bench.size.some))
         places = ", ".join(f"${i + 1}" for i in range(6))
-        statement = await bench.connection.prepare(
+        statement = await bench.prepare(
             f"INSERT INTO new_users ({', '.join(data.COLUMNS[1:])}) VALUES ({places})"
         )
         return [
@@ -172,7 +171,7 @@ class InsertThousand(Target):
                 single=True,
                 differs="gives no keys back",
             ),
-            writing.copy_records(),
+            await writing.copy_records(),
             *(writing.peer(peer) for peer in await bench.peers("bulk_create")),
         ]
 

@@ -27,11 +27,12 @@ async def drop(_: bytes) -> None:
     """A sink that keeps nothing."""
 
 
-def drain(bench: Bench, sql: str) -> Case:
+async def drain(bench: Bench, sql: str) -> Case:
     """The same COPY through asyncpg into a sink that drops the bytes: what reading costs without decoding."""
+    held = await bench.held()
     return Case(
         DRAIN,
-        lambda: bench.connection.copy_from_query(sql, output=drop, format="binary"),
+        lambda: held.copy_from_query(sql, output=drop, format="binary"),
         differs="drops the bytes",
     )
 
@@ -89,7 +90,7 @@ class ToArrow(Target):
 
         cases = [
             Case("chakra", query.to_arrow, facts),
-            drain(bench, sql),
+            await drain(bench, sql),
             Case(PARTS, lambda: query.to_arrow(partitions=4), facts),
         ]
         for peer in await bench.peers("reads"):
@@ -146,7 +147,7 @@ class ToPolars(Target):
     async def cases(self, bench: Bench) -> list[Case]:
         query = User.objects.all()
         sql, _ = query.to_sql()
-        cases = [Case("chakra", query.to_polars, column_facts), drain(bench, sql)]
+        cases = [Case("chakra", query.to_polars, column_facts), await drain(bench, sql)]
         for peer in await bench.peers("to_polars"):
             cases += [Case(label, read, column_facts) for label, read in peer.to_polars(sql).items()]
         return cases
@@ -180,7 +181,7 @@ class BulkInsert(Target):
 
         cases = [
             case("chakra", lambda: NewUser.objects.bulk_insert(bare)),
-            writing.copy_of(whole.getvalue(), data.COLUMNS),
+            await writing.copy_of(whole.getvalue(), data.COLUMNS),
         ]
         for peer in await bench.peers("writes"):
             cases += [case(label, write) for label, write in peer.writes(bare).items()]

@@ -34,7 +34,7 @@ class Get(Target):
 
     async def cases(self, bench: Bench) -> list[Case]:
         sql, params = User.objects.filter(id=1).limit(2).to_sql()
-        statement = await bench.connection.prepare(sql)
+        statement = await bench.prepare(sql)
         # The LIMIT of get() may be written in or bound; the key comes first in any case.
         rest = tuple(params[1:])
         plain = "SELECT id, name, email, age, is_active, score, created_at FROM users WHERE id = $1"
@@ -73,7 +73,7 @@ class Instances(Target):
         many = bench.size.many
         query = User.objects.order_by("id").limit(many)
         sql, params = query.to_sql()
-        statement = await bench.connection.prepare(sql)
+        statement = await bench.prepare(sql)
 
         async def chakra() -> Any:
             return await User.objects.order_by("id").limit(many)
@@ -106,7 +106,7 @@ class CreateOne(Target):
     async def cases(self, bench: Bench) -> list[Case]:
         rows = data.new_rows(1_000)
         table = NewUser.__table__
-        statement = await bench.connection.prepare(insert_statement(table, data.COLUMNS[1:], ("id",)).sql)
+        statement = await bench.prepare(insert_statement(table, data.COLUMNS[1:], ("id",)).sql)
 
         async def empty() -> None:
             await bench.connection.execute("TRUNCATE new_users")

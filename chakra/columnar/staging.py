@@ -275,7 +275,8 @@ async def draw_keys(db: Executor, table: Table, column: Column, rows: int) -> An
         return drawn.column(0).combine_chunks()
     if not rows:
         return range(0)
-    low, high = await _row(db, sql.RESERVE_KEYS, table.quoted, column.name, rows)
+    statement = sql.RESERVE_KEYS if db.in_transaction else sql.RESERVE_KEYS_ALONE
+    low, high, *_ = await _row(db, statement, table.quoted, column.name, rows)
     if low is None:
         raise _no_sequence(table, column)
     if high - low == rows - 1:

@@ -192,27 +192,75 @@ async def copy_rows(
             surrounding transaction stays usable.
         DatabaseError, ConnectionLost: from the server.
     """
-    if not columns:
+    rows = RowStream(count)
+    for spec, column in zip(columns, values, strict=True):
+        rows.add(spec, column)
+    return await copy_stream(db, table, schema, names or [spec.name for spec in columns], rows)
+
+
+async def copy_stream(
+    db: Executor, table: str, schema: str | None, names: Sequence[str], rows: RowStream
+) -> int:
+    """Write rows through one COPY; returns their number. Raises as :func:`copy_rows`."""
+    if not names:
         raise DataError(f"no column of {table} to write: COPY cannot insert rows of defaults alone")
-    for column, spec in zip(values, columns, strict=True):
-        if len(column) != count:
-            raise DataError(
-                f'column "{spec.name}" has {len(column)} values for {count} rows', column=spec.name
-            )
-    chunks: Iterable[memoryview] = _row_chunks(columns, values, count)
+    chunks: Iterable[memoryview] = rows.chunks()
     if db.in_transaction:
         # All of it before the first byte is sent: a bad value must not abort the transaction.
         chunks = list(chunks)
-    return await db.copy_in(table, names or [spec.name for spec in columns], chunks, schema=schema)
+    return await db.copy_in(table, names, chunks, schema=schema)
 
 
-def _row_chunks(columns: Sequence[ColumnSpec], values: Sequence[Any], count: int) -> Iterator[memoryview]:
-    """The stream of the rows, some at a time: the server works on those sent while others are converted."""
-    encoder = Encoder(columns, DEFAULT, chunk_bytes=ROWS_CHUNK)
-    for start in range(0, count, ROWS_AT_ONCE):
-        rows = min(ROWS_AT_ONCE, count - start)
-        yield from encoder.encode(batch_of(columns, [v[start : start + rows] for v in values], start))
-    yield encoder.finish()
+class RowStream:
+    """Rows of Python values, a list for each column, as a COPY stream made some rows at a time.
+
+    The server works on the rows sent while the next ones are converted.
+
+    Parameters:
+        count: number of rows.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._specs: list[ColumnSpec] = []
+        self._values: list[Any] = []
+        self._first: list[pa.Array] = []
+
+    def add(self, spec: ColumnSpec, values: Any) -> None:
+        """Add a column: a sequence of plain values, or an Arrow or NumPy array of them.
+
+        Raises:
+            DataError: there are more values than rows, or fewer.
+        """
+        if len(values) != self.count:
+            raise DataError(
+                f'column "{spec.name}" has {len(values)} values for {self.count} rows', column=spec.name
+            )
+        self._specs.append(spec)
+        self._values.append(values)
+
+    def prepare(self) -> None:
+        """Convert the first rows of the columns added so far now: for when there is something to wait for.
+
+        Raises:
+            DataError: a value does not fit its column.
+        """
+        for spec, values in zip(self._specs, self._values, strict=True):
+            self._first.append(array_of(values[:ROWS_AT_ONCE], spec))
+
+    def chunks(self) -> Iterator[memoryview]:
+        """Encode the rows.
+
+        Raises:
+            DataError: a value does not fit its column.
+        """
+        encoder = Encoder(self._specs, DEFAULT, chunk_bytes=ROWS_CHUNK)
+        for start in range(0, self.count, ROWS_AT_ONCE):
+            values = [column[start : start + ROWS_AT_ONCE] for column in self._values]
+            if start == 0:
+                values[: len(self._first)] = self._first
+            yield from encoder.encode(batch_of(self._specs, values, start))
+        yield encoder.finish()
 
 
 def batch_of(columns: Sequence[ColumnSpec], values: Sequence[Any], first_row: int = 0) -> pa.RecordBatch:
@@ -228,4 +276,13 @@ def batch_of(columns: Sequence[ColumnSpec], values: Sequence[Any], first_row: in
     return pa.RecordBatch.from_arrays(arrays, names=[spec.name for spec in columns])
 
 
-__all__ = ["batch_of", "check_batch", "copy_rows", "copy_source", "insert_data", "match_columns"]
+__all__ = [
+    "RowStream",
+    "batch_of",
+    "check_batch",
+    "copy_rows",
+    "copy_source",
+    "copy_stream",
+    "insert_data",
+    "match_columns",
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from asyncio import create_task, sleep
 from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -153,16 +153,15 @@ async def create(
     if not instances:
         return instances
     clause = (on_conflict, conflict_fields, update_fields) if on_conflict is not None else None
-    if clause is None and len(instances) >= COPY_FROM_ROWS:
-        groups = await _groups_with_keys(table, database, instances)
-    else:
+    alike = clause is None and len(instances) >= COPY_FROM_ROWS
+    if not alike or not await _create_alike(table, database, instances):
         groups = _groups(table, instances)
-    if len(groups) == 1:
-        await _create_group(table, database, clause, groups[0])
-    else:
-        async with database.transaction():
-            for group in groups:
-                await _create_group(table, database, clause, group)
+        if len(groups) == 1:
+            await _create_group(table, database, clause, groups[0])
+        else:
+            async with database.transaction():
+                for group in groups:
+                    await _create_group(table, database, clause, group)
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -190,39 +189,46 @@ class _Group:
 
     Attributes:
         columns, values: the columns to write, with the instances' values one list a column.
-        drawn: keys drawn for them by attribute; they are among the columns.
     """
 
     instances: list[Any]
     columns: list[Column]
     values: list[Any]
-    drawn: dict[str, Any] = field(default_factory=dict)
 
 
-async def _groups_with_keys(table: Table, database: Database, instances: list[Any]) -> list[_Group]:
-    """Group the instances while the server draws their keys, which takes it about as long."""
-    from chakra.columnar.staging import draw_keys
+async def _create_alike(table: Table, database: Database, instances: list[Any]) -> bool:
+    """Insert instances through COPY if all have the same attributes set; else do nothing and return ``False``.
+
+    The server draws the keys while values are gathered and the first of them converted.
+    """
+    from chakra.columnar.staging import draw_keys, specs_of
+    from chakra.columnar.write import RowStream, copy_stream
 
     lacking = [c for c in table.key_columns if c.generated and _unset(c, instances)]
 
-    async def draw() -> dict[str, Any]:
-        return {c.attribute: await draw_keys(database, table, c, len(instances)) for c in lacking}
+    async def draw() -> list[Any]:
+        return [await draw_keys(database, table, column, len(instances)) for column in lacking]
 
     drawing = create_task(draw())
     try:
         await sleep(0)  # lets the request go out
         groups = _groups(table, instances)
+        rows = RowStream(len(instances))
+        if len(groups) == 1:
+            for spec, values in zip(specs_of(groups[0].columns), _dumped(groups[0]), strict=True):
+                rows.add(spec, values)
+            rows.prepare()
     finally:
         keys = await drawing
-    start = 0
-    for group in groups:
-        end = start + len(group.instances)
-        for column in lacking:
-            group.drawn[column.attribute] = made = keys[column.attribute][start:end]
-            group.columns.append(column)
-            group.values.append(made)
-        start = end
-    return groups
+    if len(groups) > 1:
+        return False
+    for spec, made in zip(specs_of(lacking), keys, strict=True):
+        rows.add(spec, made)
+    names = [c.name for c in (*groups[0].columns, *lacking)]
+    await copy_stream(database, table.name, table.schema, names, rows)
+    for column, made in zip(lacking, keys, strict=True):
+        _fill(table.row_class, column, instances, made)
+    return True
 
 
 def _unset(column: Column, instances: list[Any]) -> bool:
@@ -275,31 +281,13 @@ def _mixed_groups(table: Table, instances: list[Any]) -> list[_Group]:
 
 
 async def _create_group(table: Table, database: Database, clause: Clause | None, group: _Group) -> None:
-    rows, columns = len(group.instances), group.columns
+    rows = len(group.instances)
     if clause is not None:
         await _create_staged(table, database, clause, group)
-        return
-    if rows < COPY_FROM_ROWS and columns and rows * len(columns) <= MAX_PARAMETERS:
+    elif rows < COPY_FROM_ROWS and group.columns and rows * len(group.columns) <= MAX_PARAMETERS:
         await _create_by_values(table, database, group)
     else:
-        from chakra.columnar.staging import draw_keys, specs_of
-        from chakra.columnar.write import copy_rows
-
-        for column in [c for c in table.key_columns if c.generated and c not in columns]:
-            made = group.drawn[column.attribute] = await draw_keys(database, table, column, rows)
-            columns.append(column)
-            group.values.append(made)
-        await copy_rows(
-            database,
-            table.name,
-            table.schema,
-            specs_of(columns),
-            _dumped(group),
-            rows,
-            names=[c.name for c in columns],
-        )
-    for name, made in group.drawn.items():
-        _fill(table.row_class, table.by_attribute[name], group.instances, made)
+        await _create_alike(table, database, group.instances)
 
 
 async def _create_staged(table: Table, database: Database, clause: Clause, group: _Group) -> None:
@@ -327,7 +315,7 @@ async def _create_staged(table: Table, database: Database, clause: Clause, group
 def _dumped(group: _Group) -> list[Any]:
     """The values as the driver and the encoder take them; drawn keys are so already."""
     return [
-        values if column.attribute in group.drawn else dump_values(column.name, column.dump, values)
+        dump_values(column.name, column.dump, values)
         for column, values in zip(group.columns, group.values, strict=True)
     ]
 

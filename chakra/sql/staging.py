@@ -189,9 +189,13 @@ _DRAWN = """(
 ) AS keys"""
 
 RESERVE_KEYS = f"SELECT min(k), max(k) FROM {_DRAWN}"
-"""Draws keys in one round trip, 0.2 ms for 1,000. They are nearly always one unbroken range, which two numbers
+"""Draws keys in one round trip, 0.3 ms for 1,000. They are nearly always one unbroken range, which two numbers
 describe; if another session drew from the sequence in between, ``RESERVE_SCATTERED_KEYS`` draws others. (With the
 array in this query, 10,000 keys take 3.1 ms instead of 2.2.)"""
+
+RESERVE_KEYS_ALONE = f"SELECT min(k), max(k), set_config('synchronous_commit', 'off', true) FROM {_DRAWN}"
+"""The same outside a transaction, without waiting for the disk at its end. Nothing can be lost by that: rows with
+these keys are committed later in the same log, and whoever waits for them waits for this, too."""
 
 RESERVE_SCATTERED_KEYS = f"SELECT array_agg(k) FROM {_DRAWN}"
 
@@ -287,6 +291,7 @@ def update_staged(table: Table, key: Sequence[Column], fields: Sequence[Column])
 __all__ = [
     "DROP_STAGING",
     "RESERVE_KEYS",
+    "RESERVE_KEYS_ALONE",
     "RESERVE_SCATTERED_KEYS",
     "SEQUENCE_OF",
     "STAGING",

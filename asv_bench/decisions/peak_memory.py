@@ -58,7 +58,7 @@ async def measured(url: str, name: str, way: str) -> dict[str, int]:
     async with chakra.connect(url) as db:
         query = db.table(name)
         size = 0
-        options: Any = {"numeric": (38, 10)} if name == "memory_families" else {}
+        options: Any = {"numeric": (38, 20)} if name == "memory_families" else {}
         await query.limit(1000).to_polars()
         result: Any = None
         with Peak() as peak:

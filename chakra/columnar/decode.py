@@ -24,7 +24,8 @@ from chakra.pg.types import PgType
 FIRST_ROWS = 16_384
 MAX_ROWS = 1_048_576
 SEGMENT_BYTES = 256 * 1024 * 1024  # of the stream a batch of a whole table may take
-FAMILY_BYTES = 16 * 1024 * 1024  # the same where families decode from a second copy of the bytes
+STREAM_BYTES = 64 * 1024 * 1024  # the same of a batch of a stream for which no max_bytes was given
+FAMILY_BYTES = 8 * 1024 * 1024  # the same where families decode from a second copy of the bytes
 
 
 class Decoder:
@@ -36,7 +37,8 @@ class Decoder:
             the data; without it a numeric without precision gets the largest scale in the data, and then only
             :meth:`table` may be called.
         max_rows: rows a batch at most; ``None`` = what suits a whole table (16,384 growing to 1,048,576).
-        max_bytes: bytes of the stream a batch covers at most, unless a single row is larger.
+        max_bytes: bytes of the stream a batch covers at most, unless a single row is larger. Without it a batch
+            of a stream ends at 64 MiB, whatever ``max_rows`` is.
 
     Attributes:
         rows: rows decoded so far.
@@ -164,8 +166,8 @@ class Decoder:
         if segment is None or row == 0:
             return
         taken = self._reader.position - self._begin
-        self._done.append(segment.finish(row, self.rows - row))
         self._expected = segment.sizes(row)
+        self._done.append(segment.finish(row, self.rows - row))
         self._segment = None
         self._row = 0
         bytes_a_row = max(taken / row, 2.0)
@@ -175,6 +177,8 @@ class Decoder:
         elif not self._max_rows:
             budget = FAMILY_BYTES if self._has_families else SEGMENT_BYTES
             self._limit = max(1024, min(int(budget / bytes_a_row), MAX_ROWS, 8 * max(row, FIRST_ROWS)))
+        else:  # reserve no more than a batch will take
+            self._limit = max(1, min(self._max_rows, int(1.25 * STREAM_BYTES / bytes_a_row)))
 
     def _decode(self) -> None:
         """Run the kernel over the block until it needs more bytes or the stream ends."""
@@ -226,6 +230,8 @@ class Decoder:
     def _exceeds(self, reader: CopyReader) -> bool:
         """Another block could pass what a segment may take of the stream."""
         limit = 2 * FAMILY_BYTES if self._has_families else SEGMENT_BYTES
+        if self.options.streaming and not self._max_bytes:
+            limit = min(limit, STREAM_BYTES)
         return self._row > 0 and reader.position - self._begin + reader.size > limit
 
     def _refuse(self, status: int, column: int, detail: int) -> NoReturn:

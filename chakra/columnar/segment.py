@@ -15,6 +15,7 @@ from chakra.columnar.plan import ColumnPlan
 from chakra.errors import CopyFormatError
 
 INT32_MAX = 2**31 - 1
+_NOTHING: AnyArray = np.empty(0, np.uint8)
 FIRST_BYTES = 32  # guess for a value of varying length before any was seen
 
 
@@ -37,11 +38,11 @@ class Segment:
         self.values: list[AnyArray] = []
         self.offsets: list[AnyArray | None] = []
         self.positions: list[I64 | None] = []
-        self.valid: U8 = np.ones((count, rows), np.uint8)
+        self.nulls: U8 = np.zeros((count, rows), np.uint8)
         for c, column in enumerate(columns):
             row = self.plan[c]
             row[kernels.LAYOUT] = column.layout
-            row[kernels.VALID] = self.valid[c].ctypes.data
+            row[kernels.NULLS] = self.nulls[c].ctypes.data
             for index, word in column.words:
                 row[index] = word
             if column.varies:
@@ -87,15 +88,22 @@ class Segment:
         Raises:
             CopyFormatError, DataError: a family refused a value.
         """
-        return [self._array(c, row, first_row) for c in range(len(self.columns))]
+        return [self._taken(c, row, first_row) for c in range(len(self.columns))]
+
+    def _taken(self, c: int, row: int, first_row: int) -> pa.Array:
+        """One column; what was reserved for it goes back before the next one is made."""
+        array = self._array(c, row, first_row)
+        self.values[c] = _NOTHING
+        self.offsets[c] = self.positions[c] = None
+        return array
 
     def _array(self, c: int, count: int, first_row: int) -> pa.Array:
         column = self.columns[c]
-        valid = self.valid[c, :count]
-        nulls = count - int(np.count_nonzero(valid))
+        null = self.nulls[c, :count]
+        nulls = int(np.count_nonzero(null))
         if column.layout == kernels.RAW:
-            return self._family(c, count, valid, nulls, first_row)
-        mask = pa.py_buffer(np.packbits(valid, bitorder="little")) if nulls else None
+            return self._family(c, count, null, nulls, first_row)
+        mask = pa.py_buffer(~np.packbits(null, bitorder="little")) if nulls else None
         arrow = column.arrow
         assert arrow is not None
         storage = arrow.storage_type if isinstance(arrow, pa.BaseExtensionType) else arrow
@@ -115,17 +123,17 @@ class Segment:
             array = pa.Array.from_buffers(storage, count, buffers, null_count=nulls)
         return array if storage is arrow else pa.ExtensionArray.from_storage(arrow, array)
 
-    def _family(self, c: int, count: int, valid: U8, nulls: int, first_row: int) -> pa.Array:
+    def _family(self, c: int, count: int, null: U8, nulls: int, first_row: int) -> pa.Array:
         offsets, positions = self.offsets[c], self.positions[c]
         assert offsets is not None
         assert positions is not None
         lengths = np.diff(offsets[: count + 1]).astype(np.int32)
         if nulls:
-            lengths[valid == 0] = -1
+            lengths[null != 0] = -1
         spec = self.columns[c].spec
         starts = offsets[:count]
         raw = RawColumn(self.values[c][: int(offsets[count])], starts, lengths, spec.name, first_row)
-        self.values[c] = np.empty(0, np.uint8)  # freed as soon as the family has read it
+        self.values[c] = _NOTHING  # freed as soon as the family has read it
         try:
             return decode_column(raw, spec.type, self.options)
         except CopyFormatError as error:

@@ -361,10 +361,10 @@ def test_int32_offsets_cut_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_kernel_cuts_where_int32_ends() -> None:
     plan = np.zeros((1, kernels.WIDTH), np.int64)
     offsets = np.array([2**31 - 3, 0], np.int32)
-    valid = np.ones(1, np.uint8)
-    plan[0, [kernels.LAYOUT, kernels.VALID, kernels.OFFSETS]] = (
+    nulls = np.zeros(1, np.uint8)
+    plan[0, [kernels.LAYOUT, kernels.NULLS, kernels.OFFSETS]] = (
         kernels.TEXT,
-        valid.ctypes.data,
+        nulls.ctypes.data,
         offsets.ctypes.data,
     )
     plan[0, kernels.CAPACITY] = 2**31 - 1

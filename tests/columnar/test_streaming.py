@@ -283,3 +283,11 @@ async def test_a_bad_value_late_in_the_data_leaves_nothing(one: Any, pg: asyncpg
         await one.table("t").bulk_insert(batches())
     await settled(one, pg)
     assert await pg.fetchval("select count(*) from t") == 0
+
+
+async def test_a_batch_of_large_rows_ends_before_max_rows(one: Any) -> None:
+    """150 MB in 150 rows: without a limit in bytes, batches end at 64 MiB of the stream."""
+    sql = "select repeat('z', 1000000) as t from generate_series(1, 150)"
+    rows = [b.num_rows async for b in chakra.raw(sql, one).arrow_batches()]
+    assert sum(rows) == 150
+    assert max(rows) <= 68

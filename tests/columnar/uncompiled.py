@@ -94,7 +94,7 @@ def decode(stream: bytes, cut: int, **limits: Any) -> tuple[pa.Table | None, int
     def writable() -> Iterator[Range]:
         segment = decoder._segment
         assert segment is not None
-        yield span(segment.valid)
+        yield span(segment.nulls)
         for arrays in (segment.values, segment.offsets, segment.positions):
             yield from (span(array) for array in arrays if array is not None)
 

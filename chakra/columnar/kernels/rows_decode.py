@@ -48,7 +48,7 @@ RANGED8 = 24
 # Columns of the plan.
 LAYOUT = 0
 VALUES = 1  # address of the values: rows * width bytes; of all bytes, for layouts with offsets
-VALID = 2  # address of uint8[rows], preset to 1; NULL writes 0
+NULLS = 2  # address of uint8[rows], preset to 0 (pages nobody writes to cost nothing); NULL writes 1
 OFFSETS = 3  # address of int32[rows + 1] (BINARY, TEXT) or int64[rows + 1] (LARGE_*, RAW); entry 0 is set
 CAPACITY = 4  # bytes at VALUES that layouts with offsets may fill
 ADD = 5  # added to a RANGED value; scale of a NUMERIC
@@ -231,7 +231,7 @@ def decode_rows(
                     status = BAD_LENGTH
                     break
                 at += 4
-                store_8(plan[column, VALID] + row, 0)
+                store_8(plan[column, NULLS] + row, 1)
                 layout = plan[column, LAYOUT]
                 values = plan[column, VALUES]
                 if layout in (TEXT, BINARY):
@@ -346,7 +346,7 @@ def decode_rows(
                         status = OUTSIDE
                         break
                     if policy == NULL:
-                        store_8(plan[column, VALID] + row, 0)
+                        store_8(plan[column, NULLS] + row, 1)
                         value = 0
                     elif value < plan[column, LOW]:
                         value = plan[column, CLAMP_LOW]
@@ -364,7 +364,7 @@ def decode_rows(
                     if outcome != 1:
                         status = OUTSIDE
                         break
-                    store_8(plan[column, VALID] + row, 0)
+                    store_8(plan[column, NULLS] + row, 1)
                 store_64(values + 16 * row, value)
                 store_64(values + 16 * row + 8, value >> 63)
             elif layout == FIXED2:

@@ -1,10 +1,8 @@
-"""Three ways to insert instances and get their keys back, by number of rows: docs/decisions/0006.
+"""Figures of docs/decisions/0006: ways to insert instances and get their keys back, by number of rows.
 
-VALUES: one INSERT with a row of parameters for each instance. unnest: one INSERT from an array parameter for each
-column. COPY: draw the keys, then COPY (what ``bulk_create`` does from ``COPY_FROM_ROWS`` on). Beside them asyncpg's
-``copy_records_to_table``, which gives no keys back, and ``executemany``.
-
-    python asv_bench/decisions/copy_or_values.py postgresql://localhost/test [repetitions]
+``python asv_bench/decisions/copy_or_values.py postgresql://… [repetitions]`` (makes a table and drops it). VALUES:
+one INSERT with a parameter for each value. unnest: one INSERT from an array for each column. COPY: draw the keys,
+then COPY. Beside them asyncpg's ``copy_records_to_table``, which gives no keys back, and its ``executemany``.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -23,9 +20,11 @@ import asyncpg
 import chakra
 from chakra import Field, Model, field
 from chakra.query import bulk_write
-from chakra.query.hydrate import SLOT
 
-SIZES = (5, 20, 40, 80, 160, 320, 1000, 3000, 10_000)
+SIZES = (5, 20, 40, 80, 160, 320, 640, 1_000, 3_000, 10_000)
+MANY = 1_000  # from here on a plan made anew does not show
+MAX_PARAMETERS = 32_767  # of one statement: the count is an int16 in the message Bind
+NEVER = 1_000_000
 
 
 class NewRow(Model, table="decision_rows"):
@@ -40,16 +39,13 @@ class NewRow(Model, table="decision_rows"):
 
 COLUMNS = ["name", "email", "age", "is_active", "score", "created_at"]
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
-UNNEST = (
-    f"INSERT INTO decision_rows ({', '.join(COLUMNS)}) SELECT * FROM "
-    "unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::float8[], $6::timestamptz[]) RETURNING id"
-)
 EXECUTEMANY = (
-    f"INSERT INTO decision_rows (id, {', '.join(COLUMNS)}) VALUES ({', '.join(f'${i}' for i in range(1, 8))})"
+    f"INSERT INTO decision_rows ({', '.join(COLUMNS)}) VALUES ({', '.join(f'${i}' for i in range(1, 7))})"
 )
 
 
 def values(count: int) -> list[tuple[Any, ...]]:
+    """Rows of the benchmark table, without keys."""
     return [
         (
             f"name {i}",
@@ -63,76 +59,85 @@ def values(count: int) -> list[tuple[Any, ...]]:
     ]
 
 
-async def main(url: str, repetitions: int) -> None:
-    db = await chakra.connect(url, max_connections=1)
-    await db.execute("DROP TABLE IF EXISTS decision_rows")
-    await db.create_tables(NewRow)
-    raw = await asyncpg.connect(url)
-    cleaner = await asyncpg.connect(url)
-    unnest = await raw.prepare(UNNEST)
-    next_key = 10_000_000
-    threshold = bulk_write.COPY_FROM_ROWS
+class Ways:
+    """The contenders; each takes the rows as tuples and as instances, and uses one of them."""
 
-    async def by_values(rows: list[Any], instances: list[Any]) -> None:
-        bulk_write.COPY_FROM_ROWS = 1_000_000
+    def __init__(self, raw: asyncpg.Connection[Any]) -> None:
+        self.raw = raw
+
+    async def by_values(self, _: list[Any], instances: list[Any]) -> None:
+        bulk_write.COPY_FROM_ROWS = bulk_write.COPY_SEQUENCES_FROM_ROWS = NEVER
+        bulk_write.takes_columns = lambda column: False
+        try:
+            await NewRow.objects.bulk_create(instances)
+        finally:
+            bulk_write.takes_columns = chakra.sql.takes_columns
+
+    async def by_arrays(self, _: list[Any], instances: list[Any]) -> None:
+        bulk_write.COPY_FROM_ROWS = NEVER
         await NewRow.objects.bulk_create(instances)
 
-    async def by_copy(rows: list[Any], instances: list[Any]) -> None:
+    async def by_copy(self, _: list[Any], instances: list[Any]) -> None:
         bulk_write.COPY_FROM_ROWS = 0
         await NewRow.objects.bulk_create(instances)
 
-    async def by_unnest(rows: list[Any], instances: list[Any]) -> None:
-        arrays = [list(map(attrgetter(SLOT + name), instances)) for name in COLUMNS]
-        keys = await unnest.fetch(*arrays)
-        for instance, key in zip(instances, keys, strict=True):
-            instance.id = key[0]
+    async def copy_records(self, rows: list[Any], _: list[Any]) -> None:
+        await self.raw.copy_records_to_table("decision_rows", records=rows, columns=COLUMNS)
 
-    async def copy_records(rows: list[Any], instances: list[Any]) -> None:
-        await raw.copy_records_to_table("decision_rows", records=rows, columns=["id", *COLUMNS])
+    async def executemany(self, rows: list[Any], _: list[Any]) -> None:
+        await self.raw.executemany(EXECUTEMANY, rows)
 
-    async def executemany(rows: list[Any], instances: list[Any]) -> None:
-        await raw.executemany(EXECUTEMANY, rows)
+    def all(self) -> dict[str, Callable[[list[Any], list[Any]], Awaitable[None]]]:
+        return {
+            "VALUES": self.by_values,
+            "unnest": self.by_arrays,
+            "COPY": self.by_copy,
+            "copy_records": self.copy_records,
+            "executemany": self.executemany,
+        }
 
-    ways: dict[str, Callable[[list[Any], list[Any]], Awaitable[None]]] = {
-        "VALUES": by_values,
-        "unnest": by_unnest,
-        "COPY": by_copy,
-        "copy_records": copy_records,
-        "executemany": executemany,
-    }
-    print("milliseconds, minimum (median) of", repetitions)
-    print(f"{'rows':>6}" + "".join(f"{name:>18}" for name in ways))
-    for count in SIZES:
-        figures: dict[str, list[float]] = {name: [] for name in ways}
-        plain = values(count)
-        total = 0
+
+async def compare(ways: Ways, cleaner: asyncpg.Connection[Any], repetitions: int, step: int) -> None:
+    """Print a table; with ``step`` 1 every call has another number of rows, which VALUES has to be prepared for."""
+    print("another number of rows in every call" if step else "the same number of rows in every call")
+    print(f"{'rows':>6}" + "".join(f"{name:>18}" for name in ways.all()))
+    for size in SIZES:
+        if step and size >= MANY:
+            break
+        figures: dict[str, list[float]] = {name: [] for name in ways.all()}
         # Not before every turn: it makes the sessions plan anew, which costs them a millisecond.
         await cleaner.execute("TRUNCATE decision_rows")
-        for name, way in ways.items():
-            if name != "VALUES" or count * len(COLUMNS) <= bulk_write.MAX_PARAMETERS:
-                rows = [(next_key + i, *row) for i, row in enumerate(plain)]
-                next_key += count
-                await way(rows, [NewRow(**dict(zip(COLUMNS, row, strict=True))) for row in plain])
-                total += count
-        assert await cleaner.fetchval("SELECT count(*) FROM decision_rows") == total
-        for _ in range(repetitions):
-            for name, way in ways.items():
-                if name == "VALUES" and count * len(COLUMNS) > bulk_write.MAX_PARAMETERS:
+        total = 0
+        for turn in range(-1, repetitions):
+            count = size + max(turn, 0) * step
+            for name, way in ways.all().items():
+                if name == "VALUES" and count * len(COLUMNS) > MAX_PARAMETERS:
                     continue
-                rows = [(next_key + i, *row) for i, row in enumerate(plain)]
-                next_key += count
-                instances = [NewRow(**dict(zip(COLUMNS, row, strict=True))) for row in plain]
+                rows = values(count)
+                instances = [NewRow(**dict(zip(COLUMNS, row, strict=True))) for row in rows]
                 gc.collect()
                 start = time.perf_counter()
                 await way(rows, instances)
-                figures[name].append((time.perf_counter() - start) * 1e3)
+                if turn >= 0:
+                    figures[name].append((time.perf_counter() - start) * 1e3)
+                total += count
+        assert await cleaner.fetchval("SELECT count(*) FROM decision_rows") == total
         cells = [f"{min(f):.2f} ({sorted(f)[len(f) // 2]:.2f})" if f else "" for f in figures.values()]
-        print(f"{count:>6}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
-    bulk_write.COPY_FROM_ROWS = threshold
+        print(f"{size:>6}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
+
+
+async def main(url: str, repetitions: int) -> None:
+    """Print both tables."""
+    db = await chakra.connect(url, max_connections=1)
+    await db.execute("DROP TABLE IF EXISTS decision_rows")
+    await db.create_tables(NewRow)
+    raw, cleaner = await asyncpg.connect(url), await asyncpg.connect(url)
+    print("milliseconds, minimum (median) of", repetitions)
+    for step in (0, 1):
+        await compare(Ways(raw), cleaner, repetitions, step)
     await db.execute("DROP TABLE decision_rows")
-    await db.close()
-    await raw.close()
-    await cleaner.close()
+    for connection in (db, raw, cleaner):
+        await connection.close()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from chakra.query.hydrate import SLOT
 from chakra.query.state import NEW, RowState, own_state
 from chakra.query.write import written_values
 from chakra.schema import Column, Table, dump_values
-from chakra.sql import insert_rows_statement
+from chakra.sql import insert_columns_statement, insert_rows_statement, takes_columns
 from chakra.sql.staging import named_columns, plan_merge
 
 if TYPE_CHECKING:
@@ -31,16 +31,17 @@ if TYPE_CHECKING:
 Clause: TypeAlias = "tuple[str, Iterable[str] | None, Iterable[str] | None]"
 """The arguments ``on_conflict``, ``conflict_fields`` and ``update_fields``."""
 
-COPY_FROM_ROWS = 40
-"""Instances from which ``bulk_create`` uses COPY. For a number of rows seen before VALUES stays ahead up to about
-1,000, but every number of rows is a statement of its own to prepare and keep; COPY has one for all
+COPY_FROM_ROWS = 500
+"""Instances from which ``bulk_create`` uses COPY, which takes two round trips (keys, then rows); fewer go in one
+INSERT from an array for each column. For rows of seven columns the lines cross between 300 and 1,000
 (docs/decisions/0006-copy-or-values.md)."""
+
+COPY_SEQUENCES_FROM_ROWS = 20
+"""The same for tables with columns that arrays cannot carry: fewer go in an INSERT … VALUES, whose text depends on
+their number, so that it is mostly a new one for the server and takes 4.5 ms for 40 rows where COPY takes 2.7."""
 
 ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 """What marks columns, as opposed to instances."""
-
-MAX_PARAMETERS = 32_767
-"""Parameters of one statement (protocol, message Bind: the count is an int16; asyncpg refuses more)."""
 
 
 async def insert(
@@ -281,13 +282,18 @@ def _mixed_groups(table: Table, instances: list[Any]) -> list[_Group]:
 
 
 async def _create_group(table: Table, database: Database, clause: Clause | None, group: _Group) -> None:
-    rows = len(group.instances)
     if clause is not None:
         await _create_staged(table, database, clause, group)
-    elif rows < COPY_FROM_ROWS and group.columns and rows * len(group.columns) <= MAX_PARAMETERS:
-        await _create_by_values(table, database, group)
-    else:
+    elif _copies(group):
         await _create_alike(table, database, group.instances)
+    else:
+        await _create_few(table, database, group)
+
+
+def _copies(group: _Group) -> bool:
+    """Whether COPY is the way to write the group; always, where no column has a value, for many rows."""
+    few = COPY_FROM_ROWS if all(map(takes_columns, group.columns)) else COPY_SEQUENCES_FROM_ROWS
+    return len(group.instances) >= few or not group.columns
 
 
 async def _create_staged(table: Table, database: Database, clause: Clause, group: _Group) -> None:
@@ -320,24 +326,27 @@ def _dumped(group: _Group) -> list[Any]:
     ]
 
 
-async def _create_by_values(table: Table, database: Database, group: _Group) -> None:
+async def _create_few(table: Table, database: Database, group: _Group) -> None:
+    """Insert instances and get their keys in one round trip."""
     for column, given in zip(group.columns, group.values, strict=True):
         # The server would say so too, but abort a surrounding transaction.
         if not column.nullable and None in given:
             row, name = given.index(None), column.attribute
-            raise DataError(
-                f'row {row}, column "{name}": NULL in a column declared NOT NULL', row=row, column=name
-            )
+            text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
+            raise DataError(text, row=row, column=name)
     names = tuple(c.attribute for c in group.columns)
     # Only keys, as with COPY: what is filled in does not depend on the number of instances.
     returning = tuple(c.attribute for c in table.key_columns if c.generated and c.attribute not in names)
-    statement = insert_rows_statement(table, names, len(group.instances), returning)
-    values = [value for row in zip(*group.values, strict=True) for value in row]
+    if all(map(takes_columns, group.columns)):
+        statement, values = insert_columns_statement(table, names, returning), group.values
+    else:
+        statement = insert_rows_statement(table, names, len(group.instances), returning)
+        values = [value for row in zip(*group.values, strict=True) for value in row]
     try:
         if not returning:
             await execute(database, statement, values)
             return
-        # PostgreSQL returns the rows of a VALUES list in its order: the plan is one scan over the list.
+        # PostgreSQL returns the rows in the order of the arrays, or of the VALUES: the plan is one scan of them.
         rows = await fetch(database, statement, values)
     except DataError as error:
         raise _named(group, error) from error

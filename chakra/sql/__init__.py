@@ -1,12 +1,13 @@
 """Statements out of queries and tables: resolve, render, cache by shape; pure functions, nothing awaits."""
 
 from chakra.sql.ddl import create_statements, drop_statements
-from chakra.sql.dml import assigned_column
+from chakra.sql.dml import assigned_column, takes_columns
 from chakra.sql.scope import check_partner
 from chakra.sql.select import Compiled, RowPlan, Select
 from chakra.sql.shapes import (
     delete_row_statement,
     delete_statement,
+    insert_columns_statement,
     insert_rows_statement,
     insert_statement,
     select_statement,
@@ -27,9 +28,11 @@ __all__ = [
     "delete_row_statement",
     "delete_statement",
     "drop_statements",
+    "insert_columns_statement",
     "insert_rows_statement",
     "insert_statement",
     "select_statement",
+    "takes_columns",
     "update_row_statement",
     "update_statement",
 ]

@@ -6,12 +6,14 @@ take the query's literals behind the assigned ones, numbered like the query's sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from chakra.errors import FieldError
+from chakra.errors import DataError, FieldError
 from chakra.expressions import Expression, Slot, Value
-from chakra.schema import Column, Table
+from chakra.pg.json_text import dump_json
+from chakra.pg.quoting import quote_identifier
+from chakra.schema import Column, Table, dump_values
 from chakra.sql.render import render, render_conditions
 from chakra.sql.scope import ColumnRef, Scope
 from chakra.sql.select import Select, resolve_filters, write_from
@@ -42,6 +44,64 @@ def compile_insert_rows(
     else:
         writer.write(" DEFAULT VALUES")
     return writer.finish(_returning(writer, table, returning))
+
+
+# Types whose values the driver takes as the elements of an array, one for one. Others are sequences in Python (it
+# would take them for inner arrays), or unnest() would take them apart.
+_ELEMENTS = frozenset(
+    {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "numeric"}
+    | {"text", "varchar", "bpchar", "name", "bytea", "uuid"}
+    | {"date", "time", "timetz", "timestamp", "timestamptz", "interval"}
+)
+_AS_TEXT = frozenset({"json", "jsonb", "citext"})
+
+
+def takes_columns(column: Column) -> bool:
+    """Whether :func:`compile_insert_columns` can write the column."""
+    base = column.type.base
+    return base.kind == "enum" or (base.kind == "base" and base.name in _ELEMENTS | _AS_TEXT)
+
+
+def compile_insert_columns(
+    table: Table, attributes: Sequence[str], returning: Sequence[str] = ()
+) -> Statement:
+    """``INSERT`` of any number of rows from one array for each attribute; rows return in the arrays' order."""
+    columns = [table.by_attribute[name] for name in attributes]
+    names = ", ".join(c.quoted for c in columns)
+    picked = ", ".join(
+        f"c{i}" if _element(c) == c.type.base.name else f"c{i}::{c.type.base.sql}"
+        for i, c in enumerate(columns)
+    )
+    writer = Writer()
+    writer.write(f"INSERT INTO {table.quoted} ({names}) SELECT {picked} FROM unnest(")
+    for index, column in enumerate(columns):
+        writer.write(", " if index else "")
+        label = f"{table.title}.{column.attribute}"
+        writer.parameter(index, (_elements(column),), None, label)
+        # The bare name, for an explicit cast would cut values to the column's length: "bpchar" is no char(1).
+        writer.write(f"::pg_catalog.{quote_identifier(_element(column))}[]")
+    writer.write(f") AS v({', '.join(f'c{i}' for i in range(len(columns)))})")
+    return writer.finish(_returning(writer, table, returning))
+
+
+def _element(column: Column) -> str:
+    """Name of the type in which the values travel."""
+    base = column.type.base
+    return base.name if base.kind == "base" and base.name in _ELEMENTS else "text"
+
+
+def _elements(column: Column) -> Callable[[list[Any]], list[Any]]:
+    """Values of instances as array elements; an error names the row."""
+    dump = column.dump
+
+    def json_text(value: Any) -> str | None:
+        try:
+            return None if value is None else dump_json(value)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{value!r:.80} is no JSON: {error}") from None
+
+    convert = json_text if column.type.base.name in ("json", "jsonb") else dump
+    return lambda values: dump_values(column.attribute, convert, values)
 
 
 def compile_update_row(table: Table, attributes: Sequence[str], returning: Sequence[str] = ()) -> Statement:
@@ -176,7 +236,9 @@ __all__ = [
     "compile_delete",
     "compile_delete_row",
     "compile_insert",
+    "compile_insert_columns",
     "compile_insert_rows",
     "compile_update",
     "compile_update_row",
+    "takes_columns",
 ]

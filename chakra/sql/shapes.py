@@ -15,6 +15,7 @@ from chakra.sql.dml import (
     compile_delete,
     compile_delete_row,
     compile_insert,
+    compile_insert_columns,
     compile_insert_rows,
     compile_update,
     compile_update_row,
@@ -58,6 +59,7 @@ def _row_statement(kind: str, make: Callable[..., Statement]) -> Callable[..., S
 
 
 insert_statement = _row_statement("insert", compile_insert)
+insert_columns_statement = _row_statement("insert columns", compile_insert_columns)
 insert_rows_statement = _row_statement("insert rows", compile_insert_rows)
 update_row_statement = _row_statement("update row", compile_update_row)
 delete_row_statement = _row_statement("delete row", compile_delete_row)
@@ -94,6 +96,7 @@ __all__ = [
     "MAX_SHAPES",
     "delete_row_statement",
     "delete_statement",
+    "insert_columns_statement",
     "insert_rows_statement",
     "insert_statement",
     "select_statement",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import enum
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import chakra
 from chakra import Field, ForeignKey, Model, field, foreign_key
 from chakra.errors import DataError, FieldError, UniqueViolation
 from chakra.query import bulk_write
+from chakra.types import Char, Json, Jsonb, Numeric, Real, SmallInt, Timestamp, Varchar
 
 
 class Mood(enum.Enum):
@@ -37,6 +39,32 @@ class Player(Model, table="bulk_players"):
     joined: Field[dt.datetime] = field(db_default="now()")
 
 
+class Sample(Model, table="bulk_samples"):
+    id: Field[int] = field(primary_key=True)
+    small: Field[int | None] = field(SmallInt)
+    real: Field[float | None] = field(Real)
+    price: Field[Decimal | None] = field(Numeric(5, 2))
+    short: Field[str | None] = field(Varchar(5))
+    code: Field[str | None] = field(Char(5))
+    data: Field[Any] = field(Jsonb, null=True)
+    plain: Field[Any] = field(Json, null=True)
+    token: Field[UUID | None]
+    raw: Field[bytes | None]
+    day: Field[dt.date | None]
+    hour: Field[dt.time | None]
+    wall: Field[dt.datetime | None] = field(Timestamp)
+    at: Field[dt.datetime | None]
+    took: Field[dt.timedelta | None]
+    flag: Field[bool | None]
+    mood: Field[Mood | None]
+
+
+class Grid(Model, table="bulk_grids"):
+    id: Field[int] = field(primary_key=True)
+    cells: Field[list[list[int]]]
+    data: Field[dict[str, Any]]
+
+
 class Token(Model, table="bulk_tokens"):
     id: Field[UUID] = field(primary_key=True, db_default="gen_random_uuid()")
     name: Field[str] = field(unique=True)
@@ -52,7 +80,7 @@ class Seat(Model, table="bulk_seats"):
     taken: Field[bool] = field(default=False)
 
 
-MODELS = (Team, Player, Token, Bare, Seat)
+MODELS = (Team, Player, Sample, Grid, Token, Bare, Seat)
 
 
 @pytest.fixture
@@ -70,7 +98,7 @@ async def emails() -> dict[int, str]:
 
 
 # Below and above the number of rows from which COPY is used.
-COUNTS = pytest.mark.parametrize("count", [3, 300])
+COUNTS = pytest.mark.parametrize("count", [3, bulk_write.COPY_FROM_ROWS + 100])
 LARGE = 5_000
 """More rows than are converted at a time."""
 
@@ -89,6 +117,77 @@ async def test_keys_are_filled_in(tables: Any, count: int) -> None:
     made[0].points = 5
     await made[0].save()  # they count as saved: this is an UPDATE of one field
     assert await Player.objects.filter(points=5).count() == 1
+
+
+VALUES: dict[str, list[Any]] = {
+    "small": [-32768, 32767],
+    "real": [0.5, float("inf")],
+    "price": [Decimal("999.99"), Decimal("-0.01")],
+    "short": ["äöü", ""],
+    "code": ["ab", "x y"],
+    "data": [[[1, 2], [3]], {"a": None, "'": [True]}, "text", 1.5],
+    "plain": [[1, [2]], {"b": "\u2028"}],
+    "token": [UUID(int=0), UUID(int=2**128 - 1)],
+    "raw": [b"", b"\0\xff"],
+    "day": [dt.date(1, 1, 1), dt.date(9999, 12, 31)],
+    "hour": [dt.time(0), dt.time(23, 59, 59, 999999)],
+    "wall": [dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 999999)],
+    "at": [dt.datetime(2024, 5, 5, 3, tzinfo=dt.timezone(dt.timedelta(hours=5)))],
+    "took": [dt.timedelta(days=-3, microseconds=1), dt.timedelta(hours=30)],
+    "flag": [True, False],
+    "mood": [Mood.GOOD, Mood.BAD],
+}
+
+
+@COUNTS
+async def test_every_kind_of_value(tables: Any, count: int) -> None:
+    made: list[Sample] = []
+    for i in range(count):
+        values = {name: [*given, None][i % (len(given) + 1)] for name, given in VALUES.items()}
+        made.append(Sample(**values))
+    await Sample.objects.bulk_create(made)
+    found = await Sample.objects.in_bulk([s.id for s in made])
+    for i, sample in enumerate(made):
+        for name, given in VALUES.items():
+            value = [*given, None][i % (len(given) + 1)]
+            if name == "code" and value is not None:
+                value = value.ljust(5)
+            assert getattr(found[sample.id], name) == value, (name, i)
+
+
+@COUNTS
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("short", "123456"),
+        ("code", "123456"),
+        ("small", 32768),
+        ("price", Decimal(1000)),
+        ("day", "2024-01-01"),
+        ("data", {1, 2}),
+    ],
+)
+async def test_values_are_refused_and_never_cut(tables: Any, count: int, name: str, value: Any) -> None:
+    made = [Sample(**{name: None}) for _ in range(count)]
+    setattr(made[-1], name, value)
+    with pytest.raises(DataError):
+        await Sample.objects.bulk_create(made)
+    assert await Sample.objects.count() == 0
+
+
+@pytest.mark.parametrize("count", [2, bulk_write.COPY_SEQUENCES_FROM_ROWS + 5])
+async def test_columns_that_are_arrays(tables: Any, count: int) -> None:
+    made = [Grid(cells=[[i, 1], [2, 3]], data={"n": [i]}) for i in range(count)]
+    await Grid.objects.bulk_create(made)
+    found = await Grid.objects.in_bulk([g.id for g in made])
+    assert [(found[g.id].cells, found[g.id].data) for g in made] == [(g.cells, g.data) for g in made]
+
+
+async def test_few_rows_have_one_statement_whatever_their_number(tables: Any, statements: list[str]) -> None:
+    for count in (1, 2, 7, 40):
+        await Team.objects.bulk_create([Team(name=f"{count}-{i}") for i in range(count)])
+    assert len(statements) == 4
+    assert len(set(statements)) == 1
 
 
 async def test_many_rows(tables: Any) -> None:

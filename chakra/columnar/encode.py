@@ -147,7 +147,7 @@ def encode(
         batches: record batches, a table, or anything that iterates over batches (a RecordBatchReader).
         types: the target columns in the order of the batches': ``{name: type}``, pairs or ColumnSpecs.
         chunk_bytes: size of the chunks, unless a single row is larger.
-        allow_truncate: let nanoseconds be cut to microseconds, and decimals to the column's scale.
+        allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
 
     Raises:
         FieldError: a type is unknown.

@@ -104,7 +104,10 @@ def _batch(found: Any) -> pa.RecordBatch:
         return found
     if hasattr(found, "__arrow_c_array__") and not isinstance(found, pa.Array):
         return pa.record_batch(found)
-    raise DataError(f"cannot insert an iterable of {type(found).__name__}: expected {_ACCEPTED}")
+    raise DataError(
+        f"cannot insert an iterable of {type(found).__name__}: expected {_ACCEPTED}; model instances go to "
+        "bulk_create()"
+    )
 
 
 __all__ = ["Source", "source_of"]

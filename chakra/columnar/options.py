@@ -19,14 +19,15 @@ class Options:
     """Choices that change Arrow types or values.
 
     Attributes:
-        numeric: Arrow type of a ``numeric`` without precision: ``(p, s)``, ``"float64"``, ``"string"``, or
-            ``None`` = the largest scale in the data (whole tables only).
+        numeric: ``"float64"`` or ``"string"`` for every numeric; ``(p, s)`` for those without precision, which
+            else become decimals of the largest scale in the data (whole tables only).
         infinity: what ±infinity of dates and timestamps, and NaN and ±infinity of a numeric, become:
             ``"error"``, ``"null"``, or ``"clamp"`` (the nearest value the Arrow type holds; a numeric NaN
             has no nearest value and stays an error).
         strings: ``"utf8"`` (int32 offsets), ``"large_utf8"`` (int64 offsets) or ``"view"`` (string_view).
         streaming: ``True`` where the schema must be known before the data.
-        allow_truncate: writes only: let nanoseconds be cut to PostgreSQL's microseconds.
+        allow_truncate: writes only: let nanoseconds be cut to PostgreSQL's microseconds, and decimals be rounded
+            to the scale of their column.
 
     Raises:
         FieldError: an option has a value outside this list.

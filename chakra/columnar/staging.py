@@ -66,7 +66,7 @@ async def insert_table(
             the key of the row it was in conflict with if ``conflict_fields`` are named, else NULL.
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.
-        allow_truncate: let nanoseconds be cut to microseconds, and decimals to the column's scale.
+        allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
 
     Raises:
         FieldError: an unknown option or field.

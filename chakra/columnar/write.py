@@ -54,7 +54,7 @@ async def insert_data(
         generated: columns the server fills when they are absent.
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.
-        allow_truncate: let nanoseconds be cut to microseconds, and decimals to the column's scale.
+        allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
 
     Raises:
         DataError: an unknown column, a missing NOT NULL column, or a value that does not fit its column, with

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 READ_OPTIONS = ("numeric", "infinity", "strings")
 """What every read takes; see ``chakra.columnar.Options``."""
 
+TABLE_OPTIONS = ("partitions", "progress", "timeout")
+BATCH_OPTIONS = ("max_rows", "max_bytes", "progress")
+PLAN_OPTIONS = ("partitions",)
+"""What tables, streams and plans take beside them."""
+
 
 @dataclass(frozen=True)
 class ColumnSource:
@@ -76,7 +81,7 @@ async def to_arrow(
         return await within(
             timeout, to_arrow(query, database, partitions=partitions, progress=progress, **options)
         )
-    made = _options(options)
+    made = _options(options, TABLE_OPTIONS)
     _check_partitions(partitions)
     source = await query.column_source(database)
     if partitions == 1 or source.split is None or database.in_transaction:
@@ -100,7 +105,7 @@ async def read_plan(query: Readable, database: Database, *, partitions: int = 1,
     """Cut a query into picklable tasks over one exported snapshot."""
     from chakra.columnar.parallel import plan_reads
 
-    made = _options(options)
+    made = _options(options, PLAN_OPTIONS)
     _check_partitions(partitions)
     if database.in_transaction:
         raise TransactionError(
@@ -177,7 +182,7 @@ async def arrow_batches(
     """Stream a query as record batches."""
     from chakra.columnar.read import read_batches
 
-    made = _options(options)
+    made = _options(options, BATCH_OPTIONS)
     source = await query.column_source(database)
     batches = read_batches(
         database, source.sql, source.columns, made, max_rows=max_rows, max_bytes=max_bytes, progress=progress
@@ -189,8 +194,8 @@ async def arrow_batches(
         await batches.aclose()
 
 
-def _options(options: dict[str, Any], *, streaming: bool = False) -> Options:
-    """The reader's options out of keyword arguments.
+def _options(options: dict[str, Any], others: tuple[str, ...] = (), *, streaming: bool = False) -> Options:
+    """The reader's options out of keyword arguments; ``others`` are those the method has beside them.
 
     Raises:
         FieldError: an unknown one, or a value it does not take.
@@ -199,8 +204,8 @@ def _options(options: dict[str, Any], *, streaming: bool = False) -> Options:
 
     unknown = sorted(set(options) - set(READ_OPTIONS))
     if unknown:
-        known = ", ".join((*READ_OPTIONS, "partitions", "progress", "timeout"))
-        raise FieldError(f"unknown option {', '.join(unknown)}; columns can be read with {known}")
+        known = ", ".join((*READ_OPTIONS, *others))
+        raise FieldError(f"unknown option {', '.join(unknown)}; this way of reading columns takes {known}")
     return Options(**options, streaming=streaming)
 
 

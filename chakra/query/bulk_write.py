@@ -54,8 +54,15 @@ async def insert(
     return await (work if timeout is None else within(timeout, work))
 
 
-async def update(table: Table, database: Database, rows: Any, fields: Any, **options: Any) -> int:
+async def update(
+    table: Table, database: Database, rows: Any, fields: Any, *, timeout: float | None = None, **options: Any
+) -> int:
     """Update rows from columns, or from instances; returns the number of rows found and updated."""
+    work = _update(table, database, rows, fields, options)
+    return await (work if timeout is None else within(timeout, work))
+
+
+async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:
     from chakra.columnar.staging import update_table
 
     _known(update_table, options, "bulk_update")
@@ -73,7 +80,7 @@ async def update(table: Table, database: Database, rows: Any, fields: Any, **opt
 
 def _known(function: Callable[..., Any], options: dict[str, Any], what: str) -> dict[str, Any]:
     """The options, if the function takes all of them."""
-    known = function.__kwdefaults__ or {}
+    known = (*(function.__kwdefaults__ or {}), "timeout")
     for name in options:
         if name not in known:
             raise FieldError(f"{what}() has no option {name!r}; it has {', '.join(known)}")
@@ -134,6 +141,7 @@ async def create(
     on_conflict: str | None = None,
     conflict_fields: Iterable[str] | None = None,
     update_fields: Iterable[str] | None = None,
+    timeout: float | None = None,
 ) -> list[Any]:
     """Insert instances, all or none, and fill in their generated keys.
 
@@ -142,12 +150,25 @@ async def create(
     Instances that have their key in the end count as saved.
 
     Args:
-        on_conflict, conflict_fields, update_fields: as for ``bulk_insert``.
+        on_conflict, conflict_fields, update_fields, timeout: as for ``bulk_insert``.
 
     Raises:
         DataError: something else than an instance of the model, or a value that does not fit its column.
         FieldError: an unknown field, or options that contradict each other.
+        QueryCancelled: the timeout passed; nothing was written.
     """
+    if timeout is not None:
+        return await within(
+            timeout,
+            create(
+                table,
+                database,
+                instances,
+                on_conflict=on_conflict,
+                conflict_fields=conflict_fields,
+                update_fields=update_fields,
+            ),
+        )
     _check_class(table, instances, "bulk_create")
     if on_conflict is None and (conflict_fields is not None or update_fields is not None):
         raise FieldError('conflict_fields and update_fields need on_conflict="ignore" or "update"')

@@ -498,6 +498,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
         on_conflict: str | None = None,
         conflict_fields: Iterable[str] | None = None,
         update_fields: Iterable[str] | None = None,
+        timeout: float | None = None,
     ) -> list[R_co]:
         """Insert many instances through COPY, fill in their generated keys, and return them as a list.
 
@@ -506,6 +507,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
             conflict_fields: what decides that a row is there; default for ``"update"``: the primary key, for
                 ``"ignore"``: any unique constraint. If named, ignored instances get the key of that row.
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
+            timeout: as for ``bulk_insert``.
         """
         return await bulk_write.create(
             self.table,
@@ -514,6 +516,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
             on_conflict=on_conflict,
             conflict_fields=conflict_fields,
             update_fields=update_fields,
+            timeout=timeout,
         )
 
     async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
@@ -533,7 +536,8 @@ class QuerySet(ColumnReads, Generic[R_co]):
         Args:
             rows: instances, or columns (as for ``bulk_insert``) with the key among them.
             fields: what to write; for columns the default is all but the key.
-            options: for columns ``key`` (default: the primary key), ``batch_rows, progress, allow_truncate``.
+            options: for columns ``key`` (default: the primary key), ``batch_rows, progress,
+                allow_truncate``; for all ``timeout``, as for ``bulk_insert``.
         """
         return await bulk_write.update(self.table, self.database, rows, fields, **options)
 

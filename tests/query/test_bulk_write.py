@@ -14,7 +14,7 @@ import pytest
 
 import chakra
 from chakra import Field, ForeignKey, Model, field, foreign_key
-from chakra.errors import DataError, FieldError, UniqueViolation
+from chakra.errors import DataError, FieldError, QueryCancelled, UniqueViolation
 from chakra.query import bulk_write
 from chakra.types import Char, Json, Jsonb, Numeric, Real, SmallInt, Timestamp, Varchar
 
@@ -482,3 +482,51 @@ async def test_what_is_read_can_be_written_back(tables: Any) -> None:
     assert (await Player.objects.bulk_insert(table, on_conflict="update")).updated == 50
     assert await Player.objects.bulk_update(table) == 50
     assert (await Player.objects.order_by("id").to_arrow()).equals(table.sort_by("id"))
+
+
+@pytest.mark.parametrize("rows", [1, 600])
+async def test_a_timeout_stops_what_waits_for_a_lock(db: Any, pg: asyncpg.Connection[Any], rows: int) -> None:
+    """One row goes by INSERT, 600 by COPY; the same instances can be written afterwards."""
+    await db.create_tables(Team)
+    (first,) = await Team.objects.bulk_create([Team(name="first")])
+    teams = [Team(name=f"team {n}") for n in range(rows)]
+    async with pg.transaction():
+        await pg.execute("update bulk_teams set name = 'locked'")
+        await pg.execute("insert into bulk_teams (id, name) values (-1, 'team 0')")
+        with pytest.raises(QueryCancelled, match=r"timeout=0\.1 s"):
+            await Team.objects.bulk_create(teams, timeout=0.1)
+        with pytest.raises(QueryCancelled, match=r"timeout=0\.1 s"):
+            await Team.objects.bulk_create(teams, on_conflict="ignore", timeout=0.1)
+        with pytest.raises(QueryCancelled, match=r"timeout=0\.1 s"):
+            await Team.objects.bulk_update([first], ["name"], timeout=0.1)
+        with pytest.raises(QueryCancelled, match=r"timeout=0\.1 s"):
+            await Team.objects.bulk_update({"id": [first.id], "name": ["x"]}, timeout=0.1)
+        await pg.execute("delete from bulk_teams where id = -1")
+    assert await Team.objects.count() == 1
+    assert [team.id for team in teams] == [None] * rows
+    assert len({team.id for team in await Team.objects.bulk_create(teams, timeout=30)}) == rows
+    assert await Team.objects.bulk_update([first], ["name"], timeout=30) == 1
+
+
+async def test_an_unknown_option_is_told_the_others(db: Any) -> None:
+    await db.create_tables(Team)
+    teams = Team.objects.all()
+    common = "numeric, infinity, strings"
+    with pytest.raises(
+        FieldError, match=rf"unknown option max_rows; .* {common}, partitions, progress, timeout$"
+    ):
+        await teams.to_arrow(max_rows=5)
+    with pytest.raises(
+        FieldError, match=rf"unknown option partitions; .* {common}, max_rows, max_bytes, progress$"
+    ):
+        [batch async for batch in teams.arrow_batches(partitions=2)]
+    with pytest.raises(FieldError, match=rf"unknown option progress; .* {common}, partitions$"):
+        await teams.read_plan(progress=True)
+    with pytest.raises(FieldError, match=rf"unknown option timeout; .* {common}$"):
+        await teams.arrow_schema(timeout=5)
+    with pytest.raises(FieldError, match=r"has no option 'chunk'; it has on_conflict, .*, timeout$"):
+        await Team.objects.bulk_insert({"name": ["x"]}, chunk=1)
+    with pytest.raises(FieldError, match=r"has no option 'chunk'; it has key, .*, timeout$"):
+        await Team.objects.bulk_update({"id": [1], "name": ["x"]}, chunk=1)
+    with pytest.raises(DataError, match=r"an iterable of Team: .* go to bulk_create"):
+        await Team.objects.bulk_insert([Team(name="x")])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chakra.errors import FieldError, QueryCancelled, TransactionError
 from chakra.sql import Output
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chakra.columnar.parallel import ReadPlan
     from chakra.db import Database
 
+T = TypeVar("T")
 
 READ_OPTIONS = ("numeric", "infinity", "strings")
 """What every read takes; see ``chakra.columnar.Options``."""
@@ -124,7 +125,7 @@ async def arrow_schema(query: Readable, database: Database, **options: Any) -> p
     return Decoder(source.columns, made).schema
 
 
-async def within(timeout: float, work: Awaitable[Any]) -> Any:
+async def within(timeout: float, work: Awaitable[T]) -> T:
     """Await bulk work for at most ``timeout`` seconds; cancelling it cancels the statement on the server.
 
     Raises:

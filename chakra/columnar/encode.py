@@ -135,7 +135,7 @@ class Encoder:
 
 
 def encode(
-    batches: Iterable[pa.RecordBatch] | pa.Table | pa.RecordBatch,
+    batches: Any,
     types: TypesInput,
     *,
     chunk_bytes: int = CHUNK_BYTES,
@@ -144,30 +144,43 @@ def encode(
     """Encode record batches as a COPY BINARY stream.
 
     Parameters:
-        batches: record batches, a table, or anything that iterates over batches (a RecordBatchReader).
+        batches: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__`` (a table, a record batch, a Polars
+            frame, …), or an iterable of record batches.
         types: the target columns in the order of the batches': ``{name: type}``, pairs or ColumnSpecs.
         chunk_bytes: size of the chunks, unless a single row is larger.
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
 
     Raises:
         FieldError: a type is unknown.
-        DataError: a value does not fit its column; names row and column.
+        DataError: a value does not fit its column; names row and column. Or these are no record batches, or
+            their columns have the names of ``types`` in another order.
     """
     encoder = Encoder(types, Options(allow_truncate=allow_truncate), chunk_bytes=chunk_bytes)
     return _encode(encoder, batches)
 
 
 def _pieces(batches: Any) -> Iterable[pa.RecordBatch]:
-    if isinstance(batches, pa.RecordBatch):
-        return [batches]
-    found: Iterable[pa.RecordBatch] = batches.to_batches() if isinstance(batches, pa.Table) else batches
-    return found
+    if hasattr(batches, "__arrow_c_stream__"):
+        stream: Iterable[pa.RecordBatch] = pa.RecordBatchReader.from_stream(batches)
+        return stream
+    if hasattr(batches, "__arrow_c_array__"):
+        return [pa.record_batch(batches)]
+    if not isinstance(batches, Iterable):
+        raise DataError(f"cannot encode a {type(batches).__name__}: expected Arrow data or record batches")
+    return batches
 
 
-def _encode(
-    encoder: Encoder, batches: Iterable[pa.RecordBatch] | pa.Table | pa.RecordBatch
-) -> Iterator[bytes]:
+def _encode(encoder: Encoder, batches: Any) -> Iterator[bytes]:
+    names = [spec.name for spec in encoder.specs]
     for batch in _pieces(batches):
+        if not isinstance(batch, pa.RecordBatch):
+            raise DataError(f"expected record batches, found {type(batch).__name__}")
+        found = batch.schema.names
+        if found != names and sorted(found) == sorted(names):
+            raise DataError(
+                f"the columns of the data are {', '.join(found)}, those of the stream {', '.join(names)}: "
+                "they are matched by position; bring them into one order"
+            )
         for chunk in encoder.encode(batch):
             yield bytes(chunk)
     yield bytes(encoder.finish())

@@ -321,7 +321,10 @@ def parse_type(text: str) -> PgType:
         name = " ".join((head + tail).split())
     found = _SPELLINGS.get(name) or BY_NAME.get(name)
     if found is None:
-        raise FieldError(f"unknown PostgreSQL type {text!r}; known are {', '.join(sorted(BY_NAME))}")
+        raise FieldError(
+            f"unknown PostgreSQL type {text!r}; known are {', '.join(sorted(BY_NAME))}; types of your own are "
+            "made with Enum, Composite and Domain of chakra.types"
+        )
     if modifiers:
         found = found(*modifiers)
     return array_of(found, ndims) if ndims else found

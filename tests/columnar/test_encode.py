@@ -214,3 +214,24 @@ def test_inputs() -> None:
     )
     with pytest.raises(DataError, match="expected 2 columns, found 1"):
         list(encode(table, {"c": "int", "d": "int"}))
+
+
+def test_frames_of_other_libraries() -> None:
+    import polars as pl
+
+    frame = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
+    types = {"a": "int", "b": "text"}
+    assert decode_table(encode(frame, types), types).to_pylist() == frame.to_dicts()
+
+
+def test_columns_in_another_order_are_refused() -> None:
+    """Two columns of one type would change places without a word."""
+    with pytest.raises(DataError, match=r"of the data are b, a, those of the stream a, b: .* by position"):
+        list(encode(pa.table({"b": [1], "a": [2]}), {"a": "int", "b": "int"}))
+    assert list(encode(pa.table({"x": [1], "y": [2]}), {"a": "int", "b": "int"}))  # other names are renamed
+
+
+@pytest.mark.parametrize("data", [1, [1], {"a": [1]}, pa.array([1])])
+def test_what_is_no_table_is_refused(data: Any) -> None:
+    with pytest.raises((DataError, pa.ArrowInvalid), match=r"record batch|struct"):
+        list(encode(data, {"a": "int"}))

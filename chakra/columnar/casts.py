@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.families import encode_column
+from chakra.columnar.families.dispatch import without_dictionary
 from chakra.columnar.kernels import rows_encode as kernels
 from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.types import (
@@ -82,7 +83,7 @@ def unwrapped(array: pa.Array) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if pa.types.is_dictionary(array.type) and not pa.types.is_nested(array.type.value_type):
-        array = array.dictionary_decode()
+        array = without_dictionary(array)
     return array
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.types import ColumnSpec
 from chakra.columnar.values import array_of
 from chakra.errors import DataError
 from chakra.pg.types import TEXT
+
+_INDEX = re.compile(r"__index_level_\d+__")
 
 _ACCEPTED = (
     "anything with __arrow_c_stream__ (a pyarrow Table or RecordBatchReader, a polars or pandas DataFrame, a "
@@ -41,11 +45,13 @@ async def source_of(data: Any, columns: Sequence[ColumnSpec]) -> Source:
     if isinstance(data, Mapping):
         table = _from_mapping(data, columns)
         return Source(table.schema.names, table.to_batches())
+    if isinstance(data, pa.RecordBatchReader):
+        # Not through the C interface, which would leave nothing but the text of what a Python generator raises.
+        return Source(data.schema.names, data)
     if hasattr(data, "__arrow_c_stream__"):
-        reader = pa.RecordBatchReader.from_stream(data)
-        return Source(reader.schema.names, reader)
+        return _from_stream(data)
     if hasattr(data, "__arrow_c_array__"):
-        batch = pa.record_batch(data)
+        batch = _exported(data, pa.record_batch)
         return Source(batch.schema.names, [batch])
     if isinstance(data, AsyncIterable):
         return await _from_async(data)
@@ -62,10 +68,10 @@ def _from_mapping(data: Mapping[str, Any], columns: Sequence[ColumnSpec]) -> pa.
         spec = by_name.get(name) or ColumnSpec(str(name), TEXT)
         if name not in by_name:
             array = pa.nulls(max(count, 0))
-        elif isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+        elif isinstance(values, str | bytes | Mapping) or not hasattr(values, "__len__"):
             raise DataError(f'column "{name}" is a {type(values).__name__}, expected an array or a list')
         else:
-            array = array_of(values, spec)
+            array = array_of(_column(values), spec)
             if count >= 0 and len(array) != count:
                 raise DataError(f'column "{name}" has {len(array)} values, others have {count}', column=name)
             count = len(array)
@@ -73,6 +79,49 @@ def _from_mapping(data: Mapping[str, Any], columns: Sequence[ColumnSpec]) -> pa.
         names.append(str(name))
     whole = [a if len(a) == count or count < 0 else pa.nulls(count) for a in arrays]
     return pa.Table.from_arrays(whole, names=names)
+
+
+def _column(values: Any) -> Any:
+    """A column of a mapping; those of polars and pandas become Arrow arrays, which keep nanoseconds and NULLs."""
+    if isinstance(values, pa.Array | pa.ChunkedArray | np.ndarray) or not hasattr(
+        values, "__arrow_c_stream__"
+    ):
+        return values
+    if str(getattr(values, "dtype", "")) == "object":
+        # pandas: any Python objects, which the column's type tells how to read; NaN, NaT and NA stand for NULL.
+        return np.ma.MaskedArray(values.to_numpy(), values.isna().to_numpy())
+    return _exported(values, pa.chunked_array)
+
+
+def _exported(data: Any, open_: Callable[[Any], Any]) -> Any:
+    """What an object exports through Arrow's C interface.
+
+    Raises:
+        DataError: it cannot: a type Arrow does not have, values of several types in one column, no columns.
+    """
+    title = f"{type(data).__module__.partition('.')[0]} {type(data).__name__}"
+    objects = [str(dtype) for dtype in getattr(data, "dtypes", ())] if title.startswith("polars") else []
+    if "Object" in objects:  # polars exports the addresses of such objects
+        name = data.columns[objects.index("Object")]
+        raise DataError(
+            f'column "{name}" of the {title} holds Python objects (pl.Object): convert it to a type of polars',
+            column=name,
+        )
+    try:
+        return open_(data)
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        reason = "; ".join(str(part) for part in error.args) or type(error).__name__
+        raise DataError(f"the {title} cannot be read as columns of Arrow: {reason}") from error
+
+
+def _from_stream(data: Any) -> Source:
+    reader = _exported(data, pa.RecordBatchReader.from_stream)
+    names = reader.schema.names
+    # The unnamed index of a pandas DataFrame: row numbers, or what filtering left of them.
+    kept = [name for name in names if not _INDEX.fullmatch(name)]
+    if (reader.schema.metadata or {}).get(b"pandas") is None or kept == names:
+        return Source(names, reader)
+    return Source(kept, (batch.select(kept) for batch in reader))
 
 
 def _from_iterable(data: Iterable[Any]) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -23,6 +24,7 @@ _NONE = type(None)
 _AWARE = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NAIVE = dt.datetime(1970, 1, 1)
 DECIMAL_DIGITS = 38
+DAYS = 2**31  # what a date32 counts, either way
 
 
 class _Wrong(Exception):
@@ -77,23 +79,43 @@ def _numpy(values: np.ndarray[Any, Any], spec: ColumnSpec) -> pa.Array:
     mask = None
     if isinstance(values, np.ma.MaskedArray):
         mask, values = np.ma.getmaskarray(values), values.data
-    if values.dtype == object:
-        items = values.tolist()
-        if mask is not None:
-            items = [None if hidden else item for item, hidden in zip(items, mask.tolist(), strict=True)]
-        return array_of(items, spec)
+    if values.dtype == object and values.ndim:
+        return array_of((values if mask is None else np.where(mask, None, values)).tolist(), spec)
     try:
-        if values.ndim == 2:
-            flat = pa.array(np.ascontiguousarray(values).reshape(-1))
-            return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
-        if values.dtype.kind in "US":
-            return pa.array(values.astype(object), mask=mask)
-        return pa.array(values, mask=mask)
-    except pa.ArrowException as error:
+        if values.ndim > 1:
+            flat = _flat(values.reshape(-1), None if mask is None else mask.reshape(-1))
+            for axis in range(values.ndim - 1, 0, -1):
+                count, length = math.prod(values.shape[:axis]), values.shape[axis]
+                flat = pa.ListArray.from_arrays(pa.array(np.arange(count + 1, dtype=np.int32) * length), flat)
+            return flat
+        return _flat(values, mask)
+    except (pa.ArrowException, TypeError) as error:
         raise DataError(
             f'column "{spec.name}": NumPy {values.dtype} of shape {values.shape} has no Arrow type ({error})',
             column=spec.name,
         ) from None
+
+
+def _flat(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> pa.Array:
+    """An array of one dimension, in the units and byte order Arrow has."""
+    if values.dtype.kind in "US":
+        return pa.array(values.astype(object), mask=mask)
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
+    if values.dtype.kind not in "mM" or np.datetime_data(values.dtype)[0] not in _COARSE:
+        return pa.array(values, mask=mask)
+    # pyarrow knows none of these units but datetime64[D], whose days it cuts to int32.
+    kind, known = values.dtype.kind, values[~np.isnat(values)].astype(np.int64)
+    if values.dtype == "M8[D]" and (not known.size or (-DAYS <= known.min() and known.max() < DAYS)):
+        return pa.array(values, mask=mask)
+    with np.errstate(over="ignore"):
+        seconds = values.astype(f"{kind}8[s]")
+    if not np.array_equal(seconds.astype(values.dtype), values, equal_nan=True):
+        raise pa.ArrowInvalid("a value is out of range of 64-bit seconds")
+    return pa.array(seconds, mask=mask)
+
+
+_COARSE = frozenset({"Y", "M", "W", "D", "h", "m"})  # of timedelta64, Y and M have no length in seconds
 
 
 def _convert(values: list[Any], type_: PgType) -> pa.Array:

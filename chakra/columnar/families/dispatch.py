@@ -54,10 +54,22 @@ def encode_values(array: pa.Array, type_: PgType, options: Options) -> RawColumn
         return all_null(len(array))
     base = type_.base
     if pa.types.is_dictionary(array.type) and base.kind != "enum":
-        array = array.dictionary_decode()
+        array = without_dictionary(array)
     if pa.types.is_run_end_encoded(array.type):
         array = pc.call_function("run_end_decode", [array])
     return _family(column_type(base).family).encode(array, base, options)
+
+
+def without_dictionary(array: pa.Array) -> pa.Array:
+    """The values of a dictionary array; pyarrow (26) cannot take from the views that polars puts into them."""
+    values = array.dictionary
+    plain = _PLAIN.get(values.type)
+    if plain is not None:
+        array = pa.DictionaryArray.from_arrays(array.indices, values.cast(plain))
+    return array.dictionary_decode()
+
+
+_PLAIN = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 
 
 def decode_column(raw: RawColumn, type_: PgType, options: Options = DEFAULT) -> pa.Array:
@@ -120,4 +132,11 @@ def encode_column(
     return RawColumn(raw.data, raw.starts, raw.lengths, name, first_row)
 
 
-__all__ = ["Family", "decode_column", "decode_values", "encode_column", "encode_values"]
+__all__ = [
+    "Family",
+    "decode_column",
+    "decode_values",
+    "encode_column",
+    "encode_values",
+    "without_dictionary",
+]

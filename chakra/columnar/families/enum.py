@@ -98,7 +98,7 @@ def _encode_dictionary(array: pa.DictionaryArray, type_: PgType) -> RawColumn:
     if not labels:
         return raw_column(np.zeros(0, np.uint8), np.zeros(len(array) + 1, np.int64), valid)
     known = set(type_.labels or labels)
-    wrong = np.array([label not in known for label in labels])[codes] & valid
+    wrong = np.array([label is not None and label not in known for label in labels])[codes] & valid
     if wrong.any():
         index = int(np.argmax(wrong))
         raise ValueFault(index, f"{labels[codes[index]]!r} is not a label of {type_.sql}; {_known(type_)}")

@@ -271,7 +271,11 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
                 raise ValueFault(index, f"{float(wide[index])!r} is out of range for {type_.sql}")
             return narrowed
     elif pa.types.is_integer(array.type) or pa.types.is_decimal(array.type):
-        array = cast(array, storage, type_)
+        given, array = array, cast(array, storage, type_)
+        outside = np.isinf(values_of(array, storage.to_pandas_dtype())) & is_valid(array)
+        if outside.any():
+            index = int(np.argmax(outside))
+            raise ValueFault(index, f"{shown(given, index)} is out of range for {type_.sql}")
     else:
         refuse(array, type_, "floats, integers and decimals")
     found: AnyArray = values_of(array, storage.to_pandas_dtype())

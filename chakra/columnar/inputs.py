@@ -109,7 +109,7 @@ def _exported(data: Any, open_: Callable[[Any], Any]) -> Any:
         )
     try:
         return open_(data)
-    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+    except (pa.ArrowException, TypeError, ValueError) as error:
         reason = "; ".join(str(part) for part in error.args) or type(error).__name__
         raise DataError(f"the {title} cannot be read as columns of Arrow: {reason}") from error
 

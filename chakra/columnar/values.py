@@ -80,7 +80,10 @@ def _numpy(values: np.ndarray[Any, Any], spec: ColumnSpec) -> pa.Array:
     if isinstance(values, np.ma.MaskedArray):
         mask, values = np.ma.getmaskarray(values), values.data
     if values.dtype == object and values.ndim:
-        return array_of((values if mask is None else np.where(mask, None, values)).tolist(), spec)
+        if mask is not None:
+            values = values.copy()
+            values[mask] = None
+        return array_of(values.tolist(), spec)
     try:
         if values.ndim > 1:
             flat = _flat(values.reshape(-1), None if mask is None else mask.reshape(-1))
@@ -106,7 +109,7 @@ def _flat(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> pa
         return pa.array(values, mask=mask)
     # pyarrow knows none of these units but datetime64[D], whose days it cuts to int32.
     kind, known = values.dtype.kind, values[~np.isnat(values)].astype(np.int64)
-    if values.dtype == "M8[D]" and (not known.size or (-DAYS <= known.min() and known.max() < DAYS)):
+    if values.dtype == "M8[D]" and (not known.size or (known.min() >= -DAYS and known.max() < DAYS)):
         return pa.array(values, mask=mask)
     with np.errstate(over="ignore"):
         seconds = values.astype(f"{kind}8[s]")

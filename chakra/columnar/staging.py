@@ -63,7 +63,8 @@ async def insert_table(
         update_fields: what ``"update"`` overwrites; default: the data's fields but the conflict fields and
             the primary key.
         returning: ``"keys"`` = give the primary keys back, in the order of the data. An ignored row gives
-            the key of the row it was in conflict with if ``conflict_fields`` are named, else NULL.
+            the key of the row it was in conflict with if ``conflict_fields`` are named, else NULL; so does a
+            row that a trigger left out or gave another key, and one found by ``NULLS NOT DISTINCT``.
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
@@ -90,7 +91,7 @@ async def insert_table(
     if returning is None:
         return InsertResult(await _copy(db, table.name, table.schema, source, columns, **how))
     rows = _known_rows(data, source)
-    if rows is None or len(table.key_columns) != 1 or not merge.drawn:
+    if rows is None or len(table.key_columns) != 1 or not merge.drawn or await row_triggers(db, table):
         return await insert_staged(db, merge, source, keys=True, **how)
     drawn = merge.drawn[0]
     keys = as_array(await draw_keys(db, table, drawn, rows))
@@ -130,7 +131,10 @@ async def insert_staged(
             allow_truncate=allow_truncate,
         )
         inserted, updated = await _merge(db, merge)
-        found = await _staged_keys(db, merge) if keys else None
+        found = None
+        if keys:
+            there = inserted + updated == staged and not await row_triggers(db, table)
+            found = await _staged_keys(db, merge, all_there=there)
         if nested:
             await _script(db, sql.DROP_STAGING)
     return InsertResult(inserted, updated, staged - inserted - updated, found)
@@ -179,8 +183,14 @@ async def _duplicate(db: Executor, table: Table, columns: Sequence[Column]) -> D
     )
 
 
-async def _staged_keys(db: Executor, merge: sql.Merge) -> pa.Array:
-    table = await read_table(db, sql.staged_keys(merge), specs_of(merge.table.key_columns))
+async def row_triggers(db: Executor, table: Table) -> bool:
+    """Whether triggers may leave out rows that are inserted, or change their keys."""
+    return bool((await _row(db, sql.HAS_ROW_TRIGGERS, table.quoted))[0])
+
+
+async def _staged_keys(db: Executor, merge: sql.Merge, *, all_there: bool) -> pa.Array:
+    specs = [replace(spec, nullable=True) for spec in specs_of(merge.table.key_columns)]
+    table = await read_table(db, sql.staged_keys(merge, all_there=all_there), specs)
     if table.num_columns == 1:
         return table.column(0).combine_chunks()
     return table.to_struct_array().combine_chunks()
@@ -394,4 +404,12 @@ async def _script(db: Executor, text: str) -> None:
     await session.script(text)
 
 
-__all__ = ["as_array", "draw_keys", "insert_staged", "insert_table", "specs_of", "update_table"]
+__all__ = [
+    "as_array",
+    "draw_keys",
+    "insert_staged",
+    "insert_table",
+    "row_triggers",
+    "specs_of",
+    "update_table",
+]

@@ -7,6 +7,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from chakra.pg.json_text import dump_json
+
 _JSONB_VERSION = b"\x01"  # src/backend/utils/adt/jsonb.c, jsonb_send
 _PAIR_OF_INT16 = struct.Struct(">hh")
 _INT32 = struct.Struct(">i")
@@ -24,7 +26,7 @@ class Codec(NamedTuple):
 
 def encode_json(value: Any) -> bytes:
     """JSON text of a value, compact, non-ASCII as is; NaN and infinities are refused, as PostgreSQL does."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False).encode()
+    return dump_json(value).encode()
 
 
 def decode_json(data: bytes) -> Any:

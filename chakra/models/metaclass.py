@@ -28,6 +28,9 @@ META_OPTIONS = frozenset(
     {"table", "schema", "ordering", "indexes", "constraints", "unique_together", "abstract", "managed"}
 )
 
+OWN_OPTIONS = frozenset({"abstract", "table"})
+"""What a class says of itself alone."""
+
 
 class Declared:
     """One attribute as the class body declares it: the annotation's inside, nullability, and the spec."""
@@ -70,7 +73,7 @@ class ModelMeta(type):
         if not any(isinstance(base, ModelMeta) for base in bases):
             root = {"__slots__": (), "__chakra__": ModelInfo({}, {"abstract": True}), **namespace}
             return super().__new__(mcls, name, bases, root)
-        chosen = _options(name, namespace, options)
+        chosen = _options(name, bases, namespace, options)
         declared = _inherited(name, bases)
         own = _declared(name, namespace)
         _check_free(name, bases, own)
@@ -102,11 +105,21 @@ class ModelMeta(type):
         return info.table
 
 
-def _options(name: str, namespace: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    meta = namespace.pop("Meta", None)
+def _options(
+    name: str, bases: tuple[type, ...], namespace: dict[str, Any], options: dict[str, Any]
+) -> dict[str, Any]:
+    """The options of ``Meta`` and of the class statement.
+
+    A class without a ``Meta`` takes that of its first abstract base that has one; a ``Meta`` of its own may
+    derive from it. ``abstract`` and ``table`` are never passed on.
+    """
     chosen: dict[str, Any] = {}
+    meta = namespace.get("Meta") or next((m for m in (getattr(b, "Meta", None) for b in bases) if m), None)
     for part in reversed(meta.__mro__ if isinstance(meta, type) else ()):
-        chosen.update({k: v for k, v in vars(part).items() if not k.startswith("__")})
+        own = part is namespace.get("Meta")
+        chosen.update(
+            {k: v for k, v in vars(part).items() if not k.startswith("__") and (own or k not in OWN_OPTIONS)}
+        )
     chosen.update(options)
     unknown = set(chosen) - META_OPTIONS
     if unknown:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from asyncio import create_task, sleep
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from chakra.errors import DataError, FieldError
+from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.query.bulk import within
 from chakra.query.execute import execute, fetch
 from chakra.query.hydrate import SLOT
@@ -39,6 +39,9 @@ INSERT from an array for each column. For rows of seven columns the lines cross 
 COPY_SEQUENCES_FROM_ROWS = 20
 """The same for tables with columns that arrays cannot carry: fewer go in an INSERT … VALUES, whose text depends on
 their number, so that it is mostly a new one for the server and takes 4.5 ms for 40 rows where COPY takes 2.7."""
+
+PARAMETERS = 65_535
+"""Most parameters a statement can have: their number travels as uint16 (``pqformat``, Bind)."""
 
 ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 """What marks columns, as opposed to instances."""
@@ -181,9 +184,18 @@ async def create(
         if len(groups) == 1:
             await _create_group(table, database, clause, groups[0])
         else:
-            async with database.transaction():
-                for group in groups:
-                    await _create_group(table, database, clause, group)
+            made = [(c, [o for o in instances if _unset(c, [o])]) for c in table.key_columns if c.generated]
+            try:
+                async with database.transaction():
+                    for group in groups:
+                        await _create_group(table, database, clause, group)
+            except BaseException:
+                for column, without in made:  # the rows that gave them keys are rolled back
+                    deque(
+                        map(getattr(table.row_class, SLOT + column.attribute).__set__, without, repeat(None)),
+                        0,
+                    )
+                raise
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -223,12 +235,14 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
 
     The server draws the keys while values are gathered and the first of them converted.
     """
-    from chakra.columnar.staging import draw_keys, specs_of
+    from chakra.columnar.staging import draw_keys, row_triggers, specs_of
     from chakra.columnar.write import RowStream, copy_stream
 
     lacking = [c for c in table.key_columns if c.generated and _unset(c, instances)]
 
-    async def draw() -> list[Any]:
+    async def draw() -> list[Any] | None:
+        if lacking and await row_triggers(database, table):
+            return None
         return [await draw_keys(database, table, column, len(instances)) for column in lacking]
 
     drawing = create_task(draw())
@@ -244,6 +258,10 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         keys = await drawing
     if len(groups) > 1:
         return False
+    if keys is None:
+        async with database.transaction():
+            await _create_few(table, database, groups[0])
+        return True
     for spec, made in zip(specs_of(lacking), keys, strict=True):
         rows.add(spec, made)
     names = [c.name for c in (*groups[0].columns, *lacking)]
@@ -355,6 +373,10 @@ async def _create_few(table: Table, database: Database, group: _Group) -> None:
             row, name = given.index(None), column.attribute
             text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
             raise DataError(text, row=row, column=name)
+    if not all(map(takes_columns, group.columns)) and len(group.instances) * len(group.columns) > PARAMETERS:
+        for part in _parts(group, PARAMETERS // len(group.columns)):
+            await _create_few(table, database, part)
+        return
     names = tuple(c.attribute for c in group.columns)
     # Only keys, as with COPY: what is filled in does not depend on the number of instances.
     returning = tuple(c.attribute for c in table.key_columns if c.generated and c.attribute not in names)
@@ -371,9 +393,21 @@ async def _create_few(table: Table, database: Database, group: _Group) -> None:
         rows = await fetch(database, statement, values)
     except DataError as error:
         raise _named(group, error) from error
+    if len(rows) != len(group.instances):
+        raise DatabaseError(
+            f"bulk_create of {table.title}: a trigger or rule of the table let in {len(rows)} of "
+            f"{len(group.instances)} rows, and the server does not tell which, so no instance got a key. "
+            "bulk_insert() does without; in a transaction this error rolls the rows back"
+        )
     for position, name in enumerate(returning):
         made = [row[position] for row in rows]
         _fill(table.row_class, table.by_attribute[name], group.instances, made)
+
+
+def _parts(group: _Group, rows: int) -> Iterator[_Group]:
+    for start in range(0, len(group.instances), rows):
+        some = slice(start, start + rows)
+        yield _Group(group.instances[some], group.columns, [values[some] for values in group.values])
 
 
 def _named(group: _Group, error: Exception) -> Exception:

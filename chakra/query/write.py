@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from chakra.db.default import default_database
-from chakra.errors import DoesNotExist, FieldError, UniqueViolation
+from chakra.errors import DatabaseError, DoesNotExist, FieldError, UniqueViolation
 from chakra.expressions.base import models_of, operand
 from chakra.query import execute
 from chakra.query.hydrate import SLOT, loader
@@ -63,6 +63,10 @@ async def insert(instance: Any, database: Database) -> None:
     statement: Statement = insert_statement(table, names, returning)
     if returning:
         row = await execute.fetchrow(database, statement, values)
+        if row is None:
+            raise DatabaseError(
+                f"a trigger or rule of the table did not let in this {table.title}: no row was made"
+            )
         for output, value in zip(statement.outputs, row, strict=True):
             setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
     else:

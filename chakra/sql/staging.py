@@ -204,7 +204,20 @@ SEQUENCE_OF = "SELECT pg_get_serial_sequence($1, $2)"
 
 def drawn_values(column: Column, count: int) -> str:
     """The query for ``count`` values of a column's default."""
-    return f"SELECT {column.db_default} AS {column.quoted} FROM generate_series(1, {int(count)})"
+    # A serial column of 4 bytes gets its values from nextval(), which gives 8.
+    drawn = f"({column.db_default})::{column.type.sql}"
+    return f"SELECT {drawn} AS {column.quoted} FROM generate_series(1, {int(count)})"
+
+
+HAS_ROW_TRIGGERS = """
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_trigger
+    WHERE tgtype & 7 = 7 AND tgenabled <> 'D' AND NOT tgisinternal AND (
+        tgrelid = $1::regclass
+        OR tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::regclass))))
+"""
+"""Whether triggers see each row before it is inserted (``trigger.h``: ROW 1, BEFORE 2, INSERT 4), in the table or
+in a partition: they may leave it out, or change its key."""
 
 
 def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
@@ -228,8 +241,9 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
         return text + nothing
     sets = ", ".join(f"{c.quoted} = EXCLUDED.{c.quoted}" for c in merge.update)
     if server_version >= OLD_ROWS_FROM:
-        # The row that was there has a value in each conflict field: NULL is in conflict with nothing.
-        fresh = f"old.{merge.conflict[0].quoted} IS NULL"
+        # Only a column that is never NULL tells: NULLS NOT DISTINCT finds rows by NULL.
+        known = [c for c in (*merge.conflict, *merge.table.key_columns) if not c.nullable]
+        fresh = f"old.{known[0].quoted} IS NULL" if known else "old IS NOT DISTINCT FROM NULL"
     else:
         fresh = "target.xmax = 0"
     return (
@@ -250,25 +264,37 @@ def find_duplicate(table: Table, columns: Sequence[Column]) -> str:
     )
 
 
-def staged_keys(merge: Merge) -> str:
+def staged_keys(merge: Merge, *, all_there: bool) -> str:
     """The query for the primary keys of the rows the staged ones became, in the order of the data.
 
     A row that was ignored gives the key of the row it was in conflict with, if the conflict fields tell which
     that is; else, and if the table has no such row, NULL.
+
+    Args:
+        all_there: every staged row is in the table under the key it was staged with, or in conflict with it.
     """
     key = merge.table.key_columns
     order = f"ORDER BY staged.{quote_identifier(merge.ordinal)}"
     source = f"FROM {_STAGING} AS staged"
     if merge.action == "insert" or set(key) == set(merge.conflict):
-        # The key is in the staging table, and whatever happened, there is a row with it now.
-        return f"SELECT {', '.join(f'staged.{c.quoted}' for c in key)} {source} {order}"
+        if all_there:
+            return f"SELECT {', '.join(f'staged.{c.quoted}' for c in key)} {source} {order}"
+        same = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in key)
+        there = ", ".join(f"target.{c.quoted}" for c in key)
+        return f"SELECT {there} {source} LEFT JOIN {merge.table.quoted} AS target ON {same} {order}"
     by = merge.conflict or key
     matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in by)
     columns = [f"target.{c.quoted}" for c in key]
     if merge.conflict and set(key) <= set(merge.staged):
-        # NULL in a conflict field: in conflict with nothing, so the row was inserted under its own key.
+        # NULL in a conflict field: in conflict with nothing, so the row was inserted under its own key; unless
+        # the index has NULLS NOT DISTINCT, or a trigger left the row out: then no row has both.
         free = " OR ".join(f"staged.{c.quoted} IS NULL" for c in by)
-        columns = [f"CASE WHEN {free} THEN staged.{c.quoted} ELSE target.{c.quoted} END" for c in key]
+        both = [f"mine.{c.quoted} = staged.{c.quoted}" for c in key]
+        both += [f"mine.{c.quoted} IS NOT DISTINCT FROM staged.{c.quoted}" for c in by]
+        mine = f"EXISTS (SELECT FROM {merge.table.quoted} AS mine WHERE {' AND '.join(both)})"
+        columns = [
+            f"CASE WHEN ({free}) AND {mine} THEN staged.{c.quoted} ELSE target.{c.quoted} END" for c in key
+        ]
     selected = ", ".join(f"{text} AS {c.quoted}" for text, c in zip(columns, key, strict=True))
     return f"SELECT {selected} {source} LEFT JOIN {merge.table.quoted} AS target ON {matches} {order}"
 
@@ -290,6 +316,7 @@ def update_staged(table: Table, key: Sequence[Column], fields: Sequence[Column])
 
 __all__ = [
     "DROP_STAGING",
+    "HAS_ROW_TRIGGERS",
     "RESERVE_KEYS",
     "RESERVE_KEYS_ALONE",
     "RESERVE_SCATTERED_KEYS",

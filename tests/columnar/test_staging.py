@@ -469,3 +469,59 @@ async def test_updates_that_are_refused(
     with pytest.raises(error, match=says):
         await accounts.bulk_update(data, **options)
     assert await rows(pg) == {"a": 1, "b": 2}
+
+
+# -- what the table does on its own ---------------------------------------------------------------------
+
+
+async def test_serial_keys_of_four_bytes(pg: asyncpg.Connection[Any], db: Database) -> None:
+    await pg.execute("create table s (id serial primary key, n int)")
+    result = await db.table("s").bulk_insert({"n": [5, 6]}, returning="keys")
+    assert result.keys.to_pylist() == [1, 2]
+    assert [tuple(r) for r in await pg.fetch("select * from s order by id")] == [(1, 5), (2, 6)]
+
+
+async def test_nulls_not_distinct(pg: asyncpg.Connection[Any], db: Database) -> None:
+    """NULL finds a row; that it has another key than the staged one must not be hidden."""
+    if db.server_version < (15, 0):
+        pytest.skip("NULLS NOT DISTINCT came with PostgreSQL 15")
+    await pg.execute("create table k (id serial primary key, k int, v int, unique nulls not distinct (k))")
+    await pg.execute("insert into k (k, v) values (null, 0), (1, 1)")
+    data = {"k": [None, 1, 2], "v": [10, 11, 12]}
+    result = await db.table("k").bulk_insert(
+        data, on_conflict="update", conflict_fields=["k"], returning="keys"
+    )
+    assert counts(result) == (1, 2, 0)
+    made = await pg.fetchval("select id from k where k = 2")
+    assert result.keys.to_pylist() == [None, 2, made]
+    assert await pg.fetchval("select v from k where id = 1") == 10
+
+
+TRIGGER = """
+create function guard() returns trigger language plpgsql as $$ begin {body} end $$;
+create trigger guard before insert on accounts for each row execute function guard()
+"""
+SKIP = "if new.n % 2 = 0 then return null; end if; return new;"
+RENUMBER = "new.id := new.id + 1000; return new;"
+
+
+@pytest.mark.parametrize(
+    ("body", "data", "options", "expected"),
+    [
+        (SKIP, {"n": [11, 12, 13]}, {}, [3, None, 5]),
+        (SKIP, {"id": [91, 92], "n": [11, 12]}, {}, [91, None]),
+        (SKIP, {"id": [91, 92], "n": [11, 12]}, {"on_conflict": "update"}, [91, None]),
+        (RENUMBER, {"n": [11, 12]}, {}, [None, None]),
+        (RENUMBER, {"id": [91], "n": [11]}, {"on_conflict": "ignore", "conflict_fields": ["id"]}, [None]),
+    ],
+)
+async def test_no_row_gets_a_key_it_does_not_have(
+    accounts: Any, pg: asyncpg.Connection[Any], body: str, data: Any, options: Any, expected: list[int | None]
+) -> None:
+    await pg.execute(TRIGGER.format(body=body))
+    result = await accounts.bulk_insert(data, returning="keys", **options)
+    assert result.keys.to_pylist() == expected
+    there = {r["id"]: r["n"] for r in await pg.fetch("select id, n from accounts")}
+    assert [there[key] for key in expected if key] == [
+        n for n, key in zip(data["n"], expected, strict=True) if key
+    ]

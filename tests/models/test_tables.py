@@ -310,3 +310,39 @@ def test_made_names_fit_into_63_bytes() -> None:
     long = object_name("t" * 60, "ü" * 30, "key")
     other = object_name("t" * 60, "ö" * 30, "key")
     assert len(long.encode()) <= 63 and long.endswith("_key") and long != other
+
+
+def test_an_abstract_base_passes_its_meta_on() -> None:
+    class Stamped(Model):
+        label: Field[str] = field(default="")
+        rank: Field[int] = field(default=0)
+
+        class Meta:
+            abstract = True
+            ordering = ("-rank",)
+            indexes = (Index("label"),)
+            constraints = (Unique("label", "rank"),)
+
+    class Taken(Stamped):
+        id: Field[int] = field(primary_key=True)
+
+    class Extended(Stamped):
+        id: Field[int] = field(primary_key=True)
+
+        class Meta(Stamped.Meta):
+            ordering = ("label",)
+
+    class Own(Stamped):
+        id: Field[int] = field(primary_key=True)
+
+        class Meta:
+            table = "own_table"
+
+    def meta(cls: type[Model]) -> tuple[object, ...]:
+        table = cls.__table__
+        return table.ordering, len(table.indexes), len(table.uniques)
+
+    assert meta(Taken) == (("-rank",), 1, 1)
+    assert meta(Extended) == (("label",), 1, 1)
+    assert meta(Own) == ((), 0, 0)
+    assert [cls.__table__.name for cls in (Taken, Extended, Own)] == ["takens", "extendeds", "own_table"]

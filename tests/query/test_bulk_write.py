@@ -14,7 +14,7 @@ import pytest
 
 import chakra
 from chakra import Field, ForeignKey, Model, field, foreign_key
-from chakra.errors import DataError, FieldError, QueryCancelled, UniqueViolation
+from chakra.errors import DatabaseError, DataError, FieldError, QueryCancelled, UniqueViolation
 from chakra.query import bulk_write
 from chakra.types import Char, Json, Jsonb, Numeric, Real, SmallInt, Timestamp, Varchar
 
@@ -530,3 +530,44 @@ async def test_an_unknown_option_is_told_the_others(db: Any) -> None:
         await Team.objects.bulk_update({"id": [1], "name": ["x"]}, chunk=1)
     with pytest.raises(DataError, match=r"an iterable of Team: .* go to bulk_create"):
         await Team.objects.bulk_insert([Team(name="x")])
+
+
+GUARD = """
+create function guard() returns trigger language plpgsql as $$ begin {body} end $$;
+create trigger guard before insert on bulk_teams for each row execute function guard()
+"""
+
+
+@pytest.mark.parametrize("count", [2, 600])
+async def test_keys_that_a_trigger_changes(db: Any, pg: asyncpg.Connection[Any], count: int) -> None:
+    await db.create_tables(Team)
+    await pg.execute(GUARD.format(body="new.id := new.id + 1000000; return new;"))
+    teams = await Team.objects.bulk_create([Team(name=f"team {n}") for n in range(count)])
+    found = {team.id: team.name for team in await Team.objects.all()}
+    assert found == {team.id: team.name for team in teams}
+    assert min(found) > 1_000_000
+
+
+@pytest.mark.parametrize("count", [3, 600])
+async def test_rows_that_a_trigger_leaves_out(db: Any, pg: asyncpg.Connection[Any], count: int) -> None:
+    await db.create_tables(Team)
+    await pg.execute(GUARD.format(body="if new.name = 'team 1' then return null; end if; return new;"))
+    teams = [Team(name=f"team {n}") for n in range(count)]
+    with pytest.raises(DatabaseError, match=f"let in {count - 1} of {count} rows"):
+        async with db.transaction():
+            await Team.objects.bulk_create(teams)
+    assert [team.id for team in teams] == [None] * count
+    assert await Team.objects.count() == 0
+    with pytest.raises(DatabaseError, match="did not let in this Team"):
+        await Team.objects.create(name="team 1")
+
+
+async def test_a_failure_takes_the_keys_back(tables: Any) -> None:
+    """Instances with different fields set go in several statements; the first of them had given keys."""
+    await Team.objects.bulk_create([Team(id=70, name="there")])
+    teams = [Team(name="new"), Team(name="new, too"), Team(id=70, name="again")]
+    with pytest.raises(UniqueViolation):
+        await Team.objects.bulk_create(teams)
+    assert [team.id for team in teams] == [None, None, 70]
+    teams[2].id = 71
+    assert len({team.id for team in await Team.objects.bulk_create(teams)}) == 3

@@ -15,11 +15,10 @@ from chakra.columnar.families import decode_column, unify
 from chakra.columnar.framing import CopyReader
 from chakra.columnar.kernels import rows_decode as kernels
 from chakra.columnar.options import DEFAULT, InfinityOption, NumericOption, Options, StringsOption
-from chakra.columnar.plan import field, plan_columns
+from chakra.columnar.plan import ColumnPlan, field, plan_columns
 from chakra.columnar.segment import FIRST_BYTES, Segment
 from chakra.columnar.types import TypesInput, specs_from
 from chakra.errors import CopyFormatError, FieldError
-from chakra.pg.types import PgType
 
 FIRST_ROWS = 16_384
 MAX_ROWS = 1_048_576
@@ -39,6 +38,8 @@ class Decoder:
         max_rows: rows a batch at most; ``None`` = what suits a whole table (16,384 growing to 1,048,576).
         max_bytes: bytes of the stream a batch covers at most, unless a single row is larger. Without it a batch
             of a stream ends at 64 MiB, whatever ``max_rows`` is.
+        segment_bytes: bytes of the stream a batch of a whole table may cover: fewer keep the peak lower where
+            several decoders work side by side, more are faster.
 
     Attributes:
         rows: rows decoded so far.
@@ -54,6 +55,7 @@ class Decoder:
         *,
         max_rows: int | None = None,
         max_bytes: int | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         for name, value in (("max_rows", max_rows), ("max_bytes", max_bytes)):
             if value is not None and (type(value) is not int or value < 1):
@@ -64,6 +66,7 @@ class Decoder:
         self._has_families = any(column.layout == kernels.RAW for column in self.columns)
         self._max_rows = max_rows
         self._max_bytes = max_bytes
+        self._segment_bytes = segment_bytes
         self._reader = CopyReader()
         self._result = np.zeros(4, np.int64)
         self._done: list[list[pa.Array]] = []
@@ -126,7 +129,11 @@ class Decoder:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Take the batches that are ready (none of them twice)."""
         while self._done:
-            yield pa.RecordBatch.from_arrays(self._done.pop(0), schema=self.schema)
+            arrays = self._done.pop(0)
+            if self.columns:
+                yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+            else:
+                yield pa.record_batch(arrays, [""]).select([])
 
     def append(self, other: Decoder) -> None:
         """Put what another decoder of the same columns has decoded behind what is here; it is empty then."""
@@ -144,14 +151,13 @@ class Decoder:
         for c, column in enumerate(self.columns):
             arrays = [arrays[c] for arrays in done]
             if not arrays:
-                empty = column.arrow or _empty_type(column.spec.type, self.options)
-                arrays = [pa.array([], empty)]
+                arrays = [_empty(column, self.options)]
             if column.arrow is None:
                 arrays = unify(arrays, column.spec.name)
             fields.append(field(column.spec, arrays[0].type))
             chunks.append(pa.chunked_array(arrays))
         if not self.columns:
-            return pa.table({})
+            return pa.table([pa.nulls(sum(len(arrays[0]) for arrays in done))], [""]).select([])
         return pa.Table.from_arrays(chunks, schema=pa.schema(fields))
 
     def _open(self) -> Segment:
@@ -167,7 +173,8 @@ class Decoder:
             return
         taken = self._reader.position - self._begin
         self._expected = segment.sizes(row)
-        self._done.append(segment.finish(row, self.rows - row))
+        # Rows without columns (SELECT FROM t) still have a number, and arrays are what counts them.
+        self._done.append(segment.finish(row, self.rows - row) or [pa.nulls(row)])
         self._segment = None
         self._row = 0
         bytes_a_row = max(taken / row, 2.0)
@@ -175,7 +182,7 @@ class Decoder:
             fits = int(2 * self._max_bytes / bytes_a_row)
             self._limit = max(1, min(fits, self._max_rows or MAX_ROWS, 8 * max(row, 128)))
         elif not self._max_rows:
-            budget = FAMILY_BYTES if self._has_families else SEGMENT_BYTES
+            budget = FAMILY_BYTES if self._has_families else self._segment_bytes
             self._limit = max(1024, min(int(budget / bytes_a_row), MAX_ROWS, 8 * max(row, FIRST_ROWS)))
         else:  # reserve no more than a batch will take
             self._limit = max(1, min(self._max_rows, int(1.25 * STREAM_BYTES / bytes_a_row)))
@@ -229,7 +236,7 @@ class Decoder:
 
     def _exceeds(self, reader: CopyReader) -> bool:
         """Another block could pass what a segment may take of the stream."""
-        limit = 2 * FAMILY_BYTES if self._has_families else SEGMENT_BYTES
+        limit = 2 * FAMILY_BYTES if self._has_families else self._segment_bytes
         if self.options.streaming and not self._max_bytes:
             limit = min(limit, STREAM_BYTES)
         return self._row > 0 and reader.position - self._begin + reader.size > limit
@@ -300,10 +307,12 @@ class Decoder:
             ) from None
 
 
-def _empty_type(type_: PgType, options: Options) -> pa.DataType:
-    """Type of a column that follows from its data where there is none: what one NULL decodes to."""
+def _empty(column: ColumnPlan, options: Options) -> pa.Array:
+    """No values of a column: a family knows the type where it follows from the data, and an enum's labels."""
+    if column.layout != kernels.RAW and column.arrow is not None:
+        return pa.nulls(0, column.arrow)
     raw = RawColumn(np.zeros(0, np.uint8), np.zeros(1, np.int64), np.full(1, -1, np.int32))
-    return decode_column(raw, type_, options).type
+    return decode_column(raw, column.spec.type, options).slice(0, 0)
 
 
 def decode(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -56,6 +57,23 @@ async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection
         raw.terminate()
         raise
     return raw
+
+
+def result_modifiers(statement: RawStatement) -> list[int] | None:
+    """The type modifiers (precision, length, dimensions) of a prepared statement's result columns.
+
+    The server sends them in its RowDescription, and asyncpg (0.32) keeps that message but shows only names and
+    types of it. The garbage collector knows what an object holds; what it tells is used only if it looks exactly
+    like the message: one entry of seven for each column (name, table, column number, type, size, modifier,
+    format), with the types in the same order. ``None`` if it does not, and then nobody knows the modifiers.
+    """
+    types = [attribute.type.oid for attribute in statement.get_attributes()]
+    for held in gc.get_referents(statement._state):  # its classes, codecs, settings, and the message
+        if isinstance(held, list) and held and all(isinstance(e, tuple) and len(e) == 7 for e in held):
+            described = [entry[3] for entry in held]
+            if described == types and all(type(entry[5]) is int for entry in held):
+                return [entry[5] for entry in held]
+    return None
 
 
 def _session_settings(url: str, settings: DatabaseSettings) -> dict[str, str]:

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from chakra.db.catalog import with_modifier
 from chakra.db.copy_in import Source, copy_in
 from chakra.db.copy_out import CopyOutStream, Sink, copy_out
 from chakra.db.session import Record, Session, rows_of
@@ -275,8 +276,8 @@ class Executor(abc.ABC):
     async def describe_statement(self, sql: str) -> tuple[list[PgType], list[tuple[str, PgType]]]:
         """Return the types of a statement's parameters, and name and type of its columns, without running it.
 
-        The protocol's row description has no modifiers that asyncpg shows, so ``typmod`` is -1 throughout, and
-        ``ndims`` of an array is 0: its dimensions follow from the data.
+        Modifiers (precision, length, dimensions of a vector) are there where the server knows them, as for plain
+        columns; ``ndims`` of an array is 0: its dimensions follow from the data.
         """
         session = self.held_session()
         borrowed = session is None
@@ -287,13 +288,16 @@ class Executor(abc.ABC):
         finally:
             if borrowed:
                 self.pool.release(session)
-        types = await self.types.resolve_many([*parameters, *(oid for _, oid in columns)], executor=self)
-        return [types[oid] for oid in parameters], [(name, _undeclared(types[oid])) for name, oid in columns]
+        types = await self.types.resolve_many([*parameters, *(oid for _, oid, _ in columns)], executor=self)
+        return [types[oid] for oid in parameters], [
+            (name, _undeclared(types[oid], modifier)) for name, oid, modifier in columns
+        ]
 
 
-def _undeclared(type_: PgType) -> PgType:
+def _undeclared(type_: PgType, modifier: int) -> PgType:
     """The type of a result column, of which nobody declared how many dimensions its arrays have."""
-    return replace(type_, ndims=0) if type_.kind == "array" else type_
+    known = with_modifier(type_, modifier) if modifier >= 0 else type_
+    return replace(known, ndims=0) if type_.kind == "array" else known
 
 
 async def _script(session: Session, sql: str, args: Any, pure: bool) -> str:

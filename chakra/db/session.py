@@ -206,14 +206,20 @@ class Session:
         self.statements.put(sql, statement)
         return statement
 
-    async def describe(self, sql: str) -> tuple[list[int], list[tuple[str, int]]]:
-        """Return the type OIDs of a query's parameters, name and type OID of its columns; nothing is run."""
+    async def describe(self, sql: str) -> tuple[list[int], list[tuple[str, int, int]]]:
+        """Return the type OIDs of a query's parameters; name, type OID and modifier (-1 = none, or not known) of
+        its columns. Nothing is run.
+        """
         try:
             statement = self.statements.get(sql)
             if statement is None:
                 statement = await self.prepare(sql)
             parameters = [p.oid for p in statement.get_parameters()]
-            return parameters, [(a.name, a.type.oid) for a in statement.get_attributes()]
+            attributes = statement.get_attributes()
+            modifiers = driver.result_modifiers(statement) or [-1] * len(attributes)
+            return parameters, [
+                (a.name, a.type.oid, modifier) for a, modifier in zip(attributes, modifiers, strict=True)
+            ]
         except BaseException as error:
             self.fail(error, sql)
 

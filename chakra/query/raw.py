@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.db.default import default_database
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
-from chakra.pg.lexing import split_parameters
+from chakra.pg.lexing import split_parameters, tokens
 from chakra.query import bulk
 from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import SLOT
@@ -105,11 +105,34 @@ class RawQuery(ColumnReads):
         rendered = [
             render_literal(value, type_) for value, type_ in zip(self.params, parameters, strict=True)
         ]
+        query = _query_of(self.sql)
         pieces = [
-            piece if isinstance(piece, str) else rendered[piece - 1] for piece in split_parameters(self.sql)
+            piece if isinstance(piece, str) else rendered[piece - 1] for piece in split_parameters(query)
         ]
-        sql = "".join(pieces).rstrip().rstrip(";")
-        return bulk.ColumnSource(sql, [ColumnSpec(name, type_) for name, type_ in columns])
+        return bulk.ColumnSource("".join(pieces), [ColumnSpec(name, type_) for name, type_ in columns])
+
+
+_QUERIES = frozenset({"select", "with", "values", "table", "insert", "update", "delete", "merge", "("})
+"""How a statement begins that COPY takes; manual, COPY, parameter *query*."""
+
+
+def _query_of(sql: str) -> str:
+    """The statement without the semicolons and comments behind it, which would hide the end of a COPY (…).
+
+    Raises:
+        FieldError: it is none that COPY takes.
+    """
+    pieces = list(tokens(sql))
+    blank = {"space", "comment"}
+    while pieces and (pieces[-1][0] in blank or pieces[-1][1] == ";"):
+        pieces.pop()
+    first = next((text for kind, text in pieces if kind not in blank), "nothing")
+    if first.lower() not in _QUERIES:
+        raise FieldError(
+            "columns are read through COPY, which takes SELECT, VALUES, TABLE, and INSERT, UPDATE, DELETE or MERGE "
+            f"with RETURNING; this statement begins with {first}: read it with all()"
+        )
+    return "".join(text for _, text in pieces)
 
 
 def raw(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable, Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -11,6 +12,7 @@ from chakra.db import with_modifier
 from chakra.errors import FieldError
 from chakra.pg.lexing import tokens
 from chakra.pg.quoting import quote_qualified
+from chakra.pg.types import PgType
 from chakra.query.queryset import QuerySet
 from chakra.schema import Column, ForeignKeyConstraint, Table, Unique
 from chakra.schema.table import OnDelete
@@ -123,7 +125,7 @@ async def _describe(database: Database, found: Any) -> Table:
     columns = tuple(
         Column(
             name=row["name"],
-            type=with_modifier(types[row["type"]], row["typmod"], row["ndims"]),
+            type=_declared(types[row["type"]], row["typmod"], row["ndims"]),
             nullable=not row["required"],
             db_default=row["db_default"],
             identity=row["identity"],
@@ -157,6 +159,12 @@ async def _describe(database: Database, found: Any) -> Table:
         uniques=tuple(uniques),
         foreign_keys=tuple(foreign_keys),
     )
+
+
+def _declared(type_: PgType, typmod: int, ndims: int) -> PgType:
+    """The type of a column. Views and CREATE TABLE AS declare no dimensions: there they follow from the data."""
+    found = with_modifier(type_, typmod, ndims)
+    return replace(found, ndims=0) if found.kind == "array" and ndims == 0 else found
 
 
 class TableQuery:

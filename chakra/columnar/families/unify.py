@@ -58,7 +58,7 @@ def _deepen(array: pa.Array, target: pa.DataType) -> pa.Array:
     """Lists without any element, as lists of the deeper type."""
     offsets = pa.py_buffer(bytes(4 * (len(array) + 1)))
     validity = pa.py_buffer(np.packbits(is_valid(array), bitorder="little"))
-    child = pa.array([], target.value_type)
+    child = pa.nulls(0, target.value_type)
     return pa.Array.from_buffers(target, len(array), [validity, offsets], children=[child])
 
 

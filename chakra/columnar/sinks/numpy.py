@@ -16,14 +16,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from chakra.columnar.sinks.plain import refuse_duplicates
+from chakra.errors import DataError
+
 
 def to_numpy(table: pa.Table) -> dict[str, NDArray[Any]]:
-    """``{name: array}`` by the rule above; memory is shared where a column is one chunk without NULLs."""
-    return {name: column_to_numpy(table.column(i)) for i, name in enumerate(table.column_names)}
+    """``{name: array}`` by the rule above; memory is shared where a column is one chunk without NULLs.
+
+    Raises:
+        FieldError: two columns have one name.
+        DataError: a date or time inside a list or struct has no Python value; names the column.
+    """
+    refuse_duplicates(table, "a dict")
+    return {name: column_to_numpy(table.column(i), name) for i, name in enumerate(table.column_names)}
 
 
-def column_to_numpy(column: pa.ChunkedArray) -> NDArray[Any]:
-    """One column by the rule above."""
+def column_to_numpy(column: pa.ChunkedArray, name: str = "") -> NDArray[Any]:
+    """One column by the rule above; ``name`` is for errors."""
     kind = column.type
     if pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type) and column.null_count == 0:
         parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
@@ -34,7 +43,14 @@ def column_to_numpy(column: pa.ChunkedArray) -> NDArray[Any]:
     dtype = _dtype(kind)
     if dtype is None:
         out = np.empty(len(column), object)
-        out[:] = column.to_pylist()
+        try:
+            out[:] = column.to_pylist()
+        except (OverflowError, ValueError) as error:  # dates outside the years 1 to 9999 have no Python value
+            raise DataError(
+                f'column "{name}": a value inside {column.type} has no Python object ({error}); '
+                "read it with to_arrow()",
+                column=name,
+            ) from None
         return out
     chunks = [_chunk(chunk, dtype) for chunk in column.chunks]
     values: NDArray[Any] = (

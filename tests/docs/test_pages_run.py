@@ -1,0 +1,81 @@
+"""The Python on pages that are read from top to bottom runs in that order, and prints what the page shows.
+
+A ```` ```python ```` block runs in the namespace of those before it, with ``await`` where it likes. A
+```` ```text ```` block right behind it is what it prints; if it ends in an error, the last line of that block is the
+error as Python prints it. ``…`` stands for anything. A block with a title is a file that later blocks may run.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+import chakra
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["docs/bulk.md", "docs/columnar.md"]
+BLOCK = re.compile(
+    r'^```python(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?',
+    re.M | re.S,
+)
+
+
+def blocks(page: str) -> Iterator[tuple[int, str, str, str | None]]:
+    """Line number, title, code and output of every Python block."""
+    text = (ROOT / page).read_text()
+    for match in BLOCK.finditer(text):
+        line = text[: match.start("code")].count("\n") + 1
+        yield line, match["title"] or "", match["code"], match["output"]
+
+
+async def run(code: str, page: str, line: int, names: dict[str, Any]) -> str:
+    """Run a block; returns what it printed, with the error if it ended in one."""
+    tree = compile(code, page, "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    ast.increment_lineno(tree, line - 1)
+    compiled = compile(tree, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        try:
+            running = eval(compiled, names)
+            if inspect.iscoroutine(running):
+                await running
+        except chakra.errors.ChakraError as error:
+            print(f"{type(error).__module__}.{type(error).__qualname__}: {error}")
+    return printed.getvalue()
+
+
+def fits(output: str, shown: str) -> bool:
+    """Whether the output is what a page shows; line ends without spaces."""
+    lines = "\n".join(line.rstrip() for line in output.strip().splitlines())
+    return re.fullmatch(".*?".join(map(re.escape, shown.strip().split("…"))), lines, re.S) is not None
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_page(
+    page: str, pg: asyncpg.Connection[Any], dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHAKRA_DATABASE_URL", dsn)
+    names: dict[str, Any] = {"__name__": f"page_{Path(page).stem}"}
+    seen = 0
+    for line, title, code, shown in blocks(page):
+        if title:
+            Path(title).write_text(code)
+            continue
+        output = await run(code, page, line, names)
+        assert fits(output, shown or ""), f"{page}:{line} prints\n{output}\nbut shows\n{shown or 'nothing'}"
+        seen += shown is not None
+    assert seen > 5, "the page shows no output: were the blocks found?"
+
+
+def test_every_block_is_found() -> None:
+    for page in PAGES:
+        assert len(list(blocks(page))) == (ROOT / page).read_text().count("```python"), page

@@ -63,12 +63,16 @@ class TypeCatalog:
 
     Built-in types are known without asking. Anything else is read with all it stands on at its first use and
     kept until ``invalidate()``, which every DDL statement that goes through the database calls.
+
+    Attributes:
+        version: how often it was invalidated; what was built of older types is out of date.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[int, PgType] = {}
         self._names: dict[str, int] = {}
+        self.version = 0
 
     async def resolve(self, type_: int | str, *, executor: Executor | None = None) -> PgType:
         """Return a type by OID or by name (``"mood"``, ``"public.mood"``, ``"mood[]"``), as SQL spells it.
@@ -124,6 +128,7 @@ class TypeCatalog:
         """Forget everything that was read; the next use asks again."""
         self._known.clear()
         self._names.clear()
+        self.version += 1
 
     def _query(self) -> str:
         if self._database.server_version >= (14, 0):

@@ -211,9 +211,9 @@ class Session:
         its columns. Nothing is run.
         """
         try:
-            statement = self.statements.get(sql)
-            if statement is None:
-                statement = await self.prepare(sql)
+            # Never from the cache: a statement prepared before another process changed the table would describe
+            # columns that COPY, planned anew, does not send, and types of one width would swap unnoticed.
+            statement = await self.prepare(sql)
             parameters = [p.oid for p in statement.get_parameters()]
             attributes = statement.get_attributes()
             modifiers = driver.result_modifiers(statement) or [-1] * len(attributes)

@@ -7,11 +7,12 @@ bulk call is made and not before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from chakra.errors import FieldError, QueryCancelled, TransactionError
+from chakra.errors import CopyFormatError, DataError, FieldError, QueryCancelled, TransactionError
 from chakra.sql import Output
 
 if TYPE_CHECKING:
@@ -85,21 +86,34 @@ async def to_arrow(
     made = _options(options, TABLE_OPTIONS)
     _check_partitions(partitions)
     source = await query.column_source(database)
-    if partitions == 1 or source.split is None or database.in_transaction:
-        from chakra.columnar.read import read_table
+    with _fresh_types_after_failure(database):
+        if partitions == 1 or source.split is None or database.in_transaction:
+            from chakra.columnar.read import read_table
 
-        return await read_table(database, source.sql, source.columns, made, progress=progress)
-    from chakra.columnar.parallel import read_parts
+            return await read_table(database, source.sql, source.columns, made, progress=progress)
+        from chakra.columnar.parallel import read_parts
 
-    return await read_parts(
-        database,
-        source.relation,
-        source.parts(partitions),
-        source.columns,
-        made,
-        workers=partitions,
-        progress=progress,
-    )
+        return await read_parts(
+            database,
+            source.relation,
+            source.parts(partitions),
+            source.columns,
+            made,
+            workers=partitions,
+            progress=progress,
+        )
+
+
+@contextmanager
+def _fresh_types_after_failure(database: Database) -> Iterator[None]:
+    """Forget what is known of the server's types when values did not fit them: another process may have changed
+    them, and the next read then asks again.
+    """
+    try:
+        yield
+    except (CopyFormatError, DataError):
+        database.types.invalidate()
+        raise
 
 
 async def read_plan(query: Readable, database: Database, *, partitions: int = 1, **options: Any) -> ReadPlan:
@@ -189,8 +203,9 @@ async def arrow_batches(
         database, source.sql, source.columns, made, max_rows=max_rows, max_bytes=max_bytes, progress=progress
     )
     try:
-        async for batch in batches:
-            yield batch
+        with _fresh_types_after_failure(database):
+            async for batch in batches:
+                yield batch
     finally:
         await batches.aclose()
 

@@ -112,10 +112,12 @@ async def reflect(database: Database, name: str) -> Table:
     if found is None or found["kind"] not in _RELATION_KINDS:
         raise FieldError(f"the database {database.name} has no table {name!r}")
     known = _reflected.setdefault(database, {})
-    fingerprint, described = known.get(name, (None, None))
-    if described is None or fingerprint != found["fingerprint"]:
+    # Changes of a type (ALTER TYPE … ADD VALUE) leave the rows of the tables that use it as they are.
+    fingerprint = f"{found['fingerprint']};{database.types.version}"
+    seen, described = known.get(name, (None, None))
+    if described is None or seen != fingerprint:
         described = await _describe(database, found)
-        known[name] = (found["fingerprint"], described)
+        known[name] = (fingerprint, described)
     return described
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 import chakra
-from chakra.errors import DataError, FieldError
+from chakra.errors import CopyFormatError, DataError, FieldError
 
 
 @pytest.mark.parametrize(
@@ -125,3 +126,27 @@ async def test_dates_python_has_no_object_for(db: Any) -> None:
     nested = chakra.raw("select array[timestamp '294246-01-01'] as d", db)
     with pytest.raises(DataError, match=r'column "d": .*has no Python object'):
         await nested.to_numpy()
+
+
+@pytest.mark.parametrize("who", ["this database", "another process"])
+async def test_reads_after_types_and_tables_changed(db: Any, pg: Any, who: str) -> None:
+    change = db.execute if who == "this database" else pg.execute
+    await change("create type mood as enum ('sad')")
+    await change("create type pair as (a int)")
+    await change("create table t (m mood, p pair, x int4)")
+    await change("insert into t values ('sad', row(1), 1)")
+    raw, reflected = chakra.raw("select * from t", db), db.table("t")
+    await asyncio.gather(*[raw.to_arrow() for _ in range(4)], reflected.to_arrow())
+    await change("alter table t alter x type float4 using 1.5")  # the same width on the wire
+    for query in (raw, reflected):
+        assert (await query.to_arrow()).column("x").to_pylist() == [1.5]
+    await change("alter type mood add value 'ok'")
+    await change("update t set m = 'ok'")
+    await change("alter type pair add attribute b text")
+    if who == "another process":  # nobody told us: the first read finds out, and says so
+        with pytest.raises((DataError, CopyFormatError)):
+            await reflected.to_arrow()
+    for query in (reflected, raw):
+        found = await query.to_arrow()
+        assert found.column("m").to_pylist() == ["ok"]
+        assert found.column("p").to_pylist() == [{"a": 1, "b": None}]

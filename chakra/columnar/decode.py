@@ -149,7 +149,9 @@ class Decoder:
         done, self._done = self._done, []
         fields, chunks = [], []
         for c, column in enumerate(self.columns):
-            arrays = [arrays[c] for arrays in done]
+            arrays = [batch[c] for batch in done]
+            for batch in done:
+                batch[c] = None  # so that unify() can let go of what it replaces
             if not arrays:
                 arrays = [_empty(column, self.options)]
             if column.arrow is None:
@@ -157,7 +159,7 @@ class Decoder:
             fields.append(field(column.spec, arrays[0].type))
             chunks.append(pa.chunked_array(arrays))
         if not self.columns:
-            return pa.table([pa.nulls(sum(len(arrays[0]) for arrays in done))], [""]).select([])
+            return pa.table([pa.nulls(sum(len(batch[0]) for batch in done))], [""]).select([])
         return pa.Table.from_arrays(chunks, schema=pa.schema(fields))
 
     def _open(self) -> Segment:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 
@@ -12,16 +10,18 @@ from chakra.columnar.options import DECIMAL256_DIGITS
 from chakra.errors import DataError
 
 
-def unify(arrays: Sequence[pa.Array], name: str = "") -> list[pa.Array]:
+def unify(arrays: list[pa.Array], name: str = "") -> list[pa.Array]:
     """Bring the batches of one column to one type: decimals, at any depth, to the largest scale among them,
     and lists to the depth of those that hold elements (arrays whose dimensions nobody declared).
 
     Parameters:
-        arrays: the decoded batches of one column, equal in type but for decimals and depth of lists.
+        arrays: the decoded batches of one column, equal in type but for decimals and depth of lists. The list
+            is changed: each array may go as soon as the next one takes its place, so that a large column is
+            not held twice.
         name: the column, for errors.
 
     Returns:
-        The arrays, cast where needed; the same objects where nothing was to do.
+        The list.
 
     Raises:
         DataError: no Arrow decimal holds every value exactly, or arrays differ in dimensions.
@@ -30,17 +30,21 @@ def unify(arrays: Sequence[pa.Array], name: str = "") -> list[pa.Array]:
         return []
     types = [array.type for array in arrays]
     if all(type_ == types[0] for type_ in types[1:]):
-        return list(arrays)
+        return arrays
     deepest = max(types, key=_depth)
     if any(_depth(array.type) < _depth(deepest) and len(array.flatten()) for array in arrays):
         raise DataError(f'column "{name}": its arrays differ in their number of dimensions', column=name)
-    arrays = [array if _depth(array.type) == _depth(deepest) else _deepen(array, deepest) for array in arrays]
     target = deepest
-    for array in arrays:
-        target = _merge(target, array.type)
+    for i in range(len(arrays)):
+        if _depth(arrays[i].type) != _depth(deepest):
+            arrays[i] = _deepen(arrays[i], deepest)
+        target = _merge(target, arrays[i].type)
     for candidate in (target, _widen(target)):
         try:
-            return [array if array.type == candidate else array.cast(candidate) for array in arrays]
+            for i in range(len(arrays)):
+                if arrays[i].type != candidate:
+                    arrays[i] = arrays[i].cast(candidate)
+            return arrays
         except pa.ArrowInvalid:
             continue
     raise DataError(

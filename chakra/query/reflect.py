@@ -184,7 +184,23 @@ class TableQuery:
 
     async def reflect(self) -> QuerySet[dict[str, Any]]:
         """Look the table up and return the query as a ``QuerySet``."""
-        table = await reflect(self._database, self._name)
+        return self._over(await reflect(self._database, self._name))
+
+    def to_sql(self) -> tuple[str, list[Any]]:
+        """Return the SQL text and its parameters, without running anything.
+
+        Raises:
+            FieldError: the columns are not known yet; ``await`` :meth:`reflect`, or anything else on it, first.
+        """
+        _, table = _reflected.get(self._database, {}).get(self._name, (None, None))
+        if table is None:
+            raise FieldError(
+                f"the columns of table {self._name!r} are not known before it was read; "
+                f'(await db.table("{self._name}").reflect()).to_sql() looks them up'
+            )
+        return self._over(table).to_sql()
+
+    def _over(self, table: Table) -> QuerySet[dict[str, Any]]:
         query: Any = QuerySet(table, self._database).values()
         for method, arguments, options in self._calls:
             query = getattr(query, method)(*arguments, **options)
@@ -262,6 +278,7 @@ RUNNING = [
     "aggregate",
     "explain",
     "create",
+    "get_or_create",
     "update",
     "delete",
     "bulk_insert",

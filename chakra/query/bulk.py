@@ -80,6 +80,7 @@ async def to_arrow(
     Inside a transaction, and where the query must not be cut, one connection reads all of it.
     """
     if timeout is not None:
+        check_timeout(timeout)
         return await within(
             timeout, to_arrow(query, database, partitions=partitions, progress=progress, **options)
         )
@@ -139,8 +140,21 @@ async def arrow_schema(query: Readable, database: Database, **options: Any) -> p
     return Decoder(source.columns, made).schema
 
 
+def check_timeout(timeout: Any) -> None:
+    """Refuse what is no time to wait.
+
+    Raises:
+        FieldError: not a number of seconds above 0.
+    """
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not number or not timeout > 0:
+        raise FieldError(
+            f"timeout={timeout!r}: expected a number of seconds above 0, or None to wait for good"
+        )
+
+
 async def within(timeout: float, work: Awaitable[T]) -> T:
-    """Await bulk work for at most ``timeout`` seconds; cancelling it cancels the statement on the server.
+    """Await a bulk read for at most ``timeout`` seconds; cancelling it cancels the statement on the server.
 
     Raises:
         QueryCancelled: the time passed.
@@ -149,9 +163,31 @@ async def within(timeout: float, work: Awaitable[T]) -> T:
         async with asyncio.timeout(timeout):
             return await work
     except TimeoutError as error:
-        raise QueryCancelled(
-            f"the bulk operation took longer than timeout={timeout:g} s and was stopped"
-        ) from error
+        raise _took_longer(timeout) from error
+
+
+async def written_within(timeout: float, database: Database, work: Callable[[], Awaitable[T]]) -> T:
+    """Await a bulk write for at most ``timeout`` seconds, in a transaction (or a savepoint) of its own.
+
+    Its commit is not timed: a write that was told to stop while the server's answer was on its way would be
+    reported as cancelled, and be there. So either the time passes and nothing is written, or it is written.
+
+    Raises:
+        QueryCancelled: the time passed; nothing was written.
+    """
+    try:
+        async with asyncio.timeout(timeout) as clock, database.transaction():
+            result = await work()
+            if clock.expired():  # in the same turn of the event loop as the last answer
+                raise TimeoutError
+            clock.reschedule(None)
+        return result
+    except TimeoutError as error:
+        raise _took_longer(timeout) from error
+
+
+def _took_longer(timeout: float) -> QueryCancelled:
+    return QueryCancelled(f"the bulk operation took longer than timeout={timeout:g} s and was stopped")
 
 
 def _check_partitions(partitions: int) -> None:
@@ -240,10 +276,12 @@ async def column_specs(database: Database, sql: str, outputs: Sequence[Output]) 
 
 __all__ = [
     "arrow_batches",
+    "check_timeout",
     "column_specs",
     "to_arrow",
     "to_numpy",
     "to_pandas",
     "to_polars",
     "within",
+    "written_within",
 ]

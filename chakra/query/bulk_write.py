@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from asyncio import create_task, sleep
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.errors import DatabaseError, DataError, FieldError
-from chakra.query.bulk import within
+from chakra.query.bulk import check_timeout, written_within
 from chakra.query.execute import execute, fetch
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NEW, RowState, own_state
@@ -53,16 +53,21 @@ async def insert(
     """Insert columns of any Arrow producer; see :func:`chakra.columnar.staging.insert_table`."""
     from chakra.columnar.staging import insert_table
 
-    work = insert_table(database, table, data, **_known(insert_table, options, "bulk_insert"))
-    return await (work if timeout is None else within(timeout, work))
+    _known(insert_table, options, "bulk_insert")
+    if timeout is None:
+        return await insert_table(database, table, data, **options)
+    check_timeout(timeout)
+    return await written_within(timeout, database, lambda: insert_table(database, table, data, **options))
 
 
 async def update(
     table: Table, database: Database, rows: Any, fields: Any, *, timeout: float | None = None, **options: Any
 ) -> int:
     """Update rows from columns, or from instances; returns the number of rows found and updated."""
-    work = _update(table, database, rows, fields, options)
-    return await (work if timeout is None else within(timeout, work))
+    if timeout is None:
+        return await _update(table, database, rows, fields, options)
+    check_timeout(timeout)
+    return await written_within(timeout, database, lambda: _update(table, database, rows, fields, options))
 
 
 async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:
@@ -161,41 +166,24 @@ async def create(
         QueryCancelled: the timeout passed; nothing was written.
     """
     if timeout is not None:
-        return await within(
-            timeout,
-            create(
-                table,
-                database,
-                instances,
-                on_conflict=on_conflict,
-                conflict_fields=conflict_fields,
-                update_fields=update_fields,
-            ),
-        )
+        check_timeout(timeout)
     _check_class(table, instances, "bulk_create")
     if on_conflict is None and (conflict_fields is not None or update_fields is not None):
         raise FieldError('conflict_fields and update_fields need on_conflict="ignore" or "update"')
     if not instances:
         return instances
     clause = (on_conflict, conflict_fields, update_fields) if on_conflict is not None else None
-    alike = clause is None and len(instances) >= COPY_FROM_ROWS
-    if not alike or not await _create_alike(table, database, instances):
-        groups = _groups(table, instances)
-        if len(groups) == 1:
-            await _create_group(table, database, clause, groups[0])
-        else:
-            made = [(c, [o for o in instances if _unset(c, [o])]) for c in table.key_columns if c.generated]
-            try:
-                async with database.transaction():
-                    for group in groups:
-                        await _create_group(table, database, clause, group)
-            except BaseException:
-                for column, without in made:  # the rows that gave them keys are rolled back
-                    deque(
-                        map(getattr(table.row_class, SLOT + column.attribute).__set__, without, repeat(None)),
-                        0,
-                    )
-                raise
+    groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else _groups(table, instances)
+    if timeout is not None:
+        await _unless_undone(
+            table,
+            instances,
+            written_within(
+                timeout, database, lambda: _create_groups(table, database, clause, instances, groups)
+            ),
+        )
+    else:
+        await _create_groups(table, database, clause, instances, groups)
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -203,6 +191,41 @@ async def create(
     else:
         _mark_saved(table.row_class, database, instances)
     return instances
+
+
+async def _create_groups(
+    table: Table,
+    database: Database,
+    clause: Clause | None,
+    instances: list[Any],
+    groups: list[_Group] | None,
+) -> None:
+    """Insert instances, all or none; ``groups`` is ``None`` where COPY gathers their values itself."""
+    if groups is None:
+        if await _create_alike(table, database, instances):
+            return
+        groups = _groups(table, instances)
+    if len(groups) == 1:
+        await _create_group(table, database, clause, groups[0])
+        return
+
+    async def create_all() -> None:
+        async with database.transaction():
+            for group in groups:
+                await _create_group(table, database, clause, group)
+
+    await _unless_undone(table, instances, create_all())
+
+
+async def _unless_undone(table: Table, instances: list[Any], work: Awaitable[None]) -> None:
+    """Await work that fills in keys; if it fails, take them back: the rows that gave them are rolled back."""
+    made = [(c, [o for o in instances if _unset(c, [o])]) for c in table.key_columns if c.generated]
+    try:
+        await work
+    except BaseException:
+        for column, without in made:
+            deque(map(getattr(table.row_class, SLOT + column.attribute).__set__, without, repeat(None)), 0)
+        raise
 
 
 def _check_class(table: Table, instances: list[Any], what: str) -> None:

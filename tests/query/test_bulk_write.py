@@ -571,3 +571,54 @@ async def test_a_failure_takes_the_keys_back(tables: Any) -> None:
     assert [team.id for team in teams] == [None, None, 70]
     teams[2].id = 71
     assert len({team.id for team in await Team.objects.bulk_create(teams)}) == 3
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 0.0, float("nan"), True, "5", dt.timedelta(seconds=1)])
+async def test_what_is_no_timeout(tables: Any, timeout: Any) -> None:
+    says = r"timeout=.*: expected a number of seconds above 0, or None"
+    team = Team(name="x")
+    with pytest.raises(FieldError, match=says):
+        await Team.objects.bulk_create([team], timeout=timeout)
+    with pytest.raises(FieldError, match=says):
+        await Team.objects.bulk_insert({"name": ["x"]}, timeout=timeout)
+    with pytest.raises(FieldError, match=says):
+        await Team.objects.bulk_update({"id": [1], "name": ["x"]}, timeout=timeout)
+    for read in (
+        Team.objects.to_arrow,
+        Team.objects.to_polars,
+        Team.objects.to_pandas,
+        Team.objects.to_numpy,
+    ):
+        with pytest.raises(FieldError, match=says):
+            await read(timeout=timeout)
+    assert await Team.objects.count() == 0
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_what_was_cancelled_is_not_there(tables: Any, many: bool) -> None:
+    """Times from far too short to long enough: the rows are there exactly if the call returned."""
+    rows = 600 if many else 1
+    for step in range(40):
+        wanted = step * 0.0004 * (4 if many else 1) + 0.0001
+        teams = [Team(name=f"{step} {n}") for n in range(rows)]
+        try:
+            await Team.objects.bulk_create(teams, timeout=wanted)
+            done = True
+        except QueryCancelled:
+            done = False
+        assert [team.id is not None for team in teams] == [done] * rows
+        assert await Team.objects.filter(name__startswith=f"{step} ").count() == rows * done
+
+
+async def test_a_timeout_leaves_the_transaction_around_it_usable(
+    tables: Any, pg: asyncpg.Connection[Any]
+) -> None:
+    await Team.objects.create(name="there")
+    async with pg.transaction():
+        await pg.execute("insert into bulk_teams (id, name) values (-1, 'team 0')")
+        async with tables.transaction():
+            with pytest.raises(QueryCancelled):
+                await Team.objects.bulk_create([Team(name="team 0")], timeout=0.05)
+            assert await Team.objects.count() == 1
+            await Team.objects.bulk_create([Team(name="other")], timeout=5)
+    assert await Team.objects.filter(name="other").count() == 1

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from chakra.columnar.families import encode_column
 from chakra.columnar.families.dispatch import without_dictionary
+from chakra.columnar.families.simple import has_bounds
 from chakra.columnar.kernels import rows_encode as kernels
 from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.types import (
@@ -132,6 +133,8 @@ def _direct(array: pa.Array, type_: PgType, options: Options) -> dict[int, int] 
         kernels.VALUES: values.address + width * array.offset,
     }
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        if options.bounds_are_infinite and has_bounds(array):
+            return None
         low, high = DATES if pa.types.is_date(kind) else TIMESTAMPS
         add = -DAYS_TO_EPOCH if pa.types.is_date(kind) else -MICROSECONDS_TO_EPOCH
         limits = np.iinfo(np.int32 if pa.types.is_date(kind) else np.int64)

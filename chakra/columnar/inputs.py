@@ -26,10 +26,15 @@ _ACCEPTED = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Record batches, each with the columns ``names`` in that order."""
+    """Record batches, each with the columns ``names`` in that order.
+
+    Attributes:
+        instances: the values were Python objects of rows; their ``date.max`` is infinity, as in single rows.
+    """
 
     names: list[str]
     batches: Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
+    instances: bool = False
 
 
 async def source_of(data: Any, columns: Sequence[ColumnSpec]) -> Source:
@@ -42,6 +47,8 @@ async def source_of(data: Any, columns: Sequence[ColumnSpec]) -> Source:
     Raises:
         DataError: it is something else, or its columns differ in length.
     """
+    if isinstance(data, Source):
+        return data
     if isinstance(data, Mapping):
         table = _from_mapping(data, columns)
         return Source(table.schema.names, table.to_batches())

@@ -28,6 +28,8 @@ class Options:
         streaming: ``True`` where the schema must be known before the data.
         allow_truncate: writes only: let nanoseconds be cut to PostgreSQL's microseconds, and decimals be rounded
             to the scale of their column.
+        bounds_are_infinite: writes only: ``date.max``, ``datetime.max`` and their minima become ±infinity, as in
+            single rows; Arrow data means the days themselves.
 
     Raises:
         FieldError: an option has a value outside this list.
@@ -38,6 +40,7 @@ class Options:
     strings: StringsOption = "utf8"
     streaming: bool = False
     allow_truncate: bool = False
+    bounds_are_infinite: bool = False
 
     def __post_init__(self) -> None:
         if self.infinity not in ("error", "null", "clamp"):

@@ -241,7 +241,8 @@ async def update_table(
     columns = (*keys, *written)
     names = [c.attribute for c in columns]
     if names != source.names:
-        source = Source(names, _mapped(source, lambda batch: batch.select(names)))
+        picked = _mapped(source, lambda batch: batch.select(names))
+        source = replace(source, names=names, batches=picked)
     nested = db.in_transaction
     async with db.transaction():
         await _script(db, sql.create_update_staging(table, columns))
@@ -343,7 +344,8 @@ async def _open(data: Any, table: Table, known: Sequence[Column]) -> tuple[Sourc
     source = await source_of(data, specs)
     names = [fields.get(name, name) for name in source.names]
     if names != source.names:
-        source = Source(names, _mapped(source, lambda batch: batch.rename_columns(names)))
+        renamed = _mapped(source, lambda batch: batch.rename_columns(names))
+        source = replace(source, names=names, batches=renamed)
     match_columns(names, [replace(spec, nullable=True) for spec in specs], (), table.title)
     return source, tuple(table.by_attribute[name] for name in names)
 
@@ -390,7 +392,7 @@ def _extended(source: Source, name: str, column: Callable[[int, int], pa.Array])
         first, done = done, done + batch.num_rows
         return batch.append_column(name, column(first, batch.num_rows))
 
-    return Source([*source.names, name], _mapped(source, extend))
+    return replace(source, names=[*source.names, name], batches=_mapped(source, extend))
 
 
 def _numbers(first: int, rows: int) -> pa.Array:

@@ -237,8 +237,14 @@ def _timestamps(values: list[Any], classes: set[type], type_: PgType) -> pa.Arra
                 "expected a naive datetime: convert it to the wall clock you mean, without tzinfo"
             ) from None
         # astimezone() reads a naive datetime as local time: what the row path's driver does with it, too.
-        passed = [None if v is None else v.astimezone(dt.UTC) - epoch for v in values]
+        passed = [None if v is None else _instant(v) - epoch for v in values]
     return pa.array(passed, pa.duration("us")).view(kind)
+
+
+def _instant(value: dt.datetime) -> dt.datetime:
+    """The aware datetime; the first and the last naive one stand for ±infinity, whatever the local zone."""
+    bound = value.tzinfo is None and value in (dt.datetime.min, dt.datetime.max)
+    return value.replace(tzinfo=dt.UTC) if bound else value.astimezone(dt.UTC)
 
 
 def _dates(values: list[Any], classes: set[type], type_: PgType) -> pa.Array:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from chakra.columnar.encode import SLICE_ROWS, Encoder
 from chakra.columnar.inputs import Source, source_of
-from chakra.columnar.options import DEFAULT, Options
+from chakra.columnar.options import Options
 from chakra.columnar.progress import Meter, Progress
 from chakra.columnar.result import InsertResult
 from chakra.columnar.types import ColumnSpec
@@ -97,7 +97,8 @@ async def copy_source(
     """
     if batch_rows is not None and (type(batch_rows) is not int or batch_rows < 1):
         raise FieldError(f"batch_rows={batch_rows!r}: expected a whole number from 1 on, or None")
-    encoder = Encoder(specs, Options(allow_truncate=allow_truncate), slice_rows=batch_rows or SLICE_ROWS)
+    options = Options(allow_truncate=allow_truncate, bounds_are_infinite=source.instances)
+    encoder = Encoder(specs, options, slice_rows=batch_rows or SLICE_ROWS)
     with Meter(progress, "writing") as meter:
         written = await db.copy_in(
             table, names or source.names, _chunks(encoder, source, meter), schema=schema
@@ -254,7 +255,7 @@ class RowStream:
         Raises:
             DataError: a value does not fit its column.
         """
-        encoder = Encoder(self._specs, DEFAULT, chunk_bytes=ROWS_CHUNK)
+        encoder = Encoder(self._specs, Options(bounds_are_infinite=True), chunk_bytes=ROWS_CHUNK)
         for start in range(0, self.count, ROWS_AT_ONCE):
             values = [column[start : start + ROWS_AT_ONCE] for column in self._values]
             if start == 0:

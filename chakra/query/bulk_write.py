@@ -96,6 +96,7 @@ def _known(function: Callable[..., Any], options: dict[str, Any], what: str) -> 
 
 
 async def _update_instances(table: Table, database: Database, instances: list[Any], fields: Any) -> int:
+    from chakra.columnar.inputs import Source
     from chakra.columnar.staging import specs_of, update_table
     from chakra.columnar.write import batch_of
 
@@ -119,7 +120,8 @@ async def _update_instances(table: Table, database: Database, instances: list[An
                 column=column.attribute,
             )
     batch = batch_of(specs_of(columns), _dumped(group))
-    updated = await update_table(database, table, batch, fields=[c.attribute for c in written])
+    source = Source(batch.schema.names, [batch], instances=True)
+    updated = await update_table(database, table, source, fields=[c.attribute for c in written])
     names = [c.attribute for c in written]
     for instance in instances:
         state = instance._state
@@ -367,7 +369,9 @@ async def _create_staged(table: Table, database: Database, clause: Clause, group
     batch = batch_of(specs_of(group.columns), _dumped(group))
     # Rows found by their key have it already; whatever else decides, the server tells which key that made.
     asked = bool(table.primary_key) and set(merge.conflict) != set(table.key_columns)
-    result = await insert_staged(database, merge, Source(batch.schema.names, [batch]), keys=asked)
+    result = await insert_staged(
+        database, merge, Source(batch.schema.names, [batch], instances=True), keys=asked
+    )
     if result.keys is None:
         return
     parts = result.keys.flatten() if len(table.primary_key) > 1 else [result.keys]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import enum
+import time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -622,3 +623,73 @@ async def test_a_timeout_leaves_the_transaction_around_it_usable(
             assert await Team.objects.count() == 1
             await Team.objects.bulk_create([Team(name="other")], timeout=5)
     assert await Team.objects.filter(name="other").count() == 1
+
+
+class Span(Model, table="bulk_spans"):
+    id: Field[int] = field(primary_key=True)
+    day: Field[dt.date | None]
+    wall: Field[dt.datetime | None] = field(Timestamp)
+    at: Field[dt.datetime | None]
+    days: Field[list[dt.date] | None] = field(default=None)
+    times: Field[list[dt.datetime] | None] = field(default=None)
+
+
+ENDS: list[dict[str, Any]] = [
+    {"day": day, "wall": naive, "at": at, "days": days, "times": times}
+    for day, naive, at, days, times in [
+        (dt.date.max, dt.datetime.max, dt.datetime.max.replace(tzinfo=dt.UTC), [dt.date.max], None),
+        (dt.date.min, dt.datetime.min, dt.datetime.min.replace(tzinfo=dt.UTC), None, [dt.datetime.max]),
+        (None, dt.datetime.max.replace(microsecond=999_998), dt.datetime.max, [dt.date.min], None),
+        (dt.date(9999, 12, 30), dt.datetime(1, 1, 1, 0, 0, 1), dt.datetime.min, None, None),
+        (
+            dt.date(1, 1, 2),
+            None,
+            dt.datetime(9999, 12, 31, 21, 59, 59, 999_999, dt.timezone(-dt.timedelta(hours=2))),
+            None,
+            None,
+        ),
+    ]
+]
+
+
+async def spans(pg: asyncpg.Connection[Any], first: int = 0) -> list[Any]:
+    query = "select day::text, wall::text, at::text, days::text, times::text from bulk_spans where id > $1"
+    return [tuple(row) for row in await pg.fetch(f"{query} order by id", first)]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+@pytest.mark.parametrize("lists", [False, True])
+async def test_the_ends_of_time_are_infinite_as_in_single_rows(
+    db: Any, pg: asyncpg.Connection[Any], monkeypatch: pytest.MonkeyPatch, zone: str, lists: bool
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        await db.create_tables(Span)
+        values = [e if lists else {**e, "days": None, "times": None} for e in ENDS]
+        last = max([(await Span.objects.create(**v)).id for v in values])
+        expected = await spans(pg)
+        assert expected[0][:3] == ("infinity",) * 3
+        for repeat in (1, bulk_write.COPY_FROM_ROWS // len(values) + 1):
+            made = await Span.objects.bulk_create([Span(**v) for _ in range(repeat) for v in values])
+            assert await spans(pg, last) == expected * repeat
+            for span in made:
+                span.day = span.wall = span.at = None
+            await Span.objects.bulk_update(made, ["day", "wall", "at"])
+            for span, v in zip(made, values * repeat, strict=True):
+                span.day, span.wall, span.at = v["day"], v["wall"], v["at"]
+            await Span.objects.bulk_update(made, ["day", "wall", "at"])
+            assert await spans(pg, last) == expected * repeat
+            await Span.objects.bulk_create(made, on_conflict="update")
+            assert await spans(pg, last) == expected * repeat
+            last = made[-1].id
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+async def test_columns_mean_the_last_day_itself(db: Any, pg: asyncpg.Connection[Any]) -> None:
+    await db.create_tables(Span)
+    await Span.objects.bulk_insert({"day": [dt.date.max], "wall": [dt.datetime.min]})
+    (row,) = await spans(pg)
+    assert row[:2] == ("9999-12-31", "0001-01-01 00:00:00")

@@ -57,6 +57,10 @@ END_TIMESTAMP = 9223371331200000000  # 294277-01-01 00:00:00
 DAY_MICROSECONDS = 86_400_000_000
 
 INT64 = np.iinfo(np.int64)
+# date.min and date.max, datetime.min and datetime.max, from 1970: the driver of the rows writes and reads
+# ±infinity as them.
+DATE_BOUNDS = (-719162, 2932896)
+TIMESTAMP_BOUNDS = (-62135596800000000, 253402300799999999)
 
 
 def arrow_type(type_: PgType, options: Options) -> pa.DataType:
@@ -238,7 +242,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         elif pa.types.is_floating(storage):
             values = _floats(array, storage, type_)
         elif pa.types.is_date32(storage):
-            values = _dates(array, type_)
+            values = _dates(array, type_, options)
         elif pa.types.is_time64(storage):
             values = times(array, type_, options)
         else:
@@ -282,7 +286,7 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
     return found
 
 
-def _dates(array: pa.Array, type_: PgType) -> AnyArray:
+def _dates(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
     if pa.types.is_timestamp(array.type) and array.type.tz is None:
         days = array.cast(pa.date32())
         early = is_valid(array) & ~(
@@ -301,7 +305,7 @@ def _dates(array: pa.Array, type_: PgType) -> AnyArray:
     values = values_of(array, np.int32).astype(np.int64) - DAYS_TO_EPOCH
     _check_range(array, values, MIN_DATE, END_DATE, type_, "5874897-12-31")
     days_from_2000: AnyArray = values.astype(np.int32)
-    return days_from_2000
+    return _infinite(days_from_2000, DAYS_TO_EPOCH, DATE_BOUNDS, options)
 
 
 def times(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
@@ -328,7 +332,24 @@ def _timestamps(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
     early = values < MIN_TIMESTAMP + MICROSECONDS_TO_EPOCH
     shifted[early] = MIN_TIMESTAMP - 1  # no wrap to the far end
     _check_range(array, shifted, MIN_TIMESTAMP, END_TIMESTAMP, type_, "294276-12-31")
-    return shifted
+    return _infinite(shifted, MICROSECONDS_TO_EPOCH, TIMESTAMP_BOUNDS, options)
+
+
+def has_bounds(array: pa.Array) -> bool:
+    """Whether a date32 or a timestamp[us] holds the first or last day or instant Python knows."""
+    dates = pa.types.is_date(array.type)
+    values = values_of(array, np.int32 if dates else np.int64)
+    low, high = DATE_BOUNDS if dates else TIMESTAMP_BOUNDS
+    return bool(values.size and (values.max() >= high or values.min() <= low))
+
+
+def _infinite(values: AnyArray, epoch: int, bounds: tuple[int, int], options: Options) -> AnyArray:
+    """The values with Python's bounds as ±infinity, if the options say so."""
+    if options.bounds_are_infinite:
+        limits = np.iinfo(values.dtype)
+        low, high = (bound - epoch for bound in bounds)
+        values = np.where(values == low, limits.min, np.where(values == high, limits.max, values))
+    return values
 
 
 def microseconds(array: pa.Array, target: pa.DataType, type_: PgType, options: Options) -> I64:

@@ -1,4 +1,4 @@
-"""Peak memory of bulk reads: ``python asv_bench/decisions/peak_memory.py URL`` (docs/decisions/0010-memory.md).
+"""Peak memory of bulk reads: ``python asv_bench/decisions/peak_memory.py URL`` (docs/decisions/0011-memory.md).
 
 Each figure comes from a process of its own: growth of resident memory at its highest during the read (VmHWM,
 proc(5)), against the size of the finished table. What imports, kernels and a first small read took is not counted.

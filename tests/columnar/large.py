@@ -56,7 +56,7 @@ async def main(url: str) -> None:
 
         table = pa.Table.from_batches(batches)
         sent = sum(len(chunk) for chunk in encode(table, types))
-        assert sent == 21 + ROWS * (2 + 4 + 4 + 4 + SIZE) + 2
+        assert sent == 19 + ROWS * (2 + 4 + 4 + 4 + SIZE) + 2
         print(f"encode: {sent} bytes", flush=True)
 
 

@@ -7,11 +7,19 @@ import click
 
 @click.command("warmup")
 def command() -> None:
-    """Compile the columnar kernels into the cache on disk (seconds, once per install)."""
+    """Compile the columnar kernels into the cache on disk (seconds, once per install).
+
+    Ends with status 1 if some could not be kept on disk.
+    """
     from chakra.columnar.warmup import warmup
 
     done = warmup()
+    if done.problem:
+        where = (
+            f" ({done.unsaved} of {done.compiled} compiled in {done.seconds:.1f} s)" if done.unsaved else ""
+        )
+        raise click.ClickException(f"kernels were not kept{where}: {done.problem}")
     click.echo(
         f"kernels ready after {done.seconds:.1f} s: {done.compiled} compiled, "
-        f"{done.cached} from the cache in {done.folder}"
+        f"{done.cached} from the cache, in {done.folder}"
     )

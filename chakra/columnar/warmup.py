@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -38,22 +39,36 @@ log = logging.getLogger("chakra.columnar")
 
 @dataclass(frozen=True, slots=True)
 class Warmup:
-    """What :func:`warmup` did: kernels compiled, kernels found on disk, wall time, folder of the cache."""
+    """What :func:`warmup` did.
+
+    Attributes:
+        compiled: kernels compiled.
+        cached: kernels found on disk.
+        seconds: wall time.
+        folder: where the kernels are now; empty if they are nowhere on disk.
+        unsaved: compiled kernels that no folder took; every process will compile them again.
+        problem: why, and what to do; empty if all were kept.
+    """
 
     compiled: int
     cached: int
     seconds: float
     folder: str
+    unsaved: int
+    problem: str
 
 
 def warmup() -> Warmup:
     """Encode and decode a few rows of every column type, which compiles, or loads, every kernel.
 
     Without it the first use of each type compiles its kernels (seconds, once per install), and says so in the
-    log ``chakra.columnar``.
+    log ``chakra.columnar``. It raises nothing where the kernels cannot be kept: see ``Warmup.problem``.
     """
     began = time.perf_counter()
-    before = dict(_counts())
+    cache = _cache()
+    before = dict(cache.counts) if cache else {}
+    if cache:
+        cache.quiet()
     for type_, options, arrays in _samples():
         spec = [ColumnSpec("warmup", type_)]
         for array in arrays:
@@ -61,37 +76,36 @@ def warmup() -> Warmup:
             decoder = Decoder(spec, options)
             decoder.feed(stream)
             decoder.finish()
-    after = _counts()
+    seconds = time.perf_counter() - began
+    if cache is None:
+        return Warmup(0, 0, seconds, "", 0, "CHAKRA_JIT=0 is set: kernels run as plain Python")
+    new = {name: count - before[name] for name, count in cache.counts.items()}
+    unsaved = new["compiled"] - new["saved"]
     done = Warmup(
-        after["compiled"] - before["compiled"],
-        after["loaded"] - before["loaded"],
-        time.perf_counter() - began,
-        _folder(),
+        new["compiled"],
+        new["loaded"],
+        seconds,
+        ", ".join(cache.places),
+        unsaved,
+        cache.obstacles() if unsaved else "",
     )
     log.info(
-        "kernels ready after %.1f s: %d compiled, %d from the cache in %s",
+        "kernels ready after %.1f s: %d compiled, %d from the cache, in %s",
         done.seconds,
         done.compiled,
         done.cached,
-        done.folder,
+        done.folder or "no folder",
     )
     return done
 
 
-def _counts() -> dict[str, int]:
+def _cache() -> Any:
+    """The module that keeps kernels on disk; ``None`` where kernels are not compiled."""
     if not _jit.ENABLED:
-        return {"compiled": 0, "loaded": 0}
+        return None
     from chakra.columnar.kernels import _cache
 
-    return _cache.counts
-
-
-def _folder() -> str:
-    if not _jit.ENABLED:
-        return ""
-    from chakra.columnar.kernels import _cache
-
-    return str(_cache.folders()[0])
+    return _cache
 
 
 def _samples() -> Iterator[tuple[PgType, Options, list[pa.Array]]]:

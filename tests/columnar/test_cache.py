@@ -1,8 +1,11 @@
-"""The kernel cache: shared, damaged, read-only or missing folders; the log line; one signature a kernel."""
+"""The kernel cache: shared, foreign, damaged, read-only or missing folders; what it logs; one signature a kernel."""
 
 from __future__ import annotations
 
 import os
+import pickle
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,25 +37,89 @@ def run(folder: Path | str, code: str = RUN, **more: str) -> list[str]:
     return out.splitlines()
 
 
-def test_compiled_once_and_found_again(tmp_path: Path) -> None:
-    lines = run(tmp_path)
-    compiled, loaded = map(int, lines[-1].split())
-    assert compiled >= 2
-    assert any(
-        line.startswith("INFO compiling kernel rows_decode.decode_rows; this happens once") for line in lines
-    )
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A folder with the kernels of ``RUN``, and what the process that compiled them said."""
+    folder = tmp_path_factory.mktemp("compiled")
+    return folder, run(folder)
+
+
+@pytest.fixture
+def warm(compiled: tuple[Path, list[str]], tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    return shutil.copytree(compiled[0], tmp_path / "warm")
+
+
+def test_compiled_once_and_found_again(compiled: tuple[Path, list[str]]) -> None:
+    tmp_path, lines = compiled
+    count = int(lines[-1].split()[0])
+    assert count >= 2
+    first = f"first use, nothing in {tmp_path / 'chakra'}"
+    loud = [line for line in lines if line.startswith("WARNING")]
+    assert loud == [
+        f"WARNING compiling kernels, which takes seconds (run `chakra warmup` to do it ahead): {first}"
+    ]
+    assert f"INFO compiling kernel rows_decode.decode_rows: {first}" in lines
     again = run(tmp_path)
-    assert again == ["0 2"], loaded
+    assert again == ["0 2"], count
 
 
-def test_damaged_files_are_compiled_again(tmp_path: Path) -> None:
-    run(tmp_path)
-    files = sorted(tmp_path.rglob("rows_decode.decode_rows-*.nbc"))
-    files[0].write_bytes(files[0].read_bytes()[:-100])
-    lines = run(tmp_path)
-    assert any("damaged" in line for line in lines)
-    assert lines[-1].startswith("1 ") or lines[-1].startswith("2 ")  # the kernel, with or without its callee
-    assert run(tmp_path) == ["0 2"]
+def test_damaged_files_are_compiled_again(warm: Path) -> None:
+    (decode,) = warm.rglob("rows_decode.decode_rows-*.nbc")
+    (encode,) = warm.rglob("rows_encode.encode_rows-*.nbc")
+    encode.write_bytes(decode.read_bytes())  # whole, but another kernel
+    decode.write_bytes(decode.read_bytes()[:-100])
+    lines = run(warm)
+    for file in (decode, encode):
+        assert f"WARNING ignoring {file}: the file is damaged" in lines
+    assert lines[-1] == "2 3"  # the callees of both were whole
+    assert run(warm) == ["0 2"]
+
+
+FOREIGN = RUN.replace(
+    "from chakra.columnar import",
+    "from chakra.columnar.kernels import _cache; _cache._trusted = lambda: frozenset([4242])\n"
+    "from chakra.columnar import",
+)
+
+
+def test_files_of_other_users_are_not_run(warm: Path) -> None:
+    """Code of whoever can write there would run here."""
+    folder = warm / "chakra"
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    lines = run(warm, FOREIGN)
+    assert lines[-1].endswith(" 0")
+    assert sum(f"not using compiled kernels in {folder}: it belongs to user" in line for line in lines) == 1
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    folder.chmod(0o777)
+    _cache = pytest.importorskip("chakra.columnar.kernels._cache")
+    assert not _cache.usable(folder)
+    folder.chmod(0o755)
+    assert _cache.usable(folder)
+
+
+def test_a_file_of_another_user_or_behind_a_link_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _cache = pytest.importorskip("chakra.columnar.kernels._cache")
+    monkeypatch.setattr(_cache, "_rebuild", lambda context, *data: data)
+    kernel = _cache.KernelCache(test_compiled_once_and_found_again)
+    path, payload = tmp_path / "k.nbc", pickle.dumps(("whole",))
+    _cache.write(path, _cache._checksum(path.name, payload) + payload)
+    assert kernel._load(path, None) == ("whole",)
+    link = tmp_path / "link" / path.name
+    link.parent.mkdir()
+    link.symlink_to(path)
+    assert kernel._load(link, None) is None
+    path.chmod(0o666)
+    assert kernel._load(path, None) is None
+    path.chmod(0o644)
+    monkeypatch.setattr(_cache, "_trusted", lambda: frozenset([4242]))
+    assert kernel._load(path, None) is None
+    assert [record.message.partition(": ")[2][:14] for record in caplog.records] == [
+        "every user can",
+        "it belongs to ",
+    ]
 
 
 def test_several_processes_at_once(tmp_path: Path) -> None:
@@ -68,21 +135,84 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
     lines = run(file)  # a file where the folder should be: also root cannot write there
-    assert any("cannot keep compiled kernel" in line and "NUMBA_CACHE_DIR" in line for line in lines)
+    warnings = [line for line in lines if "cannot keep compiled kernels" in line]
+    assert len(warnings) == 1  # not one a kernel
+    assert f"{file / 'chakra'}: Not a directory; set NUMBA_CACHE_DIR" in warnings[0]
 
 
-def test_changed_sources_and_cpus_get_other_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(tmp_path)
-    before = {path.name for path in tmp_path.rglob("rows_encode.encode_rows-*.nbc")}
-    lines = run(tmp_path, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
-    assert int(lines[-1].split()[0]) >= 2
-    assert before < {path.name for path in tmp_path.rglob("rows_encode.encode_rows-*.nbc")}
-    changed = RUN.replace(
-        "from chakra.columnar import",
-        "from chakra.columnar.kernels import _cache; _cache.stamp = lambda: b'another version'\n"
-        "from chakra.columnar import",
+WARM_ONE = """
+import sys
+from chakra.columnar import warmup as _
+w = sys.modules["chakra.columnar.warmup"]
+w._samples = lambda: [(w.INT4, w.Options(), [w.pa.nulls(1)])]
+sys.argv = ["chakra", "warmup"]
+from chakra.cli import main
+main()
+"""
+
+
+def test_the_warmup_command_says_where_and_fails_where_nothing_is_kept(tmp_path: Path) -> None:
+    (line,) = run(tmp_path, WARM_ONE)
+    assert line.endswith(f" compiled, 0 from the cache, in {tmp_path / 'chakra'}")
+    file = tmp_path / "file"
+    file.write_text("")
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(file)}
+    failed = subprocess.run(
+        [sys.executable, "-c", WARM_ONE], env=env, capture_output=True, text=True, check=False
     )
-    assert int(run(tmp_path, changed)[-1].split()[0]) >= 2
+    assert failed.returncode == 1 and not failed.stdout
+    assert re.search(r"not kept \((\d) of \1 compiled in .* s\)", failed.stderr)
+    assert f"{file / 'chakra'}: Not a directory; set NUMBA_CACHE_DIR" in failed.stderr
+    plain = subprocess.run(
+        [sys.executable, "-c", WARM_ONE],
+        env={**env, "CHAKRA_JIT": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert plain.returncode == 1 and "CHAKRA_JIT=0 is set" in plain.stderr
+
+
+def test_another_cpu_gets_other_names(warm: Path) -> None:
+    before = {path.name for path in warm.rglob("rows_encode.encode_rows-*.nbc")}
+    lines = run(warm, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
+    assert int(lines[-1].split()[0]) >= 2
+    assert any("are of another version of Chakra, Python or Numba, or another CPU" in line for line in lines)
+    assert before < {path.name for path in warm.rglob("rows_encode.encode_rows-*.nbc")}
+
+
+def test_the_name_of_a_file_holds_all_its_code_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    _cache = pytest.importorskip("chakra.columnar.kernels._cache")
+    stamps = {_cache.stamp()}
+
+    def changed(name: str, value: object) -> None:
+        monkeypatch.setattr(name, value)
+        _cache.stamp.cache_clear()
+        _cache._sources.cache_clear()
+        stamps.add(_cache.stamp())
+
+    try:
+        changed("numba.__version__", "0.99")
+        changed("llvmlite.__version__", "0.99")
+        changed("sys.version", "3.99")
+        changed("numba.core.config.BOUNDSCHECK", 1)
+        changed("chakra.columnar.kernels._cache.HERE", Path(__file__).parent)
+    finally:
+        monkeypatch.undo()
+        _cache.stamp.cache_clear()
+        _cache._sources.cache_clear()
+    assert len(stamps) == 6
+
+
+def test_without_sources_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a frozen application: nothing would tell the files of two versions apart."""
+    _cache = pytest.importorskip("chakra.columnar.kernels._cache")
+    monkeypatch.setattr(_cache, "HERE", tmp_path)
+    _cache._sources.cache_clear()
+    assert _cache.folders() == []
+    assert "sources of the kernels are not on disk" in _cache.obstacles()
+    monkeypatch.undo()
+    _cache._sources.cache_clear()
 
 
 WARM = """
@@ -90,6 +220,7 @@ from chakra.columnar import warmup
 from chakra.columnar.kernels import _jit
 done = warmup()
 names = {k.py_func.__name__ for k in _jit.KERNELS}
+assert not done.unsaved and not done.problem
 print(done.compiled, done.cached, len(names))
 """
 

@@ -9,6 +9,10 @@ rename.
 
 Folders, in this order: ``NUMBA_CACHE_DIR`` alone if set; else ``__pycache__`` beside the kernels (a read-only
 install may bring its kernels compiled, by ``chakra warmup`` at build time), then the user's cache folder.
+
+A file is machine code and a pickle: whoever writes it runs code in this process. So a folder or a file counts
+only if it belongs to this user, to root, or to the owner of the installed package (who can change the kernels
+anyway), and only under the name that its checksum was made with.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import hashlib
 import logging
 import os
 import pickle
+import stat
 import sys
 import tempfile
 from functools import cache
@@ -26,29 +31,42 @@ from typing import Any
 
 import llvmlite
 import numba
+from numba.core import config as _config
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps as _dumps
 
 log = logging.getLogger("chakra.columnar")
 
-counts = {"compiled": 0, "loaded": 0}
-"""Kernels this process had to compile, and found on disk."""
+counts = {"compiled": 0, "loaded": 0, "saved": 0}
+"""Kernels this process had to compile, found on disk, and wrote to disk."""
 
-# Both are untyped in Numba.
+places: dict[str, None] = {}
+"""Folders this process found kernels in or wrote them to, in that order."""
+
+unusable: dict[str, str] = {}
+"""Folders that did not take a kernel or must not be trusted, and why."""
+
+_said: set[str] = set()
+
+# All three are untyped in Numba.
 _rebuild: Any = CompileResult._rebuild
 _pickled: Any = _dumps
+_settings: Any = _config
 
 HERE = Path(__file__).parent
+BESIDE = HERE / "__pycache__"
 DIGEST = 32  # bytes of SHA-256 in front of the pickled code
 
 
 def folders() -> list[Path]:
     """Where compiled kernels may be, best first."""
+    if not _sources():
+        return []
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
         return [Path(chosen) / "chakra"]
-    found = [HERE / "__pycache__"]
+    found = [BESIDE]
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if os.path.isabs(home):
         found.append(Path(home) / "chakra" / "kernels")
@@ -56,13 +74,66 @@ def folders() -> list[Path]:
 
 
 @cache
+def _sources() -> list[Path]:
+    """Files of the kernels; none in a frozen application, where nothing would tell two versions apart."""
+    return sorted(HERE.glob("*.py")) or sorted(HERE.glob("*.pyc"))
+
+
+@cache
 def stamp() -> bytes:
     """Digest of what every kernel depends on, the CPU aside (the code generator names that)."""
     digest = hashlib.sha256()
-    for path in sorted(HERE.glob("*.py")):
+    for path in _sources():
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    digest.update(repr((sys.version, numba.__version__, llvmlite.__version__)).encode())
+    versions = (sys.version, numba.__version__, llvmlite.__version__)
+    settings = (_settings.OPT, _settings.BOUNDSCHECK, _settings.DEBUGINFO_DEFAULT)
+    digest.update(repr((versions, settings)).encode())
     return digest.digest()
+
+
+def _trusted() -> frozenset[int]:
+    """Users whose code runs here anyway; not cached, for servers that give up root after their imports."""
+    return frozenset((0, os.geteuid(), HERE.stat().st_uid))
+
+
+def _distrust(status: os.stat_result) -> str:
+    """Why a file or folder of this status could hold the code of somebody else; empty if it could not."""
+    if status.st_uid not in _trusted():
+        return f"it belongs to user {status.st_uid}, this process to user {os.geteuid()}"
+    if status.st_mode & stat.S_IWOTH and not (stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX):
+        return "every user can write to it; chmod o-w makes it usable"
+    return ""
+
+
+def usable(folder: Path) -> bool:
+    """Whether nobody but trusted users can have put files there; a folder that is not there yet will do."""
+    # Python itself runs what is in __pycache__.
+    if folder == BESIDE:
+        return True
+    try:
+        why = _distrust(folder.stat())
+    except OSError:
+        return True
+    if why:
+        unusable[str(folder)] = why
+        once(f"not using compiled kernels in {folder}: {why}")
+    return not why
+
+
+def once(message: str) -> None:
+    """Warn of something once in a process, not once a kernel."""
+    if message not in _said:
+        _said.add(message)
+        log.warning("%s", message)
+
+
+def quiet() -> None:
+    """Compiling is what the caller asked for: no warning that it takes time."""
+    _said.add("compiling")
+
+
+def _checksum(name: str, payload: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\0" + payload).digest()
 
 
 class KernelCache(_Cache):
@@ -100,27 +171,49 @@ class KernelCache(_Cache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel, or ``None`` where no folder has a whole file of it."""
         target_context.refresh()
-        if self.enabled:
-            name = self._file(sig, target_context)
-            for folder in folders():
-                found = self._load(folder / name, target_context)
-                if found is not None:
-                    counts["loaded"] += 1
-                    return found
+        searched = [folder for folder in folders() if usable(folder)] if self.enabled else []
+        name = self._file(sig, target_context) if searched else ""
+        for folder in searched:
+            found = self._load(folder / name, target_context)
+            if found is not None:
+                counts["loaded"] += 1
+                places[str(folder)] = None
+                return found
         counts["compiled"] += 1
-        log.info(
-            "compiling kernel %s; this happens once per install (chakra warmup does it ahead)", self.name
-        )
+        why = self._why(searched, name)
+        if "compiling" not in _said:
+            # The first one only, and louder: an application that has not set up logging shows it too.
+            _said.add("compiling")
+            log.warning(
+                "compiling kernels, which takes seconds (run `chakra warmup` to do it ahead): %s", why
+            )
+        log.info("compiling kernel %s: %s", self.name, why)
         return None
+
+    def _why(self, searched: list[Path], name: str) -> str:
+        """Why nothing on disk served, for the one who waits."""
+        if not searched:
+            return "no folder to keep compiled kernels in"
+        for folder in searched:
+            if (folder / name).exists():
+                return f"the one in {folder} cannot be used"
+        for folder in searched:
+            if any(folder.glob(f"{self.name}-*.nbc")):
+                return f"those in {folder} are of another version of Chakra, Python or Numba, or another CPU"
+        return f"first use, nothing in {' or '.join(map(str, searched))}"
 
     def _load(self, path: Path, context: Any) -> Any:
         try:
-            data = path.read_bytes()
+            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+                why = "" if path.parent == BESIDE else _distrust(os.fstat(file.fileno()))
+                data = file.read()
         except OSError:
             return None
         payload = data[DIGEST:]
-        if hashlib.sha256(payload).digest() != data[:DIGEST]:
-            log.warning("ignoring %s: the file is damaged", path)
+        if not why and _checksum(path.name, payload) != data[:DIGEST]:
+            why = "the file is damaged"
+        if why:
+            log.warning("ignoring %s: %s", path, why)
             return None
         return _rebuild(context, *pickle.loads(payload))
 
@@ -129,38 +222,48 @@ class KernelCache(_Cache):
         if not self.enabled or data.lifted or data.library.has_dynamic_globals:
             return
         payload = _pickled(data._reduce())
-        content = hashlib.sha256(payload).digest() + payload
-        name = self._file(sig, data.target_context)
         for folder in folders():
+            name = self._file(sig, data.target_context)
             try:
-                write(folder / name, content)
-            except OSError:
+                saved = write(folder / name, _checksum(name, payload) + payload)
+            except OSError as error:
+                unusable[str(folder)] = error.strerror or str(error)
                 continue
-            return
-        log.warning(
-            "cannot keep compiled kernel %s: none of %s can be written; set NUMBA_CACHE_DIR",
-            self.name,
-            ", ".join(map(str, folders())),
-        )
+            if saved:
+                counts["saved"] += 1
+                places[str(folder)] = None
+                return
+        once(f"cannot keep compiled kernels, every process compiles them again: {obstacles()}")
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
+def obstacles() -> str:
+    """Why no folder takes kernels, and what to do."""
+    if not folders():
+        return "the sources of the kernels are not on disk, so nothing tells their versions apart"
+    reasons = "; ".join(f"{folder}: {unusable.get(str(folder), 'not tried')}" for folder in folders())
+    return f"{reasons}; set NUMBA_CACHE_DIR to a folder that this user owns and can write"
+
+
+def write(path: Path, content: bytes) -> bool:
+    """Write a file whole or not at all; ``False`` where its folder must not be trusted.
 
     Raises:
         OSError: the folder cannot be made or written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(0o755, parents=True, exist_ok=True)
+    if not usable(path.parent):
+        return False
     handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.chmod(temporary, 0o644)
+            os.fchmod(file.fileno(), 0o644)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+    return True
 
 
 def attach(dispatcher: Any) -> Any:
@@ -169,4 +272,4 @@ def attach(dispatcher: Any) -> Any:
     return dispatcher
 
 
-__all__ = ["KernelCache", "attach", "counts", "folders", "stamp"]
+__all__ = ["KernelCache", "attach", "counts", "folders", "obstacles", "places", "quiet", "stamp"]

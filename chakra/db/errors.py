@@ -48,6 +48,10 @@ _ENDS_CONNECTION = frozenset({"25P03", "25P04", "57P01", "57P02", "57P03", "57P0
 
 _ARGUMENT = re.compile(r"(?:invalid input for )?query argument \$(\d+)(?: in element #(\d+))?")
 
+# What the server adds to an error inside COPY FROM, translated words and all (``copyfrom.c``,
+# CopyFromErrorCallback): "COPY table, line 5, column c"; binary rows count as lines, from 1.
+_COPY_LINE = re.compile(r"^COPY .*, [^\W\d]+ (\d+)(?:, [^\W\d]+ (.+))?$", re.MULTILINE)
+
 # 0A000 feature_not_supported: a plan whose result would change; 42704 and XX000: a type or relation that was
 # dropped; 26000: somebody ran DEALLOCATE ALL or DISCARD ALL, or a pooler switched the server connection.
 STALE_STATES = frozenset({"0A000", "26000", "42704", "XX000"})
@@ -125,8 +129,13 @@ def _from_server(error: Any, sql: str | None) -> ChakraError:
     detail, hint = getattr(error, "detail", None), getattr(error, "hint", None)
     if detail:
         text = f"{text} ({detail.rstrip('.')})"
+    row, column = _copied(error)
+    if row is not None:
+        named = "" if column is None else f', column "{column}"'
+        text = f"row {row}{named}: {text}"
+    column = getattr(error, "column_name", None) or column
     if state[:2] == "22" or state == "08P01":  # protocol violation: a value's bytes do not fit its type
-        return DataError(text, column=getattr(error, "column_name", None))
+        return DataError(text, row=row, column=column)
     if state == "25P02":
         text = (
             "the transaction is aborted: an earlier statement in it failed. Leave the transaction block, "
@@ -140,9 +149,16 @@ def _from_server(error: Any, sql: str | None) -> ChakraError:
         detail=detail,
         hint=hint,
         table=getattr(error, "table_name", None),
-        column=getattr(error, "column_name", None),
+        column=column,
         constraint=getattr(error, "constraint_name", None),
     )
+
+
+def _copied(error: Any) -> tuple[int | None, str | None]:
+    """Row, from 0, and column in which a COPY FROM failed, as far as the server says."""
+    context = getattr(error, "context", None)
+    found = _COPY_LINE.search(context) if context else None
+    return (None, None) if found is None else (int(found[1]) - 1, found[2])
 
 
 def _from_interface(error: Exception, sql: str | None) -> ChakraError:

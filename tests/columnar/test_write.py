@@ -265,7 +265,7 @@ PAIR = PgType("pair", kind="composite", fields=(("a", INT4), ("b", TEXT)))
         (
             "timestamptz",
             [NOON.replace(tzinfo=dt.timezone(dt.timedelta(hours=2))), dt.datetime(1, 1, 1, tzinfo=dt.UTC)],
-            ["2020-02-29 10:00:00.000001+00", "0001-01-01 00:00:00+00"],
+            ["2020-02-29 10:00:00.000001+00", "-infinity"],
         ),
         ("timestamptz", [dt.datetime(2020, 2, 29), None], [str(dt.datetime(2020, 2, 29).astimezone(dt.UTC))[:-3], None]),
         ("date", [dt.date(2020, 2, 29), None], ["2020-02-29", None]),

@@ -11,11 +11,19 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pyarrow as pa
 import pytest
 
 import chakra
 from chakra import Field, ForeignKey, Model, field, foreign_key
-from chakra.errors import DatabaseError, DataError, FieldError, QueryCancelled, UniqueViolation
+from chakra.errors import (
+    CheckViolation,
+    DatabaseError,
+    DataError,
+    FieldError,
+    QueryCancelled,
+    UniqueViolation,
+)
 from chakra.query import bulk_write
 from chakra.types import Char, Json, Jsonb, Numeric, Real, SmallInt, Timestamp, Varchar
 
@@ -693,3 +701,33 @@ async def test_columns_mean_the_last_day_itself(db: Any, pg: asyncpg.Connection[
     await Span.objects.bulk_insert({"day": [dt.date.max], "wall": [dt.datetime.min]})
     (row,) = await spans(pg)
     assert row[:2] == ("9999-12-31", "0001-01-01 00:00:00")
+
+
+@pytest.mark.parametrize("staged", [False, True])
+async def test_what_the_server_refuses_amid_a_copy_is_named(
+    db: Any, pg: asyncpg.Connection[Any], staged: bool
+) -> None:
+    await pg.execute(
+        'create domain small as int check (value < 10); create table "a, b 7" (id int unique, n numeric(3, 1), '
+        "s small, doc json, must int check (must > 0))"
+    )
+    t = db.table('"a, b 7"')
+    how: dict[str, Any] = {"on_conflict": "ignore"} if staged else {}
+    good = {"id": list(range(600)), "doc": ["{}"] * 600}
+    cases = [
+        ("doc", "{", DataError, 'row 400, column "doc": invalid input syntax for type json'),
+        ("s", 10, CheckViolation, 'row 400, column "s": value for domain small violates'),
+    ]
+    if not staged:  # the staging table has types, but no constraints
+        cases += [
+            ("must", -1, CheckViolation, "row 400: .*a, b 7_must_check"),
+            ("id", 7, UniqueViolation, "row 400: "),
+        ]
+    for name, value, kind, says in cases:
+        column: list[Any] = list(good.get(name, [None] * 600))
+        column[400] = value
+        with pytest.raises(kind, match=says) as caught:
+            await t.bulk_insert(pa.table({**good, name: column}), **how)
+        if isinstance(caught.value, DataError):
+            assert (caught.value.row, caught.value.column) == (400, "doc")
+    assert await t.count() == 0

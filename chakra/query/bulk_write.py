@@ -6,10 +6,12 @@ engine; what comes back goes into the slots of the instances the same way.
 
 from __future__ import annotations
 
+import re
 from asyncio import create_task, sleep
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -21,7 +23,7 @@ from chakra.query.hydrate import SLOT
 from chakra.query.state import NEW, RowState, own_state
 from chakra.query.write import written_values
 from chakra.schema import Column, Table, dump_values
-from chakra.sql import insert_columns_statement, insert_rows_statement, takes_columns
+from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
 from chakra.sql.staging import named_columns, plan_merge
 
 if TYPE_CHECKING:
@@ -42,6 +44,10 @@ their number, so that it is mostly a new one for the server and takes 4.5 ms for
 
 PARAMETERS = 65_535
 """Most parameters a statement can have: their number travels as uint16 (``pqformat``, Bind)."""
+
+UNDEFINED_TABLE = "42P01"
+NOT_SUPPORTED = "0A000"
+_FEWER = re.compile(r"\bchakra_inserted_(\d+)\b")
 
 ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 """What marks columns, as opposed to instances."""
@@ -417,18 +423,54 @@ async def _create_few(table: Table, database: Database, group: _Group) -> None:
             await execute(database, statement, values)
             return
         # PostgreSQL returns the rows in the order of the arrays, or of the VALUES: the plan is one scan of them.
-        rows = await fetch(database, statement, values)
+        if database.in_transaction:
+            rows = await fetch(database, statement, values)
+        else:
+            count = (
+                "cardinality($1)" if statement.parameters and values is group.values else len(group.instances)
+            )
+            rows = await fetch(database, _all_or_none(statement, count), values)
     except DataError as error:
         raise _named(group, error) from error
+    except DatabaseError as error:
+        left = _FEWER.search(str(error)) if error.sqlstate == UNDEFINED_TABLE else None
+        if left is not None:
+            raise _left_out(table, int(left[1]), len(group.instances)) from error
+        if error.sqlstate != NOT_SUPPORTED or database.in_transaction:
+            raise
+        async with database.transaction():  # the table has a rule, which WITH does not take
+            await _create_few(table, database, group)
+        return
     if len(rows) != len(group.instances):
-        raise DatabaseError(
-            f"bulk_create of {table.title}: a trigger or rule of the table let in {len(rows)} of "
-            f"{len(group.instances)} rows, and the server does not tell which, so no instance got a key. "
-            "bulk_insert() does without; in a transaction this error rolls the rows back"
-        )
+        raise _left_out(table, len(rows), len(group.instances))
     for position, name in enumerate(returning):
         made = [row[position] for row in rows]
         _fill(table.row_class, table.by_attribute[name], group.instances, made)
+
+
+@lru_cache(maxsize=256)
+def _all_or_none(statement: Statement, count: str | int) -> Statement:
+    """The INSERT … RETURNING as one that fails on the server if triggers left out some of the rows.
+
+    It costs no round trip, which a transaction around the statement would. There is no SQL to raise an error with a
+    text, so a table is looked up that does not exist, with the number of the rows in its name.
+    """
+    first, *rest = statement.pieces
+    tail = (
+        f") SELECT * FROM made WHERE CASE WHEN (SELECT count(*) FROM made) = {count} THEN true ELSE "
+        "('chakra_inserted_' || (SELECT count(*) FROM made))::regclass IS NOT NULL END"
+    )
+    pieces = [f"WITH made AS ({first}", *rest]
+    pieces[-1] += tail
+    return replace(statement, pieces=tuple(pieces))
+
+
+def _left_out(table: Table, made: int, count: int) -> DatabaseError:
+    return DatabaseError(
+        f"bulk_create of {table.title}: a trigger or rule of the table let in {made} of {count} rows, and the "
+        "server does not tell which, so no instance could get a key and no row is written; bulk_insert() does "
+        "without keys. In a transaction leave its block with this error, which rolls the rows back"
+    )
 
 
 def _parts(group: _Group, rows: int) -> Iterator[_Group]:

@@ -565,6 +565,8 @@ async def test_rows_that_a_trigger_leaves_out(db: Any, pg: asyncpg.Connection[An
     with pytest.raises(DatabaseError, match=f"let in {count - 1} of {count} rows"):
         async with db.transaction():
             await Team.objects.bulk_create(teams)
+    with pytest.raises(DatabaseError, match=f"let in {count - 1} of {count} rows"):
+        await Team.objects.bulk_create(teams)
     assert [team.id for team in teams] == [None] * count
     assert await Team.objects.count() == 0
     with pytest.raises(DatabaseError, match="did not let in this Team"):
@@ -731,3 +733,13 @@ async def test_what_the_server_refuses_amid_a_copy_is_named(
         if isinstance(caught.value, DataError):
             assert (caught.value.row, caught.value.column) == (400, "doc")
     assert await t.count() == 0
+
+
+async def test_keys_beside_a_rule(db: Any, pg: asyncpg.Connection[Any]) -> None:
+    await db.create_tables(Team)
+    await pg.execute(
+        "create table log (note text); create rule also as on insert to bulk_teams do also insert into log values ('x')"
+    )
+    teams = await Team.objects.bulk_create([Team(name="a"), Team(name="b")])
+    assert {t.id: t.name for t in await Team.objects.all()} == {t.id: t.name for t in teams}
+    assert await pg.fetchval("select count(*) from log") >= 1

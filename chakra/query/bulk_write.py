@@ -10,6 +10,7 @@ import re
 from asyncio import create_task, sleep
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import repeat
@@ -47,6 +48,9 @@ PARAMETERS = 65_535
 
 UNDEFINED_TABLE = "42P01"
 NOT_SUPPORTED = "0A000"
+COMPUTED = ("42P10", "428C9")
+"""What COPY (``copy.c``, CopyGetAttnums), INSERT and UPDATE (``rewriteHandler.c``) say of generated columns."""
+_QUOTED = re.compile('"(.+?)"')
 _FEWER = re.compile(r"\bchakra_inserted_(\d+)\b")
 
 ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
@@ -61,19 +65,41 @@ async def insert(
 
     _known(insert_table, options, "bulk_insert")
     if timeout is None:
-        return await insert_table(database, table, data, **options)
+        with _computed_named(table):
+            return await insert_table(database, table, data, **options)
     check_timeout(timeout)
-    return await written_within(timeout, database, lambda: insert_table(database, table, data, **options))
+    with _computed_named(table):
+        return await written_within(timeout, database, lambda: insert_table(database, table, data, **options))
 
 
 async def update(
     table: Table, database: Database, rows: Any, fields: Any, *, timeout: float | None = None, **options: Any
 ) -> int:
     """Update rows from columns, or from instances; returns the number of rows found and updated."""
-    if timeout is None:
-        return await _update(table, database, rows, fields, options)
-    check_timeout(timeout)
-    return await written_within(timeout, database, lambda: _update(table, database, rows, fields, options))
+    with _computed_named(table):
+        if timeout is None:
+            return await _update(table, database, rows, fields, options)
+        check_timeout(timeout)
+        return await written_within(
+            timeout, database, lambda: _update(table, database, rows, fields, options)
+        )
+
+
+@contextmanager
+def _computed_named(table: Table) -> Iterator[None]:
+    """Name the column of the data that the server computes itself; it refuses those before it reads a row."""
+    try:
+        yield
+    except DatabaseError as error:
+        found = _QUOTED.search(str(error)) if error.sqlstate in COMPUTED else None
+        by_name = {c.name: c.attribute for c in table.columns}
+        if found is None or found[1] not in by_name:
+            raise
+        name = by_name[found[1]]
+        raise DataError(
+            f'column "{name}" of {table.title} is GENERATED ALWAYS: the server computes it; leave it out of the data',
+            column=name,
+        ) from error
 
 
 async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:

@@ -743,3 +743,17 @@ async def test_keys_beside_a_rule(db: Any, pg: asyncpg.Connection[Any]) -> None:
     teams = await Team.objects.bulk_create([Team(name="a"), Team(name="b")])
     assert {t.id: t.name for t in await Team.objects.all()} == {t.id: t.name for t in teams}
     assert await pg.fetchval("select count(*) from log") >= 1
+
+
+async def test_columns_that_the_server_computes(db: Any, pg: asyncpg.Connection[Any]) -> None:
+    await pg.execute("create table sums (id int primary key, twice int generated always as (id * 2) stored)")
+    sums = db.table("sums")
+    data = {"id": [1], "twice": [2]}
+    for how in ({}, {"on_conflict": "ignore"}, {"timeout": 5}):
+        with pytest.raises(DataError, match=r'"twice" of sums is GENERATED ALWAYS: .*leave it out') as caught:
+            await sums.bulk_insert(data, **how)
+        assert caught.value.column == "twice"
+    await sums.bulk_insert({"id": [1]})
+    with pytest.raises(DataError, match='"twice" of sums'):
+        await sums.bulk_update(data)
+    assert [dict(row) for row in await pg.fetch("select * from sums")] == [{"id": 1, "twice": 2}]

@@ -91,10 +91,12 @@ async def insert_table(
     if returning is None:
         return InsertResult(await _copy(db, table.name, table.schema, source, columns, **how))
     rows = _known_rows(data, source)
-    if rows is None or len(table.key_columns) != 1 or not merge.drawn or await row_triggers(db, table):
+    made = None
+    if rows is not None and len(table.key_columns) == 1 and merge.drawn:
+        made = await draw_keys(db, table, merge.drawn[0], rows)
+    if made is None:
         return await insert_staged(db, merge, source, keys=True, **how)
-    drawn = merge.drawn[0]
-    keys = as_array(await draw_keys(db, table, drawn, rows))
+    drawn, keys = merge.drawn[0], as_array(made)
     source = _extended(source, drawn.attribute, keys.slice)
     inserted = await _copy(db, table.name, table.schema, source, (*columns, drawn), **how)
     return InsertResult(inserted, keys=keys)
@@ -275,19 +277,24 @@ async def draw_keys(db: Executor, table: Table, column: Column, rows: int) -> An
     """Draw ``rows`` values of a generated column; no other session can get the same from a sequence.
 
     Returns:
-        A ``range``, a list of integers, or, for a column with a default, an Arrow array.
+        A ``range``, a list of integers, or, for a column with a default, an Arrow array. ``None`` if triggers may
+        leave out rows that are inserted, or change their keys: then keys that were drawn say nothing.
 
     Raises:
         FieldError: an identity column without sequence.
     """
     if not column.identity:
+        if await row_triggers(db, table):
+            return None
         statement = sql.drawn_values(column, rows)
         drawn = await read_table(db, statement, specs_of([column]))
         return drawn.column(0).combine_chunks()
     if not rows:
         return range(0)
     statement = sql.RESERVE_KEYS if db.in_transaction else sql.RESERVE_KEYS_ALONE
-    low, high, *_ = await _row(db, statement, table.quoted, column.name, rows)
+    watched, low, high, *_ = await _row(db, statement, table.quoted, column.name, rows)
+    if watched:
+        return None
     if low is None:
         raise _no_sequence(table, column)
     if high - low == rows - 1:

@@ -292,14 +292,12 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
 
     The server draws the keys while values are gathered and the first of them converted.
     """
-    from chakra.columnar.staging import draw_keys, row_triggers, specs_of
+    from chakra.columnar.staging import draw_keys, specs_of
     from chakra.columnar.write import RowStream, copy_stream
 
     lacking = [c for c in table.key_columns if c.generated and _unset(c, instances)]
 
-    async def draw() -> list[Any] | None:
-        if lacking and await row_triggers(database, table):
-            return None
+    async def draw() -> list[Any]:
         return [await draw_keys(database, table, column, len(instances)) for column in lacking]
 
     drawing = create_task(draw())
@@ -315,7 +313,7 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         keys = await drawing
     if len(groups) > 1:
         return False
-    if keys is None:
+    if any(made is None for made in keys):
         async with database.transaction():
             await _create_few(table, database, groups[0])
         return True

@@ -83,10 +83,13 @@ async def test_one_backend_is_hit(
 async def test_statement_timeout_of_a_part(three: Any, dsn: str, pg: asyncpg.Connection[Any]) -> None:
     name = await pg.fetchval("select quote_ident(current_database())")
     await pg.execute(f"alter database {name} set statement_timeout = '300ms'")
-    async with chakra.connect(dsn, max_connections=PARTS) as db:
-        with pytest.raises(QueryCancelled, match="statement timeout"):
-            await db.table("wide").to_arrow(partitions=PARTS, progress=lambda *_: time.sleep(0.4))
-        await settled(db, pg)
+    try:
+        async with chakra.connect(dsn, max_connections=PARTS) as db:
+            with pytest.raises(QueryCancelled, match="statement timeout"):
+                await db.table("wide").to_arrow(partitions=PARTS, progress=lambda *_: time.sleep(0.4))
+            await settled(db, pg)
+    finally:
+        await pg.execute(f"alter database {name} reset statement_timeout")
 
 
 @pytest.mark.parametrize("moment", ["waiting", "answered"])

@@ -20,6 +20,7 @@ import asyncpg
 import pytest
 
 import chakra
+from chakra import config
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["docs/bulk.md", "docs/columnar.md"]
@@ -64,6 +65,7 @@ async def test_page(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHAKRA_DATABASE_URL", dsn)
+    config.reset()  # the settings are read once, and other tests may have
     names: dict[str, Any] = {"__name__": f"page_{Path(page).stem}"}
     seen = 0
     for line, title, code, shown in blocks(page):
@@ -73,6 +75,7 @@ async def test_page(
         output = await run(code, page, line, names)
         assert fits(output, shown or ""), f"{page}:{line} prints\n{output}\nbut shows\n{shown or 'nothing'}"
         seen += shown is not None
+    config.reset()
     assert seen > 5, "the page shows no output: were the blocks found?"
 
 

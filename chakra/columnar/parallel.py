@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -46,9 +46,6 @@ SELECT c.relkind::text AS kind,
 FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)
 """
 
-Parts = Callable[[int | None], Sequence[str]]
-"""Gives the SELECTs of the parts for a number of pages; ``None`` = the relation has no pages to cut by."""
-
 
 class Snapshot:
     """A connection that holds a snapshot open for others to read through; an asynchronous context."""
@@ -81,9 +78,12 @@ class Snapshot:
         return None if row is None or row["kind"] not in _ADDRESSABLE else int(row["pages"])
 
 
+Parts = Callable[[Snapshot], Awaitable[Sequence[str]]]
+"""Gives the SELECTs of the parts, finished; where to cut it may ask the snapshot."""
+
+
 async def read_parts(
     database: Database,
-    relation: str,
     parts: Parts,
     columns: Sequence[ColumnSpec],
     options: Options = DEFAULT,
@@ -97,7 +97,6 @@ async def read_parts(
     would have read are read by the others. So two reads at once never block each other.
 
     Args:
-        relation: quoted name of the table that the parts are cut by.
         parts: makes the SELECTs.
         columns: result columns, the same for every part.
 
@@ -106,7 +105,7 @@ async def read_parts(
         DatabaseError, ConnectionLost: from the server; the other parts are stopped.
     """
     async with Snapshot(database) as snapshot:
-        statements = parts(await snapshot.pages(relation))
+        statements = await parts(snapshot)
         decoders = [Decoder(columns, options, segment_bytes=PART_BYTES) for _ in statements]
         left = deque(zip(statements, decoders, strict=True))
         figures = database.pool.figures
@@ -281,12 +280,12 @@ class ReadPlan:
 
 
 async def plan_reads(
-    database: Database, relation: str, parts: Parts, columns: Sequence[ColumnSpec], options: Options = DEFAULT
+    database: Database, parts: Parts, columns: Sequence[ColumnSpec], options: Options = DEFAULT
 ) -> ReadPlan:
     """Export a snapshot and cut a query into tasks over it; arguments as for ``read_parts``."""
     snapshot = await Snapshot(database).__aenter__()
     try:
-        statements = parts(await snapshot.pages(relation))
+        statements = await parts(snapshot)
     except BaseException:
         await snapshot.__aexit__(None, None, None)
         raise
@@ -305,4 +304,4 @@ def _portable(type_: PgType) -> PgType:
     return replace(type_, python=object, element=element, fields=fields)
 
 
-__all__ = ["MAX_PARTS", "ReadPlan", "ReadTask", "Snapshot", "plan_reads", "read_parts"]
+__all__ = ["MAX_PARTS", "Parts", "ReadPlan", "ReadTask", "Snapshot", "plan_reads", "read_parts"]

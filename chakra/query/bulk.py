@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chakra.errors import CopyFormatError, DataError, FieldError, QueryCancelled, TransactionError
+from chakra.query.partition import Cutting
 from chakra.sql import Output
+from chakra.sql.partitions import whole_reason
 
 if TYPE_CHECKING:
     import pandas
@@ -21,17 +23,18 @@ if TYPE_CHECKING:
     import pyarrow
 
     from chakra.columnar import ColumnSpec, Options
-    from chakra.columnar.parallel import ReadPlan
+    from chakra.columnar.parallel import Parts, ReadPlan
     from chakra.db import Database
+    from chakra.sql.select import Select
 
 T = TypeVar("T")
 
 READ_OPTIONS = ("numeric", "infinity", "strings")
 """What every read takes; see ``chakra.columnar.Options``."""
 
-TABLE_OPTIONS = ("partitions", "progress", "timeout")
+TABLE_OPTIONS = ("partitions", "partition_by", "progress", "timeout")
 BATCH_OPTIONS = ("max_rows", "max_bytes", "progress")
-PLAN_OPTIONS = ("partitions",)
+PLAN_OPTIONS = ("partitions", "partition_by")
 """What tables, streams and plans take beside them."""
 
 
@@ -42,20 +45,39 @@ class ColumnSource:
     Attributes:
         sql: a SELECT with its values written in as literals.
         columns: its result columns.
-        relation: quoted name of the table by whose pages the query may be cut.
-        split: makes the SELECTs of the parts, given pages and number of parts; ``None`` = the query must be
-            read in one part (it is ordered, limited, distinct or aggregated, or it is not ours).
+        select: what it was compiled from; ``None`` = SQL of the caller, of which nothing else is known.
     """
 
     sql: str
     columns: list[ColumnSpec]
-    relation: str = ""
-    split: Callable[[int, int], list[str]] | None = None
+    select: Select | None = None
 
-    def parts(self, partitions: int) -> Callable[[int | None], list[str]]:
-        """What turns a number of pages into the SELECTs of ``partitions`` parts; one part if it cannot be cut."""
-        split = self.split
-        return lambda pages: [self.sql] if split is None or pages is None else split(pages, partitions)
+    @property
+    def whole(self) -> bool:
+        """Whether one connection must read all of it."""
+        return self.select is None or self.select.nothing or whole_reason(self.select) is not None
+
+    def parts(self, partitions: int, by: str | None) -> Parts:
+        """What gives the SELECTs of ``partitions`` parts, cut by the column ``by`` or by row addresses.
+
+        Raises:
+            FieldError: the number of parts is none, or the query has no such column.
+        """
+        from chakra.columnar.parallel import MAX_PARTS
+
+        if type(partitions) is not int or not 1 <= partitions <= MAX_PARTS:
+            raise FieldError(f"partitions is a whole number from 1 to {MAX_PARTS}, not {partitions!r}")
+        if by is not None and self.select is None:
+            raise FieldError(
+                f"partition_by={by!r}: SQL of your own is read in one part; read a view of it with db.table() instead"
+            )
+        column = self.select.table.column(by) if by is not None and self.select is not None else None
+        if self.select is None or self.whole or partitions == 1:
+            return self._uncut
+        return Cutting(self.select, partitions, column)
+
+    async def _uncut(self, snapshot: object) -> list[str]:
+        return [self.sql]
 
 
 class Readable(Protocol):
@@ -71,6 +93,7 @@ async def to_arrow(
     database: Database,
     *,
     partitions: int = 1,
+    partition_by: str | None = None,
     progress: Any = None,
     timeout: float | None = None,
     **options: Any,
@@ -81,28 +104,19 @@ async def to_arrow(
     """
     if timeout is not None:
         check_timeout(timeout)
-        return await within(
-            timeout, to_arrow(query, database, partitions=partitions, progress=progress, **options)
-        )
+        choices = {"partitions": partitions, "partition_by": partition_by, "progress": progress, **options}
+        return await within(timeout, to_arrow(query, database, **choices))
     made = _options(options, TABLE_OPTIONS)
-    _check_partitions(partitions)
     source = await query.column_source(database)
+    parts = source.parts(partitions, partition_by)
     with _fresh_types_after_failure(database):
-        if partitions == 1 or source.split is None or database.in_transaction:
+        if partitions == 1 or source.whole or database.in_transaction:
             from chakra.columnar.read import read_table
 
             return await read_table(database, source.sql, source.columns, made, progress=progress)
         from chakra.columnar.parallel import read_parts
 
-        return await read_parts(
-            database,
-            source.relation,
-            source.parts(partitions),
-            source.columns,
-            made,
-            workers=partitions,
-            progress=progress,
-        )
+        return await read_parts(database, parts, source.columns, made, workers=partitions, progress=progress)
 
 
 @contextmanager
@@ -117,18 +131,24 @@ def _fresh_types_after_failure(database: Database) -> Iterator[None]:
         raise
 
 
-async def read_plan(query: Readable, database: Database, *, partitions: int = 1, **options: Any) -> ReadPlan:
+async def read_plan(
+    query: Readable,
+    database: Database,
+    *,
+    partitions: int = 1,
+    partition_by: str | None = None,
+    **options: Any,
+) -> ReadPlan:
     """Cut a query into picklable tasks over one exported snapshot."""
     from chakra.columnar.parallel import plan_reads
 
     made = _options(options, PLAN_OPTIONS)
-    _check_partitions(partitions)
     if database.in_transaction:
         raise TransactionError(
             "read_plan() inside a transaction would not see what the transaction wrote; make the plan outside"
         )
     source = await query.column_source(database)
-    return await plan_reads(database, source.relation, source.parts(partitions), source.columns, made)
+    return await plan_reads(database, source.parts(partitions, partition_by), source.columns, made)
 
 
 async def arrow_schema(query: Readable, database: Database, **options: Any) -> pyarrow.Schema:
@@ -188,13 +208,6 @@ async def written_within(timeout: float, database: Database, work: Callable[[], 
 
 def _took_longer(timeout: float) -> QueryCancelled:
     return QueryCancelled(f"the bulk operation took longer than timeout={timeout:g} s and was stopped")
-
-
-def _check_partitions(partitions: int) -> None:
-    from chakra.columnar.parallel import MAX_PARTS
-
-    if type(partitions) is not int or not 1 <= partitions <= MAX_PARTS:
-        raise FieldError(f"partitions is a whole number from 1 to {MAX_PARTS}, not {partitions!r}")
 
 
 async def to_polars(query: Readable, database: Database, **options: Any) -> polars.DataFrame:

@@ -32,13 +32,21 @@ class ColumnReads:
         async def column_source(self, database: Database) -> bulk.ColumnSource: ...
 
     async def to_arrow(
-        self, *, partitions: int = 1, progress: Any = None, timeout: float | None = None, **options: Any
+        self,
+        *,
+        partitions: int = 1,
+        partition_by: str | None = None,
+        progress: Any = None,
+        timeout: float | None = None,
+        **options: Any,
     ) -> pyarrow.Table:
         """Return the rows as a ``pyarrow.Table``, read through binary COPY.
 
         Args:
             partitions: connections that read at once, over one snapshot. Queries that are ordered, limited,
                 distinct or aggregated, raw SQL, and reads inside a transaction take one connection all the same.
+            partition_by: field of the table to cut by, at quantiles of its values; for views and foreign tables,
+                whose rows have no addresses. Their rows must be the same ones each time they are asked for.
             progress: called with (rows, bytes) about once a megabyte; ``True`` shows a bar.
             timeout: seconds after which the server is told to stop.
 
@@ -47,7 +55,13 @@ class ColumnReads:
             QueryCancelled: the timeout passed.
         """
         return await bulk.to_arrow(
-            self, self.database, partitions=partitions, progress=progress, timeout=timeout, **options
+            self,
+            self.database,
+            partitions=partitions,
+            partition_by=partition_by,
+            progress=progress,
+            timeout=timeout,
+            **options,
         )
 
     async def to_polars(self, **options: Any) -> polars.DataFrame:
@@ -81,13 +95,19 @@ class ColumnReads:
         """
         return await bulk.arrow_schema(self, self.database, **options)
 
-    async def read_plan(self, *, partitions: int = 1, **options: Any) -> ReadPlan:
+    async def read_plan(
+        self, *, partitions: int = 1, partition_by: str | None = None, **options: Any
+    ) -> ReadPlan:
         """Cut the query into picklable tasks over one snapshot: ``async with await qs.read_plan(…) as plan:``.
+
+        ``partitions`` and ``partition_by`` as for ``to_arrow``.
 
         Raises:
             TransactionError: inside a transaction, whose changes the tasks could not see.
         """
-        return await bulk.read_plan(self, self.database, partitions=partitions, **options)
+        return await bulk.read_plan(
+            self, self.database, partitions=partitions, partition_by=partition_by, **options
+        )
 
 
 __all__ = ["ColumnReads"]

@@ -17,8 +17,6 @@ from chakra.query.hydrate import hydrate, loader
 from chakra.query.state import RowState
 from chakra.schema import Table
 from chakra.sql import Select, select_statement
-from chakra.sql.partitions import split as split_select
-from chakra.sql.partitions import whole_reason
 
 if TYPE_CHECKING:
     from chakra.columnar import InsertResult
@@ -544,7 +542,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
     # -- columns --------------------------------------------------------------------------------------
 
     async def column_source(self, database: Database) -> bulk.ColumnSource:
-        """Compile the query for COPY: values as literals, result columns, and how it may be cut into parts.
+        """Compile the query for COPY: values as literals, result columns, and what may be cut into parts.
 
         Raises:
             FieldError: the query locks rows, which COPY cannot.
@@ -558,18 +556,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
         compiled, values = select_statement(select)
         statement = compiled.statement
         specs = await bulk.column_specs(database, statement.sql, statement.outputs)
-
-        def split(pages: int, parts: int) -> list[str]:
-            found = []
-            for part in split_select(select, pages, parts):
-                part_compiled, part_values = select_statement(part)
-                found.append(part_compiled.statement.literal_sql(part_values))
-            return found
-
-        whole = whole_reason(select) is not None or select.nothing
-        return bulk.ColumnSource(
-            statement.literal_sql(values), specs, select.table.quoted, None if whole else split
-        )
+        return bulk.ColumnSource(statement.literal_sql(values), specs, select)
 
 
 def _alias(name: str) -> str:

@@ -28,13 +28,19 @@ _BARE_SPELLING = {"bpchar": "bpchar", "bit": '"bit"'}
 _EXACT_BOUNDS = {"int2": 1 << 15, "int4": 1 << 31, "int8": 1 << 63}
 
 
+class ServerText(str):
+    """A value as the server itself wrote it as text: what the input function of its type reads."""
+
+    __slots__ = ()
+
+
 def render_literal(value: object, type_: PgType) -> str:
     """Render ``value`` as a constant of ``type_``, equal to the parameter asyncpg would send for it.
 
     Parameters:
         value: what the row path would bind; ``None`` is NULL. Beyond what asyncpg takes: members of a Python
             enum for an enum type, any object with ``lower``, ``upper``, ``lower_inc``, ``upper_inc`` and
-            ``isempty`` for a range, text for ``pg_lsn`` and ``bit``.
+            ``isempty`` for a range, text for ``pg_lsn`` and ``bit``, a ``ServerText`` for any type.
         type_: the type; its modifier plays no part.
 
     Returns:
@@ -49,6 +55,8 @@ def render_literal(value: object, type_: PgType) -> str:
     text_of, cast = known if known is not None else (_text_of(type_), _cast(type_))
     if value is None:
         return "(NULL" + cast
+    if type(value) is ServerText:
+        return f"({quote_string(value)}::{_spelling(type_)})"
     try:
         return "(" + quote_string(text_of(value)) + cast
     except Exception as error:  # __int__ and __iter__ are the caller's code and raise what they want
@@ -229,4 +237,4 @@ _BUILTIN: Mapping[int, tuple[TextOf, str]] = MappingProxyType(
 )
 """Text function and cast of every type whose OID is the same in all databases (so 0 is not among them)."""
 
-__all__ = ["render_literal"]
+__all__ = ["ServerText", "render_literal"]

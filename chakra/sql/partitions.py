@@ -1,60 +1,81 @@
-"""Cutting a query into parts that together give its rows once each: ranges of the root table's row addresses.
+"""Cutting a query into parts that together give its rows once each: ranges of the root table's rows.
 
-A row address (``ctid``) is (page, item). Ranges that leave no gap and overlap nowhere put every row of a
-snapshot into exactly one part, whatever the pages hold, so the page count is only a matter of balance; the last
-range is open, and tables that grow while they are read lose nothing. PostgreSQL 14 and newer read such a range
-without touching other pages (manual, EXPLAIN: "Tid Range Scan").
+The ranges are of row addresses (``ctid``), or of a column the caller names. They leave no gap and overlap nowhere,
+so every row of a snapshot is in exactly one part, wherever the bounds lie: those are only a matter of balance.
+The first and the last range are open, so tables that grow while they are read lose nothing.
+
+A row address is (page, item); PostgreSQL 14 and newer read a range of them without touching other pages (manual,
+EXPLAIN: "Tid Range Scan").
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from chakra.expressions import Condition, Expression, Value
 from chakra.expressions.aggregates import has_aggregate
 from chakra.pg.types import BY_NAME
+from chakra.schema import Column
 from chakra.sql.scope import Scope, Source
 from chakra.sql.select import Select
 from chakra.sql.statement import Writer
 
-_TID = BY_NAME["tid"]
+ADDRESS = Column("ctid", BY_NAME["tid"])
+"""The column of row addresses, which every table has and no table declares."""
+
+SAMPLE = 0.01
+"""Share of the rows that quantiles are taken of. All keys of 1.7M rows: 290 ms for integers, 1,080 for texts of 32
+characters, most of it sorting; one in a hundred: 92 and 97, where counting alone takes 89."""
 
 
-class PageRange(Condition):
-    """True for rows of the query's root table whose page is in a range.
+class RowRange(Condition):
+    """True for rows of the query's root table whose value in a column is in ``[low, high)``.
 
     Args:
-        low: first page.
-        high: page behind the last one, or ``None`` = no end.
+        column: ``ADDRESS``, or a column of the root table.
+        low: first value, or ``None`` = from the start, NULLs among them.
+        high: value behind the last one, or ``None`` = no end.
     """
 
-    __slots__ = ("high", "low", "source")
+    __slots__ = ("column", "high", "low", "source")
 
-    def __init__(self, low: Expression, high: Expression | None) -> None:
+    def __init__(self, column: Column, low: Expression | None, high: Expression | None) -> None:
+        self.column = column
         self.low = low
         self.high = high
         self.source: Source | None = None
 
     @property
     def children(self) -> tuple[Expression, ...]:
-        return (self.low,) if self.high is None else (self.low, self.high)
+        return tuple(bound for bound in (self.low, self.high) if bound is not None)
 
-    def resolve_in(self, scope: Scope) -> PageRange:
+    def own_shape(self) -> Hashable:
+        return (self.column.name, self.low is None)
+
+    def resolve_in(self, scope: Scope) -> RowRange:
         """Bind the range to the root table of the query."""
-        low = scope.resolve(self.low)
-        resolved = PageRange(low, None if self.high is None else scope.resolve(self.high))
+        low = None if self.low is None else scope.resolve(self.low)
+        high = None if self.high is None else scope.resolve(self.high)
+        resolved = RowRange(self.column, low, high)
         resolved.source = scope.root
         return resolved
 
     def render_sql(self, writer: Writer, render: Any) -> None:
-        """Write the comparison with the row address."""
+        """Write the comparisons with the column."""
         assert self.source is not None
-        column = f"{self.source.alias}.ctid" if writer.qualify else "ctid"
-        writer.write(f"{column} >= ")
-        render(self.low, writer)
-        if self.high is not None:
-            writer.write(f" AND {column} < ")
-            render(self.high, writer)
+        name = self.column.name if self.column is ADDRESS else self.column.quoted
+        column = f"{self.source.alias}.{name}" if writer.qualify else name
+        nulls = self.low is None and self.high is not None and self.column.nullable
+        writer.write("(" if nulls else "")
+        joint = ""
+        for operator, bound in ((">=", self.low), ("<", self.high)):
+            if bound is not None:
+                writer.write(f"{joint}{column} {operator} ")
+                render(bound, writer)
+                joint = " AND "
+        writer.write(f" OR {column} IS NULL)" if nulls else "")
 
 
 def whole_reason(select: Select) -> str | None:
@@ -74,21 +95,37 @@ def whole_reason(select: Select) -> str | None:
     return None
 
 
-def split(select: Select, pages: int, parts: int) -> list[Select]:
-    """Cut a query into ``parts`` ranges of about the same number of pages."""
-    bounds = [pages * number // parts for number in range(parts)]
+def split_pages(select: Select, pages: int, parts: int) -> list[Select]:
+    """Cut a query into ``parts`` ranges of about the same number of pages of the root table."""
+    return split_at(select, ADDRESS, [(pages * number // parts, 0) for number in range(1, parts)])
+
+
+def split_at(select: Select, column: Column, bounds: Sequence[Any]) -> list[Select]:
+    """Cut a query at ascending values of a column of the root table, into one part more than there are bounds."""
+    if not bounds:
+        return [select]
     found = []
-    for number, low in enumerate(bounds):
-        high = bounds[number + 1] if number + 1 < parts else None
+    for low, high in pairwise((None, *(Value(bound, column.type) for bound in bounds), None)):
         part = select.copy()
-        condition = PageRange(_address(low), None if high is None else _address(high))
-        part.filters = (*part.filters, (False, (condition,), {}))
+        part.filters = (*part.filters, (False, (RowRange(column, low, high),), {}))
         found.append(part)
     return found
 
 
-def _address(page: int) -> Value:
-    return Value((page, 0), _TID)
+def quantiles(keys: str, parts: int, share: float = SAMPLE) -> str:
+    """SQL for one row of ``bounds``, the values that cut the rows into parts of about one size, as text (asyncpg reads
+    no date before Christ), and ``sampled``, the number of values they were taken of.
+
+    Args:
+        keys: a SELECT of the key as its one column, finished.
+        share: of the rows, how many to look at; 1 = all.
+    """
+    shares = ",".join(str(number / parts) for number in range(1, parts))
+    some = "" if share == 1 else f" FILTER (WHERE pg_catalog.random() < {share})"
+    return (
+        f"SELECT (percentile_disc('{{{shares}}}'::float8[]) WITHIN GROUP (ORDER BY key){some})::text[] AS bounds, "
+        f"count(key){some} AS sampled FROM ({keys}) AS keys (key)"
+    )
 
 
-__all__ = ["PageRange", "split", "whole_reason"]
+__all__ = ["ADDRESS", "RowRange", "quantiles", "split_at", "split_pages", "whole_reason"]

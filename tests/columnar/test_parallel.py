@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 import chakra
-from chakra import Count, Field, FieldError, Model, TransactionError, field
-from chakra.sql.partitions import split, whole_reason
+from chakra import Count, Database, F, Field, FieldError, Model, TransactionError, field
+from chakra.sql.partitions import split_pages, whole_reason
 
 ROWS = 20_000
 
@@ -77,6 +77,130 @@ async def test_partitioned_tables_and_views(filled: Any) -> None:
     for name in ("parted", "seen"):
         table = await filled.table(name).to_arrow(partitions=3)
         assert sorted(table.column("id").to_pylist()) == list(range(1, ROWS + 1))
+
+
+async def test_views_are_cut_by_a_column(filled: Any) -> None:
+    await filled.execute("create view seen as select id, name, value from readings where id % 10 <> 0")
+    seen = filled.table("seen")
+    whole = await seen.to_arrow()
+    for column in ("id", "name", "value"):  # a seventh of the values is NULL
+        for query in (seen, seen.filter(id__gt=700), seen.annotate(twice=F("id") * 2).filter(twice__gt=700)):
+            copies = count_copies(filled)
+            parts = await query.to_arrow(partitions=4, partition_by=column)
+            assert len(copies) == 4
+            assert by_id(parts).equals(by_id(await query.to_arrow()))
+    async with await seen.read_plan(partitions=4, partition_by="id") as plan:
+        sizes = [(await task.read(filled)).num_rows for task in plan.tasks]
+    assert sum(sizes) == whole.num_rows and min(sizes) > whole.num_rows / 4 / 2
+
+
+async def test_a_model_is_cut_by_a_column_and_joined(filled: Any) -> None:
+    query = Reading.objects.filter(name__startswith="name 1")
+    parts = await query.to_arrow(partitions=3, partition_by="pk")
+    assert by_id(parts).equals(by_id(await query.to_arrow()))
+
+
+KEYS = {
+    "bool": "i % 2 = 0",
+    "int2": "(i % 7)::int2",
+    "numeric": "case when i % 5 = 0 then 'NaN' else i / 7.0 end",
+    "float8": "case i % 5 when 0 then 'NaN' when 1 then '-Infinity' when 2 then '-0' else i / 7.0 end",
+    "date": "case i % 5 when 0 then 'infinity' when 1 then '-infinity' else date '0044-03-15 BC' + i end",
+    "timestamptz": "case i % 5 when 0 then 'infinity' else to_timestamp(i / 3.0) end",
+    "time": "time '00:00' + i * interval '1.7 second'",
+    "interval": "make_interval(months => i % 3, days => -i, secs => 500 - i)",
+    "text": "repeat(chr(i % 200 + 1), i % 3)",
+    'text COLLATE "C"': "repeat(chr(i % 200 + 1), i % 3)",
+    "bpchar": "repeat(' ', i % 3) || i",
+    "bytea": "decode(lpad(to_hex(i), 8, '0'), 'hex')",
+    "uuid": "md5(i::text)::uuid",
+    "inet": "inet '::1' + i",
+    "mood": "(array['a b', 'it''s', 'Ü']::mood[])[i % 4]",
+    "positive": "i",
+    "pair": "(row(i % 3, 'x,\"' || i))::pair",
+    "int4range": "int4range(i % 9, i % 9 + i % 3)",
+    "jsonb": "to_jsonb(i % 12)",
+    '"char"': 'chr(i % 100 + 1)::"char"',
+    "pg_lsn": "pg_lsn '0/0' + i",
+    "money": "i::money",
+    "tsrange": "tsrange(case when i % 7 > 0 then '2024-02-01'::timestamp + i * interval '1.1 day' end, null)",
+}
+
+
+@pytest.mark.parametrize("type_", KEYS)
+async def test_every_type_with_an_order_can_be_cut_by(filled: Any, type_: str) -> None:
+    """Together with ends of time, NaN, NULL and values that fill several parts: each row is read once."""
+    await filled.execute(
+        """create type mood as enum ('it''s', 'Ü', 'a b'); create domain positive as int4 check (value > 0);
+           create type pair as (a int4, b text)"""
+    )
+    await filled.execute(f"create table keyed (id int4, key {type_})")
+    await filled.execute(
+        f"insert into keyed select i, case when i % 11 > 0 then {KEYS[type_]} end from generate_series(1, 1000) i"
+    )
+    query = filled.table("keyed").values("id")
+    copies = count_copies(filled)
+    table = await query.to_arrow(partitions=5, partition_by="key")
+    assert sorted(table.column("id").to_pylist()) == list(range(1, 1001))
+    assert len(copies) == 3 if type_ == "bool" else 2 <= len(copies) <= 5
+
+
+@pytest.mark.parametrize("type_", ["date", "timestamptz", "interval", "float8", "bytea", "tsrange"])
+async def test_bounds_mean_the_same_to_sessions_of_other_settings(filled: Any, type_: str, dsn: str) -> None:
+    await filled.execute(f"create table keyed (id int4, key {type_})")
+    await filled.execute(f"insert into keyed select i, {KEYS[type_]} from generate_series(1, 1000) i")
+    for setting in (
+        "datestyle TO SQL, DMY",
+        "intervalstyle TO sql_standard",
+        "timezone TO 'Asia/Kolkata'",
+        "bytea_output TO escape",
+        "extra_float_digits TO -10",
+    ):
+        await filled.execute(f'ALTER DATABASE "{filled.name}" SET {setting}')
+    other = await Database.connect(dsn)
+    try:
+        assert (await other.fetchval("show datestyle")) == "SQL, DMY"
+        async with (
+            await other.table("keyed").values("id").read_plan(partitions=9, partition_by="key") as plan
+        ):
+            tables = [await task.read(filled) for task in plan.tasks]
+    finally:
+        await other.close()
+    ids = [number for table in tables for number in table.column("id").to_pylist()]
+    assert sorted(ids) == list(range(1, 1001))
+
+
+async def test_few_rows_are_cut_by_a_column_too(filled: Any) -> None:
+    query = Reading.objects.filter(id__lte=3)
+    assert by_id(await query.to_arrow(partitions=4, partition_by="id")).column("id").to_pylist() == [1, 2, 3]
+    assert (await query.filter(id__lt=0).to_arrow(partitions=4, partition_by="id")).num_rows == 0
+    assert (await Reading.objects.none().to_arrow(partitions=4, partition_by="id")).num_rows == 0
+
+
+async def test_quantiles_see_the_snapshot(filled: Any) -> None:
+    """Bounds are taken inside the snapshot the parts are read through, of a sample where there are many rows."""
+    statements: list[str] = []
+    filled.hooks.add(lambda event: statements.append(event.sql) if event.phase == "before" else None)
+    await Reading.objects.to_arrow(partitions=4, partition_by="id")
+    asked = [sql for sql in statements if "percentile_disc" in sql]
+    assert len(asked) == 2 and "random" in asked[0] and "random" not in asked[1]  # 1 % of 20,000 are too few
+    statements.clear()
+    await Reading.objects.to_arrow(partitions=1, partition_by="id")
+    assert not any("percentile_disc" in sql for sql in statements)
+
+
+async def test_columns_that_nothing_can_be_cut_by(filled: Any) -> None:
+    with pytest.raises(FieldError, match=r"no field 'nam'.*id, name, value"):
+        await Reading.objects.to_arrow(partitions=2, partition_by="nam")
+    with pytest.raises(FieldError, match="no field 'nam'"):
+        await Reading.objects.read_plan(partitions=2, partition_by="nam")
+    with pytest.raises(FieldError, match=r"SQL of your own .* view"):
+        await chakra.raw("select 1 as id").to_arrow(partitions=2, partition_by="id")
+    await filled.execute("create table shapes (at point, of int4[])")
+    for column, problem in (("at", "ordering operator"), ("of", "array type")):
+        with pytest.raises(chakra.DatabaseError, match=problem) as caught:
+            await filled.table("shapes").to_arrow(partitions=2, partition_by=column)
+        assert f"partition_by='{column}'" in caught.value.__notes__[0]
 
 
 async def test_numeric_scales_of_parts_are_unified(filled: Any) -> None:
@@ -212,12 +336,12 @@ async def test_tasks_are_read_in_other_processes(filled: Any, dsn: str) -> None:
     assert sum(counts) == ROWS and all(counts)
 
 
-def test_ranges_leave_no_gap_and_have_no_end() -> None:
-    parts = split(Reading.objects._select, 10, 3)
+def test_ranges_leave_no_gap_and_have_no_ends() -> None:
+    parts = split_pages(Reading.objects._select, 10, 3)
     conditions = [part.filters[-1][1][0] for part in parts]
-    lows = [condition.low.value for condition in conditions]
+    lows = [None if condition.low is None else condition.low.value for condition in conditions]
     highs = [None if condition.high is None else condition.high.value for condition in conditions]
-    assert lows[0] == (0, 0) and highs[-1] is None
+    assert lows[0] is None and highs[-1] is None
     assert highs[:-1] == lows[1:] == [(3, 0), (6, 0)]
 
 

@@ -519,14 +519,15 @@ async def test_an_unknown_option_is_told_the_others(db: Any) -> None:
     teams = Team.objects.all()
     common = "numeric, infinity, strings"
     with pytest.raises(
-        FieldError, match=rf"unknown option max_rows; .* {common}, partitions, progress, timeout$"
+        FieldError,
+        match=rf"unknown option max_rows; .* {common}, partitions, partition_by, progress, timeout$",
     ):
         await teams.to_arrow(max_rows=5)
     with pytest.raises(
         FieldError, match=rf"unknown option partitions; .* {common}, max_rows, max_bytes, progress$"
     ):
         [batch async for batch in teams.arrow_batches(partitions=2)]
-    with pytest.raises(FieldError, match=rf"unknown option progress; .* {common}, partitions$"):
+    with pytest.raises(FieldError, match=rf"unknown option progress; .* {common}, partitions, partition_by$"):
         await teams.read_plan(progress=True)
     with pytest.raises(FieldError, match=rf"unknown option timeout; .* {common}$"):
         await teams.arrow_schema(timeout=5)

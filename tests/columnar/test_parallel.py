@@ -8,6 +8,7 @@ import pickle
 from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pyarrow as pa
 import pytest
@@ -149,20 +150,18 @@ async def test_every_type_with_an_order_can_be_cut_by(filled: Any, type_: str) -
 async def test_bounds_mean_the_same_to_sessions_of_other_settings(filled: Any, type_: str, dsn: str) -> None:
     await filled.execute(f"create table keyed (id int4, key {type_})")
     await filled.execute(f"insert into keyed select i, {KEYS[type_]} from generate_series(1, 1000) i")
-    for setting in (
-        "datestyle TO SQL, DMY",
-        "intervalstyle TO sql_standard",
-        "timezone TO 'Asia/Kolkata'",
-        "bytea_output TO escape",
-        "extra_float_digits TO -10",
-    ):
-        await filled.execute(f'ALTER DATABASE "{filled.name}" SET {setting}')
-    other = await Database.connect(dsn)
+    settings = {
+        "datestyle": "SQL, DMY",
+        "intervalstyle": "sql_standard",
+        "timezone": "Asia/Kolkata",
+        "bytea_output": "escape",
+        "extra_float_digits": "-10",
+    }
+    other = await Database.connect(dsn + "&" + urlencode(settings, quote_via=quote))
     try:
-        assert (await other.fetchval("show datestyle")) == "SQL, DMY"
-        async with (
-            await other.table("keyed").values("id").read_plan(partitions=9, partition_by="key") as plan
-        ):
+        assert await other.fetchval("show datestyle") == "SQL, DMY"
+        plan = await other.table("keyed").values("id").read_plan(partitions=9, partition_by="key")
+        async with plan:
             tables = [await task.read(filled) for task in plan.tasks]
     finally:
         await other.close()

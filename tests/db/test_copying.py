@@ -222,7 +222,8 @@ async def test_back_pressure(db: Database, pg: asyncpg.Connection[Any]) -> None:
         assert [
             r["wait_event"]
             for r in await pg.fetch(
-                "select wait_event from pg_stat_activity where query like 'COPY%' and pid <> pg_backend_pid()"
+                "select wait_event from pg_stat_activity where query like 'COPY%' and pid <> pg_backend_pid() "
+                "and datname = current_database()"
             )
         ] == ["ClientWrite"]
         total = held

@@ -48,9 +48,9 @@ async def insert_table(
 ) -> InsertResult:
     """Insert columns into a table, all rows or none.
 
-    Without a conflict clause the data goes straight into the table by COPY. With one, it goes into a
-    temporary table by COPY and from there by one INSERT … ON CONFLICT, in one transaction: the surrounding
-    one, or its own.
+    Without a conflict clause the data goes straight into the table by COPY. With one, and into a view or a table
+    with rules or row security, it goes into a temporary table by COPY and from there by one INSERT, in one
+    transaction: the surrounding one, or its own.
 
     Parameters:
         data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, a dict of NumPy arrays or lists,
@@ -89,7 +89,9 @@ async def insert_table(
     if merge.action != "insert":
         return await insert_staged(db, merge, source, keys=returning is not None, **how)
     if returning is None:
-        return InsertResult(await _copy(db, table.name, table.schema, source, columns, **how))
+        if await insert_only(db, table):
+            return await insert_staged(db, merge, source, keys=False, **how)
+        return await _copy(db, table.name, table.schema, source, columns, **how)
     rows = _known_rows(data, source)
     made = None
     if rows is not None and len(table.key_columns) == 1 and merge.drawn:
@@ -98,8 +100,7 @@ async def insert_table(
         return await insert_staged(db, merge, source, keys=True, **how)
     drawn, keys = merge.drawn[0], as_array(made)
     source = _extended(source, drawn.attribute, keys.slice)
-    inserted = await _copy(db, table.name, table.schema, source, (*columns, drawn), **how)
-    return InsertResult(inserted, keys=keys)
+    return replace(await _copy(db, table.name, table.schema, source, (*columns, drawn), **how), keys=keys)
 
 
 async def insert_staged(
@@ -122,7 +123,7 @@ async def insert_staged(
     async with db.transaction():
         sequences = {c.name: await _sequence(db, table, c) for c in merge.drawn if c.identity}
         await _script(db, sql.create_staging(merge, ordinal=keys, sequences=sequences))
-        staged = await _copy(
+        copied = await _copy(
             db,
             sql.STAGING,
             sql.STAGING_SCHEMA,
@@ -132,10 +133,11 @@ async def insert_staged(
             progress=progress,
             allow_truncate=allow_truncate,
         )
+        staged = copied.inserted
         inserted, updated = await _merge(db, merge)
         found = None
         if keys:
-            there = inserted + updated == staged and not await row_triggers(db, table)
+            there = inserted + updated == staged and not (await _row(db, sql.ROWS_REPLACED, table.quoted))[0]
             found = await _staged_keys(db, merge, all_there=there)
         if nested:
             await _script(db, sql.DROP_STAGING)
@@ -185,9 +187,9 @@ async def _duplicate(db: Executor, table: Table, columns: Sequence[Column]) -> D
     )
 
 
-async def row_triggers(db: Executor, table: Table) -> bool:
-    """Whether triggers may leave out rows that are inserted, or change their keys."""
-    return bool((await _row(db, sql.HAS_ROW_TRIGGERS, table.quoted))[0])
+async def insert_only(db: Executor, table: Table) -> bool:
+    """Whether rows get into the table by INSERT only: a view, or one with rules or row security."""
+    return bool((await _row(db, sql.INSERT_ONLY, table.quoted))[0])
 
 
 async def _staged_keys(db: Executor, merge: sql.Merge, *, all_there: bool) -> pa.Array:
@@ -248,7 +250,7 @@ async def update_table(
     nested = db.in_transaction
     async with db.transaction():
         await _script(db, sql.create_update_staging(table, columns))
-        staged = await _copy(
+        copied = await _copy(
             db,
             sql.STAGING,
             sql.STAGING_SCHEMA,
@@ -261,7 +263,7 @@ async def update_table(
         updated = await db.run_execute(sql.update_staged(table, keys, written))
         # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
         # count; other fields may stand in several rows.
-        if updated != staged or keys != table.key_columns:
+        if updated != copied.inserted or keys != table.key_columns:
             twice = await _duplicate(db, table, keys)
             if twice is not None:
                 raise twice
@@ -277,14 +279,14 @@ async def draw_keys(db: Executor, table: Table, column: Column, rows: int) -> An
     """Draw ``rows`` values of a generated column; no other session can get the same from a sequence.
 
     Returns:
-        A ``range``, a list of integers, or, for a column with a default, an Arrow array. ``None`` if triggers may
-        leave out rows that are inserted, or change their keys: then keys that were drawn say nothing.
+        A ``range``, a list of integers, or, for a column with a default, an Arrow array. ``None`` if COPY is not
+        the way: triggers may leave out rows or change their keys, or the table is ``insert_only``.
 
     Raises:
         FieldError: an identity column without sequence.
     """
     if not column.identity:
-        if await row_triggers(db, table):
+        if await insert_only(db, table) or (await _row(db, sql.ROWS_REPLACED, table.quoted))[0]:
             return None
         statement = sql.drawn_values(column, rows)
         drawn = await read_table(db, statement, specs_of([column]))
@@ -292,8 +294,8 @@ async def draw_keys(db: Executor, table: Table, column: Column, rows: int) -> An
     if not rows:
         return range(0)
     statement = sql.RESERVE_KEYS if db.in_transaction else sql.RESERVE_KEYS_ALONE
-    watched, low, high, *_ = await _row(db, statement, table.quoted, column.name, rows)
-    if watched:
+    indirect, low, high, *_ = await _row(db, statement, table.quoted, column.name, rows)
+    if indirect:
         return None
     if low is None:
         raise _no_sequence(table, column)
@@ -377,7 +379,7 @@ def _known_rows(data: Any, source: Source) -> int | None:
 
 async def _copy(
     db: Executor, name: str, schema: str | None, source: Source, columns: Sequence[Column], **how: Any
-) -> int:
+) -> InsertResult:
     names = [c.name for c in columns]
     return await copy_source(db, name, schema, source, specs_of(columns), names=names, **how)
 
@@ -416,9 +418,9 @@ async def _script(db: Executor, text: str) -> None:
 __all__ = [
     "as_array",
     "draw_keys",
+    "insert_only",
     "insert_staged",
     "insert_table",
-    "row_triggers",
     "specs_of",
     "update_table",
 ]

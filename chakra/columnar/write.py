@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import pyarrow as pa
 
 from chakra.columnar.encode import SLICE_ROWS, Encoder
-from chakra.columnar.inputs import Source, source_of
+from chakra.columnar.inputs import Source
 from chakra.columnar.options import Options
 from chakra.columnar.progress import Meter, Progress
 from chakra.columnar.result import InsertResult
@@ -30,52 +30,6 @@ ROWS_AT_ONCE: Final = 1_000
 Batches: TypeAlias = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
 
 
-async def insert_data(
-    db: Executor,
-    table: str,
-    schema: str | None,
-    columns: Sequence[ColumnSpec],
-    data: Any,
-    *,
-    generated: Collection[str] = (),
-    batch_rows: int | None = None,
-    progress: Progress = None,
-    allow_truncate: bool = False,
-) -> InsertResult:
-    """Insert columns into a table through one COPY; all rows or none.
-
-    Parameters:
-        db: where to write; the surrounding transaction's connection is used if there is one.
-        table, schema: unquoted names.
-        columns: every column of the table; ``nullable`` says whether NULL may stand in it.
-        data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, a dict of NumPy arrays or lists,
-            an iterable or asynchronous iterable of record batches. Columns are matched by name; those absent
-            from the data get their defaults.
-        generated: columns the server fills when they are absent.
-        batch_rows: rows prepared at a time, default 65,536.
-        progress: see :data:`~chakra.columnar.progress.Progress`.
-        allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
-
-    Raises:
-        DataError: an unknown column, a missing NOT NULL column, or a value that does not fit its column, with
-            row and column; nothing is visible in the table.
-        DatabaseError, ConnectionLost: from the server.
-    """
-    source = await source_of(data, columns)
-    specs = match_columns(source.names, columns, generated, table)
-    inserted = await copy_source(
-        db,
-        table,
-        schema,
-        source,
-        specs,
-        batch_rows=batch_rows,
-        progress=progress,
-        allow_truncate=allow_truncate,
-    )
-    return InsertResult(inserted)
-
-
 async def copy_source(
     db: Executor,
     table: str,
@@ -87,13 +41,21 @@ async def copy_source(
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
-) -> int:
-    """Write an opened source through one COPY; returns the number of rows.
+) -> InsertResult:
+    """Write an opened source through one COPY; all rows or none, but those that triggers leave out (``skipped``).
 
     Parameters:
+        db: where to write; the surrounding transaction's connection is used if there is one.
+        table, schema: unquoted names.
         specs: the target columns in the order of the source's, named as errors shall name them.
         names: their names in the table, where those differ.
-        Others: as in :func:`insert_data`.
+        batch_rows: rows prepared at a time, default 65,536.
+        progress: see :data:`~chakra.columnar.progress.Progress`.
+        allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
+
+    Raises:
+        DataError: a value does not fit its column, with row and column; nothing is visible in the table.
+        DatabaseError, ConnectionLost: from the server.
     """
     if batch_rows is not None and (type(batch_rows) is not int or batch_rows < 1):
         raise FieldError(f"batch_rows={batch_rows!r}: expected a whole number from 1 on, or None")
@@ -104,7 +66,7 @@ async def copy_source(
             table, names or source.names, _chunks(encoder, source, meter), schema=schema
         )
         meter.end(encoder.rows, encoder.bytes_written)
-    return written
+    return InsertResult(written, skipped=encoder.rows - written)
 
 
 def match_columns(
@@ -284,6 +246,5 @@ __all__ = [
     "copy_rows",
     "copy_source",
     "copy_stream",
-    "insert_data",
     "match_columns",
 ]

@@ -11,7 +11,7 @@ from asyncio import create_task, sleep
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
 from operator import attrgetter
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.query.bulk import check_timeout, written_within
 from chakra.query.execute import execute, fetch
+from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NEW, RowState, own_state
-from chakra.query.write import written_values
-from chakra.schema import Column, Table, dump_values
+from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
 from chakra.sql.staging import named_columns, plan_merge
 
@@ -45,6 +45,9 @@ their number, so that it is mostly a new one for the server and takes 4.5 ms for
 
 PARAMETERS = 32_767
 """Most parameters a statement can have in asyncpg, which counts them as int16 (message Bind)."""
+
+INSERTED_AT_ONCE = 50_000
+"""Instances of one INSERT where COPY is not the way; a message to the server must stay below 1 GiB."""
 
 UNDEFINED_TABLE = "42P01"
 NOT_SUPPORTED = "0A000"
@@ -142,7 +145,8 @@ async def _update_instances(table: Table, database: Database, instances: list[An
     if not instances:
         return 0
     columns = [*table.key_columns, *written]
-    group = _Group(instances, columns, [_values_of(table, column, instances) for column in columns])
+    values = [_values_of(table, column, instances) for column in columns]
+    group = Group(instances, columns, values, range(len(instances)))
     for column, values in zip(table.key_columns, group.values, strict=False):
         if None in values:
             row = values.index(None)
@@ -151,7 +155,7 @@ async def _update_instances(table: Table, database: Database, instances: list[An
                 row=row,
                 column=column.attribute,
             )
-    batch = batch_of(specs_of(columns), _dumped(group))
+    batch = batch_of(specs_of(columns), group.dumped())
     source = Source(batch.schema.names, [batch], instances=True)
     updated = await update_table(database, table, source, fields=[c.attribute for c in written])
     names = [c.attribute for c in written]
@@ -207,17 +211,18 @@ async def create(
     if not instances:
         return instances
     clause = (on_conflict, conflict_fields, update_fields) if on_conflict is not None else None
-    groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else _groups(table, instances)
-    if timeout is not None:
-        await _unless_undone(
-            table,
-            instances,
-            written_within(
-                timeout, database, lambda: _create_groups(table, database, clause, instances, groups)
-            ),
-        )
-    else:
-        await _create_groups(table, database, clause, instances, groups)
+    groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else groups_of(table, instances)
+    with _computed_named(table):
+        if timeout is None:
+            await _create_groups(table, database, clause, instances, groups)
+        else:
+            await _unless_undone(
+                table,
+                instances,
+                written_within(
+                    timeout, database, lambda: _create_groups(table, database, clause, instances, groups)
+                ),
+            )
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -232,13 +237,13 @@ async def _create_groups(
     database: Database,
     clause: Clause | None,
     instances: list[Any],
-    groups: list[_Group] | None,
+    groups: list[Group] | None,
 ) -> None:
     """Insert instances, all or none; ``groups`` is ``None`` where COPY gathers their values itself."""
     if groups is None:
         if await _create_alike(table, database, instances):
             return
-        groups = _groups(table, instances)
+        groups = groups_of(table, instances)
     if len(groups) == 1:
         await _create_group(table, database, clause, groups[0])
         return
@@ -246,14 +251,15 @@ async def _create_groups(
     async def create_all() -> None:
         async with database.transaction():
             for group in groups:
-                await _create_group(table, database, clause, group)
+                with rows_named_by(group.positions):
+                    await _create_group(table, database, clause, group)
 
     await _unless_undone(table, instances, create_all())
 
 
 async def _unless_undone(table: Table, instances: list[Any], work: Awaitable[None]) -> None:
     """Await work that fills in keys; if it fails, take them back: the rows that gave them are rolled back."""
-    made = [(c, [o for o in instances if _unset(c, [o])]) for c in table.key_columns if c.generated]
+    made = [(c, [o for o in instances if all_unset(c, [o])]) for c in table.key_columns if c.generated]
     try:
         await work
     except BaseException:
@@ -274,39 +280,28 @@ def _check_class(table: Table, instances: list[Any], what: str) -> None:
             )
 
 
-@dataclass(slots=True)
-class _Group:
-    """Instances that have the same attributes set.
-
-    Attributes:
-        columns, values: the columns to write, with the instances' values one list a column.
-    """
-
-    instances: list[Any]
-    columns: list[Column]
-    values: list[Any]
-
-
 async def _create_alike(table: Table, database: Database, instances: list[Any]) -> bool:
     """Insert instances through COPY if all have the same attributes set; else do nothing and return ``False``.
 
     The server draws the keys while values are gathered and the first of them converted.
     """
-    from chakra.columnar.staging import draw_keys, specs_of
+    from chakra.columnar.staging import draw_keys, insert_only, specs_of
     from chakra.columnar.write import RowStream, copy_stream
 
-    lacking = [c for c in table.key_columns if c.generated and _unset(c, instances)]
+    lacking = [c for c in table.key_columns if c.generated and all_unset(c, instances)]
 
     async def draw() -> list[Any]:
+        if not lacking and await insert_only(database, table):
+            return [None]
         return [await draw_keys(database, table, column, len(instances)) for column in lacking]
 
     drawing = create_task(draw())
     try:
         await sleep(0)  # lets the request go out
-        groups = _groups(table, instances)
+        groups = groups_of(table, instances)
         rows = RowStream(len(instances))
         if len(groups) == 1:
-            for spec, values in zip(specs_of(groups[0].columns), _dumped(groups[0]), strict=True):
+            for spec, values in zip(specs_of(groups[0].columns), groups[0].dumped(), strict=True):
                 rows.add(spec, values)
             rows.prepare()
     finally:
@@ -315,7 +310,7 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         return False
     if any(made is None for made in keys):
         async with database.transaction():
-            await _create_few(table, database, groups[0])
+            await _create_parts(table, database, groups[0], INSERTED_AT_ONCE)
         return True
     for spec, made in zip(specs_of(lacking), keys, strict=True):
         rows.add(spec, made)
@@ -326,56 +321,7 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
     return True
 
 
-def _unset(column: Column, instances: list[Any]) -> bool:
-    """Whether no instance has a value for the column."""
-    get = attrgetter(SLOT + column.attribute)
-    try:
-        return list(map(get, instances)).count(None) == len(instances)
-    except AttributeError:
-        return all(getattr(instance, SLOT + column.attribute, None) is None for instance in instances)
-
-
-def _groups(table: Table, instances: list[Any]) -> list[_Group]:
-    """Instances by the attributes they have set, with the values of those column by column.
-
-    Nearly always all instances have the same ones; then each column is one pass of ``map``, and no Python
-    runs per value.
-    """
-    columns: list[Column] = []
-    gathered: list[list[Any]] = []
-    for column in table.columns:
-        try:
-            values = list(map(attrgetter(SLOT + column.attribute), instances))
-        except AttributeError:
-            if any(hasattr(instance, SLOT + column.attribute) for instance in instances):
-                return _mixed_groups(table, instances)
-            continue
-        if column.generated:
-            missing = values.count(None)
-            if missing == len(values):
-                continue
-            if missing:
-                return _mixed_groups(table, instances)
-        columns.append(column)
-        gathered.append(values)
-    return [_Group(instances, columns, gathered)]
-
-
-def _mixed_groups(table: Table, instances: list[Any]) -> list[_Group]:
-    by_names: dict[tuple[str, ...], list[Any]] = {}
-    for instance in instances:
-        by_names.setdefault(written_values(instance, table)[0], []).append(instance)
-    return [
-        _Group(
-            members,
-            [table.by_attribute[name] for name in names],
-            [list(map(attrgetter(SLOT + name), members)) for name in names],
-        )
-        for names, members in by_names.items()
-    ]
-
-
-async def _create_group(table: Table, database: Database, clause: Clause | None, group: _Group) -> None:
+async def _create_group(table: Table, database: Database, clause: Clause | None, group: Group) -> None:
     if clause is not None:
         await _create_staged(table, database, clause, group)
     elif _copies(group):
@@ -384,19 +330,19 @@ async def _create_group(table: Table, database: Database, clause: Clause | None,
         await _create_few(table, database, group)
 
 
-def _copies(group: _Group) -> bool:
+def _copies(group: Group) -> bool:
     """Whether COPY is the way to write the group; always, where no column has a value, for many rows."""
     few = COPY_FROM_ROWS if all(map(takes_columns, group.columns)) else COPY_SEQUENCES_FROM_ROWS
     return len(group.instances) >= few or not group.columns
 
 
-async def _create_staged(table: Table, database: Database, clause: Clause, group: _Group) -> None:
+async def _create_staged(table: Table, database: Database, clause: Clause, group: Group) -> None:
     from chakra.columnar.inputs import Source
     from chakra.columnar.staging import insert_staged, specs_of
     from chakra.columnar.write import batch_of
 
     merge = plan_merge(table, group.columns, *clause, draw_keys=True)
-    batch = batch_of(specs_of(group.columns), _dumped(group))
+    batch = batch_of(specs_of(group.columns), group.dumped())
     # Rows found by their key have it already; whatever else decides, the server tells which key that made.
     asked = bool(table.primary_key) and set(merge.conflict) != set(table.key_columns)
     result = await insert_staged(
@@ -414,15 +360,13 @@ async def _create_staged(table: Table, database: Database, clause: Clause, group
             _fill(table.row_class, column, group.instances, made)
 
 
-def _dumped(group: _Group) -> list[Any]:
-    """The values as the driver and the encoder take them; drawn keys are so already."""
-    return [
-        dump_values(column.name, column.dump, values)
-        for column, values in zip(group.columns, group.values, strict=True)
-    ]
+async def _create_parts(table: Table, database: Database, group: Group, rows: int) -> None:
+    for part in group.parts(rows):
+        with rows_named_by(part.positions):
+            await _create_few(table, database, part)
 
 
-async def _create_few(table: Table, database: Database, group: _Group) -> None:
+async def _create_few(table: Table, database: Database, group: Group) -> None:
     """Insert instances and get their keys in one round trip."""
     for column, given in zip(group.columns, group.values, strict=True):
         # The server would say so too, but abort a surrounding transaction.
@@ -431,8 +375,7 @@ async def _create_few(table: Table, database: Database, group: _Group) -> None:
             text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
             raise DataError(text, row=row, column=name)
     if not all(map(takes_columns, group.columns)) and len(group.instances) * len(group.columns) > PARAMETERS:
-        for part in _parts(group, PARAMETERS // len(group.columns)):
-            await _create_few(table, database, part)
+        await _create_parts(table, database, group, PARAMETERS // len(group.columns))
         return
     names = tuple(c.attribute for c in group.columns)
     # Only keys, as with COPY: what is filled in does not depend on the number of instances.
@@ -497,13 +440,7 @@ def _left_out(table: Table, made: int, count: int) -> DatabaseError:
     )
 
 
-def _parts(group: _Group, rows: int) -> Iterator[_Group]:
-    for start in range(0, len(group.instances), rows):
-        some = slice(start, start + rows)
-        yield _Group(group.instances[some], group.columns, [values[some] for values in group.values])
-
-
-def _named(group: _Group, error: Exception) -> Exception:
+def _named(group: Group, error: Exception) -> Exception:
     """The error as COPY would have raised it, with row and column, if the columnar engine minds the same."""
     from chakra.columnar.encode import Encoder
     from chakra.columnar.staging import specs_of
@@ -511,7 +448,7 @@ def _named(group: _Group, error: Exception) -> Exception:
 
     specs = specs_of(group.columns)
     try:
-        list(Encoder(specs).encode(batch_of(specs, _dumped(group))))
+        list(Encoder(specs).encode(batch_of(specs, group.dumped())))
     except DataError as found:
         return found
     return error

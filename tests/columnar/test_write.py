@@ -19,8 +19,9 @@ import pyarrow as pa
 import pytest
 
 from chakra.columnar import ColumnSpec
+from chakra.columnar.inputs import source_of
 from chakra.columnar.types import specs_from
-from chakra.columnar.write import copy_rows, insert_data
+from chakra.columnar.write import copy_rows, copy_source, match_columns
 from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
 from chakra.pg.types import INT4, INT4RANGE, TEXT, PgType, array_of, enum_type
 
@@ -43,7 +44,15 @@ async def t(db: Any) -> Any:
 
 
 async def insert(db: Any, data: Any, **options: Any) -> Any:
-    return await insert_data(db, "t", None, SPECS, data, generated={"id"}, **options)
+    return await insert_into(db, "t", None, SPECS, data, **options)
+
+
+async def insert_into(
+    db: Any, table: str, schema: str | None, specs: list[ColumnSpec], data: Any, **options: Any
+) -> Any:
+    source = await source_of(data, specs)
+    found = match_columns(source.names, specs, {"id"}, table)
+    return await copy_source(db, table, schema, source, found, **options)
 
 
 async def rows(db: Any, sql: str = "select * from t order by 1") -> list[tuple[Any, ...]]:
@@ -228,13 +237,13 @@ async def test_progress_and_options(t: Any) -> None:
     with pytest.raises(FieldError, match="batch_rows"):
         await insert(t, data, batch_rows=0)
     with pytest.raises(DatabaseError, match="missing"):
-        await insert_data(t, "missing", None, SPECS, TABLE)
+        await insert_into(t, "missing", None, SPECS, TABLE)
 
 
 async def test_schema_qualified_and_odd_names(db: Any) -> None:
     await db.execute('create schema "S x"; create table "S x"."T ""y" ("a b" int)')
     specs = [ColumnSpec("a b", INT4)]
-    await insert_data(db, 'T "y', "S x", specs, {"a b": [1]})
+    await insert_into(db, 'T "y', "S x", specs, {"a b": [1]})
     assert await db.fetchval('select "a b" from "S x"."T ""y"') == 1
 
 

@@ -13,7 +13,7 @@ import pytest
 from chakra import Field, Model, field
 from chakra.errors import CheckViolation, DataError, FieldError, QueryCancelled, UniqueViolation
 from chakra.query import bulk_write
-from chakra.types import Timestamp
+from chakra.types import SmallInt, Timestamp
 from tests.query.test_bulk_write import COUNTS, MODELS, VALUES, Sample, Team
 
 
@@ -172,6 +172,71 @@ async def test_what_the_server_refuses_amid_a_copy_is_named(
         if isinstance(caught.value, DataError):
             assert (caught.value.row, caught.value.column) == (400, "doc")
     assert await t.count() == 0
+
+
+class Sum(Model, table="bulk_sums"):
+    id: Field[int] = field(primary_key=True)
+    label: Field[str] = field(db_default="'none'")
+    small: Field[int] = field(SmallInt, unique=True)
+    twice: Field[int | None] = field(default=None)
+
+
+def mixed(rows: int) -> list[Sum]:
+    """Instances of which every other one leaves the label to the server, so there are two groups of them."""
+    return [Sum(small=n, **({"label": "given"} if n % 2 else {})) for n in range(rows)]
+
+
+@pytest.mark.parametrize("conflict", [None, "ignore", "update"])
+@COUNTS
+async def test_rows_are_named_by_their_place_among_all_instances(
+    db: Any, count: int, conflict: str | None
+) -> None:
+    await db.create_tables(Sum)
+    how: dict[str, Any] = {"on_conflict": conflict, "conflict_fields": ["small"]} if conflict else {}
+    for value, says in ((99_999, "does not fit smallint"), ("a", "expected int"), (None, "NOT NULL")):
+        for place in (count, count + 1):
+            sums = mixed(count + 2)
+            sums[place].small = value  # type: ignore[assignment]
+            with pytest.raises(DataError, match=rf'^row {place}, column "small": .*{says}') as caught:
+                await Sum.objects.bulk_create(sums, **how)
+            assert (caught.value.row, caught.value.column) == (place, "small")
+    if conflict == "update":
+        sums = mixed(count + 3)
+        sums[count + 2].small = sums[count].small
+        with pytest.raises(
+            DataError, match=rf"^row {count + 2} has the same small as row {count}: "
+        ) as caught:
+            await Sum.objects.bulk_create(sums, **how)
+        assert caught.value.row == count + 2
+    assert await Sum.objects.count() == 0
+
+
+async def test_rows_are_named_by_their_place_in_several_statements(
+    db: Any, pg: asyncpg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_write, "INSERTED_AT_ONCE", 100)
+    await db.create_tables(Sum)
+    await pg.execute("create rule also as on insert to bulk_sums do also select 1")
+    sums = [Sum(id=n, small=n) for n in range(650)]
+    await Sum.objects.bulk_create(sums)
+    sums = [Sum(id=1000 + n, small=1000 + n) for n in range(650)]
+    sums[620].small = 99_999
+    with pytest.raises(DataError, match=r'^row 620, column "small"') as caught:
+        await Sum.objects.bulk_create(sums)
+    assert caught.value.row == 620
+    assert await Sum.objects.count() == 650
+
+
+@COUNTS
+async def test_instances_with_a_column_that_the_server_computes(
+    db: Any, pg: asyncpg.Connection[Any], count: int
+) -> None:
+    await db.create_tables(Sum)
+    await pg.execute("alter table bulk_sums drop column twice")
+    await pg.execute("alter table bulk_sums add twice int generated always as (small * 2) stored")
+    with pytest.raises(DataError, match='"twice" of Sum is GENERATED ALWAYS') as caught:
+        await Sum.objects.bulk_create([Sum(small=n, twice=1) for n in range(count)])
+    assert caught.value.column == "twice"
 
 
 async def test_keys_beside_a_rule(db: Any, pg: asyncpg.Connection[Any]) -> None:

@@ -15,6 +15,7 @@ from chakra.columnar.families import decode_column, unify
 from chakra.columnar.framing import CopyReader
 from chakra.columnar.kernels import rows_decode as kernels
 from chakra.columnar.options import DEFAULT, InfinityOption, NumericOption, Options, StringsOption
+from chakra.columnar.pages import CAN_POPULATE
 from chakra.columnar.plan import ColumnPlan, field, plan_columns
 from chakra.columnar.segment import FIRST_BYTES, Segment
 from chakra.columnar.types import TypesInput, specs_from
@@ -25,6 +26,7 @@ MAX_ROWS = 1_048_576
 SEGMENT_BYTES = 256 * 1024 * 1024  # of the stream a batch of a whole table may take
 STREAM_BYTES = 64 * 1024 * 1024  # the same of a batch of a stream for which no max_bytes was given
 FAMILY_BYTES = 8 * 1024 * 1024  # the same where families decode from a second copy of the bytes
+PAGES_FROM = 96 * 1024 * 1024  # of the stream; a thread for the pages of smaller tables costs what it saves
 
 
 class Decoder:
@@ -40,6 +42,8 @@ class Decoder:
             of a stream ends at 64 MiB, whatever ``max_rows`` is.
         segment_bytes: bytes of the stream a batch of a whole table may cover: fewer keep the peak lower where
             several decoders work side by side, more are faster.
+        pages_ahead: let a thread ask the system for the memory of a whole table just before it is written. It pays
+            where a server must wait for the decoder, and takes another core for it.
 
     Attributes:
         rows: rows decoded so far.
@@ -56,6 +60,7 @@ class Decoder:
         max_rows: int | None = None,
         max_bytes: int | None = None,
         segment_bytes: int = SEGMENT_BYTES,
+        pages_ahead: bool = False,
     ) -> None:
         for name, value in (("max_rows", max_rows), ("max_bytes", max_bytes)):
             if value is not None and (type(value) is not int or value < 1):
@@ -67,6 +72,7 @@ class Decoder:
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._segment_bytes = segment_bytes
+        self._pages_ahead = pages_ahead and CAN_POPULATE and not options.streaming
         self._reader = CopyReader()
         self._result = np.zeros(4, np.int64)
         self._done: list[list[pa.Array]] = []
@@ -75,6 +81,8 @@ class Decoder:
         self._expected: list[float] = [FIRST_BYTES if column.varies else 0 for column in self.columns]
         self._begin = 0  # stream position where the open segment began
         self._segment: Segment | None = None
+        self._populate_at = 0  # row of the open segment
+        self._bytes_a_row = 2.0  # in the last one
         self._limit = min(FIRST_ROWS, max_rows or FIRST_ROWS) if max_bytes or not max_rows else max_rows
 
     @cached_property
@@ -166,6 +174,8 @@ class Decoder:
         self._segment = Segment(self.columns, self._limit, self._expected, self.options)
         self._begin = self._reader.position
         self._row = 0
+        later = max(0, int((PAGES_FROM - self._begin) / self._bytes_a_row))
+        self._populate_at = later if self._pages_ahead else self._limit + 1
         return self._segment
 
     def _cut(self) -> None:
@@ -179,7 +189,7 @@ class Decoder:
         self._done.append(segment.finish(row, self.rows - row) or [pa.nulls(row)])
         self._segment = None
         self._row = 0
-        bytes_a_row = max(taken / row, 2.0)
+        self._bytes_a_row = bytes_a_row = max(taken / row, 2.0)
         if self._max_bytes:
             fits = int(2 * self._max_bytes / bytes_a_row)
             self._limit = max(1, min(fits, self._max_rows or MAX_ROWS, 8 * max(row, 128)))
@@ -216,6 +226,8 @@ class Decoder:
             )
             position, self._row, column, detail = (int(n) for n in result)
             self.rows += self._row - before
+            if self._row >= self._populate_at:
+                self._populate_at = segment.populate(self._row)
             reader.start = position
             beyond = status == kernels.NEED and end < reader.stop
             single = beyond and self._row == 0

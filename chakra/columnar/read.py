@@ -38,7 +38,7 @@ async def read_table(
         DataError: a value has no place in its Arrow type; the query is stopped.
         DatabaseError, ConnectionLost: from the server.
     """
-    decoder = Decoder(columns, options)
+    decoder = Decoder(columns, options, pages_ahead=True)
     feed = decoder.feed
     with Meter(progress, "reading") as meter:
         if progress:

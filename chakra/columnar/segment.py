@@ -11,12 +11,14 @@ from chakra.columnar.buffers import I64, U8, AnyArray, RawColumn
 from chakra.columnar.families import decode_column
 from chakra.columnar.kernels import rows_decode as kernels
 from chakra.columnar.options import Options
+from chakra.columnar.pages import Range, populate
 from chakra.columnar.plan import ColumnPlan
 from chakra.errors import CopyFormatError
 
 INT32_MAX = 2**31 - 1
 _NOTHING: AnyArray = np.empty(0, np.uint8)
 FIRST_BYTES = 32  # guess for a value of varying length before any was seen
+AHEAD_BYTES = 1024 * 1024  # of a buffer for which pages are asked at a time, and before they are needed
 
 
 class Segment:
@@ -33,6 +35,9 @@ class Segment:
         self.columns = columns
         self.rows = rows
         self.options = options
+        self._widths = [e if c.varies else c.width for c, e in zip(columns, expected, strict=True)]
+        self._populated = [0] * (2 * len(columns))
+        self._stride = int(AHEAD_BYTES / 2 / max([8, *self._widths])) + 1
         count = len(columns)
         self.plan: I64 = np.zeros((count, kernels.WIDTH), np.int64)
         self.values: list[AnyArray] = []
@@ -77,6 +82,28 @@ class Segment:
         self.values[c] = values
         self.plan[c, kernels.VALUES] = values.ctypes.data
         self.plan[c, kernels.CAPACITY] = capacity
+
+    def populate(self, row: int) -> int:
+        """Have the pages made that rows behind ``row`` will be written to; returns the row to ask again at."""
+        ranges: list[Range] = []
+        for c, width in enumerate(self._widths):
+            values, offsets = self.values[c], self.offsets[c]
+            reached = row * width
+            if offsets is not None:
+                reached = int(offsets[row])
+                self._ahead(ranges, offsets, 2 * c + 1, row * offsets.itemsize)
+            self._ahead(ranges, values, 2 * c, int(reached))
+        if ranges:
+            populate(ranges)
+        return row + self._stride
+
+    def _ahead(self, ranges: list[Range], array: AnyArray, number: int, reached: int) -> None:
+        """Add the next step of a buffer that is written up to ``reached``, if it comes near what was asked for."""
+        done = max(self._populated[number], reached)
+        stop = min(reached + 2 * AHEAD_BYTES, array.nbytes)
+        if done < stop and (stop - done >= AHEAD_BYTES or stop == array.nbytes):
+            ranges.append((array, done, stop))
+            self._populated[number] = stop
 
     def sizes(self, row: int) -> list[float]:
         """Bytes a value of each varying column had on average, for the next segment."""

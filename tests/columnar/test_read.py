@@ -57,7 +57,10 @@ async def test_closing_early_stops_the_query(db: Any) -> None:
     batches = read_batches(db, sql, SPECS, max_rows=100)
     assert (await anext(batches)).num_rows == 100
     await asyncio.wait_for(batches.aclose(), 10)
-    running = "select count(*) from pg_stat_activity where query like 'COPY%' and state = 'active'"
+    running = (
+        "select count(*) from pg_stat_activity where query like 'COPY%' and state = 'active' "
+        "and datname = current_database()"
+    )
     for _ in range(50):
         if await db.fetchval(running) == 0:
             break

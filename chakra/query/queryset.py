@@ -142,18 +142,27 @@ class QuerySet(ColumnReads, Generic[R_co]):
 
     def select_related(self, *relations: str) -> Self:
         """Load the rows behind foreign keys in the same query: ``select_related("author__publisher")``."""
+        self._for_instances("select_related")
         return self._changed(related=tuple(dict.fromkeys((*self._select.related, *relations))))
 
     def only(self, *fields: str) -> Self:
         """Load only these fields (and the primary key); reading another raises ``NotLoaded``."""
+        self._for_instances("only")
         return self._changed(only=frozenset(self._attribute(name) for name in fields))
 
     def defer(self, *fields: str) -> Self:
         """Load all fields but these; reading one of them raises ``NotLoaded``."""
+        self._for_instances("defer")
         loaded = self._select.only
         if loaded is None:
             loaded = frozenset(c.attribute for c in self.table.columns)
         return self._changed(only=loaded - {self._attribute(name) for name in fields})
+
+    def _for_instances(self, method: str) -> None:
+        if self._style != "instances":
+            raise FieldError(
+                f"{method}() is for instances; where rows are plain, values() names their fields"
+            )
 
     def _attribute(self, name: str) -> str:
         relation = self.table.relations.get(name)
@@ -425,6 +434,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
 
     async def contains(self, instance: Any) -> bool:
         """Return whether the row of an instance is among the query's."""
+        self._for_instances("contains")
         return await self.filter(pk=instance).exists()
 
     async def _scalar(self, asks: str) -> Any:
@@ -437,8 +447,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
 
     async def in_bulk(self, keys: Iterable[Any] | None = None, *, field: str = "pk") -> dict[Any, R_co]:
         """Return rows by primary key (or another unique field), for all rows or those with the given keys."""
-        if self._style != "instances":
-            raise FieldError("in_bulk() gives instances; leave values() and values_list() out")
+        self._for_instances("in_bulk")
         wanted = self if keys is None else self.filter(**{f"{field}__in": list(keys)})
         name = self.table.column(field).attribute
         return {getattr(row, name): row for row in await wanted}
@@ -479,6 +488,9 @@ class QuerySet(ColumnReads, Generic[R_co]):
         self, /, defaults: dict[str, Any] | None = None, **lookups: Any
     ) -> tuple[R_co, bool]:
         """Return ``(object, created)``: the matching row with ``defaults`` written to it, or a new one."""
+        if self.table.row_class is None:
+            return await write.update_or_insert(self, defaults or {}, lookups)  # type: ignore[return-value]
+        self._for_instances("update_or_create")
         return await write.update_or_create(self, defaults or {}, lookups)
 
     async def update(self, /, **values: Any) -> int:
@@ -507,6 +519,10 @@ class QuerySet(ColumnReads, Generic[R_co]):
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
             timeout: as for ``bulk_insert``.
         """
+        if self.table.row_class is None:
+            raise FieldError(
+                f"{self.table.title} has no model to make instances of; bulk_insert() takes columns"
+            )
         return await bulk_write.create(
             self.table,
             self.database,

@@ -64,9 +64,7 @@ async def insert(instance: Any, database: Database) -> None:
     if returning:
         row = await execute.fetchrow(database, statement, values)
         if row is None:
-            raise DatabaseError(
-                f"a trigger or rule of the table did not let in this {table.title}: no row was made"
-            )
+            raise _not_let_in(table)
         for output, value in zip(statement.outputs, row, strict=True):
             setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
     else:
@@ -79,7 +77,13 @@ async def insert_values(table: Table, database: Database, values: dict[str, Any]
     names = tuple(table.column(name).attribute for name in values)
     statement = insert_statement(table, names, tuple(c.attribute for c in table.columns))
     row = await execute.fetchrow(database, statement, list(values.values()))
+    if row is None:
+        raise _not_let_in(table)
     return dict(row)
+
+
+def _not_let_in(table: Table) -> Exception:
+    return DatabaseError(f"a trigger or rule of the table did not let in this {table.title}: no row was made")
 
 
 def _saved(instance: Any, database: Database) -> None:
@@ -227,6 +231,32 @@ async def update_or_create(
     return found, created
 
 
+async def update_or_insert(
+    queryset: QuerySet[Any], defaults: dict[str, Any], lookups: dict[str, Any]
+) -> tuple[dict[str, Any], bool]:
+    """``update_or_create`` of a table without a model: the row is a dict, found again by its primary key.
+
+    Raises:
+        FieldError: the table has no primary key.
+    """
+    table, database = queryset.table, queryset.database
+    if not table.primary_key:
+        raise FieldError(f"update_or_create() needs a primary key, which {table.title} does not have")
+    _check_names(table, defaults)
+    rows = queryset.values()
+    rows.filter(**lookups).to_sql()
+    async with database.transaction():
+        found, created = await get_or_create(rows.select_for_update(), defaults, lookups)
+        if not created and defaults:
+            values = {name: v() if callable(v) else v for name, v in defaults.items()}
+            # A query of its own: the row may leave the filters by what is written to it.
+            everything = type(rows)(table, database).values()
+            key = {name: found[name] for name in table.primary_key}
+            await everything.filter(**key).update(**values)
+            found = await everything.get(**{name: values.get(name, key[name]) for name in key})
+    return found, created
+
+
 async def update_rows(select: Select, database: Database, values: dict[str, Any]) -> int:
     """One UPDATE over all rows of a query."""
     if not values:
@@ -265,6 +295,7 @@ __all__ = [
     "refresh",
     "save",
     "update_or_create",
+    "update_or_insert",
     "update_rows",
     "written_values",
 ]

@@ -426,7 +426,7 @@ async def test_in_bulk() -> None:
     assert {key: row.title for key, row in found.items()} == {1: "Alpha", 3: "back\\slash"}
     assert set(await Book.objects.in_bulk()) == {1, 2, 3, 4, 5, 6} and await Book.objects.in_bulk([]) == {}
     assert (await Publisher.objects.in_bulk(["small press"], field="name"))["small press"].id == 2
-    with pytest.raises(FieldError, match="gives instances"):
+    with pytest.raises(FieldError, match="is for instances"):
         await BOOKS.values("id").in_bulk([1])
 
 

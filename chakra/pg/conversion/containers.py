@@ -1,0 +1,206 @@
+"""Arrays, composites, ranges, multiranges and vectors: a container means the same wherever it stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from chakra.pg.conversion.base import Conversion, Unfit, as_str, refuse
+from chakra.pg.types import PgType
+
+Convert = Callable[[Any], Any]
+_BOUNDS = frozenset({"lower", "upper", "lower_inc", "upper_inc", "empty"})
+
+
+class Bounds(NamedTuple):
+    """A range taken apart; both bounds ``None`` and ``empty`` for the empty one."""
+
+    lower: Any
+    upper: Any
+    lower_inc: bool
+    upper_inc: bool
+    empty: bool
+
+
+def _items(value: Any) -> list[Any]:
+    """The elements of what stands for an array: a list, a tuple, a NumPy array."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, tuple):
+        return list(value)
+    tolist = getattr(value, "tolist", None)
+    if tolist is not None and hasattr(value, "ndim"):
+        return tolist() if value.dtype.kind not in "mM" else list(value)
+    refuse("a list", value)
+
+
+def _array(value: Any, *, element: Convert, ndims: int) -> list[Any]:
+    def convert(item: Any, depth: int) -> Any:
+        if item is None:
+            return None
+        if depth < max(ndims, 1):
+            return [convert(inner, depth + 1) for inner in _items(item)]
+        if ndims == 0 and isinstance(item, list | tuple):  # the dimensions follow from the data
+            return [convert(inner, depth) for inner in item]
+        return element(item)
+
+    found: list[Any] = convert(value, 0)
+    return found
+
+
+def _composite(value: Any, *, fields: tuple[tuple[str, Convert], ...], title: str) -> tuple[Any, ...]:
+    if isinstance(value, Mapping):
+        names = [name for name, _ in fields]
+        unknown = [str(key) for key in value if key not in names]
+        missing = [name for name in names if name not in value]
+        if unknown or missing:
+            what = [f"has no field {', '.join(unknown)}"] if unknown else []
+            what += [f"needs {', '.join(missing)}"] if missing else []
+            raise Unfit(f"{title} {' and '.join(what)}; its fields are {', '.join(names)}")
+        items = [value[name] for name in names]
+    elif isinstance(value, list | tuple):
+        items = list(value)
+        if len(items) != len(fields):
+            raise Unfit(f"{title} has {len(fields)} fields, not {len(items)}")
+    elif hasattr(value, "keys") and hasattr(value, "values"):  # asyncpg's Record
+        return _composite(dict(zip(value.keys(), value.values(), strict=True)), fields=fields, title=title)
+    else:
+        refuse("a mapping by field, or a tuple in the order of the fields", value)
+    found = []
+    for (name, convert), item in zip(fields, items, strict=True):
+        try:
+            found.append(None if item is None else convert(item))
+        except Unfit as error:
+            raise Unfit(f"field {name}: {error}") from None
+    return tuple(found)
+
+
+def _range(value: Any, *, element: Convert) -> Bounds:
+    text = as_str(value)
+    if text is not None:
+        found = _parsed(text)
+    elif isinstance(value, Mapping):
+        unknown = sorted(str(key) for key in value if key not in _BOUNDS)
+        if unknown:
+            raise Unfit(f"a range has no {', '.join(unknown)}; it has {', '.join(sorted(_BOUNDS))}")
+        if value.get("empty"):
+            found = Bounds(None, None, False, False, True)
+        else:
+            missing = [name for name in ("lower", "upper", "lower_inc", "upper_inc") if name not in value]
+            if missing:
+                raise Unfit(f"a dict for a range says its bounds: {', '.join(missing)} is missing")
+            found = Bounds(
+                value["lower"], value["upper"], bool(value["lower_inc"]), bool(value["upper_inc"]), False
+            )
+    elif isinstance(value, list | tuple):
+        if len(value) != 2:
+            raise Unfit("a range has two bounds: (0, 5) means [0, 5)")
+        found = Bounds(value[0], value[1], value[0] is not None, False, False)
+    elif hasattr(value, "lower_inc") and hasattr(value, "isempty"):  # asyncpg's Range
+        found = Bounds(value.lower, value.upper, value.lower_inc, value.upper_inc, value.isempty)
+    elif isinstance(value, range) and value.step == 1:
+        found = Bounds(value.start, value.stop, True, False, False)
+    else:
+        refuse("a range: (lower, upper), a Range, a dict with its bounds, or text such as [0,5)", value)
+    if found.empty:
+        return Bounds(None, None, False, False, True)
+    lower, upper = (None if bound is None else element(bound) for bound in (found.lower, found.upper))
+    if lower is not None and upper is not None:
+        try:
+            backwards = lower > upper
+        except TypeError:
+            backwards = False
+        if backwards:
+            raise Unfit("its lower bound is above its upper one")
+    return Bounds(lower, upper, found.lower_inc and lower is not None, found.upper_inc and upper is not None, False)
+
+
+def _parsed(text: str) -> Bounds:
+    """The text of a range (manual, 8.17.5); its bounds are texts."""
+    text = text.strip()
+    if text.lower() == "empty":
+        return Bounds(None, None, False, False, True)
+    if len(text) < 3 or text[0] not in "[(" or text[-1] not in "])":
+        raise Unfit("expected the text of a range, such as [0,5)")
+    parts: list[str | None] = []
+    at, end = 1, len(text) - 1
+    while True:
+        part, quoted = [], False
+        while at < end and text[at] != ",":
+            if text[at] == '"':
+                quoted = True
+                at += 1
+                while at < end and not (text[at] == '"' and text[at + 1 : at + 2] != '"'):
+                    at += 1 if text[at] == "\\" or text[at] == '"' else 0
+                    part.append(text[at])
+                    at += 1
+                at += 1
+            else:
+                at += text[at] == "\\"
+                part.append(text[at])
+                at += 1
+        parts.append("".join(part) if part or quoted else None)
+        if at >= end:
+            break
+        at += 1
+        if at == end:
+            parts.append(None)
+            break
+    if len(parts) != 2:
+        raise Unfit("expected the text of a range, such as [0,5)")
+    return Bounds(parts[0], parts[1], text[0] == "[", text[-1] == "]", False)
+
+
+def _multirange(value: Any, *, element: Convert) -> list[Bounds]:
+    if as_str(value) is not None or isinstance(value, Mapping) or not hasattr(value, "__len__"):
+        refuse("a list of ranges", value)
+    return [element(item) for item in value]
+
+
+def _vector(value: Any, *, dimensions: int | None) -> list[float]:
+    text = as_str(value)
+    if text is not None:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            raise Unfit("expected the text of a vector, such as [1,2,3]") from None
+    numbers = _items(value)
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            refuse("a list of numbers", number)
+    if dimensions is not None and len(numbers) != dimensions:
+        raise Unfit(f"it has {len(numbers)} dimensions, and the column {dimensions}")
+    return [float(number) for number in numbers]
+
+
+def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> Conversion | None:
+    """The conversion of a container, or ``None`` for other types.
+
+    Args:
+        of: gives the conversion of the types inside.
+    """
+    if type_.kind == "array":
+        assert type_.element is not None
+        element = of(type_.element).convert
+        takes = "list, tuple or NumPy array of what the element takes; None for NULL"
+        return Conversion(frozenset(), partial(_array, element=element, ndims=type_.ndims), takes)
+    if type_.kind == "composite":
+        fields = tuple((name, of(inner).convert) for name, inner in type_.fields)
+        takes = "mapping with exactly its fields, or a tuple in their order"
+        return Conversion(frozenset(), partial(_composite, fields=fields, title=type_.name), takes)
+    if type_.kind == "range":
+        assert type_.element is not None
+        takes = "(lower, upper) for [lower, upper); Range; dict with its bounds; text"
+        return Conversion(frozenset(), partial(_range, element=of(type_.element).convert), takes)
+    if type_.kind == "multirange":
+        assert type_.element is not None
+        return Conversion(frozenset(), partial(_multirange, element=of(type_.element).convert), "list of ranges")
+    if type_.name in ("vector", "halfvec"):
+        dimensions = type_.modifiers[0] if type_.modifiers else None
+        return Conversion(frozenset(), partial(_vector, dimensions=dimensions), "list or NumPy array of numbers; text")
+    return None
+
+
+__all__ = ["Bounds", "container_conversion"]

@@ -1,0 +1,225 @@
+"""Numbers: whole ones in any clothes, floats within their range, decimals digit for digit."""
+
+from __future__ import annotations
+
+import decimal
+import math
+import re
+import struct
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refuse
+from chakra.pg.types import PgType
+
+_DIGITS = re.compile(r"\s*[+-]?[0-9]+\s*")
+_NUMBER = re.compile(r"\s*([+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf(inity)?|nan))\s*", re.I)
+
+_RANGES = {
+    "int2": (-(2**15), 2**15 - 1),
+    "int4": (-(2**31), 2**31 - 1),
+    "int8": (-(2**63), 2**63 - 1),
+    "oid": (0, 2**32 - 1),
+    "xid": (0, 2**32 - 1),
+    "cid": (0, 2**32 - 1),
+    "xid8": (0, 2**64 - 1),
+}
+
+FLOAT4 = struct.Struct("=f")
+
+# Digits that PostgreSQL takes of a float it casts to numeric: DBL_DIG and FLT_DIG (float8_numeric and float4_numeric
+# in src/backend/utils/adt/numeric.c).
+DOUBLE_DIGITS, SINGLE_DIGITS = 15, 6
+
+MONEY_SCALE = 2
+"""Digits after the point of ``money`` where ``lc_monetary`` is that of nearly every currency."""
+
+_EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+
+
+def whole(value: Any) -> int:
+    """A whole number of any class (int, float, Decimal, NumPy, digits) as an ``int``.
+
+    Raises:
+        Unfit: it has a fraction, or is none.
+    """
+    if isinstance(value, bool) or (is_numpy(value) and value.dtype.kind == "b"):
+        refuse("a whole number", value)
+    text = as_str(value)
+    if text is not None:
+        if _DIGITS.fullmatch(text) is None:
+            raise Unfit("expected the digits of a whole number")
+        return int(text)
+    if not hasattr(type(value), "__int__") and not hasattr(type(value), "__index__"):
+        refuse("a whole number", value)
+    try:
+        found = int(value)
+    except (ValueError, OverflowError, TypeError):
+        raise Unfit("it is not a whole number") from None
+    if found != value:
+        raise Unfit("it is not a whole number")
+    return found
+
+
+def _integer(value: Any, *, low: int, high: int) -> int:
+    found = whole(value)
+    if not low <= found <= high:
+        raise Unfit(f"it is out of range: {low} to {high}")
+    return found
+
+
+def _real(value: Any) -> float:
+    """A number of any class as a ``float``, if that is the nearest one there is."""
+    if isinstance(value, bool) or (is_numpy(value) and value.dtype.kind == "b"):
+        refuse("a number", value)
+    text = as_str(value)
+    if text is not None:
+        if _NUMBER.fullmatch(text) is None:
+            raise Unfit("expected the digits of a number")
+        value = Decimal(text.strip())
+    if not hasattr(type(value), "__float__") and not hasattr(type(value), "__index__"):
+        refuse("a number", value)
+    try:
+        found = float(value)
+    except (OverflowError, ValueError, TypeError):
+        raise Unfit("it is out of range of double precision") from None
+    if isinstance(value, int) and int(found) != value:
+        raise Unfit("double precision cannot hold this whole number exactly")
+    if math.isinf(found) and value not in (math.inf, -math.inf):
+        raise Unfit("it is out of range of double precision")
+    if found == 0 and value != 0:
+        raise Unfit("double precision would make zero of it")
+    return found
+
+
+def _float8(value: Any) -> float:
+    return float.__float__(value) if isinstance(value, float) else _real(value)
+
+
+def _float4(value: Any) -> float:
+    found = _float8(value)
+    if not math.isfinite(found):
+        return found
+    try:
+        (single,) = FLOAT4.unpack(FLOAT4.pack(found))
+    except OverflowError:
+        raise Unfit("it is out of range of real") from None
+    if single == 0 and found != 0:
+        raise Unfit("real would make zero of it")
+    if isinstance(value, int) and int(single) != value:
+        raise Unfit("real cannot hold this whole number exactly")
+    return found
+
+
+def as_decimal(value: Any) -> Decimal:
+    """A number of any class as a ``Decimal``; a float with the digits that the server's own cast keeps.
+
+    Raises:
+        Unfit: it is no number.
+    """
+    if type(value) is Decimal:
+        return value
+    if isinstance(value, bool) or (is_numpy(value) and value.dtype.kind == "b"):
+        refuse("a number", value)
+    if is_numpy(value) and value.dtype.kind == "f":
+        digits = DOUBLE_DIGITS if value.dtype.itemsize >= 8 else SINGLE_DIGITS
+        return Decimal(format(float(value), f".{digits}g"))
+    if isinstance(value, float):
+        return Decimal(format(value, f".{DOUBLE_DIGITS}g"))
+    if isinstance(value, int):
+        return Decimal(int(value))
+    if isinstance(value, Decimal):
+        return Decimal(value)
+    text = as_str(value)
+    if text is not None:
+        if _NUMBER.fullmatch(text) is None:
+            raise Unfit("expected the digits of a number")
+        return Decimal(text.strip())
+    if hasattr(type(value), "__index__"):
+        return Decimal(int(value))
+    refuse("a Decimal, int, float or digits", value)
+
+
+def fitted(number: Decimal, scale: int, *, rounds: bool) -> Decimal:
+    """The number with at most ``scale`` digits after the point.
+
+    Args:
+        rounds: round half away from zero, as the server does; else refuse digits that would be lost.
+
+    Raises:
+        Unfit: it has more.
+    """
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or -exponent <= scale:
+        return number
+    kept = number.quantize(Decimal((0, (1,), -scale)), decimal.ROUND_HALF_UP, _EXACT)
+    if not rounds and kept != number:
+        raise Unfit(
+            f"it has {-exponent} digits after the point, and {scale} are kept; round it first, or declare "
+            'Numeric(p, s, rounding="half_up")'
+        )
+    return kept
+
+
+def _numeric(value: Any, *, precision: int | None, scale: int | None, rounds: bool) -> Decimal:
+    number = as_decimal(value)
+    if not number.is_finite():
+        if number.is_snan():
+            raise Unfit("it is a signaling NaN")
+        if precision is not None and number.is_infinite():
+            raise Unfit("a numeric with a precision holds no infinity")
+        return number
+    if scale is None or precision is None:
+        return number
+    floating = isinstance(value, float) or (is_numpy(value) and value.dtype.kind == "f")
+    number = fitted(number, scale, rounds=rounds or floating)
+    if number and number.adjusted() >= precision - scale:
+        raise Unfit(f"it has more than {precision - scale} digits before the point")
+    return number
+
+
+def _money(value: Any) -> Decimal:
+    number = as_decimal(value)
+    if not number.is_finite():
+        raise Unfit("money holds neither NaN nor infinity")
+    return fitted(number, MONEY_SCALE, rounds=isinstance(value, float))
+
+
+def _boolean(value: Any) -> bool:
+    if is_numpy(value) and value.dtype.kind == "b":
+        return bool(value)
+    refuse("a bool", value)
+
+
+def number_conversion(type_: PgType) -> Conversion | None:
+    """The conversion of a numeric type, or ``None`` for others."""
+    name = type_.name
+    if name in _RANGES:
+        low, high = _RANGES[name]
+        convert: Callable[[Any], Any] = partial(_integer, low=low, high=high)
+        takes = "int; whole numbers as float, Decimal or NumPy scalar; digits as str; no bool, no fraction"
+        return Conversion(frozenset({int}), convert, takes)
+    if name == "float8":
+        takes = "float, int that it holds exactly, Decimal, NumPy scalar, digits as str; nothing out of range"
+        return Conversion(frozenset({float}), _float8, takes)
+    if name == "float4":
+        takes = "as double precision; what real would make 0 or infinity of is refused"
+        return Conversion(frozenset(), _float4, takes)
+    if name == "numeric":
+        rounds = type_.rounding is not None
+        convert = partial(_numeric, precision=type_.precision, scale=type_.scale, rounds=rounds)
+        takes = (
+            "Decimal, int, digits as str, if no digit is lost (or with rounding=\"half_up\"); float as the server "
+            "casts it: 15 digits, then rounded"
+        )
+        return Conversion(frozenset({Decimal}) if type_.scale is None else frozenset(), convert, takes)
+    if name == "money":
+        return Conversion(frozenset(), _money, "as numeric with two digits after the point")
+    if name == "bool":
+        return Conversion(frozenset({bool}), _boolean, "bool, NumPy bool")
+    return None
+
+
+__all__ = ["MONEY_SCALE", "as_decimal", "fitted", "number_conversion", "whole"]

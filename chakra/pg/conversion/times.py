@@ -1,0 +1,193 @@
+"""Dates, times, timestamps and intervals: nothing is cut off, and a wall clock is no instant unless somebody says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from chakra.pg.conversion.base import Conversion, Naive, Unfit, as_str, is_numpy, refuse
+from chakra.pg.types import PgType
+
+_MIDNIGHT = dt.time()
+_INFINITIES = {"infinity": True, "inf": True, "+infinity": True, "-infinity": False, "-inf": False}
+
+
+def _infinite(text: str) -> bool | None:
+    """Whether a text names the end (``True``) or the beginning (``False``) of time."""
+    return _INFINITIES.get(text.strip().lower())
+
+
+def _from_numpy(value: Any) -> Any:
+    """A NumPy scalar as a date, datetime, time or timedelta.
+
+    Raises:
+        Unfit: it is more exact than a microsecond, or out of Python's range.
+    """
+    if value.dtype.kind not in "mM":
+        return value
+    if value != value:  # NaT
+        return None
+    kind = value.dtype.str[1:3]
+    rounded = value if value.dtype.name.partition("[")[2].rstrip("]") in ("D", "Y", "M", "W") else value.astype(
+        f"{kind}[us]"
+    )
+    if rounded != value:
+        raise Unfit("it has nanoseconds, and the column keeps microseconds")
+    found = rounded.item()
+    if isinstance(found, int):
+        raise Unfit("it is out of range of Python's dates")
+    return found
+
+
+def _plain_datetime(value: dt.datetime) -> dt.datetime:
+    """A datetime of a subclass (pandas' Timestamp) as an exact one."""
+    if getattr(value, "nanosecond", 0):
+        raise Unfit("it has nanoseconds, and the column keeps microseconds")
+    if type(value) is dt.datetime:
+        return value
+    if value != value:  # pandas' NaT is a datetime, too
+        return None  # type: ignore[return-value]
+    return dt.datetime(
+        value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond,
+        value.tzinfo, fold=value.fold,
+    )  # fmt: skip
+
+
+def _parsed(text: str, parse: Callable[[str], Any], what: str) -> Any:
+    try:
+        return parse(text.strip())
+    except ValueError:
+        raise Unfit(f"expected {what} in ISO format") from None
+
+
+def _date(value: Any) -> dt.date | None:
+    if is_numpy(value):
+        value = _from_numpy(value)
+        if value is None:
+            return None
+    text = as_str(value)
+    if text is not None:
+        end = _infinite(text)
+        if end is not None:
+            return dt.date.max if end else dt.date.min
+        return _parsed(text, dt.date.fromisoformat, "a date")  # type: ignore[no-any-return]
+    if isinstance(value, dt.datetime):
+        moment = _plain_datetime(value)
+        if moment is None:
+            return None
+        if moment.tzinfo is not None or moment.time() != _MIDNIGHT:
+            raise Unfit("it has a time of day or a zone; take its .date() first")
+        return moment.date()
+    if isinstance(value, dt.date):
+        return dt.date(value.year, value.month, value.day)
+    refuse("a date", value)
+
+
+def _checked_precision(value: Any, microseconds: int, precision: int | None) -> Any:
+    if precision is not None and precision < 6 and microseconds % 10 ** (6 - precision):
+        raise Unfit(f"its fraction of a second has more than the {precision} digits that are kept")
+    return value
+
+
+def _time(value: Any, *, zoned: bool, precision: int | None) -> dt.time | None:
+    text = as_str(value)
+    if text is not None:
+        value = _parsed(text, dt.time.fromisoformat, "a time")
+    if not isinstance(value, dt.time):
+        refuse("a time", value)
+    if zoned and value.utcoffset() is None:
+        raise Unfit("expected a time with a zone of fixed offset")
+    if not zoned and value.tzinfo is not None:
+        raise Unfit("expected a time without a zone; timetz is the type with one")
+    if type(value) is not dt.time:
+        value = dt.time(
+            value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold
+        )
+    return _checked_precision(value, value.microsecond, precision)  # type: ignore[no-any-return]
+
+
+def _moment(value: Any) -> dt.datetime | dt.date | None:
+    """A datetime (or a date, for the caller to judge) of whatever stands for one."""
+    if is_numpy(value):
+        value = _from_numpy(value)
+        if value is None or not isinstance(value, dt.datetime):
+            value = dt.datetime.combine(value, _MIDNIGHT) if isinstance(value, dt.date) else value
+            if value is None:
+                return None
+    text = as_str(value)
+    if text is not None:
+        end = _infinite(text)
+        if end is not None:
+            return dt.datetime.max if end else dt.datetime.min
+        value = _parsed(text, dt.datetime.fromisoformat, "a timestamp")
+    if isinstance(value, dt.datetime):
+        return _plain_datetime(value)
+    if isinstance(value, dt.date):
+        return value
+    refuse("a datetime", value)
+
+
+def _timestamp(value: Any, *, precision: int | None) -> dt.datetime | None:
+    moment = _moment(value)
+    if moment is None:
+        return None
+    if not isinstance(moment, dt.datetime):
+        moment = dt.datetime.combine(moment, _MIDNIGHT)
+    if moment.tzinfo is not None:
+        raise Unfit(
+            "it has a zone, and the column none: convert it to the wall clock that is meant, .replace(tzinfo=None)"
+        )
+    if moment == dt.datetime.max:
+        return moment
+    return _checked_precision(moment, moment.microsecond, precision)  # type: ignore[no-any-return]
+
+
+def _timestamptz(value: Any, *, precision: int | None, naive: Naive) -> dt.datetime | None:
+    moment = _moment(value)
+    if moment is None:
+        return None
+    if not isinstance(moment, dt.datetime):
+        if naive == "error":
+            raise Unfit("a date is no instant: " + NAIVE_CURE)
+        moment = dt.datetime.combine(moment, _MIDNIGHT)
+    if moment.tzinfo is None:
+        if moment in (dt.datetime.max, dt.datetime.min):
+            return moment  # the infinities
+        if naive == "error":
+            raise Unfit("it has no zone: " + NAIVE_CURE)
+        moment = moment.astimezone() if naive == "local" else moment.replace(tzinfo=dt.UTC)
+    elif moment.utcoffset() is None:
+        raise Unfit("its zone has no offset")
+    return _checked_precision(moment, moment.microsecond, precision)  # type: ignore[no-any-return]
+
+
+NAIVE_CURE = (
+    "give it tzinfo=, or say what values without one mean: the setting database.naive_datetimes "
+    '= "utc" or "local" (bulk_insert has the option naive_datetimes=)'
+)
+
+
+def time_conversion(type_: PgType, naive: Naive) -> Conversion | None:
+    """The conversion of a date or time type, or ``None`` for others."""
+    name = type_.base.name
+    modifiers = type_.modifiers
+    precision = modifiers[0] if modifiers else None
+    if name == "date":
+        takes = "date; ISO text; a datetime at midnight without a zone"
+        return Conversion(frozenset({dt.date}), _date, takes)
+    if name in ("time", "timetz"):
+        zoned = name == "timetz"
+        takes = "time with a fixed offset; ISO text" if zoned else "time without a zone; ISO text"
+        return Conversion(frozenset(), partial(_time, zoned=zoned, precision=precision), takes)
+    if name == "timestamp":
+        takes = "datetime without a zone; a date (midnight); ISO text; no more digits than are kept"
+        return Conversion(frozenset(), partial(_timestamp, precision=precision), takes)
+    if name == "timestamptz":
+        takes = "datetime with a zone; ISO text with one; without one only as naive_datetimes says"
+        return Conversion(frozenset(), partial(_timestamptz, precision=precision, naive=naive), takes)
+    return None
+
+
+__all__ = ["NAIVE_CURE", "time_conversion"]

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from chakra.columnar.types import ColumnSpec, arrow_type
 from chakra.errors import DataError, FieldError
+from chakra.pg.interval import Interval
 from chakra.pg.json_text import dump_json
 from chakra.pg.types import PgType
 
@@ -273,7 +274,17 @@ def _zoned_times(values: list[Any], classes: set[type], type_: PgType) -> pa.Arr
 
 
 def _intervals(values: list[Any], classes: set[type], type_: PgType) -> pa.Array:
+    if any(issubclass(found, Interval) for found in classes):
+        values = [_month_day_nano(v) if isinstance(v, Interval) else v for v in values]
     return pa.array(values, pa.month_day_nano_interval())
+
+
+def _month_day_nano(value: Interval) -> pa.MonthDayNano:
+    """The parts as they are; pyarrow by itself would add the months to a timedelta that counts them as days."""
+    months, days, microseconds = value.parts
+    if not -(2**63) <= microseconds * 1000 < 2**63:
+        raise _Wrong("its time passes the nanoseconds of month_day_nano (2562047 hours)")
+    return pa.MonthDayNano([months, days, microseconds * 1000])
 
 
 def _hstores(values: list[Any], classes: set[type], type_: PgType) -> pa.Array:

@@ -14,6 +14,7 @@ from chakra.db.errors import is_stale_layout, is_stale_plan, translate
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.statements import StatementCache
+from chakra.db.unreadable import FAILURES, explain, unreadable
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
@@ -85,7 +86,7 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
@@ -104,7 +105,7 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetchrow(*args)
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             return await statement.fetchrow(*args)
         except BaseException as error:
@@ -124,7 +125,7 @@ class Session:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
@@ -159,7 +160,7 @@ class Session:
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
                 self.fail(error, sql)
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, ())
         else:
             return
         try:
@@ -183,6 +184,8 @@ class Session:
                     block = await cursor.fetch(prefetch)
                 except BaseException as error:
                     failure = error
+                    if isinstance(error, FAILURES):
+                        raise unreadable(self.statements.get(sql), error) from error
                     self.fail(error, sql)
                 if block:
                     rows += len(block)
@@ -269,12 +272,16 @@ class Session:
 
     # -- failure ------------------------------------------------------------------------------------
 
-    async def _prepare_again(self, error: BaseException, sql: str, pure: bool) -> driver.RawStatement:
+    async def _prepare_again(
+        self, error: BaseException, sql: str, pure: bool, args: Sequence[Any]
+    ) -> driver.RawStatement:
         """Prepare a statement anew if the failure was only a stale plan and a second try is safe; else raise.
 
         Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
         statement has run, so only a statement compiled by Chakra that just reads is run again.
         """
+        if isinstance(error, FAILURES):
+            raise await explain(self, sql, args, pure, error) from error
         stale = is_stale_plan(error)
         if stale or is_stale_layout(error):
             await self.forget_statements()

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from chakra.columnar.types import ColumnSpec, arrow_type
 from chakra.errors import DataError, FieldError
+from chakra.pg.composites import fields_of
 from chakra.pg.interval import Interval
 from chakra.pg.json_text import dump_json
 from chakra.pg.types import PgType
@@ -343,11 +344,12 @@ def _array(values: list[Any], type_: PgType) -> pa.Array:
 
 
 def _composite(values: list[Any], type_: PgType) -> pa.Array:
-    """Composites: mappings by field name, or sequences in field order."""
+    """Composites: mappings or records by field name, or sequences in field order."""
     children, fields = [], []
+    names = [name for name, _ in type_.fields]
+    given = [None if v is None else fields_of(v, names, type_.sql) for v in values]
     for index, (name, inner) in enumerate(type_.fields):
-        picked = [None if v is None else v.get(name) if isinstance(v, Mapping) else v[index] for v in values]
-        child = _convert(picked, inner.base)
+        child = _convert([None if v is None else v[index] for v in given], inner.base)
         children.append(child)
         fields.append(pa.field(name, child.type))
     mask = pa.array([v is None for v in values], pa.bool_())

@@ -125,9 +125,9 @@ def decode_interval(data: bytes) -> dt.timedelta:
 
 def encode_timetz(value: Any) -> bytes:
     """Microseconds of the day, and seconds west of UTC (``date.c``, timetz_recv)."""
-    if not isinstance(value, dt.time):
+    if not isinstance(value, dt.time | dt.datetime):
         raise TypeError(f"expected a time, got {type(value).__name__}")
-    offset = value.utcoffset()
+    offset = value.tzinfo.utcoffset(None) if value.tzinfo is not None else None
     if offset is None:
         raise ValueError("expected a time with a fixed tzinfo")
     seconds = value.hour * 3600 + value.minute * 60 + value.second

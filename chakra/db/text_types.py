@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from asyncpg.types import BitString
 
 from chakra.db import text_values as text
 from chakra.db.codecs import EXTENSION_CODECS, EXTENSION_TEXT
+from chakra.pg.composites import fields_of
+from chakra.pg.interval import interval_of, interval_text
 from chakra.pg.json_text import dump_json
 
 FIRST_FREE_OID = 16384  # src/include/access/transam.h, FirstNormalObjectId
@@ -157,15 +160,9 @@ def _composite(type_: Type, types: Mapping[int, Type]) -> TextCodec:
         )
 
     def encode(value: Any) -> str:
-        if hasattr(value, "keys"):
-            unknown = [name for name in value.keys() if name not in names]  # noqa: SIM118 - records iterate values
-            if unknown:
-                raise ValueError(f"{unknown[0]!r} is not a field of {type_.name}: {', '.join(names)}")
-            value = [value[name] if name in value.keys() else None for name in names]  # noqa: SIM118
-        if len(value) != len(parts):
-            raise ValueError(f"{type_.name} has {len(parts)} fields, not {len(value)}")
+        given = fields_of(value, names, type_.name, partial=True)
         return text.write_items(
-            [None if v is None else write(v) for v, (_, write) in zip(value, parts, strict=True)]
+            [None if v is None else write(v) for v, (_, write) in zip(given, parts, strict=True)]
         )
 
     return TextCodec(type_, encode, decode)
@@ -203,6 +200,27 @@ def _date(value: str) -> dt.date:
     if value in ("infinity", "-infinity"):
         return dt.date.max if value == "infinity" else dt.date.min
     return dt.date.fromisoformat(value)
+
+
+_INTERVAL = re.compile(
+    r"(?:([+-]?\d+) years? ?)?(?:([+-]?\d+) mons? ?)?(?:([+-]?\d+) days? ?)?"
+    r"(?:([+-]?)(\d+):(\d\d):(\d\d)(?:\.(\d+))?)?"
+)
+
+
+def _interval(value: str) -> dt.timedelta:
+    """An interval in the style ``postgres`` (``datetime.c``, EncodeInterval)."""
+    found = _INTERVAL.fullmatch(value)
+    if found is None or not value:
+        raise ValueError(f"interval {value!r} in another IntervalStyle than postgres")
+    years, months, days, sign, hours, minutes, seconds, fraction = found.groups()
+    time = (int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)
+    microseconds = time * 1_000_000 + int((fraction or "").ljust(6, "0"))
+    return interval_of(
+        int(years or 0) * 12 + int(months or 0),
+        int(days or 0),
+        -microseconds if sign == "-" else microseconds,
+    )
 
 
 def _date_text(value: Any) -> str:
@@ -245,6 +263,7 @@ _SCALARS: Mapping[str, tuple[text.Read, text.Write]] = {
     "date": (_date, _date_text),
     **dict.fromkeys(("timestamp", "timestamptz"), _INSTANT),
     "time": (dt.time.fromisoformat, str),
+    "interval": (_interval, interval_text),
     "inet": (ipaddress.ip_interface, str),
     "cidr": (ipaddress.ip_network, str),
     **dict.fromkeys(("bit", "varbit"), (BitString, lambda v: v.as_string().replace(" ", ""))),

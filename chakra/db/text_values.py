@@ -92,18 +92,25 @@ def read_array(text: str, delimiter: str, read: Read) -> list[Any]:
 
 
 def write_array(value: Any, delimiter: str, write: Write) -> str:
-    """The text of an array; lists nest, tuples are values."""
-    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__len__"):
+    """The text of an array; what is like a list nests, tuples and records are values."""
+    if not _is_list(value):
         raise TypeError(f"expected a list, got {type(value).__name__}")
     parts = []
     for item in value:
         if item is None:
             parts.append("NULL")
-        elif isinstance(item, list):
+        elif _is_list(item) and not isinstance(item, tuple):
             parts.append(write_array(item, delimiter, write))
         else:
             parts.append(_quoted(write(item)))
     return "{" + delimiter.join(parts) + "}"
+
+
+def _is_list(value: Any) -> bool:
+    """What the driver takes for an array: iterable, of a known length, and neither text nor bytes nor a mapping."""
+    if isinstance(value, str | bytes | bytearray | memoryview | Mapping) or hasattr(value, "keys"):
+        return isinstance(value, tuple)
+    return hasattr(value, "__len__") and hasattr(value, "__iter__")
 
 
 def read_items(text: str) -> list[str | None]:

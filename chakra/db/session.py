@@ -16,6 +16,7 @@ from chakra.db.hooks import HookChain, Kind
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
+from chakra.db.unreadable import FAILURES, explain
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
@@ -105,7 +106,7 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
@@ -130,7 +131,7 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetchrow(*args)
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             return await statement.fetchrow(*args)
         except BaseException as error:
@@ -156,7 +157,7 @@ class Session:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
@@ -207,7 +208,7 @@ class Session:
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
                 self.fail(error, sql)
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, ())
         else:
             return
         try:
@@ -310,12 +311,16 @@ class Session:
 
     # -- failure ------------------------------------------------------------------------------------
 
-    async def _prepare_again(self, error: BaseException, sql: str, pure: bool) -> driver.RawStatement:
+    async def _prepare_again(
+        self, error: BaseException, sql: str, pure: bool, args: Sequence[Any]
+    ) -> driver.RawStatement:
         """Prepare a statement anew if the failure was only a stale plan and a second try is safe; else raise.
 
         Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
         statement has run, so only a statement compiled by Chakra that just reads is run again.
         """
+        if isinstance(error, FAILURES):
+            raise await explain(self, sql, args, pure, error) from error
         stale = is_stale_plan(error)
         if stale or is_stale_layout(error):
             await self.forget_statements()

@@ -12,7 +12,7 @@ import decimal
 import ipaddress
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -43,6 +43,8 @@ class PgType:
         ndims: declared dimensions of an array (0 for other kinds).
         labels: labels of an enum, in catalog order.
         fields: ``(name, type)`` pairs of a composite, in order.
+        rounding: how a ``numeric(p, s)`` takes values with more digits: ``None`` = not at all, ``"half_up"``. About
+            values, not about the column: two types that differ in it are equal.
     """
 
     name: str
@@ -58,14 +60,21 @@ class PgType:
     ndims: int = 0
     labels: tuple[str, ...] = ()
     fields: tuple[tuple[str, PgType], ...] = ()
+    rounding: Literal["half_up"] | None = field(default=None, compare=False)
 
-    def __call__(self, *modifiers: int) -> PgType:
+    def __call__(self, *modifiers: int, rounding: Literal["half_up"] | None = None) -> PgType:
         """Return the type with the given modifiers, as SQL would write them in parentheses.
+
+        Args:
+            rounding: of a ``numeric(p, s)``: ``"half_up"`` rounds values with more digits, away from zero at half, as
+                the server does; without it they are refused.
 
         Raises:
             FieldError: the type takes no modifiers, or they are out of range.
         """
-        return replace(self, typmod=_typmod(self, modifiers))
+        if rounding is not None and (rounding != "half_up" or self.name != "numeric" or not modifiers):
+            raise FieldError(f'rounding={rounding!r}: only numeric(p, s) rounds, and only "half_up"')
+        return replace(self, typmod=_typmod(self, modifiers), rounding=rounding)
 
     @property
     def sql(self) -> str:

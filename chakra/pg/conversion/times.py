@@ -41,14 +41,14 @@ def _from_numpy(value: Any) -> Any:
     return found
 
 
-def _plain_datetime(value: dt.datetime) -> dt.datetime:
+def _plain_datetime(value: dt.datetime) -> dt.datetime | None:
     """A datetime of a subclass (pandas' Timestamp) as an exact one."""
-    if getattr(value, "nanosecond", 0):
-        raise Unfit("it has nanoseconds, and the column keeps microseconds")
     if type(value) is dt.datetime:
         return value
     if value != value:  # pandas' NaT is a datetime, too
-        return None  # type: ignore[return-value]
+        return None
+    if getattr(value, "nanosecond", 0):
+        raise Unfit("it has nanoseconds, and the column keeps microseconds")
     return dt.datetime(
         value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond,
         value.tzinfo, fold=value.fold,

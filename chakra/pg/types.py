@@ -12,7 +12,7 @@ import decimal
 import ipaddress
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -44,7 +44,7 @@ class PgType:
         labels: labels of an enum, in catalog order.
         fields: ``(name, type)`` pairs of a composite, in order.
         rounding: how a ``numeric(p, s)`` takes values with more digits: ``None`` = not at all, ``"half_up"``. About
-            values, not about the column: two types that differ in it are equal.
+            values, not about the column: the database does not know of it.
     """
 
     name: str
@@ -60,7 +60,7 @@ class PgType:
     ndims: int = 0
     labels: tuple[str, ...] = ()
     fields: tuple[tuple[str, PgType], ...] = ()
-    rounding: Literal["half_up"] | None = field(default=None, compare=False)
+    rounding: Literal["half_up"] | None = None
 
     def __call__(self, *modifiers: int, rounding: Literal["half_up"] | None = None) -> PgType:
         """Return the type with the given modifiers, as SQL would write them in parentheses.

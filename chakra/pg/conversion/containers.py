@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from chakra.pg.conversion.base import Conversion, Unfit, as_str, refuse
 from chakra.pg.types import PgType
@@ -14,14 +15,15 @@ Convert = Callable[[Any], Any]
 _BOUNDS = frozenset({"lower", "upper", "lower_inc", "upper_inc", "empty"})
 
 
-class Bounds(NamedTuple):
-    """A range taken apart; both bounds ``None`` and ``empty`` for the empty one."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A range, with the attributes the driver reads; both bounds ``None`` for the empty one."""
 
     lower: Any
     upper: Any
     lower_inc: bool
     upper_inc: bool
-    empty: bool
+    isempty: bool
 
 
 def _items(value: Any) -> list[Any]:
@@ -104,7 +106,7 @@ def _range(value: Any, *, element: Convert) -> Bounds:
         found = Bounds(value.start, value.stop, True, False, False)
     else:
         refuse("a range: (lower, upper), a Range, a dict with its bounds, or text such as [0,5)", value)
-    if found.empty:
+    if found.isempty:
         return Bounds(None, None, False, False, True)
     lower, upper = (None if bound is None else element(bound) for bound in (found.lower, found.upper))
     if lower is not None and upper is not None:
@@ -114,7 +116,9 @@ def _range(value: Any, *, element: Convert) -> Bounds:
             backwards = False
         if backwards:
             raise Unfit("its lower bound is above its upper one")
-    return Bounds(lower, upper, found.lower_inc and lower is not None, found.upper_inc and upper is not None, False)
+    return Bounds(
+        lower, upper, found.lower_inc and lower is not None, found.upper_inc and upper is not None, False
+    )
 
 
 def _parsed(text: str) -> Bounds:
@@ -196,10 +200,14 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
         return Conversion(frozenset(), partial(_range, element=of(type_.element).convert), takes)
     if type_.kind == "multirange":
         assert type_.element is not None
-        return Conversion(frozenset(), partial(_multirange, element=of(type_.element).convert), "list of ranges")
+        return Conversion(
+            frozenset(), partial(_multirange, element=of(type_.element).convert), "list of ranges"
+        )
     if type_.name in ("vector", "halfvec"):
         dimensions = type_.modifiers[0] if type_.modifiers else None
-        return Conversion(frozenset(), partial(_vector, dimensions=dimensions), "list or NumPy array of numbers; text")
+        return Conversion(
+            frozenset(), partial(_vector, dimensions=dimensions), "list or NumPy array of numbers; text"
+        )
     return None
 
 

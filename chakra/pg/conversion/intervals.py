@@ -63,7 +63,7 @@ def _interval(value: Any, *, fields: int, precision: int | None) -> dt.timedelta
     text = as_str(value)
     if text is not None:
         value = _parsed(text)
-    elif isinstance(value, tuple) and hasattr(value, "nanoseconds"):  # pyarrow's MonthDayNano
+    elif type(value).__name__ == "MonthDayNano":  # of pyarrow
         if value.nanoseconds % 1000:
             raise Unfit("it has nanoseconds, and the column keeps microseconds")
         value = interval_of(value.months, value.days, value.nanoseconds // 1000)

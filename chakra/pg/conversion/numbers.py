@@ -15,7 +15,9 @@ from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refus
 from chakra.pg.types import PgType
 
 _DIGITS = re.compile(r"\s*[+-]?[0-9]+\s*")
-_NUMBER = re.compile(r"\s*([+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf(inity)?|nan))\s*", re.I)
+_NUMBER = re.compile(
+    r"\s*([+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf(inity)?|nan))\s*", re.I
+)
 
 _RANGES = {
     "int2": (-(2**15), 2**15 - 1),
@@ -211,7 +213,7 @@ def number_conversion(type_: PgType) -> Conversion | None:
         rounds = type_.rounding is not None
         convert = partial(_numeric, precision=type_.precision, scale=type_.scale, rounds=rounds)
         takes = (
-            "Decimal, int, digits as str, if no digit is lost (or with rounding=\"half_up\"); float as the server "
+            'Decimal, int, digits as str, if no digit is lost (or with rounding="half_up"); float as the server '
             "casts it: 15 digits, then rounded"
         )
         return Conversion(frozenset({Decimal}) if type_.scale is None else frozenset(), convert, takes)

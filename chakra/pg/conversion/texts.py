@@ -10,14 +10,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refuse
+from chakra.pg.conversion.base import Conversion, Unfit, as_str, refuse
 from chakra.pg.json_text import dump_json
 from chakra.pg.types import PgType
 
 NAME_BYTES = 63  # NAMEDATALEN - 1, src/include/pg_config_manual.h
 _UUID = re.compile(r"\{?[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}\}?")
 _BITS = re.compile(r"[01]*")
-_MAC = re.compile(r"[0-9A-Fa-f]{2}([:.-]?[0-9A-Fa-f]{2}){5}([:.-]?[0-9A-Fa-f]{2}){0,2}|([0-9A-Fa-f]{4}\.){2,3}[0-9A-Fa-f]{4}")
+_MAC = re.compile(
+    r"[0-9A-Fa-f]{2}([:.-]?[0-9A-Fa-f]{2}){5}([:.-]?[0-9A-Fa-f]{2}){0,2}|([0-9A-Fa-f]{4}\.){2,3}[0-9A-Fa-f]{4}"
+)
 
 _TEXTS = frozenset({"text", "varchar", "bpchar", "citext", "name"})
 
@@ -133,7 +135,11 @@ def _label(value: Any, *, type_: PgType) -> str:
 
 def _members(type_: PgType) -> str:
     cls = type_.python
-    return f"a member of {cls.__name__} or its label" if isinstance(cls, type) and issubclass(cls, enum.Enum) else "a label"
+    return (
+        f"a member of {cls.__name__} or its label"
+        if isinstance(cls, type) and issubclass(cls, enum.Enum)
+        else "a label"
+    )
 
 
 def enum_labels(cls: type[enum.Enum]) -> tuple[str, ...]:
@@ -199,7 +205,9 @@ def text_conversion(type_: PgType) -> Conversion | None:
     if name == "uuid":
         return Conversion(frozenset({uuid.UUID}), _uuid, "UUID; its text")
     if name in ("json", "jsonb"):
-        return Conversion(frozenset(), _json, "what JSON knows: dict, list, str, int, float, bool; a str is a JSON string")
+        return Conversion(
+            frozenset(), _json, "what JSON knows: dict, list, str, int, float, bool; a str is a JSON string"
+        )
     if name == "inet":
         return Conversion(frozenset(), _inet, "address, interface or network of ipaddress; its text")
     if name == "cidr":
@@ -207,8 +215,14 @@ def text_conversion(type_: PgType) -> Conversion | None:
     if name in ("macaddr", "macaddr8"):
         return Conversion(frozenset(), _mac, "its text")
     if name in ("bit", "varbit"):
-        length = type_.modifiers[0] if type_.modifiers else (1 if name == "bit" and type_.typmod >= 0 else None)
-        return Conversion(frozenset(), partial(_bits, length=length, varying=name == "varbit"), "0s and 1s as str; BitString")
+        length = (
+            type_.modifiers[0] if type_.modifiers else (1 if name == "bit" and type_.typmod >= 0 else None)
+        )
+        return Conversion(
+            frozenset(),
+            partial(_bits, length=length, varying=name == "varbit"),
+            "0s and 1s as str; BitString",
+        )
     if name == "hstore":
         return Conversion(frozenset(), _hstore, "mapping of str to str or None")
     return None

@@ -1,4 +1,4 @@
-"""Dates, times, timestamps and intervals: nothing is cut off, and a wall clock is no instant unless somebody says so."""
+"""Dates, times, timestamps: nothing is cut off, and a wall clock is no instant unless somebody says so."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ def _from_numpy(value: Any) -> Any:
     if value != value:  # NaT
         return None
     kind = value.dtype.str[1:3]
-    rounded = value if value.dtype.name.partition("[")[2].rstrip("]") in ("D", "Y", "M", "W") else value.astype(
-        f"{kind}[us]"
+    rounded = (
+        value
+        if value.dtype.name.partition("[")[2].rstrip("]") in ("D", "Y", "M", "W")
+        else value.astype(f"{kind}[us]")
     )
     if rounded != value:
         raise Unfit("it has nanoseconds, and the column keeps microseconds")

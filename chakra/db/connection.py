@@ -28,6 +28,7 @@ class Connection(Executor):
         self.database = database
         self.pool = database.pool
         self.hooks = database.hooks
+        self.harmless = database.harmless
         self._session: Session | None = session
 
     @property

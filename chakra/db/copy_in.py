@@ -31,6 +31,7 @@ async def copy_in(
             drop everything sent so far and comes out here unchanged. When the server refuses, the source is
             not read on.
     """
+    driver.check_text(session.raw)
     writing = _Writing(session, table, columns, source, schema)
     return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
 

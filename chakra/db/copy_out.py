@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from chakra.db import driver
 from chakra.db.session import Session, rows_of
 
 Sink: TypeAlias = Callable[[bytes], object]
@@ -49,6 +50,7 @@ async def copy_out(session: Session, sql: str, sink: Sink) -> int:
         sink: called with each chunk; if it returns an awaitable, reading waits for it. What it raises stops
             the query on the server and comes out here unchanged.
     """
+    driver.check_text(session.raw)
     return rows_of(await session.watch(_Reading(session, sql, sink).run, sql, "copy_out"))
 
 

@@ -13,6 +13,7 @@ from chakra.db.connection import PinnedConnection
 from chakra.db.executor import Executor
 from chakra.db.hooks import HookChain, log_slow
 from chakra.db.pool import Pool
+from chakra.db.relations import RelationFacts
 from chakra.db.session import Session
 from chakra.db.session_effects import Effect
 from chakra.db.transactions import Isolation, Transaction, active, current_for
@@ -42,6 +43,8 @@ class Database(Executor):
         self.name = ""
         self.server_version: tuple[int, int] = (0, 0)
         self.type_catalog = TypeCatalog(self)
+        self.relation_facts = RelationFacts()
+        self.harmless = set()
         self._extension_types: list[tuple[Any, ...]] | None = None
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer
@@ -77,7 +80,8 @@ class Database(Executor):
         database = cls(url, chosen)
         try:
             await database.pool.fill()
-            database.name = await database.fetchval("SELECT current_database()")
+            row = await database.run_fetchrow("SELECT pg_catalog.current_database()")
+            database.name = "" if row is None else row[0]
         except BaseException:
             await database.pool.close(timeout=0)
             raise
@@ -104,6 +108,7 @@ class Database(Executor):
         raw = await driver.open_connection(self.url, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
+        self.relation_facts.multiranges = self.server_version >= (14, 0)
         session = Session(raw, self.hooks, self._statement_limit)
         try:
             await self.refresh_session(session)
@@ -145,7 +150,8 @@ class Database(Executor):
         return PinnedConnection(self, timeout)
 
     def schema_changed(self, effect: Effect = Effect.SCHEMA, session: Session | None = None) -> None:
-        """Tell that the catalog changed: every connection drops its plans before its next use.
+        """Tell that the catalog changed: every connection drops its plans before its next use, and what was known of
+        tables is looked up again.
 
         Statements run through ``execute`` and its kin are noticed by themselves; this is for changes made
         elsewhere.
@@ -156,6 +162,8 @@ class Database(Executor):
         """
         self.pool.generation += 1
         self.type_catalog.invalidate()
+        self.relation_facts.forget()
+        self.harmless.clear()
         if effect & Effect.EXTENSION:
             self._extension_types = None
         if session is not None and session.transaction is not None:

@@ -22,7 +22,9 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
         DataError: a value does not fit the type of its field; names the field.
     """
     try:
-        return await database.run_fetch(statement.sql, statement.bind(values), pure=statement.pure)
+        sql = statement.sql
+        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
+        return await database.run_fetch(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
 
@@ -30,7 +32,9 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
     """Run a statement and return its first row or ``None``."""
     try:
-        return await database.run_fetchrow(statement.sql, statement.bind(values), pure=statement.pure)
+        sql = statement.sql
+        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
+        return await database.run_fetchrow(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
 
@@ -38,7 +42,9 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
     """Run a statement and return the number of rows it touched."""
     try:
-        return await database.run_execute(statement.sql, statement.bind(values), pure=statement.pure)
+        sql = statement.sql
+        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
+        return await database.run_execute(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
 
@@ -48,7 +54,9 @@ async def stream(
 ) -> AsyncIterator[list[Any]]:
     """Run a statement through a cursor and yield blocks of rows."""
     try:
-        async for rows in database.run_cursor(statement.sql, statement.bind(values), prefetch=block):
+        sql = statement.sql
+        pure = await database.is_harmless(sql, statement.touches)
+        async for rows in database.run_cursor(sql, statement.bind(values), prefetch=block, pure=pure):
             yield rows
     except DataError as error:
         raise name_field(error, statement, values) from error

@@ -289,8 +289,7 @@ async def draw_keys(db: Executor, table: Table, column: Column, rows: int) -> An
     if not column.identity:
         if await insert_only(db, table) or (await _row(db, sql.ROWS_REPLACED, table.quoted))[0]:
             return None
-        statement = sql.drawn_values(column, rows)
-        drawn = await read_table(db, statement, specs_of([column]))
+        drawn = await read_table(db, sql.drawn_values(column, rows), specs_of([column]))
         return drawn.column(0).combine_chunks()
     if not rows:
         return range(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,7 @@ class Connection(Executor):
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
     ) -> Transaction:
         """A transaction block on this connection, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
@@ -63,6 +65,7 @@ class Connection(Executor):
             readonly=readonly,
             deferrable=deferrable,
             retries=retries,
+            settings=settings,
             session=self.session,
         )
 

@@ -135,10 +135,16 @@ class Database(Executor):
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
     ) -> Transaction:
         """A transaction block, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
-            self, isolation=isolation, readonly=readonly, deferrable=deferrable, retries=retries
+            self,
+            isolation=isolation,
+            readonly=readonly,
+            deferrable=deferrable,
+            retries=retries,
+            settings=settings,
         )
 
     def acquire(self, timeout: float | None = None) -> PinnedConnection:

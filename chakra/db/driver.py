@@ -130,7 +130,8 @@ def check_text(raw: RawConnection) -> None:
     if refused is not None:
         name = refused.partition(" ")[0]
         raise ConfigError(
-            f"{refused}. A statement on this connection set it: RESET {name} before COPY (columns, bulk writes)"
+            f"{refused}. A statement on this connection set it: RESET {name} before columns are read or written, "
+            "and before settings= of a transaction"
         )
 
 

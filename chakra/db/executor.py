@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -352,6 +352,7 @@ class Executor(abc.ABC):
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
     ) -> Transaction:
         """A transaction block, or inside one a savepoint; see ``Transaction``."""
 

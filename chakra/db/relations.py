@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from chakra.pg.quoting import quote_string
 from chakra.pg.text import TEMPORARY_TABLE, Touch
@@ -17,7 +17,7 @@ from chakra.pg.text import TEMPORARY_TABLE, Touch
 Run = Callable[[str], Awaitable[str]]
 """Runs a query by the simple protocol and returns its command tag (``SELECT 3``)."""
 
-Fetch = Callable[[str], Awaitable[Iterable[Sequence[str]]]]
+Fetch = Callable[[str], Awaitable[Iterable[Any]]]
 """Runs a query and returns its rows."""
 
 MAX_STATEMENTS: Final = 20_000

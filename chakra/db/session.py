@@ -122,17 +122,21 @@ class Session:
         except BaseException as error:
             self.fail(error, sql)
 
-    async def script(self, sql: str, kind: Kind = "execute") -> str:
-        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag."""
-        if self.hooks:
-            return await self.watch(lambda: self._script(sql), sql, kind)
-        return await self._script(sql)
+    async def script(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag.
 
-    async def _script(self, sql: str) -> str:
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
+        if self.hooks:
+            return await self.watch(lambda: self._script(sql, shown), shown or sql, kind)
+        return await self._script(sql, shown)
+
+    async def _script(self, sql: str, shown: str | None) -> str:
         try:
             return await self.raw.execute(sql)  # type: ignore[no-any-return]
         except BaseException as error:
-            self.fail(error, sql)
+            self.fail(error, shown or sql)
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from secrets import randbits
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import asyncpg
 
 from chakra.db import driver
 from chakra.db.errors import is_stale_layout, is_stale_plan, translate
 from chakra.db.hooks import HookChain, Kind
-from chakra.db.session_effects import Effect, effects_of
+from chakra.db.relations import Fetch, Run
+from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
 from chakra.db.unreadable import FAILURES, explain
@@ -21,19 +22,9 @@ from chakra.db.unreadable import FAILURES, explain
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
 
+T = TypeVar("T")
+
 Record: TypeAlias = asyncpg.Record
-
-RESET = (
-    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
-    "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
-)
-"""One round trip that gives a session back as new, but for its prepared statements.
-
-``asyncpg.Connection.reset()`` leaves SET ROLE, temporary tables and sequence state behind; DISCARD ALL would
-throw the prepared statements away.
-"""
-
-_names = count(1)
 
 
 class Session:
@@ -164,27 +155,36 @@ class Session:
         except BaseException as error:
             self.fail(error, sql)
 
-    async def script(self, sql: str, kind: Kind = "execute") -> str:
-        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag."""
+    async def script(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag.
+
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
         if self.streams:
             await clear_wire(self)
-        return await self.script_now(sql, kind)
+        return await self.script_now(sql, kind, shown)
 
-    async def script_now(self, sql: str, kind: Kind = "execute") -> str:
-        """Like ``script``, for a stream's own statements: the others are not looked at."""
+    async def script_now(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Like ``script``, for a stream's own statements: the others are not looked at.
+
+
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
         if self.hooks:
-            return await self.watch(lambda: self._script(sql), sql, kind)
+            return await self.watch(lambda: self._script(sql, shown), shown or sql, kind)
         self.busy += 1
         try:
-            return await self._script(sql)
+            return await self._script(sql, shown)
         finally:
             self.statement_ended()
 
-    async def _script(self, sql: str) -> str:
+    async def _script(self, sql: str, shown: str | None) -> str:
         try:
             return await self.raw.execute(sql)  # type: ignore[no-any-return]
         except BaseException as error:
-            self.fail(error, sql)
+            self.fail(error, shown or sql)
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""
@@ -220,7 +220,7 @@ class Session:
         """Prepare a statement and keep it for its next use."""
         if not self.named:
             return await self.raw.prepare(sql, name="")
-        statement = await self.raw.prepare(sql, name=f"chakra_{next(_names)}")
+        statement = await self.raw.prepare(sql, name=f"chakra_{randbits(63)}")
         self.statements.put(sql, statement)
         return statement
 
@@ -275,12 +275,12 @@ class Session:
             finally:
                 self._quiet = None
 
-    def note_effects(self, sql: str) -> Effect:
-        """Remember what user SQL may leave behind; call before it is sent."""
-        effect = effects_of(sql)
-        if effect & Effect.SESSION:
-            self.dirty = True
-        return effect
+    async def ask(self, work: Callable[[Run, Fetch], Awaitable[T]]) -> T:
+        """Look something up for Chakra's own use, past the hook chain: ``work`` is given what runs a query."""
+        try:
+            return await work(self.raw.execute, lambda sql: self.fetch_unwatched(sql, ()))
+        except BaseException as error:
+            self.fail(error, "(a look into the catalog)")
 
     async def forget_statements(self) -> None:
         """Drop prepared statements and the driver's type cache after the catalog changed."""
@@ -298,12 +298,19 @@ class Session:
         # What is known of a suspect session is as old as its last answer: BEGIN may have been cut off.
         script = "ROLLBACK" if self.suspect or self.raw.is_in_transaction() else ""
         if everything:
-            # One simple query is one implicit transaction; DISCARD TEMP is allowed in it, DISCARD ALL is not.
-            script = f"{script}; {RESET}" if script else RESET
-        if script:
-            await self.raw.execute(script)
+            names = [statement.get_name() for statement in self.statements.values()]
+            undo = reset_script([*names, *driver.prepared_by_driver(self.raw)])
+            script = f"{script}; {undo}" if script else undo
+        if script and await self.raw.execute(script) == FOUND_OTHERS and everything:
+            await self.raw.execute(DEALLOCATE)
+            self.lose_statements()
         self.transaction = None
         self.dirty = self.suspect = False
+
+    def lose_statements(self) -> None:
+        """Forget the prepared statements, which are not on the server any more."""
+        self.statements.clear()
+        driver.forget_prepared(self.raw)
 
     def terminate(self) -> None:
         """Cut the connection without a word to the server."""
@@ -382,4 +389,4 @@ def rows_of(status: str) -> int:
     return int(last) if last.isdecimal() else 0
 
 
-__all__ = ["RESET", "Record", "Session", "rows_of"]
+__all__ = ["Record", "Session", "rows_of"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -44,6 +45,10 @@ class StatementCache(Generic[T]):
         while len(self._entries) > self.limit:
             given_up.append(self._entries.popitem(last=False)[1])
         return given_up
+
+    def values(self) -> Iterable[T]:
+        """All statements kept, the least recently used first."""
+        return self._entries.values()
 
     def drop(self, sql: str) -> T | None:
         """Forget one statement and return it, or ``None``."""

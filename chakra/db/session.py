@@ -40,6 +40,7 @@ class Session:
         raw: the asyncpg connection.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
+        parsed: a statement was prepared, and nothing may have been executed since.
         transaction: innermost open transaction, or ``None``.
         created, idle_since: clock readings of ``time.monotonic()``.
         generation: catalog generation the cached statements belong to.
@@ -52,6 +53,7 @@ class Session:
         "hooks",
         "idle_since",
         "named",
+        "parsed",
         "raw",
         "statements",
         "suspect",
@@ -65,6 +67,7 @@ class Session:
         self.named = statement_limit > 0
         self.dirty = False
         self.suspect = False
+        self.parsed = False
         self.transaction: Transaction | None = None
         self.generation = 0
         self.created = self.idle_since = time.monotonic()
@@ -89,6 +92,7 @@ class Session:
         try:
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def fetchrow(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> Record | None:
@@ -108,6 +112,7 @@ class Session:
         try:
             return await statement.fetchrow(*args)
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def execute(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> str:
@@ -129,6 +134,7 @@ class Session:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def script(self, sql: str, kind: Kind = "execute") -> str:
@@ -158,6 +164,7 @@ class Session:
             await statement.executemany(rows)
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
+                await self.settle(error)
                 self.fail(error, sql)
             statement = await self._prepare_again(error, sql, pure)
         else:
@@ -165,6 +172,7 @@ class Session:
         try:
             await statement.executemany(rows)
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def cursor(
@@ -183,6 +191,7 @@ class Session:
                     block = await cursor.fetch(prefetch)
                 except BaseException as error:
                     failure = error
+                    await self.settle(error)
                     self.fail(error, sql)
                 if block:
                     rows += len(block)
@@ -199,7 +208,12 @@ class Session:
                     self.fail(error, sql)
 
     async def prepare(self, sql: str) -> driver.RawStatement:
-        """Prepare a statement and keep it for its next use."""
+        """Prepare a statement and keep it for its next use.
+
+        The driver parses without a Sync, which leaves the server in a transaction until something is executed:
+        whoever does not go on to that calls :meth:`settle`.
+        """
+        self.parsed = True
         if not self.named:
             return await self.raw.prepare(sql, name="")
         statement = await self.raw.prepare(sql, name=f"chakra_{next(_names)}")
@@ -217,11 +231,37 @@ class Session:
             parameters = [p.oid for p in statement.get_parameters()]
             attributes = statement.get_attributes()
             modifiers = driver.result_modifiers(statement) or [-1] * len(attributes)
+            await self.settle()
             return parameters, [
                 (a.name, a.type.oid, modifier) for a, modifier in zip(attributes, modifiers, strict=True)
             ]
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
+
+    async def settle(self, error: BaseException | None = None) -> None:
+        """End the transaction that a Parse without Sync has opened on the server, if nothing was executed since.
+
+        It would hold the locks of planning, and give later statements its time as ``now()``. One round trip, only
+        behind a description and a value that the driver refused; an error of the server has ended it already, and
+        a session amid something is not spoken to.
+        """
+        if not self.parsed:
+            return
+        refused = isinstance(error, Exception) and not isinstance(error, OSError)
+        if error is not None and (not refused or getattr(error, "severity", None) is not None):
+            return
+        self.parsed = False
+        if self.raw.is_closed() or self.raw.is_in_transaction():
+            return
+        try:
+            await self.raw.execute("SELECT")  # the driver takes no empty statement
+        except asyncpg.InterfaceError:
+            pass  # another task's statement is under way, which ends the transaction
+        except BaseException:
+            self.suspect = True
+            if error is None:
+                raise
 
     # -- state --------------------------------------------------------------------------------------
 
@@ -283,7 +323,9 @@ class Session:
                 try:
                     return await self.prepare(sql)
                 except BaseException as second:
+                    await self.settle(second)
                     self.fail(second, sql)
+        await self.settle(error)
         self.fail(error, sql)
 
     def fail(self, error: BaseException, sql: str) -> NoReturn:

@@ -220,7 +220,7 @@ def _where_key(writer: Writer, table: Table, first: int) -> None:
 def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
     dump = column.dump
     label = f"{table.title}.{column.attribute}"
-    writer.parameter(index, (dump,) if dump is not None else (), column.type, label)
+    writer.parameter(index, (dump,) if dump is not None else (), column.type, label, beside_column=True)
 
 
 def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:

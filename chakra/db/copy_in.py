@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from chakra.db import driver
 from chakra.db.session import Session, rows_of
-from chakra.pg.quoting import quote_qualified
 from chakra.db.streams import clear_wire
+from chakra.pg.quoting import quote_qualified
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 """Chunks of a COPY stream, as anything with the buffer interface."""

@@ -56,7 +56,6 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
     "chakra.sql.statement": {"number"},
-    "chakra.db.copy_out": {"undo"},
 }  # fmt: skip
 """Other expressions that SQL is made of, by module, each looked at once."""
 

@@ -176,6 +176,7 @@ class Executor(abc.ABC):
             session.dirty = True
         try:
             result = await run(session, sql, args, pure=False)
+            await session.follow_path(sql)
         except BaseException:
             if held is None:
                 self.pool.release(session)

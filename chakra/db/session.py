@@ -13,6 +13,7 @@ import asyncpg
 from chakra.db import driver
 from chakra.db.errors import is_stale_layout, is_stale_plan, translate
 from chakra.db.hooks import HookChain, Kind
+from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
@@ -51,9 +52,13 @@ class Session:
         transaction: innermost open transaction, or ``None``.
         created, idle_since: clock readings of ``time.monotonic()``.
         generation: catalog generation the cached statements belong to.
+        path: the search path its statements run under.
+        statements: those prepared under that path.
     """
 
     __slots__ = (
+        "_away",
+        "_home",
         "_quiet",
         "busy",
         "created",
@@ -64,6 +69,7 @@ class Session:
         "loan",
         "named",
         "parsed",
+        "path",
         "raw",
         "statements",
         "streams",
@@ -74,7 +80,12 @@ class Session:
     def __init__(self, raw: driver.RawConnection, hooks: HookChain, statement_limit: int) -> None:
         self.raw = raw
         self.hooks = hooks
-        self.statements: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self._home: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self._away: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self.statements: StatementCache[driver.RawStatement] | PathStatements[driver.RawStatement] = (
+            self._home
+        )
+        self.path = SearchPath(raw)
         self.named = statement_limit > 0
         self.loan = 0
         self.busy = 0
@@ -188,7 +199,9 @@ class Session:
 
     async def _script(self, sql: str) -> str:
         try:
-            return await self.raw.execute(sql)  # type: ignore[no-any-return]
+            status = await self.raw.execute(sql)
+            await self.follow_path(sql)
+            return status  # type: ignore[no-any-return]
         except BaseException as error:
             self.fail(error, sql)
 
@@ -321,9 +334,16 @@ class Session:
             self.dirty = True
         return effect
 
+    async def follow_path(self, sql: str) -> None:
+        """Keep to statements prepared under the search path that holds behind a statement."""
+        if self.named and await self.path.follow(sql):
+            elsewhere = self.path.elsewhere
+            self.statements = self._home if elsewhere is None else PathStatements(elsewhere, self._away)
+
     async def forget_statements(self) -> None:
         """Drop prepared statements and the driver's type cache after the catalog changed."""
-        self.statements.clear()
+        self._home.clear()
+        self._away.clear()
         await self.raw.reload_schema_state()
 
     async def reset(self, *, everything: bool = True) -> None:
@@ -341,6 +361,11 @@ class Session:
             script = f"{script}; {RESET}" if script else RESET
         if script:
             await self.raw.execute(script)
+        if everything:
+            self.path.returned()
+            self.statements = self._home
+        elif script:
+            await self.follow_path(script)
         self.transaction = None
         self.dirty = self.suspect = False
 

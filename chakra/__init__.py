@@ -12,6 +12,7 @@ from chakra.db import default as _databases
 from chakra.errors import (
     ChakraError,
     CheckViolation,
+    CommitUnknown,
     ConfigError,
     ConnectionLost,
     CopyFormatError,
@@ -136,6 +137,7 @@ __all__ = [
     "ChakraError",
     "Check",
     "CheckViolation",
+    "CommitUnknown",
     "ConfigError",
     "ConnectionLost",
     "CopyFormatError",

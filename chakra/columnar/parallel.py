@@ -235,9 +235,10 @@ class ReadTask:
     async def _adopt(self, connection: Connection) -> None:
         try:
             await connection.execute(f"SET TRANSACTION SNAPSHOT {quote_string(self.snapshot)}")
-        except DatabaseError as error:
-            # 22023 (PostgreSQL 17 and older) or 42704: no file of that name under pg_snapshots.
-            if error.sqlstate in ("22023", "42704", ""):
+        except (DatabaseError, DataError) as error:
+            # 42704: no file of that name under pg_snapshots; up to PostgreSQL 17 it is 22023, as for a text that is
+            # no identifier at all, which Chakra counts with the values that do not fit.
+            if error.sqlstate in ("22023", "42704"):
                 raise self._gone() from error
             raise
 

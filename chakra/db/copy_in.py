@@ -8,7 +8,9 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from chakra.db import driver
+from chakra.db.errors import commit_unknown, was_answered
 from chakra.db.session import Session, rows_of
+from chakra.errors import ChakraError
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 """Chunks of a COPY stream, as anything with the buffer interface."""
@@ -30,6 +32,9 @@ async def copy_in(
         source: chunks of the stream; chunks of 256 KiB to 1 MiB are fastest. What it raises makes the server
             drop everything sent so far and comes out here unchanged. When the server refuses, the source is
             not read on.
+
+    Raises:
+        CommitUnknown: all was sent outside a transaction, and no answer came.
     """
     writing = _Writing(session, table, columns, source, schema)
     return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
@@ -49,7 +54,9 @@ class _Writing:
     """
 
     __slots__ = (
+        "alone",
         "columns",
+        "ended",
         "in_source",
         "next",
         "raised",
@@ -73,7 +80,8 @@ class _Writing:
         self.next = _stepper(source)
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None
-        self.stopping = self.in_source = False
+        self.stopping = self.in_source = self.ended = False
+        self.alone = not session.in_transaction
         self.unbroken = 0
 
     async def run(self) -> str:
@@ -108,7 +116,13 @@ class _Writing:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True
                 raise
-            self.session.fail(error, self.sql)
+            try:
+                self.session.fail(error, self.sql)
+            except ChakraError as found:
+                # The end of a COPY that is its own transaction is its commit. Before that, nothing is written.
+                if self.alone and self.ended and not was_answered(found):
+                    raise commit_unknown(found, f"the end of {self.sql}") from error
+                raise
 
     def __aiter__(self) -> _Writing:
         return self
@@ -129,6 +143,7 @@ class _Writing:
             self.unbroken += memoryview(chunk).nbytes
             return chunk
         except StopAsyncIteration:
+            self.ended = True
             raise
         except BaseException as error:
             if refusal.arrived:

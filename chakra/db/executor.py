@@ -128,7 +128,7 @@ class Executor(abc.ABC):
                 async for block in blocks:
                     yield block
             if own:
-                await session.script("COMMIT", "transaction")
+                await session.commit()
                 own = False
         finally:
             try:

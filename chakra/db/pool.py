@@ -7,18 +7,24 @@ import logging
 import time
 from asyncio import get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from chakra.config import PoolSettings
 from chakra.db.session import Session
 from chakra.errors import ConnectionLost, PoolTimeout
 
+T = TypeVar("T")
+
 _log = logging.getLogger("chakra.db")
 
 # How long a session may take to come back from a cancelled statement or a reset before it is cut off.
 RECOVERY_TIMEOUT = 10.0
+
+# How long a task that is being cancelled waits for its session to come back; then that goes on without it. A
+# server that is there answers a ROLLBACK within a round trip; one that is silent must not hold up a cancel.
+PATIENCE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,7 @@ class Pool:
         "_borrowed",
         "_closing",
         "_drained",
+        "_ending",
         "_idle",
         "_loop",
         "_open_session",
@@ -94,6 +101,7 @@ class Pool:
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._opening = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._ending: dict[Session, asyncio.Task[Any]] = {}
         self._reaper: asyncio.TimerHandle | None = None
         self._closing = False
         self._drained: asyncio.Future[None] | None = None
@@ -215,7 +223,7 @@ class Pool:
         The reset goes on behind the scenes if the caller is cancelled; nobody gets the session before.
         """
         if session.dirty or session.suspect or session.in_transaction:
-            await asyncio.shield(self._spawn(self._recover(session)))
+            await self.settle(self._spawn(self._recover(session)))
         else:
             self.release(session)
 
@@ -229,11 +237,34 @@ class Pool:
 
     async def roll_back(self, session: Session) -> None:
         """Roll back what is open on a session; goes on behind the scenes if the caller is cancelled."""
-        await asyncio.shield(self.run_to_end(session, "ROLLBACK"))
+        await self.settle(self.run_to_end(session, "ROLLBACK"))
 
     def run_to_end(self, session: Session, script: str) -> asyncio.Task[None]:
         """Run a rollback as a task of the pool, so that it ends even if whoever waits for it is cancelled."""
-        return self._spawn(self._run_to_end(session, script))
+        return self.finish(session, self._run_to_end(session, script))
+
+    def finish(self, session: Session, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run the last words on a session as a task of the pool: nobody gets the session before it is over."""
+        task = self._spawn(work)
+        self._ending[session] = task
+        task.add_done_callback(lambda _: self._ended(session, task))
+        return task
+
+    def _ended(self, session: Session, task: asyncio.Task[Any]) -> None:
+        if self._ending.get(session) is task:
+            del self._ending[session]
+
+    @staticmethod
+    async def settle(task: asyncio.Task[Any], patience: float = PATIENCE) -> bool:
+        """Wait for a task of the pool; returns whether it is over.
+
+        Args:
+            patience: seconds after which a caller that is being cancelled goes on without it.
+        """
+        caller = asyncio.current_task()
+        cancelled = caller is not None and caller.cancelling()
+        await asyncio.wait((task,), timeout=patience if cancelled else None)
+        return task.done()
 
     async def _run_to_end(self, session: Session, script: str) -> None:
         try:
@@ -249,6 +280,9 @@ class Pool:
     async def _recover(self, session: Session) -> None:
         try:
             async with asyncio.timeout(RECOVERY_TIMEOUT):
+                ending = self._ending.get(session)
+                if ending is not None:
+                    await asyncio.wait((ending,))
                 await session.reset(everything=session.dirty and not self.stateless)
         except BaseException as error:
             session.terminate()
@@ -425,7 +459,7 @@ class Pool:
         if self._closing:
             raise ConnectionLost("the database is closed")
 
-    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -10,15 +10,28 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import asyncpg
 
 from chakra.db import driver
-from chakra.db.errors import is_stale_layout, is_stale_plan, translate
+from chakra.db.errors import (
+    commit_unknown,
+    is_out_of_step,
+    is_stale_layout,
+    is_stale_plan,
+    lost,
+    translate,
+    was_answered,
+)
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.statements import StatementCache
+from chakra.errors import ChakraError, DataError
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
 
 Record: TypeAlias = asyncpg.Record
+
+# What calls on a connection that was cut meanwhile end in, beside asyncpg's own errors: asyncio's and uvloop's
+# transports raise RuntimeError, and asyncpg (0.32) writes to a transport that is None.
+_AFTER_THE_END = (asyncpg.InterfaceError, RuntimeError, AttributeError, EOFError)
 
 RESET = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
@@ -142,6 +155,19 @@ class Session:
             return await self.raw.execute(sql)  # type: ignore[no-any-return]
         except BaseException as error:
             self.fail(error, sql)
+
+    async def commit(self) -> str:
+        """Send COMMIT; returns its tag, ``ROLLBACK`` where the transaction was aborted.
+
+        Raises:
+            CommitUnknown: no answer came; neither this nor another error tells whether it happened.
+        """
+        try:
+            return await self.script("COMMIT", "transaction")
+        except ChakraError as error:
+            if was_answered(error):
+                raise
+            raise commit_unknown(error, "COMMIT") from error
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""
@@ -290,7 +316,11 @@ class Session:
         """Raise what stands for a failure, noting whether the connection may be amid something."""
         if not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
             self.suspect = True
+        if is_out_of_step(error):
+            self.raw.terminate()
         found = translate(error, sql)
+        if self.raw.is_closed() and isinstance(error, _AFTER_THE_END) and not isinstance(found, DataError):
+            found = lost(error)
         if found is error:
             raise error
         raise found from error

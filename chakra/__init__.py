@@ -80,7 +80,7 @@ class _Connecting:
 
         url = self._url or config.settings().database.url
         server = None
-        if url is not None and url.startswith("embedded:"):
+        if isinstance(url, str) and url.startswith("embedded:"):
             import asyncio
 
             from chakra.embedded import resolve_url

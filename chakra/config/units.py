@@ -39,6 +39,18 @@ def parse_duration(value: object) -> float:
     )
 
 
+def parse_span(value: object) -> float:
+    """Read a duration above 0.
+
+    Raises:
+        ValueError: anything else.
+    """
+    seconds = parse_duration(value)
+    if not seconds:
+        raise ValueError("expected a duration above 0")
+    return seconds
+
+
 def parse_count(value: object) -> int:
     """Read a whole number that is not negative.
 
@@ -80,4 +92,24 @@ def parse_text(value: object) -> str:
     raise ValueError(f"expected a text, found {value!r}")
 
 
-__all__ = ["UNITS", "parse_count", "parse_duration", "parse_switch", "parse_text"]
+def parse_secret(value: object) -> str:
+    """Read a text that is not empty and must not show in a message.
+
+    Raises:
+        ValueError: anything else; says what kind of value was found, never which.
+    """
+    if isinstance(value, str) and value.strip():
+        return value
+    found = "an empty text" if isinstance(value, str) else f"a value of type {type(value).__name__}"
+    raise ValueError(f"expected a text, found {found}")
+
+
+__all__ = [
+    "UNITS",
+    "parse_count",
+    "parse_duration",
+    "parse_secret",
+    "parse_span",
+    "parse_switch",
+    "parse_text",
+]

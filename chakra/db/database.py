@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from chakra import config
 from chakra.db import driver
+from chakra.db.address import Address
 from chakra.db.catalog import TypeCatalog
 from chakra.db.codecs import EXTENSION_CODECS
 from chakra.db.connection import PinnedConnection
@@ -27,6 +28,7 @@ class Database(Executor):
 
     Attributes:
         name: the database's name on the server.
+        address: where it is, read from the URL.
         settings: what it was connected with.
         hooks: the chain that sees every statement.
         pool: the connections.
@@ -34,6 +36,7 @@ class Database(Executor):
 
     def __init__(self, url: str, settings: config.Settings) -> None:
         self.url = url
+        self.address = Address.read(url, settings.database)
         self.settings = settings
         self.hooks = HookChain()
         if settings.debug.slow_query:
@@ -98,10 +101,10 @@ class Database(Executor):
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<Database {self.name or driver.describe_url(self.url)}: {self.pool.figures}>"
+        return f"<Database {self.name or self.address.where}: {self.pool.figures}>"
 
     async def _open_session(self) -> Session:
-        raw = await driver.open_connection(self.url, self.settings.database)
+        raw = await driver.open_connection(self.address, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
         session = Session(raw, self.hooks, self._statement_limit)

@@ -7,11 +7,11 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from chakra.config import DatabaseSettings
+from chakra.db.address import Address
 from chakra.db.codecs import JSON_CODECS, Codec
 from chakra.db.errors import translate_connect
 from chakra.errors import ConfigError
@@ -28,28 +28,28 @@ MINIMUM_SERVER = 13
 _INTERNAL_CACHE = 4
 
 
-async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection:
+async def open_connection(address: Address, settings: DatabaseSettings) -> RawConnection:
     """Open one connection, check the session and register the codecs that cost no round trip.
 
     Raises:
         ConnectionLost: nobody answers there.
         DatabaseError: the server refused.
-        ConfigError: the URL is malformed, the server older than 13, or the session cannot be used safely.
+        ConfigError: the server is older than 13, or the session cannot be used safely.
     """
-    where = describe_url(url)
+    where = address.where
     prepared = settings.prepared_statements and not settings.pgbouncer
     try:
         raw = await asyncpg.connect(
-            url,
-            timeout=settings.connect_timeout or 60,  # type: ignore[arg-type,unused-ignore]  # takes float, too
+            **address.order(),
+            timeout=address.timeout,
             command_timeout=settings.command_timeout or None,
             statement_cache_size=_INTERNAL_CACHE if prepared else 0,
             max_cached_statement_lifetime=0,
-            server_settings=_session_settings(url, settings),
         )
     except Exception as error:
         raise translate_connect(error, where) from error
     try:
+        address.keepalive.apply(raw._transport.get_extra_info("socket"))
         _check_session(raw, where)
         for name, (oid, codec) in JSON_CODECS.items():
             set_codec(raw, oid, name, "pg_catalog", codec)
@@ -76,13 +76,6 @@ def result_modifiers(statement: RawStatement) -> list[int] | None:
     return None
 
 
-def _session_settings(url: str, settings: DatabaseSettings) -> dict[str, str]:
-    """What to ask of the session in the startup message; the URL's own choice stands."""
-    if "application_name=" in url:
-        return {}
-    return {"application_name": settings.application_name}
-
-
 def _check_session(raw: RawConnection, where: str) -> None:
     """Refuse a session in which Chakra's quoting or decoding would not be safe.
 
@@ -101,18 +94,6 @@ def _check_session(raw: RawConnection, where: str) -> None:
             f"{where}: standard_conforming_strings is off; Chakra refuses it because a backslash would then "
             "end a string constant early. Remove the setting from the role, database or server"
         )
-
-
-def describe_url(url: str) -> str:
-    """Return host, port and database of a URL, without user, password and options."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return "the server"
-    host = parts.hostname or "the local server"
-    name = parts.path.lstrip("/")
-    return host + (f":{port}" if port else "") + (f"/{name}" if name else "")
 
 
 def set_codec(raw: RawConnection, oid: int, name: str, schema: str, codec: Codec) -> None:
@@ -189,7 +170,6 @@ __all__ = [
     "RawStatement",
     "Refusal",
     "close_cursor",
-    "describe_url",
     "open_connection",
     "set_codec",
     "watch_refusal",

@@ -126,8 +126,14 @@ def translate_connect(error: BaseException, where: str) -> BaseException:
     """Return the Chakra error for a failed connection attempt; ``where`` names the server, no secrets."""
     if isinstance(error, TimeoutError):
         return ConnectionLost(f"cannot connect to {where}: no answer within connect_timeout")
+    if isinstance(error, FileNotFoundError | PermissionError):  # a socket; Python does not say which
+        return ConnectionLost(f"cannot connect to {where}: {error.strerror}")
     if isinstance(error, OSError):
         return ConnectionLost(f"cannot connect to {where}: {error}")
+    if isinstance(error, asyncpg.exceptions.TargetServerAttributeNotMatched):
+        return ConnectionLost(
+            f"cannot connect to {where}: none of them is what target_session_attrs asks for"
+        )
     if isinstance(error, asyncpg.ClientConfigurationError | ValueError):
         return ConfigError(f"cannot connect to {where}: {error}")
     if isinstance(error, asyncpg.PostgresError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,6 +30,7 @@ class Database(Executor):
     Attributes:
         name: the database's name on the server.
         address: where it is, read from the URL.
+        loop: the event loop it was connected in, and serves.
         settings: what it was connected with.
         hooks: the chain that sees every statement.
         pool: the connections.
@@ -36,6 +38,7 @@ class Database(Executor):
 
     def __init__(self, url: str, settings: config.Settings) -> None:
         self.url = url
+        self.loop = asyncio.get_running_loop()
         self.address = Address.read(url, settings.database)
         self.settings = settings
         self.hooks = HookChain()
@@ -89,6 +92,9 @@ class Database(Executor):
     async def close(self, timeout: float | None = None) -> None:
         """Close all connections, after waiting up to ``timeout`` seconds (default: the setting
         ``close_timeout``) for statements and transactions that still run.
+
+        Raises:
+            ConnectionLost: it was connected in another event loop, which is still alive; close it there.
         """
         await self.pool.close(timeout)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -160,6 +160,37 @@ def watch_refusal(raw: RawConnection) -> Iterator[Refusal]:
         transport.set_protocol(watch.inner)
 
 
+def abandon(raw: RawConnection, *, silently: bool) -> None:
+    """Close a connection's socket past its event loop, which is over or was copied by a fork.
+
+    asyncpg and asyncio would ask the loop, and asyncpg's finaliser sends Terminate, in a child process on the
+    parent's connection. A transport that is not asyncio's keeps its socket until it is collected.
+
+    Args:
+        silently: do not send Terminate (manual, section 54.7), which tells the server that this is no accident.
+    """
+    raw._aborted = True  # nothing is done with it any more, its finaliser included
+    raw._protocol = None
+    transport = raw._transport
+    inner = transport
+    tls = getattr(transport, "_ssl_protocol", None)
+    if tls is not None:
+        transport._closed = True
+        inner = tls._transport
+    sock = getattr(inner, "_sock", None)
+    if sock is None:
+        _kept.append(raw)
+        return
+    if not silently and tls is None:
+        with suppress(OSError):
+            sock.send(b"X\0\0\0\4")
+    sock.close()
+    inner._sock = None
+
+
+_kept: list[RawConnection] = []
+
+
 async def close_cursor(cursor: Any) -> None:
     """Close the portal of an ``asyncpg.cursor.Cursor``, which asyncpg gives no public call for."""
     await cursor._close_portal(None)
@@ -169,6 +200,7 @@ __all__ = [
     "RawConnection",
     "RawStatement",
     "Refusal",
+    "abandon",
     "close_cursor",
     "open_connection",
     "set_codec",

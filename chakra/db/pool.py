@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from asyncio import get_running_loop
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from chakra.config import PoolSettings
+from chakra.db import driver
 from chakra.db.session import Session
 from chakra.errors import ConnectionLost, PoolTimeout
 
@@ -47,6 +50,19 @@ class PoolFigures:
         return f"size {self.size} of {self.max_size}, idle {self.idle}, waiting {self.waiting}"
 
 
+_pools: WeakSet[Pool] = WeakSet()
+
+
+def _forked() -> None:
+    """In a child process: the connections are the parent's. Left alone they would be ended when they are collected."""
+    for pool in list(_pools):
+        pool.abandon(forked=True)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
 class Pool:
     """Sessions of one database, on one event loop.
 
@@ -65,10 +81,12 @@ class Pool:
     """
 
     __slots__ = (
+        "__weakref__",
         "_borrowed",
         "_closing",
         "_drained",
         "_ending",
+        "_forked",
         "_idle",
         "_loop",
         "_open_session",
@@ -103,8 +121,9 @@ class Pool:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending: dict[Session, asyncio.Task[Any]] = {}
         self._reaper: asyncio.TimerHandle | None = None
-        self._closing = False
+        self._closing = self._forked = False
         self._drained: asyncio.Future[None] | None = None
+        _pools.add(self)
 
     # -- figures ------------------------------------------------------------------------------------
 
@@ -124,9 +143,7 @@ class Pool:
     def take(self) -> Session | None:
         """Return an idle session at once, or ``None`` when the borrower must ``acquire()``."""
         if get_running_loop() is not self._loop:
-            raise ConnectionLost(
-                "this database was connected in another event loop; connect in the loop that uses it"
-            )
+            raise self._elsewhere()
         idle = self._idle
         while idle:
             session = idle.pop()
@@ -414,6 +431,9 @@ class Pool:
         Args:
             timeout: seconds to wait for borrowers (default: ``close_timeout``); then they are cut off.
         """
+        self.check_closable()
+        if get_running_loop() is not self._loop:
+            self.abandon()
         if self._closing:
             return
         self._closing = True
@@ -454,6 +474,39 @@ class Pool:
             and not self._opening
         ):
             self._drained.set_result(None)
+
+    def check_closable(self) -> None:
+        """Refuse to be closed by another loop while the pool's own is alive.
+
+        Raises:
+            ConnectionLost: it is.
+        """
+        if get_running_loop() is not self._loop and not self._forked and not self._loop.is_closed():
+            raise ConnectionLost(
+                "this database was connected in another event loop, which is still alive: close it there"
+            )
+
+    def abandon(self, *, forked: bool = False) -> None:
+        """Let go of every connection without the event loop, which is over or belongs to another process.
+
+        Args:
+            forked: in a child process: the sockets are the parent's, so nothing is sent on them.
+        """
+        self._closing = True
+        self._forked |= forked
+        for session in (*self._idle, *self._borrowed):
+            driver.abandon(session.raw, silently=self._forked)
+        self._idle.clear()
+        self._borrowed.clear()
+
+    def _elsewhere(self) -> ConnectionLost:
+        if self._forked:
+            where = "the process this one was forked from; connect again in this process"
+        elif self._loop.is_closed():
+            where = "an event loop that is over; connect again in this one"
+        else:
+            where = "another event loop; connect in the loop that uses it"
+        return ConnectionLost(f"this database was connected in {where}")
 
     def _check_usable(self) -> None:
         if self._closing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -42,6 +43,9 @@ NESTED_PATIENCE = 2.0
 
 active: ContextVar[Transaction | None] = ContextVar("chakra_transaction", default=None)
 """Innermost transaction of the running task, of whichever database."""
+
+if hasattr(os, "register_at_fork"):  # a child process is in no transaction of its parent
+    os.register_at_fork(after_in_child=lambda: active.set(None))
 
 
 class Transaction:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from chakra.config import DatabaseSettings
-from chakra.db.parameters import read_parameter
+from chakra.db.parameters import PARAMETERS, read_parameter
 from chakra.db.url import read_url, with_defaults
 from chakra.errors import ConfigError
 
@@ -91,7 +91,11 @@ class Address:
             ConfigError: the URL, a parameter or a file it names cannot be used; never shows a password.
         """
         given = with_defaults(read_url(url))
-        values = {name: read_parameter(name, text, source) for name, (text, source) in given.items()}
+        values = {
+            name: read_parameter(name, text, source)
+            for name, (text, source) in given.items()
+            if name in PARAMETERS
+        }
         hosts, ports = _hosts(values)
         keepalives = values.get("keepalives")
         return cls(
@@ -169,7 +173,8 @@ def _session_settings(
     if settings.application_name != default and (name is None or from_environment):
         name = settings.application_name
     name = name or values.get("fallback_application_name") or settings.application_name
-    wanted = {"application_name": name}
+    wanted = {key: text for key, (text, _) in given.items() if key not in PARAMETERS}
+    wanted["application_name"] = name
     if values.get("options"):
         wanted["options"] = values["options"]
     return wanted

@@ -47,6 +47,10 @@ _BY_CLASS: dict[str, type[DatabaseError]] = {
 # transaction_timeout, 57P05 idle_session_timeout, 57P01-57P04 shutdown, crash, starting up, dropped database.
 _ENDS_CONNECTION = frozenset({"25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
 
+# What the server says at connect of a setting it does not know, or of a value that setting cannot have:
+# undefined_object, invalid_parameter_value, cant_change_runtime_param.
+_BAD_SETTING = frozenset({"42704", "22023", "55P02"})
+
 # After these the server ends the connection whatever their SQLSTATE (src/include/utils/elog.h).
 _FATAL = frozenset({"FATAL", "PANIC"})
 
@@ -136,6 +140,8 @@ def translate_connect(error: BaseException, where: str) -> BaseException:
         )
     if isinstance(error, asyncpg.ClientConfigurationError | ValueError):
         return ConfigError(f"cannot connect to {where}: {error}")
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _BAD_SETTING:
+        return ConfigError(f"cannot connect to {where}: {error} (in the database URL, role or database)")
     if isinstance(error, asyncpg.PostgresError):
         found = _from_server(error, None, connecting=True)
         found.args = (f"cannot connect to {where}: {found.args[0]}",)

@@ -30,6 +30,10 @@ RECOVERY_TIMEOUT = 10.0
 PATIENCE = 0.25
 
 
+# How long ``close()`` gives a server to end its connections in order, however short its timeout.
+GOODBYE = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class PoolFigures:
     """The pool at one moment.
@@ -447,17 +451,23 @@ class Pool:
         idle, self._idle = self._idle, []
         for session in idle:
             self._spawn(self._close_session(session))
+        timeout = self.settings.close_timeout if timeout is None else timeout
+        end = self._loop.time() + timeout
         if self._borrowed or self._opening:
             self._drained = self._loop.create_future()
             try:
-                async with asyncio.timeout(self.settings.close_timeout if timeout is None else timeout):
+                async with asyncio.timeout(timeout):
                     await self._drained
             except TimeoutError:
                 _log.warning("%d borrowers did not give their connection back in time", len(self._borrowed))
             finally:
                 self.terminate()
         while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            tasks = tuple(self._tasks)
+            _, late = await asyncio.wait(tasks, timeout=max(end - self._loop.time(), GOODBYE))
+            for task in late:  # each cuts its connection
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def terminate(self) -> None:
         """Cut every connection at once."""

@@ -2,7 +2,8 @@
 
 A malformed URL often is one whose password holds a character that ends a part. So what stands where is not known, and
 messages say which part is wrong and never what is there. Only the names of parameters are repeated, and only where no
-``@`` follows, as it would if they were the end of a password.
+``@`` follows, as it would if they were the end of a password. Names that are no parameters are settings of the session,
+as for asyncpg; the server refuses those it does not know.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _KNOWN_SCHEMES = re.compile(
     r"|https?|file|embedded)(?:\+\w{1,12})?"
 )
 _ASSIGNMENT = re.compile(r"(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=")
-_NAME = re.compile(r"[a-z_]{1,40}")
+_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(?:\.[A-Za-z_][A-Za-z0-9_]{0,62})?")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -104,25 +105,26 @@ def _read_query(query: str, found: dict[str, str]) -> None:
     for pair in query.split("&"):
         name, mark, value = pair.partition("=")
         name = ALIASES.get(name, name)
-        if not mark or name not in PARAMETERS:
-            if not secret and _NAME.fullmatch(name):
-                raise ConfigError(_unknown(name, "the database URL", bool(mark)))
-            raise ConfigError(
-                f"the parameters of the database URL (behind its ?) cannot be read: expected name=value, joined by &; "
-                f"{ENCODE}"
-            )
-        found[name] = _decode(value, f"the parameter {name}")
+        if (secret and name not in PARAMETERS) or not mark or not _SETTING.fullmatch(name):
+            if mark or secret or name not in PARAMETERS:
+                raise ConfigError(
+                    f"the parameters of the database URL (behind its ?) cannot be read: expected name=value, joined "
+                    f"by &; {ENCODE}"
+                )
+            raise ConfigError(f"the parameter {name} in the database URL has no value: expected {name}=value")
+        _refuse_misspelt(name)
+        found[name] = _decode(value, f"the parameter {name}" if name in PARAMETERS else "a parameter")
 
 
-def _unknown(name: str, source: str, has_value: bool) -> str:
-    if not has_value:
-        return f"the parameter {name} in {source} has no value: expected {name}=value"
-    close = difflib.get_close_matches(name, [*PARAMETERS], n=1, cutoff=0.7)
-    meant = f"; did you mean {close[0]}?" if close else "."
-    return (
-        f"unknown connection parameter {name} in {source}{meant} Settings of the session are written as "
-        f"options=-c%20{name}%3Dvalue, those of Chakra are arguments of connect()"
-    )
+def _refuse_misspelt(name: str) -> None:
+    """A name that is no parameter goes to the server as a setting of the session, unless a parameter was meant."""
+    if name in PARAMETERS or name.startswith("tcp_"):  # tcp_keepalives_idle and others: the server's own end
+        return
+    close = difflib.get_close_matches(name, PARAMETERS, n=1, cutoff=0.85)
+    if close:
+        raise ConfigError(
+            f"unknown connection parameter {name} in the database URL; did you mean {close[0]}?"
+        )
 
 
 def _decode(text: str, part: str) -> str:

@@ -21,6 +21,8 @@ class Proxy:
         sent: messages from clients by their type byte (manual, section 54.7).
         silent: whether it goes on taking what both sides send and passes nothing on, as a network does that
             swallows packets; new connections are taken and never answered.
+        server: when set, one connection at a time is in a transaction and the others wait with their BEGIN, as
+            behind a pooler in transaction mode with one server connection.
     """
 
     def __init__(self, address: Any, dsn: str) -> None:
@@ -29,6 +31,7 @@ class Proxy:
         self.sent: Counter[bytes] = Counter()
         self.url = ""
         self.silent = False
+        self.server: asyncio.Lock | None = None
         self._trigger: tuple[bytes, Callable[[], None]] | None = None
         self._swallow: Callable[[], None] | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -95,7 +98,7 @@ class Proxy:
 
     async def _count(self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter) -> None:
         """Relay client messages one by one; the first (startup, cancel) has a length and no type."""
-        started = False
+        started = held = False
         while True:
             kind = await client.readexactly(1) if started else b""
             length = await client.readexactly(4)
@@ -104,8 +107,14 @@ class Proxy:
                 self._swallow, self._trigger = self._trigger[1], None
             if self.silent:
                 continue
+            if self.server is not None and body.startswith(b"BEGIN"):
+                await self.server.acquire()
+                held = True
             to_server.write(kind + length + body)
             await to_server.drain()
+            if held and self.server is not None and body.startswith((b"COMMIT", b"ROLLBACK\0")):
+                self.server.release()
+                held = False
             if started:
                 self.sent[kind] += 1
             started = True

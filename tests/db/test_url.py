@@ -184,14 +184,35 @@ def test_a_parameter_that_is_refused_is_named(name: str, text: str) -> None:
     [
         ("sslmod", "sslmode"),
         ("aplication_name", "application_name"),
-        ("search_path", "options=-c"),
-        ("x", "x"),
+        ("channelbinding", "channel_binding"),
+        ("conect_timeout", "connect_timeout"),
+        ("keepalive", "keepalives"),
+        ("target_session_attr", "target_session_attrs"),
     ],
 )
-def test_an_unknown_parameter_is_named(name: str, meant: str) -> None:
-    with pytest.raises(errors.ConfigError, match=f"unknown connection parameter {name}") as caught:
+def test_a_misspelt_parameter_is_named(name: str, meant: str) -> None:
+    with pytest.raises(
+        errors.ConfigError, match=f"unknown connection parameter {name}.*did you mean {meant}"
+    ):
         read(f"postgresql://h/x?{name}=1")
-    assert meant in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("nowhere", "1"), ("statement_timeout", "x"), ("max_connections", "3"), ("x", "")]
+)
+async def test_what_the_server_does_not_take_is_named(dsn: str, name: str, text: str) -> None:
+    with pytest.raises(errors.ConfigError, match=name):
+        await Database.connect(url_with(dsn, **{name: text}))
+
+
+async def test_settings_of_the_session(open_db: Open, dsn: str, pg: asyncpg.Connection[Any]) -> None:
+    db = await open_db(url_with(dsn, statement_timeout="7s", search_path="a, b") + "&app.tenant=t")
+    assert await db.fetchval("show statement_timeout") == "7s"
+    assert await db.fetchval("show search_path") == "a, b"
+    assert await db.fetchval("select current_setting('app.tenant')") == "t"
+    names = {row[0] for row in await pg.fetch("select name from pg_settings where context = 'user'")}
+    for name in names - PARAMETERS.keys():
+        read(f"postgresql://h/x?{name}=1")
 
 
 @pytest.mark.parametrize(

@@ -81,16 +81,14 @@ class _Connecting:
         url = self._url or config.settings().database.url
         server = None
         if isinstance(url, str) and url.startswith("embedded:"):
-            import asyncio
+            from chakra.embedded import resolve_url_async
 
-            from chakra.embedded import resolve_url
-
-            url, server = await asyncio.to_thread(resolve_url, url)
+            url, server = await resolve_url_async(url)
         try:
             database = await Database.connect(url, **self._settings)
         except BaseException:
             if server is not None:
-                server.stop()
+                await server.stop_async()  # to its end, even if this is cancelled again
             raise
         database._server = server
         _databases.register(database)

@@ -22,7 +22,7 @@ from chakra.db.errors import (
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.statements import StatementCache
-from chakra.errors import ChakraError, DataError
+from chakra.errors import ChakraError, DataError, TransactionError
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
@@ -165,7 +165,7 @@ class Session:
         try:
             return await self.script("COMMIT", "transaction")
         except ChakraError as error:
-            if was_answered(error):
+            if was_answered(error) or isinstance(error, TransactionError):  # busy: it was not sent
                 raise
             raise commit_unknown(error, "COMMIT") from error
 

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from chakra.embedded.cluster import Server, start
+from chakra.embedded.cluster import Server, in_thread, start
 from chakra.errors import ConfigError
 
-__all__ = ["is_embedded_url", "resolve_url"]
+__all__ = ["is_embedded_url", "resolve_url", "resolve_url_async"]
 
 _SCHEME = "embedded:"
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -54,3 +54,13 @@ def resolve_url(url: str) -> tuple[str, Server | None]:
     folder = path[1:]
     server = start(None if folder == ":temp:" else Path(folder), settings=settings)
     return server.url_for(dbname), server
+
+
+async def resolve_url_async(url: str) -> tuple[str, Server | None]:
+    """:func:`resolve_url` without blocking the event loop; a cancelled start ends the server it was about to give."""
+
+    def undo(made: tuple[str, Server | None]) -> None:
+        if made[1] is not None:
+            made[1].stop()
+
+    return await in_thread(lambda: resolve_url(url), undo)

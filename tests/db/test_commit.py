@@ -139,6 +139,21 @@ async def test_a_connection_that_broke_before_the_commit_is_not_unknown(
     assert await pg.fetchval("select count(*) from t") == 0
 
 
+async def test_a_commit_that_was_never_sent_is_not_unknown(
+    open_db: Open, pg: asyncpg.Connection[Any], table: None
+) -> None:
+    db = await open_db(max_connections=1)
+    with pytest.raises(errors.TransactionError, match="busy"):
+        async with db.transaction():
+            await insert(db)
+            other = asyncio.create_task(db.fetch("select pg_sleep(0.5)"))
+            await asyncio.sleep(0)
+    with pytest.raises(errors.ChakraError):
+        await other
+    assert await pg.fetchval("select count(*) from t") == 0
+    await settled(db, pg)
+
+
 # -- a cancel while COMMIT is on its way ----------------------------------------------------------------
 
 

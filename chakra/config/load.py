@@ -39,10 +39,13 @@ def read_file(path: Path) -> dict[str, object]:
     try:
         with path.open("rb") as file:
             content = tomllib.load(file)
+        why = ""
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+        why = str(error)
+    if why:  # outside the block above: its errors hold the whole file, with the password in it
+        raise ConfigError(f"{path} is not valid TOML: {why}")
     values: dict[str, object] = {}
     for section, body in content.items():
         if section not in SECTIONS or not isinstance(body, dict):

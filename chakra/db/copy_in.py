@@ -8,8 +8,10 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from chakra.db import driver
+from chakra.db.errors import commit_unknown, was_answered
 from chakra.db.session import Session, rows_of
 from chakra.db.streams import clear_wire
+from chakra.errors import ChakraError
 from chakra.pg.quoting import quote_qualified
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
@@ -35,6 +37,7 @@ async def copy_in(
 
     Raises:
         TransactionError: a stream that is being read occupies the connection.
+        CommitUnknown: all was sent outside a transaction, and no answer came.
     """
     if session.streams:
         await clear_wire(session)
@@ -57,7 +60,9 @@ class _Writing:
     """
 
     __slots__ = (
+        "alone",
         "columns",
+        "ended",
         "in_source",
         "next",
         "raised",
@@ -81,7 +86,8 @@ class _Writing:
         self.next = _stepper(source)
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None
-        self.stopping = self.in_source = False
+        self.stopping = self.in_source = self.ended = False
+        self.alone = not session.in_transaction
         self.unbroken = 0
 
     async def run(self) -> str:
@@ -116,7 +122,13 @@ class _Writing:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True
                 raise
-            self.session.fail(error, self.sql)
+            try:
+                self.session.fail(error, self.sql)
+            except ChakraError as found:
+                # The end of a COPY that is its own transaction is its commit. Before that, nothing is written.
+                if self.alone and self.ended and not was_answered(found):
+                    raise commit_unknown(found, f"the end of {self.sql}") from error
+                raise
 
     def __aiter__(self) -> _Writing:
         return self
@@ -137,6 +149,7 @@ class _Writing:
             self.unbroken += memoryview(chunk).nbytes
             return chunk
         except StopAsyncIteration:
+            self.ended = True
             raise
         except BaseException as error:
             if refusal.arrived:

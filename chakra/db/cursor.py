@@ -58,7 +58,7 @@ class CursorStream(OpenStream):
         self.check_open()
         self._tell(None)
         if self._own:
-            await self.session.script_now("COMMIT", "transaction")
+            await self.session.commit()
         elif self._cursor is not None:
             await self._close_portal()
         self.forget()

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 import asyncpg
 
 from chakra.db import driver
-from chakra.db.errors import is_stale_layout, is_stale_plan, translate
+from chakra.db.errors import (
+    commit_unknown,
+    is_out_of_step,
+    is_stale_layout,
+    is_stale_plan,
+    lost,
+    translate,
+    was_answered,
+)
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.relations import Fetch, Run
 from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
@@ -19,6 +27,7 @@ from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
 from chakra.db.unreadable import FAILURES, explain
+from chakra.errors import ChakraError, DataError, TransactionError
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
@@ -26,6 +35,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Record: TypeAlias = asyncpg.Record
+
+# What calls on a connection that was cut meanwhile end in, beside asyncpg's own errors: asyncio's and uvloop's
+# transports raise RuntimeError, and asyncpg (0.32) writes to a transport that is None.
+_AFTER_THE_END = (asyncpg.InterfaceError, RuntimeError, AttributeError, EOFError)
 
 
 class Session:
@@ -203,6 +216,19 @@ class Session:
             return status  # type: ignore[no-any-return]
         except BaseException as error:
             self.fail(error, shown or sql)
+
+    async def commit(self) -> str:
+        """Send COMMIT; returns its tag, ``ROLLBACK`` where the transaction was aborted.
+
+        Raises:
+            CommitUnknown: no answer came; neither this nor another error tells whether it happened.
+        """
+        try:
+            return await self.script_now("COMMIT", "transaction")
+        except ChakraError as error:
+            if was_answered(error) or isinstance(error, TransactionError):  # busy: it was not sent
+                raise
+            raise commit_unknown(error, "COMMIT") from error
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""
@@ -409,7 +435,11 @@ class Session:
         """Raise what stands for a failure, noting whether the connection may be amid something."""
         if not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
             self.suspect = True
+        if is_out_of_step(error):
+            self.raw.terminate()
         found = translate(error, sql)
+        if self.raw.is_closed() and isinstance(error, _AFTER_THE_END) and not isinstance(found, DataError):
+            found = lost(error)
         if found is error:
             raise error
         raise found from error

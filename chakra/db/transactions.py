@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -40,8 +41,16 @@ ABORTED = "25P02"
 # transactions that met once do not meet again.
 RETRY_PAUSE = 0.01
 
+# How long a task that is being cancelled waits for a savepoint to be rolled back before the connection is cut.
+# Longer than Pool's PATIENCE, since the block around it goes on with this session: a cancel request and the
+# rollback are some six round trips with TLS, 1 s to the other side of the world.
+NESTED_PATIENCE = 2.0
+
 active: ContextVar[Transaction | None] = ContextVar("chakra_transaction", default=None)
 """Innermost transaction of the running task, of whichever database."""
+
+if hasattr(os, "register_at_fork"):  # a child process is in no transaction of its parent
+    os.register_at_fork(after_in_child=lambda: active.set(None))
 
 
 class Transaction:
@@ -68,6 +77,7 @@ class Transaction:
         "_callbacks",
         "_depth",
         "_generator",
+        "_late",
         "_loan",
         "_owner",
         "_parent",
@@ -120,6 +130,7 @@ class Transaction:
         self._loan = 0
         self._generator: SuspendedFrame | None = None
         self._callbacks: list[Callable[[], object]] = []
+        self._late: asyncio.CancelledError | None = None
 
     # -- as a block ---------------------------------------------------------------------------------
 
@@ -275,18 +286,46 @@ class Transaction:
                 raise TransactionError(
                     "the transaction was rolled back: its block ended while one nested in it was still open"
                 )
-            await self._after_commit()
+            try:
+                await self._after_commit()
+            finally:
+                if self._late is not None:
+                    raise self._late
 
     async def _commit(self, session: Session) -> None:
         if session.closed:
             raise ConnectionLost("the connection broke during the transaction; the server rolled it back")
-        status = await session.script("COMMIT", "transaction")
+        status = await self._committed(session)
         if status == "ROLLBACK":  # the server's answer to COMMIT of an aborted transaction
             raise TransactionError(
                 "the transaction was rolled back: a statement in it failed and its error was caught inside "
                 "the block. Put the statement that may fail into a nested db.transaction() (a savepoint)",
                 sqlstate="25P02",
             )
+
+    async def _committed(self, session: Session) -> str:
+        """Send COMMIT and wait for its answer, which a cancel of the task does not take away from it.
+
+        A cancelled COMMIT may have happened. So it goes on as a task of the pool, and the cancel is delivered
+        after it and what follows a commit. Where no answer comes the cancel is not kept waiting for more than
+        ``PATIENCE``, and nobody knows.
+        """
+        pool = self.database.pool
+        work = pool.finish(session, session.commit())
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError as cancel:
+            session.suspect = True  # until the answer is there
+            work.add_done_callback(_look_at)
+            if not await pool.settle(work):
+                cancel.add_note("the COMMIT of the transaction was on its way: it may have happened")
+                raise
+            if work.cancelled() or work.exception() is not None or work.result() == "ROLLBACK":
+                raise
+            session.suspect = False
+            cancel.add_note("the transaction was committed before the cancel was delivered")
+            self._late = cancel
+        return work.result()
 
     async def _release_savepoint(self, session: Session) -> None:
         back = f"; {local_settings.set_back(self._settings, self._saved)}" if self._settings else ""
@@ -301,7 +340,13 @@ class Transaction:
         if session.closed:
             return
         script = "ROLLBACK" if self._parent is None else self._undo_savepoint
-        await asyncio.shield(self.database.pool.run_to_end(session, script))
+        pool = self.database.pool
+        work = pool.run_to_end(session, script)
+        if self._parent is None:
+            await pool.settle(work)
+            session.suspect |= not work.done()
+        elif not await pool.settle(work, NESTED_PATIENCE):
+            session.terminate()  # the block around it cannot go on where its savepoint may be
 
     async def _give_back(self, session: Session) -> None:
         pool = self.database.pool
@@ -413,6 +458,12 @@ class Transaction:
         block = Transaction(self.database, session=self._pinned)
         block._begin, block._settings = self._begin, self._settings
         return block
+
+
+def _look_at(work: asyncio.Task[Any]) -> None:
+    """Take note of how a task ended whose caller is gone, so that asyncio does not complain of it."""
+    if not work.cancelled():
+        work.exception()
 
 
 def current_for(database: Database) -> Transaction | None:

@@ -58,7 +58,9 @@ def name_field(error: DataError, statement: Statement, values: list[Any]) -> Dat
         return error
     parameter = statement.parameters[position]
     shown = f" ({parameter.type.sql})" if parameter.type is not None else ""
-    return DataError(f"{parameter.label}{shown}: {error}", row=error.row, column=parameter.label)
+    return DataError(
+        f"{parameter.label}{shown}: {error}", row=error.row, column=parameter.label, sqlstate=error.sqlstate
+    )
 
 
 def _refused(statement: Statement, values: list[Any]) -> int | None:

@@ -89,7 +89,9 @@ class _Writing:
             writing = asyncio.get_running_loop().create_task(self._write())
             try:
                 await asyncio.wait((writing,))
-            except BaseException:
+            except BaseException as error:
+                if self.alone and self.ended:
+                    error.add_note(f"all of {self.sql} had been sent: it may have been written")
                 self.stopping = True
                 self.session.suspect = True
                 if self.in_source:

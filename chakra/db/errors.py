@@ -91,7 +91,9 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if isinstance(error, asyncpg.InterfaceError):
         return _from_interface(error, sql)
     if isinstance(error, TimeoutError):
-        return QueryCancelled("the statement took longer than command_timeout and was cancelled", sql=sql)
+        return QueryCancelled(
+            f"the statement took longer than command_timeout and was cancelled{_but(sql)}", sql=sql
+        )
     if isinstance(error, OSError):
         return ConnectionLost(f"the connection to the server broke: {error}")
     if is_out_of_step(error):
@@ -99,6 +101,12 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if isinstance(error, asyncpg.InternalClientError):
         return DatabaseError(f"the driver could not handle the server's answer: {error}", sql=sql)
     return error
+
+
+def _but(sql: str | None) -> str:
+    """What a cancel request leaves open: outside a transaction a write commits by itself, perhaps just before."""
+    reads = sql is not None and sql.lstrip()[:6].upper() in ("SELECT", "SHOW")
+    return "" if reads else "; outside a transaction, what it did may stand all the same"
 
 
 def is_out_of_step(error: BaseException) -> bool:

@@ -85,6 +85,8 @@ class _Writing:
         self.unbroken = 0
 
     async def run(self) -> str:
+        if self.session.ending is not None:  # its answers must not be taken for the COPY's
+            await self.session.rest()
         with driver.watch_refusal(self.session.raw) as self.refusal:
             writing = asyncio.get_running_loop().create_task(self._write())
             try:

@@ -109,6 +109,11 @@ def _but(sql: str | None) -> str:
     return "" if reads else "; outside a transaction, what it did may stand all the same"
 
 
+def is_busy(error: BaseException) -> bool:
+    """Whether the driver refused a call because another one is under way; nothing was sent."""
+    return isinstance(error, asyncpg.InterfaceError) and "another operation" in str(error)
+
+
 def is_out_of_step(error: BaseException) -> bool:
     """Whether the driver no longer knows what the server is at; the connection is of no use then."""
     return isinstance(error, asyncpg.InternalClientError) and (
@@ -230,7 +235,7 @@ def _copied(error: Any) -> tuple[int | None, str | None]:
 
 def _from_interface(error: Exception, sql: str | None) -> ChakraError:
     text = str(error)
-    if "another operation" in text:
+    if is_busy(error):
         return TransactionError(
             "the connection is busy with another statement: two tasks used the same transaction or pinned "
             "connection at the same time. Run them one after the other, or give each task its own "
@@ -250,6 +255,7 @@ def _from_interface(error: Exception, sql: str | None) -> ChakraError:
 
 __all__ = [
     "commit_unknown",
+    "is_busy",
     "is_out_of_step",
     "is_stale_layout",
     "is_stale_plan",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from itertools import count
@@ -12,6 +13,7 @@ import asyncpg
 from chakra.db import driver
 from chakra.db.errors import (
     commit_unknown,
+    is_busy,
     is_out_of_step,
     is_stale_layout,
     is_stale_plan,
@@ -54,6 +56,7 @@ class Session:
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
         transaction: innermost open transaction, or ``None``.
+        ending: a rollback or commit that goes on though the task it was for was cancelled; see ``Pool.finish``.
         created, idle_since: clock readings of ``time.monotonic()``.
         generation: catalog generation the cached statements belong to.
     """
@@ -61,6 +64,7 @@ class Session:
     __slots__ = (
         "created",
         "dirty",
+        "ending",
         "generation",
         "hooks",
         "idle_since",
@@ -79,6 +83,7 @@ class Session:
         self.dirty = False
         self.suspect = False
         self.transaction: Transaction | None = None
+        self.ending: asyncio.Task[Any] | None = None
         self.generation = 0
         self.created = self.idle_since = time.monotonic()
 
@@ -151,6 +156,8 @@ class Session:
         return await self._script(sql)
 
     async def _script(self, sql: str) -> str:
+        if self.ending is not None:
+            await self.rest()
         try:
             return await self.raw.execute(sql)  # type: ignore[no-any-return]
         except BaseException as error:
@@ -197,6 +204,8 @@ class Session:
         self, sql: str, args: Sequence[Any], prefetch: int
     ) -> AsyncGenerator[list[Record], None]:
         """Read a result in blocks of ``prefetch`` rows through a portal; needs an open transaction."""
+        if self.ending is not None:
+            await self.rest()
         event = self.hooks.before(sql, args, "cursor") if self.hooks else None
         rows, failure = 0, None
         cursor = None
@@ -236,6 +245,8 @@ class Session:
         """Return the type OIDs of a query's parameters; name, type OID and modifier (-1 = none, or not known) of
         its columns. Nothing is run.
         """
+        if self.ending is not None:
+            await self.rest()
         try:
             # Never from the cache: a statement prepared before another process changed the table would describe
             # columns that COPY, planned anew, does not send, and types of one width would swap unnoticed.
@@ -293,6 +304,17 @@ class Session:
         """Cut the connection without a word to the server."""
         self.raw.terminate()
 
+    async def rest(self) -> None:
+        """Wait for the end of a rollback or commit whose task was cancelled; no-op within it."""
+        ending = self.ending
+        if ending is not None and ending is not asyncio.current_task():
+            await asyncio.wait((ending,))
+
+    def ended(self, ending: asyncio.Task[Any]) -> None:
+        """Note the end of a rollback or commit."""
+        if self.ending is ending:
+            self.ending = None
+
     # -- failure ------------------------------------------------------------------------------------
 
     async def _prepare_again(self, error: BaseException, sql: str, pure: bool) -> driver.RawStatement:
@@ -301,6 +323,12 @@ class Session:
         Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
         statement has run, so only a statement compiled by Chakra that just reads is run again.
         """
+        if self.ending is not None and is_busy(error):  # found out here, to cost nothing where there is none
+            await self.rest()
+            try:
+                return self.statements.get(sql) or await self.prepare(sql)
+            except BaseException as second:
+                self.fail(second, sql)
         stale = is_stale_plan(error)
         if stale or is_stale_layout(error):
             await self.forget_statements()

@@ -36,11 +36,6 @@ _ISOLATION = {
 # transactions that met once do not meet again.
 RETRY_PAUSE = 0.01
 
-# How long a task that is being cancelled waits for a savepoint to be rolled back before the connection is cut.
-# Longer than Pool's PATIENCE, since the block around it goes on with this session: a cancel request and the
-# rollback are some six round trips with TLS, 1 s to the other side of the world.
-NESTED_PATIENCE = 2.0
-
 active: ContextVar[Transaction | None] = ContextVar("chakra_transaction", default=None)
 """Innermost transaction of the running task, of whichever database."""
 
@@ -288,12 +283,8 @@ class Transaction:
         else:
             script = f"ROLLBACK TO SAVEPOINT {self._savepoint}; RELEASE SAVEPOINT {self._savepoint}"
         pool = self.database.pool
-        work = pool.run_to_end(session, script)
-        if self._parent is None:
-            await pool.settle(work)
-            session.suspect |= not work.done()
-        elif not await pool.settle(work, NESTED_PATIENCE):
-            session.terminate()  # the block around it cannot go on where its savepoint may be
+        if not await pool.settle(pool.run_to_end(session, script)):
+            session.suspect = True  # until it is over; whatever is next on the session waits for it
 
     async def _give_back(self, session: Session) -> None:
         pool = self.database.pool

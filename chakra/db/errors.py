@@ -153,7 +153,7 @@ def translate_connect(error: BaseException, where: str) -> BaseException:
         )
     if isinstance(error, asyncpg.ClientConfigurationError | ValueError):
         return ConfigError(f"cannot connect to {where}: {error}")
-    if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _BAD_SETTING:
+    if isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", "") in _BAD_SETTING:
         return ConfigError(f"cannot connect to {where}: {error} (in the database URL, role or database)")
     if isinstance(error, asyncpg.PostgresError):
         found = _from_server(error, None, connecting=True)

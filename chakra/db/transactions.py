@@ -46,6 +46,7 @@ if hasattr(os, "register_at_fork"):  # a child process is in no transaction of i
 class Transaction:
     """A transaction block, made by ``db.transaction(...)``.
 
+    The end of the outermost block raises ``CommitUnknown`` where COMMIT got no answer: it may have happened.
     Used as ``async with db.transaction():``; inside it every statement of this task (and of the tasks it
     starts and awaits) on this database runs in it. A block inside a block is a savepoint. Also a decorator,
     and ``await db.transaction(retries=3).run(func, *args)``: those two can run their body again.
@@ -351,6 +352,7 @@ class Transaction:
 
         Raises:
             SerializationError: it still failed after ``retries`` more attempts.
+            CommitUnknown: a commit got no answer; it is not tried again, whatever ``retries`` says.
         """
         attempt = 0
         while True:

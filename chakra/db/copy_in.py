@@ -91,11 +91,15 @@ class _Writing:
         self.unbroken = 0
 
     async def run(self) -> str:
+        if self.session.ending is not None:  # its answers must not be taken for the COPY's
+            await self.session.rest()
         with driver.watch_refusal(self.session.raw) as self.refusal:
             writing = asyncio.get_running_loop().create_task(self._write())
             try:
                 await asyncio.wait((writing,))
-            except BaseException:
+            except BaseException as error:
+                if self.alone and self.ended:
+                    error.add_note(f"all of {self.sql} had been sent: it may have been written")
                 self.stopping = True
                 self.session.suspect = True
                 if self.in_source:

@@ -79,6 +79,8 @@ class CursorStream(OpenStream):
         session = self.session
         if len(session.streams) > 1:
             await clear_wire(session, but=self)
+        if session.ending is not None:
+            await session.rest()
         session.busy += 1
         try:
             if self._cursor is None:

@@ -41,7 +41,7 @@ async def open_connection(address: Address, settings: DatabaseSettings) -> RawCo
     try:
         raw = await asyncpg.connect(
             **address.order(),
-            timeout=address.timeout,
+            timeout=address.timeout,  # type: ignore[arg-type,unused-ignore]  # takes float, too
             command_timeout=settings.command_timeout or None,
             statement_cache_size=_INTERNAL_CACHE if prepared else 0,
             max_cached_statement_lifetime=0,

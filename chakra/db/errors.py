@@ -91,7 +91,9 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if isinstance(error, asyncpg.InterfaceError):
         return _from_interface(error, sql)
     if isinstance(error, TimeoutError):
-        return QueryCancelled("the statement took longer than command_timeout and was cancelled", sql=sql)
+        return QueryCancelled(
+            f"the statement took longer than command_timeout and was cancelled{_but(sql)}", sql=sql
+        )
     if isinstance(error, OSError):
         return ConnectionLost(f"the connection to the server broke: {error}")
     if is_out_of_step(error):
@@ -99,6 +101,17 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if isinstance(error, asyncpg.InternalClientError):
         return DatabaseError(f"the driver could not handle the server's answer: {error}", sql=sql)
     return error
+
+
+def _but(sql: str | None) -> str:
+    """What a cancel request leaves open: outside a transaction a write commits by itself, perhaps just before."""
+    reads = sql is not None and sql.lstrip()[:6].upper() in ("SELECT", "SHOW")
+    return "" if reads else "; outside a transaction, what it did may stand all the same"
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the driver refused a call because another one is under way; nothing was sent."""
+    return isinstance(error, asyncpg.InterfaceError) and "another operation" in str(error)
 
 
 def is_out_of_step(error: BaseException) -> bool:
@@ -140,7 +153,7 @@ def translate_connect(error: BaseException, where: str) -> BaseException:
         )
     if isinstance(error, asyncpg.ClientConfigurationError | ValueError):
         return ConfigError(f"cannot connect to {where}: {error}")
-    if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _BAD_SETTING:
+    if isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", "") in _BAD_SETTING:
         return ConfigError(f"cannot connect to {where}: {error} (in the database URL, role or database)")
     if isinstance(error, asyncpg.PostgresError):
         found = _from_server(error, None, connecting=True)
@@ -222,7 +235,7 @@ def _copied(error: Any) -> tuple[int | None, str | None]:
 
 def _from_interface(error: Exception, sql: str | None) -> ChakraError:
     text = str(error)
-    if "another operation" in text:
+    if is_busy(error):
         return TransactionError(
             "the connection is busy with another statement: two tasks used the same transaction or pinned "
             "connection at the same time. Run them one after the other, or give each task its own "
@@ -242,6 +255,7 @@ def _from_interface(error: Exception, sql: str | None) -> ChakraError:
 
 __all__ = [
     "commit_unknown",
+    "is_busy",
     "is_out_of_step",
     "is_stale_layout",
     "is_stale_plan",

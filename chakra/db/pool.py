@@ -92,7 +92,6 @@ class Pool:
         "_borrowed",
         "_closing",
         "_drained",
-        "_ending",
         "_forked",
         "_idle",
         "_open_session",
@@ -127,7 +126,6 @@ class Pool:
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._opening = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._ending: dict[Session, asyncio.Task[Any]] = {}
         self._reaper: asyncio.TimerHandle | None = None
         self._closing = self._forked = False
         self._drained: asyncio.Future[None] | None = None
@@ -272,15 +270,12 @@ class Pool:
         return self.finish(session, self._run_to_end(session, script))
 
     def finish(self, session: Session, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run the last words on a session as a task of the pool: nobody gets the session before it is over."""
-        task = self._spawn(work)
-        self._ending[session] = task
-        task.add_done_callback(lambda _: self._ended(session, task))
+        """Run a rollback or commit as a task of the pool: what comes next on the session waits for its end."""
+        before = session.ending
+        task = self._spawn(work if before is None else _in_turn(before, work))
+        session.ending = task
+        task.add_done_callback(session.ended)
         return task
-
-    def _ended(self, session: Session, task: asyncio.Task[Any]) -> None:
-        if self._ending.get(session) is task:
-            del self._ending[session]
 
     @staticmethod
     async def settle(task: asyncio.Task[Any], patience: float = PATIENCE) -> bool:
@@ -308,9 +303,8 @@ class Pool:
     async def _recover(self, session: Session) -> None:
         try:
             async with asyncio.timeout(RECOVERY_TIMEOUT):
-                ending = self._ending.get(session)
-                if ending is not None:
-                    await asyncio.wait((ending,))
+                if session.ending is not None:
+                    await session.rest()
                 await session.reset(everything=session.dirty and self.resets)
             if session.unfinished:
                 raise ConnectionLost("something went on during the reset")
@@ -539,6 +533,16 @@ class Pool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _in_turn(before: asyncio.Task[Any], work: Coroutine[Any, Any, T]) -> T:
+    """Await ``work`` once the task before it is over."""
+    try:
+        await asyncio.wait((before,))
+    except BaseException:
+        work.close()
+        raise
+    return await work
 
 
 __all__ = ["Pool", "PoolFigures"]

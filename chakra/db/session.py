@@ -13,6 +13,7 @@ import asyncpg
 from chakra.db import driver
 from chakra.db.errors import (
     commit_unknown,
+    is_busy,
     is_out_of_step,
     is_stale_layout,
     is_stale_plan,
@@ -54,6 +55,7 @@ class Session:
         suspect: a statement was cut off; whether the connection is usable must be found out first.
         parsed: a statement was prepared, and nothing may have been executed since.
         transaction: innermost open transaction, or ``None``.
+        ending: a rollback or commit that goes on though the task it was for was cancelled; see ``Pool.finish``.
         created, idle_since: clock readings of ``time.monotonic()``.
         generation: catalog generation the cached statements belong to.
         path: the search path its statements run under.
@@ -67,6 +69,7 @@ class Session:
         "busy",
         "created",
         "dirty",
+        "ending",
         "generation",
         "hooks",
         "idle_since",
@@ -99,6 +102,7 @@ class Session:
         self.suspect = False
         self.parsed = False
         self.transaction: Transaction | None = None
+        self.ending: asyncio.Task[Any] | None = None
         self.generation = 0
         self.created = self.idle_since = time.monotonic()
 
@@ -210,6 +214,8 @@ class Session:
             self.statement_ended()
 
     async def _script(self, sql: str, shown: str | None) -> str:
+        if self.ending is not None:
+            await self.rest()
         try:
             status = await self.raw.execute(sql)
             await self.follow_path(sql)
@@ -281,6 +287,8 @@ class Session:
         """
         if self.streams:
             await clear_wire(self)
+        if self.ending is not None:
+            await self.rest()
         try:
             # Never from the cache: a statement prepared before another process changed the table would describe
             # columns that COPY, planned anew, does not send, and types of one width would swap unnoticed.
@@ -406,6 +414,17 @@ class Session:
         """Cut the connection without a word to the server."""
         self.raw.terminate()
 
+    async def rest(self) -> None:
+        """Wait for the end of a rollback or commit whose task was cancelled; no-op within it."""
+        ending = self.ending
+        if ending is not None and ending is not asyncio.current_task():
+            await asyncio.wait((ending,))
+
+    def ended(self, ending: asyncio.Task[Any]) -> None:
+        """Note the end of a rollback or commit."""
+        if self.ending is ending:
+            self.ending = None
+
     # -- failure ------------------------------------------------------------------------------------
 
     async def _prepare_again(
@@ -418,6 +437,12 @@ class Session:
         """
         if isinstance(error, FAILURES):
             raise await explain(self, sql, args, pure, error) from error
+        if self.ending is not None and is_busy(error):  # found out here, to cost nothing where there is none
+            await self.rest()
+            try:
+                return self.statements.get(sql) or await self.prepare(sql)
+            except BaseException as second:
+                self.fail(second, sql)
         stale = is_stale_plan(error)
         if stale or is_stale_layout(error):
             await self.forget_statements()

@@ -41,11 +41,6 @@ ABORTED = "25P02"
 # transactions that met once do not meet again.
 RETRY_PAUSE = 0.01
 
-# How long a task that is being cancelled waits for a savepoint to be rolled back before the connection is cut.
-# Longer than Pool's PATIENCE, since the block around it goes on with this session: a cancel request and the
-# rollback are some six round trips with TLS, 1 s to the other side of the world.
-NESTED_PATIENCE = 2.0
-
 active: ContextVar[Transaction | None] = ContextVar("chakra_transaction", default=None)
 """Innermost transaction of the running task, of whichever database."""
 
@@ -56,6 +51,7 @@ if hasattr(os, "register_at_fork"):  # a child process is in no transaction of i
 class Transaction:
     """A transaction block, made by ``db.transaction(...)``.
 
+    The end of the outermost block raises ``CommitUnknown`` where COMMIT got no answer: it may have happened.
     Used as ``async with db.transaction():``; inside it every statement of this task (and of the tasks it
     starts and awaits) on this database runs in it. A block inside a block is a savepoint. Also a decorator,
     and ``await db.transaction(retries=3).run(func, *args)``: those two can run their body again.
@@ -341,12 +337,8 @@ class Transaction:
             return
         script = "ROLLBACK" if self._parent is None else self._undo_savepoint
         pool = self.database.pool
-        work = pool.run_to_end(session, script)
-        if self._parent is None:
-            await pool.settle(work)
-            session.suspect |= not work.done()
-        elif not await pool.settle(work, NESTED_PATIENCE):
-            session.terminate()  # the block around it cannot go on where its savepoint may be
+        if not await pool.settle(pool.run_to_end(session, script)):
+            session.suspect = True  # until it is over; whatever is next on the session waits for it
 
     async def _give_back(self, session: Session) -> None:
         pool = self.database.pool
@@ -435,6 +427,7 @@ class Transaction:
 
         Raises:
             SerializationError: it still failed after ``retries`` more attempts.
+            CommitUnknown: a commit got no answer; it is not tried again, whatever ``retries`` says.
         """
         attempt = 0
         while True:

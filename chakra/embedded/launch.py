@@ -73,7 +73,7 @@ def folder_error(folder: Path, error: OSError) -> EmbeddedError:
         return _disk_full(folder)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return EmbeddedError(
-            f"the data folder {folder} cannot be written ({os.strerror(error.errno)}: {error.filename}); "
+            f"the data folder {folder} cannot be written ({os.strerror(error.errno)}: {error.filename or folder}); "
             "choose a folder this user may write to"
         )
     if error.errno == errno.ELOOP:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -39,21 +40,24 @@ def resolve_url(url: str) -> tuple[str, Server | None]:
     """
     if not is_embedded_url(url):
         return url, None
-    try:
-        parts = urlsplit(url)
-        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-        known = not parts.netloc and all(_SETTING.fullmatch(name) for name, _ in pairs)
-    except ValueError:
-        known = False
-    path = unquote(parts.path) if known else ""
-    if not url.startswith(f"{_SCHEME}//") or len(path) < 2 or parts.fragment:
-        # Never repeated: who confuses the schemes has written a password into it.
-        raise ConfigError(f"this embedded: URL cannot be read: expected {_FORMS}")
-    settings = dict(pairs)
+    path, settings = _read(url)
     dbname = settings.pop("dbname", "postgres")
     folder = path[1:]
     server = start(None if folder == ":temp:" else Path(folder), settings=settings)
     return server.url_for(dbname), server
+
+
+def _read(url: str) -> tuple[str, dict[str, str]]:
+    """Path and parameters of an ``embedded:`` URL."""
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(url)
+        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        path = unquote(parts.path)
+        plain = url.startswith(f"{_SCHEME}//") and not parts.netloc and not parts.fragment
+        if plain and len(path) > 1 and all(_SETTING.fullmatch(name) for name, _ in pairs):
+            return path, dict(pairs)
+    # Never repeated: who confuses the schemes has written a password into it.
+    raise ConfigError(f"this embedded: URL cannot be read: expected {_FORMS}")
 
 
 async def resolve_url_async(url: str) -> tuple[str, Server | None]:

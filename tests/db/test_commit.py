@@ -273,3 +273,35 @@ async def test_a_copy_in_a_transaction_leaves_the_question_to_the_commit(
             await db.copy_in("t", ["id"], source())
     assert not isinstance(caught.value, errors.CommitUnknown)
     assert await pg.fetchval("select count(*) from t") == 0
+
+
+async def test_a_cancel_after_all_of_a_copy_was_sent(
+    open_db: Open, proxy: Proxy, pg: asyncpg.Connection[Any], table: None
+) -> None:
+    db = await open_db(proxy.url, max_connections=1)
+    chunks = await stream(db)
+    reached: list[asyncio.Event] = []
+
+    async def source() -> Any:
+        for chunk in chunks:
+            yield chunk
+        reached.append(proxy.when(b"", proxy.hush))
+
+    task = asyncio.create_task(db.copy_in("t", ["id"], source()))
+    while not (reached and reached[0].is_set()):
+        await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    assert any("it may have been written" in note for note in caught.value.__notes__)
+    proxy.cut()
+
+
+async def test_a_write_of_its_own_that_took_too_long_may_stand(open_db: Open, table: None) -> None:
+    db = await open_db(max_connections=1, command_timeout="50ms")
+    with pytest.raises(errors.QueryCancelled, match="may stand all the same"):
+        await db.execute("insert into t select 1 from pg_sleep(30)")
+    with pytest.raises(errors.QueryCancelled) as caught:
+        await db.fetch("select pg_sleep(30)")
+    assert "may stand" not in str(caught.value)

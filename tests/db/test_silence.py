@@ -195,3 +195,47 @@ async def test_parts_do_not_wait_for_connections_that_never_begin(
     assert table.num_rows == 2000
     proxy.cut()
     await db.close(timeout=0)
+
+
+STATEMENTS: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "compiled": lambda db: db.run_fetch("select 1"),
+    "row": lambda db: db.run_fetchrow("select 1"),
+    "execute": lambda db: db.run_execute("select 1"),
+    "script": lambda db: db.execute("select 1; select 2"),
+    "many": lambda db: db.executemany("select $1::int", [(1,)]),
+    "describe": lambda db: db.describe("select 1"),
+    "copy_out": lambda db: db.copy_out("select 1", len),
+    "copy_in": lambda db: db.copy_in("wide", ["i"], [b"PGCOPY\n\xff\r\n\0" + b"\0" * 8 + b"\xff\xff"]),
+    "cursor": lambda db: anext(aiter(db.run_cursor("select 1"))),
+    "commit": lambda db: asyncio.sleep(0),
+}
+
+
+async def savepoint(db: Any) -> None:
+    async with db.transaction():
+        await db.run_fetch("select 1")
+
+
+STATEMENTS["savepoint"] = savepoint
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+async def test_a_block_goes_on_after_a_rollback_that_took_its_time(
+    db: Any, proxy: Proxy, pg: asyncpg.Connection[Any], statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "PATIENCE", 0.0)
+    monkeypatch.setattr(pools.Pool.settle, "__defaults__", (0.0,))
+    await pg.execute("create table seen (i int)")
+    cut = await db.fetchval("select pg_backend_pid()")
+    async with db.transaction():
+        await db.execute("insert into seen values (1)")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02), db.transaction():
+                await db.execute("insert into seen values (2)")
+                await db.fetch("select pg_sleep(30)")
+        session = db.held_session()
+        assert session.ending is not None  # the rollback is still on its way
+        await STATEMENTS[statement](db)
+        assert session.ending is None or statement == "commit"
+    assert [row[0] for row in await pg.fetch("select i from seen")] == [1]
+    assert await db.fetchval("select pg_backend_pid()") == cut  # and no connection was lost over it

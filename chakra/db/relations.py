@@ -55,7 +55,7 @@ def _names(words: str) -> str:
 _FOREIGN = f"""p.oid >= {_OURS} AND (p.proname = ANY ({_names(_LASTING_OF_EXTENSIONS)}) OR p.prolang NOT IN
     (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname IN ('c', 'internal')))"""
 
-# In order: the relations that a relation stands for or leads to when it is read or (``write``) written, with whether rows
+# In order: the relations a relation stands for or leads to when it is read or (``write``) written, with whether rows
 # are changed in them (``written``): its children, the parents of partitions (whose keys are computed), tables behind
 # policies; for writing, those that foreign keys change in turn or look into. Then what belongs to these and holds
 # expressions; the types of columns and expressions with all that types stand on; what belongs to the types; and the

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from chakra.db import driver, local_settings
 from chakra.db.session_effects import Effect
-from chakra.errors import ConnectionLost, DatabaseError, SerializationError, TransactionError
+from chakra.errors import ConnectionLost, DatabaseError, DataError, SerializationError, TransactionError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -172,7 +172,7 @@ class Transaction:
         try:
             await self._send(session, self._begin)
         except BaseException as error:
-            if self._settings and isinstance(error, DatabaseError) and session.in_transaction:
+            if self._settings and isinstance(error, Exception) and session.in_transaction:
                 await pool.roll_back(session)  # BEGIN went through, a setting was refused
             if self._pinned is None:
                 pool.release(session)
@@ -195,8 +195,8 @@ class Transaction:
         self._depth = parent._depth + 1
         try:
             await self._send(session, f"SAVEPOINT {self._savepoint}", self._saved)
-        except DatabaseError as error:
-            if self._settings and error.sqlstate != ABORTED:
+        except (DatabaseError, DataError) as error:
+            if self._settings and getattr(error, "sqlstate", None) != ABORTED:
                 await self.database.pool.run_to_end(session, self._undo_savepoint)
             raise
         self._parent = parent

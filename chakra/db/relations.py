@@ -51,9 +51,17 @@ def _names(words: str) -> str:
 
 
 # Whether function p is neither the server's own nor C code of an extension known to be harmless. C code is trusted:
-# only superusers can install it. SQL and procedural languages can call anything.
-_FOREIGN = f"""p.oid >= {_OURS} AND (p.proname = ANY ({_names(_LASTING_OF_EXTENSIONS)}) OR p.prolang NOT IN
-    (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname IN ('c', 'internal')))"""
+# only superusers can install it. SQL and procedural languages can call anything, and so can aggregates made of them;
+# functions in "internal" are other names of the server's own.
+_FOREIGN = f"""p.oid >= {_OURS} AND (p.proname = ANY ({_names(_LASTING_OF_EXTENSIONS)})
+    OR p.prolang NOT IN (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname IN ('c', 'internal'))
+    OR p.prosrc IN (SELECT b.prosrc FROM pg_catalog.pg_proc b
+        WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = ANY ({_names(_LASTING)}))
+    OR p.prokind = 'a' AND EXISTS (SELECT FROM pg_catalog.pg_aggregate g JOIN pg_catalog.pg_proc s
+        ON s.oid IN (g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn, g.aggmtransfn,
+                     g.aggminvtransfn, g.aggmfinalfn)
+        WHERE g.aggfnoid = p.oid AND s.oid >= {_OURS} AND s.prolang NOT IN
+            (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname IN ('c', 'internal'))))"""
 
 # In order: the relations a relation stands for or leads to when it is read or (``write``) written, with whether rows
 # are changed in them (``written``): its children, the parents of partitions (whose keys are computed), tables behind
@@ -93,7 +101,7 @@ _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
         FROM pg_catalog.pg_index i WHERE i.indrelid = r.oid
       UNION ALL
         SELECT 'pg_catalog.pg_constraint'::regclass, k.oid, k.conbin::text
-        FROM pg_catalog.pg_constraint k WHERE k.conrelid = r.oid AND k.contype = 'c'
+        FROM pg_catalog.pg_constraint k WHERE k.conrelid = r.oid
       UNION ALL
         SELECT 'pg_catalog.pg_statistic_ext'::regclass, s.oid, NULL
         FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = r.oid
@@ -155,7 +163,7 @@ _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
   UNION ALL
     SELECT h.at, h.write, 'pg_catalog.pg_opclass'::regclass, k.oid
     FROM held h JOIN pg_catalog.pg_opclass k ON k.opcintype = h.oid
-    WHERE h.oid >= {_OURS} AND k.oid >= {_OURS}
+    WHERE k.oid >= {_OURS}
 ), called (at, write, oid) AS (
     SELECT at, write, oid FROM used WHERE class = 'pg_catalog.pg_proc'::regclass
   UNION ALL
@@ -193,7 +201,10 @@ SELECT FROM pg_catalog.generate_series(1, (
     + CASE WHEN EXISTS (
         SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode AND {_FOREIGN}
         WHERE o.oid >= {_OURS} AND o.oprleft < {_OURS} AND o.oprright < {_OURS} AND EXISTS (
-            SELECT FROM pg_catalog.pg_operator b WHERE b.oprname = o.oprname AND b.oid < {_OURS})) THEN 2 ELSE 0 END
+            SELECT FROM pg_catalog.pg_operator b WHERE b.oprname = o.oprname AND b.oid < {_OURS}))
+      OR EXISTS (
+        SELECT FROM pg_catalog.pg_cast s JOIN pg_catalog.pg_proc p ON p.oid = s.castfunc AND {_FOREIGN}
+        WHERE s.castsource < {_OURS} AND s.casttarget < {_OURS}) THEN 2 ELSE 0 END
     + CASE WHEN EXISTS (
         SELECT FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid AND {_FOREIGN}
         WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login') THEN 4 ELSE 0 END
@@ -280,8 +291,9 @@ def facts_query(names: Sequence[str], *, multiranges: bool = True) -> str:
     """The query about relations, by quoted name. Its answer is its number of rows, which the command tag tells.
 
     The simple protocol takes one round trip where a prepared statement takes two the first time on a connection, and
-    asyncpg hands on nothing of its answer but the tag. Bits: 1 functions named like the server's, 2 operators, 4 event
-    triggers; from bit 8 on two for each relation: 1 writing is unsafe, 2 reading and writing, 3 there is none.
+    asyncpg hands on nothing of its answer but the tag. Bits: 1 functions named like the server's, 2 operators and
+    casts between its types, 4 event triggers; from bit 8 on two for each relation: 1 writing is unsafe, 2 reading and
+    writing, 3 there is none.
     """
     asked = ", ".join(
         f"({at}, pg_catalog.to_regclass({quote_string(name)}))" for at, name in enumerate(names)

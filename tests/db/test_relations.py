@@ -57,6 +57,7 @@ PLAIN_ONES = {
     "trigger that is off": "create table t (id int); create trigger x before insert on t execute function tr(); "
     "alter table t disable trigger x",
     "an operator nobody here uses": "create operator @#@ (rightarg = text, function = f); create table t (id text)",
+    "aggregates in C": "create aggregate max(varchar) (sfunc = text_larger, stype = text); create table t (id varchar)",
     "functions beside it": "create table t (id int); create table u (id int default n('x')); create view v as select * from t",
     "a name with everything": 'create table "a b""c.d\'e" (id int); alter table "a b""c.d\'e" rename to t',
 }
@@ -126,6 +127,17 @@ ALL_ONES = {
     "create cast (e as int) with function c(e); create table t (id e)",
     "difference of a range": "create function diff(float8, float8) returns float8 language plpgsql immutable as "
     "'begin return 1; end'; create type r as range (subtype = float8, subtype_diff = diff); create table t (id r)",
+    "operator class for a type without one": "create function cmp(json, json) returns int language plpgsql immutable as "
+    "'begin return 0; end'; create function lt(json, json) returns bool language sql as 'select false'; "
+    "create operator <<< (leftarg = json, rightarg = json, function = lt); create operator class o default for type json "
+    "using btree as operator 1 <<<, function 1 cmp(json, json); create table t (id json)",
+    "excluding by an operator": "create function eq(point, point) returns bool language plpgsql immutable as 'begin return true; end'; "
+    "create function cmp(point, point) returns int language plpgsql immutable as 'begin return 0; end'; "
+    "create operator === (leftarg = point, rightarg = point, function = eq, commutator = ===); create operator class o for "
+    "type point using btree as operator 3 ===, function 1 cmp(point, point); "
+    "create table t (id point, exclude using btree (id o with ===))",
+    "set_config by another name": "create function s(text, text, bool) returns text language internal as 'set_config_by_name'; "
+    "create table t (id text check (s('a.b', id, false) = id))",
     "operator class": "create function cmp(text, text) returns int language plpgsql immutable as 'begin return 0; end'; "
     "create operator class o for type text using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, "
     "operator 5 >, function 1 cmp(text, text); create table t (id text); create index on t (id o)",
@@ -168,6 +180,10 @@ async def test_several_at_once(shared: asyncpg.Connection[Any]) -> None:
     ("ddl", "expected"),
     [
         ("create function lower(varchar) returns text language sql as 'select n($1)::text'", 1),
+        ("create function step(text, varchar) returns text language sql as 'select n($1)::text'; "
+         "create aggregate max(varchar) (sfunc = step, stype = text)", 1),
+        ("create function as_money(oid) returns money language sql as 'select n($1::text)::money'; "
+         "create cast (oid as money) with function as_money(oid)", 2),
         ("create schema s; create function s.sum(varchar) returns text language sql as 'select n($1)::text'", 1),
         ("create function eq(varchar, varchar) returns bool language sql as 'select f($1)'; "
          "create operator = (leftarg = varchar, rightarg = varchar, function = eq)", 2),

@@ -15,6 +15,7 @@ from chakra.columnar.types import ColumnSpec
 
 if TYPE_CHECKING:
     from chakra.db.executor import Executor
+    from chakra.db.streams import Reader
 
 
 async def read_table(
@@ -64,6 +65,7 @@ async def read_batches(
     max_rows: int | None = 65_536,
     max_bytes: int | None = None,
     progress: Progress = None,
+    reader: Reader | None = None,
 ) -> AsyncGenerator[pa.RecordBatch, None]:
     """Run a query through COPY and give record batches as they become full.
 
@@ -72,6 +74,7 @@ async def read_batches(
 
     Parameters:
         max_rows, max_bytes: size of a batch at most, see :class:`~chakra.columnar.decode.Decoder`.
+        reader: of the iterator that stands around this one and is what may be dropped.
         Others: as in :func:`read_table`.
 
     Raises:
@@ -80,7 +83,7 @@ async def read_batches(
     """
     decoder = Decoder(columns, replace(options, streaming=True), max_rows=max_rows, max_bytes=max_bytes)
     with Meter(progress, "reading") as meter:
-        async with db.copy_out_stream(sql) as stream:
+        async with db.copy_out_stream(sql, reader=reader) as stream:
             async for chunk in stream:
                 decoder.feed(chunk)
                 meter.update(decoder.rows, decoder.bytes_read)

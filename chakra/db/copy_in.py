@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from chakra.db import driver
 from chakra.db.session import Session, rows_of
+from chakra.db.streams import clear_wire
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 """Chunks of a COPY stream, as anything with the buffer interface."""
@@ -30,7 +31,12 @@ async def copy_in(
         source: chunks of the stream; chunks of 256 KiB to 1 MiB are fastest. What it raises makes the server
             drop everything sent so far and comes out here unchanged. When the server refuses, the source is
             not read on.
+
+    Raises:
+        TransactionError: a stream that is being read occupies the connection.
     """
+    if session.streams:
+        await clear_wire(session)
     driver.check_text(session.raw)
     writing = _Writing(session, table, columns, source, schema)
     return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))

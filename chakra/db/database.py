@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 from chakra import config
 from chakra.db import driver
 from chakra.db.catalog import TypeCatalog
-from chakra.db.codecs import EXTENSION_CODECS
 from chakra.db.connection import PinnedConnection
 from chakra.db.executor import Executor
 from chakra.db.hooks import HookChain, log_slow
@@ -45,7 +44,6 @@ class Database(Executor):
         self.type_catalog = TypeCatalog(self)
         self.relation_facts = RelationFacts()
         self.harmless = set()
-        self._extension_types: list[tuple[Any, ...]] | None = None
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer
         self._statement_limit = database.statement_cache_size if prepared else 0
@@ -170,27 +168,12 @@ class Database(Executor):
         self.type_catalog.invalidate()
         self.relation_facts.forget()
         self.harmless.clear()
-        if effect & Effect.EXTENSION:
-            self._extension_types = None
         if session is not None and session.transaction is not None:
             session.transaction.effects |= effect
 
     async def refresh_session(self, session: Session) -> None:
-        """Bring a session up to date with the catalog: plans, the driver's types, codecs of extensions."""
+        """Bring a session up to date with the catalog: plans, and what the driver knows of types."""
         await session.forget_statements()
-        if self._extension_types is None:
-            rows = await session.fetch_unwatched(_EXTENSION_TYPES, (list(EXTENSION_CODECS),))
-            self._extension_types = [tuple(row) for row in rows]
-        for oid, name, schema in self._extension_types:
-            driver.set_codec(session.raw, oid, name, schema, EXTENSION_CODECS[name])
-
-
-# Codecs go by OID: base types of these names in whichever schema the extension was put.
-_EXTENSION_TYPES = """
-SELECT t.oid, t.typname::text, n.nspname::text
-FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-WHERE t.typname = ANY ($1::text[]) AND t.typtype = 'b'
-"""
 
 
 def _qualified(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chakra.config import DatabaseSettings
-from chakra.db.codecs import JSON_CODECS, Codec
+from chakra.db.driver_connection import Connection, set_builtin_codecs, set_codec
 from chakra.db.errors import translate_connect
 from chakra.errors import ConfigError
 
@@ -46,17 +46,29 @@ async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection
             statement_cache_size=_INTERNAL_CACHE if prepared else 0,
             max_cached_statement_lifetime=0,
             server_settings=_session_settings(url, settings),
+            connection_class=Connection,
         )
     except Exception as error:
         raise translate_connect(error, where) from error
     try:
         _check_session(raw, where)
-        for name, (oid, codec) in JSON_CODECS.items():
-            set_codec(raw, oid, name, "pg_catalog", codec)
+        set_builtin_codecs(raw)
     except BaseException:
         raw.terminate()
         raise
     return raw
+
+
+def result_types(statement: RawStatement) -> list[tuple[str, int]]:
+    """Name and type OID of a prepared statement's result columns, as they were when it was prepared; empty if the
+    driver does not tell. ``get_attributes()`` fails once the driver has forgotten a type of them.
+    """
+    for held in gc.get_referents(statement._state):
+        rows = held if isinstance(held, list) else []
+        described = all(isinstance(e, tuple) and len(e) == 7 and isinstance(e[0], bytes) for e in rows)
+        if rows and described and all(type(entry[3]) is int for entry in rows):
+            return [(entry[0].decode(), entry[3]) for entry in rows]
+    return []
 
 
 def result_modifiers(statement: RawStatement) -> list[int] | None:
@@ -157,15 +169,6 @@ def describe_url(url: str) -> str:
     return host + (f":{port}" if port else "") + (f"/{name}" if name else "")
 
 
-def set_codec(raw: RawConnection, oid: int, name: str, schema: str, codec: Codec) -> None:
-    """Register a binary codec for a type whose OID is known.
-
-    ``Connection.set_type_codec`` would ask the server for the OID, one or two round trips per type and
-    connection; it ends in this same call.
-    """
-    raw.get_settings().add_python_codec(oid, name, schema, [], "scalar", codec.encode, codec.decode, "binary")
-
-
 class Refusal(asyncio.Protocol):
     """Stands between a transport and asyncpg's protocol and notes whether the server has sent an error.
 
@@ -236,6 +239,8 @@ __all__ = [
     "forget_prepared",
     "open_connection",
     "prepared_by_driver",
+    "result_types",
+    "set_builtin_codecs",
     "set_codec",
     "watch_refusal",
 ]

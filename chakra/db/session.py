@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from secrets import randbits
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
@@ -15,6 +16,8 @@ from chakra.db.hooks import HookChain, Kind
 from chakra.db.relations import Fetch, Run
 from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.statements import StatementCache
+from chakra.db.streams import OpenStream, clear_wire, end_streams
+from chakra.db.unreadable import FAILURES, explain
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
@@ -29,6 +32,10 @@ class Session:
 
     Attributes:
         raw: the asyncpg connection.
+        loan: how often it was given back; what was begun under another number (a transaction, a stream) must not
+            touch the wire any more.
+        busy: statements on their way.
+        streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
         transaction: innermost open transaction, or ``None``.
@@ -37,14 +44,18 @@ class Session:
     """
 
     __slots__ = (
+        "_quiet",
+        "busy",
         "created",
         "dirty",
         "generation",
         "hooks",
         "idle_since",
+        "loan",
         "named",
         "raw",
         "statements",
+        "streams",
         "suspect",
         "transaction",
     )
@@ -54,6 +65,10 @@ class Session:
         self.hooks = hooks
         self.statements: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
         self.named = statement_limit > 0
+        self.loan = 0
+        self.busy = 0
+        self.streams: list[OpenStream] = []
+        self._quiet: asyncio.Future[None] | None = None
         self.dirty = False
         self.suspect = False
         self.transaction: Transaction | None = None
@@ -64,9 +79,15 @@ class Session:
 
     async def fetch(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> list[Record]:
         """Run a statement and return all its rows."""
-        if self.hooks:
-            return await self._watched(self.fetch_unwatched, sql, args, "fetch", pure)  # type: ignore[no-any-return]
-        return await self.fetch_unwatched(sql, args, pure)
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                return await self._watched(self.fetch_unwatched, sql, args, "fetch", pure)  # type: ignore[no-any-return]
+            return await self.fetch_unwatched(sql, args, pure)
+        finally:
+            self.statement_ended()
 
     async def fetch_unwatched(self, sql: str, args: Sequence[Any], pure: bool = True) -> list[Record]:
         """Like ``fetch``, past the hook chain: for what Chakra asks on its own account."""
@@ -76,7 +97,7 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
@@ -84,9 +105,15 @@ class Session:
 
     async def fetchrow(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> Record | None:
         """Run a statement and return its first row, or ``None``."""
-        if self.hooks:
-            return await self._watched(self._fetchrow, sql, args, "fetchrow", pure)
-        return await self._fetchrow(sql, args, pure)
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                return await self._watched(self._fetchrow, sql, args, "fetchrow", pure)
+            return await self._fetchrow(sql, args, pure)
+        finally:
+            self.statement_ended()
 
     async def _fetchrow(self, sql: str, args: Sequence[Any], pure: bool) -> Record | None:
         try:
@@ -95,7 +122,7 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetchrow(*args)
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             return await statement.fetchrow(*args)
         except BaseException as error:
@@ -103,9 +130,15 @@ class Session:
 
     async def execute(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> str:
         """Run a statement and return its status tag (``"UPDATE 3"``)."""
-        if self.hooks:
-            return await self._watched(self._execute, sql, args, "execute", pure)  # type: ignore[no-any-return]
-        return await self._execute(sql, args, pure)
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                return await self._watched(self._execute, sql, args, "execute", pure)  # type: ignore[no-any-return]
+            return await self._execute(sql, args, pure)
+        finally:
+            self.statement_ended()
 
     async def _execute(self, sql: str, args: Sequence[Any], pure: bool) -> str:
         try:
@@ -115,7 +148,7 @@ class Session:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
@@ -128,9 +161,24 @@ class Session:
         Args:
             shown: what hooks and errors get to see, if values stand in the text.
         """
+        if self.streams:
+            await clear_wire(self)
+        return await self.script_now(sql, kind, shown)
+
+    async def script_now(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Like ``script``, for a stream's own statements: the others are not looked at.
+
+
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
         if self.hooks:
             return await self.watch(lambda: self._script(sql, shown), shown or sql, kind)
-        return await self._script(sql, shown)
+        self.busy += 1
+        try:
+            return await self._script(sql, shown)
+        finally:
+            self.statement_ended()
 
     async def _script(self, sql: str, shown: str | None) -> str:
         try:
@@ -140,10 +188,16 @@ class Session:
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""
-        if self.hooks:
-            await self._watched(self._executemany, sql, rows, "executemany", False)
-        else:
-            await self._executemany(sql, rows, False)
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                await self._watched(self._executemany, sql, rows, "executemany", False)
+            else:
+                await self._executemany(sql, rows, False)
+        finally:
+            self.statement_ended()
 
     async def _executemany(self, sql: str, rows: Any, pure: bool) -> None:
         try:
@@ -154,44 +208,13 @@ class Session:
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
                 self.fail(error, sql)
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, ())
         else:
             return
         try:
             await statement.executemany(rows)
         except BaseException as error:
             self.fail(error, sql)
-
-    async def cursor(
-        self, sql: str, args: Sequence[Any], prefetch: int
-    ) -> AsyncGenerator[list[Record], None]:
-        """Read a result in blocks of ``prefetch`` rows through a portal; needs an open transaction."""
-        event = self.hooks.before(sql, args, "cursor") if self.hooks else None
-        rows, failure = 0, None
-        cursor = None
-        try:
-            while True:
-                try:
-                    if cursor is None:
-                        statement = self.statements.get(sql) or await self.prepare(sql)
-                        cursor = await statement.cursor(*args)
-                    block = await cursor.fetch(prefetch)
-                except BaseException as error:
-                    failure = error
-                    self.fail(error, sql)
-                if block:
-                    rows += len(block)
-                    yield block
-                if len(block) < prefetch:
-                    break
-        finally:
-            if event is not None:
-                self.hooks.after(event, rows, failure)
-            if cursor is not None and failure is None and self.in_transaction:
-                try:
-                    await driver.close_cursor(cursor)
-                except BaseException as error:
-                    self.fail(error, sql)
 
     async def prepare(self, sql: str) -> driver.RawStatement:
         """Prepare a statement and keep it for its next use."""
@@ -205,6 +228,8 @@ class Session:
         """Return the type OIDs of a query's parameters; name, type OID and modifier (-1 = none, or not known) of
         its columns. Nothing is run.
         """
+        if self.streams:
+            await clear_wire(self)
         try:
             # Never from the cache: a statement prepared before another process changed the table would describe
             # columns that COPY, planned anew, does not send, and types of one width would swap unnoticed.
@@ -230,6 +255,26 @@ class Session:
         """Whether the server has a transaction open on this session."""
         return not self.raw.is_closed() and bool(self.raw.is_in_transaction())
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether anything is left to be ended or found out before somebody else may have the session."""
+        return bool(self.suspect or self.busy or self.streams or self.raw.is_in_transaction())
+
+    def statement_ended(self) -> None:
+        """Count one statement less on its way."""
+        self.busy -= 1
+        if self._quiet is not None and not self.busy and not self._quiet.done():
+            self._quiet.set_result(None)
+
+    async def quiet(self) -> None:
+        """Wait until no statement is on its way."""
+        while self.busy:
+            self._quiet = asyncio.get_running_loop().create_future()
+            try:
+                await self._quiet
+            finally:
+                self._quiet = None
+
     async def ask(self, work: Callable[[Run, Fetch], Awaitable[T]]) -> T:
         """Look something up for Chakra's own use, past the hook chain: ``work`` is given what runs a query."""
         try:
@@ -248,6 +293,8 @@ class Session:
         Args:
             everything: run the reset script; without it only an open transaction is rolled back.
         """
+        await end_streams(self)
+        await self.quiet()
         # What is known of a suspect session is as old as its last answer: BEGIN may have been cut off.
         script = "ROLLBACK" if self.suspect or self.raw.is_in_transaction() else ""
         if everything:
@@ -271,12 +318,16 @@ class Session:
 
     # -- failure ------------------------------------------------------------------------------------
 
-    async def _prepare_again(self, error: BaseException, sql: str, pure: bool) -> driver.RawStatement:
+    async def _prepare_again(
+        self, error: BaseException, sql: str, pure: bool, args: Sequence[Any]
+    ) -> driver.RawStatement:
         """Prepare a statement anew if the failure was only a stale plan and a second try is safe; else raise.
 
         Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
         statement has run, so only a statement compiled by Chakra that just reads is run again.
         """
+        if isinstance(error, FAILURES):
+            raise await explain(self, sql, args, pure, error) from error
         stale = is_stale_plan(error)
         if stale or is_stale_layout(error):
             await self.forget_statements()
@@ -299,16 +350,20 @@ class Session:
 
     async def watch(self, run: Callable[[], Awaitable[str]], sql: str, kind: Kind) -> str:
         """Await ``run()``, which returns a status tag, between the two calls of the hook chain."""
-        if not self.hooks:
-            return await run()
-        event = self.hooks.before(sql, (), kind)
+        self.busy += 1
         try:
-            status = await run()
-        except BaseException as error:
-            self.hooks.after(event, None, error)
-            raise
-        self.hooks.after(event, rows_of(status))
-        return status
+            if not self.hooks:
+                return await run()
+            event = self.hooks.before(sql, (), kind)
+            try:
+                status = await run()
+            except BaseException as error:
+                self.hooks.after(event, None, error)
+                raise
+            self.hooks.after(event, rows_of(status))
+            return status
+        finally:
+            self.statement_ended()
 
     async def _watched(self, run: Any, sql: str, args: Any, kind: Kind, pure: bool) -> Any:
         event = self.hooks.before(sql, args, kind)

@@ -7,8 +7,8 @@ bulk call is made and not before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chakra.columnar import ColumnSpec, Options
     from chakra.columnar.parallel import Parts, ReadPlan
     from chakra.db import Database
+    from chakra.db.streams import Reader
     from chakra.sql.select import Select
 
 T = TypeVar("T")
@@ -237,26 +238,32 @@ async def to_numpy(query: Readable, database: Database, **options: Any) -> dict[
 async def arrow_batches(
     query: Readable,
     database: Database,
+    reader: Reader,
     *,
     max_rows: int | None = 65_536,
     max_bytes: int | None = None,
     progress: Any = None,
     **options: Any,
-) -> AsyncIterator[pyarrow.RecordBatch]:
-    """Stream a query as record batches."""
+) -> AsyncGenerator[pyarrow.RecordBatch, None]:
+    """Stream a query as record batches; ``reader`` is of the iterator around it."""
     from chakra.columnar.read import read_batches
 
     made = _options(options, BATCH_OPTIONS)
     source = await query.column_source(database)
     batches = read_batches(
-        database, source.sql, source.columns, made, max_rows=max_rows, max_bytes=max_bytes, progress=progress
+        database,
+        source.sql,
+        source.columns,
+        made,
+        max_rows=max_rows,
+        max_bytes=max_bytes,
+        progress=progress,
+        reader=reader,
     )
-    try:
+    async with aclosing(batches):
         with _fresh_types_after_failure(database):
             async for batch in batches:
                 yield batch
-    finally:
-        await batches.aclose()
 
 
 def _options(options: dict[str, Any], others: tuple[str, ...] = (), *, streaming: bool = False) -> Options:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DataError
@@ -49,19 +48,6 @@ async def execute(database: Database, statement: Statement, values: list[Any]) -
         raise name_field(error, statement, values) from error
 
 
-async def stream(
-    database: Database, statement: Statement, values: list[Any], block: int
-) -> AsyncIterator[list[Any]]:
-    """Run a statement through a cursor and yield blocks of rows."""
-    try:
-        sql = statement.sql
-        pure = await database.is_harmless(sql, statement.touches)
-        async for rows in database.run_cursor(sql, statement.bind(values), prefetch=block, pure=pure):
-            yield rows
-    except DataError as error:
-        raise name_field(error, statement, values) from error
-
-
 def name_field(error: DataError, statement: Statement, values: list[Any]) -> DataError:
     """Return the error with the field in place of a bare ``$n``, or of no name at all."""
     if type(error) is not DataError:
@@ -100,4 +86,4 @@ def _unstorable(value: Any) -> bool:
     return "\0" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))
 
 
-__all__ = ["execute", "fetch", "fetchrow", "name_field", "stream"]
+__all__ = ["execute", "fetch", "fetchrow", "name_field"]

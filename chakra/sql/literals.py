@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chakra.errors import DataError, FieldError
+from chakra.pg.composites import fields_of
 from chakra.pg.quoting import quote_string
 from chakra.pg.types import BY_OID, QCHAR, PgType
 from chakra.sql.literal_values import BARE, TEXT_OF, TextOf, char_number, enum_label, expected, quoted, text
@@ -154,6 +155,7 @@ def _is_sequence_class(kind: type) -> bool:
         issubclass(kind, Iterable)
         and issubclass(kind, Sized)
         and not issubclass(kind, str | bytes | bytearray | memoryview | Mapping)
+        and not hasattr(kind, "keys")  # a record of a row
     )
 
 
@@ -178,18 +180,10 @@ def _composite(type_: PgType) -> TextOf:
         raise FieldError(f"the composite type {type_.name} does not say what fields it has")
 
     def render(value: Any) -> str:
-        if isinstance(value, Mapping):
-            unknown = [key for key in value if key not in names]
-            if unknown:
-                raise ValueError(f"{unknown[0]!r} is not one of the fields {', '.join(names)}")
-            value = [value.get(name) for name in names]
-        elif not _is_sequence_class(type(value)):
-            raise expected("a tuple or a mapping", value)
-        if len(value) != len(names):
-            raise ValueError(f"expected {len(names)} fields ({', '.join(names)}), found {len(value)}")
+        given = fields_of(value, names, type_.sql, partial=True)
         parts = [
             "" if item is None else one(item) if bare else quoted(one(item))
-            for item, (one, bare) in zip(value, texts, strict=True)
+            for item, (one, bare) in zip(given, texts, strict=True)
         ]
         return f"({','.join(parts)})"
 

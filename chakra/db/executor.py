@@ -80,12 +80,10 @@ class Executor(abc.ABC):
             sql: the statement, or what stands for all of its texts.
             touches: its relations; ``None`` = it calls what is not known.
         """
-        if sql in self.harmless:
-            return True
-        if not self.pool.resets:
+        if sql in self.harmless or not self.pool.resets:
             return True
         held = self.held_session()
-        if touches is None or (held is not None and held.dirty):
+        if touches is None or self.pool.always or (held is not None and held.dirty):
             return False  # a changed session may take names for other relations, and is reset anyway
         facts = self.database.relation_facts
         found = facts.verdict(sql, touches)

@@ -277,10 +277,15 @@ class Session:
 
     async def ask(self, work: Callable[[Run, Fetch], Awaitable[T]]) -> T:
         """Look something up for Chakra's own use, past the hook chain: ``work`` is given what runs a query."""
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
         try:
             return await work(self.raw.execute, lambda sql: self.fetch_unwatched(sql, ()))
         except BaseException as error:
             self.fail(error, "(a look into the catalog)")
+        finally:
+            self.statement_ended()
 
     async def forget_statements(self) -> None:
         """Drop prepared statements and the driver's type cache after the catalog changed."""

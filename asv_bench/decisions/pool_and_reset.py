@@ -1,4 +1,4 @@
-"""Figures of docs/decisions/0004 and 0012: statements, borrows, resets and a drained COPY, timed in turn in one process.
+"""Figures of docs/decisions/0004 and 0012: statements, borrows, resets and a drained COPY, timed in turn in a process.
 
 ``python asv_bench/decisions/pool_and_reset.py postgresql://…`` (needs asyncpg; makes a table and drops it).
 """

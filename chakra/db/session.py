@@ -15,6 +15,7 @@ from chakra.db.errors import is_stale_layout, is_stale_plan, translate
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.relations import Fetch, Run
 from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
+from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
 from chakra.db.unreadable import FAILURES, explain
@@ -38,12 +39,17 @@ class Session:
         streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
+        parsed: a statement was prepared, and nothing may have been executed since.
         transaction: innermost open transaction, or ``None``.
         created, idle_since: clock readings of ``time.monotonic()``.
         generation: catalog generation the cached statements belong to.
+        path: the search path its statements run under.
+        statements: those prepared under that path.
     """
 
     __slots__ = (
+        "_away",
+        "_home",
         "_quiet",
         "busy",
         "created",
@@ -53,6 +59,8 @@ class Session:
         "idle_since",
         "loan",
         "named",
+        "parsed",
+        "path",
         "raw",
         "statements",
         "streams",
@@ -63,7 +71,12 @@ class Session:
     def __init__(self, raw: driver.RawConnection, hooks: HookChain, statement_limit: int) -> None:
         self.raw = raw
         self.hooks = hooks
-        self.statements: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self._home: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self._away: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self.statements: StatementCache[driver.RawStatement] | PathStatements[driver.RawStatement] = (
+            self._home
+        )
+        self.path = SearchPath(raw)
         self.named = statement_limit > 0
         self.loan = 0
         self.busy = 0
@@ -71,6 +84,7 @@ class Session:
         self._quiet: asyncio.Future[None] | None = None
         self.dirty = False
         self.suspect = False
+        self.parsed = False
         self.transaction: Transaction | None = None
         self.generation = 0
         self.created = self.idle_since = time.monotonic()
@@ -101,6 +115,7 @@ class Session:
         try:
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def fetchrow(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> Record | None:
@@ -126,6 +141,7 @@ class Session:
         try:
             return await statement.fetchrow(*args)
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def execute(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> str:
@@ -153,6 +169,7 @@ class Session:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def script(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
@@ -168,7 +185,6 @@ class Session:
     async def script_now(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
         """Like ``script``, for a stream's own statements: the others are not looked at.
 
-
         Args:
             shown: what hooks and errors get to see, if values stand in the text.
         """
@@ -182,7 +198,9 @@ class Session:
 
     async def _script(self, sql: str, shown: str | None) -> str:
         try:
-            return await self.raw.execute(sql)  # type: ignore[no-any-return]
+            status = await self.raw.execute(sql)
+            await self.follow_path(sql)
+            return status  # type: ignore[no-any-return]
         except BaseException as error:
             self.fail(error, shown or sql)
 
@@ -207,6 +225,7 @@ class Session:
             await statement.executemany(rows)
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
+                await self.settle(error)
                 self.fail(error, sql)
             statement = await self._prepare_again(error, sql, pure, ())
         else:
@@ -214,10 +233,16 @@ class Session:
         try:
             await statement.executemany(rows)
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def prepare(self, sql: str) -> driver.RawStatement:
-        """Prepare a statement and keep it for its next use."""
+        """Prepare a statement and keep it for its next use.
+
+        The driver parses without a Sync, which leaves the server in a transaction until something is executed:
+        whoever does not go on to that calls :meth:`settle`.
+        """
+        self.parsed = True
         if not self.named:
             return await self.raw.prepare(sql, name="")
         statement = await self.raw.prepare(sql, name=f"chakra_{randbits(63)}")
@@ -237,11 +262,37 @@ class Session:
             parameters = [p.oid for p in statement.get_parameters()]
             attributes = statement.get_attributes()
             modifiers = driver.result_modifiers(statement) or [-1] * len(attributes)
+            await self.settle()
             return parameters, [
                 (a.name, a.type.oid, modifier) for a, modifier in zip(attributes, modifiers, strict=True)
             ]
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
+
+    async def settle(self, error: BaseException | None = None) -> None:
+        """End the transaction that a Parse without Sync has opened on the server, if nothing was executed since.
+
+        It would hold the locks of planning, and give later statements its time as ``now()``. One round trip, only
+        behind a description and a value that the driver refused; an error of the server has ended it already, and
+        a session amid something is not spoken to.
+        """
+        if not self.parsed:
+            return
+        refused = isinstance(error, Exception) and not isinstance(error, OSError)
+        if error is not None and (not refused or getattr(error, "severity", None) is not None):
+            return
+        self.parsed = False
+        if self.raw.is_closed() or self.raw.is_in_transaction():
+            return
+        try:
+            await self.raw.execute("SELECT")  # the driver takes no empty statement
+        except asyncpg.InterfaceError:
+            pass  # another task's statement is under way, which ends the transaction
+        except BaseException:
+            self.suspect = True
+            if error is None:
+                raise
 
     # -- state --------------------------------------------------------------------------------------
 
@@ -287,9 +338,16 @@ class Session:
         finally:
             self.statement_ended()
 
+    async def follow_path(self, sql: str) -> None:
+        """Keep to statements prepared under the search path that holds behind a statement."""
+        if self.named and await self.path.follow(sql):
+            elsewhere = self.path.elsewhere
+            self.statements = self._home if elsewhere is None else PathStatements(elsewhere, self._away)
+
     async def forget_statements(self) -> None:
         """Drop prepared statements and the driver's type cache after the catalog changed."""
-        self.statements.clear()
+        self._home.clear()
+        self._away.clear()
         await self.raw.reload_schema_state()
 
     async def reset(self, *, everything: bool = True) -> None:
@@ -303,18 +361,24 @@ class Session:
         # What is known of a suspect session is as old as its last answer: BEGIN may have been cut off.
         script = "ROLLBACK" if self.suspect or self.raw.is_in_transaction() else ""
         if everything:
-            names = [statement.get_name() for statement in self.statements.values()]
+            names = [s.get_name() for kept in (self._home, self._away) for s in kept.values()]
             undo = reset_script([*names, *driver.prepared_by_driver(self.raw)])
             script = f"{script}; {undo}" if script else undo
         if script and await self.raw.execute(script) == FOUND_OTHERS and everything:
             await self.raw.execute(DEALLOCATE)
             self.lose_statements()
+        if everything:
+            self.path.returned()
+            self.statements = self._home
+        elif script:
+            await self.follow_path(script)
         self.transaction = None
         self.dirty = self.suspect = False
 
     def lose_statements(self) -> None:
         """Forget the prepared statements, which are not on the server any more."""
-        self.statements.clear()
+        self._home.clear()
+        self._away.clear()
         driver.forget_prepared(self.raw)
 
     def terminate(self) -> None:
@@ -341,7 +405,9 @@ class Session:
                 try:
                     return await self.prepare(sql)
                 except BaseException as second:
+                    await self.settle(second)
                     self.fail(second, sql)
+        await self.settle(error)
         self.fail(error, sql)
 
     def fail(self, error: BaseException, sql: str) -> NoReturn:

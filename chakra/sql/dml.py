@@ -14,6 +14,7 @@ from chakra.expressions import Expression, Slot, Value
 from chakra.pg.json_text import dump_json
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Column, Table, dump_values
+from chakra.sql.literals import bare_type
 from chakra.sql.render import render, render_conditions
 from chakra.sql.scope import ColumnRef, Scope
 from chakra.sql.select import Select, resolve_filters, write_from
@@ -70,7 +71,7 @@ def compile_insert_columns(
     columns = [table.by_attribute[name] for name in attributes]
     names = ", ".join(c.quoted for c in columns)
     picked = ", ".join(
-        f"c{i}" if _element(c) == c.type.base.name else f"c{i}::{c.type.base.sql}"
+        f"c{i}" if _element(c) == c.type.base.name else f"c{i}::{bare_type(c.type.base)}"
         for i, c in enumerate(columns)
     )
     writer = Writer()
@@ -226,7 +227,7 @@ def _where_key(writer: Writer, table: Table, first: int) -> None:
 def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
     dump = column.dump
     label = f"{table.title}.{column.attribute}"
-    writer.parameter(index, (dump,) if dump is not None else (), column.type, label)
+    writer.parameter(index, (dump,) if dump is not None else (), column.type, label, beside_column=True)
 
 
 def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:

@@ -17,6 +17,7 @@ from chakra.pg.quoting import quote_identifier, quote_string
 from chakra.pg.text import TEMPORARY_TABLE, SqlText, Touch
 from chakra.schema import Column, Table
 from chakra.sql.dml import assigned_column
+from chakra.sql.literals import bare_type
 
 Action = Literal["insert", "ignore", "update"]
 
@@ -247,7 +248,7 @@ SEQUENCE_OF = "SELECT pg_get_serial_sequence($1, $2)"
 def drawn_values(column: Column, count: int) -> SqlText:
     """The query for ``count`` values of a column's default."""
     # A serial column of 4 bytes gets its values from nextval(), which gives 8.
-    drawn = f"({column.db_default})::{column.type.sql}"
+    drawn = f"({column.db_default})::{bare_type(column.type)}"
     query = f"SELECT {drawn} AS {column.quoted} FROM generate_series(1, "
     return SqlText(f"{query}{int(count)})", () if _BUILT_IN.match(column.db_default or "") else None, query)
 

@@ -226,8 +226,8 @@ class Executor(abc.ABC):
         self.note(session)
         try:
             result = await run(session, sql, args, pure=False)
-            if run is not _script:  # a script has looked
-                await session.follow_path(sql)
+            if run is not _script and (held is not None or not self.pool.resets):
+                await session.follow_path(sql)  # a script has looked, and a reset sets it back
             if effect & Effect.STATEMENTS:
                 session.lose_statements()
             if effect & Effect.SCHEMA:

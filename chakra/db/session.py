@@ -199,7 +199,7 @@ class Session:
     async def _script(self, sql: str, shown: str | None) -> str:
         try:
             status = await self.raw.execute(sql)
-            await self.follow_path(sql)
+            await self.follow_path(shown or sql)
             return status  # type: ignore[no-any-return]
         except BaseException as error:
             self.fail(error, shown or sql)

@@ -289,9 +289,12 @@ class Transaction:
             )
 
     async def _release_savepoint(self, session: Session) -> None:
-        back = f"; {local_settings.set_back(self._settings, self._saved)}" if self._settings else ""
+        script, shown = f"RELEASE SAVEPOINT {self._savepoint}", None
+        if self._settings:
+            shown = f"{script}; {local_settings.shown(self._settings)}"
+            script = f"{script}; {local_settings.set_back(self._settings, self._saved)}"
         try:
-            await session.script(f"RELEASE SAVEPOINT {self._savepoint}{back}", "transaction")
+            await session.script(script, "transaction", shown)
         except BaseException:
             await self._undo(session)
             raise

@@ -244,6 +244,17 @@ async def test_what_is_known_ends_with_the_catalog(one: Database) -> None:
     assert await one.is_harmless(*write)
 
 
+async def test_changes_by_another_object_of_the_process_are_noticed(one: Database, open_db: Open) -> None:
+    other = await open_db(max_connections=1)
+    await other.execute(f"{FUNCTIONS}; create table t (id int)")
+    write = ("insert into t values (1)", (('"t"', True),))
+    assert await one.is_harmless(*write)
+    async with other.transaction():
+        await other.execute("create trigger x before insert on t for each row execute function tr()")
+        assert await one.is_harmless(*write)  # for it is not committed
+    assert not await one.is_harmless(*write)
+
+
 async def test_changes_of_others_need_to_be_told(one: Database, pg: asyncpg.Connection[Any]) -> None:
     await one.execute(f"{FUNCTIONS}; create table t (id int)")
     write = ("insert into t values (1)", (('"t"', True),))

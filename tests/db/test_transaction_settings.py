@@ -13,6 +13,7 @@ import chakra
 from chakra import errors
 from chakra.db import Database, QueryEvent
 from chakra.db.local_settings import NAME
+from chakra.db.search_path import SearchPath
 from tests.db.conftest import Open
 from tests.db.proxy import Proxy
 
@@ -40,7 +41,13 @@ async def test_they_hold_in_the_block(one: Database) -> None:
     assert await tenant(one) == ""
 
 
-async def test_they_cost_no_round_trip(open_db: Open, proxy: Proxy) -> None:
+@pytest.mark.parametrize("reports", [True, False])
+async def test_they_cost_no_round_trip(
+    open_db: Open, proxy: Proxy, reports: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on servers before 18, which do not report the search path: it is not looked for without need."""
+    if not reports:
+        monkeypatch.setattr(SearchPath, "_reported", lambda self: None)
     db = await open_db(proxy.url, max_connections=1)
     proxy.sent.clear()
     async with db.transaction(settings={"app.tenant": "a"}), db.transaction(settings={"app.tenant": "b"}):

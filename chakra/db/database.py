@@ -17,6 +17,7 @@ from chakra.db.pool import Pool
 from chakra.db.relations import RelationFacts
 from chakra.db.session import Session
 from chakra.db.session_effects import Effect
+from chakra.db.siblings import IDENTITY, Siblings
 from chakra.db.transactions import Isolation, Transaction, active, current_for
 from chakra.errors import ConfigError
 
@@ -84,8 +85,9 @@ class Database(Executor):
         database = cls(url, chosen)
         try:
             await database.pool.fill()
-            row = await database.run_fetchrow("SELECT pg_catalog.current_database()")
-            database.name = "" if row is None else row[0]
+            [row] = await database.run_fetch(IDENTITY)
+            database.name = row[0]
+            _siblings.add(database, tuple(row))
         except BaseException:
             await database.pool.close(timeout=0)
             raise
@@ -166,23 +168,27 @@ class Database(Executor):
         """Tell that the catalog changed: every connection drops its plans before its next use, and what was known of
         tables is looked up again.
 
-        Statements run through ``execute`` and its kin are noticed by themselves; this is for changes made
-        elsewhere.
+        Statements run through ``execute`` and its kin, of any database object of this process that is connected to
+        the same database, are noticed by themselves; this is for changes made elsewhere.
 
         Args:
             session: the session it was changed on; within a transaction the others learn of it again at
                 commit, when they can see the change.
         """
-        self.pool.generation += 1
-        self.type_catalog.invalidate()
-        self.relation_facts.forget()
-        self.harmless.clear()
+        for database in _siblings.of(self):
+            database.pool.generation += 1
+            database.type_catalog.invalidate()
+            database.relation_facts.forget()
+            database.harmless.clear()
         if session is not None and session.transaction is not None:
             session.transaction.effects |= effect
 
     async def refresh_session(self, session: Session) -> None:
         """Bring a session up to date with the catalog: plans, and what the driver knows of types."""
         await session.forget_statements()
+
+
+_siblings: Siblings[Database] = Siblings()
 
 
 def _qualified(settings: Mapping[str, Any]) -> dict[str, Any]:

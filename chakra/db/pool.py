@@ -83,12 +83,12 @@ class Pool:
     Attributes:
         loop: the event loop its connections live in.
         resets: whether sessions on which something may have been left are reset at all.
+        always: whether all are, whatever ran on them.
         generation: how often the catalog changed; sessions of an older one are refreshed when borrowed.
     """
 
     __slots__ = (
         "__weakref__",
-        "_always",
         "_borrowed",
         "_closing",
         "_drained",
@@ -100,6 +100,7 @@ class Pool:
         "_refresh",
         "_tasks",
         "_waiters",
+        "always",
         "generation",
         "loop",
         "resets",
@@ -117,7 +118,7 @@ class Pool:
         self.settings = settings
         self.generation = 0
         self.resets = settings.reset != "never" and not stateless
-        self._always = settings.reset == "always" and not stateless
+        self.always = settings.reset == "always" and not stateless
         self._open_session = open_session
         self._refresh = refresh
         self.loop = asyncio.get_running_loop()
@@ -316,7 +317,7 @@ class Pool:
         finally:
             session.dirty = session.suspect = False
             self.release(session)
-            session.dirty = self._always  # for whoever borrows it next
+            session.dirty = self.always  # for whoever borrows it next
 
     # -- open and close -----------------------------------------------------------------------------
 
@@ -339,7 +340,7 @@ class Pool:
         """A new session: nobody has used it yet."""
         self._borrowed.add(session)
         self.release(session)
-        session.dirty = self._always
+        session.dirty = self.always
 
     def _grow(self) -> None:
         """Open one more session for the borrowers in the queue, if the limit allows."""

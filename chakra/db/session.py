@@ -218,7 +218,7 @@ class Session:
             await self.rest()
         try:
             status = await self.raw.execute(sql)
-            await self.follow_path(sql)
+            await self.follow_path(shown or sql)
             return status  # type: ignore[no-any-return]
         except BaseException as error:
             self.fail(error, shown or sql)
@@ -362,10 +362,15 @@ class Session:
 
     async def ask(self, work: Callable[[Run, Fetch], Awaitable[T]]) -> T:
         """Look something up for Chakra's own use, past the hook chain: ``work`` is given what runs a query."""
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
         try:
             return await work(self.raw.execute, lambda sql: self.fetch_unwatched(sql, ()))
         except BaseException as error:
             self.fail(error, "(a look into the catalog)")
+        finally:
+            self.statement_ended()
 
     async def follow_path(self, sql: str) -> None:
         """Keep to statements prepared under the search path that holds behind a statement."""

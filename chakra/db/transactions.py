@@ -16,7 +16,7 @@ from chakra.db import driver, local_settings
 from chakra.db.generators import SuspendedFrame, enclosing_generator
 from chakra.db.session_effects import Effect
 from chakra.db.streams import end_streams
-from chakra.errors import ConnectionLost, DatabaseError, SerializationError, TransactionError
+from chakra.errors import ConnectionLost, DatabaseError, DataError, SerializationError, TransactionError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -187,7 +187,7 @@ class Transaction:
         try:
             await self._send(session, self._begin)
         except BaseException as error:
-            if self._settings and isinstance(error, DatabaseError) and session.in_transaction:
+            if self._settings and isinstance(error, Exception) and session.in_transaction:
                 # BEGIN went through, a setting was refused.
                 await asyncio.shield(pool.run_to_end(session, "ROLLBACK"))
             if self._pinned is None:
@@ -211,8 +211,8 @@ class Transaction:
         self._depth = parent._depth + 1
         try:
             await self._send(session, f"SAVEPOINT {self._savepoint}", self._saved)
-        except DatabaseError as error:
-            if self._settings and error.sqlstate != ABORTED:
+        except (DatabaseError, DataError) as error:
+            if self._settings and getattr(error, "sqlstate", None) != ABORTED:
                 await self.database.pool.run_to_end(session, self._undo_savepoint)
             raise
         self._parent = parent
@@ -324,9 +324,12 @@ class Transaction:
         return work.result()
 
     async def _release_savepoint(self, session: Session) -> None:
-        back = f"; {local_settings.set_back(self._settings, self._saved)}" if self._settings else ""
+        script, shown = f"RELEASE SAVEPOINT {self._savepoint}", None
+        if self._settings:
+            shown = f"{script}; {local_settings.shown(self._settings)}"
+            script = f"{script}; {local_settings.set_back(self._settings, self._saved)}"
         try:
-            await session.script(f"RELEASE SAVEPOINT {self._savepoint}{back}", "transaction")
+            await session.script(script, "transaction", shown)
         except BaseException:
             await self._undo(session)
             raise

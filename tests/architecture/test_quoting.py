@@ -52,7 +52,7 @@ REVIEWED: dict[str, set[str]] = {
         "check.condition", "index.where", "column.db_default", "column.type.sql",
         "f' WHERE {index.where}' if index.where else ''",
     },
-    "chakra.db.transactions": {"self._savepoint", "back"},  # a number behind a fixed word; text of local_settings
+    "chakra.db.transactions": {"self._savepoint"},  # a number behind a fixed word
     "chakra.db.executor": {"name"},  # of quote_qualified
     # Names of settings that matched a pattern of plain words, in front of constants that were quoted.
     "chakra.db.local_settings": {"name", "', '.join(made)", "', '.join(kept)"},

@@ -112,6 +112,25 @@ def is_stale_plan(error: BaseException) -> bool:
     )
 
 
+# What a statement says whose parameters have the types of before a change: no such operator (42883, 42725), no such
+# conversion (42804, 42846), bytes or text that the type does not read (22P02, 22P03).
+_TYPE_STATES = frozenset({"42883", "42725", "42804", "42846", "22P02", "22P03"})
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether the driver refused a value before anything was sent; it then says so without a severity."""
+    return (
+        isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError)
+        and getattr(error, "severity", None) is None
+        and _ARGUMENT.match(str(error)) is not None
+    )
+
+
+def may_mean_other_types(error: BaseException) -> bool:
+    """Whether parameters of other types than the server has by now would explain a failure."""
+    return is_refused(error) or getattr(error, "sqlstate", None) in _TYPE_STATES
+
+
 def is_stale_layout(error: BaseException) -> bool:
     """Whether asyncpg's picture of a composite or enum is older than the rows it got; the statement ran."""
     return isinstance(error, asyncpg.exceptions.OutdatedSchemaCacheError)
@@ -181,4 +200,11 @@ def _from_interface(error: Exception, sql: str | None) -> ChakraError:
     return DatabaseError(text, sql=sql)
 
 
-__all__ = ["is_stale_layout", "is_stale_plan", "translate", "translate_connect"]
+__all__ = [
+    "is_refused",
+    "is_stale_layout",
+    "is_stale_plan",
+    "may_mean_other_types",
+    "translate",
+    "translate_connect",
+]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import asyncpg
 
 from chakra.db import driver
-from chakra.db.errors import is_stale_layout, is_stale_plan, translate
+from chakra.db.errors import is_refused, is_stale_layout, is_stale_plan, may_mean_other_types, translate
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.session_effects import Effect, effects_of
@@ -48,7 +48,7 @@ class Session:
         streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
-        parsed: a statement was prepared, and nothing may have been executed since.
+        parsed: how many statements had been run when the last one was prepared.
         transaction: innermost open transaction, or ``None``.
         created, idle_since: clock readings of ``time.monotonic()``.
         generation: catalog generation the cached statements belong to.
@@ -93,7 +93,7 @@ class Session:
         self._quiet: asyncio.Future[None] | None = None
         self.dirty = False
         self.suspect = False
-        self.parsed = False
+        self.parsed = -1
         self.transaction: Transaction | None = None
         self.generation = 0
         self.created = self.idle_since = time.monotonic()
@@ -223,7 +223,7 @@ class Session:
             statement = self.statements.get(sql)
             if statement is None:
                 statement = await self.prepare(sql)
-            await statement.executemany(rows)
+            await self._run_many(statement, rows)
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
                 await self.settle(error)
@@ -232,10 +232,19 @@ class Session:
         else:
             return
         try:
-            await statement.executemany(rows)
+            await self._run_many(statement, rows)
         except BaseException as error:
             await self.settle(error)
             self.fail(error, sql)
+
+    async def _run_many(self, statement: driver.RawStatement, rows: Any) -> None:
+        fresh = self._just_parsed
+        try:
+            await statement.executemany(rows)
+        except BaseException:
+            if fresh:  # the driver counts it as run when it has refused the first values
+                self.parsed = driver.statements_run(self.raw)
+            raise
 
     async def prepare(self, sql: str) -> driver.RawStatement:
         """Prepare a statement and keep it for its next use.
@@ -243,11 +252,11 @@ class Session:
         The driver parses without a Sync, which leaves the server in a transaction until something is executed:
         whoever does not go on to that calls :meth:`settle`.
         """
-        self.parsed = True
-        if not self.named:
-            return await self.raw.prepare(sql, name="")
-        statement = await self.raw.prepare(sql, name=f"chakra_{next(_names)}")
-        self.statements.put(sql, statement)
+        self.parsed = driver.statements_run(self.raw)
+        statement = await self.raw.prepare(sql, name=f"chakra_{next(_names)}" if self.named else "")
+        self.parsed = driver.statements_run(self.raw)  # the driver may have asked for types
+        if self.named:
+            self.statements.put(sql, statement)
         return statement
 
     async def describe(self, sql: str) -> tuple[list[int], list[tuple[str, int, int]]]:
@@ -278,12 +287,11 @@ class Session:
         behind a description and a value that the driver refused; an error of the server has ended it already, and
         a session amid something is not spoken to.
         """
-        if not self.parsed:
+        if not self._just_parsed:
             return
         refused = isinstance(error, Exception) and not isinstance(error, OSError)
         if error is not None and (not refused or getattr(error, "severity", None) is not None):
             return
-        self.parsed = False
         if self.raw.is_closed() or self.raw.is_in_transaction():
             return
         try:
@@ -294,6 +302,11 @@ class Session:
             self.suspect = True
             if error is None:
                 raise
+
+    @property
+    def _just_parsed(self) -> bool:
+        """Whether nothing was run since the last statement was prepared."""
+        return self.parsed == driver.statements_run(self.raw)
 
     # -- state --------------------------------------------------------------------------------------
 
@@ -395,8 +408,31 @@ class Session:
                 except BaseException as second:
                     await self.settle(second)
                     self.fail(second, sql)
+        elif may_mean_other_types(error):
+            statement = await self._with_other_types(error, sql)
+            if statement is not None:
+                return statement
         await self.settle(error)
         self.fail(error, sql)
+
+    async def _with_other_types(self, error: BaseException, sql: str) -> driver.RawStatement | None:
+        """Prepare a statement anew; return it if the server has other types for its parameters by now.
+
+        The types of parameters are fixed when a statement is prepared, and stay when a column gets another one. Where
+        the server has aborted the transaction, the statement is only forgotten: the next use prepares it.
+        """
+        known = None if self._just_parsed else self.statements.drop(sql)
+        if known is None or (self.raw.is_in_transaction() and not is_refused(error)):
+            return None
+        before = driver.parameter_types(known)
+        if before == []:
+            return None
+        try:
+            statement = await self.prepare(sql)
+        except BaseException as second:
+            await self.settle(second)
+            self.fail(second, sql)
+        return None if driver.parameter_types(statement) == before else statement
 
     def fail(self, error: BaseException, sql: str) -> NoReturn:
         """Raise what stands for a failure, noting whether the connection may be amid something."""

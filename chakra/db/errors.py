@@ -131,6 +131,14 @@ def may_mean_other_types(error: BaseException) -> bool:
     return is_refused(error) or getattr(error, "sqlstate", None) in _TYPE_STATES
 
 
+def is_unknown_label(error: BaseException) -> bool:
+    """Whether a text is none of its type, such as a label of an enum. A backend reads parameters before it learns of
+    changes, so a label it has not found once stays unknown to it until it parses something (``postgres.c``,
+    exec_bind_message; ``enum.c``, enum_recv).
+    """
+    return getattr(error, "sqlstate", None) == "22P02"
+
+
 def is_stale_layout(error: BaseException) -> bool:
     """Whether asyncpg's picture of a composite or enum is older than the rows it got; the statement ran."""
     return isinstance(error, asyncpg.exceptions.OutdatedSchemaCacheError)

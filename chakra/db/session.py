@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import asyncpg
 
 from chakra.db import driver
-from chakra.db.errors import is_refused, is_stale_layout, is_stale_plan, may_mean_other_types, translate
+from chakra.db.errors import (
+    is_refused,
+    is_stale_layout,
+    is_stale_plan,
+    is_unknown_label,
+    may_mean_other_types,
+    translate,
+)
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.session_effects import Effect, effects_of
@@ -432,7 +439,9 @@ class Session:
         except BaseException as second:
             await self.settle(second)
             self.fail(second, sql)
-        return None if driver.parameter_types(statement) == before else statement
+        if driver.parameter_types(statement) == before and not is_unknown_label(error):
+            return None
+        return statement
 
     def fail(self, error: BaseException, sql: str) -> NoReturn:
         """Raise what stands for a failure, noting whether the connection may be amid something."""

@@ -23,6 +23,7 @@ from chakra.errors import (
     TransactionError,
     UniqueViolation,
 )
+from chakra.pg.marks import STALE_RECORDS
 
 # SQLSTATEs: PostgreSQL manual, appendix A.
 _BY_STATE: dict[str, type[DatabaseError]] = {
@@ -131,6 +132,11 @@ def may_mean_other_types(error: BaseException) -> bool:
     return is_refused(error) or getattr(error, "sqlstate", None) in _TYPE_STATES
 
 
+def is_stale_record(error: BaseException) -> bool:
+    """Whether a statement found other attributes of a composite than the driver knows; nothing ran."""
+    return getattr(error, "sqlstate", None) == "22P02" and STALE_RECORDS in str(error)
+
+
 def is_unknown_label(error: BaseException) -> bool:
     """Whether a text is none of its type, such as a label of an enum. A backend reads parameters before it learns of
     changes, so a label it has not found once stays unknown to it until it parses something (``postgres.c``,
@@ -147,6 +153,10 @@ def is_stale_layout(error: BaseException) -> bool:
 def _from_server(error: Any, sql: str | None) -> ChakraError:
     state: str = error.sqlstate or ""
     text = str(error.args[0]) if error.args else str(error)
+    if is_stale_record(error):
+        return DatabaseError(
+            f"{STALE_RECORDS} by another session; run the transaction again", sqlstate=state, sql=sql
+        )
     found = _ARGUMENT.match(text)
     if found is not None:
         row = found[2]

@@ -15,11 +15,13 @@ from chakra.db.errors import (
     is_refused,
     is_stale_layout,
     is_stale_plan,
+    is_stale_record,
     is_unknown_label,
     may_mean_other_types,
     translate,
 )
 from chakra.db.hooks import HookChain, Kind
+from chakra.db.records import composites_in, guard_records
 from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.statements import StatementCache
@@ -55,6 +57,7 @@ class Session:
         streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
+        records: attributes of composite types by their OIDs, as they were before the driver asked for them.
         parsed: how many statements had been run when the last one was prepared.
         transaction: innermost open transaction, or ``None``.
         created, idle_since: clock readings of ``time.monotonic()``.
@@ -78,6 +81,7 @@ class Session:
         "parsed",
         "path",
         "raw",
+        "records",
         "statements",
         "streams",
         "suspect",
@@ -101,6 +105,7 @@ class Session:
         self.dirty = False
         self.suspect = False
         self.parsed = -1
+        self.records: dict[str, str] = {}
         self.transaction: Transaction | None = None
         self.generation = 0
         self.created = self.idle_since = time.monotonic()
@@ -176,7 +181,7 @@ class Session:
         try:
             statement = self.statements.get(sql)
             if statement is None:
-                statement = await self.prepare(sql)
+                statement = await self.prepare(sql, rows=False)
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
@@ -253,17 +258,28 @@ class Session:
                 self.parsed = driver.statements_run(self.raw)
             raise
 
-    async def prepare(self, sql: str) -> driver.RawStatement:
+    async def prepare(self, sql: str, *, rows: bool = True) -> driver.RawStatement:
         """Prepare a statement and keep it for its next use.
+
+        Args:
+            rows: whether its rows are wanted, or only its status tag.
 
         The driver parses without a Sync, which leaves the server in a transaction until something is executed:
         whoever does not go on to that calls :meth:`settle`.
         """
+        statement = await self.parse(sql)
+        if self.named:
+            composites = composites_in(statement) if rows else []
+            if composites:
+                statement = await guard_records(self, sql, statement, composites)
+            self.statements.put(sql, statement)
+        return statement
+
+    async def parse(self, sql: str) -> driver.RawStatement:
+        """Prepare a statement as it is, and leave it to the caller."""
         self.parsed = driver.statements_run(self.raw)
         statement = await self.raw.prepare(sql, name=f"chakra_{next(_names)}" if self.named else "")
         self.parsed = driver.statements_run(self.raw)  # the driver may have asked for types
-        if self.named:
-            self.statements.put(sql, statement)
         return statement
 
     async def describe(self, sql: str) -> tuple[list[int], list[tuple[str, int, int]]]:
@@ -275,7 +291,7 @@ class Session:
         try:
             # Never from the cache: a statement prepared before another process changed the table would describe
             # columns that COPY, planned anew, does not send, and types of one width would swap unnoticed.
-            statement = await self.prepare(sql)
+            statement = await self.parse(sql)
             parameters = [p.oid for p in statement.get_parameters()]
             attributes = statement.get_attributes()
             modifiers = driver.result_modifiers(statement) or [-1] * len(attributes)
@@ -364,6 +380,7 @@ class Session:
         """Drop prepared statements and the driver's type cache after the catalog changed."""
         self._home.clear()
         self._away.clear()
+        self.records.clear()
         await self.raw.reload_schema_state()
 
     async def reset(self, *, everything: bool = True) -> None:
@@ -405,7 +422,7 @@ class Session:
         """
         if isinstance(error, FAILURES):
             raise await explain(self, sql, args, pure, error) from error
-        stale = is_stale_plan(error)
+        stale = is_stale_plan(error) or is_stale_record(error)
         if stale or is_stale_layout(error):
             await self.forget_statements()
             again = stale or (pure and sql.lstrip()[:6].upper() == "SELECT")

@@ -35,6 +35,8 @@ from chakra.types import (
     TimestampTz,
     Varchar,
 )
+from tests.db.conftest import proxy  # noqa: F401
+from tests.db.proxy import Proxy
 
 DAY = dt.datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=dt.UTC)
 
@@ -180,3 +182,85 @@ async def test_labels_of_an_enum(db: Any, pg: asyncpg.Connection[Any]) -> None:
     for id_ in (1, 2):
         await model.objects.create(id=id_, v=Mood.sad)
     assert await model.objects.filter(v__in=[Mood.sad]).count() == 2
+
+
+COMPOSITE = "create type pair as (x int, y int); create type outer_pair as (p pair, ps pair[], n int);"
+HOLDING = {
+    "composite": ("pair", "(1,2)"),
+    "array": ("pair[]", '{"(1,2)"}'),
+    "nested": ("outer_pair", '("(1,2)","{""(1,2)""}",3)'),
+}
+ATTRIBUTES = {
+    "renamed": "alter type pair rename attribute x to z",
+    "swapped": "alter type pair rename attribute x to t; alter type pair rename attribute y to x; "
+    "alter type pair rename attribute t to y",
+    "added": "alter type pair add attribute z int",
+    "dropped": "alter type pair drop attribute x",
+    "quoted": """alter type pair rename attribute x to "it's, {""a""}" """,
+}
+
+
+def plain(value: Any) -> Any:
+    """Records as lists of pairs, so that names count."""
+    if isinstance(value, asyncpg.Record):
+        return [(k, plain(v)) for k, v in value.items()]
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+async def _streamed(db: Any) -> list[Any]:
+    return [row async for row in db.table("changed").iterator()]
+
+
+READERS: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "rows": lambda db: db.table("changed").order_by("id"),
+    "values": lambda db: db.table("changed").filter(id=1).values_list("v", flat=True),
+    "get": lambda db: db.table("changed").get(id=1),
+    "raw": lambda db: db.fetch("select v from changed where id = $1", 1),
+    "row": lambda db: db.fetchrow("select c from changed c order by id limit 1"),
+    "returning": lambda db: db.fetchrow("update changed set id = id where id = $1 returning v", 1),
+    "cursor": _streamed,
+}
+
+
+@pytest.mark.parametrize("change", ATTRIBUTES)
+@pytest.mark.parametrize("holder", HOLDING)
+async def test_attributes_of_composites(
+    dsn: str, pg: asyncpg.Connection[Any], holder: str, change: str
+) -> None:
+    type_, value = HOLDING[holder]
+    await pg.execute(f"{COMPOSITE} create table changed (id int primary key, v {type_})")
+    await pg.execute(f"insert into changed values (1, '{value}')")
+    async with chakra.connect(dsn, max_connections=1) as known, chakra.connect(dsn, max_connections=1) as new:
+        for read in READERS.values():
+            await read(known)
+        await pg.execute(ATTRIBUTES[change])
+        for name, read in READERS.items():
+            assert plain(list(await read(known))) == plain(list(await read(new))), name
+
+
+async def test_attributes_of_composites_in_a_transaction(db: Any, pg: asyncpg.Connection[Any]) -> None:
+    await pg.execute(f"{COMPOSITE} create table changed (id int primary key, v pair)")
+    await pg.execute("insert into changed values (1, '(1,2)')")
+    for read in READERS.values():
+        await read(db)
+    await pg.execute(ATTRIBUTES["swapped"])
+    with pytest.raises(ChakraError, match="attributes of a composite type were changed by another session"):
+        async with db.transaction():
+            await READERS["raw"](db)
+    async with db.transaction():
+        for name in ("raw", "rows", "returning"):
+            found = await READERS[name](db)
+            assert plain(found[0]["v"] if isinstance(found, list) else found["v"]) == [("y", 1), ("x", 2)]
+
+
+async def test_the_check_of_composites_costs_no_round_trip(
+    pg: asyncpg.Connection[Any],
+    proxy: Proxy,  # noqa: F811
+) -> None:
+    await pg.execute(f"{COMPOSITE} create table changed (id int primary key, v pair)")
+    async with chakra.connect(proxy.url, max_connections=1) as db:
+        for _ in range(3):
+            proxy.sent.clear()
+            await db.fetch("select v from changed")
+            assert await db.execute("insert into changed values ($1, null) returning v", _) == "INSERT 0 1"
+        assert proxy.round_trips == 2

@@ -38,6 +38,7 @@ async def copy_in(
     """
     if session.streams:
         await clear_wire(session)
+    driver.check_text(session.raw)
     writing = _Writing(session, table, columns, source, schema)
     return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
 

@@ -12,6 +12,7 @@ from chakra.db.connection import PinnedConnection
 from chakra.db.executor import Executor
 from chakra.db.hooks import HookChain, log_slow
 from chakra.db.pool import Pool
+from chakra.db.relations import RelationFacts
 from chakra.db.session import Session
 from chakra.db.session_effects import Effect
 from chakra.db.transactions import Isolation, Transaction, active, current_for
@@ -41,6 +42,8 @@ class Database(Executor):
         self.name = ""
         self.server_version: tuple[int, int] = (0, 0)
         self.type_catalog = TypeCatalog(self)
+        self.relation_facts = RelationFacts()
+        self.harmless = set()
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer
         self._statement_limit = database.statement_cache_size if prepared else 0
@@ -75,7 +78,8 @@ class Database(Executor):
         database = cls(url, chosen)
         try:
             await database.pool.fill()
-            database.name = await database.fetchval("SELECT current_database()")
+            row = await database.run_fetchrow("SELECT pg_catalog.current_database()")
+            database.name = "" if row is None else row[0]
         except BaseException:
             await database.pool.close(timeout=0)
             raise
@@ -102,6 +106,7 @@ class Database(Executor):
         raw = await driver.open_connection(self.url, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
+        self.relation_facts.multiranges = self.server_version >= (14, 0)
         session = Session(raw, self.hooks, self._statement_limit)
         try:
             await self.refresh_session(session)
@@ -128,10 +133,16 @@ class Database(Executor):
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
     ) -> Transaction:
         """A transaction block, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
-            self, isolation=isolation, readonly=readonly, deferrable=deferrable, retries=retries
+            self,
+            isolation=isolation,
+            readonly=readonly,
+            deferrable=deferrable,
+            retries=retries,
+            settings=settings,
         )
 
     def acquire(self, timeout: float | None = None) -> PinnedConnection:
@@ -143,7 +154,8 @@ class Database(Executor):
         return PinnedConnection(self, timeout)
 
     def schema_changed(self, effect: Effect = Effect.SCHEMA, session: Session | None = None) -> None:
-        """Tell that the catalog changed: every connection drops its plans before its next use.
+        """Tell that the catalog changed: every connection drops its plans before its next use, and what was known of
+        tables is looked up again.
 
         Statements run through ``execute`` and its kin are noticed by themselves; this is for changes made
         elsewhere.
@@ -154,6 +166,8 @@ class Database(Executor):
         """
         self.pool.generation += 1
         self.type_catalog.invalidate()
+        self.relation_facts.forget()
+        self.harmless.clear()
         if session is not None and session.transaction is not None:
             session.transaction.effects |= effect
 

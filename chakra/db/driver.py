@@ -61,7 +61,7 @@ async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection
 
 def statements_run(raw: RawConnection) -> int:
     """How many statements the driver has executed; what it only prepared is not counted."""
-    return raw._protocol.queries_count  # type: ignore[no-any-return]
+    return -1 if raw._protocol is None else raw._protocol.queries_count  # type: ignore[no-any-return]
 
 
 def parameter_types(statement: RawStatement) -> list[int] | None:
@@ -116,16 +116,58 @@ def _check_session(raw: RawConnection, where: str) -> None:
     version = raw.get_server_version()
     if version.major < MINIMUM_SERVER:
         raise ConfigError(f"{where} runs PostgreSQL {version.major}; Chakra needs {MINIMUM_SERVER} or newer")
+    refused = unsafe_text(raw)
+    if refused is not None:
+        raise ConfigError(f"{where}: {refused}. Remove the setting from the role, database or server")
+
+
+_UTF8 = frozenset(
+    {"UTF8", "utf8", "UNICODE", "'utf-8'"}
+)  # PgBouncer repeats what asyncpg asked for, quotes and all
+
+
+def unsafe_text(raw: RawConnection) -> str | None:
+    """Why text that Chakra writes itself (COPY data, constants) would not mean on this session what it says; ``None``
+    if it would.
+
+    The server reports these settings whenever they change (manual, "Asynchronous Operations"), so this costs no round
+    trip. It does not report ``backslash_quote``, which does harm only under other encodings than UTF-8.
+    """
     session = raw.get_settings()
     encoding = getattr(session, "client_encoding", "UTF8")
-    # PgBouncer repeats what asyncpg asked for, "'utf-8'" with its quotes; the server says UTF8.
-    if encoding.strip("'").upper().replace("-", "") not in ("UTF8", "UNICODE"):
-        raise ConfigError(f"{where}: client_encoding is {encoding}; Chakra needs UTF8")
+    if encoding not in _UTF8 and encoding.strip("'").upper().replace("-", "") not in _UTF8:
+        return f"client_encoding is {encoding}; Chakra needs UTF8"
     if getattr(session, "standard_conforming_strings", "on") != "on":
-        raise ConfigError(
-            f"{where}: standard_conforming_strings is off; Chakra refuses it because a backslash would then "
-            "end a string constant early. Remove the setting from the role, database or server"
+        return (
+            "standard_conforming_strings is off; Chakra refuses it because a backslash would then end a string "
+            "constant early"
         )
+    return None
+
+
+def check_text(raw: RawConnection) -> None:
+    """Refuse to write text by ourselves on a session that reads it otherwise.
+
+    Raises:
+        ConfigError: names the setting and what to do.
+    """
+    refused = unsafe_text(raw)
+    if refused is not None:
+        name = refused.partition(" ")[0]
+        raise ConfigError(
+            f"{refused}. A statement on this connection set it: RESET {name} before columns are read or written, "
+            "and before settings= of a transaction"
+        )
+
+
+def forget_prepared(raw: RawConnection) -> None:
+    """Tell asyncpg that no prepared statement is left on the server: it would close each by a round trip."""
+    raw._mark_stmts_as_closed()
+
+
+def prepared_by_driver(raw: RawConnection) -> list[str]:
+    """Names of the statements asyncpg keeps prepared for itself."""
+    return [statement.name for statement in raw._stmt_cache.iter_statements()]
 
 
 def describe_url(url: str) -> str:
@@ -204,10 +246,13 @@ __all__ = [
     "RawConnection",
     "RawStatement",
     "Refusal",
+    "check_text",
     "close_cursor",
     "describe_url",
+    "forget_prepared",
     "open_connection",
     "parameter_types",
+    "prepared_by_driver",
     "result_types",
     "statements_run",
     "set_builtin_codecs",

@@ -88,7 +88,7 @@ async def guard_records(
         "(CASE WHEN (SELECT array_agg(a.attrelid::text || ' ' || a.attname ORDER BY a.attrelid, a.attnum) "
         f"FROM pg_catalog.pg_attribute AS a WHERE a.attrelid IN ({relations}) AND a.attnum > 0 "
         f"AND NOT a.attisdropped)::text = {quote_string(row['names'])} "
-        f"THEN '0' ELSE '{STALE_RECORDS}' END)::pg_catalog.int4 = 0"
+        f"THEN '0' ELSE {quote_string(STALE_RECORDS)} END)::pg_catalog.int4 = 0"
     )
     rows = f"WITH q AS ({sql}) SELECT q.* FROM q" if writes else f"SELECT q.* FROM ({sql}) AS q"
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from secrets import randbits
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -22,8 +22,9 @@ from chakra.db.errors import (
 )
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.records import composites_in, guard_records
+from chakra.db.relations import Fetch, Run
+from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.search_path import PathStatements, SearchPath
-from chakra.db.session_effects import Effect, effects_of
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
 from chakra.db.unreadable import FAILURES, explain
@@ -31,19 +32,9 @@ from chakra.db.unreadable import FAILURES, explain
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
 
+T = TypeVar("T")
+
 Record: TypeAlias = asyncpg.Record
-
-RESET = (
-    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
-    "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
-)
-"""One round trip that gives a session back as new, but for its prepared statements.
-
-``asyncpg.Connection.reset()`` leaves SET ROLE, temporary tables and sequence state behind; DISCARD ALL would
-throw the prepared statements away.
-"""
-
-_names = count(1)
 
 
 class Session:
@@ -193,29 +184,38 @@ class Session:
             await self.settle(error)
             self.fail(error, sql)
 
-    async def script(self, sql: str, kind: Kind = "execute") -> str:
-        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag."""
+    async def script(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag.
+
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
         if self.streams:
             await clear_wire(self)
-        return await self.script_now(sql, kind)
+        return await self.script_now(sql, kind, shown)
 
-    async def script_now(self, sql: str, kind: Kind = "execute") -> str:
-        """Like ``script``, for a stream's own statements: the others are not looked at."""
+    async def script_now(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Like ``script``, for a stream's own statements: the others are not looked at.
+
+
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
         if self.hooks:
-            return await self.watch(lambda: self._script(sql), sql, kind)
+            return await self.watch(lambda: self._script(sql, shown), shown or sql, kind)
         self.busy += 1
         try:
-            return await self._script(sql)
+            return await self._script(sql, shown)
         finally:
             self.statement_ended()
 
-    async def _script(self, sql: str) -> str:
+    async def _script(self, sql: str, shown: str | None) -> str:
         try:
             status = await self.raw.execute(sql)
             await self.follow_path(sql)
             return status  # type: ignore[no-any-return]
         except BaseException as error:
-            self.fail(error, sql)
+            self.fail(error, shown or sql)
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""
@@ -278,7 +278,7 @@ class Session:
     async def parse(self, sql: str) -> driver.RawStatement:
         """Prepare a statement as it is, and leave it to the caller."""
         self.parsed = driver.statements_run(self.raw)
-        statement = await self.raw.prepare(sql, name=f"chakra_{next(_names)}" if self.named else "")
+        statement = await self.raw.prepare(sql, name=f"chakra_{randbits(63)}" if self.named else "")
         self.parsed = driver.statements_run(self.raw)  # the driver may have asked for types
         return statement
 
@@ -363,12 +363,12 @@ class Session:
             finally:
                 self._quiet = None
 
-    def note_effects(self, sql: str) -> Effect:
-        """Remember what user SQL may leave behind; call before it is sent."""
-        effect = effects_of(sql)
-        if effect & Effect.SESSION:
-            self.dirty = True
-        return effect
+    async def ask(self, work: Callable[[Run, Fetch], Awaitable[T]]) -> T:
+        """Look something up for Chakra's own use, past the hook chain: ``work`` is given what runs a query."""
+        try:
+            return await work(self.raw.execute, lambda sql: self.fetch_unwatched(sql, ()))
+        except BaseException as error:
+            self.fail(error, "(a look into the catalog)")
 
     async def follow_path(self, sql: str) -> None:
         """Keep to statements prepared under the search path that holds behind a statement."""
@@ -394,10 +394,12 @@ class Session:
         # What is known of a suspect session is as old as its last answer: BEGIN may have been cut off.
         script = "ROLLBACK" if self.suspect or self.raw.is_in_transaction() else ""
         if everything:
-            # One simple query is one implicit transaction; DISCARD TEMP is allowed in it, DISCARD ALL is not.
-            script = f"{script}; {RESET}" if script else RESET
-        if script:
-            await self.raw.execute(script)
+            names = [statement.get_name() for kept in (self._home, self._away) for statement in kept.values()]
+            undo = reset_script([*names, *driver.prepared_by_driver(self.raw)])
+            script = f"{script}; {undo}" if script else undo
+        if script and await self.raw.execute(script) == FOUND_OTHERS and everything:
+            await self.raw.execute(DEALLOCATE)
+            self.lose_statements()
         if everything:
             self.path.returned()
             self.statements = self._home
@@ -405,6 +407,12 @@ class Session:
             await self.follow_path(script)
         self.transaction = None
         self.dirty = self.suspect = False
+
+    def lose_statements(self) -> None:
+        """Forget the prepared statements, which are not on the server any more."""
+        self._home.clear()
+        self._away.clear()
+        driver.forget_prepared(self.raw)
 
     def terminate(self) -> None:
         """Cut the connection without a word to the server."""
@@ -510,4 +518,4 @@ def rows_of(status: str) -> int:
     return int(last) if last.isdecimal() else 0
 
 
-__all__ = ["RESET", "Record", "Session", "rows_of"]
+__all__ = ["Record", "Session", "rows_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -46,6 +46,10 @@ class StatementCache(Generic[T]):
         while len(self._entries) > self.limit:
             given_up.append(self._entries.popitem(last=False)[1])
         return given_up
+
+    def values(self) -> Iterable[T]:
+        """All statements kept, the least recently used first."""
+        return self._entries.values()
 
     def drop(self, sql: Hashable) -> T | None:
         """Forget one statement and return it, or ``None``."""

@@ -54,6 +54,8 @@ def render(node: Expression, writer: Writer) -> None:
     own = getattr(node, "render_sql", None)
     if own is None:
         raise FieldError(f"{node!r} cannot be written as SQL")
+    if not type(node).__module__.startswith("chakra."):
+        writer.pure = False  # a node of the caller's own may write anything
     own(writer, render)
 
 

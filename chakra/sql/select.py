@@ -464,6 +464,8 @@ def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output
 def write_from(scope: Scope, writer: Writer) -> None:
     """Write FROM with the joins that resolving the query asked for."""
     writer.write(f" FROM {scope.root.table.quoted}")
+    for source in scope.sources:
+        writer.touch(source.table.quoted)
     for source in scope.sources[1:]:
         relation, parent = source.on, source.parent
         assert relation is not None and parent is not None

@@ -16,6 +16,7 @@ from typing import Any
 
 from chakra.errors import DataError, FieldError
 from chakra.expressions.base import python_type
+from chakra.pg.text import SqlText, Touch
 from chakra.pg.types import BY_OID, PgType
 from chakra.sql.literals import bare_type, render_literal
 
@@ -66,14 +67,21 @@ class Statement:
         uses: which parameter stands after each piece.
         parameters: in the order of ``$1``, ``$2``, ….
         outputs: result columns, in order.
-        pure: whether running it cannot change the state of the connection.
+        relations: the tables (quoted) it reads or writes, and whether it writes them.
+        pure: whether it calls nothing that is not Chakra's own; what the relations call is not known here.
     """
 
     pieces: tuple[str, ...]
     uses: tuple[int, ...]
     parameters: tuple[Parameter, ...]
     outputs: tuple[Output, ...] = ()
+    relations: tuple[Touch, ...] = ()
     pure: bool = True
+
+    @cached_property
+    def touches(self) -> tuple[Touch, ...] | None:
+        """The relations, or ``None`` where they do not say everything."""
+        return self.relations if self.pure else None
 
     @cached_property
     def sql(self) -> str:
@@ -114,7 +122,7 @@ class Statement:
         source = f"lambda v: ({', '.join(terms)},)" if terms else "lambda v: ()"
         return eval(_code(source), names)  # type: ignore[no-any-return]
 
-    def literal_sql(self, values: list[Any]) -> str:
+    def literal_sql(self, values: list[Any]) -> SqlText:
         """The text with every parameter rendered as a literal, typed like the parameter, for COPY.
 
         Raises:
@@ -129,7 +137,7 @@ class Statement:
         for use, piece in zip(self.uses, self.pieces[1:], strict=True):
             parts.append(rendered[use])
             parts.append(piece)
-        return "".join(parts)
+        return SqlText("".join(parts), self.touches, self.sql)
 
 
 @lru_cache(maxsize=512)
@@ -226,7 +234,7 @@ def names_itself(type_: PgType | None) -> bool:
 class Writer:
     """Collects SQL text and parameters; the same value used twice the same way is sent once."""
 
-    __slots__ = ("_known", "_text", "parameters", "pieces", "pure", "qualify", "uses")
+    __slots__ = ("_known", "_text", "_touched", "parameters", "pieces", "pure", "qualify", "uses")
 
     def __init__(self, *, qualify: bool = False) -> None:
         self.qualify = qualify  # whether columns are written with their table's alias
@@ -236,6 +244,11 @@ class Writer:
         self.uses: list[int] = []
         self.parameters: list[Parameter] = []
         self.pure = True
+        self._touched: dict[str, bool] = {}
+
+    def touch(self, relation: str, *, write: bool = False) -> None:
+        """Note a relation (quoted) that the statement reads, or writes."""
+        self._touched[relation] = write or self._touched.get(relation, False)
 
     def write(self, text: str) -> None:
         """Append SQL text."""
@@ -272,6 +285,7 @@ class Writer:
             tuple(self.uses),
             tuple(self.parameters),
             tuple(outputs),
+            tuple(self._touched.items()),
             self.pure,
         )
 

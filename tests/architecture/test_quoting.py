@@ -52,7 +52,12 @@ REVIEWED: dict[str, set[str]] = {
         "check.condition", "index.where", "column.db_default", "column.type.sql",
         "f' WHERE {index.where}' if index.where else ''",
     },
-    "chakra.db.transactions": {"self._savepoint"},  # a number behind a fixed word
+    "chakra.db.transactions": {"self._savepoint", "back"},  # a number behind a fixed word; SQL of local_settings
+    "chakra.db.executor": {"name"},
+    "chakra.db.local_settings": {"', '.join(made)", "', '.join(kept)", "name"},
+    "chakra.db.relations": {"_names(_LASTING)", "_names(_LASTING_OF_EXTENSIONS)"},
+    "chakra.db.reset": {"names", "len(prepared)"},
+    "chakra.db.records": {"relations", "sql", "rows", "guard"},
     "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
     "chakra.sql.statement": {"number"},

@@ -181,5 +181,5 @@ async def test_statements_are_prepared_once_for_each_path(
                 async with local(db, schema):
                     await Tenant.objects.get(k=Kind.a)
             await Tenant.objects.get(k=Kind.a)
-        assert proxy.round_trips == 2 * 4 + 1
+        assert proxy.round_trips == 2 * (4 + 1) + 1  # behind SQL of the caller's there is a reset
         assert proxy.sent[b"P"] == 0

@@ -261,6 +261,7 @@ async def test_the_check_of_composites_costs_no_round_trip(
     async with chakra.connect(proxy.url, max_connections=1) as db:
         for _ in range(3):
             proxy.sent.clear()
-            await db.fetch("select v from changed")
-            assert await db.execute("insert into changed values ($1, null) returning v", _) == "INSERT 0 1"
-        assert proxy.round_trips == 2
+            await db.run_fetch("select v from changed")
+        assert proxy.round_trips == 1
+        for n in range(2):
+            assert await db.execute("insert into changed values ($1, null) returning v", n) == "INSERT 0 1"

@@ -61,7 +61,7 @@ async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection
 
 def statements_run(raw: RawConnection) -> int:
     """How many statements the driver has executed; what it only prepared is not counted."""
-    return -1 if raw._protocol is None else raw._protocol.queries_count  # type: ignore[no-any-return]
+    return -1 if raw._protocol is None else raw._protocol.queries_count
 
 
 def parameter_types(statement: RawStatement) -> list[int] | None:

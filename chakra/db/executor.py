@@ -228,7 +228,8 @@ class Executor(abc.ABC):
         self.note(session)
         try:
             result = await run(session, sql, args, pure=False)
-            await session.follow_path(sql)
+            if run is not _script:  # a script has looked
+                await session.follow_path(sql)
             if effect & Effect.STATEMENTS:
                 session.lose_statements()
             if effect & Effect.SCHEMA:

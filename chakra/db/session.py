@@ -197,7 +197,6 @@ class Session:
     async def script_now(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
         """Like ``script``, for a stream's own statements: the others are not looked at.
 
-
         Args:
             shown: what hooks and errors get to see, if values stand in the text.
         """
@@ -394,7 +393,7 @@ class Session:
         # What is known of a suspect session is as old as its last answer: BEGIN may have been cut off.
         script = "ROLLBACK" if self.suspect or self.raw.is_in_transaction() else ""
         if everything:
-            names = [statement.get_name() for kept in (self._home, self._away) for statement in kept.values()]
+            names = [s.get_name() for kept in (self._home, self._away) for s in kept.values()]
             undo = reset_script([*names, *driver.prepared_by_driver(self.raw)])
             script = f"{script}; {undo}" if script else undo
         if script and await self.raw.execute(script) == FOUND_OTHERS and everything:

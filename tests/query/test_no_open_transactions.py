@@ -190,7 +190,7 @@ async def test_only_a_refusal_costs_a_round_trip(
     dsn: str,
     proxy: Proxy,  # noqa: F811
 ) -> None:
-    async with chakra.connect(proxy.url, max_connections=1) as db:
+    async with chakra.connect(proxy.url, max_connections=1, reset="never") as db:
         proxy.sent.clear()
         await db.run_fetch("select $1::int", (1,))
         await db.run_fetch("select $1::int", (2,))

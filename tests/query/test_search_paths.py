@@ -174,7 +174,7 @@ async def test_statements_are_prepared_once_for_each_path(
     tenants: None,
     proxy: Proxy,  # noqa: F811
 ) -> None:
-    async with chakra.connect(proxy.url, max_connections=1) as db:
+    async with chakra.connect(proxy.url, max_connections=1, reset="never") as db:
         for _ in range(2):
             proxy.sent.clear()
             for schema in ("ta", "tb"):

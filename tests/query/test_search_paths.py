@@ -104,7 +104,30 @@ async def role(db: Any, schema: str) -> AsyncIterator[None]:
         yield
 
 
+@asynccontextmanager
+async def settings(db: Any, schema: str) -> AsyncIterator[None]:
+    async with db.transaction(settings={"search_path": schema}):
+        yield
+
+
+@asynccontextmanager
+async def settings_of_role(db: Any, schema: str) -> AsyncIterator[None]:
+    async with db.transaction(settings={"role": schema} if schema != "public" else {}):
+        yield
+
+
+@asynccontextmanager
+async def settings_of_savepoint(db: Any, schema: str) -> AsyncIterator[None]:
+    async with db.transaction():
+        async with db.transaction(settings={"search_path": schema}):
+            yield
+        await work("public")
+
+
 WAYS: dict[str, Enter] = {
+    "settings": settings,
+    "settings of a savepoint": settings_of_savepoint,
+    "role in settings": settings_of_role,
     "set local": local,
     "set_config": function,
     "savepoint": savepoint,
@@ -181,5 +204,5 @@ async def test_statements_are_prepared_once_for_each_path(
                 async with local(db, schema):
                     await Tenant.objects.get(k=Kind.a)
             await Tenant.objects.get(k=Kind.a)
-        assert proxy.round_trips == 2 * (4 + 1) + 1  # behind SQL of the caller's there is a reset
+        assert proxy.round_trips == 2 * 4 + 1
         assert proxy.sent[b"P"] == 0

@@ -59,6 +59,19 @@ async def open_connection(address: Address, settings: DatabaseSettings) -> RawCo
     return raw
 
 
+def statements_run(raw: RawConnection) -> int:
+    """How many statements the driver has executed; what it only prepared is not counted."""
+    return -1 if raw._protocol is None else raw._protocol.queries_count
+
+
+def parameter_types(statement: RawStatement) -> list[int] | None:
+    """The type OIDs of a prepared statement's parameters; ``None`` if the driver has forgotten one of the types."""
+    try:
+        return [parameter.oid for parameter in statement.get_parameters()]
+    except Exception:
+        return None
+
+
 def result_types(statement: RawStatement) -> list[tuple[str, int]]:
     """Name and type OID of a prepared statement's result columns, as they were when it was prepared; empty if the
     driver does not tell. ``get_attributes()`` fails once the driver has forgotten a type of them.
@@ -252,8 +265,10 @@ __all__ = [
     "close_cursor",
     "forget_prepared",
     "open_connection",
+    "parameter_types",
     "prepared_by_driver",
     "result_types",
+    "statements_run",
     "set_builtin_codecs",
     "set_codec",
     "watch_refusal",

@@ -24,6 +24,7 @@ from chakra.errors import (
     TransactionError,
     UniqueViolation,
 )
+from chakra.pg.marks import STALE_RECORDS
 
 # SQLSTATEs: PostgreSQL manual, appendix A.
 _BY_STATE: dict[str, type[DatabaseError]] = {
@@ -175,6 +176,38 @@ def is_stale_plan(error: BaseException) -> bool:
     )
 
 
+# What a statement says whose parameters have the types of before a change: no such operator (42883, 42725), no such
+# conversion (42804, 42846), bytes or text that the type does not read (22P02, 22P03).
+_TYPE_STATES = frozenset({"42883", "42725", "42804", "42846", "22P02", "22P03"})
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether the driver refused a value before anything was sent; it then says so without a severity."""
+    return (
+        isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError)
+        and getattr(error, "severity", None) is None
+        and _ARGUMENT.match(str(error)) is not None
+    )
+
+
+def may_mean_other_types(error: BaseException) -> bool:
+    """Whether parameters of other types than the server has by now would explain a failure."""
+    return is_refused(error) or getattr(error, "sqlstate", None) in _TYPE_STATES
+
+
+def is_stale_record(error: BaseException) -> bool:
+    """Whether a statement found other attributes of a composite than the driver knows; nothing ran."""
+    return getattr(error, "sqlstate", None) == "22P02" and STALE_RECORDS in str(error)
+
+
+def is_unknown_label(error: BaseException) -> bool:
+    """Whether a text is none of its type, such as a label of an enum. A backend reads parameters before it learns of
+    changes, so a label it has not found once stays unknown to it until it parses something (``postgres.c``,
+    exec_bind_message; ``enum.c``, enum_recv).
+    """
+    return getattr(error, "sqlstate", None) == "22P02"
+
+
 def is_stale_layout(error: BaseException) -> bool:
     """Whether asyncpg's picture of a composite or enum is older than the rows it got; the statement ran."""
     return isinstance(error, asyncpg.exceptions.OutdatedSchemaCacheError)
@@ -183,6 +216,10 @@ def is_stale_layout(error: BaseException) -> bool:
 def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> ChakraError:
     state: str = error.sqlstate or ""
     text = str(error.args[0]) if error.args else str(error)
+    if is_stale_record(error):
+        return DatabaseError(
+            f"{STALE_RECORDS} by another session; run the transaction again", sqlstate=state, sql=sql
+        )
     found = _ARGUMENT.match(text)
     if found is not None:
         row = found[2]
@@ -257,9 +294,11 @@ __all__ = [
     "commit_unknown",
     "is_busy",
     "is_out_of_step",
+    "is_refused",
     "is_stale_layout",
     "is_stale_plan",
     "lost",
+    "may_mean_other_types",
     "translate",
     "translate_connect",
     "was_answered",

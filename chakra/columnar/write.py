@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -69,13 +70,11 @@ async def copy_source(
     return InsertResult(written, skipped=encoder.rows - written)
 
 
-def match_columns(
-    names: Sequence[str], columns: Sequence[ColumnSpec], generated: Collection[str], table: str
-) -> list[ColumnSpec]:
+def match_columns(names: Sequence[str], columns: Sequence[ColumnSpec], table: str) -> list[ColumnSpec]:
     """The target columns in the order of the data's.
 
     Raises:
-        DataError: a name twice, a name the table does not have, or a required column missing.
+        DataError: a name twice, or a name the table does not have.
     """
     by_name = {spec.name: spec for spec in columns}
     for position, name in enumerate(names):
@@ -86,13 +85,6 @@ def match_columns(
             raise DataError(f'the data has two columns "{name}"', column=name)
     if not names:
         raise DataError(f"the data has no columns; those of {table} are {', '.join(by_name)}")
-    given = set(names)
-    for spec in columns:
-        if spec.name not in given and not spec.nullable and spec.name not in generated:
-            raise DataError(
-                f'the data has no column "{spec.name}", which is NOT NULL and has no default',
-                column=spec.name,
-            )
     return [by_name[name] for name in names]
 
 
@@ -210,6 +202,10 @@ class RowStream:
         """
         for spec, values in zip(self._specs, self._values, strict=True):
             self._first.append(array_of(values[:ROWS_AT_ONCE], spec))
+
+    def allow_null(self) -> None:
+        """Let NULL into columns that are declared without it: the server fills them in."""
+        self._specs = [replace(spec, nullable=True) for spec in self._specs]
 
     def chunks(self) -> Iterator[memoryview]:
         """Encode the rows.

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.query.bulk import check_timeout, written_within
+from chakra.query.computed import named
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NEW, RowState, own_state
+from chakra.query.write import written_values
 from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
 from chakra.sql.staging import named_columns, plan_merge
@@ -51,9 +53,6 @@ INSERTED_AT_ONCE = 50_000
 
 UNDEFINED_TABLE = "42P01"
 NOT_SUPPORTED = "0A000"
-COMPUTED = ("42P10", "428C9")
-"""What COPY (``copy.c``, CopyGetAttnums), INSERT and UPDATE (``rewriteHandler.c``) say of generated columns."""
-_QUOTED = re.compile('"(.+?)"')
 _FEWER = re.compile(r"\bchakra_inserted_(\d+)\b")
 
 ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
@@ -94,15 +93,10 @@ def _computed_named(table: Table) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        found = _QUOTED.search(str(error)) if error.sqlstate in COMPUTED else None
-        by_name = {c.name: c.attribute for c in table.columns}
-        if found is None or found[1] not in by_name:
+        found = named(error, table)
+        if found is error:
             raise
-        name = by_name[found[1]]
-        raise DataError(
-            f'column "{name}" of {table.title} is GENERATED ALWAYS: the server computes it; leave it out of the data',
-            column=name,
-        ) from error
+        raise found from error
 
 
 async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:
@@ -285,21 +279,28 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
 
     The server draws the keys while values are gathered and the first of them converted.
     """
-    from chakra.columnar.staging import draw_keys, insert_only, specs_of
+    from chakra.columnar.staging import draw_keys, specs_of
     from chakra.columnar.write import RowStream, copy_stream
+    from chakra.columnar.write_facts import insert_facts
 
+    given = [table.by_attribute[name] for name in written_values(instances[0], table)[0]]
     lacking = [c for c in table.key_columns if c.generated and all_unset(c, instances)]
 
     async def draw() -> list[Any]:
-        if not lacking and await insert_only(database, table):
-            return [None]
-        return [await draw_keys(database, table, column, len(instances)) for column in lacking]
+        if not lacking:
+            facts = await insert_facts(database, table, given)
+            if facts.filled:
+                rows.allow_null()
+            asked.extend(facts.asked)
+            return [None] if facts.insert_only else []
+        return [await draw_keys(database, table, column, len(instances), given) for column in lacking]
 
+    rows = RowStream(len(instances))
+    asked: list[Column] = []
     drawing = create_task(draw())
     try:
         await sleep(0)  # lets the request go out
         groups = groups_of(table, instances)
-        rows = RowStream(len(instances))
         if len(groups) == 1:
             for spec, values in zip(specs_of(groups[0].columns), groups[0].dumped(), strict=True):
                 rows.add(spec, values)
@@ -314,7 +315,9 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         return True
     for spec, made in zip(specs_of(lacking), keys, strict=True):
         rows.add(spec, made)
-    names = [c.name for c in (*groups[0].columns, *lacking)]
+    for spec in specs_of(asked):
+        rows.add(spec, [None] * len(instances))
+    names = [c.name for c in (*groups[0].columns, *lacking, *asked)]
     await copy_stream(database, table.name, table.schema, names, rows)
     for column, made in zip(lacking, keys, strict=True):
         _fill(table.row_class, column, instances, made)
@@ -368,12 +371,7 @@ async def _create_parts(table: Table, database: Database, group: Group, rows: in
 
 async def _create_few(table: Table, database: Database, group: Group) -> None:
     """Insert instances and get their keys in one round trip."""
-    for column, given in zip(group.columns, group.values, strict=True):
-        # The server would say so too, but abort a surrounding transaction.
-        if not column.nullable and None in given:
-            row, name = given.index(None), column.attribute
-            text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
-            raise DataError(text, row=row, column=name)
+    await _refuse_nulls(table, database, group)
     if not all(map(takes_columns, group.columns)) and len(group.instances) * len(group.columns) > PARAMETERS:
         await _create_parts(table, database, group, PARAMETERS // len(group.columns))
         return
@@ -413,6 +411,23 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
     for position, name in enumerate(returning):
         made = [row[position] for row in rows]
         _fill(table.row_class, table.by_attribute[name], group.instances, made)
+
+
+async def _refuse_nulls(table: Table, database: Database, group: Group) -> None:
+    """Refuse NULL where the table takes none and nothing fills it in: the server would abort a transaction for it.
+
+    Raises:
+        DataError: names row and column.
+    """
+    for column, given in zip(group.columns, group.values, strict=True):
+        if not column.nullable and None in given:
+            from chakra.columnar.write_facts import rows_filled
+
+            if await rows_filled(database, table):
+                return
+            row, name = given.index(None), column.attribute
+            text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
+            raise DataError(text, row=row, column=name)
 
 
 @lru_cache(maxsize=256)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_string
 from chakra.schema import Column, Table
 from chakra.sql.dml import assigned_column
+from chakra.sql.write_facts import REPLACED, SECURED, unchecked
 
 Action = Literal["insert", "ignore", "update"]
 
@@ -158,12 +160,12 @@ def _updated(
     return update
 
 
-def create_staging(merge: Merge, *, ordinal: bool, sequences: dict[str, str]) -> str:
+def create_staging(merge: Merge, *, ordinal: bool, defaults: dict[str, str]) -> str:
     """The script that makes the staging table: columns typed like the target's, without its constraints.
 
     Args:
         ordinal: add the column that numbers the rows.
-        sequences: for drawn identity columns, by name: the sequence, as text for ``regclass``.
+        defaults: for drawn columns, by name: the SQL of their values.
     """
     columns = [column.quoted for column in merge.staged]
     if ordinal:
@@ -173,64 +175,50 @@ def create_staging(merge: Merge, *, ordinal: bool, sequences: dict[str, str]) ->
         f"SELECT {', '.join(columns)} FROM {merge.table.quoted} WITH NO DATA"
     )
     for column in merge.drawn:
-        default = column.db_default
-        if column.identity:
-            default = f"nextval({quote_string(sequences[column.name])}::regclass)"
-        script += f"; ALTER TABLE {_STAGING} ALTER COLUMN {column.quoted} SET DEFAULT {default}"
+        script += f"; ALTER TABLE {_STAGING} ALTER COLUMN {column.quoted} SET DEFAULT {defaults[column.name]}"
     return script
 
 
 DROP_STAGING = f"DROP TABLE {_STAGING}"
 
+# The sequence only where the role may draw from it: an INSERT of the same role draws for an identity column without
+# being asked (``parse_utilcmd.c`` makes such sequences a part of the table).
 _DRAWN = """(
     SELECT nextval(s) AS k
-    FROM (SELECT pg_get_serial_sequence($1, $2)::regclass AS s OFFSET 0) AS q, generate_series(1, $3::bigint)
+    FROM (SELECT s FROM (SELECT pg_get_serial_sequence($1, $2)::regclass AS s OFFSET 0) AS found
+          WHERE has_sequence_privilege(s, 'USAGE, UPDATE') OFFSET 0) AS q,
+        generate_series(1, $3::bigint)
     OFFSET 0
 ) AS keys"""
 
-_REWRITTEN = """EXISTS (
-    SELECT FROM pg_catalog.pg_class AS c
-    WHERE c.oid = pg_catalog.to_regclass($1) AND (c.relkind = 'v' OR c.relhasrules AND EXISTS (
-        SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D')))"""
 
-_SECURED = "coalesce(pg_catalog.row_security_active(pg_catalog.to_regclass($1)), false)"
+@cache
+def reserve_keys(*, alone: bool, whole: bool) -> str:
+    """Draws keys in one round trip, 0.3 ms for 1,000. They are nearly always one unbroken range, which two numbers
+    describe; if another session drew from the sequence in between, ``RESERVE_SCATTERED_KEYS`` draws others. (With
+    the array in this query, 10,000 keys take 3.1 ms instead of 2.2.) Whether COPY is not the way is asked along.
 
-INSERT_ONLY = f"SELECT {_SECURED} OR {_REWRITTEN}"
-"""Whether rows get into the table by INSERT only: COPY refuses views and row security (``copyto.c``, ``copy.c``), and
-passes rules by (manual, COPY, Notes)."""
+    Args:
+        alone: outside a transaction, without waiting for the disk at its end. Nothing can be lost by that: rows
+            with these keys are committed later in the same log, and whoever waits for them waits for this, too.
+        whole: every column but the drawn one is given; otherwise ``$4`` names those that are.
+    """
+    indirect = f"{SECURED} OR {REPLACED}" + ("" if whole else f" OR {unchecked('$4')}")
+    unsynced = ", set_config('synchronous_commit', 'off', true)" if alone else ""
+    return f"SELECT {indirect}, min(k), max(k){unsynced} FROM {_DRAWN}"
 
-_REPLACED = f"""({_REWRITTEN} OR EXISTS (
-    SELECT FROM pg_catalog.pg_trigger
-    WHERE tgtype & 5 = 5 AND tgtype & 66 <> 0 AND tgenabled <> 'D' AND NOT tgisinternal AND (
-        tgrelid = $1::text::regclass
-        OR tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::text::regclass)))))"""
-
-ROWS_REPLACED = f"SELECT {_REPLACED}"
-"""Whether something sees each row before it is inserted, and may leave it out or change its key: triggers of the table
-or of a partition (``trigger.h``: ROW 1, INSERT 4, and BEFORE 2 or INSTEAD 64), rules, whatever a view stands for."""
-
-RESERVE_KEYS = f"SELECT {_SECURED} OR {_REPLACED}, min(k), max(k) FROM {_DRAWN}"
-"""Draws keys in one round trip, 0.3 ms for 1,000. They are nearly always one unbroken range, which two numbers
-describe; if another session drew from the sequence in between, ``RESERVE_SCATTERED_KEYS`` draws others. (With the
-array in this query, 10,000 keys take 3.1 ms instead of 2.2.) ``INSERT_ONLY`` and ``ROWS_REPLACED``
-are asked along."""
-
-RESERVE_KEYS_ALONE = (
-    f"SELECT {_SECURED} OR {_REPLACED}, min(k), max(k), set_config('synchronous_commit', 'off', true) "
-    f"FROM {_DRAWN}"
-)
-"""The same outside a transaction, without waiting for the disk at its end. Nothing can be lost by that: rows with
-these keys are committed later in the same log, and whoever waits for them waits for this, too."""
 
 RESERVE_SCATTERED_KEYS = f"SELECT array_agg(k) FROM {_DRAWN}"
 
-SEQUENCE_OF = "SELECT pg_get_serial_sequence($1, $2)"
+SEQUENCE_OF = """
+SELECT s, has_sequence_privilege(s, 'USAGE, UPDATE') FROM (SELECT pg_get_serial_sequence($1, $2) AS s) AS found"""
+"""The sequence that belongs to a column, and whether the role may draw from it."""
 
 
-def drawn_values(column: Column, count: int) -> str:
+def drawn_values(column: Column, count: int, default: str) -> str:
     """The query for ``count`` values of a column's default."""
     # A serial column of 4 bytes gets its values from nextval(), which gives 8.
-    drawn = f"({column.db_default})::{column.type.sql}"
+    drawn = f"({default})::{column.type.sql}"
     return f"SELECT {drawn} AS {column.quoted} FROM generate_series(1, {int(count)})"
 
 
@@ -244,11 +232,9 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
     start at their first block (``heapam.c``, ``initscan``). So of equal rows the first one wins.
     """
     names = ", ".join(column.quoted for column in merge.staged)
-    # Without OVERRIDING, columns GENERATED ALWAYS AS IDENTITY refuse values, which COPY lets through.
-    text = (
-        f"INSERT INTO {merge.table.quoted} AS target ({names}) OVERRIDING SYSTEM VALUE "
-        f"SELECT {names} FROM {_STAGING}"
-    )
+    # Keys drawn of a column GENERATED ALWAYS are the server's own; values of the caller are refused there.
+    overriding = "OVERRIDING SYSTEM VALUE " if any(c.identity for c in merge.drawn) else ""
+    text = f"INSERT INTO {merge.table.quoted} AS target ({names}) {overriding}SELECT {names} FROM {_STAGING}"
     target = f" ({', '.join(c.quoted for c in merge.conflict)})" if merge.conflict else ""
     if merge.action != "update":
         nothing = f" ON CONFLICT{target} DO NOTHING" if merge.action == "ignore" else ""
@@ -264,6 +250,21 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
         f"WITH written AS ({text} ON CONFLICT{target} DO UPDATE SET {sets} RETURNING {fresh} AS fresh) "
         "SELECT count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh) FROM written"
     )
+
+
+def insert_returning(merge: Merge) -> str:
+    """The statement that inserts the staged rows and gives their primary keys, in the order of the data."""
+    names = ", ".join(column.quoted for column in merge.written)
+    keys = ", ".join(column.quoted for column in merge.table.key_columns)
+    return (
+        f"INSERT INTO {merge.table.quoted} ({names}) SELECT {names} FROM {_STAGING} "
+        f"ORDER BY {quote_identifier(merge.ordinal)} RETURNING {keys}"
+    )
+
+
+def next_value(sequence: str) -> str:
+    """The SQL that draws from a sequence, given as text for ``regclass``."""
+    return f"nextval({quote_string(sequence)}::regclass)"
 
 
 def find_duplicate(table: Table, columns: Sequence[Column]) -> str:
@@ -330,11 +331,7 @@ def update_staged(table: Table, key: Sequence[Column], fields: Sequence[Column])
 
 __all__ = [
     "DROP_STAGING",
-    "INSERT_ONLY",
-    "RESERVE_KEYS",
-    "RESERVE_KEYS_ALONE",
     "RESERVE_SCATTERED_KEYS",
-    "ROWS_REPLACED",
     "SEQUENCE_OF",
     "STAGING",
     "STAGING_SCHEMA",
@@ -343,9 +340,12 @@ __all__ = [
     "create_update_staging",
     "drawn_values",
     "find_duplicate",
+    "insert_returning",
     "insert_staged",
     "named_columns",
+    "next_value",
     "plan_merge",
+    "reserve_keys",
     "staged_keys",
     "update_staged",
 ]

@@ -19,6 +19,7 @@ from chakra.columnar.write_facts import (
     default_of,
     insert_facts,
     missing_columns,
+    no_arbiter,
     no_privilege,
     rows_filled,
     unowned_default,
@@ -50,6 +51,8 @@ async def insert_table(
     on_conflict: str | None = None,
     conflict_fields: Iterable[str] | None = None,
     update_fields: Iterable[str] | None = None,
+    conflict_where: Any = None,
+    where: Any = None,
     returning: str | None = None,
     batch_rows: int | None = None,
     progress: Progress = None,
@@ -71,6 +74,10 @@ async def insert_table(
             ``"update"``: the primary key; for ``"ignore"``: any unique constraint.
         update_fields: what ``"update"`` overwrites; default: the data's fields but the conflict fields and
             the primary key.
+        conflict_where: condition of a partial unique index over ``conflict_fields`` (``Q(active=True)``), which
+            is then what decides.
+        where: condition on the rows that are there, for ``"update"``; rows for which it does not hold stay as
+            they are, and count as skipped.
         returning: ``"keys"`` = give the primary keys back, in the order of the data. An ignored row gives
             the key of the row it was in conflict with if ``conflict_fields`` are named, else NULL; so does a
             row that a trigger left out or gave another key, and one found by ``NULLS NOT DISTINCT``.
@@ -90,7 +97,14 @@ async def insert_table(
         raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
     source, columns = await _open(data, table, table.columns)
     merge = sql.plan_merge(
-        table, columns, on_conflict, conflict_fields, update_fields, draw_keys=returning is not None
+        table,
+        columns,
+        on_conflict,
+        conflict_fields,
+        update_fields,
+        conflict_where,
+        where,
+        draw_keys=returning is not None,
     )
     how: dict[str, Any] = {"batch_rows": batch_rows, "progress": progress, "allow_truncate": allow_truncate}
     staged = merge.action != "insert" or returning is not None
@@ -130,7 +144,24 @@ async def insert_staged(
     progress: Progress = None,
     allow_truncate: bool = False,
 ) -> InsertResult:
-    """Insert through a staging table, as a plan says; with ``keys``, the primary keys come in the result."""
+    """Insert through a staging table, as a plan says; with ``keys``, the primary keys come in the result.
+
+    Raises:
+        FieldError: no unique index is over the conflict fields; names those there are.
+        Others: as for :func:`insert_table`.
+    """
+    how = {"batch_rows": batch_rows, "progress": progress, "allow_truncate": allow_truncate}
+    try:
+        return await _insert_staged(db, merge, source, keys, **how)
+    except DatabaseError as error:
+        if error.sqlstate != NO_ARBITER or not merge.conflict:
+            raise
+        raise await no_arbiter(db, merge) from error
+
+
+async def _insert_staged(
+    db: Executor, merge: sql.Merge, source: Source, keys: bool, **how: Any
+) -> InsertResult:
     table = merge.table
     columns = merge.written
     if keys:
@@ -156,9 +187,7 @@ async def insert_staged(
             sql.STAGING_SCHEMA,
             source,
             columns,
-            batch_rows=batch_rows,
-            progress=progress,
-            allow_truncate=allow_truncate,
+            **how,
         )
         staged = copied.inserted
         found = None
@@ -187,13 +216,11 @@ async def _merge(db: Executor, merge: sql.Merge) -> tuple[int, int]:
     except DatabaseError as error:
         names = ", ".join(c.attribute for c in merge.conflict)
         if error.sqlstate == SAME_ROW_TWICE:
-            raise (await _duplicate(db, merge.table, merge.conflict)) or DataError(
+            told = None  # which rows a predicate holds for is not to be seen in the staging table
+            if merge.predicate is None:
+                told = await _duplicate(db, merge.table, merge.conflict)
+            raise told or DataError(
                 f"several rows of the data are the same row of {merge.table.title} by {names}"
-            ) from error
-        if error.sqlstate == NO_ARBITER:
-            raise FieldError(
-                f"conflict_fields ({names}): {merge.table.title} has no primary key or unique constraint "
-                "over exactly these fields"
             ) from error
         if NO_SYSTEM_COLUMN in str(error):
             raise FieldError(

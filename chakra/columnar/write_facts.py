@@ -59,6 +59,25 @@ def missing_columns(table: Table, given: Sequence[Column]) -> list[Column]:
     return [c for c in table.columns if not c.nullable and not c.generated and c not in given]
 
 
+async def no_arbiter(db: Executor, merge: sql.Merge) -> FieldError:
+    """The error of conflict fields that no unique index is over, with the indexes that there are."""
+    table = merge.table
+    rows = await db.run_fetch(facts.UNIQUE_INDEXES, (table.quoted,))
+    shown = [
+        f"({', '.join(columns)})" + ("" if predicate is None else f" WHERE {predicate}")
+        for columns, predicate, _ in rows
+    ]
+    names = ", ".join(c.attribute for c in merge.conflict)
+    what = "exactly these fields" + (
+        "" if merge.predicate is None else " with a predicate like conflict_where"
+    )
+    there = f"its unique indexes are {', '.join(shown)}" if shown else "it has none"
+    return FieldError(
+        f"conflict_fields ({names}): {table.title} has no primary key or unique constraint over {what}; {there}. "
+        "A partial index takes its predicate in conflict_where=Q(…)"
+    )
+
+
 async def rows_filled(db: Executor, table: Table) -> bool:
     """Whether triggers, rules or a view may leave rows out, or change or fill in what they hold."""
     row = await db.run_fetchrow(facts.ROWS_REPLACED, (table.quoted,))

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from chakra.columnar import InsertResult
     from chakra.db import Database
 
-Clause: TypeAlias = "tuple[str, Iterable[str] | None, Iterable[str] | None]"
-"""The arguments ``on_conflict``, ``conflict_fields`` and ``update_fields``."""
+Clause: TypeAlias = "tuple[str, Iterable[str] | None, Iterable[str] | None, Any, Any]"
+"""The arguments ``on_conflict``, ``conflict_fields``, ``update_fields``, ``conflict_where`` and ``where``."""
 
 COPY_FROM_ROWS = 500
 """Instances from which ``bulk_create`` uses COPY, which takes two round trips (keys, then rows); fewer go in one
@@ -181,6 +181,8 @@ async def create(
     on_conflict: str | None = None,
     conflict_fields: Iterable[str] | None = None,
     update_fields: Iterable[str] | None = None,
+    conflict_where: Any = None,
+    where: Any = None,
     timeout: float | None = None,
 ) -> list[Any]:
     """Insert instances, all or none, and fill in their generated keys.
@@ -190,7 +192,7 @@ async def create(
     Instances that have their key in the end count as saved.
 
     Args:
-        on_conflict, conflict_fields, update_fields, timeout: as for ``bulk_insert``.
+        on_conflict, conflict_fields, update_fields, conflict_where, where, timeout: as for ``bulk_insert``.
 
     Raises:
         DataError: something else than an instance of the model, or a value that does not fit its column.
@@ -200,11 +202,15 @@ async def create(
     if timeout is not None:
         check_timeout(timeout)
     _check_class(table, instances, "bulk_create")
-    if on_conflict is None and (conflict_fields is not None or update_fields is not None):
-        raise FieldError('conflict_fields and update_fields need on_conflict="ignore" or "update"')
+    rest = (conflict_fields, update_fields, conflict_where, where)
+    if on_conflict is None and any(option is not None for option in rest):
+        raise FieldError(
+            "conflict_fields and update_fields, conflict_where and where, "
+            'need on_conflict="ignore" or "update"'
+        )
     if not instances:
         return instances
-    clause = (on_conflict, conflict_fields, update_fields) if on_conflict is not None else None
+    clause = (on_conflict, *rest) if on_conflict is not None else None
     groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else groups_of(table, instances)
     with _computed_named(table):
         if timeout is None:

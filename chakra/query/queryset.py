@@ -509,6 +509,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
         conflict_fields: Iterable[str] | None = None,
         update_fields: Iterable[str] | None = None,
         timeout: float | None = None,
+        **conditions: Condition,
     ) -> list[R_co]:
         """Insert many instances through COPY, fill in their generated keys, and return them as a list.
 
@@ -517,7 +518,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
             conflict_fields: what decides that a row is there; default for ``"update"``: the primary key, for
                 ``"ignore"``: any unique constraint. If named, ignored instances get the key of that row.
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
-            timeout: as for ``bulk_insert``.
+            timeout, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
         """
         if self.table.row_class is None:
             raise FieldError(
@@ -531,6 +532,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
             conflict_fields=conflict_fields,
             update_fields=update_fields,
             timeout=timeout,
+            **conditions,
         )
 
     async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
@@ -538,9 +540,9 @@ class QuerySet(ColumnReads, Generic[R_co]):
 
         Args:
             data: columns by field name.
-            options: ``on_conflict, conflict_fields, update_fields, returning="keys", batch_rows, progress,
-                allow_truncate``; see ``chakra.columnar.staging.insert_table``. ``timeout``: seconds after
-                which the server is told to stop, and nothing is written (``QueryCancelled``).
+            options: ``on_conflict, conflict_fields, update_fields, conflict_where, where, returning="keys",
+                batch_rows, progress, allow_truncate``; see ``chakra.columnar.staging.insert_table``.
+                ``timeout``: seconds after which the server is told to stop, and nothing is written.
         """
         return await bulk_write.insert(self.table, self.database, data, **options)
 

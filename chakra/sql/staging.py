@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_string
 from chakra.schema import Column, Table
+from chakra.sql.constant_conditions import constant_condition
 from chakra.sql.dml import assigned_column
 from chakra.sql.write_facts import REPLACED, SECURED, unchecked
 
@@ -41,6 +42,8 @@ class Merge:
         conflict: columns whose unique index decides; empty = any unique index (``ignore`` only).
         update: columns overwritten in rows that exist.
         drawn: columns of the primary key that the staging table fills by their default.
+        predicate: of a partial unique index that decides, as a condition.
+        where: which of the existing rows are overwritten, as a condition; ``None``: all.
     """
 
     table: Table
@@ -49,6 +52,8 @@ class Merge:
     conflict: tuple[Column, ...] = ()
     update: tuple[Column, ...] = ()
     drawn: tuple[Column, ...] = ()
+    predicate: Any = None
+    where: Any = None
 
     @property
     def staged(self) -> tuple[Column, ...]:
@@ -76,6 +81,8 @@ def plan_merge(
     on_conflict: str | None,
     conflict_fields: Iterable[str] | None,
     update_fields: Iterable[str] | None,
+    conflict_where: Any = None,
+    where: Any = None,
     *,
     draw_keys: bool = False,
 ) -> Merge:
@@ -86,6 +93,8 @@ def plan_merge(
         on_conflict: ``None``, ``"ignore"`` or ``"update"``.
         conflict_fields: default for ``update``: the primary key; for ``ignore``: whichever unique index.
         update_fields: default: the data's columns but the conflict fields and the primary key.
+        conflict_where: condition of the partial unique index over the conflict fields.
+        where: condition on the rows that are there, for ``update``; others stay as they are.
         draw_keys: make values for generated key columns that are not in the data while staging.
 
     Raises:
@@ -96,6 +105,15 @@ def plan_merge(
         raise FieldError('conflict_fields and update_fields need on_conflict="ignore" or "update"')
     if action == "ignore" and update_fields is not None:
         raise FieldError('update_fields needs on_conflict="update"; rows that are ignored stay as they are')
+    if conflict_where is not None and (action == "insert" or conflict_fields is None):
+        raise FieldError(
+            "conflict_where needs on_conflict and the conflict_fields of the partial unique index"
+        )
+    if where is not None and action != "update":
+        raise FieldError('where says which rows on_conflict="update" overwrites; nothing else takes it')
+    for option, condition in (("conflict_where", conflict_where), ("where", where)):
+        if condition is not None:
+            constant_condition(table, condition, option)
     conflict: tuple[Column, ...] = ()
     if conflict_fields is not None:
         conflict = named_columns(table, conflict_fields, "conflict_fields")
@@ -113,7 +131,7 @@ def plan_merge(
     if action == "update":
         update = _updated(table, written, conflict, update_fields)
     drawn = tuple(c for c in table.key_columns if c.generated and c not in written) if draw_keys else ()
-    return Merge(table, tuple(written), action, conflict, update, drawn)
+    return Merge(table, tuple(written), action, conflict, update, drawn, conflict_where, where)
 
 
 def _action(on_conflict: str | None) -> Action:
@@ -236,10 +254,14 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
     overriding = "OVERRIDING SYSTEM VALUE " if any(c.identity for c in merge.drawn) else ""
     text = f"INSERT INTO {merge.table.quoted} AS target ({names}) {overriding}SELECT {names} FROM {_STAGING}"
     target = f" ({', '.join(c.quoted for c in merge.conflict)})" if merge.conflict else ""
+    if merge.predicate is not None:
+        target += f" WHERE {constant_condition(merge.table, merge.predicate, 'conflict_where')}"
     if merge.action != "update":
         nothing = f" ON CONFLICT{target} DO NOTHING" if merge.action == "ignore" else ""
         return text + nothing
     sets = ", ".join(f"{c.quoted} = EXCLUDED.{c.quoted}" for c in merge.update)
+    if merge.where is not None:
+        sets += f" WHERE {constant_condition(merge.table, merge.where, 'where', alias='target')}"
     if server_version >= OLD_ROWS_FROM:
         # Only a column that is never NULL tells: NULLS NOT DISTINCT finds rows by NULL.
         known = [c for c in (*merge.conflict, *merge.table.key_columns) if not c.nullable]
@@ -299,11 +321,17 @@ def staged_keys(merge: Merge, *, all_there: bool) -> str:
         return f"SELECT {there} {source} LEFT JOIN {merge.table.quoted} AS target ON {same} {order}"
     by = merge.conflict or key
     matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in by)
+    if merge.predicate is not None:
+        predicate = constant_condition(merge.table, merge.predicate, "conflict_where", alias="target")
+        matches += f" AND ({predicate})"
     columns = [f"target.{c.quoted}" for c in key]
     if merge.conflict and set(key) <= set(merge.staged):
         # NULL in a conflict field: in conflict with nothing, so the row was inserted under its own key; unless
         # the index has NULLS NOT DISTINCT, or a trigger left the row out: then no row has both.
-        free = " OR ".join(f"staged.{c.quoted} IS NULL" for c in by)
+        # So was one that the predicate of a partial index does not hold for.
+        free = (
+            "TRUE" if merge.predicate is not None else " OR ".join(f"staged.{c.quoted} IS NULL" for c in by)
+        )
         both = [f"mine.{c.quoted} = staged.{c.quoted}" for c in key]
         both += [f"mine.{c.quoted} IS NOT DISTINCT FROM staged.{c.quoted}" for c in by]
         mine = f"EXISTS (SELECT FROM {merge.table.quoted} AS mine WHERE {' AND '.join(both)})"

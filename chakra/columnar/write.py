@@ -28,6 +28,8 @@ ROWS_CHUNK: Final = 64 * 1024
 # number of rows.
 ROWS_AT_ONCE: Final = 1_000
 
+MOST_ROWS: Final = 2**31 - 1  # of one Arrow array with 32-bit offsets; no batch is larger
+
 Batches: TypeAlias = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
 
 
@@ -61,10 +63,10 @@ async def copy_source(
     if batch_rows is not None and (type(batch_rows) is not int or batch_rows < 1):
         raise FieldError(f"batch_rows={batch_rows!r}: expected a whole number from 1 on, or None")
     options = Options(allow_truncate=allow_truncate, bounds_are_infinite=source.instances)
-    encoder = Encoder(specs, options, slice_rows=batch_rows or SLICE_ROWS)
+    encoder = Encoder(specs, options, slice_rows=min(batch_rows or SLICE_ROWS, MOST_ROWS))
     with Meter(progress, "writing") as meter:
         written = await db.copy_in(
-            table, names or source.names, _chunks(encoder, source, meter), schema=schema
+            table, names or source.names or None, _chunks(encoder, source, meter), schema=schema
         )
         meter.end(encoder.rows, encoder.bytes_written)
     return InsertResult(written, skipped=encoder.rows - written)
@@ -83,7 +85,7 @@ def match_columns(names: Sequence[str], columns: Sequence[ColumnSpec], table: st
             raise DataError(f'{table} has no column "{name}"; its columns are {known}', column=name)
         if name in names[:position]:
             raise DataError(f'the data has two columns "{name}"', column=name)
-    if not names:
+    if not names and by_name:
         raise DataError(f"the data has no columns; those of {table} are {', '.join(by_name)}")
     return [by_name[name] for name in names]
 

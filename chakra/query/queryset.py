@@ -27,6 +27,7 @@ R_co = TypeVar("R_co", covariant=True)
 GET_LIMIT = 2
 """Rows ``get`` asks for: the second one is enough to know that there are several."""
 
+MOST_AT_ONCE = 2**31 - 1  # rows a portal can be asked for (message Execute, manual, 54.7)
 ITERATOR_ROWS = 2_000
 """Rows per round trip of ``async for``. Between 500 and 10,000 the time per row differs by less than 5 %."""
 
@@ -290,8 +291,8 @@ class QuerySet(ColumnReads, Generic[R_co]):
 
     async def iterator(self, chunk_size: int = ITERATOR_ROWS) -> AsyncIterator[R_co]:
         """Stream rows through a cursor, ``chunk_size`` per round trip; memory stays flat."""
-        if chunk_size < 1:
-            raise FieldError(f"chunk_size is at least 1, not {chunk_size}")
+        if type(chunk_size) is not int or not 1 <= chunk_size <= MOST_AT_ONCE:
+            raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         compiled, values = select_statement(self._select)
         database = self.database
         load = loader(compiled, self._style)

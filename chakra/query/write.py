@@ -94,6 +94,9 @@ async def insert_values(table: Table, database: Database, values: dict[str, Any]
     """Insert a row of a table without a model; return it with what the server generated."""
     names = tuple(table.column(name).attribute for name in values)
     statement = insert_statement(table, names, tuple(c.attribute for c in table.columns))
+    if not table.columns:
+        await _written(table, execute.execute(database, statement, []))
+        return {}
     row = await _written(table, execute.fetchrow(database, statement, list(values.values())))
     if row is None:
         raise _not_let_in(table)

@@ -446,7 +446,8 @@ def _write_groups(select: Select, parts: _Parts, writer: Writer) -> None:
 
 def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
     if not parts.outputs:
-        writer.write("count(*)" if select.asks == "count" else "1")
+        # A table without columns has rows all the same: SELECT FROM t.
+        writer.write({"count": "count(*)", "exists": "1"}.get(select.asks or "", ""))
         return []
     described: list[Output] = []
     for position, (name, expression) in enumerate(parts.outputs):

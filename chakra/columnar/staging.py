@@ -25,7 +25,7 @@ from chakra.columnar.write_facts import (
     unowned_default,
 )
 from chakra.errors import DatabaseError, DataError, FieldError
-from chakra.pg.types import INT8
+from chakra.pg.types import INT8, without_binary
 from chakra.schema import Column, Table
 from chakra.sql import staging as sql
 from chakra.sql.write_facts import DRAWN_FACTS
@@ -117,7 +117,7 @@ async def insert_table(
         if facts.filled:  # NULL, too, may be what a trigger fills in
             columns = tuple(replace(c, nullable=True) for c in columns)
             merge = replace(merge, written=columns)
-        if facts.insert_only:
+        if facts.insert_only or any(without_binary(c.type, to="write") for c in columns):
             return await insert_staged(db, merge, source, keys=False, **how)
         for column in facts.asked:
             source = _extended(source, column.name, lambda _, rows: pa.nulls(rows, pa.string()))
@@ -127,7 +127,7 @@ async def insert_table(
     made = None
     if rows is not None and len(table.key_columns) == 1 and merge.drawn:
         made = await draw_keys(db, table, merge.drawn[0], rows, columns)
-    if made is None:
+    if made is None or any(without_binary(c.type, to="write") for c in columns):
         return await insert_staged(db, merge, source, keys=True, **how)
     drawn, keys = merge.drawn[0], as_array(made)
     source = _extended(source, drawn.attribute, keys.slice)
@@ -190,6 +190,7 @@ async def _insert_staged(
             **how,
         )
         staged = copied.inserted
+        await _type_staged(db, merge.written)
         found = None
         if undrawable is not None:
             found = await _returned(db, merge, staged)
@@ -332,6 +333,7 @@ async def update_table(
             progress=progress,
             allow_truncate=allow_truncate,
         )
+        await _type_staged(db, columns)
         updated = await db.run_execute(sql.update_staged(table, keys, written))
         # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
         # count; other fields may stand in several rows.
@@ -423,7 +425,7 @@ async def _open(data: Any, table: Table, known: Sequence[Column]) -> tuple[Sourc
         if twice:
             raise DataError(f'the data has two columns "{fields[twice[0]]}"', column=fields[twice[0]])
         data = {fields.get(name, name): values for name, values in data.items()}
-    specs = specs_of(known)
+    specs = _sent(known)
     source = await source_of(data, specs)
     names = [fields.get(name, name) for name in source.names]
     if names != source.names:
@@ -451,7 +453,23 @@ async def _copy(
     db: Executor, name: str, schema: str | None, source: Source, columns: Sequence[Column], **how: Any
 ) -> InsertResult:
     names = [c.name for c in columns]
-    return await copy_source(db, name, schema, source, specs_of(columns), names=names, **how)
+    return await copy_source(db, name, schema, source, _sent(columns), names=names, **how)
+
+
+def _sent(columns: Sequence[Column]) -> list[ColumnSpec]:
+    """The columns as they travel: text where the type has no binary format."""
+    return [replace(s, type=without_binary(s.type, to="write") or s.type) for s in specs_of(columns)]
+
+
+async def _type_staged(db: Executor, columns: Sequence[Column]) -> None:
+    """Turn text that stands in for types without a binary format into values of those types.
+
+    Raises:
+        DataError: a text is none of its type.
+    """
+    script = sql.staged_types(columns)
+    if script is not None:
+        await _script(db, script)
 
 
 def _mapped(source: Source, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> Any:

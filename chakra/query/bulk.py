@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chakra.errors import CopyFormatError, DataError, FieldError, QueryCancelled, TransactionError
+from chakra.pg.types import without_binary
 from chakra.query.partition import Cutting
 from chakra.sql import Output
 from chakra.sql.partitions import whole_reason
+from chakra.sql.textual import select_as_text
 
 if TYPE_CHECKING:
     import pandas
@@ -46,11 +48,23 @@ class ColumnSource:
         sql: a SELECT with its values written in as literals.
         columns: its result columns.
         select: what it was compiled from; ``None`` = SQL of the caller, of which nothing else is known.
+        as_text: what makes text of the columns whose type has no binary format, for the parts of the query.
     """
 
     sql: str
     columns: list[ColumnSpec]
     select: Select | None = None
+    as_text: Callable[[str], str] | None = None
+
+    def __post_init__(self) -> None:
+        as_text = select_as_text([column.type for column in self.columns])
+        if as_text is not None:
+            columns = [
+                replace(column, type=without_binary(column.type, to="read") or column.type)
+                for column in self.columns
+            ]
+            for name, value in (("as_text", as_text), ("sql", as_text(self.sql)), ("columns", columns)):
+                object.__setattr__(self, name, value)
 
     @property
     def whole(self) -> bool:
@@ -74,7 +88,15 @@ class ColumnSource:
         column = self.select.table.column(by) if by is not None and self.select is not None else None
         if self.select is None or self.whole or partitions == 1:
             return self._uncut
-        return Cutting(self.select, partitions, column)
+        cut = Cutting(self.select, partitions, column)
+        as_text = self.as_text
+        if as_text is None:
+            return cut
+
+        async def cut_as_text(snapshot: Any) -> list[str]:
+            return [as_text(sql) for sql in await cut(snapshot)]
+
+        return cut_as_text
 
     async def _uncut(self, snapshot: object) -> list[str]:
         return [self.sql]

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_string
+from chakra.pg.types import without_binary
 from chakra.schema import Column, Table
 from chakra.sql.constant_conditions import constant_condition
 from chakra.sql.dml import assigned_column
@@ -185,7 +186,7 @@ def create_staging(merge: Merge, *, ordinal: bool, defaults: dict[str, str]) -> 
         ordinal: add the column that numbers the rows.
         defaults: for drawn columns, by name: the SQL of their values.
     """
-    columns = [column.quoted for column in merge.staged]
+    columns = _staged_columns(merge.staged)
     if ordinal:
         columns.append(f"0::bigint AS {quote_identifier(merge.ordinal)}")
     script = (
@@ -195,6 +196,19 @@ def create_staging(merge: Merge, *, ordinal: bool, defaults: dict[str, str]) -> 
     for column in merge.drawn:
         script += f"; ALTER TABLE {_STAGING} ALTER COLUMN {column.quoted} SET DEFAULT {defaults[column.name]}"
     return script
+
+
+def _staged_columns(columns: Sequence[Column]) -> list[str]:
+    """What the staging table is made of: the target's columns, as text where their type has no binary format."""
+    stand_ins = [(column, without_binary(column.type, to="write")) for column in columns]
+    return [c.quoted if type_ is None else f"{c.quoted}::{type_.sql} AS {c.quoted}" for c, type_ in stand_ins]
+
+
+def staged_types(columns: Sequence[Column]) -> str | None:
+    """The statement that gives staged text its type, once it is there; ``None`` if there is none."""
+    text = [column for column in columns if without_binary(column.type, to="write") is not None]
+    changes = [f"ALTER {c.quoted} TYPE {c.type.sql} USING {c.quoted}::{c.type.sql}" for c in text]
+    return f"ALTER TABLE {_STAGING} {', '.join(changes)}" if changes else None
 
 
 DROP_STAGING = f"DROP TABLE {_STAGING}"
@@ -344,7 +358,7 @@ def staged_keys(merge: Merge, *, all_there: bool) -> str:
 
 def create_update_staging(table: Table, columns: Sequence[Column]) -> str:
     """The statement that makes the staging table of a bulk update."""
-    names = ", ".join(column.quoted for column in columns)
+    names = ", ".join(_staged_columns(columns))
     return (
         f"CREATE TEMPORARY TABLE {_STAGING} ON COMMIT DROP AS SELECT {names} FROM {table.quoted} WITH NO DATA"
     )
@@ -375,5 +389,6 @@ __all__ = [
     "plan_merge",
     "reserve_keys",
     "staged_keys",
+    "staged_types",
     "update_staged",
 ]

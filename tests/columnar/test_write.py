@@ -134,7 +134,6 @@ async def test_what_libraries_hold(db: Any, data: Any, expected: list[str | None
         ({"day": np.array([2**60], "M8[D]")}, r'column "day": .*out of range'),
         ({"day": np.array([2**33], "M8[D]")}, 'row 0, column "day": '),
         (pl.DataFrame({"u": pl.Series([uuid.uuid4()], dtype=pl.Object)}), r'column "u" of the polars DataFrame holds Python objects'),
-        (pl.DataFrame({"big": pl.Series([1], dtype=pl.Int128)}), "polars DataFrame cannot be read as columns of Arrow: .*i128"),
         (pd.DataFrame({"t": ["a", 1]}), "pandas DataFrame cannot be read as columns of Arrow: .*column t"),
         (pl.Series("i", [1]), "polars Series cannot be read as columns"),
         (pa.array([1]), "pyarrow Int64Array cannot be read as columns"),

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from chakra.db import driver
 from chakra.db.session import Session, rows_of
+from chakra.pg.quoting import quote_identifier, quote_qualified
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 """Chunks of a COPY stream, as anything with the buffer interface."""
@@ -69,7 +70,8 @@ class _Writing:
         self.table = table
         self.columns = columns
         self.schema = schema
-        self.sql = f"COPY {table if schema is None else f'{schema}.{table}'} FROM STDIN (FORMAT binary)"
+        named = f" ({', '.join(map(quote_identifier, columns))})" if columns else ""
+        self.sql = f"COPY {quote_qualified(schema, table)}{named} FROM STDIN (FORMAT binary)"
         self.next = _stepper(source)
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None

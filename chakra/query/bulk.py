@@ -7,14 +7,22 @@ bulk call is made and not before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from chakra.errors import CopyFormatError, DataError, FieldError, QueryCancelled, TransactionError
+from chakra.errors import (
+    CopyFormatError,
+    DatabaseError,
+    DataError,
+    FieldError,
+    QueryCancelled,
+    TransactionError,
+)
 from chakra.pg.types import without_binary
 from chakra.query.partition import Cutting
+from chakra.query.privileges import refused
 from chakra.sql import Output
 from chakra.sql.partitions import whole_reason
 from chakra.sql.textual import select_as_text
@@ -131,7 +139,7 @@ async def to_arrow(
     made = _options(options, TABLE_OPTIONS)
     source = await query.column_source(database)
     parts = source.parts(partitions, partition_by)
-    with _fresh_types_after_failure(database):
+    async with _clear_failures(database, source.sql):
         if partitions == 1 or source.whole or database.in_transaction:
             from chakra.columnar.read import read_table
 
@@ -141,15 +149,18 @@ async def to_arrow(
         return await read_parts(database, parts, source.columns, made, workers=partitions, progress=progress)
 
 
-@contextmanager
-def _fresh_types_after_failure(database: Database) -> Iterator[None]:
+@asynccontextmanager
+async def _clear_failures(database: Database, sql: str) -> AsyncIterator[None]:
     """Forget what is known of the server's types when values did not fit them: another process may have changed
-    them, and the next read then asks again.
+    them, and the next read then asks again. Where a privilege was lacking, say for which columns.
     """
     try:
         yield
     except (CopyFormatError, DataError):
         database.types.invalidate()
+        raise
+    except DatabaseError as error:
+        await refused(database, sql, error)
         raise
 
 
@@ -274,7 +285,7 @@ async def arrow_batches(
         database, source.sql, source.columns, made, max_rows=max_rows, max_bytes=max_bytes, progress=progress
     )
     try:
-        with _fresh_types_after_failure(database):
+        async with _clear_failures(database, source.sql):
             async for batch in batches:
                 yield batch
     finally:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from asyncio import create_task, sleep
 from collections import deque
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
@@ -23,6 +23,7 @@ from chakra.query.computed import named
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
+from chakra.query.privileges import refused
 from chakra.query.state import NEW, RowState, own_state
 from chakra.query.write import written_values
 from chakra.schema import Column, Table
@@ -67,10 +68,10 @@ async def insert(
 
     _known(insert_table, options, "bulk_insert")
     if timeout is None:
-        with _computed_named(table):
+        async with _named_errors(table, database):
             return await insert_table(database, table, data, **options)
     check_timeout(timeout)
-    with _computed_named(table):
+    async with _named_errors(table, database):
         return await written_within(timeout, database, lambda: insert_table(database, table, data, **options))
 
 
@@ -78,7 +79,7 @@ async def update(
     table: Table, database: Database, rows: Any, fields: Any, *, timeout: float | None = None, **options: Any
 ) -> int:
     """Update rows from columns, or from instances; returns the number of rows found and updated."""
-    with _computed_named(table):
+    async with _named_errors(table, database):
         if timeout is None:
             return await _update(table, database, rows, fields, options)
         check_timeout(timeout)
@@ -87,16 +88,17 @@ async def update(
         )
 
 
-@contextmanager
-def _computed_named(table: Table) -> Iterator[None]:
-    """Name the column of the data that the server computes itself; it refuses those before it reads a row."""
+@asynccontextmanager
+async def _named_errors(table: Table, database: Database) -> AsyncIterator[None]:
+    """Name the column of the data that the server computes itself, or that the role may not write."""
     try:
         yield
     except DatabaseError as error:
         found = named(error, table)
-        if found is error:
-            raise
-        raise found from error
+        if found is not error:
+            raise found from error
+        await refused(database, error.sql or "", error)
+        raise
 
 
 async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:
@@ -212,7 +214,7 @@ async def create(
         return instances
     clause = (on_conflict, *rest) if on_conflict is not None else None
     groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else groups_of(table, instances)
-    with _computed_named(table):
+    async with _named_errors(table, database):
         if timeout is None:
             await _create_groups(table, database, clause, instances, groups)
         else:

@@ -6,7 +6,8 @@ import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from chakra.errors import DataError
+from chakra.errors import DatabaseError, DataError
+from chakra.query.privileges import refused
 from chakra.sql import Statement
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
         return await database.run_fetch(statement.sql, statement.bind(values), pure=statement.pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
@@ -33,6 +36,8 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
         return await database.run_fetchrow(statement.sql, statement.bind(values), pure=statement.pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
@@ -41,6 +46,8 @@ async def execute(database: Database, statement: Statement, values: list[Any]) -
         return await database.run_execute(statement.sql, statement.bind(values), pure=statement.pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 async def stream(
@@ -52,6 +59,8 @@ async def stream(
             yield rows
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 def name_field(error: DataError, statement: Statement, values: list[Any]) -> DataError:

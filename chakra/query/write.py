@@ -91,11 +91,12 @@ async def _written(table: Table, work: Awaitable[T]) -> T:
 
 
 async def insert_values(table: Table, database: Database, values: dict[str, Any]) -> dict[str, Any]:
-    """Insert a row of a table without a model; return it with what the server generated."""
+    """Insert a row of a table without a model; return what the role may read of it."""
     names = tuple(table.column(name).attribute for name in values)
-    statement = insert_statement(table, names, tuple(c.attribute for c in table.columns))
-    if not table.columns:
-        await _written(table, execute.execute(database, statement, []))
+    returning = tuple(c.attribute for c in table.columns if c.readable)
+    statement = insert_statement(table, names, returning)
+    if not returning:
+        await _written(table, execute.execute(database, statement, list(values.values())))
         return {}
     row = await _written(table, execute.fetchrow(database, statement, list(values.values())))
     if row is None:

@@ -213,12 +213,16 @@ def staged_types(columns: Sequence[Column]) -> str | None:
 
 DROP_STAGING = f"DROP TABLE {_STAGING}"
 
-# The sequence only where the role may draw from it: an INSERT of the same role draws for an identity column without
-# being asked (``parse_utilcmd.c`` makes such sequences a part of the table).
-_DRAWN = """(
+# Keys are drawn only where the role may draw them, and write them into the column: an INSERT of the same role, which
+# leaves the column out, makes them without being asked for either (sequences of identity columns are part of the
+# table, ``parse_utilcmd.c``).
+_MAY_DRAW = (
+    "has_sequence_privilege(s, 'USAGE, UPDATE') AND has_column_privilege(to_regclass($1), $2::text, 'INSERT')"
+)
+_DRAWN = f"""(
     SELECT nextval(s) AS k
     FROM (SELECT s FROM (SELECT pg_get_serial_sequence($1, $2)::regclass AS s OFFSET 0) AS found
-          WHERE has_sequence_privilege(s, 'USAGE, UPDATE') OFFSET 0) AS q,
+          WHERE {_MAY_DRAW} OFFSET 0) AS q,
         generate_series(1, $3::bigint)
     OFFSET 0
 ) AS keys"""
@@ -242,9 +246,9 @@ def reserve_keys(*, alone: bool, whole: bool) -> str:
 
 RESERVE_SCATTERED_KEYS = f"SELECT array_agg(k) FROM {_DRAWN}"
 
-SEQUENCE_OF = """
-SELECT s, has_sequence_privilege(s, 'USAGE, UPDATE') FROM (SELECT pg_get_serial_sequence($1, $2) AS s) AS found"""
-"""The sequence that belongs to a column, and whether the role may draw from it."""
+SEQUENCE_OF = f"""
+SELECT s, {_MAY_DRAW} FROM (SELECT pg_get_serial_sequence($1, $2) AS s) AS found"""
+"""The sequence that belongs to a column, and whether the role may draw from it and write what it drew."""
 
 
 def drawn_values(column: Column, count: int, default: str) -> str:

@@ -90,10 +90,14 @@ async def test_rows_are_written_again(books: Any, db: Database) -> None:
 
 
 async def test_the_server_s_own_tables(db: Database) -> None:
-    await db.execute("create table s (a int, b int); insert into s select n, n % 3 from generate_series(1, 100) n")
+    await db.execute(
+        "create table s (a int, b int); insert into s select n, n % 3 from generate_series(1, 100) n"
+    )
     await db.execute("create statistics x on (a + b), a, b from s")
     await db.execute("analyze s")
-    assert await db.table("pg_catalog.pg_stats").filter(tablename="s").values_list("histogram_bounds", flat=True)
+    assert (
+        await db.table("pg_catalog.pg_stats").filter(tablename="s").values_list("histogram_bounds", flat=True)
+    )
     names = await db.fetch(
         "select c.relname from pg_class c where relnamespace = 'pg_catalog'::regnamespace and relkind in ('r', 'v') "
         "and has_table_privilege(c.oid, 'select')"

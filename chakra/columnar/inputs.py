@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,9 +93,7 @@ def _column(values: Any, name: str) -> Any:
     if isinstance(values, pa.Array | pa.ChunkedArray | np.ndarray):
         return values
     if type(values).__module__.partition(".")[0] == "pandas" and not hasattr(values, "__arrow_c_stream__"):
-        import pandas  # it is there: an Index, or an array of its own types
-
-        values = pandas.Series(values)
+        values = _loaded("pandas").Series(values)  # an Index, or an array of its own types
     if not hasattr(values, "__arrow_c_stream__"):
         return values
     if str(getattr(values, "dtype", "")) == "object":
@@ -103,6 +102,11 @@ def _column(values: Any, name: str) -> Any:
     array = _exported(values, pa.chunked_array)
     _refuse_foreign(array.type, name)
     return array
+
+
+def _loaded(name: str) -> Any:
+    """The library that an object of the caller comes from: it is there, and never loaded for this."""
+    return sys.modules[name]
 
 
 def _refuse_foreign(type_: pa.DataType, name: str) -> None:
@@ -147,8 +151,7 @@ def _without_int128(data: Any) -> Any:
     """A frame or series of polars with its 128-bit integers, which Arrow does not have, in a type that holds them:
     64 bits if all fit, decimals of 38 digits, or digits.
     """
-    import polars as pl
-
+    pl = _loaded("polars")
     if isinstance(data, pl.Series):
         return _narrowed(data) if str(data.dtype) in _INT128 else data
     if not isinstance(data, pl.DataFrame):
@@ -162,8 +165,7 @@ _DECIMAL38 = 10**38  # one more than what polars' decimals of 38 digits hold
 
 
 def _narrowed(series: Any) -> Any:
-    import polars as pl
-
+    pl = _loaded("polars")
     low, high = series.min(), series.max()
     if low is None or (low >= -(2**63) and high < 2**63):
         return series.cast(pl.Int64)

@@ -12,7 +12,7 @@ from chakra.db.errors import commit_unknown, was_answered
 from chakra.db.session import Session, rows_of
 from chakra.db.streams import clear_wire
 from chakra.errors import ChakraError
-from chakra.pg.quoting import quote_qualified
+from chakra.pg.quoting import quote_identifier, quote_qualified
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 """Chunks of a COPY stream, as anything with the buffer interface."""
@@ -82,7 +82,8 @@ class _Writing:
         self.table = table
         self.columns = columns
         self.schema = schema
-        self.sql = f"COPY {quote_qualified(schema, table)} FROM STDIN (FORMAT binary)"
+        named = f" ({', '.join(map(quote_identifier, columns))})" if columns else ""
+        self.sql = f"COPY {quote_qualified(schema, table)}{named} FROM STDIN (FORMAT binary)"
         self.next = _stepper(source)
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None

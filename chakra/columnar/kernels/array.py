@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import inner, kernel
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -30,7 +30,7 @@ NULL_LIST = 8  # a NULL inside, above the elements
 TOO_LARGE = 9
 
 
-@kernel
+@inner
 def i32(data: AnyArray, at: int) -> Any:
     """A big-endian int32."""
     value = (
@@ -39,7 +39,7 @@ def i32(data: AnyArray, at: int) -> Any:
     return value - 4294967296 if value >= 2147483648 else value
 
 
-@kernel
+@inner
 def put32(out: AnyArray, at: int, value: int) -> None:
     """Write an int32, big-endian."""
     out[at] = (value >> 24) & 0xFF

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import inner, kernel
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -24,7 +24,7 @@ BAD_FIELD = 3  # a field passes the end of the value, or bytes are left after th
 TOO_LARGE = 4
 
 
-@kernel
+@inner
 def i32(data: AnyArray, at: int) -> Any:
     """A big-endian int32."""
     value = (
@@ -33,7 +33,7 @@ def i32(data: AnyArray, at: int) -> Any:
     return value - 4294967296 if value >= 2147483648 else value
 
 
-@kernel
+@inner
 def put32(out: AnyArray, at: int, value: int) -> None:
     """Write an int32, big-endian."""
     out[at] = (value >> 24) & 0xFF

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import inner, kernel
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -29,7 +29,7 @@ HOST_BITS = 5  # bits set to the right of a cidr's prefix
 LONGEST = 50  # bytes of the longest text: 39 of an address, 4 of a prefix length, and room
 
 
-@kernel
+@inner
 def put_decimal(out: AnyArray, at: int, value: int) -> Any:
     """Write 0–255 in decimal; returns the position after it."""
     if value >= 100:
@@ -42,7 +42,7 @@ def put_decimal(out: AnyArray, at: int, value: int) -> Any:
     return at + 1
 
 
-@kernel
+@inner
 def put_v4(out: AnyArray, at: int, data: AnyArray, start: int) -> Any:
     """Write four bytes as a dotted quad; returns the position after it."""
     for k in range(4):
@@ -53,7 +53,7 @@ def put_v4(out: AnyArray, at: int, data: AnyArray, start: int) -> Any:
     return at
 
 
-@kernel
+@inner
 def put_v6(out: AnyArray, at: int, data: AnyArray, start: int) -> Any:
     """Write 16 bytes as IPv6 text, the longest run of zeros as ``::`` (src/port/inet_net_ntop.c)."""
     best = -1
@@ -137,7 +137,7 @@ def decode_inet(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: An
     return OK, 0, 0
 
 
-@kernel
+@inner
 def read_v4(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
     """Read a dotted quad into ``out[to:to + 4]``; returns the position after it, -1 = malformed."""
     for k in range(4):
@@ -156,7 +156,7 @@ def read_v4(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
     return at
 
 
-@kernel
+@inner
 def nibble_of(byte: int) -> Any:
     """Value of a hexadecimal digit, -1 = none."""
     if 48 <= byte <= 57:
@@ -168,7 +168,7 @@ def nibble_of(byte: int) -> Any:
     return -1
 
 
-@kernel
+@inner
 def read_v6(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
     """Read IPv6 text into ``out[to:to + 16]``; returns the position after it, -1 = malformed."""
     for k in range(16):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from chakra.columnar.buffers import I64
 from chakra.columnar.kernels._jit import (
     copy_bytes,
+    inner,
     kernel,
     load_i16,
     load_i32,
@@ -63,7 +64,7 @@ ONES = 0x0101010101010101
 HIGH_BITS = -0x7F7F7F7F7F7F7F80
 
 
-@kernel
+@inner
 def is_text(address: int, size: int, characters: int) -> bool:
     """UTF-8, no NUL byte, at most ``characters`` characters (0 = any; spaces at the end do not count)."""
     at = 0

@@ -78,6 +78,7 @@ store_8: Any = _memory.store_8
 store_be_16: Any = _memory.store_be_16
 store_be_32: Any = _memory.store_be_32
 store_be_64: Any = _memory.store_be_64
+trailing_zeros: Any = _memory.trailing_zeros
 
 __all__ = [
     "ENABLED",
@@ -101,4 +102,5 @@ __all__ = [
     "store_be_16",
     "store_be_32",
     "store_be_64",
+    "trailing_zeros",
 ]

@@ -73,6 +73,16 @@ def copy_bytes(typingctx: Any, target: Any, source: Any, size: Any) -> Any:
     return types.void(types.int64, types.int64, types.int64), codegen
 
 
+@intrinsic
+def trailing_zeros(typingctx: Any, value: Any) -> Any:
+    """Zero bits below the lowest one of an int64 that is not 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), codegen
+
+
 __all__ = [
     "copy_bytes",
     "load_be_i16",
@@ -90,4 +100,5 @@ __all__ = [
     "store_be_16",
     "store_be_32",
     "store_be_64",
+    "trailing_zeros",
 ]

@@ -38,6 +38,11 @@ def copy_bytes(target: int, source: int, size: int) -> None:
     ctypes.memmove(int(target), int(source), int(size))
 
 
+def trailing_zeros(value: int) -> int:
+    """Zero bits below the lowest one of an int64 that is not 0."""
+    return (int(value) & -int(value)).bit_length() - 1
+
+
 __all__ = [
     "copy_bytes",
     "load_be_i16",
@@ -55,4 +60,5 @@ __all__ = [
     "store_be_16",
     "store_be_32",
     "store_be_64",
+    "trailing_zeros",
 ]

@@ -22,7 +22,19 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import inner, kernel
+from chakra.columnar.kernels._jit import (
+    inner,
+    kernel,
+    load_be_i32,
+    load_be_u16,
+    load_i64,
+    load_u8,
+    store_8,
+    store_64,
+    store_be_16,
+    store_be_32,
+    trailing_zeros,
+)
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -66,6 +78,13 @@ OR = 3
 PHRASE = 4
 
 
+# Eight bytes in one word, the first lowest. (w - ONES) & ~w & HIGH_BITS marks the lowest zero byte of w.
+ONES = 0x0101010101010101
+HIGH_BITS = -0x7F7F7F7F7F7F7F80
+QUOTES = 0x2727272727272727
+BACKSLASHES = 0x5C5C5C5C5C5C5C5C
+
+
 @inner
 def put_decimal(out: AnyArray, at: int, value: int) -> Any:
     """Write 0–99999 in decimal; returns the position after it."""
@@ -95,6 +114,8 @@ def decode_vector(
     out: uint8[], 7 bytes for every 2 of the values.
     Returns BAD_COUNT, BAD_LEXEME, BAD_POSITIONS or BAD_END.
     """
+    base = data.ctypes.data
+    target = out.ctypes.data
     at = 0
     offsets[0] = 0
     for row in range(starts.size):
@@ -104,10 +125,8 @@ def decode_vector(
             if length < 4 or source < 0 or source + length > data.size:
                 return BAD_COUNT, row, source
             end = source + length
-            count = 0
-            for k in range(4):
-                count = (count << 8) | _i64(data[source + k])
-            if count > (length - 4) // 3:
+            count = load_be_i32(base + source)
+            if count < 0 or count > (length - 4) // 3:
                 return BAD_COUNT, row, source
             source += 4
             for i in range(count):
@@ -117,26 +136,41 @@ def decode_vector(
                 out[at] = 39
                 at += 1
                 while source < end:
-                    byte = data[source]
+                    if source + 8 <= data.size and at + 8 <= out.size:
+                        word = load_i64(base + source)
+                        store_64(target + at, word)
+                        quotes = word ^ QUOTES
+                        slashes = word ^ BACKSLASHES
+                        found = (
+                            ((word - ONES) & ~word)
+                            | ((quotes - ONES) & ~quotes)
+                            | ((slashes - ONES) & ~slashes)
+                        ) & HIGH_BITS
+                        plain = trailing_zeros(found) >> 3 if found != 0 else 8
+                        source += plain
+                        at += plain
+                        if plain == 8 or source >= end:
+                            continue
+                    byte = load_u8(base + source)
                     if byte == 0:
                         break
                     if byte == 39 or byte == 92:
-                        out[at] = byte
+                        store_8(target + at, byte)
                         at += 1
-                    out[at] = byte
+                    store_8(target + at, byte)
                     at += 1
                     source += 1
                 if end - source < 3:
-                    return BAD_LEXEME, row, source
+                    return BAD_LEXEME, row, min(source, end)
                 out[at] = 39
                 at += 1
-                positions = (_i64(data[source + 1]) << 8) | _i64(data[source + 2])
+                positions = load_be_u16(base + source + 1)
                 source += 3
                 if end - source < 2 * positions:
                     return BAD_POSITIONS, row, source - 2
                 for k in range(positions):
                     out[at] = 58 if k == 0 else 44
-                    word = (_i64(data[source]) << 8) | _i64(data[source + 1])
+                    word = load_be_u16(base + source)
                     at = put_decimal(out, at + 1, word & 16383)
                     if word >= 16384:
                         out[at] = 68 - (word >> 14)
@@ -176,10 +210,8 @@ def decode_query(
             status, bad_row, position = BAD_COUNT, row, source
             continue
         end = source + length
-        count = 0
-        for k in range(4):
-            count = (count << 8) | _i64(data[source + k])
-        if count > (length - 4) // 2:
+        count = load_be_i32(data.ctypes.data + source)
+        if count < 0 or count > (length - 4) // 2:
             status, bad_row, position = BAD_COUNT, row, source
             continue
         source += 4
@@ -331,6 +363,19 @@ def read_lexeme(text: AnyArray, at: int, end: int, query: int, out: AnyArray, to
     if quoted:
         at += 1
     while True:
+        if quoted and at + 8 <= end and to + 8 <= out.size:
+            word = load_i64(text.ctypes.data + at)
+            store_64(out.ctypes.data + to, word)
+            quotes = word ^ QUOTES
+            slashes = word ^ BACKSLASHES
+            found = (((quotes - ONES) & ~quotes) | ((slashes - ONES) & ~slashes)) & HIGH_BITS
+            plain = trailing_zeros(found) >> 3 if found != 0 else 8
+            at += plain
+            to += plain
+            if to - first > LONGEST_LEXEME:
+                return LONG_LEXEME, at, to
+            if plain == 8:
+                continue
         if at >= end:
             if quoted:
                 return OPEN_QUOTE, at, to
@@ -361,6 +406,20 @@ def read_lexeme(text: AnyArray, at: int, end: int, query: int, out: AnyArray, to
 @inner
 def compare(out: AnyArray, a: int, b: int) -> Any:
     """Order of two lexemes, each with its zero byte: below, at or above 0 (ts_utils.h, tsCompareString)."""
+    base = out.ctypes.data
+    while max(a, b) + 8 <= out.size:
+        word = load_i64(base + a)
+        other = word ^ load_i64(base + b)
+        zeros = (word - ONES) & ~word & HIGH_BITS
+        if other != 0:
+            place = trailing_zeros(other) >> 3
+            if zeros != 0 and trailing_zeros(zeros) >> 3 < place:
+                return 0
+            return load_u8(base + a + place) - load_u8(base + b + place)
+        if zeros != 0:
+            return 0
+        a += 8
+        b += 8
     while out[a] == out[b] and out[a] != 0:
         a += 1
         b += 1
@@ -401,12 +460,9 @@ def put_positions(keys: AnyArray, low: int, high: int, out: AnyArray, to: int) -
     count = 0
     for k in range(low, high):
         if count < MOST_POSITIONS and (k + 1 == high or keys[k + 1] >> 2 != keys[k] >> 2):
-            word = ((keys[k] & 3) << 14) | (keys[k] >> 2)
-            out[to + 2 + 2 * count] = word >> 8
-            out[to + 3 + 2 * count] = word & 255
+            store_be_16(out.ctypes.data + to + 2 + 2 * count, ((keys[k] & 3) << 14) | (keys[k] >> 2))
             count += 1
-    out[to] = count >> 8
-    out[to + 1] = count & 255
+    store_be_16(out.ctypes.data + to, count)
     return to + 2 + 2 * count
 
 
@@ -476,8 +532,8 @@ def merge(
             at = keys[k]
             while out[at] != 0:
                 at += 1
-            for p in range((_i64(out[at + 1]) << 8) | _i64(out[at + 2])):
-                value = (_i64(out[at + 3 + 2 * p]) << 8) | _i64(out[at + 4 + 2 * p])
+            for p in range(load_be_u16(out.ctypes.data + at + 1)):
+                value = load_be_u16(out.ctypes.data + at + 3 + 2 * p)
                 keys[high] = ((value & 16383) << 2) | (value >> 14)
                 high += 1
             k += 1
@@ -497,7 +553,7 @@ def memory(out: AnyArray, at: int, end: int) -> Any:
         while out[at] != 0:
             at += 1
             total += 1
-        positions = (_i64(out[at + 1]) << 8) | _i64(out[at + 2])
+        positions = load_be_u16(out.ctypes.data + at + 1)
         at += 3 + 2 * positions
         if positions > 0:
             total += total % 2 + 2 + 2 * positions
@@ -563,10 +619,7 @@ def encode_vector(
             # In memory a tsvector is smaller than on the wire.
             if to - first > MOST_BYTES and memory(out, first, to) > MOST_BYTES:
                 return TOO_LARGE, row, end
-            out[first - 4] = count >> 24
-            out[first - 3] = (count >> 16) & 255
-            out[first - 2] = (count >> 8) & 255
-            out[first - 1] = count & 255
+            store_be_32(out.ctypes.data + first - 4, count)
         offsets[row + 1] = to
     return OK, 0, 0
 
@@ -727,9 +780,6 @@ def encode_query(
             to = last
         else:
             to -= 4
-            out[to] = count >> 24
-            out[to + 1] = (count >> 16) & 255
-            out[to + 2] = (count >> 8) & 255
-            out[to + 3] = count & 255
+            store_be_32(out.ctypes.data + to, count)
         offsets[row] = to
     return bad, bad_row, position

@@ -40,24 +40,29 @@ OPTIONS: dict[str, Any] = {
 
 def kernel(function: F) -> F:
     """Compile ``function`` on its first call, cached on disk; unchanged under ``CHAKRA_JIT=0``."""
-    return _compiled(function, OPTIONS)
+    if not ENABLED:
+        return function
+    from chakra.columnar.kernels._cache import attach
+
+    compiled: F = attach(_dispatcher(function, OPTIONS))
+    KERNELS.append(compiled)
+    return compiled
 
 
 def inner(function: F) -> F:
-    """As :func:`kernel`, for functions that only kernels call: without the entry from Python (another tenth)."""
-    return _compiled(function, {**OPTIONS, "no_cpython_wrapper": True})
-
-
-def _compiled(function: F, options: dict[str, Any]) -> F:
+    """Compile ``function`` into the kernels that call it; nothing else may (there is no way in from Python)."""
     if not ENABLED:
         return function
+    compiled: F = _dispatcher(function, {**OPTIONS, "no_cpython_wrapper": True, "forceinline": True})
+    return compiled
+
+
+def _dispatcher(function: Any, options: dict[str, Any]) -> Any:
     import numba
 
-    from chakra.columnar.kernels._cache import attach
+    from chakra.columnar.kernels._compiler import KernelCompiler
 
-    compiled: F = attach(numba.njit(**options)(function))
-    KERNELS.append(compiled)
-    return compiled
+    return numba.njit(**options, pipeline_class=KernelCompiler)(function)
 
 
 _memory = importlib.import_module(f"chakra.columnar.kernels.{'_llvm' if ENABLED else '_plain'}")

@@ -61,9 +61,16 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
         status, row, position = kernels.decode_query(raw.data, raw.starts, raw.lengths, stack, offsets, out)
     if status:
         malformed(raw, int(row), int(position), f"a {type_.name} {_MALFORMED[int(status)]}")
-    text = out[offsets[0] : offsets[-1]].copy()
+    # No copy: what was reserved around the text and never written costs no page.
+    text = out[offsets[0] : offsets[-1]]
     offsets -= offsets[0]
-    return varlen_array(string_type(options), offsets, text, raw, text=True)
+    try:
+        return varlen_array(string_type(options), offsets, text, raw, text=True)
+    except ValueFault as fault:
+        if not fault.expected:
+            raise
+        start = int(raw.starts[fault.index])
+        malformed(raw, fault.index, start, f"a {type_.name} of {fault.expected}", fault.found)
 
 
 def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:

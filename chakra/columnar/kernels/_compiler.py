@@ -6,16 +6,18 @@ numbers are resolved once a process: Numba asks some twenty templates, those of 
 every ``+`` of every pass over a function.
 """
 
+# mypy: disable-error-code="no-untyped-call"
+
 from __future__ import annotations
 
 from typing import Any
 
-from numba import _dynfunc
+from numba import _dynfunc  # type: ignore[attr-defined]
 from numba.core import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 from numba.core.typed_passes import (
     AnnotateTypes,
     IRLegalization,
@@ -59,7 +61,7 @@ class NumberTypeInference(NopythonTypeInference):
             del context.resolve_function_type
 
 
-class KernelLibrary(JITCodeLibrary):  # type: ignore[misc]
+class KernelLibrary(JITCodeLibrary):
     """Machine code of a kernel. Numba links its runtime (reference counts) into each; kernels need none."""
 
     def add_linking_library(self, library: Any) -> None:
@@ -82,7 +84,7 @@ class InnerLibrary(KernelLibrary):
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class KernelLowering(NativeLowering):  # type: ignore[misc]
+class KernelLowering(NativeLowering):
     """To LLVM code and, where Python calls the function, to machine code."""
 
     _name = "chakra_kernel_lowering"

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 ENABLED = os.environ.get("CHAKRA_JIT", "1") != "0"
 
 KERNELS: list[Any] = []
-"""Every compiled kernel that was imported."""
+"""Every kernel that was imported; functions inside them are not listed."""
 
 if sys.byteorder != "little":
     raise ImportError("chakra.columnar needs a little-endian machine: its kernels swap bytes unconditionally")
@@ -41,6 +41,7 @@ OPTIONS: dict[str, Any] = {
 def kernel(function: F) -> F:
     """Compile ``function`` on its first call, cached on disk; unchanged under ``CHAKRA_JIT=0``."""
     if not ENABLED:
+        KERNELS.append(function)
         return function
     from chakra.columnar.kernels._cache import attach
 
@@ -76,6 +77,8 @@ load_i16: Any = _memory.load_i16
 load_i32: Any = _memory.load_i32
 load_i64: Any = _memory.load_i64
 load_u8: Any = _memory.load_u8
+pack_bits: Any = _memory.pack_bits
+spread_bits: Any = _memory.spread_bits
 store_16: Any = _memory.store_16
 store_32: Any = _memory.store_32
 store_64: Any = _memory.store_64
@@ -84,6 +87,7 @@ store_be_16: Any = _memory.store_be_16
 store_be_32: Any = _memory.store_be_32
 store_be_64: Any = _memory.store_be_64
 trailing_zeros: Any = _memory.trailing_zeros
+zero_bytes: Any = _memory.zero_bytes
 
 __all__ = [
     "ENABLED",
@@ -100,6 +104,8 @@ __all__ = [
     "load_i32",
     "load_i64",
     "load_u8",
+    "pack_bits",
+    "spread_bits",
     "store_16",
     "store_32",
     "store_64",
@@ -108,4 +114,5 @@ __all__ = [
     "store_be_32",
     "store_be_64",
     "trailing_zeros",
+    "zero_bytes",
 ]

@@ -16,6 +16,8 @@ from chakra.columnar.kernels._jit import (
     load_be_i32,
     load_i64,
     load_u8,
+    pack_bits,
+    spread_bits,
     store_8,
     store_64,
     store_be_32,
@@ -28,13 +30,9 @@ BAD_LENGTH = 1
 BAD_TEXT = 2  # a character other than 0 and 1
 BAD_PADDING = 3
 
-# Eight characters in one word, the first lowest. SPREAD: a product with it holds the lowest bits of eight bytes, the
-# first highest, in its top byte. ONE_EACH & a byte repeated eight times leaves bit 7 - k in byte k.
+# Eight characters in one word.
 ONES = 0x0101010101010101
 ZEROS = 0x3030303030303030  # "00000000"
-SPREAD = -0x7FBFDFEFF7FBFDFF  # 0x8040201008040201
-ONE_EACH = 0x0102040810204080
-TO_TOP = 0x7F7E7C7870604000  # carries bit 7 - k of byte k to its bit 7
 
 
 @kernel
@@ -67,8 +65,7 @@ def decode(data: AnyArray, starts: AnyArray, offsets: AnyArray, out: AnyArray) -
         at = out.ctypes.data + offsets[row]
         left = offsets[row + 1] - offsets[row]
         while left >= 8:
-            byte = load_u8(source)
-            store_64(at, (((((byte * ONES) & ONE_EACH) + TO_TOP) >> 7) & ONES) | ZEROS)
+            store_64(at, spread_bits(load_u8(source)) | ZEROS)
             source += 1
             at += 8
             left -= 8
@@ -95,7 +92,7 @@ def encode(text: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: AnyArra
             bits = load_i64(source) ^ ZEROS
             if bits & ~ONES != 0:
                 return BAD_TEXT, row, starts[row] + length - left
-            store_8(at, (bits * SPREAD) >> 56)
+            store_8(at, pack_bits(bits))
             source += 8
             at += 1
             left -= 8

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import inner, kernel
+from chakra.columnar.kernels._jit import inner, kernel, store_64
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -171,8 +171,8 @@ def nibble_of(byte: int) -> Any:
 @inner
 def read_v6(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
     """Read IPv6 text into ``out[to:to + 16]``; returns the position after it, -1 = malformed."""
-    for k in range(16):
-        out[to + k] = 0
+    store_64(out.ctypes.data + to, 0)
+    store_64(out.ctypes.data + to + 8, 0)
     groups = 0
     gap = -1  # groups before the "::"
     if at + 1 < end and text[at] == 58 and text[at + 1] == 58:
@@ -183,8 +183,11 @@ def read_v6(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
             return -1
         first = at
         value = 0
-        while at < end and at - first < 4 and nibble_of(_i64(text[at])) >= 0:
-            value = value * 16 + nibble_of(_i64(text[at]))
+        while at < end and at - first < 4:
+            digit = nibble_of(_i64(text[at]))
+            if digit < 0:
+                break
+            value = value * 16 + digit
             at += 1
         if at == first:
             return -1
@@ -242,7 +245,7 @@ def encode_inet(
         end = at + _i64(lengths[row])
         to = row * 20
         v6 = False
-        for k in range(at, end):
+        for k in range(at, min(end, at + 5)):  # a group has at most four digits
             if text[k] == 58:
                 v6 = True
         at = read_v6(text, at, end, out, to + 4) if v6 else read_v4(text, at, end, out, to + 4)
@@ -260,7 +263,7 @@ def encode_inet(
                 prefix = prefix * 10 + _i64(text[k]) - 48
             if prefix > 8 * size:
                 return BAD_PREFIX, row, at
-        if cidr:
+        if cidr != 0:
             for bit in range(prefix, 8 * size):
                 if (_i64(out[to + 4 + bit // 8]) >> (7 - bit % 8)) & 1:
                     return HOST_BITS, row, 0

@@ -20,6 +20,7 @@ from chakra.columnar.kernels._jit import (
     store_be_16,
     store_be_32,
     store_be_64,
+    zero_bytes,
 )
 from chakra.columnar.kernels.rows_decode import find_bad_utf8
 
@@ -60,7 +61,6 @@ REFUSED = 2  # row result[0], column result[2]: the value does not fit
 MISSING = 3  # NULL in a REQUIRED column
 
 MAX_FIELD = 0x3FFFFFFF
-ONES = 0x0101010101010101
 HIGH_BITS = -0x7F7F7F7F7F7F7F80
 
 
@@ -71,8 +71,7 @@ def is_text(address: int, size: int, characters: int) -> bool:
     plain = True
     while at + 8 <= size:
         word = load_i64(address + at)
-        # Subtracting 1 borrows into the high bit of a zero byte; words with high bits take the slow way.
-        if (word | (word - ONES)) & HIGH_BITS != 0:
+        if (word & HIGH_BITS) | zero_bytes(word) != 0:  # words with high bits take the slow way
             plain = False
             break
         at += 8

@@ -34,7 +34,9 @@ from chakra.columnar.kernels._jit import (
     store_be_16,
     store_be_32,
     trailing_zeros,
+    zero_bytes,
 )
+from chakra.columnar.kernels.memory import copy_value
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -78,9 +80,7 @@ OR = 3
 PHRASE = 4
 
 
-# Eight bytes in one word, the first lowest. (w - ONES) & ~w & HIGH_BITS marks the lowest zero byte of w.
-ONES = 0x0101010101010101
-HIGH_BITS = -0x7F7F7F7F7F7F7F80
+# Eight of a character in one word.
 QUOTES = 0x2727272727272727
 BACKSLASHES = 0x5C5C5C5C5C5C5C5C
 
@@ -139,13 +139,7 @@ def decode_vector(
                     if source + 8 <= data.size and at + 8 <= out.size:
                         word = load_i64(base + source)
                         store_64(target + at, word)
-                        quotes = word ^ QUOTES
-                        slashes = word ^ BACKSLASHES
-                        found = (
-                            ((word - ONES) & ~word)
-                            | ((quotes - ONES) & ~quotes)
-                            | ((slashes - ONES) & ~slashes)
-                        ) & HIGH_BITS
+                        found = zero_bytes(word) | zero_bytes(word ^ QUOTES) | zero_bytes(word ^ BACKSLASHES)
                         plain = trailing_zeros(found) >> 3 if found != 0 else 8
                         source += plain
                         at += plain
@@ -265,22 +259,27 @@ def decode_query(
                 out[at] = 58
             source += 3
             final = source
+            escapes = 0
             while final < end and data[final] != 0:
+                escapes += 1 if data[final] == 39 or data[final] == 92 else 0
                 final += 1
             if final == end:
                 found = BAD_LEXEME
                 break
-            at -= 1
+            size = final - source
+            at -= size + escapes + 2
             out[at] = 39
-            for k in range(final - source):
-                byte = data[final - 1 - k]
-                at -= 1
-                out[at] = byte
-                if byte == 39 or byte == 92:
-                    at -= 1
-                    out[at] = byte
-            at -= 1
-            out[at] = 39
+            out[at + size + escapes + 1] = 39
+            if escapes == 0:
+                copy_value(out.ctypes.data + at + 1, data.ctypes.data + source, size)
+            else:
+                to = at + 1
+                for k in range(source, final):
+                    if data[k] == 39 or data[k] == 92:
+                        out[to] = data[k]
+                        to += 1
+                    out[to] = data[k]
+                    to += 1
             source = final + 1
             # The operators that this operand completes.
             open_operator = False
@@ -366,9 +365,7 @@ def read_lexeme(text: AnyArray, at: int, end: int, query: int, out: AnyArray, to
         if quoted and at + 8 <= end and to + 8 <= out.size:
             word = load_i64(text.ctypes.data + at)
             store_64(out.ctypes.data + to, word)
-            quotes = word ^ QUOTES
-            slashes = word ^ BACKSLASHES
-            found = (((quotes - ONES) & ~quotes) | ((slashes - ONES) & ~slashes)) & HIGH_BITS
+            found = zero_bytes(word ^ QUOTES) | zero_bytes(word ^ BACKSLASHES)
             plain = trailing_zeros(found) >> 3 if found != 0 else 8
             at += plain
             to += plain
@@ -410,7 +407,7 @@ def compare(out: AnyArray, a: int, b: int) -> Any:
     while max(a, b) + 8 <= out.size:
         word = load_i64(base + a)
         other = word ^ load_i64(base + b)
-        zeros = (word - ONES) & ~word & HIGH_BITS
+        zeros = zero_bytes(word)
         if other != 0:
             place = trailing_zeros(other) >> 3
             if zeros != 0 and trailing_zeros(zeros) >> 3 < place:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from chakra.db import driver
 from chakra.db.session import Session, rows_of
 from chakra.db.streams import OpenStream, Reader, clear_wire
 
@@ -60,6 +61,7 @@ async def copy_out(session: Session, sql: str, sink: Sink) -> int:
 
 async def read_copy(session: Session, sql: str, sink: Sink) -> int:
     """Like ``copy_out``, on a session whose wire is known to be free."""
+    driver.check_text(session.raw)
     return rows_of(await session.watch(_Reading(session, sql, sink).run, sql, "copy_out"))
 
 
@@ -109,6 +111,8 @@ class _Reading:
         return status
 
     async def _read(self) -> str:
+        if self.session.ending is not None:
+            await self.session.rest()
         try:
             # No arguments ever: asyncpg would quote them with two more round trips and a regular
             # expression over the SQL text that also rewrites "$1" inside string constants.

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from chakra.errors import DataError
+from chakra.errors import DatabaseError, DataError
 from chakra.query.execute import name_field
 from chakra.query.hydrate import hydrate, loader
+from chakra.query.privileges import refused
 from chakra.query.state import RowState
 from chakra.sql import Select, Statement, select_statement
 
@@ -33,15 +34,16 @@ async def rows_of(
 async def _blocks(
     database: Database, statement: Statement, values: list[Any], block: int, reader: Reader
 ) -> AsyncGenerator[list[Any], None]:
-    blocks = database.cursor_blocks(
-        statement.sql, statement.bind(values), reader, prefetch=block, pure=statement.pure
-    )
+    pure = await database.is_harmless(statement.sql, statement.touches)
+    blocks = database.cursor_blocks(statement.sql, statement.bind(values), reader, prefetch=block, pure=pure)
     try:
         async with aclosing(blocks):
             async for rows in blocks:
                 yield rows
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 __all__ = ["rows_of"]

@@ -14,6 +14,7 @@ from chakra.expressions import Expression, Slot, Value
 from chakra.pg.json_text import dump_json
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Column, Table, dump_values
+from chakra.sql.literals import bare_type
 from chakra.sql.render import render, render_conditions
 from chakra.sql.scope import ColumnRef, Scope
 from chakra.sql.select import Select, resolve_filters, write_from
@@ -31,6 +32,7 @@ def compile_insert_rows(
     """``INSERT`` of several rows in one statement; values come row after row."""
     columns = [table.by_attribute[name] for name in attributes]
     writer = Writer()
+    writer.touch(table.quoted, write=True)
     writer.write(f"INSERT INTO {table.quoted}")
     if columns:
         writer.write(f" ({', '.join(c.quoted for c in columns)}) VALUES ")
@@ -69,10 +71,11 @@ def compile_insert_columns(
     columns = [table.by_attribute[name] for name in attributes]
     names = ", ".join(c.quoted for c in columns)
     picked = ", ".join(
-        f"c{i}" if _element(c) == c.type.base.name else f"c{i}::{c.type.base.sql}"
+        f"c{i}" if _element(c) == c.type.base.name else f"c{i}::{bare_type(c.type.base)}"
         for i, c in enumerate(columns)
     )
     writer = Writer()
+    writer.touch(table.quoted, write=True)
     writer.write(f"INSERT INTO {table.quoted} ({names}) SELECT {picked} FROM unnest(")
     for index, column in enumerate(columns):
         writer.write(", " if index else "")
@@ -107,6 +110,7 @@ def _elements(column: Column) -> Callable[[list[Any]], list[Any]]:
 def compile_update_row(table: Table, attributes: Sequence[str], returning: Sequence[str] = ()) -> Statement:
     """``UPDATE`` of the row with a given primary key; the key's values come behind the attributes'."""
     writer = Writer()
+    writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
     for position, name in enumerate(attributes):
         column = table.by_attribute[name]
@@ -119,6 +123,7 @@ def compile_update_row(table: Table, attributes: Sequence[str], returning: Seque
 def compile_delete_row(table: Table) -> Statement:
     """``DELETE`` of the row with a given primary key."""
     writer = Writer()
+    writer.touch(table.quoted, write=True)
     writer.write(f"DELETE FROM {table.quoted}")
     _where_key(writer, table, 0)
     return writer.finish()
@@ -144,6 +149,7 @@ def compile_update(select: Select, assignments: Mapping[str, Any]) -> Statement:
         raise FieldError("update() can set a field from fields of the same table only, not across relations")
     conditions = _write_filters(select, scope, "update")
     writer = Writer(qualify=scope.joined)
+    writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
     for position, (column, expression) in enumerate(sets):
         writer.write(f"{', ' if position else ''}{column.quoted} = ")
@@ -164,6 +170,7 @@ def compile_delete(select: Select) -> Statement:
     scope = Scope(select.table)
     conditions = _write_filters(select, scope, "delete")
     writer = Writer(qualify=scope.joined)
+    writer.touch(select.table.quoted, write=True)
     writer.write(f"DELETE FROM {select.table.quoted}")
     _where(writer, select, scope, conditions)
     return writer.finish()
@@ -220,7 +227,7 @@ def _where_key(writer: Writer, table: Table, first: int) -> None:
 def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
     dump = column.dump
     label = f"{table.title}.{column.attribute}"
-    writer.parameter(index, (dump,) if dump is not None else (), column.type, label)
+    writer.parameter(index, (dump,) if dump is not None else (), column.type, label, beside_column=True)
 
 
 def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:

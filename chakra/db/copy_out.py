@@ -7,9 +7,12 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.db.session import Session, rows_of
+
+if TYPE_CHECKING:
+    from chakra.db.pool import Pool
 
 Sink: TypeAlias = Callable[[bytes], object]
 """Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable.
@@ -183,8 +186,9 @@ class CopyOutStream:
         rows: number of rows, once the stream has ended.
     """
 
-    def __init__(self, session: Session, sql: str) -> None:
+    def __init__(self, session: Session, sql: str, pool: Pool) -> None:
         self.rows: int | None = None
+        self._pool = pool
         self._session = session
         self._sql = sql
         self._chunks: deque[bytes] = deque()
@@ -241,9 +245,15 @@ class CopyOutStream:
         await _end_of(self._task)
         failed = self._task.cancelled() or self._task.exception() is not None
         if self._savepoint and not self._session.closed:
-            undo = "ROLLBACK TO SAVEPOINT chakra_copy; " if failed else ""
-            await self._session.script(f"{undo}RELEASE SAVEPOINT chakra_copy", "transaction")
-            self._session.suspect = False
+            release = "RELEASE SAVEPOINT chakra_copy"
+            if failed:
+                pool = self._pool
+                release = f"ROLLBACK TO SAVEPOINT chakra_copy; {release}"
+                if not await pool.settle(pool.run_to_end(self._session, release)):
+                    self._session.suspect = True
+            else:
+                await self._session.script(release, "transaction")
+                self._session.suspect = False
 
 
 async def _end_of(task: asyncio.Task[Any]) -> None:

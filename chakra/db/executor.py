@@ -221,7 +221,7 @@ class Executor(abc.ABC):
         held = self.held_session()
         session = held or self.pool.take() or await self.pool.acquire()
         try:
-            async with CopyOutStream(session, sql) as stream:
+            async with CopyOutStream(session, sql, self.pool) as stream:
                 yield stream
         finally:
             if held is None:

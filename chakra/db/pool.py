@@ -256,7 +256,8 @@ class Pool:
 
     async def roll_back(self, session: Session) -> None:
         """Roll back what is open on a session; goes on behind the scenes if the caller is cancelled."""
-        await self.settle(self.run_to_end(session, "ROLLBACK"))
+        if not await self.settle(self.run_to_end(session, "ROLLBACK")):
+            session.suspect = True
 
     def run_to_end(self, session: Session, script: str) -> asyncio.Task[None]:
         """Run a rollback as a task of the pool, so that it ends even if whoever waits for it is cancelled."""

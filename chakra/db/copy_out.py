@@ -7,11 +7,14 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.db import driver
 from chakra.db.session import Session, rows_of
 from chakra.db.streams import OpenStream, Reader, clear_wire
+
+if TYPE_CHECKING:
+    pass
 
 Sink: TypeAlias = Callable[[bytes], object]
 """Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable.

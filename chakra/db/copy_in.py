@@ -8,7 +8,10 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from chakra.db import driver
+from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
+from chakra.errors import DatabaseError, DataError
+from chakra.pg.quoting import quote_identifier, quote_qualified
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 """Chunks of a COPY stream, as anything with the buffer interface."""
@@ -22,7 +25,13 @@ TURN = 1 << 18
 
 
 async def copy_in(
-    session: Session, table: str, columns: Sequence[str] | None, source: Source, *, schema: str | None = None
+    session: Session,
+    table: str,
+    columns: Sequence[str] | None,
+    source: Source,
+    *,
+    schema: str | None = None,
+    guard: str | None = None,
 ) -> int:
     """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
 
@@ -30,9 +39,19 @@ async def copy_in(
         source: chunks of the stream; chunks of 256 KiB to 1 MiB are fastest. What it raises makes the server
             drop everything sent so far and comes out here unchanged. When the server refuses, the source is
             not read on.
+        guard: SQL that goes in front of the COPY in the same message.
+
+    Raises:
+        StaleTypes: the guard failed; nothing was written, a surrounding transaction stays usable, and some of the
+            source may have been read.
     """
-    writing = _Writing(session, table, columns, source, schema)
-    return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
+    writing = _Writing(session, table, columns, source, schema, guard)
+    try:
+        return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
+    except (DatabaseError, DataError) as error:
+        if guard is not None and error is not writing.raised:
+            await raise_if_stale(session, error)
+        raise
 
 
 class _Stopped(Exception):
@@ -50,6 +69,7 @@ class _Writing:
 
     __slots__ = (
         "columns",
+        "guard",
         "in_source",
         "next",
         "raised",
@@ -63,12 +83,19 @@ class _Writing:
     )
 
     def __init__(
-        self, session: Session, table: str, columns: Sequence[str] | None, source: Source, schema: str | None
+        self,
+        session: Session,
+        table: str,
+        columns: Sequence[str] | None,
+        source: Source,
+        schema: str | None,
+        guard: str | None,
     ) -> None:
         self.session = session
         self.table = table
         self.columns = columns
         self.schema = schema
+        self.guard = guard
         self.sql = f"COPY {table if schema is None else f'{schema}.{table}'} FROM STDIN (FORMAT binary)"
         self.next = _stepper(source)
         self.raised: BaseException | None = None
@@ -97,13 +124,10 @@ class _Writing:
 
     async def _write(self) -> str:
         try:
-            return await self.session.raw.copy_to_table(  # type: ignore[no-any-return]
-                self.table,
-                source=self,
-                columns=self.columns or None,
-                schema_name=self.schema,
-                format="binary",
-            )
+            columns = f" ({', '.join(map(quote_identifier, self.columns))})" if self.columns else ""
+            target = quote_qualified(self.schema, self.table)
+            text = guarded(self.session, self.guard, f"COPY {target}{columns} FROM STDIN (FORMAT binary)")
+            return await driver.copy_in(self.session.raw, text, self)
         except BaseException as error:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True

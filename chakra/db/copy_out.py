@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+from chakra.db import driver
+from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
+from chakra.errors import DatabaseError, DataError
 
 Sink: TypeAlias = Callable[[bytes], object]
 """Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable.
@@ -41,15 +44,25 @@ class _Ready:
 _READY = _Ready()
 
 
-async def copy_out(session: Session, sql: str, sink: Sink) -> int:
+async def copy_out(session: Session, sql: str, sink: Sink, guard: str | None = None) -> int:
     """Run ``COPY (sql) TO STDOUT (FORMAT binary)`` into ``sink``; returns the number of rows.
 
     Args:
         sql: a query with all its values written in; COPY takes no parameters.
         sink: called with each chunk; if it returns an awaitable, reading waits for it. What it raises stops
             the query on the server and comes out here unchanged.
+        guard: SQL that goes in front of the COPY in the same message.
+
+    Raises:
+        StaleTypes: the guard failed; nothing was read, and a surrounding transaction stays usable.
     """
-    return rows_of(await session.watch(_Reading(session, sql, sink).run, sql, "copy_out"))
+    reading = _Reading(session, sql, sink, guard)
+    try:
+        return rows_of(await session.watch(reading.run, sql, "copy_out"))
+    except (DatabaseError, DataError) as error:
+        if guard is not None and not reading.started:
+            await raise_if_stale(session, error)
+        raise
 
 
 class _Stopped(Exception):
@@ -67,11 +80,12 @@ class _Reading:
     cancelled only when no chunk comes within ``STOP_GRACE``.
     """
 
-    __slots__ = ("in_sink", "raised", "session", "sink", "sql", "started", "stopping")
+    __slots__ = ("guard", "in_sink", "raised", "session", "sink", "sql", "started", "stopping")
 
-    def __init__(self, session: Session, sql: str, sink: Sink) -> None:
+    def __init__(self, session: Session, sql: str, sink: Sink, guard: str | None) -> None:
         self.session = session
         self.sql = sql
+        self.guard = guard
         self.sink = sink
         self.raised: BaseException | None = None
         self.stopping = self.in_sink = self.started = False
@@ -99,11 +113,8 @@ class _Reading:
 
     async def _read(self) -> str:
         try:
-            # No arguments ever: asyncpg would quote them with two more round trips and a regular
-            # expression over the SQL text that also rewrites "$1" inside string constants.
-            return await self.session.raw.copy_from_query(  # type: ignore[no-any-return]
-                self.sql, output=self._write, format="binary"
-            )
+            text = guarded(self.session, self.guard, f"COPY ({self.sql}) TO STDOUT (FORMAT binary)")
+            return await driver.copy_out(self.session.raw, text, self._write)
         except BaseException as error:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True
@@ -181,10 +192,11 @@ class CopyOutStream:
         rows: number of rows, once the stream has ended.
     """
 
-    def __init__(self, session: Session, sql: str) -> None:
+    def __init__(self, session: Session, sql: str, guard: str | None = None) -> None:
         self.rows: int | None = None
         self._session = session
         self._sql = sql
+        self._guard = guard
         self._chunks: deque[bytes] = deque()
         self._held = 0
         self._room: asyncio.Future[None] | None = None
@@ -196,7 +208,8 @@ class CopyOutStream:
         if self._session.in_transaction:
             await self._session.script("SAVEPOINT chakra_copy", "transaction")
             self._savepoint = True
-        self._task = asyncio.get_running_loop().create_task(copy_out(self._session, self._sql, self._sink))
+        reading = copy_out(self._session, self._sql, self._sink, self._guard)
+        self._task = asyncio.get_running_loop().create_task(reading)
         self._task.add_done_callback(self._wake)
         return self
 

@@ -10,6 +10,7 @@ from chakra.db import driver
 from chakra.db.catalog import TypeCatalog
 from chakra.db.codecs import EXTENSION_CODECS
 from chakra.db.connection import PinnedConnection
+from chakra.db.descriptions import Descriptions
 from chakra.db.executor import Executor
 from chakra.db.hooks import HookChain, log_slow
 from chakra.db.pool import Pool
@@ -30,6 +31,7 @@ class Database(Executor):
         settings: what it was connected with.
         hooks: the chain that sees every statement.
         pool: the connections.
+        descriptions: what the server said of the result columns of statements, and of tables.
     """
 
     def __init__(self, url: str, settings: config.Settings) -> None:
@@ -42,6 +44,7 @@ class Database(Executor):
         self.name = ""
         self.server_version: tuple[int, int] = (0, 0)
         self.type_catalog = TypeCatalog(self)
+        self.descriptions = Descriptions(self.type_catalog)
         self._extension_types: list[tuple[Any, ...]] | None = None
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer

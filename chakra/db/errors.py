@@ -23,6 +23,7 @@ from chakra.errors import (
     TransactionError,
     UniqueViolation,
 )
+from chakra.pg.marks import STALE_TYPES
 
 # SQLSTATEs: PostgreSQL manual, appendix A.
 _BY_STATE: dict[str, type[DatabaseError]] = {
@@ -60,6 +61,26 @@ _STALE_MESSAGE = re.compile(
     r"|type with OID \d+ does not exist|could not open relation with OID"
     r'|prepared statement "chakra_\d+" does not exist'
 )
+
+
+class StaleTypes(DatabaseError):
+    """Types are not those a COPY was prepared for, or could not be looked at; nothing was read or written."""
+
+
+# What the parser says where a described column, table, type or attribute is gone: undefined_column, undefined_table,
+# undefined_object, cannot_coerce (a composite has another number of attributes), invalid_schema_name.
+_GONE_STATES = frozenset({"42703", "42P01", "42704", "42846", "3F000"})
+
+
+def stale_types(error: ChakraError) -> StaleTypes | None:
+    """The error of a guard in front of a COPY that says its types are out of date, else ``None``."""
+    state = getattr(error, "sqlstate", "")
+    if isinstance(error, DataError) and STALE_TYPES in str(error):
+        return StaleTypes(
+            "the types of the columns were changed by another session again and again; nothing was read or written: "
+            "run it again when the change is over"
+        )
+    return StaleTypes(str(error), sqlstate=state) if state in _GONE_STATES else None
 
 
 def translate(error: BaseException, sql: str | None = None) -> BaseException:
@@ -181,4 +202,4 @@ def _from_interface(error: Exception, sql: str | None) -> ChakraError:
     return DatabaseError(text, sql=sql)
 
 
-__all__ = ["is_stale_layout", "is_stale_plan", "translate", "translate_connect"]
+__all__ = ["StaleTypes", "is_stale_layout", "is_stale_plan", "stale_types", "translate", "translate_connect"]

@@ -105,6 +105,17 @@ class Executor(abc.ABC):
         finally:
             pool.release(session)
 
+    async def ask(self, sql: str, args: Sequence[Any] = ()) -> list[Record]:
+        """Run a question of Chakra's own about the server, past the hooks; returns all rows."""
+        session = self.held_session()
+        if session is not None:
+            return await session.fetch_unwatched(sql, args)
+        session = self.pool.take() or await self.pool.acquire()
+        try:
+            return await session.fetch_unwatched(sql, args)
+        finally:
+            self.pool.release(session)
+
     async def run_cursor(
         self, sql: str, args: Sequence[Any] = (), *, prefetch: int = DEFAULT_PREFETCH, pure: bool = True
     ) -> AsyncGenerator[list[Record], None]:
@@ -194,25 +205,29 @@ class Executor(abc.ABC):
 
     # -- COPY ---------------------------------------------------------------------------------------
 
-    async def copy_out(self, sql: str, sink: Sink) -> int:
+    async def copy_out(self, sql: str, sink: Sink, *, guard: str | None = None) -> int:
         """Run ``COPY (sql) TO STDOUT (FORMAT binary)`` into ``sink(chunk)``; returns the number of rows.
 
         Args:
             sql: a query with its values written in as literals.
             sink: called with each chunk of bytes; may return an awaitable, which is waited for. What it
                 raises stops the query and comes out here.
+            guard: SQL that goes in front of the COPY in the same message (``chakra.sql.guards``).
+
+        Raises:
+            StaleTypes: the guard failed; nothing was read.
         """
         session = self.held_session()
         if session is not None:
-            return await copy_out(session, sql, sink)
+            return await copy_out(session, sql, sink, guard)
         session = self.pool.take() or await self.pool.acquire()
         try:
-            return await copy_out(session, sql, sink)
+            return await copy_out(session, sql, sink, guard)
         finally:
             self.pool.release(session)
 
     @asynccontextmanager
-    async def copy_out_stream(self, sql: str) -> AsyncIterator[CopyOutStream]:
+    async def copy_out_stream(self, sql: str, *, guard: str | None = None) -> AsyncIterator[CopyOutStream]:
         """Like ``copy_out``, as a context that gives an asynchronous iterator of chunks.
 
         At most 1 MiB is read ahead of the consumer. Leaving the context early cancels the query; a
@@ -221,7 +236,7 @@ class Executor(abc.ABC):
         held = self.held_session()
         session = held or self.pool.take() or await self.pool.acquire()
         try:
-            async with CopyOutStream(session, sql) as stream:
+            async with CopyOutStream(session, sql, guard) as stream:
                 yield stream
         finally:
             if held is None:
@@ -234,6 +249,7 @@ class Executor(abc.ABC):
         source: Source,
         *,
         schema: str | None = None,
+        guard: str | None = None,
     ) -> int:
         """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
 
@@ -242,13 +258,17 @@ class Executor(abc.ABC):
             columns: unquoted names in the order of the stream; ``None`` = all.
             source: iterable or asynchronous iterable of chunks. What it raises stops the COPY, nothing of
                 which is then visible, and comes out here.
+            guard: SQL that goes in front of the COPY in the same message (``chakra.sql.guards``).
+
+        Raises:
+            StaleTypes: the guard failed; nothing was written.
         """
         session = self.held_session()
         if session is not None:
-            return await copy_in(session, table, columns, source, schema=schema)
+            return await copy_in(session, table, columns, source, schema=schema, guard=guard)
         session = self.pool.take() or await self.pool.acquire()
         try:
-            return await copy_in(session, table, columns, source, schema=schema)
+            return await copy_in(session, table, columns, source, schema=schema, guard=guard)
         finally:
             self.pool.release(session)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.query.bulk import check_timeout, written_within
+from chakra.query.described import on_stored
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
@@ -26,6 +27,7 @@ from chakra.query.state import NEW, RowState, own_state
 from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
 from chakra.sql.staging import named_columns, plan_merge
+from chakra.sql.stored import check_written, copy_guard
 
 if TYPE_CHECKING:
     from chakra.columnar import InsertResult
@@ -67,12 +69,17 @@ async def insert(
     from chakra.columnar.staging import insert_table
 
     _known(insert_table, options, "bulk_insert")
-    if timeout is None:
-        with _computed_named(table):
-            return await insert_table(database, table, data, **options)
-    check_timeout(timeout)
+
+    async def write() -> InsertResult:
+        return await on_stored(
+            database, table, lambda stored: insert_table(database, stored, data, **options), data
+        )
+
     with _computed_named(table):
-        return await written_within(timeout, database, lambda: insert_table(database, table, data, **options))
+        if timeout is None:
+            return await write()
+        check_timeout(timeout)
+        return await written_within(timeout, database, write)
 
 
 async def update(
@@ -109,16 +116,22 @@ async def _update(table: Table, database: Database, rows: Any, fields: Any, opti
     from chakra.columnar.staging import update_table
 
     _known(update_table, options, "bulk_update")
+
+    async def write_columns(stored: Table) -> int:
+        return await update_table(database, stored, rows, fields=fields, **options)
+
     if isinstance(rows, Mapping | AsyncIterable) or any(hasattr(rows, name) for name in ARROW):
-        return await update_table(database, table, rows, fields=fields, **options)
+        return await on_stored(database, table, write_columns, rows)
     rows = rows if isinstance(rows, list) else list(rows)
     if table.row_class is None or (rows and any(hasattr(rows[0], name) for name in ARROW)):
-        return await update_table(database, table, rows, fields=fields, **options)
+        return await on_stored(database, table, write_columns, rows)
     if fields is None or options.get("key") is not None:
         raise FieldError(
             'bulk_update of instances takes the fields to write: bulk_update(instances, ["name"])'
         )
-    return await _update_instances(table, database, rows, fields)
+    return await on_stored(
+        database, table, lambda stored: _update_instances(stored, database, rows, fields), rows
+    )
 
 
 def _known(function: Callable[..., Any], options: dict[str, Any], what: str) -> dict[str, Any]:
@@ -145,6 +158,7 @@ async def _update_instances(table: Table, database: Database, instances: list[An
     if not instances:
         return 0
     columns = [*table.key_columns, *written]
+    check_written(table, columns)
     values = [_values_of(table, column, instances) for column in columns]
     group = Group(instances, columns, values, range(len(instances)))
     for column, values in zip(table.key_columns, group.values, strict=False):
@@ -211,18 +225,17 @@ async def create(
     if not instances:
         return instances
     clause = (on_conflict, conflict_fields, update_fields) if on_conflict is not None else None
-    groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else groups_of(table, instances)
+
+    async def write() -> None:
+        await on_stored(
+            database, table, lambda stored: _create_groups(stored, database, clause, instances), instances
+        )
+
     with _computed_named(table):
         if timeout is None:
-            await _create_groups(table, database, clause, instances, groups)
+            await write()
         else:
-            await _unless_undone(
-                table,
-                instances,
-                written_within(
-                    timeout, database, lambda: _create_groups(table, database, clause, instances, groups)
-                ),
-            )
+            await _unless_undone(table, instances, written_within(timeout, database, write))
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -233,17 +246,18 @@ async def create(
 
 
 async def _create_groups(
-    table: Table,
-    database: Database,
-    clause: Clause | None,
-    instances: list[Any],
-    groups: list[Group] | None,
+    table: Table, database: Database, clause: Clause | None, instances: list[Any]
 ) -> None:
-    """Insert instances, all or none; ``groups`` is ``None`` where COPY gathers their values itself."""
-    if groups is None:
-        if await _create_alike(table, database, instances):
-            return
-        groups = groups_of(table, instances)
+    """Insert instances, all or none; many are gathered while the server draws their keys."""
+    if (
+        clause is None
+        and len(instances) >= COPY_FROM_ROWS
+        and await _create_alike(table, database, instances)
+    ):
+        return
+    groups = groups_of(table, instances)
+    for group in groups:
+        check_written(table, group.columns)
     if len(groups) == 1:
         await _create_group(table, database, clause, groups[0])
         return
@@ -301,6 +315,7 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         groups = groups_of(table, instances)
         rows = RowStream(len(instances))
         if len(groups) == 1:
+            check_written(table, groups[0].columns)
             for spec, values in zip(specs_of(groups[0].columns), groups[0].dumped(), strict=True):
                 rows.add(spec, values)
             rows.prepare()
@@ -314,8 +329,9 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         return True
     for spec, made in zip(specs_of(lacking), keys, strict=True):
         rows.add(spec, made)
-    names = [c.name for c in (*groups[0].columns, *lacking)]
-    await copy_stream(database, table.name, table.schema, names, rows)
+    columns = (*groups[0].columns, *lacking)
+    names, guard = [c.name for c in columns], copy_guard(table, columns)
+    await copy_stream(database, table.name, table.schema, names, rows, guard=guard)
     for column, made in zip(lacking, keys, strict=True):
         _fill(table.row_class, column, instances, made)
     return True

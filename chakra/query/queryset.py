@@ -13,6 +13,7 @@ from chakra.expressions.q import Q
 from chakra.pg.quoting import check_alias
 from chakra.query import bulk, bulk_write, columnar_rows, execute, write
 from chakra.query.columns import ColumnReads
+from chakra.query.described import described_columns
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.state import RowState
 from chakra.schema import Table
@@ -571,8 +572,9 @@ class QuerySet(ColumnReads, Generic[R_co]):
             select.related = ()
         compiled, values = select_statement(select)
         statement = compiled.statement
-        specs = await bulk.column_specs(database, statement.sql, statement.outputs)
-        return bulk.ColumnSource(statement.literal_sql(values), specs, select)
+        sql = statement.literal_sql(values)
+        described, columns = await described_columns(database, statement, sql)
+        return bulk.ColumnSource(sql, columns, select, described)
 
 
 def _alias(name: str) -> str:

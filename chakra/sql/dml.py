@@ -100,7 +100,9 @@ def _elements(column: Column) -> Callable[[list[Any]], list[Any]]:
         except (TypeError, ValueError) as error:
             raise DataError(f"{value!r:.80} is no JSON: {error}") from None
 
-    convert = json_text if column.type.base.name in ("json", "jsonb") else dump
+    # A text declared for such a column is JSON text already.
+    documents = (column.declared or column.type).base.name in ("json", "jsonb")
+    convert = json_text if documents else dump
     return lambda values: dump_values(column.attribute, convert, values)
 
 

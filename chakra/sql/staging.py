@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chakra.errors import FieldError
-from chakra.pg.quoting import quote_identifier, quote_string
+from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
 from chakra.schema import Column, Table
 from chakra.sql.dml import assigned_column
 
@@ -20,6 +20,7 @@ Action = Literal["insert", "ignore", "update"]
 
 STAGING_SCHEMA = "pg_temp"
 STAGING = "chakra_staging"
+STAGED = quote_qualified(STAGING_SCHEMA, STAGING)
 _STAGING = f"pg_temp.{quote_identifier(STAGING)}"
 
 OLD_ROWS_FROM = (18, 0)
@@ -336,6 +337,7 @@ __all__ = [
     "RESERVE_SCATTERED_KEYS",
     "ROWS_REPLACED",
     "SEQUENCE_OF",
+    "STAGED",
     "STAGING",
     "STAGING_SCHEMA",
     "Merge",

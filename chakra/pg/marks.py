@@ -1,0 +1,8 @@
+"""Texts by which one layer knows an error that another had the server raise on purpose."""
+
+from __future__ import annotations
+
+STALE_TYPES = "chakra_stale_types"
+"""What the error of a failed guard reads (``chakra.sql.guards``): the server says it of an integer it cannot parse."""
+
+__all__ = ["STALE_TYPES"]

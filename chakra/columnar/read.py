@@ -15,6 +15,7 @@ from chakra.columnar.types import ColumnSpec
 
 if TYPE_CHECKING:
     from chakra.db.executor import Executor
+    from chakra.db.streams import Reader
     from chakra.sql.guards import ReadGuard
 
 
@@ -70,6 +71,7 @@ async def read_batches(
     max_bytes: int | None = None,
     progress: Progress = None,
     guard: ReadGuard | None = None,
+    reader: Reader | None = None,
 ) -> AsyncGenerator[pa.RecordBatch, None]:
     """Run a query through COPY and give record batches as they become full.
 
@@ -78,6 +80,7 @@ async def read_batches(
 
     Parameters:
         max_rows, max_bytes: size of a batch at most, see :class:`~chakra.columnar.decode.Decoder`.
+        reader: of the iterator that stands around this one and is what may be dropped.
         Others: as in :func:`read_table`.
 
     Raises:
@@ -87,7 +90,7 @@ async def read_batches(
     decoder = Decoder(columns, replace(options, streaming=True), max_rows=max_rows, max_bytes=max_bytes)
     before = None if guard is None else guard.before(sql)
     with Meter(progress, "reading") as meter:
-        async with db.copy_out_stream(sql, guard=before) as stream:
+        async with db.copy_out_stream(sql, reader=reader, guard=before) as stream:
             async for chunk in stream:
                 decoder.feed(chunk)
                 meter.update(decoder.rows, decoder.bytes_read)

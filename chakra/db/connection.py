@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import get_running_loop
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -35,10 +36,15 @@ class Connection(Executor):
         """The session underneath.
 
         Raises:
-            ConnectionLost: the connection was given back already.
+            ConnectionLost: the connection was given back already, or another event loop asks for it.
         """
         if self._session is None:
             raise ConnectionLost("this connection was given back to the pool; its acquire() block is over")
+        if get_running_loop() is not self.pool.loop:
+            raise ConnectionLost(
+                "this connection belongs to another event loop (another thread, or a second asyncio.run); acquire one "
+                "in the loop that uses it"
+            )
         return self._session
 
     def held_session(self) -> Session:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from chakra.db import driver
 from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
+from chakra.db.streams import clear_wire
 from chakra.errors import DatabaseError, DataError
 from chakra.pg.quoting import quote_identifier, quote_qualified
 
@@ -42,9 +43,12 @@ async def copy_in(
         guard: SQL that goes in front of the COPY in the same message.
 
     Raises:
+        TransactionError: a stream that is being read occupies the connection.
         StaleTypes: the guard failed; nothing was written, a surrounding transaction stays usable, and some of the
             source may have been read.
     """
+    if session.streams:
+        await clear_wire(session)
     writing = _Writing(session, table, columns, source, schema, guard)
     try:
         return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))

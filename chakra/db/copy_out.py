@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from chakra.db import driver
 from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
+from chakra.db.streams import OpenStream, Reader, clear_wire
 from chakra.errors import DatabaseError, DataError
 
 Sink: TypeAlias = Callable[[bytes], object]
@@ -54,8 +55,16 @@ async def copy_out(session: Session, sql: str, sink: Sink, guard: str | None = N
         guard: SQL that goes in front of the COPY in the same message.
 
     Raises:
+        TransactionError: a stream that is being read occupies the connection.
         StaleTypes: the guard failed; nothing was read, and a surrounding transaction stays usable.
     """
+    if session.streams:
+        await clear_wire(session)
+    return await read_copy(session, sql, sink, guard)
+
+
+async def read_copy(session: Session, sql: str, sink: Sink, guard: str | None = None) -> int:
+    """Like ``copy_out``, on a session whose wire is known to be free."""
     reading = _Reading(session, sql, sink, guard)
     try:
         return rows_of(await session.watch(reading.run, sql, "copy_out"))
@@ -182,19 +191,21 @@ def ends_copy(data: bytes, *, first: bool) -> bool:
     return at == end
 
 
-class CopyOutStream:
+class CopyOutStream(OpenStream):
     """A COPY out as an asynchronous iterator of chunks, read ahead by at most ``STREAM_BUFFER`` bytes.
 
-    An asynchronous context manager: leaving it early cancels the query on the server. Inside a transaction
-    the query runs behind a savepoint, so that an early stop does not abort the transaction.
+    Ending it early cancels the query on the server. Inside a transaction the query runs behind a savepoint, so that
+    an early stop does not abort the transaction.
 
     Attributes:
         rows: number of rows, once the stream has ended.
     """
 
-    def __init__(self, session: Session, sql: str, guard: str | None = None) -> None:
+    __slots__ = ("_chunks", "_filled", "_guard", "_held", "_room", "_savepoint", "_sql", "_task", "rows")
+
+    def __init__(self, session: Session, sql: str, reader: Reader, guard: str | None = None) -> None:
+        super().__init__(session, sql, reader, exclusive=True)
         self.rows: int | None = None
-        self._session = session
         self._sql = sql
         self._guard = guard
         self._chunks: deque[bytes] = deque()
@@ -204,14 +215,13 @@ class CopyOutStream:
         self._task: asyncio.Task[int] | None = None
         self._savepoint = False
 
-    async def __aenter__(self) -> CopyOutStream:
-        if self._session.in_transaction:
-            await self._session.script("SAVEPOINT chakra_copy", "transaction")
+    async def _start(self) -> None:
+        if self.session.in_transaction:
             self._savepoint = True
-        reading = copy_out(self._session, self._sql, self._sink, self._guard)
+            await self.session.script_now("SAVEPOINT chakra_copy", "transaction")
+        reading = read_copy(self.session, self._sql, self._sink, self._guard)
         self._task = asyncio.get_running_loop().create_task(reading)
         self._task.add_done_callback(self._wake)
-        return self
 
     def _sink(self, data: bytes) -> Awaitable[object] | None:
         self._chunks.append(data)
@@ -233,28 +243,39 @@ class CopyOutStream:
         assert self._task is not None
         while not self._chunks:
             if self._task.done():
+                self.check_open()
                 self.rows = self._task.result()
                 raise StopAsyncIteration
             self._filled = asyncio.get_running_loop().create_future()
             await self._filled
+        self.check_open()
         chunk = self._chunks.popleft()
         self._held -= len(chunk)
         if self._room is not None and not self._room.done() and self._held < STREAM_BUFFER // 2:
             self._room.set_result(None)
         return chunk
 
-    async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        stopped = not self._task.done()
-        if stopped:
-            self._task.cancel()
-        self._chunks.clear()
-        await _end_of(self._task)
-        failed = self._task.cancelled() or self._task.exception() is not None
-        if self._savepoint and not self._session.closed:
-            undo = "ROLLBACK TO SAVEPOINT chakra_copy; " if failed else ""
-            await self._session.script(f"{undo}RELEASE SAVEPOINT chakra_copy", "transaction")
-            self._session.suspect = False
+    async def finish(self) -> None:
+        """Take down the savepoint of a stream that was read to its end; does nothing for one that was left."""
+        if self.rows is None or self.ended or self.loan != self.session.loan:
+            return
+        if self._savepoint:
+            await self.session.script_now("RELEASE SAVEPOINT chakra_copy", "transaction")
+        self.forget()
+
+    async def _stop(self) -> None:
+        if self._task is not None:
+            if not self._task.done():
+                self._task.cancel()
+            self._chunks.clear()
+            await _end_of(self._task)
+            if not self._task.cancelled():
+                self._task.exception()  # it is looked at: asyncio has nothing to complain of
+        if self._savepoint and not self.session.closed:
+            await self.session.script_now(
+                "ROLLBACK TO SAVEPOINT chakra_copy; RELEASE SAVEPOINT chakra_copy", "transaction"
+            )
+            self.session.suspect = False
 
 
 async def _end_of(task: asyncio.Task[Any]) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from chakra.db.catalog import with_modifier
 from chakra.db.copy_in import Source, copy_in
 from chakra.db.copy_out import CopyOutStream, Sink, copy_out
+from chakra.db.cursor import CursorStream
 from chakra.db.session import Record, Session, rows_of
 from chakra.db.session_effects import Effect, effects_of
+from chakra.db.streams import Reader, Stream, end_streams
 from chakra.pg.types import PgType
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
 
     from chakra.db.catalog import TypeCatalog
     from chakra.db.database import Database
@@ -109,45 +112,40 @@ class Executor(abc.ABC):
         """Run a question of Chakra's own about the server, past the hooks; returns all rows."""
         session = self.held_session()
         if session is not None:
-            return await session.fetch_unwatched(sql, args)
+            return await session.ask(sql, args)
         session = self.pool.take() or await self.pool.acquire()
         try:
-            return await session.fetch_unwatched(sql, args)
+            return await session.ask(sql, args)
         finally:
             self.pool.release(session)
 
-    async def run_cursor(
-        self, sql: str, args: Sequence[Any] = (), *, prefetch: int = DEFAULT_PREFETCH, pure: bool = True
-    ) -> AsyncGenerator[list[Record], None]:
+    def run_cursor(
+        self,
+        sql: str,
+        args: Sequence[Any] = (),
+        *,
+        prefetch: int = DEFAULT_PREFETCH,
+        pure: bool = True,
+    ) -> Stream[list[Record]]:
         """Run a compiled query through a server cursor; yields blocks of at most ``prefetch`` rows.
 
-        Outside a transaction one is opened on a connection of its own for as long as the cursor lives. Close
-        the iterator (``contextlib.aclosing``) when leaving it early.
+        Outside a transaction one is opened, on a connection of its own, for as long as the cursor lives. The
+        iterator may be left at any point.
+
+        Raises:
+            TransactionError: on a pinned connection, another statement is run before the cursor's end.
         """
-        session = self.held_session()
-        borrowed = session is None
-        if session is None:
-            session = self.pool.take() or await self.pool.acquire()
-        own = False
-        try:
+        return Stream(lambda reader: self.cursor_blocks(sql, args, reader, prefetch=prefetch, pure=pure))
+
+    async def cursor_blocks(
+        self, sql: str, args: Sequence[Any], reader: Reader, *, prefetch: int, pure: bool
+    ) -> AsyncGenerator[list[Record], None]:
+        """Like ``run_cursor``, for a stream around this one, whose ``reader`` is what may be dropped."""
+        async with StreamSession(self, reader) as session:
             if not pure:
                 session.note_effects(sql)
-            if not session.in_transaction:
-                own = True
-                await session.script("BEGIN", "transaction")
-            async with aclosing(session.cursor(sql, args, prefetch)) as blocks:
-                async for block in blocks:
-                    yield block
-            if own:
-                await session.script("COMMIT", "transaction")
-                own = False
-        finally:
-            try:
-                if own and not session.closed:
-                    await self.pool.roll_back(session)
-            finally:
-                if borrowed:
-                    await self.pool.release_changed(session)
+            async for block in await CursorStream(session, sql, args, prefetch, reader).open():
+                yield block
 
     # -- anybody's SQL ------------------------------------------------------------------------------
 
@@ -226,21 +224,22 @@ class Executor(abc.ABC):
         finally:
             self.pool.release(session)
 
-    @asynccontextmanager
-    async def copy_out_stream(self, sql: str, *, guard: str | None = None) -> AsyncIterator[CopyOutStream]:
+    def copy_out_stream(
+        self, sql: str, *, reader: Reader | None = None, guard: str | None = None
+    ) -> CopyOutContext:
         """Like ``copy_out``, as a context that gives an asynchronous iterator of chunks.
 
         At most 1 MiB is read ahead of the consumer. Leaving the context early cancels the query; a
         surrounding transaction stays usable.
+
+        Args:
+            reader: of the iterator that stands around this one and is what may be dropped.
+            guard: as for ``copy_out``.
+
+        Raises:
+            TransactionError: another stream occupies the connection.
         """
-        held = self.held_session()
-        session = held or self.pool.take() or await self.pool.acquire()
-        try:
-            async with CopyOutStream(session, sql, guard) as stream:
-                yield stream
-        finally:
-            if held is None:
-                self.pool.release(session)
+        return CopyOutContext(self, sql, reader or Reader(), guard)
 
     async def copy_in(
         self,
@@ -312,6 +311,83 @@ class Executor(abc.ABC):
         return [types[oid] for oid in parameters], [
             (name, _undeclared(types[oid], modifier)) for name, oid, modifier in columns
         ]
+
+
+class StreamSession:
+    """The session of a stream: the held one, or one borrowed until the stream is over or nobody reads it any more.
+
+    An asynchronous context manager; at its end nothing of the reader's stream is left on the session. Whoever is
+    cancelled does not wait for that, and neither does a finaliser: the pool sees to it, or the next statement.
+    """
+
+    __slots__ = ("_borrowed", "_executor", "_loan", "_reader", "_session")
+
+    def __init__(self, executor: Executor, reader: Reader) -> None:
+        self._executor = executor
+        self._reader = reader
+        self._borrowed = False
+        self._loan = 0
+        self._session: Session | None = None
+
+    async def __aenter__(self) -> Session:
+        pool = self._executor.pool
+        session = self._executor.held_session()
+        if session is None:
+            self._borrowed = True
+            session = pool.take() or await pool.acquire()
+            self._reader.watch(lambda: pool.release(session))
+        self._session = session
+        self._loan = session.loan
+        return session
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        session, reader = self._session, self._reader
+        assert session is not None
+        reader.unwatch()
+        if session.loan != self._loan:
+            return  # the pool has it back, and ends what is open
+        if isinstance(error, asyncio.CancelledError):
+            reader.gone = True
+        if reader.gone and self._borrowed:
+            self._executor.pool.release(session)
+        elif self._borrowed:
+            await self._executor.pool.release_changed(session)
+        elif not reader.gone:
+            await end_streams(session, reader)
+
+
+class CopyOutContext:
+    """What ``copy_out_stream`` returns."""
+
+    __slots__ = ("_guard", "_reader", "_session", "_sql", "_stream")
+
+    def __init__(self, executor: Executor, sql: str, reader: Reader, guard: str | None) -> None:
+        self._session = StreamSession(executor, reader)
+        self._sql = sql
+        self._guard = guard
+        self._reader = reader
+        self._stream: CopyOutStream | None = None
+
+    async def __aenter__(self) -> CopyOutStream:
+        session = await self._session.__aenter__()
+        try:
+            self._stream = await CopyOutStream(session, self._sql, self._reader, self._guard).open()
+        except BaseException as error:
+            await self._session.__aexit__(type(error), error, None)
+            raise
+        return self._stream
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._stream is not None
+        try:
+            if error is None:
+                await self._stream.finish()
+        finally:
+            await self._session.__aexit__(kind, error, trace)
 
 
 def _undeclared(type_: PgType, modifier: int) -> PgType:

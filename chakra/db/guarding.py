@@ -36,7 +36,7 @@ async def raise_if_stale(session: Session, error: ChakraError) -> None:
         return
     if session.in_transaction:
         undo = f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; RELEASE SAVEPOINT {_SAVEPOINT}"
-        await session.script(undo, "transaction")
+        await session.script_now(undo, "transaction")
     raise found from error
 
 

@@ -55,6 +55,7 @@ class Pool:
         stateless: nothing outlives a transaction on a connection (PgBouncer), so nothing is reset.
 
     Attributes:
+        loop: the event loop its connections live in.
         generation: how often the catalog changed; sessions of an older one are refreshed when borrowed.
     """
 
@@ -63,7 +64,6 @@ class Pool:
         "_closing",
         "_drained",
         "_idle",
-        "_loop",
         "_open_session",
         "_opening",
         "_reaper",
@@ -71,6 +71,7 @@ class Pool:
         "_tasks",
         "_waiters",
         "generation",
+        "loop",
         "settings",
         "stateless",
     )
@@ -88,7 +89,7 @@ class Pool:
         self.stateless = stateless
         self._open_session = open_session
         self._refresh = refresh
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._idle: list[Session] = []
         self._borrowed: set[Session] = set()
         self._waiters: deque[asyncio.Future[Session]] = deque()
@@ -115,7 +116,7 @@ class Pool:
 
     def take(self) -> Session | None:
         """Return an idle session at once, or ``None`` when the borrower must ``acquire()``."""
-        if get_running_loop() is not self._loop:
+        if get_running_loop() is not self.loop:
             raise ConnectionLost(
                 "this database was connected in another event loop; connect in the loop that uses it"
             )
@@ -149,7 +150,8 @@ class Pool:
             try:
                 await self._refresh(session)
             except BaseException:
-                self.release_suspect(session)
+                session.suspect = True
+                self.release(session)
                 raise
             session.generation = self.generation
         return session
@@ -158,7 +160,7 @@ class Pool:
         limit = self.settings.max_waiting
         if limit and self.figures.waiting >= limit:
             raise self._timeout(f"the queue for a connection is full (max_waiting = {limit})")
-        waiter: asyncio.Future[Session] = self._loop.create_future()
+        waiter: asyncio.Future[Session] = self.loop.create_future()
         self._waiters.append(waiter)
         self._grow()
         try:
@@ -190,14 +192,19 @@ class Pool:
     # -- give back ----------------------------------------------------------------------------------
 
     def release(self, session: Session) -> None:
-        """Take back a session that is known to be unchanged; no round trip, cannot fail."""
-        if session.dirty or session.suspect:
-            self.release_suspect(session)
-            return
-        self._borrowed.discard(session)
+        """Take back a session, whatever was left on it; no round trip if that is nothing, and cannot fail.
+
+        From here on nothing that was begun under this loan touches the session.
+        """
+        session.loan += 1
         if session.raw.is_closed():
+            self._borrowed.discard(session)
             self._lost()
             return
+        if session.dirty or session.unfinished:
+            self._spawn(self._recover(session))
+            return
+        self._borrowed.discard(session)
         now = session.idle_since = time.monotonic()
         settings = self.settings
         if self._closing or (settings.max_lifetime and now - session.created > settings.max_lifetime):
@@ -214,22 +221,11 @@ class Pool:
 
         The reset goes on behind the scenes if the caller is cancelled; nobody gets the session before.
         """
-        if session.dirty or session.suspect or session.in_transaction:
+        if (session.dirty or session.unfinished) and not session.closed:
+            session.loan += 1
             await asyncio.shield(self._spawn(self._recover(session)))
         else:
             self.release(session)
-
-    def release_suspect(self, session: Session) -> None:
-        """Take back a session whose last statement was cut off: reset or cut it, in the background."""
-        if session.raw.is_closed():
-            self._borrowed.discard(session)
-            self._lost()
-        else:
-            self._spawn(self._recover(session))
-
-    async def roll_back(self, session: Session) -> None:
-        """Roll back what is open on a session; goes on behind the scenes if the caller is cancelled."""
-        await asyncio.shield(self.run_to_end(session, "ROLLBACK"))
 
     def run_to_end(self, session: Session, script: str) -> asyncio.Task[None]:
         """Run a rollback as a task of the pool, so that it ends even if whoever waits for it is cancelled."""
@@ -250,6 +246,8 @@ class Pool:
         try:
             async with asyncio.timeout(RECOVERY_TIMEOUT):
                 await session.reset(everything=session.dirty and not self.stateless)
+            if session.unfinished:
+                raise ConnectionLost("something went on during the reset")
         except BaseException as error:
             session.terminate()
             if not isinstance(error, Exception):
@@ -348,7 +346,7 @@ class Pool:
         settings = self.settings
         periods = [t for t in (settings.idle_timeout, settings.max_lifetime) if t]
         if periods and not self._closing:
-            self._reaper = self._loop.call_later(max(min(periods) / 2, 0.01), self._reap)
+            self._reaper = self.loop.call_later(max(min(periods) / 2, 0.01), self._reap)
 
     def _reap(self) -> None:
         """Close idle sessions that are too old or no longer needed."""
@@ -394,7 +392,7 @@ class Pool:
         for session in idle:
             self._spawn(self._close_session(session))
         if self._borrowed or self._opening:
-            self._drained = self._loop.create_future()
+            self._drained = self.loop.create_future()
             try:
                 async with asyncio.timeout(self.settings.close_timeout if timeout is None else timeout):
                     await self._drained
@@ -426,7 +424,7 @@ class Pool:
             raise ConnectionLost("the database is closed")
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
-        task = self._loop.create_task(work)
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

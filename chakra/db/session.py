@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -14,6 +15,7 @@ from chakra.db.errors import is_stale_layout, is_stale_plan, translate
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.statements import StatementCache
+from chakra.db.streams import OpenStream, clear_wire, end_streams
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
@@ -38,6 +40,10 @@ class Session:
 
     Attributes:
         raw: the asyncpg connection.
+        loan: how often it was given back; what was begun under another number (a transaction, a stream) must not
+            touch the wire any more.
+        busy: statements on their way.
+        streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
         transaction: innermost open transaction, or ``None``.
@@ -46,14 +52,18 @@ class Session:
     """
 
     __slots__ = (
+        "_quiet",
+        "busy",
         "created",
         "dirty",
         "generation",
         "hooks",
         "idle_since",
+        "loan",
         "named",
         "raw",
         "statements",
+        "streams",
         "suspect",
         "transaction",
     )
@@ -63,6 +73,10 @@ class Session:
         self.hooks = hooks
         self.statements: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
         self.named = statement_limit > 0
+        self.loan = 0
+        self.busy = 0
+        self.streams: list[OpenStream] = []
+        self._quiet: asyncio.Future[None] | None = None
         self.dirty = False
         self.suspect = False
         self.transaction: Transaction | None = None
@@ -73,9 +87,15 @@ class Session:
 
     async def fetch(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> list[Record]:
         """Run a statement and return all its rows."""
-        if self.hooks:
-            return await self._watched(self.fetch_unwatched, sql, args, "fetch", pure)  # type: ignore[no-any-return]
-        return await self.fetch_unwatched(sql, args, pure)
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                return await self._watched(self.fetch_unwatched, sql, args, "fetch", pure)  # type: ignore[no-any-return]
+            return await self.fetch_unwatched(sql, args, pure)
+        finally:
+            self.statement_ended()
 
     async def fetch_unwatched(self, sql: str, args: Sequence[Any], pure: bool = True) -> list[Record]:
         """Like ``fetch``, past the hook chain: for what Chakra asks on its own account."""
@@ -91,11 +111,27 @@ class Session:
         except BaseException as error:
             self.fail(error, sql)
 
+    async def ask(self, sql: str, args: Sequence[Any]) -> list[Record]:
+        """Like ``fetch``, past the hook chain."""
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            return await self.fetch_unwatched(sql, args)
+        finally:
+            self.statement_ended()
+
     async def fetchrow(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> Record | None:
         """Run a statement and return its first row, or ``None``."""
-        if self.hooks:
-            return await self._watched(self._fetchrow, sql, args, "fetchrow", pure)
-        return await self._fetchrow(sql, args, pure)
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                return await self._watched(self._fetchrow, sql, args, "fetchrow", pure)
+            return await self._fetchrow(sql, args, pure)
+        finally:
+            self.statement_ended()
 
     async def _fetchrow(self, sql: str, args: Sequence[Any], pure: bool) -> Record | None:
         try:
@@ -112,9 +148,15 @@ class Session:
 
     async def execute(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> str:
         """Run a statement and return its status tag (``"UPDATE 3"``)."""
-        if self.hooks:
-            return await self._watched(self._execute, sql, args, "execute", pure)  # type: ignore[no-any-return]
-        return await self._execute(sql, args, pure)
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                return await self._watched(self._execute, sql, args, "execute", pure)  # type: ignore[no-any-return]
+            return await self._execute(sql, args, pure)
+        finally:
+            self.statement_ended()
 
     async def _execute(self, sql: str, args: Sequence[Any], pure: bool) -> str:
         try:
@@ -133,9 +175,19 @@ class Session:
 
     async def script(self, sql: str, kind: Kind = "execute") -> str:
         """Run SQL without parameters, several statements if need be, in one round trip; returns the tag."""
+        if self.streams:
+            await clear_wire(self)
+        return await self.script_now(sql, kind)
+
+    async def script_now(self, sql: str, kind: Kind = "execute") -> str:
+        """Like ``script``, for a stream's own statements: the others are not looked at."""
         if self.hooks:
             return await self.watch(lambda: self._script(sql), sql, kind)
-        return await self._script(sql)
+        self.busy += 1
+        try:
+            return await self._script(sql)
+        finally:
+            self.statement_ended()
 
     async def _script(self, sql: str) -> str:
         try:
@@ -145,10 +197,16 @@ class Session:
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""
-        if self.hooks:
-            await self._watched(self._executemany, sql, rows, "executemany", False)
-        else:
-            await self._executemany(sql, rows, False)
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                await self._watched(self._executemany, sql, rows, "executemany", False)
+            else:
+                await self._executemany(sql, rows, False)
+        finally:
+            self.statement_ended()
 
     async def _executemany(self, sql: str, rows: Any, pure: bool) -> None:
         try:
@@ -167,37 +225,6 @@ class Session:
         except BaseException as error:
             self.fail(error, sql)
 
-    async def cursor(
-        self, sql: str, args: Sequence[Any], prefetch: int
-    ) -> AsyncGenerator[list[Record], None]:
-        """Read a result in blocks of ``prefetch`` rows through a portal; needs an open transaction."""
-        event = self.hooks.before(sql, args, "cursor") if self.hooks else None
-        rows, failure = 0, None
-        cursor = None
-        try:
-            while True:
-                try:
-                    if cursor is None:
-                        statement = self.statements.get(sql) or await self.prepare(sql)
-                        cursor = await statement.cursor(*args)
-                    block = await cursor.fetch(prefetch)
-                except BaseException as error:
-                    failure = error
-                    self.fail(error, sql)
-                if block:
-                    rows += len(block)
-                    yield block
-                if len(block) < prefetch:
-                    break
-        finally:
-            if event is not None:
-                self.hooks.after(event, rows, failure)
-            if cursor is not None and failure is None and self.in_transaction:
-                try:
-                    await driver.close_cursor(cursor)
-                except BaseException as error:
-                    self.fail(error, sql)
-
     async def prepare(self, sql: str) -> driver.RawStatement:
         """Prepare a statement and keep it for its next use."""
         if not self.named:
@@ -210,6 +237,8 @@ class Session:
         """Return the type OIDs of a query's parameters; name, type OID and modifier (-1 = none, or not known) of
         its columns. Nothing is run.
         """
+        if self.streams:
+            await clear_wire(self)
         try:
             # Never from the cache: a statement prepared before another process changed the table would describe
             # columns that COPY, planned anew, does not send, and types of one width would swap unnoticed.
@@ -235,6 +264,26 @@ class Session:
         """Whether the server has a transaction open on this session."""
         return not self.raw.is_closed() and bool(self.raw.is_in_transaction())
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether anything is left to be ended or found out before somebody else may have the session."""
+        return bool(self.suspect or self.busy or self.streams or self.raw.is_in_transaction())
+
+    def statement_ended(self) -> None:
+        """Count one statement less on its way."""
+        self.busy -= 1
+        if self._quiet is not None and not self.busy and not self._quiet.done():
+            self._quiet.set_result(None)
+
+    async def quiet(self) -> None:
+        """Wait until no statement is on its way."""
+        while self.busy:
+            self._quiet = asyncio.get_running_loop().create_future()
+            try:
+                await self._quiet
+            finally:
+                self._quiet = None
+
     def note_effects(self, sql: str) -> Effect:
         """Remember what user SQL may leave behind; call before it is sent."""
         effect = effects_of(sql)
@@ -253,6 +302,8 @@ class Session:
         Args:
             everything: run the reset script; without it only an open transaction is rolled back.
         """
+        await end_streams(self)
+        await self.quiet()
         # What is known of a suspect session is as old as its last answer: BEGIN may have been cut off.
         script = "ROLLBACK" if self.suspect or self.raw.is_in_transaction() else ""
         if everything:
@@ -297,16 +348,20 @@ class Session:
 
     async def watch(self, run: Callable[[], Awaitable[str]], sql: str, kind: Kind) -> str:
         """Await ``run()``, which returns a status tag, between the two calls of the hook chain."""
-        if not self.hooks:
-            return await run()
-        event = self.hooks.before(sql, (), kind)
+        self.busy += 1
         try:
-            status = await run()
-        except BaseException as error:
-            self.hooks.after(event, None, error)
-            raise
-        self.hooks.after(event, rows_of(status))
-        return status
+            if not self.hooks:
+                return await run()
+            event = self.hooks.before(sql, (), kind)
+            try:
+                status = await run()
+            except BaseException as error:
+                self.hooks.after(event, None, error)
+                raise
+            self.hooks.after(event, rows_of(status))
+            return status
+        finally:
+            self.statement_ended()
 
     async def _watched(self, run: Any, sql: str, args: Any, kind: Kind, pure: bool) -> Any:
         event = self.hooks.before(sql, args, kind)

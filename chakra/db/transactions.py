@@ -11,7 +11,9 @@ from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
+from chakra.db.generators import SuspendedFrame, enclosing_generator
 from chakra.db.session_effects import Effect
+from chakra.db.streams import end_streams
 from chakra.errors import ConnectionLost, SerializationError, TransactionError
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Transaction:
         "_begin",
         "_callbacks",
         "_depth",
+        "_generator",
+        "_loan",
         "_owner",
         "_parent",
         "_pinned",
@@ -104,6 +108,8 @@ class Transaction:
         self._state: Literal["new", "open", "done"] = "new"
         self._token: Token[Transaction | None] | None = None
         self._owner: asyncio.Task[Any] | None = None
+        self._loan = 0
+        self._generator: SuspendedFrame | None = None
         self._callbacks: list[Callable[[], object]] = []
 
     # -- as a block ---------------------------------------------------------------------------------
@@ -150,8 +156,10 @@ class Transaction:
         self._state = "open"
         self._owner = asyncio.current_task()
         assert self.session is not None
+        self._loan = self.session.loan
         self.session.transaction = self
         if self._pinned is None:
+            self._generator = enclosing_generator()
             self._token = active.set(self)
         return self
 
@@ -199,6 +207,13 @@ class Transaction:
         assert session is not None
         self._state = "done"
         self._leave_context()
+        if session.loan != self._loan:
+            if error is None:
+                raise TransactionError(
+                    "the transaction was rolled back: its connection was given back to the pool while the block was "
+                    "still open; end the block before the acquire() block around it"
+                )
+            return
         left_open = session.transaction is not self
         while session.transaction not in (self, None):
             assert session.transaction is not None
@@ -206,6 +221,8 @@ class Transaction:
             session.transaction = session.transaction._parent
         session.transaction = self._parent
         try:
+            if session.streams:
+                await end_streams(session, self if self._parent is not None else None)
             if error is not None or left_open:
                 await self._undo(session)
             elif self._parent is not None:
@@ -256,9 +273,6 @@ class Transaction:
             self.database.schema_changed(self.effects)
         if session.dirty and not session.suspect:
             await pool.release_changed(session)
-        elif session.in_transaction:
-            session.suspect = True
-            pool.release(session)
         else:
             pool.release(session)
 
@@ -288,13 +302,38 @@ class Transaction:
                 would silently happen outside the transaction.
         """
         if self._state == "open":
-            return True
+            session = self.session
+            assert session is not None
+            if session.loan == self._loan:
+                self._check_place()
+                return True
+            self._state = "done"  # its connection was taken away from it
         if self._owner is not asyncio.current_task():
             raise TransactionError(
                 "the transaction this task was started in is over. Await the task inside the block, or "
                 "start it with asyncio.create_task(..., context=contextvars.Context()) to keep it apart"
             )
         return False
+
+    def _check_place(self) -> None:
+        """Refuse statements from another event loop, and those that only seem to belong to the block.
+
+        Raises:
+            TransactionError: says which.
+        """
+        if asyncio.get_running_loop() is not self.database.pool.loop:
+            raise TransactionError(
+                "this transaction belongs to another event loop (another thread, or a second asyncio.run): its "
+                "connection cannot be used from here. Run the statement in the loop of the block, or start the thread "
+                "with an empty context (contextvars.Context().run) and connect there"
+            )
+        if self._generator is not None and not self._generator.runs(self._owner):
+            raise TransactionError(
+                f"this statement stands outside of the async generator {self._generator}, but would run in the "
+                "transaction that the generator has open, and be lost if that rolls back. Open the transaction around "
+                "the loop over the generator instead of in it, or run the generator's statements on a connection of "
+                "its own (async with db.acquire() as connection: async with connection.transaction())"
+            )
 
     # -- as a function ------------------------------------------------------------------------------
 

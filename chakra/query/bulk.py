@@ -7,7 +7,8 @@ bulk call is made and not before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from chakra.columnar import ColumnSpec, Options
     from chakra.columnar.parallel import Parts, ReadPlan
     from chakra.db import Database
+    from chakra.db.streams import Reader
     from chakra.query.described import Described
     from chakra.sql.guards import ReadGuard
     from chakra.sql.select import Select
@@ -297,13 +299,14 @@ async def to_numpy(query: Readable, database: Database, **options: Any) -> dict[
 async def arrow_batches(
     query: Readable,
     database: Database,
+    reader: Reader,
     *,
     max_rows: int | None = 65_536,
     max_bytes: int | None = None,
     progress: Any = None,
     **options: Any,
-) -> AsyncIterator[pyarrow.RecordBatch]:
-    """Stream a query as record batches."""
+) -> AsyncGenerator[pyarrow.RecordBatch, None]:
+    """Stream a query as record batches; ``reader`` is of the iterator around it."""
     from chakra.columnar.read import read_batches
 
     made = _options(options, BATCH_OPTIONS)
@@ -319,17 +322,16 @@ async def arrow_batches(
             max_bytes=max_bytes,
             progress=progress,
             guard=source.guard,
+            reader=reader,
         )
         try:
-            async for batch in batches:
-                begun = True
-                yield batch
+            async with aclosing(batches):
+                async for batch in batches:
+                    begun = True
+                    yield batch
             return
         except (StaleTypes, DataError) as error:
-            await batches.aclose()
             await again.after(error, begun=begun)
-        finally:
-            await batches.aclose()
 
 
 def _options(options: dict[str, Any], others: tuple[str, ...] = (), *, streaming: bool = False) -> Options:

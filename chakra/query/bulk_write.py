@@ -9,8 +9,17 @@ from __future__ import annotations
 import re
 from asyncio import create_task, sleep
 from collections import deque
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
@@ -75,24 +84,41 @@ async def insert(
             database, table, lambda stored: insert_table(database, stored, data, **options), data
         )
 
-    with _computed_named(table):
-        if timeout is None:
-            return await write()
+    if timeout is not None:
         check_timeout(timeout)
-        return await written_within(timeout, database, write)
+    async with _closed_on_failure(data):
+        with _computed_named(table):
+            if timeout is None:
+                return await write()
+            return await written_within(timeout, database, write)
 
 
 async def update(
     table: Table, database: Database, rows: Any, fields: Any, *, timeout: float | None = None, **options: Any
 ) -> int:
     """Update rows from columns, or from instances; returns the number of rows found and updated."""
-    with _computed_named(table):
-        if timeout is None:
-            return await _update(table, database, rows, fields, options)
+    if timeout is not None:
         check_timeout(timeout)
-        return await written_within(
-            timeout, database, lambda: _update(table, database, rows, fields, options)
-        )
+    async with _closed_on_failure(rows):
+        with _computed_named(table):
+            if timeout is None:
+                return await _update(table, database, rows, fields, options)
+            return await written_within(
+                timeout, database, lambda: _update(table, database, rows, fields, options)
+            )
+
+
+@asynccontextmanager
+async def _closed_on_failure(data: Any) -> AsyncIterator[None]:
+    """Close a source that is not read to its end; who keeps the exception would keep it open, and its connection."""
+    try:
+        yield
+    except BaseException:
+        if isinstance(data, AsyncIterable) and hasattr(data, "aclose"):
+            await data.aclose()
+        elif isinstance(data, Generator):
+            data.close()
+        raise
 
 
 @contextmanager

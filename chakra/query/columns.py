@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from chakra.db.streams import Stream
 from chakra.query import bulk
 
 if TYPE_CHECKING:
@@ -76,16 +76,17 @@ class ColumnReads:
         """Return ``{name: ndarray}``, masked arrays where there are NULLs; options as for ``to_arrow``."""
         return await bulk.to_numpy(self, self.database, **options)
 
-    def arrow_batches(self, **options: Any) -> AsyncIterator[pyarrow.RecordBatch]:
+    def arrow_batches(self, **options: Any) -> Stream[pyarrow.RecordBatch]:
         """Stream record batches with bounded memory: ``async for batch in qs.arrow_batches(max_rows=65_536)``.
 
         The server is asked for no more than the loop takes, 1 MiB and one batch ahead. There is no timeout: how
         long a stream lasts is up to its reader; ``asyncio.timeout`` around the loop, or leaving it, stops the query.
+        Until then its connection runs nothing else, which in a transaction is the connection of all statements.
 
         Args:
             options: ``max_rows``, ``max_bytes`` (of the stream, per batch), ``progress``, and those of all.
         """
-        return bulk.arrow_batches(self, self.database, **options)
+        return Stream(lambda reader: bulk.arrow_batches(self, self.database, reader, **options))
 
     async def arrow_schema(self, **options: Any) -> pyarrow.Schema:
         """Return the schema that ``arrow_batches`` gives, before any data is read.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DataError
@@ -39,17 +38,6 @@ async def execute(database: Database, statement: Statement, values: list[Any]) -
     """Run a statement and return the number of rows it touched."""
     try:
         return await database.run_execute(statement.sql, statement.bind(values), pure=statement.pure)
-    except DataError as error:
-        raise name_field(error, statement, values) from error
-
-
-async def stream(
-    database: Database, statement: Statement, values: list[Any], block: int
-) -> AsyncIterator[list[Any]]:
-    """Run a statement through a cursor and yield blocks of rows."""
-    try:
-        async for rows in database.run_cursor(statement.sql, statement.bind(values), prefetch=block):
-            yield rows
     except DataError as error:
         raise name_field(error, statement, values) from error
 
@@ -92,4 +80,4 @@ def _unstorable(value: Any) -> bool:
     return "\0" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))
 
 
-__all__ = ["execute", "fetch", "fetchrow", "name_field", "stream"]
+__all__ = ["execute", "fetch", "fetchrow", "name_field"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
 
 from chakra.db.default import default_database
+from chakra.db.streams import Stream
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Condition, Expression, F, Order
 from chakra.expressions.aggregates import Aggregate, has_aggregate
@@ -16,6 +17,7 @@ from chakra.query.columns import ColumnReads
 from chakra.query.described import described_columns
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.state import RowState
+from chakra.query.stream import rows_of
 from chakra.schema import Table
 from chakra.sql import Select, select_statement
 
@@ -282,24 +284,24 @@ class QuerySet(ColumnReads, Generic[R_co]):
         compiled.last_rows = len(rows)
         return hydrate(load, rows, state, len(rows))
 
-    def __aiter__(self) -> AsyncIterator[R_co]:
+    def __aiter__(self) -> Stream[R_co]:
         return self.iterator()
 
     def __iter__(self) -> NoReturn:
         # Without this Python would try qs[0], qs[1], … and never end.
         raise TypeError("a query cannot be iterated like a list: use `async for`, or `await` it first")
 
-    async def iterator(self, chunk_size: int = ITERATOR_ROWS) -> AsyncIterator[R_co]:
-        """Stream rows through a cursor, ``chunk_size`` per round trip; memory stays flat."""
+    def iterator(self, chunk_size: int = ITERATOR_ROWS) -> Stream[R_co]:
+        """Stream rows through a cursor, ``chunk_size`` per round trip; memory stays flat.
+
+        The loop may be left at any point. Where a reference to the stream is kept, ``async with`` ends it.
+
+        Raises:
+            FieldError: ``chunk_size`` is less than 1.
+        """
         if chunk_size < 1:
             raise FieldError(f"chunk_size is at least 1, not {chunk_size}")
-        compiled, values = select_statement(self._select)
-        database = self.database
-        load = loader(compiled, self._style)
-        state = RowState(database, True, shared=True)
-        async for rows in execute.stream(database, compiled.statement, values, chunk_size):
-            for row in hydrate(load, rows, state, len(rows)):
-                yield row
+        return Stream(lambda reader: rows_of(self._select, self._style, self.database, chunk_size, reader))
 
     @overload
     def __getitem__(self, key: slice) -> Self: ...

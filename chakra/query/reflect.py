@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from chakra.db import with_modifier
+from chakra.db.streams import Reader, Stream
 from chakra.errors import FieldError
 from chakra.pg.lexing import tokens
 from chakra.pg.quoting import quote_qualified
@@ -216,18 +218,22 @@ class TableQuery:
     async def _all(self) -> list[Any]:
         return await (await self.reflect())
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> Stream[Any]:
         return self.iterator()
 
-    async def iterator(self, chunk_size: int = 2_000) -> AsyncIterator[Any]:
+    def iterator(self, chunk_size: int = 2_000) -> Stream[Any]:
         """Stream rows through a cursor; see ``QuerySet.iterator``."""
-        async for row in (await self.reflect()).iterator(chunk_size):
-            yield row
+        return Stream(lambda reader: self._streamed(reader, "iterator", chunk_size=chunk_size))
 
-    async def arrow_batches(self, **options: Any) -> AsyncIterator[Any]:
+    def arrow_batches(self, **options: Any) -> Stream[Any]:
         """Stream record batches; see ``QuerySet.arrow_batches``."""
-        async for batch in (await self.reflect()).arrow_batches(**options):
-            yield batch
+        return Stream(lambda reader: self._streamed(reader, "arrow_batches", **options))
+
+    async def _streamed(self, reader: Reader, name: str, **options: Any) -> AsyncGenerator[Any, None]:
+        stream = getattr(await self.reflect(), name)(**options)
+        async with aclosing(stream.read_by(reader)) as items:
+            async for item in items:
+                yield item
 
     if TYPE_CHECKING:
 

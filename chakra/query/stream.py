@@ -1,0 +1,47 @@
+"""Rows of a query one block after the other, through a server cursor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from chakra.errors import DataError
+from chakra.query.execute import name_field
+from chakra.query.hydrate import hydrate, loader
+from chakra.query.state import RowState
+from chakra.sql import Select, Statement, select_statement
+
+if TYPE_CHECKING:
+    from chakra.db import Database
+    from chakra.db.streams import Reader
+
+
+async def rows_of(
+    select: Select, style: str, database: Database, block: int, reader: Reader
+) -> AsyncGenerator[Any, None]:
+    """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one."""
+    compiled, values = select_statement(select)
+    load = loader(compiled, style)
+    state = RowState(database, True, shared=True)
+    async with aclosing(_blocks(database, compiled.statement, values, block, reader)) as blocks:
+        async for rows in blocks:
+            for row in hydrate(load, rows, state, len(rows)):
+                yield row
+
+
+async def _blocks(
+    database: Database, statement: Statement, values: list[Any], block: int, reader: Reader
+) -> AsyncGenerator[list[Any], None]:
+    blocks = database.cursor_blocks(
+        statement.sql, statement.bind(values), reader, prefetch=block, pure=statement.pure
+    )
+    try:
+        async with aclosing(blocks):
+            async for rows in blocks:
+                yield rows
+    except DataError as error:
+        raise name_field(error, statement, values) from error
+
+
+__all__ = ["rows_of"]

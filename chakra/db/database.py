@@ -31,7 +31,6 @@ class Database(Executor):
         settings: what it was connected with.
         hooks: the chain that sees every statement.
         pool: the connections.
-        descriptions: what the server said of the result columns of statements, and of tables.
     """
 
     def __init__(self, url: str, settings: config.Settings) -> None:
@@ -44,7 +43,7 @@ class Database(Executor):
         self.name = ""
         self.server_version: tuple[int, int] = (0, 0)
         self.type_catalog = TypeCatalog(self)
-        self.descriptions = Descriptions(self.type_catalog)
+        self.kept_descriptions = Descriptions(self.type_catalog)
         self._extension_types: list[tuple[Any, ...]] | None = None
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer

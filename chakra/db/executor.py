@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from chakra.db.catalog import TypeCatalog
     from chakra.db.database import Database
+    from chakra.db.descriptions import Descriptions
     from chakra.db.hooks import HookChain
     from chakra.db.pool import Pool
     from chakra.db.transactions import Isolation, Transaction
@@ -53,6 +54,11 @@ class Executor(abc.ABC):
     def types(self) -> TypeCatalog:
         """What the server says about types; shared by all connections of the database."""
         return self.database.type_catalog
+
+    @property
+    def descriptions(self) -> Descriptions:
+        """What the server said of result columns of statements, and of tables; shared like ``types``."""
+        return self.database.kept_descriptions
 
     @property
     def in_transaction(self) -> bool:

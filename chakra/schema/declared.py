@@ -134,7 +134,7 @@ def _stored(wanted: PgType, found: PgType) -> PgType | None:
         return found if _same_size(wanted, found) else None
     stored = (
         (want in WHOLE and have in WHOLE | {"oid"})
-        or (want in ("float4", "float8") and have in ("float4", "float8"))
+        or (want, have) == ("float8", "float4")
         or (want in TEXTS and have in TEXTS | {"enum"} | JSONS)
         or (want == "enum" and have in TEXTS)
         or (want in JSONS and have in JSONS)

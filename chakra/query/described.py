@@ -75,14 +75,15 @@ async def _describe(database: Database, statement: Statement, sql: str) -> Descr
     known = await database.types.resolve_many(oids, executor=database)
     types = [replace(t, ndims=0) if t.kind == "array" else t for t in (known[oid] for oid in oids)]
     if any(o.column is None and _unknown(o.type, t) for o, t in zip(outputs, types, strict=True)):
-        # What only the statement's row description tells: precision and length of computed values.
-        described = await database.describe(sql)
-        types = [
-            with_type if with_type.base.oid == t.base.oid else t
-            for t, (_, with_type) in zip(types, described, strict=True)
-        ]
+        types = await _with_modifiers(database, sql, types)
     composites = {c.oid: c for type_ in types for c in composites_in(type_)}
     return Described(statement.sql, tuple(types), ReadGuard(oids, tuple(composites.values())))
+
+
+async def _with_modifiers(database: Database, sql: str, types: Sequence[PgType]) -> list[PgType]:
+    """The types with what only the statement's row description tells: precision, length, dimensions."""
+    described = await database.describe(sql)
+    return [found if found.oid == type_.oid else type_ for type_, (_, found) in zip(types, described, strict=True)]
 
 
 def _unknown(expected: PgType | None, actual: PgType) -> bool:

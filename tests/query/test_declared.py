@@ -191,6 +191,7 @@ def names_both(error: FieldError, declared: PgType, actual: str) -> bool:
     text, shown = str(error).replace('"public".', ""), declared.sql.replace('"public".', "")
     if actual != '"char"':
         text, shown = text.replace('"', ""), shown.replace('"', "")
+    text, shown = text.replace(", 2)", ",2)"), shown.replace(", 2)", ",2)")
     head, _, tail = text.partition(", but the column in the database is ")
     return head.startswith(f"Row.v is declared as {shown}") and tail.startswith(actual)
 

@@ -38,9 +38,13 @@ class Descriptions:
         self.get(key)
         self._kept.put(key, description)
 
-    def forget(self, key: Hashable) -> None:
-        """Forget one, and what is known of types: its guard failed."""
+    def drop(self, key: Hashable) -> None:
+        """Keep one no longer."""
         self._kept.drop(key)
+
+    def forget(self, key: Hashable) -> None:
+        """Forget one that is out of date, and what is known of types with it."""
+        self.drop(key)
         self._types.invalidate()
 
 

@@ -83,7 +83,9 @@ async def _describe(database: Database, statement: Statement, sql: str) -> Descr
 async def _with_modifiers(database: Database, sql: str, types: Sequence[PgType]) -> list[PgType]:
     """The types with what only the statement's row description tells: precision, length, dimensions."""
     described = await database.describe(sql)
-    return [found if found.oid == type_.oid else type_ for type_, (_, found) in zip(types, described, strict=True)]
+    return [
+        found if found.oid == type_.oid else type_ for type_, (_, found) in zip(types, described, strict=True)
+    ]
 
 
 def _unknown(expected: PgType | None, actual: PgType) -> bool:
@@ -118,12 +120,11 @@ async def described_columns(
     try:
         return described, _specs(described, statement.outputs)
     except FieldError:
-        if not known:
-            raise
-    database.descriptions.forget(
-        statement.sql
-    )  # refused on the word of a description that may be out of date
-    described = await described_outputs(database, statement, sql)
+        if known:  # refused on the word of a description that may be out of date
+            database.descriptions.forget(statement.sql)
+            described = await described_outputs(database, statement, sql)
+    described.types = tuple(await _with_modifiers(database, sql, described.types))  # for the message
+    database.descriptions.drop(statement.sql)
     return described, _specs(described, statement.outputs)
 
 
@@ -174,11 +175,11 @@ async def on_stored(
         try:
             return await work(stored)
         except FieldError:
-            if last or not known or stored.stored is None or not stored.stored.refused:
+            if not known or stored.stored is None or not stored.stored.refused:
                 raise
-            database.descriptions.forget(
-                table
-            )  # refused on the word of a description that may be out of date
+            database.descriptions.forget(table)  # it may have been refused on the word of an old description
+            if last or not _again(data):
+                raise
         except StaleTypes as stale:
             database.descriptions.forget(table)
             if last:

@@ -52,6 +52,7 @@ from chakra.models import (
     foreign_key,
     one_to_one,
 )
+from chakra.pg.interval import Interval
 from chakra.query import QuerySet, raw
 from chakra.schema import Check, Index, Unique
 
@@ -151,6 +152,7 @@ __all__ = [
     "ForeignKeyViolation",
     "Index",
     "IntegrityError",
+    "Interval",
     "JsonAgg",
     "Max",
     "Min",

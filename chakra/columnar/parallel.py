@@ -63,7 +63,8 @@ class Snapshot:
         try:
             self.connection = await stack.enter_async_context(self._database.acquire())
             await stack.enter_async_context(self.connection.transaction("repeatable_read", readonly=True))
-            self.id = await self.connection.fetchval("SELECT pg_export_snapshot()")
+            row = await self.connection.run_fetchrow("SELECT pg_catalog.pg_export_snapshot()")
+            self.id = "" if row is None else row[0]
         except BaseException:
             await stack.aclose()
             raise
@@ -150,7 +151,7 @@ async def _work(
             database.acquire(_EXTRA_WAIT) as connection,
             connection.transaction("repeatable_read", readonly=True),
         ):
-            await connection.execute(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}")
+            await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}")
             await _read_left(connection, left, watch, guard)
     except PoolTimeout:
         return
@@ -256,7 +257,7 @@ class ReadTask:
 
     async def _adopt(self, connection: Connection) -> None:
         try:
-            await connection.execute(f"SET TRANSACTION SNAPSHOT {quote_string(self.snapshot)}")
+            await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(self.snapshot)}")
         except DatabaseError as error:
             # 22023 (PostgreSQL 17 and older) or 42704: no file of that name under pg_snapshots.
             if error.sqlstate in ("22023", "42704", ""):

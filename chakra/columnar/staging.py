@@ -16,6 +16,7 @@ from chakra.columnar.result import InsertResult
 from chakra.columnar.types import ColumnSpec
 from chakra.columnar.write import check_batch, copy_source, match_columns
 from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.pg.text import SqlText
 from chakra.pg.types import INT8
 from chakra.schema import Column, Table
 from chakra.sql import staging as sql
@@ -289,8 +290,7 @@ async def draw_keys(db: Executor, table: Table, column: Column, rows: int) -> An
     if not column.identity:
         if await insert_only(db, table) or (await _row(db, sql.ROWS_REPLACED, table.quoted))[0]:
             return None
-        statement = sql.drawn_values(column, rows)
-        drawn = await read_table(db, statement, specs_of([column]))
+        drawn = await read_table(db, sql.drawn_values(column, rows), specs_of([column]))
         return drawn.column(0).combine_chunks()
     if not rows:
         return range(0)
@@ -423,10 +423,14 @@ def _numbers(first: int, rows: int) -> pa.Array:
 
 
 async def _script(db: Executor, text: str) -> None:
-    """Run statements of ours that leave nothing behind: what they make goes with the transaction."""
+    """Run statements of ours: what they make goes with the transaction. What the table behind it calls may stay, for
+    this and all that follows in the transaction.
+    """
     session = db.held_session()
     assert session is not None
-    await session.script(text)
+    if isinstance(text, SqlText) and not await db.is_harmless(text.key, text.touches):
+        db.note(session)
+    await session.script(str(text))
 
 
 __all__ = [

@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from chakra.columnar.types import ColumnSpec, arrow_type
 from chakra.errors import DataError, FieldError
+from chakra.pg.composites import fields_of
+from chakra.pg.interval import Interval
 from chakra.pg.json_text import dump_json
 from chakra.pg.types import PgType
 
@@ -273,7 +275,17 @@ def _zoned_times(values: list[Any], classes: set[type], type_: PgType) -> pa.Arr
 
 
 def _intervals(values: list[Any], classes: set[type], type_: PgType) -> pa.Array:
+    if any(issubclass(found, Interval) for found in classes):
+        values = [_month_day_nano(v) if isinstance(v, Interval) else v for v in values]
     return pa.array(values, pa.month_day_nano_interval())
+
+
+def _month_day_nano(value: Interval) -> pa.MonthDayNano:
+    """The parts as they are; pyarrow by itself would add the months to a timedelta that counts them as days."""
+    months, days, microseconds = value.parts
+    if not -(2**63) <= microseconds * 1000 < 2**63:
+        raise _Wrong("its time passes the nanoseconds of month_day_nano (2562047 hours)")
+    return pa.MonthDayNano([months, days, microseconds * 1000])
 
 
 def _hstores(values: list[Any], classes: set[type], type_: PgType) -> pa.Array:
@@ -332,11 +344,12 @@ def _array(values: list[Any], type_: PgType) -> pa.Array:
 
 
 def _composite(values: list[Any], type_: PgType) -> pa.Array:
-    """Composites: mappings by field name, or sequences in field order."""
+    """Composites: mappings or records by field name, or sequences in field order."""
     children, fields = [], []
+    names = [name for name, _ in type_.fields]
+    given = [None if v is None else fields_of(v, names, type_.sql) for v in values]
     for index, (name, inner) in enumerate(type_.fields):
-        picked = [None if v is None else v.get(name) if isinstance(v, Mapping) else v[index] for v in values]
-        child = _convert(picked, inner.base)
+        child = _convert([None if v is None else v[index] for v in given], inner.base)
         children.append(child)
         fields.append(pa.field(name, child.type))
     mask = pa.array([v is None for v in values], pa.bool_())

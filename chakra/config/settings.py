@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from chakra.config.units import parse_count, parse_duration, parse_switch, parse_text
+from chakra.config.units import one_of, parse_count, parse_duration, parse_switch, parse_text
 from chakra.errors import ConfigError
 
 
@@ -53,6 +53,8 @@ class PoolSettings:
         idle_timeout: an idle connection above ``min_connections`` is closed after this; 0 = never.
         max_lifetime: a connection is replaced at this age when it is next free; 0 = never.
         close_timeout: how long ``close()`` waits for borrowers before it cuts them off.
+        reset: when a connection is reset before it is lent again: ``auto`` (whenever more ran on it than statements
+            Chakra compiled over plain tables), ``always``, ``never``.
     """
 
     min_connections: int = _setting(0, parse_count)
@@ -62,6 +64,7 @@ class PoolSettings:
     idle_timeout: float = _setting(600.0, parse_duration)
     max_lifetime: float = _setting(3600.0, parse_duration)
     close_timeout: float = _setting(10.0, parse_duration)
+    reset: str = _setting("auto", one_of("auto", "always", "never"))
 
     def __post_init__(self) -> None:
         if self.max_connections < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 """Seconds in each unit a duration may carry."""
@@ -80,4 +81,19 @@ def parse_text(value: object) -> str:
     raise ValueError(f"expected a text, found {value!r}")
 
 
-__all__ = ["UNITS", "parse_count", "parse_duration", "parse_switch", "parse_text"]
+def one_of(*choices: str) -> Callable[[object], str]:
+    """Make a reader of one word out of several.
+
+    The reader raises ``ValueError`` for anything else; the message lists the words.
+    """
+
+    def parse(value: object) -> str:
+        word = value.strip().lower() if isinstance(value, str) else value
+        if word not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}; found {value!r}")
+        return str(word)
+
+    return parse
+
+
+__all__ = ["UNITS", "one_of", "parse_count", "parse_duration", "parse_switch", "parse_text"]

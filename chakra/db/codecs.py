@@ -1,17 +1,25 @@
-"""Values of JSON and extension types as Python objects, both ways, in PostgreSQL's binary format; pure."""
+"""Values whose binary format the driver does not read, or not exactly, as Python objects, both ways; pure."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from chakra.pg.interval import interval_of, interval_parts
 from chakra.pg.json_text import dump_json
 
 _JSONB_VERSION = b"\x01"  # src/backend/utils/adt/jsonb.c, jsonb_send
 _PAIR_OF_INT16 = struct.Struct(">hh")
 _INT32 = struct.Struct(">i")
+_INTERVAL = struct.Struct(">qii")
+_TIMETZ = struct.Struct(">qi")
+_INFINITE = (_INTERVAL.pack(2**63 - 1, 2**31 - 1, 2**31 - 1), _INTERVAL.pack(-(2**63), -(2**31), -(2**31)))
+_DAY = 86_400_000_000
+_HEX = re.compile(r"[0-9A-Fa-f]+")
 
 # pgvector, src/vector.h and src/halfvec.h: VECTOR_MAX_DIM, HALFVEC_MAX_DIM
 _MAX_DIMENSIONS = 16000
@@ -96,27 +104,120 @@ def _vector_codec(letter: str) -> Codec:
     return Codec(encode, decode)
 
 
-JSON_CODECS: Mapping[str, tuple[int, Codec]] = {
+def encode_interval(value: Any) -> bytes:
+    """The parts of an interval (``timestamp.c``, interval_recv)."""
+    if not isinstance(value, dt.timedelta):
+        raise TypeError(f"expected a timedelta, got {type(value).__name__}")
+    months, days, microseconds = interval_parts(value)
+    try:
+        return _INTERVAL.pack(microseconds, days, months)
+    except struct.error:
+        raise OverflowError("its months or days pass 32 bits, or its microseconds 64") from None
+
+
+def decode_interval(data: bytes) -> dt.timedelta:
+    """A ``timedelta``, or an ``Interval`` where that would lose months or the border between days and time."""
+    if data in _INFINITE:
+        raise OverflowError(f"{'-' if data == _INFINITE[1] else ''}infinity of an interval is no timedelta")
+    microseconds, days, months = _INTERVAL.unpack(data)
+    return interval_of(months, days, microseconds)
+
+
+def encode_timetz(value: Any) -> bytes:
+    """Microseconds of the day, and seconds west of UTC (``date.c``, timetz_recv)."""
+    if not isinstance(value, dt.time | dt.datetime):
+        raise TypeError(f"expected a time, got {type(value).__name__}")
+    offset = value.tzinfo.utcoffset(None) if value.tzinfo is not None else None
+    if offset is None:
+        raise ValueError("expected a time with a fixed tzinfo")
+    seconds = value.hour * 3600 + value.minute * 60 + value.second
+    return _TIMETZ.pack(seconds * 1_000_000 + value.microsecond, -(offset.days * 86400 + offset.seconds))
+
+
+def decode_timetz(data: bytes) -> dt.time:
+    """A time with its offset to the second, of which asyncpg keeps the minutes only."""
+    microseconds, west = _TIMETZ.unpack(data)
+    if microseconds == _DAY:
+        raise OverflowError("24:00:00 is no time of Python")
+    seconds, fraction = divmod(microseconds, 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    zone = dt.timezone(dt.timedelta(seconds=-west))
+    return dt.time(minutes // 60, minutes % 60, second, fraction, zone)
+
+
+def _address_codec(size: int) -> Codec:
+    """``mac.c`` and ``mac8.c``: the bytes; as text with colons, as the server writes it."""
+
+    def encode(value: Any) -> bytes:
+        if not isinstance(value, str):
+            raise TypeError(f"expected str, got {type(value).__name__}")
+        raw = "".join(_HEX.findall(value))
+        if len(raw) == 12 and size == 8:
+            raw = raw[:6] + "fffe" + raw[6:]  # as macaddr8_in() completes six bytes
+        if len(raw) != 2 * size or re.sub(r"[:.\s-]", "", value) != "".join(_HEX.findall(value)):
+            raise ValueError(f"{value!r} is not an address of {size} bytes")
+        return bytes.fromhex(raw)
+
+    def decode(data: bytes) -> str:
+        return data.hex(":")
+
+    return Codec(encode, decode)
+
+
+def _versioned_text() -> Codec:
+    """contrib/ltree (``ltree_io.c``, ltree_send and its kin): a version byte, 1, before the text."""
+
+    def encode(value: Any) -> bytes:
+        if not isinstance(value, str):
+            raise TypeError(f"expected str, got {type(value).__name__}")
+        return b"\x01" + value.encode()
+
+    def decode(data: bytes) -> str:
+        return str(data[1:], "utf-8")
+
+    return Codec(encode, decode)
+
+
+BUILTIN_CODECS: Mapping[str, tuple[int, Codec]] = {
     "json": (114, Codec(encode_json, decode_json)),
     "jsonb": (3802, Codec(encode_jsonb, decode_jsonb)),
+    "interval": (1186, Codec(encode_interval, decode_interval)),
+    "timetz": (1266, Codec(encode_timetz, decode_timetz)),
+    "macaddr": (829, _address_codec(6)),
+    "macaddr8": (774, _address_codec(8)),
 }
 """Built-in types by name, with their OID (src/include/catalog/pg_type.dat)."""
+
+PLAIN_TEXT: Mapping[str, int] = {"refcursor": 1790, "pg_node_tree": 194}
+"""Built-in types whose binary format is their text, which the driver would ask for as text all the same."""
 
 EXTENSION_CODECS: Mapping[str, Codec] = {
     "hstore": Codec(encode_hstore, decode_hstore),
     "vector": _vector_codec("f"),
     "halfvec": _vector_codec("e"),
+    "ltree": _versioned_text(),
+    "lquery": _versioned_text(),
+    "ltxtquery": _versioned_text(),
 }
-"""Types of extensions; the others (citext, ltree, sparsevec, …) travel as text."""
+"""Types of extensions by name, wherever the extension was put."""
+
+EXTENSION_TEXT = frozenset({"citext"})
+"""Types of extensions whose binary format is their text; all others (isbn13, cube, sparsevec, …) are read as text."""
 
 __all__ = [
+    "BUILTIN_CODECS",
     "EXTENSION_CODECS",
-    "JSON_CODECS",
+    "EXTENSION_TEXT",
+    "PLAIN_TEXT",
     "Codec",
     "decode_hstore",
+    "decode_interval",
     "decode_json",
     "decode_jsonb",
+    "decode_timetz",
     "encode_hstore",
+    "encode_interval",
     "encode_json",
     "encode_jsonb",
+    "encode_timetz",
 ]

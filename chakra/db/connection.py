@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import get_running_loop
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ class Connection(Executor):
         self.database = database
         self.pool = database.pool
         self.hooks = database.hooks
+        self.harmless = database.harmless
         self._session: Session | None = session
 
     @property
@@ -60,6 +62,7 @@ class Connection(Executor):
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
     ) -> Transaction:
         """A transaction block on this connection, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
@@ -68,6 +71,7 @@ class Connection(Executor):
             readonly=readonly,
             deferrable=deferrable,
             retries=retries,
+            settings=settings,
             session=self.session,
         )
 

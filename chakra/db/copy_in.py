@@ -49,6 +49,7 @@ async def copy_in(
     """
     if session.streams:
         await clear_wire(session)
+    driver.check_text(session.raw)
     writing = _Writing(session, table, columns, source, schema, guard)
     try:
         return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
@@ -100,7 +101,7 @@ class _Writing:
         self.columns = columns
         self.schema = schema
         self.guard = guard
-        self.sql = f"COPY {table if schema is None else f'{schema}.{table}'} FROM STDIN (FORMAT binary)"
+        self.sql = f"COPY {quote_qualified(schema, table)} FROM STDIN (FORMAT binary)"
         self.next = _stepper(source)
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None

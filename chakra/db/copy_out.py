@@ -65,6 +65,7 @@ async def copy_out(session: Session, sql: str, sink: Sink, guard: str | None = N
 
 async def read_copy(session: Session, sql: str, sink: Sink, guard: str | None = None) -> int:
     """Like ``copy_out``, on a session whose wire is known to be free."""
+    driver.check_text(session.raw)
     reading = _Reading(session, sql, sink, guard)
     try:
         return rows_of(await session.watch(reading.run, sql, "copy_out"))

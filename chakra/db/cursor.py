@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.db import driver
 from chakra.db.streams import OpenStream, Reader, clear_wire
+from chakra.db.unreadable import FAILURES, unreadable
 
 if TYPE_CHECKING:
     from chakra.db.hooks import QueryEvent
@@ -87,6 +88,8 @@ class CursorStream(OpenStream):
         except BaseException as error:
             self._failed = True
             self._tell(error)
+            if isinstance(error, FAILURES):
+                raise unreadable(session.statements.get(self._sql), error) from error
             session.fail(error, self._sql)
         finally:
             session.statement_ended()

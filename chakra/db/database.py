@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 from chakra import config
 from chakra.db import driver
 from chakra.db.catalog import TypeCatalog
-from chakra.db.codecs import EXTENSION_CODECS
 from chakra.db.connection import PinnedConnection
 from chakra.db.descriptions import Descriptions
 from chakra.db.executor import Executor
 from chakra.db.hooks import HookChain, log_slow
 from chakra.db.pool import Pool
+from chakra.db.relations import RelationFacts
 from chakra.db.session import Session
 from chakra.db.session_effects import Effect
 from chakra.db.transactions import Isolation, Transaction, active, current_for
@@ -44,7 +44,8 @@ class Database(Executor):
         self.server_version: tuple[int, int] = (0, 0)
         self.type_catalog = TypeCatalog(self)
         self.kept_descriptions = Descriptions(self.type_catalog)
-        self._extension_types: list[tuple[Any, ...]] | None = None
+        self.relation_facts = RelationFacts()
+        self.harmless = set()
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer
         self._statement_limit = database.statement_cache_size if prepared else 0
@@ -79,7 +80,8 @@ class Database(Executor):
         database = cls(url, chosen)
         try:
             await database.pool.fill()
-            database.name = await database.fetchval("SELECT current_database()")
+            row = await database.run_fetchrow("SELECT pg_catalog.current_database()")
+            database.name = "" if row is None else row[0]
         except BaseException:
             await database.pool.close(timeout=0)
             raise
@@ -106,6 +108,7 @@ class Database(Executor):
         raw = await driver.open_connection(self.url, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
+        self.relation_facts.multiranges = self.server_version >= (14, 0)
         session = Session(raw, self.hooks, self._statement_limit)
         try:
             await self.refresh_session(session)
@@ -132,10 +135,16 @@ class Database(Executor):
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
     ) -> Transaction:
         """A transaction block, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
-            self, isolation=isolation, readonly=readonly, deferrable=deferrable, retries=retries
+            self,
+            isolation=isolation,
+            readonly=readonly,
+            deferrable=deferrable,
+            retries=retries,
+            settings=settings,
         )
 
     def acquire(self, timeout: float | None = None) -> PinnedConnection:
@@ -147,7 +156,8 @@ class Database(Executor):
         return PinnedConnection(self, timeout)
 
     def schema_changed(self, effect: Effect = Effect.SCHEMA, session: Session | None = None) -> None:
-        """Tell that the catalog changed: every connection drops its plans before its next use.
+        """Tell that the catalog changed: every connection drops its plans before its next use, and what was known of
+        tables is looked up again.
 
         Statements run through ``execute`` and its kin are noticed by themselves; this is for changes made
         elsewhere.
@@ -158,27 +168,14 @@ class Database(Executor):
         """
         self.pool.generation += 1
         self.type_catalog.invalidate()
-        if effect & Effect.EXTENSION:
-            self._extension_types = None
+        self.relation_facts.forget()
+        self.harmless.clear()
         if session is not None and session.transaction is not None:
             session.transaction.effects |= effect
 
     async def refresh_session(self, session: Session) -> None:
-        """Bring a session up to date with the catalog: plans, the driver's types, codecs of extensions."""
+        """Bring a session up to date with the catalog: plans, and what the driver knows of types."""
         await session.forget_statements()
-        if self._extension_types is None:
-            rows = await session.fetch_unwatched(_EXTENSION_TYPES, (list(EXTENSION_CODECS),))
-            self._extension_types = [tuple(row) for row in rows]
-        for oid, name, schema in self._extension_types:
-            driver.set_codec(session.raw, oid, name, schema, EXTENSION_CODECS[name])
-
-
-# Codecs go by OID: base types of these names in whichever schema the extension was put.
-_EXTENSION_TYPES = """
-SELECT t.oid, t.typname::text, n.nspname::text
-FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-WHERE t.typname = ANY ($1::text[]) AND t.typtype = 'b'
-"""
 
 
 def _qualified(settings: Mapping[str, Any]) -> dict[str, Any]:

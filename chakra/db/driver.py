@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from chakra.config import DatabaseSettings
-from chakra.db.codecs import JSON_CODECS, Codec
+from chakra.db.driver_connection import Connection, set_builtin_codecs, set_codec
 from chakra.db.errors import translate_connect
 from chakra.errors import ConfigError
 
@@ -46,17 +46,29 @@ async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection
             statement_cache_size=_INTERNAL_CACHE if prepared else 0,
             max_cached_statement_lifetime=0,
             server_settings=_session_settings(url, settings),
+            connection_class=Connection,
         )
     except Exception as error:
         raise translate_connect(error, where) from error
     try:
         _check_session(raw, where)
-        for name, (oid, codec) in JSON_CODECS.items():
-            set_codec(raw, oid, name, "pg_catalog", codec)
+        set_builtin_codecs(raw)
     except BaseException:
         raw.terminate()
         raise
     return raw
+
+
+def result_types(statement: RawStatement) -> list[tuple[str, int]]:
+    """Name and type OID of a prepared statement's result columns, as they were when it was prepared; empty if the
+    driver does not tell. ``get_attributes()`` fails once the driver has forgotten a type of them.
+    """
+    for held in gc.get_referents(statement._state):
+        rows = held if isinstance(held, list) else []
+        described = all(isinstance(e, tuple) and len(e) == 7 and isinstance(e[0], bytes) for e in rows)
+        if rows and described and all(type(entry[3]) is int for entry in rows):
+            return [(entry[0].decode(), entry[3]) for entry in rows]
+    return []
 
 
 def result_modifiers(statement: RawStatement) -> list[int] | None:
@@ -91,16 +103,58 @@ def _check_session(raw: RawConnection, where: str) -> None:
     version = raw.get_server_version()
     if version.major < MINIMUM_SERVER:
         raise ConfigError(f"{where} runs PostgreSQL {version.major}; Chakra needs {MINIMUM_SERVER} or newer")
+    refused = unsafe_text(raw)
+    if refused is not None:
+        raise ConfigError(f"{where}: {refused}. Remove the setting from the role, database or server")
+
+
+_UTF8 = frozenset(
+    {"UTF8", "utf8", "UNICODE", "'utf-8'"}
+)  # PgBouncer repeats what asyncpg asked for, quotes and all
+
+
+def unsafe_text(raw: RawConnection) -> str | None:
+    """Why text that Chakra writes itself (COPY data, constants) would not mean on this session what it says; ``None``
+    if it would.
+
+    The server reports these settings whenever they change (manual, "Asynchronous Operations"), so this costs no round
+    trip. It does not report ``backslash_quote``, which does harm only under other encodings than UTF-8.
+    """
     session = raw.get_settings()
     encoding = getattr(session, "client_encoding", "UTF8")
-    # PgBouncer repeats what asyncpg asked for, "'utf-8'" with its quotes; the server says UTF8.
-    if encoding.strip("'").upper().replace("-", "") not in ("UTF8", "UNICODE"):
-        raise ConfigError(f"{where}: client_encoding is {encoding}; Chakra needs UTF8")
+    if encoding not in _UTF8 and encoding.strip("'").upper().replace("-", "") not in _UTF8:
+        return f"client_encoding is {encoding}; Chakra needs UTF8"
     if getattr(session, "standard_conforming_strings", "on") != "on":
-        raise ConfigError(
-            f"{where}: standard_conforming_strings is off; Chakra refuses it because a backslash would then "
-            "end a string constant early. Remove the setting from the role, database or server"
+        return (
+            "standard_conforming_strings is off; Chakra refuses it because a backslash would then end a string "
+            "constant early"
         )
+    return None
+
+
+def check_text(raw: RawConnection) -> None:
+    """Refuse to write text by ourselves on a session that reads it otherwise.
+
+    Raises:
+        ConfigError: names the setting and what to do.
+    """
+    refused = unsafe_text(raw)
+    if refused is not None:
+        name = refused.partition(" ")[0]
+        raise ConfigError(
+            f"{refused}. A statement on this connection set it: RESET {name} before columns are read or written, "
+            "and before settings= of a transaction"
+        )
+
+
+def forget_prepared(raw: RawConnection) -> None:
+    """Tell asyncpg that no prepared statement is left on the server: it would close each by a round trip."""
+    raw._mark_stmts_as_closed()
+
+
+def prepared_by_driver(raw: RawConnection) -> list[str]:
+    """Names of the statements asyncpg keeps prepared for itself."""
+    return [statement.name for statement in raw._stmt_cache.iter_statements()]
 
 
 def describe_url(url: str) -> str:
@@ -113,15 +167,6 @@ def describe_url(url: str) -> str:
     host = parts.hostname or "the local server"
     name = parts.path.lstrip("/")
     return host + (f":{port}" if port else "") + (f"/{name}" if name else "")
-
-
-def set_codec(raw: RawConnection, oid: int, name: str, schema: str, codec: Codec) -> None:
-    """Register a binary codec for a type whose OID is known.
-
-    ``Connection.set_type_codec`` would ask the server for the OID, one or two round trips per type and
-    connection; it ends in this same call.
-    """
-    raw.get_settings().add_python_codec(oid, name, schema, [], "scalar", codec.encode, codec.decode, "binary")
 
 
 async def copy_out(raw: RawConnection, text: str, output: Any) -> str:
@@ -202,11 +247,16 @@ __all__ = [
     "RawConnection",
     "RawStatement",
     "Refusal",
+    "check_text",
     "close_cursor",
     "copy_in",
     "copy_out",
     "describe_url",
+    "forget_prepared",
     "open_connection",
+    "prepared_by_driver",
+    "result_types",
+    "set_builtin_codecs",
     "set_codec",
     "watch_refusal",
 ]

@@ -64,7 +64,13 @@ _STALE_MESSAGE = re.compile(
 
 
 class StaleTypes(DatabaseError):
-    """Types are not those a COPY was prepared for, or could not be looked at; nothing was read or written."""
+    """Types are not those a COPY was prepared for, or could not be looked at; nothing was read or written.
+
+    Attributes:
+        aborting: a surrounding transaction cannot go on.
+    """
+
+    aborting = False
 
 
 # What the parser says where a described column, table, type or attribute is gone: undefined_column, undefined_table,

@@ -56,10 +56,12 @@ class Pool:
 
     Attributes:
         loop: the event loop its connections live in.
+        resets: whether sessions on which something may have been left are reset at all.
         generation: how often the catalog changed; sessions of an older one are refreshed when borrowed.
     """
 
     __slots__ = (
+        "_always",
         "_borrowed",
         "_closing",
         "_drained",
@@ -72,8 +74,8 @@ class Pool:
         "_waiters",
         "generation",
         "loop",
+        "resets",
         "settings",
-        "stateless",
     )
 
     def __init__(
@@ -86,7 +88,8 @@ class Pool:
     ) -> None:
         self.settings = settings
         self.generation = 0
-        self.stateless = stateless
+        self.resets = settings.reset != "never" and not stateless
+        self._always = settings.reset == "always" and not stateless
         self._open_session = open_session
         self._refresh = refresh
         self.loop = asyncio.get_running_loop()
@@ -217,13 +220,21 @@ class Pool:
             self._plan_reaping()
 
     async def release_changed(self, session: Session) -> None:
-        """Take back a session after user SQL: reset it first if something may have been left on it.
+        """Take back a session: reset it first if something may have been left on it.
 
-        The reset goes on behind the scenes if the caller is cancelled; nobody gets the session before.
+        Whoever gives it back waits, so that what it left (locks, too) is gone when its call returns. The reset goes on
+        behind the scenes if the caller is cancelled; nobody gets the session before.
         """
         if (session.dirty or session.unfinished) and not session.closed:
             session.loan += 1
             await asyncio.shield(self._spawn(self._recover(session)))
+        else:
+            self.release(session)
+
+    async def release_after(self, error: BaseException, session: Session) -> None:
+        """Take back a session on which something failed; only a plain refusal of the server is waited for."""
+        if isinstance(error, Exception) and not session.suspect:
+            await self.release_changed(session)
         else:
             self.release(session)
 
@@ -245,7 +256,7 @@ class Pool:
     async def _recover(self, session: Session) -> None:
         try:
             async with asyncio.timeout(RECOVERY_TIMEOUT):
-                await session.reset(everything=session.dirty and not self.stateless)
+                await session.reset(everything=session.dirty and self.resets)
             if session.unfinished:
                 raise ConnectionLost("something went on during the reset")
         except BaseException as error:
@@ -254,19 +265,17 @@ class Pool:
                 raise
             _log.debug("a connection could not be reset and was closed: %s", error)
         finally:
+            session.dirty = session.suspect = False
             self.release(session)
+            session.dirty = self._always  # for whoever borrows it next
 
     # -- open and close -----------------------------------------------------------------------------
 
     async def fill(self) -> None:
         """Open ``min_connections``, and one at least, so that a wrong URL shows at once."""
-        first = await self._open()
-        self._borrowed.add(first)
-        self.release(first)
+        self._put_in(await self._open())
         while self.size < self.settings.min_connections and not self._closing:
-            session = await self._open()
-            self._borrowed.add(session)
-            self.release(session)
+            self._put_in(await self._open())
 
     async def _open(self) -> Session:
         self._opening += 1
@@ -276,6 +285,12 @@ class Pool:
             self._opening -= 1
         session.generation = self.generation
         return session
+
+    def _put_in(self, session: Session) -> None:
+        """A new session: nobody has used it yet."""
+        self._borrowed.add(session)
+        self.release(session)
+        session.dirty = self._always
 
     def _grow(self) -> None:
         """Open one more session for the borrowers in the queue, if the limit allows."""
@@ -301,8 +316,7 @@ class Pool:
             raise
         self._opening -= 1
         session.generation = self.generation
-        self._borrowed.add(session)
-        self.release(session)
+        self._put_in(session)
 
     def _refill(self) -> None:
         """Open what is missing to ``min_connections``; what fails is tried again by the next reaping."""

@@ -5,34 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from secrets import randbits
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import asyncpg
 
 from chakra.db import driver
 from chakra.db.errors import is_stale_layout, is_stale_plan, translate
 from chakra.db.hooks import HookChain, Kind
-from chakra.db.session_effects import Effect, effects_of
+from chakra.db.relations import Fetch, Run
+from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
+from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
+from chakra.db.unreadable import FAILURES, explain
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
 
+T = TypeVar("T")
+
 Record: TypeAlias = asyncpg.Record
-
-RESET = (
-    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
-    "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
-)
-"""One round trip that gives a session back as new, but for its prepared statements.
-
-``asyncpg.Connection.reset()`` leaves SET ROLE, temporary tables and sequence state behind; DISCARD ALL would
-throw the prepared statements away.
-"""
-
-_names = count(1)
 
 
 class Session:
@@ -46,12 +39,17 @@ class Session:
         streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
+        parsed: a statement was prepared, and nothing may have been executed since.
         transaction: innermost open transaction, or ``None``.
         created, idle_since: clock readings of ``time.monotonic()``.
         generation: catalog generation the cached statements belong to.
+        path: the search path its statements run under.
+        statements: those prepared under that path.
     """
 
     __slots__ = (
+        "_away",
+        "_home",
         "_quiet",
         "busy",
         "created",
@@ -61,6 +59,8 @@ class Session:
         "idle_since",
         "loan",
         "named",
+        "parsed",
+        "path",
         "raw",
         "statements",
         "streams",
@@ -71,7 +71,12 @@ class Session:
     def __init__(self, raw: driver.RawConnection, hooks: HookChain, statement_limit: int) -> None:
         self.raw = raw
         self.hooks = hooks
-        self.statements: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self._home: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self._away: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self.statements: StatementCache[driver.RawStatement] | PathStatements[driver.RawStatement] = (
+            self._home
+        )
+        self.path = SearchPath(raw)
         self.named = statement_limit > 0
         self.loan = 0
         self.busy = 0
@@ -79,6 +84,7 @@ class Session:
         self._quiet: asyncio.Future[None] | None = None
         self.dirty = False
         self.suspect = False
+        self.parsed = False
         self.transaction: Transaction | None = None
         self.generation = 0
         self.created = self.idle_since = time.monotonic()
@@ -105,13 +111,14 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
-    async def ask(self, sql: str, args: Sequence[Any]) -> list[Record]:
+    async def fetch_quietly(self, sql: str, args: Sequence[Any]) -> list[Record]:
         """Like ``fetch``, past the hook chain."""
         if self.streams:
             await clear_wire(self)
@@ -140,10 +147,11 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetchrow(*args)
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             return await statement.fetchrow(*args)
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def execute(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> str:
@@ -166,34 +174,45 @@ class Session:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, args)
         try:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
-    async def script(self, sql: str, kind: Kind = "execute") -> str:
-        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag."""
+    async def script(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag.
+
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
         if self.streams:
             await clear_wire(self)
-        return await self.script_now(sql, kind)
+        return await self.script_now(sql, kind, shown)
 
-    async def script_now(self, sql: str, kind: Kind = "execute") -> str:
-        """Like ``script``, for a stream's own statements: the others are not looked at."""
+    async def script_now(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Like ``script``, for a stream's own statements: the others are not looked at.
+
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
         if self.hooks:
-            return await self.watch(lambda: self._script(sql), sql, kind)
+            return await self.watch(lambda: self._script(sql, shown), shown or sql, kind)
         self.busy += 1
         try:
-            return await self._script(sql)
+            return await self._script(sql, shown)
         finally:
             self.statement_ended()
 
-    async def _script(self, sql: str) -> str:
+    async def _script(self, sql: str, shown: str | None) -> str:
         try:
-            return await self.raw.execute(sql)  # type: ignore[no-any-return]
+            status = await self.raw.execute(sql)
+            await self.follow_path(sql)
+            return status  # type: ignore[no-any-return]
         except BaseException as error:
-            self.fail(error, sql)
+            self.fail(error, shown or sql)
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""
@@ -216,20 +235,27 @@ class Session:
             await statement.executemany(rows)
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
+                await self.settle(error)
                 self.fail(error, sql)
-            statement = await self._prepare_again(error, sql, pure)
+            statement = await self._prepare_again(error, sql, pure, ())
         else:
             return
         try:
             await statement.executemany(rows)
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def prepare(self, sql: str) -> driver.RawStatement:
-        """Prepare a statement and keep it for its next use."""
+        """Prepare a statement and keep it for its next use.
+
+        The driver parses without a Sync, which leaves the server in a transaction until something is executed:
+        whoever does not go on to that calls :meth:`settle`.
+        """
+        self.parsed = True
         if not self.named:
             return await self.raw.prepare(sql, name="")
-        statement = await self.raw.prepare(sql, name=f"chakra_{next(_names)}")
+        statement = await self.raw.prepare(sql, name=f"chakra_{randbits(63)}")
         self.statements.put(sql, statement)
         return statement
 
@@ -246,11 +272,37 @@ class Session:
             parameters = [p.oid for p in statement.get_parameters()]
             attributes = statement.get_attributes()
             modifiers = driver.result_modifiers(statement) or [-1] * len(attributes)
+            await self.settle()
             return parameters, [
                 (a.name, a.type.oid, modifier) for a, modifier in zip(attributes, modifiers, strict=True)
             ]
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
+
+    async def settle(self, error: BaseException | None = None) -> None:
+        """End the transaction that a Parse without Sync has opened on the server, if nothing was executed since.
+
+        It would hold the locks of planning, and give later statements its time as ``now()``. One round trip, only
+        behind a description and a value that the driver refused; an error of the server has ended it already, and
+        a session amid something is not spoken to.
+        """
+        if not self.parsed:
+            return
+        refused = isinstance(error, Exception) and not isinstance(error, OSError)
+        if error is not None and (not refused or getattr(error, "severity", None) is not None):
+            return
+        self.parsed = False
+        if self.raw.is_closed() or self.raw.is_in_transaction():
+            return
+        try:
+            await self.raw.execute("SELECT")  # the driver takes no empty statement
+        except asyncpg.InterfaceError:
+            pass  # another task's statement is under way, which ends the transaction
+        except BaseException:
+            self.suspect = True
+            if error is None:
+                raise
 
     # -- state --------------------------------------------------------------------------------------
 
@@ -284,16 +336,23 @@ class Session:
             finally:
                 self._quiet = None
 
-    def note_effects(self, sql: str) -> Effect:
-        """Remember what user SQL may leave behind; call before it is sent."""
-        effect = effects_of(sql)
-        if effect & Effect.SESSION:
-            self.dirty = True
-        return effect
+    async def ask(self, work: Callable[[Run, Fetch], Awaitable[T]]) -> T:
+        """Look something up for Chakra's own use, past the hook chain: ``work`` is given what runs a query."""
+        try:
+            return await work(self.raw.execute, lambda sql: self.fetch_unwatched(sql, ()))
+        except BaseException as error:
+            self.fail(error, "(a look into the catalog)")
+
+    async def follow_path(self, sql: str) -> None:
+        """Keep to statements prepared under the search path that holds behind a statement."""
+        if self.named and await self.path.follow(sql):
+            elsewhere = self.path.elsewhere
+            self.statements = self._home if elsewhere is None else PathStatements(elsewhere, self._away)
 
     async def forget_statements(self) -> None:
         """Drop prepared statements and the driver's type cache after the catalog changed."""
-        self.statements.clear()
+        self._home.clear()
+        self._away.clear()
         await self.raw.reload_schema_state()
 
     async def reset(self, *, everything: bool = True) -> None:
@@ -307,12 +366,25 @@ class Session:
         # What is known of a suspect session is as old as its last answer: BEGIN may have been cut off.
         script = "ROLLBACK" if self.suspect or self.raw.is_in_transaction() else ""
         if everything:
-            # One simple query is one implicit transaction; DISCARD TEMP is allowed in it, DISCARD ALL is not.
-            script = f"{script}; {RESET}" if script else RESET
-        if script:
-            await self.raw.execute(script)
+            names = [s.get_name() for kept in (self._home, self._away) for s in kept.values()]
+            undo = reset_script([*names, *driver.prepared_by_driver(self.raw)])
+            script = f"{script}; {undo}" if script else undo
+        if script and await self.raw.execute(script) == FOUND_OTHERS and everything:
+            await self.raw.execute(DEALLOCATE)
+            self.lose_statements()
+        if everything:
+            self.path.returned()
+            self.statements = self._home
+        elif script:
+            await self.follow_path(script)
         self.transaction = None
         self.dirty = self.suspect = False
+
+    def lose_statements(self) -> None:
+        """Forget the prepared statements, which are not on the server any more."""
+        self._home.clear()
+        self._away.clear()
+        driver.forget_prepared(self.raw)
 
     def terminate(self) -> None:
         """Cut the connection without a word to the server."""
@@ -320,12 +392,16 @@ class Session:
 
     # -- failure ------------------------------------------------------------------------------------
 
-    async def _prepare_again(self, error: BaseException, sql: str, pure: bool) -> driver.RawStatement:
+    async def _prepare_again(
+        self, error: BaseException, sql: str, pure: bool, args: Sequence[Any]
+    ) -> driver.RawStatement:
         """Prepare a statement anew if the failure was only a stale plan and a second try is safe; else raise.
 
         Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
         statement has run, so only a statement compiled by Chakra that just reads is run again.
         """
+        if isinstance(error, FAILURES):
+            raise await explain(self, sql, args, pure, error) from error
         stale = is_stale_plan(error)
         if stale or is_stale_layout(error):
             await self.forget_statements()
@@ -334,7 +410,9 @@ class Session:
                 try:
                     return await self.prepare(sql)
                 except BaseException as second:
+                    await self.settle(second)
                     self.fail(second, sql)
+        await self.settle(error)
         self.fail(error, sql)
 
     def fail(self, error: BaseException, sql: str) -> NoReturn:
@@ -387,4 +465,4 @@ def rows_of(status: str) -> int:
     return int(last) if last.isdecimal() else 0
 
 
-__all__ = ["RESET", "Record", "Session", "rows_of"]
+__all__ = ["Record", "Session", "rows_of"]

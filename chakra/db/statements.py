@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class StatementCache(Generic[T]):
-    """Prepared statements by SQL text, at most ``limit``; the least recently used is given up first.
+    """Prepared statements by SQL text, or what else says which they are; at most ``limit``, and the least recently
+    used is given up first.
 
     Args:
         limit: statements kept; 0 keeps none.
@@ -45,6 +46,10 @@ class StatementCache(Generic[T]):
         while len(self._entries) > self.limit:
             given_up.append(self._entries.popitem(last=False)[1])
         return given_up
+
+    def values(self) -> Iterable[T]:
+        """All statements kept, the least recently used first."""
+        return self._entries.values()
 
     def drop(self, sql: Hashable) -> T | None:
         """Forget one statement and return it, or ``None``."""

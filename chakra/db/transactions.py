@@ -6,15 +6,16 @@ import asyncio
 import functools
 import inspect
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
+from chakra.db import driver, local_settings
 from chakra.db.generators import SuspendedFrame, enclosing_generator
 from chakra.db.session_effects import Effect
 from chakra.db.streams import end_streams
-from chakra.errors import ConnectionLost, SerializationError, TransactionError
+from chakra.errors import ConnectionLost, DatabaseError, SerializationError, TransactionError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,6 +33,8 @@ _ISOLATION = {
     "repeatable_read": "REPEATABLE READ",
     "serializable": "SERIALIZABLE",
 }
+
+ABORTED = "25P02"
 
 # Pause before retry n (from 0): up to this many seconds times 2**n, chosen at random so that two
 # transactions that met once do not meet again.
@@ -54,6 +57,9 @@ class Transaction:
         readonly: refuse writes.
         deferrable: with serializable and readonly: wait for a snapshot that cannot fail.
         retries: how often a body that met a serialization failure or deadlock is run again.
+        settings: PostgreSQL settings that hold inside the block (``{"app.tenant": "a"}``), as by SET LOCAL: text,
+            numbers, booleans or UUIDs. They are sent along with BEGIN, and a nested block sets back what was
+            there before.
         session: the session of a pinned connection; ``None`` = borrow one.
     """
 
@@ -67,6 +73,7 @@ class Transaction:
         "_parent",
         "_pinned",
         "_retries",
+        "_settings",
         "_state",
         "_token",
         "database",
@@ -83,6 +90,7 @@ class Transaction:
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
         session: Session | None = None,
     ) -> None:
         if isolation is not None and isolation not in _ISOLATION:
@@ -102,6 +110,7 @@ class Transaction:
         self.effects = Effect.CLEAN
         self._begin = " ".join(words)
         self._retries = retries
+        self._settings = local_settings.checked(settings) if settings else {}
         self._pinned = session
         self._parent: Transaction | None = None
         self._depth = 0
@@ -169,8 +178,11 @@ class Transaction:
         if session is None:
             session = pool.take() or await pool.acquire()
         try:
-            await session.script(self._begin, "transaction")
-        except BaseException:
+            await self._send(session, self._begin)
+        except BaseException as error:
+            if self._settings and isinstance(error, DatabaseError) and session.in_transaction:
+                # BEGIN went through, a setting was refused.
+                await asyncio.shield(pool.run_to_end(session, "ROLLBACK"))
             if self._pinned is None:
                 pool.release(session)
             raise
@@ -190,13 +202,39 @@ class Transaction:
                 "close in the order they opened, so run them one after the other"
             )
         self._depth = parent._depth + 1
-        await session.script(f"SAVEPOINT {self._savepoint}", "transaction")
+        try:
+            await self._send(session, f"SAVEPOINT {self._savepoint}", self._saved)
+        except DatabaseError as error:
+            if self._settings and error.sqlstate != ABORTED:
+                await self.database.pool.run_to_end(session, self._undo_savepoint)
+            raise
         self._parent = parent
         self.session = session
+
+    async def _send(self, session: Session, begin: str, save: str = "") -> None:
+        """Begin the block, with its settings if it has some, in one round trip."""
+        settings = self._settings
+        if not settings:
+            await session.script(begin, "transaction")
+            return
+        if local_settings.renames(settings):
+            self.database.note(session)  # what is known of relations by name does not hold in here
+        text = local_settings.set_local(settings, save)
+        if not text.isascii():
+            driver.check_text(session.raw)
+        await session.script(f"{begin}; {text}", "transaction", f"{begin}; {local_settings.shown(settings)}")
 
     @property
     def _savepoint(self) -> str:
         return f"chakra_{self._depth}"
+
+    @property
+    def _saved(self) -> str:
+        return f"chakra.saved_{self._depth}"
+
+    @property
+    def _undo_savepoint(self) -> str:
+        return f"ROLLBACK TO SAVEPOINT {self._savepoint}; RELEASE SAVEPOINT {self._savepoint}"
 
     async def _exit(self, error: BaseException | None) -> None:
         if self._state == "done":  # it ended with the block around it; the session is someone else's by now
@@ -251,8 +289,9 @@ class Transaction:
             )
 
     async def _release_savepoint(self, session: Session) -> None:
+        back = f"; {local_settings.set_back(self._settings, self._saved)}" if self._settings else ""
         try:
-            await session.script(f"RELEASE SAVEPOINT {self._savepoint}", "transaction")
+            await session.script(f"RELEASE SAVEPOINT {self._savepoint}{back}", "transaction")
         except BaseException:
             await self._undo(session)
             raise
@@ -261,10 +300,7 @@ class Transaction:
         """Roll back to where the block began; goes on behind the scenes if the task is cancelled again."""
         if session.closed:
             return
-        if self._parent is None:
-            script = "ROLLBACK"
-        else:
-            script = f"ROLLBACK TO SAVEPOINT {self._savepoint}; RELEASE SAVEPOINT {self._savepoint}"
+        script = "ROLLBACK" if self._parent is None else self._undo_savepoint
         await asyncio.shield(self.database.pool.run_to_end(session, script))
 
     async def _give_back(self, session: Session) -> None:
@@ -375,7 +411,7 @@ class Transaction:
 
     def _fresh(self) -> Transaction:
         block = Transaction(self.database, session=self._pinned)
-        block._begin = self._begin
+        block._begin, block._settings = self._begin, self._settings
         return block
 
 

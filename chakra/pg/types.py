@@ -168,6 +168,18 @@ def enum_type(name: str, labels: tuple[str, ...], *, schema: str | None = None) 
     return PgType(name=name, kind="enum", size=4, python=str, schema=schema, labels=labels)
 
 
+def in_schema(type_: PgType, schema: str | None) -> PgType:
+    """The type with its enum put into a schema, unless it names one: the types of a model lie beside its table."""
+    if schema is None or type_.schema is not None:
+        return type_
+    if type_.kind == "enum":
+        return replace(type_, schema=schema)
+    if type_.kind == "array" and type_.element is not None:
+        element = in_schema(type_.element, schema)
+        return type_ if element is type_.element else replace(type_, element=element, schema=schema)
+    return type_
+
+
 def _b(name: str, oid: int, array_oid: int, size: int, sql: str, python: Any = str, **more: Any) -> PgType:
     return PgType(name, oid, array_oid, size, sql, python, **more)
 
@@ -406,5 +418,6 @@ __all__ = [
     "XML",
     "array_of",
     "enum_type",
+    "in_schema",
     "parse_type",
 ]

@@ -26,6 +26,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from chakra.db import stale_types
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.query.bulk import check_timeout, written_within
 from chakra.query.described import on_stored
@@ -440,6 +441,10 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
             )
             rows = await fetch(database, _all_or_none(statement, count), values)
     except DataError as error:
+        stale = stale_types(error)
+        if stale is not None:
+            stale.aborting = database.in_transaction
+            raise stale from error
         raise _named(group, error) from error
     except DatabaseError as error:
         left = _FEWER.search(str(error)) if error.sqlstate == UNDEFINED_TABLE else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.db import StaleTypes
 from chakra.errors import DataError
-from chakra.query.described import Described, described_outputs
+from chakra.query.described import Described, described_outputs, key_of
 from chakra.sql import Compiled
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ async def fetch_columns(
     from chakra.columnar.sinks.lists import LISTABLE, to_lists
 
     statement = compiled.statement
-    known: Described | None = database.descriptions.get(statement.sql)
+    known: Described | None = database.descriptions.get(key_of(database, statement.sql))
     if known is not None and known.listable is False:
         return None
     try:

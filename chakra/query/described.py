@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,13 +38,13 @@ class Described:
     """The result columns of one statement.
 
     Attributes:
-        key: what the description is kept by.
+        key: what the description is kept by: under another search path the same text means other tables.
         types: of the columns, as the server has them; of computed ones with modifiers where it tells.
         guard: fails if they are others.
         listable: whether rows may be made of columns; ``None`` = nobody has asked.
     """
 
-    key: str
+    key: Hashable
     types: tuple[PgType, ...]
     guard: ReadGuard
     listable: bool | None = None
@@ -59,17 +59,24 @@ async def described_outputs(database: Database, statement: Statement, sql: str) 
     Raises:
         DatabaseError: the server does not take the statement.
     """
-    found: Described | None = database.descriptions.get(statement.sql)
+    key = key_of(database, statement.sql)
+    found: Described | None = database.descriptions.get(key)
     if found is None:
-        found = await _describe(database, statement, sql)
-        database.descriptions.put(statement.sql, found)
+        found = await _describe(database, statement.outputs, sql, key)
+        database.descriptions.put(key, found)
     return found
 
 
-async def _describe(database: Database, statement: Statement, sql: str) -> Described:
-    outputs = statement.outputs
+def key_of(database: Database, what: Hashable) -> Hashable:
+    """What the description of a statement's text or a table is kept by."""
+    held = database.held_session()
+    elsewhere = None if held is None else held.path.elsewhere
+    return what if elsewhere is None else (elsewhere, what)
+
+
+async def _describe(database: Database, outputs: Sequence[Output], sql: str, key: Hashable) -> Described:
     if not outputs:
-        return Described(statement.sql, (), ReadGuard(()))
+        return Described(key, (), ReadGuard(()))
     (row,) = await database.ask(describe_query(sql, len(outputs)))
     oids = tuple(row["types"])
     known = await database.types.resolve_many(oids, executor=database)
@@ -77,7 +84,7 @@ async def _describe(database: Database, statement: Statement, sql: str) -> Descr
     if any(o.column is None and _unknown(o.type, t) for o, t in zip(outputs, types, strict=True)):
         types = await _with_modifiers(database, sql, types)
     composites = {c.oid: c for type_ in types for c in composites_in(type_)}
-    return Described(statement.sql, tuple(types), ReadGuard(oids, tuple(composites.values())))
+    return Described(key, tuple(types), ReadGuard(oids, tuple(composites.values())))
 
 
 async def _with_modifiers(database: Database, sql: str, types: Sequence[PgType]) -> list[PgType]:
@@ -115,16 +122,16 @@ async def described_columns(
     Raises:
         FieldError: a column is declared as what its values cannot become; names table, column and both types.
     """
-    known = database.descriptions.get(statement.sql) is not None
+    known = database.descriptions.get(key_of(database, statement.sql)) is not None
     described = await described_outputs(database, statement, sql)
     try:
         return described, _specs(described, statement.outputs)
     except FieldError:
         if known:  # refused on the word of a description that may be out of date
-            database.descriptions.forget(statement.sql)
+            database.descriptions.forget(described.key)
             described = await described_outputs(database, statement, sql)
     described.types = tuple(await _with_modifiers(database, sql, described.types))  # for the message
-    database.descriptions.drop(statement.sql)
+    database.descriptions.drop(described.key)
     return described, _specs(described, statement.outputs)
 
 
@@ -145,7 +152,8 @@ def _specs(described: Described, outputs: Sequence[Output]) -> list[ColumnSpec]:
 
 async def stored_table(database: Database, table: Table) -> Table:
     """The table with its columns as this database has them; what it does not have stays as declared."""
-    found: Table | None = database.descriptions.get(table)
+    key = key_of(database, table)
+    found: Table | None = database.descriptions.get(key)
     if found is None:
         rows = await database.ask(_TABLE, (table.quoted,))
         if not rows:
@@ -154,7 +162,7 @@ async def stored_table(database: Database, table: Table) -> Table:
         types = {r["name"]: with_modifier(known[r["type"]], r["typmod"], r["ndims"]) for r in rows}
         name = quote_qualified(rows[0]["schema"], rows[0]["relation"])
         found = with_stored(table, rows[0]["oid"], name, types)
-        database.descriptions.put(table, found)
+        database.descriptions.put(key, found)
     return found
 
 
@@ -170,20 +178,26 @@ async def on_stored(
         DatabaseError: the types changed while the data was on its way, which cannot be read twice, or keep changing.
     """
     for last in (False, True):
-        known = database.descriptions.get(table) is not None
+        key = key_of(database, table)
+        known = database.descriptions.get(key) is not None
         stored = await stored_table(database, table)
         try:
             return await work(stored)
         except FieldError:
             if not known or stored.stored is None or not stored.stored.refused:
                 raise
-            database.descriptions.forget(table)  # it may have been refused on the word of an old description
+            database.descriptions.forget(key)  # it may have been refused on the word of an old description
             if last or not _again(data):
                 raise
         except StaleTypes as stale:
-            database.descriptions.forget(table)
+            database.descriptions.forget(key)
             if last:
                 raise lasting(stale) from stale
+            if stale.aborting and database.in_transaction:
+                raise DatabaseError(
+                    f"the columns of {table.title} were changed by another session; nothing was written, but this "
+                    "transaction is aborted: run it again in a new one"
+                ) from stale
             if not _again(data):
                 raise DatabaseError(
                     f"the columns of {table.title} were changed by another session, and some of the data, which can "
@@ -204,4 +218,12 @@ def lasting(stale: StaleTypes) -> BaseException:
     return stale.__cause__ if stale.sqlstate and stale.__cause__ is not None else stale
 
 
-__all__ = ["Described", "described_columns", "described_outputs", "lasting", "on_stored", "stored_table"]
+__all__ = [
+    "Described",
+    "described_columns",
+    "described_outputs",
+    "key_of",
+    "lasting",
+    "on_stored",
+    "stored_table",
+]

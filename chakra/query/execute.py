@@ -21,7 +21,9 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
         DataError: a value does not fit the type of its field; names the field.
     """
     try:
-        return await database.run_fetch(statement.sql, statement.bind(values), pure=statement.pure)
+        sql = statement.sql
+        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
+        return await database.run_fetch(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
 
@@ -29,7 +31,9 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
     """Run a statement and return its first row or ``None``."""
     try:
-        return await database.run_fetchrow(statement.sql, statement.bind(values), pure=statement.pure)
+        sql = statement.sql
+        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
+        return await database.run_fetchrow(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
 
@@ -37,7 +41,9 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
     """Run a statement and return the number of rows it touched."""
     try:
-        return await database.run_execute(statement.sql, statement.bind(values), pure=statement.pure)
+        sql = statement.sql
+        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
+        return await database.run_execute(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
 

@@ -53,7 +53,7 @@ class Cutting:
         sql = _sql(keys)
         fetch = snapshot.connection.run_fetch
         try:
-            await snapshot.connection.execute(_PLAIN_TEXT)
+            await snapshot.connection.held_session().script(_PLAIN_TEXT)
             [row] = await fetch(quantiles(sql, self.partitions))
             if row["sampled"] < _SAMPLED_PER_PART * self.partitions:
                 [row] = await fetch(quantiles(sql, self.partitions, 1))

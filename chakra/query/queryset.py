@@ -466,9 +466,9 @@ class QuerySet(ColumnReads, Generic[R_co]):
             raise FieldError(f'explain format is "text" or "json", not {format!r}')
         compiled, values = select_statement(self._select)
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
-        rows = await self.database.run_fetch(
-            prefix + compiled.statement.sql, compiled.statement.bind(values), pure=False
-        )
+        statement, database = compiled.statement, self.database
+        pure = await database.is_harmless(statement.sql, statement.touches)
+        rows = await database.run_fetch(prefix + statement.sql, statement.bind(values), pure=pure)
         return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
 
     # -- writing --------------------------------------------------------------------------------------

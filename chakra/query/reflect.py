@@ -242,7 +242,7 @@ class TableQuery:
 
 def _narrowing(name: str) -> Callable[..., TableQuery]:
     @functools.wraps(getattr(QuerySet, name))
-    def method(self: TableQuery, *arguments: Any, **options: Any) -> TableQuery:
+    def method(self: TableQuery, /, *arguments: Any, **options: Any) -> TableQuery:
         return TableQuery(self._database, self._name, (*self._calls, (name, arguments, options)))
 
     return method
@@ -250,7 +250,7 @@ def _narrowing(name: str) -> Callable[..., TableQuery]:
 
 def _running(name: str) -> Callable[..., Any]:
     @functools.wraps(getattr(QuerySet, name))
-    async def method(self: TableQuery, *arguments: Any, **options: Any) -> Any:
+    async def method(self: TableQuery, /, *arguments: Any, **options: Any) -> Any:
         return await getattr(await self.reflect(), name)(*arguments, **options)
 
     return method

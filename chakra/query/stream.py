@@ -33,9 +33,8 @@ async def rows_of(
 async def _blocks(
     database: Database, statement: Statement, values: list[Any], block: int, reader: Reader
 ) -> AsyncGenerator[list[Any], None]:
-    blocks = database.cursor_blocks(
-        statement.sql, statement.bind(values), reader, prefetch=block, pure=statement.pure
-    )
+    pure = await database.is_harmless(statement.sql, statement.touches)
+    blocks = database.cursor_blocks(statement.sql, statement.bind(values), reader, prefetch=block, pure=pure)
     try:
         async with aclosing(blocks):
             async for rows in blocks:

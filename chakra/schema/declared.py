@@ -162,7 +162,7 @@ def refusal(
         column: ``Table.column``.
         able: ``reading`` or ``storing``.
     """
-    cure = f"declare it as {shown(actual)}, or ALTER the column to {shown(declared)}"
+    cure = f"declare it as {shown(actual)}, or alter the column to {shown(declared)}"
     if able is storing and reading(declared, actual) is not None:
         cure += "; reading it is possible"
     return FieldError(

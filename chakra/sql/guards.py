@@ -82,17 +82,37 @@ def write_guard(
     )
 
 
+def insert_check(rowtype: str, columns: Sequence[tuple[str, Sequence[int]]]) -> str:
+    """A condition for an INSERT … SELECT: true, or an error if a column has none of its types any more.
+
+    It holds no column of the SELECT, so it is looked at once for all rows.
+
+    Args:
+        rowtype: the table's row type, quoted.
+        columns: names, unquoted, and the OIDs of types.
+    """
+    tests = " AND ".join(
+        f"pg_catalog.pg_typeof((NULL::{rowtype}).{quote_identifier(name)})::oid = ANY ({_oids(oids)})"
+        for name, oids in columns
+    )
+    return f"{_zero(tests)} = 0"
+
+
 def _check(found: str, oids: Sequence[int], composites: Sequence[PgType], also: str = "") -> str:
-    """0 if the types are the expected ones, else an error of the server's.
+    records = "".join(f" AND {_record(type_)}" for type_ in composites if type_.fields)
+    return _zero(f"{also}ARRAY[{found}] = {_oids(oids)}{records}")
+
+
+def _zero(condition: str) -> str:
+    """0 if a condition holds, else an error of the server's.
 
     The cast is of a value, not of a constant, which would fail when the text is parsed.
     """
-    expected = ",".join(map(str, oids))
-    records = "".join(f" AND {_record(type_)}" for type_ in composites if type_.fields)
-    return (
-        f"(CASE WHEN {also}ARRAY[{found}] = '{{{expected}}}'::oid[]{records} "
-        f"THEN '0' ELSE '{STALE_TYPES}' END)::pg_catalog.int4"
-    )
+    return f"(CASE WHEN {condition} THEN '0' ELSE {quote_string(STALE_TYPES)} END)::pg_catalog.int4"
+
+
+def _oids(oids: Sequence[int]) -> str:
+    return f"ARRAY[{', '.join(map(str, oids))}]::pg_catalog.oid[]"
 
 
 def _record(type_: PgType) -> str:
@@ -118,11 +138,11 @@ def _record(type_: PgType) -> str:
     types = ", ".join(
         f"pg_catalog.pg_typeof((NULL::{name}).{quote_identifier(field)})::oid" for field, _ in type_.fields
     )
-    expected = ",".join(str(inner.oid) for _, inner in type_.fields)
+    expected = _oids([inner.oid for _, inner in type_.fields])
     return (
         f"{quote_string(name)}::pg_catalog.regtype = {type_.oid}::oid "
-        f"AND {named} AND ARRAY[{types}] = '{{{expected}}}'::oid[]"
+        f"AND {named} AND ARRAY[{types}] = {expected}"
     )
 
 
-__all__ = ["ReadGuard", "describe_query", "write_guard"]
+__all__ = ["ReadGuard", "describe_query", "insert_check", "write_guard"]

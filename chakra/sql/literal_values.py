@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from chakra.pg.interval import interval_parts, interval_text
 from chakra.pg.json_text import dump_json
 from chakra.schema.values import enum_labels
 
@@ -254,17 +255,14 @@ def timestamptz(value: Any) -> str:
 
 
 def interval(value: Any) -> str:
-    """Days and clock of a timedelta, no months.
-
-    The clock always carries a sign: without it ``IntervalStyle = sql_standard`` would spread a leading minus
-    over both (DecodeInterval, src/backend/utils/adt/datetime.c).
-    """
-    if not hasattr(value, "microseconds"):
+    """The parts of an ``Interval``, or days and clock of a timedelta."""
+    if not isinstance(value, dt.timedelta):
         raise expected("a timedelta", value)
-    days = whole_number(value.days, -(2**31), 2**31 - 1)
-    minutes, seconds = divmod(whole_number(value.seconds, 0, 86399), 60)
-    micros = whole_number(value.microseconds, 0, 999_999)
-    return f"{days} days +{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.{micros:06}"
+    months, days, microseconds = interval_parts(value)
+    whole_number(months, -(2**31), 2**31 - 1)
+    whole_number(days, -(2**31), 2**31 - 1)
+    whole_number(microseconds, -(2**63), 2**63 - 1)
+    return interval_text(value)
 
 
 def inet(value: Any) -> str:

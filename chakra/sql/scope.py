@@ -16,6 +16,7 @@ from chakra.expressions import Condition, Expression, F, Lookup, Slot, Value
 from chakra.expressions.base import Combined
 from chakra.expressions.lookups import TRANSFORMS, Transform, find_lookup, known_words
 from chakra.expressions.q import Q, keyword_conditions
+from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Column, Relation, Table
 
@@ -111,7 +112,7 @@ class Scope:
         found = self._joined.get(key)
         if found is None:
             nullable = source.nullable or relation.nullable
-            alias = f'"{self._prefix}{len(self.sources)}"'
+            alias = quote_identifier(f"{self._prefix}{len(self.sources)}")
             found = Source(relation.target, alias, source, relation, nullable)
             self._joined[key] = found
             self.sources.append(found)

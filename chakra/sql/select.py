@@ -15,7 +15,7 @@ from chakra.expressions import Condition, Expression, Not, Order
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.base import Combined
 from chakra.expressions.q import keyword_shape
-from chakra.pg.quoting import quote_identifier
+from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
 from chakra.schema import Column, Table
 from chakra.sql.render import may_be_null, render, render_conditions, render_order, type_of_node
@@ -458,7 +458,7 @@ def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output
             if expression.source.table.row_class is not None:  # only a model declares
                 column = repr(expression)
         elif select.mode != "rows" or position >= len(parts.outputs) - len(select.annotations):
-            writer.write(f' AS "{name}"')
+            writer.write(f" AS {quote_output(name)}")
         described.append(Output(name, type_of_node(expression), may_be_null(expression), load, column))
     return described
 
@@ -466,6 +466,8 @@ def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output
 def write_from(scope: Scope, writer: Writer) -> None:
     """Write FROM with the joins that resolving the query asked for."""
     writer.write(f" FROM {scope.root.table.quoted}")
+    for source in scope.sources:
+        writer.touch(source.table.quoted)
     for source in scope.sources[1:]:
         relation, parent = source.on, source.parent
         assert relation is not None and parent is not None

@@ -7,14 +7,17 @@ and statements that keep their text are prepared once per connection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
+from chakra.pg.text import TEMPORARY_TABLE, SqlText, Touch
 from chakra.schema import Column, Table
 from chakra.sql.dml import assigned_column
+from chakra.sql.literals import bare_type
 
 Action = Literal["insert", "ignore", "update"]
 
@@ -159,7 +162,22 @@ def _updated(
     return update
 
 
-def create_staging(merge: Merge, *, ordinal: bool, sequences: dict[str, str]) -> str:
+_BUILT_IN = re.compile(
+    r"\s*(?:pg_catalog\.)?(?:gen_random_uuid\(\)|uuidv[47]\(\)|now\(\)|nextval\('[^'\\]*'(?:::regclass)?\))\s*\Z",
+    re.IGNORECASE,
+)
+"""Defaults that keys have and that leave nothing behind. Others are SQL of the model's author, evaluated on its own."""
+
+
+def _touches(merge: Merge) -> tuple[Touch, ...] | None:
+    """All that a write through a staging table touches, or ``None`` if the defaults of its keys may do more."""
+    for column in merge.drawn:
+        if not column.identity and not _BUILT_IN.match(column.db_default or ""):
+            return None
+    return ((merge.table.quoted, True), TEMPORARY_TABLE)
+
+
+def create_staging(merge: Merge, *, ordinal: bool, sequences: dict[str, str]) -> SqlText:
     """The script that makes the staging table: columns typed like the target's, without its constraints.
 
     Args:
@@ -178,7 +196,7 @@ def create_staging(merge: Merge, *, ordinal: bool, sequences: dict[str, str]) ->
         if column.identity:
             default = f"nextval({quote_string(sequences[column.name])}::regclass)"
         script += f"; ALTER TABLE {_STAGING} ALTER COLUMN {column.quoted} SET DEFAULT {default}"
-    return script
+    return SqlText(script, _touches(merge))
 
 
 DROP_STAGING = f"DROP TABLE {_STAGING}"
@@ -228,11 +246,12 @@ RESERVE_SCATTERED_KEYS = f"SELECT array_agg(k) FROM {_DRAWN}"
 SEQUENCE_OF = "SELECT pg_get_serial_sequence($1, $2)"
 
 
-def drawn_values(column: Column, count: int) -> str:
+def drawn_values(column: Column, count: int) -> SqlText:
     """The query for ``count`` values of a column's default."""
     # A serial column of 4 bytes gets its values from nextval(), which gives 8.
-    drawn = f"({column.db_default})::{column.type.sql}"
-    return f"SELECT {drawn} AS {column.quoted} FROM generate_series(1, {int(count)})"
+    drawn = f"({column.db_default})::{bare_type(column.type)}"
+    query = f"SELECT {drawn} AS {column.quoted} FROM generate_series(1, "
+    return SqlText(f"{query}{int(count)})", () if _BUILT_IN.match(column.db_default or "") else None, query)
 
 
 def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
@@ -279,7 +298,7 @@ def find_duplicate(table: Table, columns: Sequence[Column]) -> str:
     )
 
 
-def staged_keys(merge: Merge, *, all_there: bool) -> str:
+def staged_keys(merge: Merge, *, all_there: bool) -> SqlText:
     """The query for the primary keys of the rows the staged ones became, in the order of the data.
 
     A row that was ignored gives the key of the row it was in conflict with, if the conflict fields tell which
@@ -288,6 +307,10 @@ def staged_keys(merge: Merge, *, all_there: bool) -> str:
     Args:
         all_there: every staged row is in the table under the key it was staged with, or in conflict with it.
     """
+    return SqlText(_staged_keys(merge, all_there), ((merge.table.quoted, False),))
+
+
+def _staged_keys(merge: Merge, all_there: bool) -> str:
     key = merge.table.key_columns
     order = f"ORDER BY staged.{quote_identifier(merge.ordinal)}"
     source = f"FROM {_STAGING} AS staged"
@@ -314,12 +337,13 @@ def staged_keys(merge: Merge, *, all_there: bool) -> str:
     return f"SELECT {selected} {source} LEFT JOIN {merge.table.quoted} AS target ON {matches} {order}"
 
 
-def create_update_staging(table: Table, columns: Sequence[Column]) -> str:
+def create_update_staging(table: Table, columns: Sequence[Column]) -> SqlText:
     """The statement that makes the staging table of a bulk update."""
     names = ", ".join(column.quoted for column in columns)
-    return (
+    text = (
         f"CREATE TEMPORARY TABLE {_STAGING} ON COMMIT DROP AS SELECT {names} FROM {table.quoted} WITH NO DATA"
     )
+    return SqlText(text, ((table.quoted, True), TEMPORARY_TABLE))
 
 
 def update_staged(table: Table, key: Sequence[Column], fields: Sequence[Column]) -> str:

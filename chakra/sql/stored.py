@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chakra.errors import FieldError
-from chakra.pg.types import PgType
+from chakra.pg.types import INT2, INT4, INT8, PgType
 from chakra.schema import Column, Stored, Table
 from chakra.schema.declared import composites_in, refusal, storing
-from chakra.sql.guards import write_guard
+from chakra.sql.guards import insert_check, write_guard
 
 
 def with_stored(table: Table, oid: int, name: str, types: Mapping[str, PgType]) -> Table:
@@ -81,4 +81,22 @@ def copy_guard(table: Table, columns: Sequence[Column], staging: str | None = No
     )
 
 
-__all__ = ["check_written", "copy_guard", "with_stored"]
+def row_check(table: Table, columns: Sequence[Column]) -> str | None:
+    """The condition that the types of an ``INSERT … SELECT`` of these columns are those described, if they are known.
+
+    Whole numbers may have become others: what the server assigns to them is the same number, or an error.
+    """
+    stored = table.stored
+    known = [c for c in columns if stored is not None and c.name in stored.types]
+    if stored is None or not known:
+        return None
+    pairs: list[tuple[str, Sequence[int]]] = []
+    for column in known:
+        oid = stored.types[column.name].oid
+        pairs.append((column.name, _WHOLE if oid in _WHOLE else (oid,)))
+    return insert_check(stored.name, pairs)
+
+
+_WHOLE = (INT2.oid, INT4.oid, INT8.oid)
+
+__all__ = ["check_written", "copy_guard", "row_check", "with_stored"]

@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "types": FACTS | {"models", "schema"},
     # level 7
     "migrations": FACTS | {"schema", "sql", "db", "config"},
-    "embedded": GROUND,
+    "embedded": FACTS,
     # the public face and what nothing imports
     "chakra": TREES | {"types", "config", "sql", "db", "debug", "query", "models"},
     "cli": FACTS | {"chakra", "types", "config", "db", "columnar edge", "columnar core", "embedded", "debug"},

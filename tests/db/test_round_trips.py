@@ -28,8 +28,7 @@ async def test_a_known_statement_is_one_round_trip(db: Database, proxy: Proxy) -
         await db.run_fetchrow("select $1::int", (n,))
         await db.run_fetch("select $1::int", (n,))
         await db.run_execute("insert into t values ($1)", (n,))
-        await db.fetchval("select $1::int", n)
-    assert proxy.round_trips == 40
+    assert proxy.round_trips == 30
     assert proxy.sent[b"P"] == 0  # nothing was parsed again
 
 
@@ -46,17 +45,46 @@ async def test_acquire_and_release_are_none(db: Database, proxy: Proxy) -> None:
     assert proxy.round_trips == 0
 
 
-async def test_clean_user_sql_needs_no_reset(db: Database, proxy: Proxy) -> None:
-    await db.execute("insert into t values (5)")
-    await db.execute("update t set id = 6 where id = 5; delete from t where id = 6")
-    assert proxy.round_trips == 2
-
-
 async def test_a_reset_is_one(db: Database, proxy: Proxy) -> None:
     await db.execute("set work_mem = '1MB'")
     assert proxy.round_trips == 2
     await db.fetchval("select $1::int", 1)
-    assert proxy.round_trips == 3
+    assert proxy.round_trips == 4
+    await db.run_fetch("select $1::int", (1,))
+    assert proxy.round_trips == 5
+
+
+async def test_a_reset_is_one_for_all_of_a_transaction_or_a_pinned_connection(
+    db: Database, proxy: Proxy
+) -> None:
+    async with db.transaction():
+        for n in range(5):
+            await db.fetchval("select $1::int", n)
+    assert proxy.round_trips == 1 + 5 + 1 + 1
+    async with db.acquire() as connection:
+        for n in range(5):
+            await connection.fetchval("select $1::int", n)
+    assert proxy.round_trips == 8 + 5 + 1
+
+
+async def test_without_resets_there_are_none(
+    open_db: Open, proxy: Proxy, pg: asyncpg.Connection[Any]
+) -> None:
+    db = await open_db(proxy.url, max_connections=1, reset="never")
+    await db.fetchval("select $1::int", 1)
+    proxy.sent.clear()
+    await db.fetchval("select $1::int", 1)
+    await db.execute("set work_mem = '1MB'")
+    assert proxy.round_trips == 2
+
+
+async def test_resets_after_everything(open_db: Open, proxy: Proxy, pg: asyncpg.Connection[Any]) -> None:
+    db = await open_db(proxy.url, max_connections=1, reset="always")
+    for _ in range(4):
+        async with db.acquire() as connection:
+            proxy.sent.clear()
+            await connection.run_fetchrow("select $1::int", (1,))
+        assert proxy.sent[b"Q"] == 1  # the script is a simple query; nothing else is
 
 
 async def test_transactions(db: Database, proxy: Proxy) -> None:
@@ -70,8 +98,12 @@ async def test_transactions(db: Database, proxy: Proxy) -> None:
 
 async def test_copy(db: Database, proxy: Proxy) -> None:
     await db.copy_out("select 1", lambda data: None)
-    await db.copy_in("t", ["id"], [b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"])
-    assert proxy.round_trips == 2
+    assert proxy.round_trips == 2  # somebody's SQL: the session is reset
+    data = [b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"]
+    await db.copy_in("t", ["id"], data)
+    assert proxy.round_trips == 4  # asks once whether the table may call what stays on a session
+    await db.copy_in("t", ["id"], data)
+    assert proxy.round_trips == 5
 
 
 async def test_a_new_connection_asks_nothing_after_the_first(open_db: Open, proxy: Proxy) -> None:
@@ -85,4 +117,4 @@ async def test_a_new_connection_asks_nothing_after_the_first(open_db: Open, prox
 
 async def test_describe(db: Database, proxy: Proxy) -> None:
     assert [name for name, _ in await db.describe("select 1 as a, 'x'::text as b")] == ["a", "b"]
-    assert proxy.round_trips == 1
+    assert proxy.round_trips == 2  # the second ends the transaction that the first has opened

@@ -35,11 +35,16 @@ class Connection(Executor):
 
     @property
     def session(self) -> Session:
-        """The session underneath.
+        """The session underneath. Whoever takes it may do anything to it, so it is reset when it is given back.
 
         Raises:
             ConnectionLost: the connection was given back already, or another event loop asks for it.
         """
+        session = self.held_session()
+        self.note(session)
+        return session
+
+    def held_session(self) -> Session:
         if self._session is None:
             raise ConnectionLost("this connection was given back to the pool; its acquire() block is over")
         if get_running_loop() is not self.pool.loop:
@@ -49,11 +54,8 @@ class Connection(Executor):
             )
         return self._session
 
-    def held_session(self) -> Session:
-        return self.session
-
     def current_transaction(self) -> Transaction | None:
-        return self.session.transaction
+        return self.held_session().transaction
 
     def transaction(
         self,
@@ -72,7 +74,7 @@ class Connection(Executor):
             deferrable=deferrable,
             retries=retries,
             settings=settings,
-            session=self.session,
+            session=self.held_session(),
         )
 
     def acquire(self, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:

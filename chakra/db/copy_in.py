@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from chakra.db import driver
+from chakra.db.errors import commit_unknown, was_answered
 from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
 from chakra.db.streams import clear_wire
-from chakra.errors import DatabaseError, DataError
+from chakra.errors import ChakraError, DatabaseError, DataError
 from chakra.pg.quoting import quote_identifier, quote_qualified
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
@@ -46,6 +47,7 @@ async def copy_in(
         TransactionError: a stream that is being read occupies the connection.
         StaleTypes: the guard failed; nothing was written, a surrounding transaction stays usable, and some of the
             source may have been read.
+        CommitUnknown: all was sent outside a transaction, and no answer came.
     """
     if session.streams:
         await clear_wire(session)
@@ -73,7 +75,9 @@ class _Writing:
     """
 
     __slots__ = (
+        "alone",
         "columns",
+        "ended",
         "guard",
         "in_source",
         "next",
@@ -101,19 +105,25 @@ class _Writing:
         self.columns = columns
         self.schema = schema
         self.guard = guard
-        self.sql = f"COPY {quote_qualified(schema, table)} FROM STDIN (FORMAT binary)"
+        named = f" ({', '.join(map(quote_identifier, columns))})" if columns else ""
+        self.sql = f"COPY {quote_qualified(schema, table)}{named} FROM STDIN (FORMAT binary)"
         self.next = _stepper(source)
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None
-        self.stopping = self.in_source = False
+        self.stopping = self.in_source = self.ended = False
+        self.alone = not session.in_transaction
         self.unbroken = 0
 
     async def run(self) -> str:
+        if self.session.ending is not None:  # its answers must not be taken for the COPY's
+            await self.session.rest()
         with driver.watch_refusal(self.session.raw) as self.refusal:
             writing = asyncio.get_running_loop().create_task(self._write())
             try:
                 await asyncio.wait((writing,))
-            except BaseException:
+            except BaseException as error:
+                if self.alone and self.ended:
+                    error.add_note(f"all of {self.sql} had been sent: it may have been written")
                 self.stopping = True
                 self.session.suspect = True
                 if self.in_source:
@@ -129,15 +139,18 @@ class _Writing:
 
     async def _write(self) -> str:
         try:
-            columns = f" ({', '.join(map(quote_identifier, self.columns))})" if self.columns else ""
-            target = quote_qualified(self.schema, self.table)
-            text = guarded(self.session, self.guard, f"COPY {target}{columns} FROM STDIN (FORMAT binary)")
-            return await driver.copy_in(self.session.raw, text, self)
+            return await driver.copy_in(self.session.raw, guarded(self.session, self.guard, self.sql), self)
         except BaseException as error:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True
                 raise
-            self.session.fail(error, self.sql)
+            try:
+                self.session.fail(error, self.sql)
+            except ChakraError as found:
+                # The end of a COPY that is its own transaction is its commit. Before that, nothing is written.
+                if self.alone and self.ended and not was_answered(found):
+                    raise commit_unknown(found, f"the end of {self.sql}") from error
+                raise
 
     def __aiter__(self) -> _Writing:
         return self
@@ -158,6 +171,7 @@ class _Writing:
             self.unbroken += memoryview(chunk).nbytes
             return chunk
         except StopAsyncIteration:
+            self.ended = True
             raise
         except BaseException as error:
             if refusal.arrived:

@@ -122,6 +122,8 @@ class _Reading:
         return status
 
     async def _read(self) -> str:
+        if self.session.ending is not None:
+            await self.session.rest()
         try:
             text = guarded(self.session, self.guard, f"COPY ({self.sql}) TO STDOUT (FORMAT binary)")
             return await driver.copy_out(self.session.raw, text, self._write)

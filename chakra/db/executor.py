@@ -86,12 +86,10 @@ class Executor(abc.ABC):
             sql: the statement, or what stands for all of its texts.
             touches: its relations; ``None`` = it calls what is not known.
         """
-        if sql in self.harmless:
-            return True
-        if not self.pool.resets:
+        if sql in self.harmless or not self.pool.resets:
             return True
         held = self.held_session()
-        if touches is None or (held is not None and held.dirty):
+        if touches is None or self.pool.always or (held is not None and held.dirty):
             return False  # a changed session may take names for other relations, and is reset anyway
         facts = self.database.relation_facts
         found = facts.verdict(sql, touches)
@@ -245,8 +243,8 @@ class Executor(abc.ABC):
         self.note(session)
         try:
             result = await run(session, sql, args, pure=False)
-            if run is not _script:  # a script has looked
-                await session.follow_path(sql)
+            if run is not _script and (held is not None or not self.pool.resets):
+                await session.follow_path(sql)  # a script has looked, and a reset sets it back
             if effect & Effect.STATEMENTS:
                 session.lose_statements()
             if effect & Effect.SCHEMA:

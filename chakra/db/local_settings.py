@@ -20,6 +20,7 @@ def checked(settings: Mapping[str, object] | None) -> dict[str, str]:
 
     Raises:
         TransactionError: a name that is none, or a value that is neither text, a number, a switch nor a UUID.
+        DataError: a text that PostgreSQL cannot hold.
     """
     found: dict[str, str] = {}
     for name, value in (settings or {}).items():
@@ -38,6 +39,8 @@ def checked(settings: Mapping[str, object] | None) -> dict[str, str]:
             raise TransactionError(
                 f"settings: the value of {name} is {type(value).__name__}; it takes text, numbers, booleans and UUIDs"
             )
+    for value in found.values():
+        quote_string(value)  # before anything is sent
     return found
 
 

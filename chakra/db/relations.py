@@ -51,20 +51,28 @@ def _names(words: str) -> str:
 
 
 # Whether function p is neither the server's own nor C code of an extension known to be harmless. C code is trusted:
-# only superusers can install it. SQL and procedural languages can call anything.
-_FOREIGN = f"""p.oid >= {_OURS} AND (p.proname = ANY ({_names(_LASTING_OF_EXTENSIONS)}) OR p.prolang NOT IN
-    (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname IN ('c', 'internal')))"""
+# only superusers can install it. SQL and procedural languages can call anything, and so can aggregates made of them;
+# functions in "internal" are other names of the server's own.
+_FOREIGN = f"""p.oid >= {_OURS} AND (p.proname = ANY ({_names(_LASTING_OF_EXTENSIONS)})
+    OR p.prolang NOT IN (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname IN ('c', 'internal'))
+    OR p.prosrc IN (SELECT b.prosrc FROM pg_catalog.pg_proc b
+        WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = ANY ({_names(_LASTING)}))
+    OR p.prokind = 'a' AND EXISTS (SELECT FROM pg_catalog.pg_aggregate g JOIN pg_catalog.pg_proc s
+        ON s.oid IN (g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn, g.aggmtransfn,
+                     g.aggminvtransfn, g.aggmfinalfn)
+        WHERE g.aggfnoid = p.oid AND s.oid >= {_OURS} AND s.prolang NOT IN
+            (SELECT l.oid FROM pg_catalog.pg_language l WHERE l.lanname IN ('c', 'internal'))))"""
 
-# In order: the relations a relation stands for or leads to (``written``: rows are changed there, too), which are its
-# children, the parents of partitions (whose keys are computed), tables behind policies, and of written ones those that
-# foreign keys change in turn or, read only, look into; what belongs to them and holds expressions; the types of their
-# columns and expressions with all those stand on; what belongs to the types; and the functions all of it depends on
-# (manual, pg_depend, in which nothing stands that initdb made).
+# In order: the relations a relation stands for or leads to when it is read or (``write``) written, with whether rows
+# are changed in them (``written``): its children, the parents of partitions (whose keys are computed), tables behind
+# policies; for writing, those that foreign keys change in turn or look into. Then what belongs to these and holds
+# expressions; the types of columns and expressions with all that types stand on; what belongs to the types; and the
+# functions that all of it depends on (manual, pg_depend, in which nothing stands that initdb made).
 _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
-), reached (at, oid, written) AS (
-    SELECT at, oid, written FROM asked, (VALUES (false), (true)) AS w (written) WHERE oid IS NOT NULL
+), reached (at, write, oid, written) AS (
+    SELECT at, w.write, oid, w.write FROM asked, (VALUES (false), (true)) AS w (write) WHERE oid IS NOT NULL
   UNION
-    SELECT r.at, n.oid, n.written
+    SELECT r.at, r.write, n.oid, n.written
     FROM reached r CROSS JOIN LATERAL (
         SELECT i.inhrelid AS oid, r.written FROM pg_catalog.pg_inherits i WHERE i.inhparent = r.oid
       UNION ALL
@@ -83,8 +91,8 @@ _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
         SELECT k.confrelid, false
         FROM pg_catalog.pg_constraint k WHERE r.written AND k.contype = 'f' AND k.conrelid = r.oid
     ) n
-), parts (at, written, class, oid, tree) AS MATERIALIZED (
-    SELECT r.at, r.written, n.class, n.oid, n.tree
+), parts (at, write, class, oid, tree) AS MATERIALIZED (
+    SELECT r.at, r.write, n.class, n.oid, n.tree
     FROM reached r CROSS JOIN LATERAL (
         SELECT 'pg_catalog.pg_class'::regclass AS class, r.oid, (SELECT p.partexprs::text
             FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid = r.oid) AS tree
@@ -93,7 +101,7 @@ _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
         FROM pg_catalog.pg_index i WHERE i.indrelid = r.oid
       UNION ALL
         SELECT 'pg_catalog.pg_constraint'::regclass, k.oid, k.conbin::text
-        FROM pg_catalog.pg_constraint k WHERE k.conrelid = r.oid AND k.contype = 'c'
+        FROM pg_catalog.pg_constraint k WHERE k.conrelid = r.oid
       UNION ALL
         SELECT 'pg_catalog.pg_statistic_ext'::regclass, s.oid, NULL
         FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = r.oid
@@ -109,18 +117,18 @@ _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
         FROM pg_catalog.pg_trigger g
         WHERE g.tgrelid = r.oid AND r.written AND g.tgenabled <> 'D' AND NOT g.tgisinternal
     ) n
-), needs (at, written, class, oid) AS MATERIALIZED (
-    SELECT p.at, p.written, d.refclassid, d.refobjid
+), needs (at, write, class, oid) AS MATERIALIZED (
+    SELECT p.at, p.write, d.refclassid, d.refobjid
     FROM parts p JOIN pg_catalog.pg_depend d ON d.classid = p.class AND d.objid = p.oid
     WHERE d.refobjid >= {_OURS} AND d.refclassid <> 'pg_catalog.pg_class'::regclass
-), held (at, written, oid) AS (
-    SELECT at, written, oid FROM (
-        SELECT r.at, r.written, a.atttypid AS oid FROM reached r
+), held (at, write, oid) AS (
+    SELECT at, write, oid FROM (
+        SELECT r.at, r.write, a.atttypid AS oid FROM reached r
         JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
       UNION ALL
-        SELECT at, written, oid FROM needs WHERE class = 'pg_catalog.pg_type'::regclass) AS first
+        SELECT at, write, oid FROM needs WHERE class = 'pg_catalog.pg_type'::regclass) AS first
   UNION
-    SELECT h.at, h.written, n.oid
+    SELECT h.at, h.write, n.oid
     FROM held h JOIN pg_catalog.pg_type t ON t.oid = h.oid AND t.oid >= {_OURS}
     CROSS JOIN LATERAL (
         SELECT unnest(ARRAY[t.typelem, t.typbasetype]) AS oid
@@ -132,8 +140,8 @@ _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
         WHERE t.typtype IN ('r', 'm') AND t.oid IN (g.rngtypid, MULTIRANGE)
     ) n
     WHERE n.oid <> 0
-), typed (at, written, class, oid, tree) AS MATERIALIZED (
-    SELECT h.at, h.written, n.class, n.oid, n.tree
+), typed (at, write, class, oid, tree) AS MATERIALIZED (
+    SELECT h.at, h.write, n.class, n.oid, n.tree
     FROM held h CROSS JOIN LATERAL (
         SELECT 'pg_catalog.pg_type'::regclass AS class, t.oid, t.typdefaultbin::text AS tree
         FROM pg_catalog.pg_type t WHERE t.oid = h.oid
@@ -142,49 +150,49 @@ _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
         FROM pg_catalog.pg_constraint k WHERE k.contypid = h.oid
     ) n
     WHERE h.oid >= {_OURS}
-), used (at, written, class, oid) AS MATERIALIZED (
-    SELECT at, written, class, oid FROM needs
+), used (at, write, class, oid) AS MATERIALIZED (
+    SELECT at, write, class, oid FROM needs
   UNION ALL
-    SELECT p.at, p.written, d.refclassid, d.refobjid
+    SELECT p.at, p.write, d.refclassid, d.refobjid
     FROM typed p JOIN pg_catalog.pg_depend d ON d.classid = p.class AND d.objid = p.oid
     WHERE d.refobjid >= {_OURS}
   UNION ALL
-    SELECT h.at, h.written, 'pg_catalog.pg_operator'::regclass, o.oid
+    SELECT h.at, h.write, 'pg_catalog.pg_operator'::regclass, o.oid
     FROM held h JOIN pg_catalog.pg_operator o ON h.oid IN (o.oprleft, o.oprright)
     WHERE h.oid >= {_OURS} AND o.oid >= {_OURS}
   UNION ALL
-    SELECT h.at, h.written, 'pg_catalog.pg_opclass'::regclass, k.oid
+    SELECT h.at, h.write, 'pg_catalog.pg_opclass'::regclass, k.oid
     FROM held h JOIN pg_catalog.pg_opclass k ON k.opcintype = h.oid
-    WHERE h.oid >= {_OURS} AND k.oid >= {_OURS}
-), called (at, written, oid) AS (
-    SELECT at, written, oid FROM used WHERE class = 'pg_catalog.pg_proc'::regclass
+    WHERE k.oid >= {_OURS}
+), called (at, write, oid) AS (
+    SELECT at, write, oid FROM used WHERE class = 'pg_catalog.pg_proc'::regclass
   UNION ALL
-    SELECT u.at, u.written, o.oprcode::oid FROM used u
+    SELECT u.at, u.write, o.oprcode::oid FROM used u
     JOIN pg_catalog.pg_operator o ON u.class = 'pg_catalog.pg_operator'::regclass AND o.oid = u.oid
   UNION ALL
-    SELECT u.at, u.written, a.amproc::oid FROM used u
+    SELECT u.at, u.write, a.amproc::oid FROM used u
     JOIN pg_catalog.pg_opclass k ON u.class = 'pg_catalog.pg_opclass'::regclass AND k.oid = u.oid
     JOIN pg_catalog.pg_amproc a ON a.amprocfamily = k.opcfamily
   UNION ALL
-    SELECT u.at, u.written, o.oprcode::oid FROM used u
+    SELECT u.at, u.write, o.oprcode::oid FROM used u
     JOIN pg_catalog.pg_opclass k ON u.class = 'pg_catalog.pg_opclass'::regclass AND k.oid = u.oid
     JOIN pg_catalog.pg_amop a ON a.amopfamily = k.opcfamily
     JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr
   UNION ALL
-    SELECT h.at, h.written, s.castfunc FROM held h
+    SELECT h.at, h.write, s.castfunc FROM held h
     JOIN pg_catalog.pg_cast s ON h.oid IN (s.castsource, s.casttarget) AND s.castfunc >= {_OURS}
-), unsafe (at, written) AS MATERIALIZED (
-    SELECT c.at, c.written FROM called c JOIN pg_catalog.pg_proc p ON p.oid = c.oid AND {_FOREIGN}
+), unsafe (at, write) AS MATERIALIZED (
+    SELECT c.at, c.write FROM called c JOIN pg_catalog.pg_proc p ON p.oid = c.oid AND {_FOREIGN}
   UNION
-    SELECT r.at, r.written FROM reached r JOIN pg_catalog.pg_class c ON c.oid = r.oid
+    SELECT r.at, r.write FROM reached r JOIN pg_catalog.pg_class c ON c.oid = r.oid
     WHERE c.relkind NOT IN ('r', 'p', 'm', 'S', 't')
        OR c.relhasrules AND EXISTS (SELECT FROM pg_catalog.pg_rewrite w
               WHERE w.ev_class = c.oid AND w.ev_type <> '1' AND w.ev_enabled <> 'D')
   UNION
-    SELECT at, written FROM (
-        SELECT at, written, tree FROM parts WHERE tree <> ''
+    SELECT at, write FROM (
+        SELECT at, write, tree FROM parts WHERE tree <> ''
       UNION ALL
-        SELECT at, written, tree FROM typed WHERE tree <> '') AS trees
+        SELECT at, write, tree FROM typed WHERE tree <> '') AS trees
     WHERE tree ~ (SELECT ':(?:op)?funcid (?:' || pg_catalog.string_agg(oid::text, '|') || ')\\M'
         FROM pg_catalog.pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY ({_names(_LASTING)}))
 )
@@ -193,12 +201,15 @@ SELECT FROM pg_catalog.generate_series(1, (
     + CASE WHEN EXISTS (
         SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode AND {_FOREIGN}
         WHERE o.oid >= {_OURS} AND o.oprleft < {_OURS} AND o.oprright < {_OURS} AND EXISTS (
-            SELECT FROM pg_catalog.pg_operator b WHERE b.oprname = o.oprname AND b.oid < {_OURS})) THEN 2 ELSE 0 END
+            SELECT FROM pg_catalog.pg_operator b WHERE b.oprname = o.oprname AND b.oid < {_OURS}))
+      OR EXISTS (
+        SELECT FROM pg_catalog.pg_cast s JOIN pg_catalog.pg_proc p ON p.oid = s.castfunc AND {_FOREIGN}
+        WHERE s.castsource < {_OURS} AND s.casttarget < {_OURS}) THEN 2 ELSE 0 END
     + CASE WHEN EXISTS (
         SELECT FROM pg_catalog.pg_event_trigger e JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid AND {_FOREIGN}
         WHERE e.evtenabled <> 'D' AND e.evtevent <> 'login') THEN 4 ELSE 0 END
     + (SELECT pg_catalog.sum((8 << (2 * a.at)) * CASE WHEN a.oid IS NULL THEN 3
-           WHEN EXISTS (SELECT FROM unsafe u WHERE u.at = a.at AND NOT u.written) THEN 2
+           WHEN EXISTS (SELECT FROM unsafe u WHERE u.at = a.at AND NOT u.write) THEN 2
            WHEN EXISTS (SELECT FROM unsafe u WHERE u.at = a.at) THEN 1 ELSE 0 END) FROM asked a))::int)"""
 
 # Functions named like the server's own, which a call of ours may mean where the types of its arguments fit better.
@@ -280,8 +291,9 @@ def facts_query(names: Sequence[str], *, multiranges: bool = True) -> str:
     """The query about relations, by quoted name. Its answer is its number of rows, which the command tag tells.
 
     The simple protocol takes one round trip where a prepared statement takes two the first time on a connection, and
-    asyncpg hands on nothing of its answer but the tag. Bits: 1 functions named like the server's, 2 operators, 4 event
-    triggers; from bit 8 on two for each relation: 1 writing is unsafe, 2 reading and writing, 3 there is none.
+    asyncpg hands on nothing of its answer but the tag. Bits: 1 functions named like the server's, 2 operators and
+    casts between its types, 4 event triggers; from bit 8 on two for each relation: 1 writing is unsafe, 2 reading and
+    writing, 3 there is none.
     """
     asked = ", ".join(
         f"({at}, pg_catalog.to_regclass({quote_string(name)}))" for at, name in enumerate(names)

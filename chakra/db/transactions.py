@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from chakra.db import driver, local_settings
 from chakra.db.generators import SuspendedFrame, enclosing_generator
 from chakra.db.session_effects import Effect
 from chakra.db.streams import end_streams
-from chakra.errors import ConnectionLost, DatabaseError, SerializationError, TransactionError
+from chakra.errors import ConnectionLost, DatabaseError, DataError, SerializationError, TransactionError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,10 +44,14 @@ RETRY_PAUSE = 0.01
 active: ContextVar[Transaction | None] = ContextVar("chakra_transaction", default=None)
 """Innermost transaction of the running task, of whichever database."""
 
+if hasattr(os, "register_at_fork"):  # a child process is in no transaction of its parent
+    os.register_at_fork(after_in_child=lambda: active.set(None))
+
 
 class Transaction:
     """A transaction block, made by ``db.transaction(...)``.
 
+    The end of the outermost block raises ``CommitUnknown`` where COMMIT got no answer: it may have happened.
     Used as ``async with db.transaction():``; inside it every statement of this task (and of the tasks it
     starts and awaits) on this database runs in it. A block inside a block is a savepoint. Also a decorator,
     and ``await db.transaction(retries=3).run(func, *args)``: those two can run their body again.
@@ -68,6 +73,7 @@ class Transaction:
         "_callbacks",
         "_depth",
         "_generator",
+        "_late",
         "_loan",
         "_owner",
         "_parent",
@@ -120,6 +126,7 @@ class Transaction:
         self._loan = 0
         self._generator: SuspendedFrame | None = None
         self._callbacks: list[Callable[[], object]] = []
+        self._late: asyncio.CancelledError | None = None
 
     # -- as a block ---------------------------------------------------------------------------------
 
@@ -180,7 +187,7 @@ class Transaction:
         try:
             await self._send(session, self._begin)
         except BaseException as error:
-            if self._settings and isinstance(error, DatabaseError) and session.in_transaction:
+            if self._settings and isinstance(error, Exception) and session.in_transaction:
                 # BEGIN went through, a setting was refused.
                 await asyncio.shield(pool.run_to_end(session, "ROLLBACK"))
             if self._pinned is None:
@@ -204,8 +211,8 @@ class Transaction:
         self._depth = parent._depth + 1
         try:
             await self._send(session, f"SAVEPOINT {self._savepoint}", self._saved)
-        except DatabaseError as error:
-            if self._settings and error.sqlstate != ABORTED:
+        except (DatabaseError, DataError) as error:
+            if self._settings and getattr(error, "sqlstate", None) != ABORTED:
                 await self.database.pool.run_to_end(session, self._undo_savepoint)
             raise
         self._parent = parent
@@ -275,12 +282,16 @@ class Transaction:
                 raise TransactionError(
                     "the transaction was rolled back: its block ended while one nested in it was still open"
                 )
-            await self._after_commit()
+            try:
+                await self._after_commit()
+            finally:
+                if self._late is not None:
+                    raise self._late
 
     async def _commit(self, session: Session) -> None:
         if session.closed:
             raise ConnectionLost("the connection broke during the transaction; the server rolled it back")
-        status = await session.script("COMMIT", "transaction")
+        status = await self._committed(session)
         if status == "ROLLBACK":  # the server's answer to COMMIT of an aborted transaction
             raise TransactionError(
                 "the transaction was rolled back: a statement in it failed and its error was caught inside "
@@ -288,10 +299,37 @@ class Transaction:
                 sqlstate="25P02",
             )
 
-    async def _release_savepoint(self, session: Session) -> None:
-        back = f"; {local_settings.set_back(self._settings, self._saved)}" if self._settings else ""
+    async def _committed(self, session: Session) -> str:
+        """Send COMMIT and wait for its answer, which a cancel of the task does not take away from it.
+
+        A cancelled COMMIT may have happened. So it goes on as a task of the pool, and the cancel is delivered
+        after it and what follows a commit. Where no answer comes the cancel is not kept waiting for more than
+        ``PATIENCE``, and nobody knows.
+        """
+        pool = self.database.pool
+        work = pool.finish(session, session.commit())
         try:
-            await session.script(f"RELEASE SAVEPOINT {self._savepoint}{back}", "transaction")
+            await asyncio.wait((work,))
+        except asyncio.CancelledError as cancel:
+            session.suspect = True  # until the answer is there
+            work.add_done_callback(_look_at)
+            if not await pool.settle(work):
+                cancel.add_note("the COMMIT of the transaction was on its way: it may have happened")
+                raise
+            if work.cancelled() or work.exception() is not None or work.result() == "ROLLBACK":
+                raise
+            session.suspect = False
+            cancel.add_note("the transaction was committed before the cancel was delivered")
+            self._late = cancel
+        return work.result()
+
+    async def _release_savepoint(self, session: Session) -> None:
+        script, shown = f"RELEASE SAVEPOINT {self._savepoint}", None
+        if self._settings:
+            shown = f"{script}; {local_settings.shown(self._settings)}"
+            script = f"{script}; {local_settings.set_back(self._settings, self._saved)}"
+        try:
+            await session.script(script, "transaction", shown)
         except BaseException:
             await self._undo(session)
             raise
@@ -301,7 +339,9 @@ class Transaction:
         if session.closed:
             return
         script = "ROLLBACK" if self._parent is None else self._undo_savepoint
-        await asyncio.shield(self.database.pool.run_to_end(session, script))
+        pool = self.database.pool
+        if not await pool.settle(pool.run_to_end(session, script)):
+            session.suspect = True  # until it is over; whatever is next on the session waits for it
 
     async def _give_back(self, session: Session) -> None:
         pool = self.database.pool
@@ -390,6 +430,7 @@ class Transaction:
 
         Raises:
             SerializationError: it still failed after ``retries`` more attempts.
+            CommitUnknown: a commit got no answer; it is not tried again, whatever ``retries`` says.
         """
         attempt = 0
         while True:
@@ -413,6 +454,12 @@ class Transaction:
         block = Transaction(self.database, session=self._pinned)
         block._begin, block._settings = self._begin, self._settings
         return block
+
+
+def _look_at(work: asyncio.Task[Any]) -> None:
+    """Take note of how a task ended whose caller is gone, so that asyncio does not complain of it."""
+    if not work.cancelled():
+        work.exception()
 
 
 def current_for(database: Database) -> Transaction | None:

@@ -5,4 +5,6 @@ from __future__ import annotations
 STALE_TYPES = "chakra_stale_types"
 """What the error of a failed guard reads (``chakra.sql.guards``): the server says it of an integer it cannot parse."""
 
-__all__ = ["STALE_TYPES"]
+STALE_RECORDS = "chakra: the attributes of a composite type were changed"
+
+__all__ = ["STALE_RECORDS", "STALE_TYPES"]

@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chakra.db import StaleTypes
 from chakra.errors import DatabaseError, DataError, FieldError, QueryCancelled, TransactionError
-from chakra.query.described import lasting
+from chakra.pg.types import without_binary
+from chakra.query.described import described_columns, lasting
 from chakra.query.partition import Cutting
+from chakra.query.privileges import refused
+from chakra.sql import select_statement
 from chakra.sql.partitions import whole_reason
+from chakra.sql.textual import select_as_text
 
 if TYPE_CHECKING:
     import pandas
@@ -51,18 +55,36 @@ class ColumnSource:
         columns: its result columns.
         select: what it was compiled from; ``None`` = SQL of the caller, of which nothing else is known.
         described: where the types of the columns come from; ``None`` = they were asked for just now.
+        as_text: what makes text of the columns whose type has no binary format, for the parts of the query.
     """
 
     sql: str
     columns: list[ColumnSpec]
     select: Select | None = None
     described: Described | None = None
+    as_text: Callable[[str], str] | None = None
+
+    def __post_init__(self) -> None:
+        as_text = select_as_text([column.type for column in self.columns])
+        if as_text is not None:
+            columns = [
+                replace(column, type=without_binary(column.type, to="read") or column.type)
+                for column in self.columns
+            ]
+            for name, value in (("as_text", as_text), ("sql", as_text(self.sql)), ("columns", columns)):
+                object.__setattr__(self, name, value)
 
     @property
     def guard(self) -> ReadGuard | None:
         """What goes in front of a COPY of the query, or of a part of it."""
-        found = None if self.described is None else self.described.guard
-        return found if found is not None and found.oids else None
+        found = self.described
+        if found is None or not found.types:
+            return None
+        stand_ins = [without_binary(type_, to="read") for type_ in found.types]
+        if not any(stand_ins):
+            return found.guard
+        pairs = zip(stand_ins, found.guard.oids, strict=True)
+        return replace(found.guard, oids=tuple(s.oid if s is not None else oid for s, oid in pairs))
 
     @property
     def whole(self) -> bool:
@@ -86,10 +108,35 @@ class ColumnSource:
         column = self.select.table.column(by) if by is not None and self.select is not None else None
         if self.select is None or self.whole or partitions == 1:
             return self._uncut
-        return Cutting(self.select, partitions, column)
+        cut = Cutting(self.select, partitions, column)
+        as_text = self.as_text
+        if as_text is None:
+            return cut
+
+        async def cut_as_text(snapshot: Any) -> list[str]:
+            return [as_text(sql) for sql in await cut(snapshot)]
+
+        return cut_as_text
 
     async def _uncut(self, snapshot: object) -> list[str]:
         return [self.sql]
+
+
+async def source_of(select: Select, database: Database) -> ColumnSource:
+    """Compile a query for COPY: values as literals, and its result columns as the server and the models have them.
+
+    Raises:
+        FieldError: the query locks rows, which COPY cannot, or a column is declared as what it cannot be read as.
+    """
+    if select.lock is not None:
+        raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
+    if select.related:
+        select = select.copy()
+        select.related = ()
+    compiled, values = select_statement(select)
+    sql = compiled.statement.literal_sql(values)
+    described, columns = await described_columns(database, compiled.statement, sql)
+    return ColumnSource(sql, columns, select, described)
 
 
 class Readable(Protocol):
@@ -141,6 +188,9 @@ async def to_arrow(
             return await read(source)
         except (StaleTypes, DataError) as error:
             await again.after(error)
+        except DatabaseError as error:
+            await refused(database, source.sql, error)
+            raise
 
 
 class Again:
@@ -332,6 +382,9 @@ async def arrow_batches(
             return
         except (StaleTypes, DataError) as error:
             await again.after(error, begun=begun)
+        except DatabaseError as error:
+            await refused(database, source.sql, error)
+            raise
 
 
 def _options(options: dict[str, Any], others: tuple[str, ...] = (), *, streaming: bool = False) -> Options:
@@ -352,6 +405,7 @@ def _options(options: dict[str, Any], others: tuple[str, ...] = (), *, streaming
 __all__ = [
     "arrow_batches",
     "check_timeout",
+    "source_of",
     "to_arrow",
     "to_numpy",
     "to_pandas",

@@ -10,6 +10,7 @@ from chakra.db import StaleTypes, with_modifier
 from chakra.errors import DatabaseError, FieldError
 from chakra.pg.quoting import quote_qualified
 from chakra.pg.types import PgType
+from chakra.query.privileges import refused
 from chakra.schema import Table
 from chakra.schema.declared import composites_in, reading, refusal
 from chakra.sql import Output, Statement
@@ -77,7 +78,11 @@ def key_of(database: Database, what: Hashable) -> Hashable:
 async def _describe(database: Database, outputs: Sequence[Output], sql: str, key: Hashable) -> Described:
     if not outputs:
         return Described(key, (), ReadGuard(()))
-    (row,) = await database.ask(describe_query(sql, len(outputs)))
+    try:
+        (row,) = await database.ask(describe_query(sql, len(outputs)))
+    except DatabaseError as error:
+        await refused(database, sql, error)
+        raise
     oids = tuple(row["types"])
     known = await database.types.resolve_many(oids, executor=database)
     types = [replace(t, ndims=0) if t.kind == "array" else t for t in (known[oid] for oid in oids)]
@@ -192,7 +197,7 @@ async def on_stored(
         except StaleTypes as stale:
             database.descriptions.forget(key)
             if last:
-                raise lasting(stale) from stale
+                raise lasting(stale) from None
             if stale.aborting and database.in_transaction:
                 raise DatabaseError(
                     f"the columns of {table.title} were changed by another session; nothing was written, but this "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError
+from chakra.pg.text import SqlText
 from chakra.schema import Column
 from chakra.sql.literals import ServerText
 from chakra.sql.partitions import quantiles, split_at, split_pages
@@ -50,10 +52,11 @@ class Cutting:
     async def _bounds(self, snapshot: Snapshot, column: Column) -> list[Any]:
         keys = self.select.copy()
         keys.mode, keys.fields, keys.aliases = "values", (column.attribute,), (column.attribute,)
-        sql = _sql(keys)
-        fetch = snapshot.connection.run_fetch
+        sql, connection = _sql(keys), snapshot.connection
+        pure = await connection.is_harmless(sql.key, sql.touches)
+        fetch = partial(connection.run_fetch, pure=pure)
         try:
-            await snapshot.connection.held_session().script(_PLAIN_TEXT)
+            await connection.held_session().script(_PLAIN_TEXT)
             [row] = await fetch(quantiles(sql, self.partitions))
             if row["sampled"] < _SAMPLED_PER_PART * self.partitions:
                 [row] = await fetch(quantiles(sql, self.partitions, 1))
@@ -66,7 +69,7 @@ class Cutting:
         return [ServerText(bound) for bound in bounds]
 
 
-def _sql(select: Select) -> str:
+def _sql(select: Select) -> SqlText:
     compiled, values = select_statement(select)
     return compiled.statement.literal_sql(values)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chakra.errors import FieldError
-from chakra.pg.types import INT2, INT4, INT8, PgType
+from chakra.pg.types import INT2, INT4, INT8, PgType, without_binary
 from chakra.schema import Column, Stored, Table
 from chakra.schema.declared import composites_in, refusal, storing
 from chakra.sql.guards import insert_check, write_guard
@@ -75,7 +75,8 @@ def copy_guard(table: Table, columns: Sequence[Column], staging: str | None = No
     composites = {type_.oid: type_ for whole in types for type_ in composites_in(whole)}
     oids = [type_.oid for type_ in types]
     if staging is not None:
-        return write_guard(staging, known, oids, tuple(composites.values()))
+        sent = [without_binary(type_, to="write") or type_ for type_ in types]  # text, for now
+        return write_guard(staging, known, [type_.oid for type_ in sent], tuple(composites.values()))
     return write_guard(
         table.quoted, known, oids, tuple(composites.values()), rowtype=stored.name, relation=stored.oid
     )

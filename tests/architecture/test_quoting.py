@@ -52,12 +52,14 @@ REVIEWED: dict[str, set[str]] = {
         "check.condition", "index.where", "column.db_default", "column.type.sql",
         "f' WHERE {index.where}' if index.where else ''",
     },
-    "chakra.db.transactions": {"self._savepoint", "back"},  # a number behind a fixed word; text of local_settings
+    "chakra.db.transactions": {"self._savepoint"},  # a number behind a fixed word
     "chakra.db.executor": {"name"},  # of quote_qualified
     # Names of settings that matched a pattern of plain words, in front of constants that were quoted.
     "chakra.db.local_settings": {"name", "', '.join(made)", "', '.join(kept)"},
     "chakra.db.relations": {"_names(_LASTING)", "_names(_LASTING_OF_EXTENSIONS)"},  # words of this module, quoted
     "chakra.db.reset": {"names", "len(prepared)"},  # one quoted constant of the names we gave
+    # Numbers, the statement itself, and constants that were quoted.
+    "chakra.db.records": {"relations", "sql", "rows", "guard"},
     "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
     "chakra.sql.statement": {"number"},

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from chakra.columnar.options import DEFAULT, Options
 from chakra.errors import FieldError
+from chakra.pg.conversion import Naive
 from chakra.pg.types import PgType, parse_type
 
 # Layout codes: how the row kernel takes a field. The kernel holds its own copy (Numba freezes globals of one
@@ -192,6 +193,7 @@ class ColumnSpec:
         declared: the type they are outside the stream, where that is another: what decoded values are converted to,
             and what Python values are written as. See ``chakra.schema.declared``.
         label: what errors about the two types call the column, if not by its name.
+        naive: what a datetime without a zone means among values for ``timestamptz``.
     """
 
     name: str
@@ -199,6 +201,7 @@ class ColumnSpec:
     nullable: bool = True
     declared: PgType | None = None
     label: str = ""
+    naive: Naive = "error"
 
     @property
     def outside(self) -> PgType:

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from chakra.pg.conversion.base import Conversion, Naive, Unfit, unfit
-from chakra.pg.conversion.containers import Bounds, container_conversion
+from chakra.pg.conversion.containers import Bounds, container_conversion, items_of
 from chakra.pg.conversion.intervals import interval_conversion
 from chakra.pg.conversion.numbers import number_conversion
 from chakra.pg.conversion.texts import CANONICAL, enum_label, enum_labels, text_conversion
@@ -64,5 +64,6 @@ __all__ = [
     "convert",
     "enum_label",
     "enum_labels",
+    "items_of",
     "unfit",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from chakra.pg.composites import fields_of
 from chakra.pg.conversion.base import Conversion, Unfit, as_str, refuse
 from chakra.pg.types import PgType
 
@@ -26,7 +27,7 @@ class Bounds:
     isempty: bool
 
 
-def _items(value: Any) -> list[Any]:
+def items_of(value: Any) -> list[Any]:
     """The elements of what stands for an array: a list, a tuple, a NumPy array."""
     if isinstance(value, list):
         return value
@@ -43,7 +44,7 @@ def _array(value: Any, *, element: Convert, ndims: int) -> list[Any]:
         if item is None:
             return None
         if depth < max(ndims, 1):
-            return [convert(inner, depth + 1) for inner in _items(item)]
+            return [convert(inner, depth + 1) for inner in items_of(item)]
         if ndims == 0 and isinstance(item, list | tuple):  # the dimensions follow from the data
             return [convert(inner, depth) for inner in item]
         return element(item)
@@ -53,23 +54,10 @@ def _array(value: Any, *, element: Convert, ndims: int) -> list[Any]:
 
 
 def _composite(value: Any, *, fields: tuple[tuple[str, Convert], ...], title: str) -> tuple[Any, ...]:
-    if isinstance(value, Mapping):
-        names = [name for name, _ in fields]
-        unknown = [str(key) for key in value if key not in names]
-        missing = [name for name in names if name not in value]
-        if unknown or missing:
-            what = [f"has no field {', '.join(unknown)}"] if unknown else []
-            what += [f"needs {', '.join(missing)}"] if missing else []
-            raise Unfit(f"{title} {' and '.join(what)}; its fields are {', '.join(names)}")
-        items = [value[name] for name in names]
-    elif isinstance(value, list | tuple):
-        items = list(value)
-        if len(items) != len(fields):
-            raise Unfit(f"{title} has {len(fields)} fields, not {len(items)}")
-    elif hasattr(value, "keys") and hasattr(value, "values"):  # asyncpg's Record
-        return _composite(dict(zip(value.keys(), value.values(), strict=True)), fields=fields, title=title)
-    else:
-        refuse("a mapping by field, or a tuple in the order of the fields", value)
+    try:
+        items = fields_of(value, [name for name, _ in fields], title)
+    except (TypeError, ValueError) as error:
+        raise Unfit(str(error)) from None
     found = []
     for (name, convert), item in zip(fields, items, strict=True):
         try:
@@ -170,7 +158,7 @@ def _vector(value: Any, *, dimensions: int | None) -> list[float]:
             value = json.loads(text)
         except ValueError:
             raise Unfit("expected the text of a vector, such as [1,2,3]") from None
-    numbers = _items(value)
+    numbers = items_of(value)
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, int | float):
             refuse("a list of numbers", number)
@@ -193,7 +181,7 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
     if type_.kind == "composite":
         fields = tuple((name, of(inner).convert) for name, inner in type_.fields)
         takes = "mapping with exactly its fields, or a tuple in their order"
-        return Conversion(frozenset(), partial(_composite, fields=fields, title=type_.name), takes)
+        return Conversion(frozenset(), partial(_composite, fields=fields, title=type_.sql), takes)
     if type_.kind == "range":
         assert type_.element is not None
         takes = "(lower, upper) for [lower, upper); Range; dict with its bounds; text"
@@ -211,4 +199,4 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
     return None
 
 
-__all__ = ["Bounds", "container_conversion"]
+__all__ = ["Bounds", "container_conversion", "items_of"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 from typing import Any, TypeAlias
@@ -18,6 +18,7 @@ from chakra.columnar.types import ColumnSpec, arrow_type
 from chakra.errors import DataError, FieldError
 from chakra.pg.composites import fields_of
 from chakra.pg.conversion import Naive, Unfit, conversion_of, items_of
+from chakra.pg.conversion.numbers import MONEY_SCALE
 from chakra.pg.interval import Interval
 from chakra.pg.json_text import dump_json
 from chakra.pg.types import PgType
@@ -135,7 +136,7 @@ def _convert(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
     if type_.kind == "multirange":
         return _list(_converted(values, type_, naive), _element(type_), naive)
     build = _BY_NAME.get(type_.name, _plain)
-    if set(map(type, values)) <= _AS_THEY_ARE.get(type_.name, _TEXT):
+    if set(map(type, values)) <= _AS_THEY_ARE.get(type_.name, _NONES):
         try:
             return build(values, type_)
         except _FAULTS:
@@ -144,7 +145,13 @@ def _convert(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
 
 
 def _converted(values: list[Any], type_: PgType, naive: Naive) -> list[Any]:
-    convert = conversion_of(type_, naive).convert
+    conversion = conversion_of(type_, naive)
+    if conversion.many is not None:
+        try:
+            return conversion.many(values)
+        except Exception:  # one by one it shows which does not fit, and why
+            pass
+    convert = conversion.convert
     return [None if v is None else convert(v) for v in values]
 
 
@@ -316,20 +323,46 @@ def _vectors(values: list[Any], type_: PgType) -> pa.Array:
     return pa.array(values, pa.list_(pa.float32()))
 
 
-def _points(values: list[Any], type_: PgType) -> pa.Array:
-    """Geometric values: mappings, or tuples in the order of the struct's fields."""
-    return _struct_of(values, arrow_type(type_))
+def _numbers_of(value: Any) -> Iterator[Any]:
+    """The numbers of a geometric value, which nests points in tuples."""
+    for part in value:
+        if isinstance(part, tuple):
+            yield from _numbers_of(part)
+        else:
+            yield part
 
 
-def _struct_of(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if not pa.types.is_struct(kind):
-        return pa.array(values, kind)
+def _structs(values: list[Any], type_: PgType) -> pa.Array:
+    kind = arrow_type(type_)
     names = [kind.field(i).name for i in range(kind.num_fields)]
+    rows = [None if v is None else dict(zip(names, _numbers_of(v), strict=True)) for v in values]
+    return pa.array(rows, kind)
+
+
+def _paths(values: list[Any], type_: PgType) -> pa.Array:
+    if type_.name == "polygon":
+        return pa.array([None if v is None else list(map(_point, v)) for v in values], arrow_type(type_))
     rows = [
-        None if v is None else v if isinstance(v, Mapping) else dict(zip(names, v, strict=True))
+        None if v is None else {"closed": isinstance(v, tuple), "points": list(map(_point, v))}
         for v in values
     ]
-    return pa.array(rows, kind)
+    return pa.array(rows, arrow_type(type_))
+
+
+def _point(value: tuple[float, float]) -> dict[str, float]:
+    return {"x": value[0], "y": value[1]}
+
+
+def _cents(values: list[Any], type_: PgType) -> pa.Array:
+    cents = [None if v is None else int(Decimal(v).scaleb(MONEY_SCALE)) for v in values]
+    return pa.array(cents, pa.int64())
+
+
+def _catalog_numbers(values: list[Any], type_: PgType) -> pa.Array:
+    try:
+        return pa.array([None if v is None else int(v) for v in values], pa.uint32())
+    except ValueError:
+        raise Unfit("columns hold the numbers of such objects; only the server knows their names") from None
 
 
 def _list(values: list[Any], element: PgType, naive: Naive) -> pa.Array:
@@ -380,6 +413,9 @@ def _range(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
 _ENDS = ("lower", "upper")
 _FLAGS = ("lower_inc", "upper_inc", "isempty")
 
+_CATALOG = ("regproc", "regprocedure", "regoper", "regoperator", "regclass", "regtype", "regconfig", "regnamespace",
+            "regrole", "regcollation", "regdictionary")  # fmt: skip
+_NONES = frozenset({_NONE})
 _TEXT = frozenset({str, _NONE})
 """Classes of the values of a type that travels as text."""
 
@@ -397,8 +433,7 @@ _AS_THEY_ARE: dict[str, frozenset[type]] = {
         (("time",), {dt.time}),
         (("json", "jsonb"), {dict, list, str, int, float, bool}),
         (("interval",), {dt.timedelta, Interval}),
-        (("point", "lseg", "box", "line", "circle"), {tuple, dict}),
-        (("vector", "halfvec"), {list}),
+        (("text", "varchar", "bpchar", "name", "citext"), {str}),
         (("hstore",), {dict}),
     )
     for name in names
@@ -421,7 +456,12 @@ _BY_NAME: dict[str, Callable[[list[Any], PgType], pa.Array]] = {
     "interval": _intervals,
     "hstore": _hstores,
     **dict.fromkeys(("vector", "halfvec"), _vectors),
-    **dict.fromkeys(("point", "lseg", "box", "line", "circle"), _points),
+    **dict.fromkeys(("point", "lseg", "box", "line", "circle", "tid"), _structs),
+    **dict.fromkeys(("path", "polygon"), _paths),
+    "money": _cents,
+    "pg_lsn": _integers,
+    "char": _bytes,
+    **dict.fromkeys(_CATALOG, _catalog_numbers),
 }
 
 __all__ = ["array_of"]

@@ -44,6 +44,8 @@ class DatabaseSettings:
         keepalives_interval: seconds between probes.
         keepalives_count: probes without an answer that end the connection.
         tcp_user_timeout: seconds for which sent data may stay without acknowledgement.
+        naive_datetimes: what a datetime without a zone means for ``timestamptz``, stored or compared: ``utc``,
+            ``local`` (the zone of this process), or ``error``: it is refused.
     """
 
     url: str | None = _setting(None, parse_secret, secret=True)
@@ -59,6 +61,7 @@ class DatabaseSettings:
     keepalives_interval: float = _setting(10.0, parse_duration)
     keepalives_count: int = _setting(6, parse_count)
     tcp_user_timeout: float = _setting(60.0, parse_duration)
+    naive_datetimes: str = _setting("error", one_of("error", "utc", "local"))
 
 
 @dataclass(frozen=True, slots=True)

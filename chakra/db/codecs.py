@@ -9,6 +9,9 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from asyncpg.types import BitString, Range
+
+from chakra.pg.conversion.containers import make_ranges_by
 from chakra.pg.interval import interval_of, interval_parts
 from chakra.pg.json_text import dump_json
 
@@ -178,11 +181,37 @@ def _versioned_text() -> Codec:
     return Codec(encode, decode)
 
 
+def encode_bits(value: Any) -> bytes:
+    """``varbit.c``, bit_recv: the number of bits, and the bits; from 0s and 1s, ``BitString``, or bytes."""
+    if isinstance(value, str):
+        value = BitString(value)
+    raw = value.bytes if isinstance(value, BitString) else bytes(memoryview(value))
+    count = len(value) if isinstance(value, BitString) else 8 * len(raw)
+    return _INT32.pack(count) + raw[: (count + 7) // 8]
+
+
+def decode_bits(data: bytes) -> BitString:
+    """The driver's own class, which keeps the length."""
+    return BitString.frombytes(data[4:], _INT32.unpack_from(data)[0])
+
+
+make_ranges_by(
+    lambda found: Range(
+        found.lower,
+        found.upper,
+        lower_inc=found.lower_inc,
+        upper_inc=found.upper_inc,
+        empty=found.isempty,
+    )
+)
+
 BUILTIN_CODECS: Mapping[str, tuple[int, Codec]] = {
     "json": (114, Codec(encode_json, decode_json)),
     "jsonb": (3802, Codec(encode_jsonb, decode_jsonb)),
     "interval": (1186, Codec(encode_interval, decode_interval)),
     "timetz": (1266, Codec(encode_timetz, decode_timetz)),
+    "bit": (1560, Codec(encode_bits, decode_bits)),
+    "varbit": (1562, Codec(encode_bits, decode_bits)),
     "macaddr": (829, _address_codec(6)),
     "macaddr8": (774, _address_codec(8)),
 }
@@ -210,11 +239,13 @@ __all__ = [
     "EXTENSION_TEXT",
     "PLAIN_TEXT",
     "Codec",
+    "decode_bits",
     "decode_hstore",
     "decode_interval",
     "decode_json",
     "decode_jsonb",
     "decode_timetz",
+    "encode_bits",
     "encode_hstore",
     "encode_interval",
     "encode_json",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from chakra import config
 from chakra.db import driver
@@ -21,6 +21,7 @@ from chakra.db.session_effects import Effect
 from chakra.db.siblings import IDENTITY, Siblings
 from chakra.db.transactions import Isolation, Transaction, active, current_for
 from chakra.errors import ConfigError
+from chakra.pg.conversion import Naive
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,6 +44,7 @@ class Database(Executor):
         self.loop = asyncio.get_running_loop()
         self.address = Address.read(url, settings.database)
         self.settings = settings
+        self.naive = cast(Naive, settings.database.naive_datetimes)
         self.hooks = HookChain()
         if settings.debug.slow_query:
             self.hooks.add(log_slow(settings.debug.slow_query))

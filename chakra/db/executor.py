@@ -16,6 +16,7 @@ from chakra.db.cursor import CursorStream
 from chakra.db.session import Record, Session, rows_of
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.streams import Reader, Stream, end_streams
+from chakra.pg.conversion import Naive
 from chakra.pg.quoting import quote_qualified
 from chakra.pg.text import SqlText, Touch
 from chakra.pg.types import PgType
@@ -44,12 +45,14 @@ class Executor(abc.ABC):
     Attributes:
         harmless: texts of compiled statements that are known to leave nothing behind, over whichever relations they
             touch, until the catalog changes; see ``is_harmless``.
+        naive: what a datetime without a zone means for ``timestamptz``: the setting ``database.naive_datetimes``.
     """
 
     pool: Pool
     hooks: HookChain
     database: Database
     harmless: set[str]
+    naive: Naive
 
     @abc.abstractmethod
     def held_session(self) -> Session | None:

@@ -15,7 +15,8 @@ from collections.abc import Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chakra.errors import FieldError
-from chakra.pg.types import BY_PYTHON, TIMESTAMP, PgType, array_of
+from chakra.pg.conversion.comparing import beyond_integers
+from chakra.pg.types import BY_PYTHON, INT8, NUMERIC, TIMESTAMP, PgType, array_of
 
 T = TypeVar("T")
 
@@ -489,6 +490,8 @@ def python_type(value: Any) -> PgType | None:
         return python_type(value.value) if isinstance(value, str | int) else None
     found = BY_PYTHON.get(type(value))
     if found is not None:
+        if found is INT8 and beyond_integers(value):
+            return NUMERIC
         if found.name == "timestamptz" and value.tzinfo is None:
             return TIMESTAMP
         return found

@@ -8,6 +8,7 @@ values are literals and in which order; they stand together for that reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from chakra.errors import FieldError
@@ -24,6 +25,7 @@ from chakra.expressions.base import (
     models_of,
     operand,
 )
+from chakra.pg.conversion.comparing import beyond_integers
 
 
 class Q(Condition):
@@ -62,6 +64,12 @@ class Q(Condition):
         return f"Q({', '.join(parts)})"
 
 
+BEYOND = "beyond bigint"
+"""What shapes call a number that may be none of ``bigint``."""
+BIGINT = 2**63
+FRACTIONS = frozenset({float, Decimal})
+
+
 def _says_isnull(name: str) -> bool:
     return name == "isnull" or name.endswith("__isnull")
 
@@ -72,7 +80,8 @@ def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
     for name, value in keywords.items():
         cls = type(value)
         if cls in PLAIN:
-            parts.append(name)
+            beyond = not -BIGINT <= value < BIGINT if cls is int else cls in FRACTIONS
+            parts.append((name, BEYOND) if beyond else name)
             values.append(value)
         elif value is None or (cls is bool and _says_isnull(name)):
             parts.append((name, value))
@@ -85,7 +94,10 @@ def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
             if isinstance(plain, Expression):
                 parts.append((name, plain.shape(values)))
             else:
-                parts.append(name if plain is value else (name, models_of(value)))
+                if plain is not value:
+                    parts.append((name, models_of(value)))
+                else:
+                    parts.append((name, BEYOND) if beyond_integers(value) else name)
                 values.append(plain)
     return tuple(parts)
 

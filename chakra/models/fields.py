@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from chakra.errors import FieldError
 from chakra.expressions import TypedExpression
 from chakra.models.annotations import Forward
+from chakra.pg.conversion import enum_labels
 from chakra.pg.types import BY_PYTHON, JSONB, PgType, array_of, enum_type
 from chakra.query.hydrate import SLOT
 from chakra.query.state import RowState
 from chakra.schema import Column, Table
-from chakra.schema.values import enum_labels
 
 T = TypeVar("T")
 

@@ -134,7 +134,7 @@ async def source_of(select: Select, database: Database) -> ColumnSource:
         select = select.copy()
         select.related = ()
     compiled, values = select_statement(select)
-    sql = compiled.statement.literal_sql(values)
+    sql = compiled.statement.literal_sql(values, database.naive)
     described, columns = await described_columns(database, compiled.statement, sql)
     return ColumnSource(sql, columns, select, described)
 

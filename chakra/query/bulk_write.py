@@ -189,7 +189,7 @@ async def _update_instances(table: Table, database: Database, instances: list[An
                 row=row,
                 column=column.attribute,
             )
-    batch = batch_of(specs_of(columns), group.dumped())
+    batch = batch_of(specs_of(columns), group.values)
     source = Source(batch.schema.names, [batch], instances=True)
     updated = await update_table(database, table, source, fields=[c.attribute for c in written])
     names = [c.attribute for c in written]
@@ -349,7 +349,7 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         groups = groups_of(table, instances)
         if len(groups) == 1:
             check_written(table, groups[0].columns)
-            for spec, values in zip(specs_of(groups[0].columns), groups[0].dumped(), strict=True):
+            for spec, values in zip(specs_of(groups[0].columns), groups[0].values, strict=True):
                 rows.add(spec, values)
             rows.prepare()
     finally:
@@ -393,7 +393,7 @@ async def _create_staged(table: Table, database: Database, clause: Clause, group
     from chakra.columnar.write import batch_of
 
     merge = plan_merge(table, group.columns, *clause, draw_keys=True)
-    batch = batch_of(specs_of(group.columns), group.dumped())
+    batch = batch_of(specs_of(group.columns), group.values)
     # Rows found by their key have it already; whatever else decides, the server tells which key that made.
     asked = bool(table.primary_key) and set(merge.conflict) != set(table.key_columns)
     result = await insert_staged(
@@ -515,7 +515,7 @@ def _named(group: Group, error: Exception) -> Exception:
 
     specs = specs_of(group.columns)
     try:
-        list(Encoder(specs).encode(batch_of(specs, group.dumped())))
+        list(Encoder(specs).encode(batch_of(specs, group.values)))
     except DataError as found:
         return found
     return error

@@ -58,7 +58,7 @@ async def fetch_columns(
     if known is not None and known.listable is False:
         return None
     try:
-        sql = statement.literal_sql(values)
+        sql = statement.literal_sql(values, database.naive)
     except DataError:
         return None  # the row path refuses the value, naming its field
     described = await described_outputs(database, statement, sql)

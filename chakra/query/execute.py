@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
+from chakra.pg.conversion import Naive
 from chakra.query.privileges import refused
 from chakra.sql import Statement
 
@@ -13,6 +15,16 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 _NUMBERED = re.compile(r"\$(\d+)")
+
+
+def bound(database: Database, statement: Statement, values: list[Any]) -> Sequence[Any]:
+    """The parameters of a statement: a query's values as those of the types they are sent as.
+
+    Raises:
+        DataError: a value does not fit.
+    """
+    bind = statement.bind if database.naive == "error" else statement.bind_for(database.naive)
+    return bind(values)
 
 
 async def fetch(database: Database, statement: Statement, values: list[Any]) -> list[Any]:
@@ -24,9 +36,9 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
     try:
         sql = statement.sql
         pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
-        return await database.run_fetch(sql, statement.bind(values), pure=pure)
+        return await database.run_fetch(sql, bound(database, statement, values), pure=pure)
     except DataError as error:
-        raise name_field(error, statement, values) from error
+        raise name_field(error, statement, values, database.naive) from error
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
 
@@ -36,9 +48,9 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
     try:
         sql = statement.sql
         pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
-        return await database.run_fetchrow(sql, statement.bind(values), pure=pure)
+        return await database.run_fetchrow(sql, bound(database, statement, values), pure=pure)
     except DataError as error:
-        raise name_field(error, statement, values) from error
+        raise name_field(error, statement, values, database.naive) from error
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
 
@@ -48,19 +60,21 @@ async def execute(database: Database, statement: Statement, values: list[Any]) -
     try:
         sql = statement.sql
         pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
-        return await database.run_execute(sql, statement.bind(values), pure=pure)
+        return await database.run_execute(sql, bound(database, statement, values), pure=pure)
     except DataError as error:
-        raise name_field(error, statement, values) from error
+        raise name_field(error, statement, values, database.naive) from error
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
 
 
-def name_field(error: DataError, statement: Statement, values: list[Any]) -> DataError:
+def name_field(
+    error: DataError, statement: Statement, values: list[Any], naive: Naive = "error"
+) -> DataError:
     """Return the error with the field in place of a bare ``$n``, or of no name at all."""
     if type(error) is not DataError:
         return error
     found = _NUMBERED.fullmatch(error.column or "")
-    position = int(found[1]) - 1 if found is not None else _refused(statement, values)
+    position = int(found[1]) - 1 if found is not None else _refused(statement, values, naive)
     if position is None or position >= len(statement.parameters):
         return error
     parameter = statement.parameters[position]
@@ -70,15 +84,13 @@ def name_field(error: DataError, statement: Statement, values: list[Any]) -> Dat
     )
 
 
-def _refused(statement: Statement, values: list[Any]) -> int | None:
+def _refused(statement: Statement, values: list[Any], naive: Naive) -> int | None:
     """The parameter whose conversion fails, or whose text no PostgreSQL string can hold: the server does not say
     which one it was.
     """
     for position, parameter in enumerate(statement.parameters):
-        value = values[parameter.index]
         try:
-            for adapt in parameter.conversions:
-                value = adapt(value)
+            value = parameter.convert(values[parameter.index], naive)
         except DataError:
             return position
         if _unstorable(value):

@@ -12,7 +12,7 @@ from typing import Any
 from chakra.errors import ChakraError, DataError
 from chakra.query.hydrate import SLOT
 from chakra.query.write import written_values
-from chakra.schema import Column, Table, dump_values
+from chakra.schema import Column, Table
 
 # Where messages of bulk writes name a row; one of two equal rows names the other as well.
 _ROW = re.compile(r'\A(row )(\d+)(?=: |, column "| has the same )|( as row )(\d+)(?=: which of them)')
@@ -31,13 +31,6 @@ class Group:
     columns: list[Column]
     values: list[Any]
     positions: Sequence[int]
-
-    def dumped(self) -> list[Any]:
-        """The values as the driver and the encoder take them."""
-        return [
-            dump_values(column.name, column.dump, values)
-            for column, values in zip(self.columns, self.values, strict=True)
-        ]
 
     def parts(self, rows: int) -> Iterator[Group]:
         """The group in groups of at most so many rows."""

@@ -43,16 +43,16 @@ class Cutting:
         """One SELECT where there is nothing to cut by: no column is named, and rows have no addresses."""
         if self.column is not None:
             bounds = await self._bounds(snapshot, self.column)
-            return [_sql(part) for part in split_at(self.select, self.column, bounds)]
+            return [_sql(part, snapshot) for part in split_at(self.select, self.column, bounds)]
         pages = await snapshot.pages(self.select.table.quoted)
         if pages is None:
-            return [_sql(self.select)]
-        return [_sql(part) for part in split_pages(self.select, pages, self.partitions)]
+            return [_sql(self.select, snapshot)]
+        return [_sql(part, snapshot) for part in split_pages(self.select, pages, self.partitions)]
 
     async def _bounds(self, snapshot: Snapshot, column: Column) -> list[Any]:
         keys = self.select.copy()
         keys.mode, keys.fields, keys.aliases = "values", (column.attribute,), (column.attribute,)
-        sql, connection = _sql(keys), snapshot.connection
+        sql, connection = _sql(keys, snapshot), snapshot.connection
         pure = await connection.is_harmless(sql.key, sql.touches)
         fetch = partial(connection.run_fetch, pure=pure)
         try:
@@ -69,9 +69,9 @@ class Cutting:
         return [ServerText(bound) for bound in bounds]
 
 
-def _sql(select: Select) -> SqlText:
+def _sql(select: Select, snapshot: Snapshot) -> SqlText:
     compiled, values = select_statement(select)
-    return compiled.statement.literal_sql(values)
+    return compiled.statement.literal_sql(values, snapshot.connection.naive)
 
 
 __all__ = ["Cutting"]

@@ -468,7 +468,9 @@ class QuerySet(ColumnReads, Generic[R_co]):
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database
         pure = await database.is_harmless(statement.sql, statement.touches)
-        rows = await database.run_fetch(prefix + statement.sql, statement.bind(values), pure=pure)
+        rows = await database.run_fetch(
+            prefix + statement.sql, execute.bound(database, statement, values), pure=pure
+        )
         return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
 
     # -- writing --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
-from chakra.query.execute import name_field
+from chakra.query.execute import bound, name_field
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.privileges import refused
 from chakra.query.state import RowState
@@ -35,13 +35,15 @@ async def _blocks(
     database: Database, statement: Statement, values: list[Any], block: int, reader: Reader
 ) -> AsyncGenerator[list[Any], None]:
     pure = await database.is_harmless(statement.sql, statement.touches)
-    blocks = database.cursor_blocks(statement.sql, statement.bind(values), reader, prefetch=block, pure=pure)
+    blocks = database.cursor_blocks(
+        statement.sql, bound(database, statement, values), reader, prefetch=block, pure=pure
+    )
     try:
         async with aclosing(blocks):
             async for rows in blocks:
                 yield rows
     except DataError as error:
-        raise name_field(error, statement, values) from error
+        raise name_field(error, statement, values, database.naive) from error
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
 

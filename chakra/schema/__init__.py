@@ -1,7 +1,7 @@
 """Tables as data: what the compiler, the DDL and the migrations read instead of model classes."""
 
 from chakra.schema.table import Check, Column, ForeignKeyConstraint, Index, Relation, Stored, Table, Unique
-from chakra.schema.values import dump_for, dump_values, load_for
+from chakra.schema.values import load_for
 
 __all__ = [
     "Check",
@@ -12,7 +12,5 @@ __all__ = [
     "Stored",
     "Table",
     "Unique",
-    "dump_for",
-    "dump_values",
     "load_for",
 ]

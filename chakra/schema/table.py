@@ -14,7 +14,7 @@ from typing import Any, Literal
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_qualified
 from chakra.pg.types import PgType
-from chakra.schema.values import dump_for, load_for
+from chakra.schema.values import load_for
 
 OnDelete = Literal["no action", "restrict", "cascade", "set null", "set default"]
 ON_DELETE: tuple[str, ...] = ("no action", "restrict", "cascade", "set null", "set default")
@@ -58,11 +58,6 @@ class Column:
     def load(self) -> Callable[[Any], Any] | None:
         """What turns a row value into the instance's value; ``None`` where nothing is to do."""
         return load_for(self.declared or self.type)
-
-    @cached_property
-    def dump(self) -> Callable[[Any], Any] | None:
-        """What turns an instance's value into a statement parameter; ``None`` where nothing is to do."""
-        return dump_for(self.declared or self.type)
 
     @property
     def generated(self) -> bool:

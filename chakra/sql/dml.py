@@ -6,14 +6,15 @@ take the query's literals behind the assigned ones, numbered like the query's sh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chakra.errors import DataError, FieldError
+from chakra.errors import FieldError
 from chakra.expressions import Expression, Slot, Value
-from chakra.pg.json_text import dump_json
 from chakra.pg.quoting import quote_identifier
-from chakra.schema import Column, Table, dump_values
+from chakra.pg.types import PgType
+from chakra.schema import Column, Table
+from chakra.sql.adapting import TEXTS, ToColumn, ToType
 from chakra.sql.literals import bare_type
 from chakra.sql.render import render, render_conditions
 from chakra.sql.scope import ColumnRef, Scope
@@ -97,20 +98,27 @@ def _element(column: Column) -> str:
     return base.name if base.kind == "base" and base.name in _ELEMENTS else "text"
 
 
-def _elements(column: Column) -> Callable[[list[Any]], list[Any]]:
-    """Values of instances as array elements; an error names the row."""
-    dump = column.dump
-
-    def json_text(value: Any) -> str | None:
-        try:
-            return None if value is None else dump_json(value)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{value!r:.80} is no JSON: {error}") from None
-
+def _elements(column: Column) -> ToColumn:
+    """Values of instances as array elements."""
     # A text declared for such a column is JSON text already.
     documents = (column.declared or column.type).base.name in ("json", "jsonb")
-    convert = json_text if documents else dump
-    return lambda values: dump_values(column.attribute, convert, values)
+    return ToColumn(column.attribute, _stored_as(column), documents)
+
+
+_NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric"})
+
+
+def _stored_as(column: Column) -> tuple[PgType, ...]:
+    """The types that a value of an instance is converted to: the declared one, and the column's own if that is
+    another number; a text for another type is left to the server.
+    """
+    declared = column.declared
+    if declared is None:
+        return (column.type,)
+    same = declared.base.name == column.type.base.name
+    if column.type.base.name in _NUMBERS and not same:
+        return (declared, column.type)
+    return (declared,)
 
 
 def compile_update_row(table: Table, attributes: Sequence[str], returning: Sequence[str] = ()) -> Statement:
@@ -231,9 +239,10 @@ def _where_key(writer: Writer, table: Table, first: int) -> None:
 
 
 def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
-    dump = column.dump
     label = f"{table.title}.{column.attribute}"
-    writer.parameter(index, (dump,) if dump is not None else (), column.type, label, beside_column=True)
+    # The driver takes nothing but str for texts, and what is too long or holds a NUL the server refuses.
+    steps = tuple(ToType(type_) for type_ in _stored_as(column) if type_.base.name not in TEXTS)
+    writer.parameter(index, steps, column.type, label, beside_column=True)
 
 
 def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:

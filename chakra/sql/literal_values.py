@@ -21,9 +21,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from chakra.pg.conversion import enum_labels
 from chakra.pg.interval import interval_parts, interval_text
 from chakra.pg.json_text import dump_json
-from chakra.schema.values import enum_labels
 
 TextOf: TypeAlias = Callable[[Any], str]
 

@@ -18,6 +18,7 @@ from chakra.expressions import (
     python_type,
 )
 from chakra.expressions.lookups import LookupRule, find_lookup, known_words
+from chakra.pg.conversion.comparing import WHOLE, compared_type
 from chakra.pg.types import (
     BOOL,
     DATE,
@@ -31,10 +32,10 @@ from chakra.pg.types import (
     PgType,
     array_of,
 )
-from chakra.schema import dump_for
+from chakra.sql.adapting import TEXTS, ToType, WholeBounds
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.scope import ColumnRef, Transformed, type_of
-from chakra.sql.statement import Adapt, Writer
+from chakra.sql.statement import Writer
 
 _TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})
 _WHOLE = frozenset({"int2", "int4", "int8"})
@@ -84,8 +85,13 @@ def render_conditions(conditions: list[Condition], writer: Writer, keyword: str 
 def render_slot(slot: Slot, writer: Writer, type_: PgType | None, label: str) -> None:
     """Write a literal with its type spelled out, where the place alone does not say which it is."""
     type_ = slot.type or type_ or python_type(slot.sample)
-    dump = dump_for(type_) if type_ is not None else None
-    writer.parameter(slot.index, (dump,) if dump else (), type_, label)
+    writer.parameter(slot.index, _compared(type_), type_, label)
+
+
+def _compared(type_: PgType | None) -> tuple[ToType, ...]:
+    if type_ is None or type_.base.name in TEXTS:
+        return ()
+    return (ToType(type_, "compared"),)
 
 
 def _column(node: ColumnRef, writer: Writer) -> None:
@@ -234,37 +240,42 @@ def _right(
     slot: Slot, kind: str, left: Expression, left_type: PgType | None, rule: LookupRule, writer: Writer
 ) -> None:
     label = label_of(left)
-    adapt: list[Adapt] = [rule.adapt] if rule.adapt is not None else []
+    adapt: list[Any] = [rule.adapt] if rule.adapt is not None else []
     type_: PgType | None
     if rule.right == "text":
         writer.parameter(slot.index, tuple(adapt), TEXT, label)
         return
     if rule.right == "array" and left_type is not None and left_type.base.kind == "array":
         # There is no array of arrays: each of them travels as its text.
-        adapt += (_texts(left_type.base, dump_for(left_type)),)
+        adapt += (ToType(left_type, "member list"), _texts(left_type.base))
         writer.write("SELECT unnest(")
         writer.parameter(slot.index, tuple(adapt), array_of(TEXT), label)
         writer.write(f")::{bare_type(left_type.base)}")
         return
-    if rule.right == "array":
-        type_ = array_of(left_type.base) if left_type is not None else None
+    whole = left_type is not None and left_type.base.kind == "base" and left_type.base.name in WHOLE
+    if left_type is None:
+        type_ = None
+    elif rule.right == "array":
+        type_ = array_of(INT8 if whole else left_type.base)
+        adapt.append(ToType(left_type, "member list"))
+    elif rule.right == "pair" and whole:
+        type_ = INT8
+        adapt.append(WholeBounds(left_type))
     else:
-        type_ = left_type
-        if rule.right == "pair":
-            adapt.append(_first if kind == "r0" else _second)
-    if type_ is not None:
-        dump = dump_for(type_)
-        if dump is not None:
-            adapt.append(dump)
+        type_ = compared_type(left_type, slot.sample)
+    if rule.right == "pair":
+        adapt.append(_first if kind == "r0" else _second)
+    if left_type is not None and rule.right != "array" and not (rule.right == "pair" and whole):
+        adapt += _compared(NUMERIC if type_ is NUMERIC else left_type)
     writer.parameter(
         slot.index, tuple(adapt), type_, label, beside_column=isinstance(left, ColumnRef | Transformed)
     )
 
 
-def _texts(type_: PgType, dump: Adapt | None) -> Adapt:
+def _texts(type_: PgType) -> Callable[[list[Any]], list[str]]:
     """What turns a list of values into their input texts."""
     text = input_text(type_)
-    return lambda values: [text(item if dump is None else dump(item)) for item in values]
+    return lambda values: list(map(text, values))
 
 
 def _first(value: Any) -> Any:

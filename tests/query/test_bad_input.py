@@ -17,22 +17,23 @@ pytestmark = pytest.mark.usefixtures("library")
 # field → value that does not fit, what the message must say besides Book.<field>
 WRONG: list[tuple[str, Any, str]] = [
     ("pages", "many", "bigint"),
-    ("pages", 2**63, "out of int64 range"),
-    ("pages", 1.5, "1.5 is not a whole number"),
+    ("pages", 2**63, "out of"),
+    ("pages", 1.5, "1.5 does not fit bigint: it is not a whole number"),
     ("pages", Decimal("1.5"), "is not a whole number"),
     ("pages", float("nan"), "is not a whole number"),
+    ("pages", True, "a whole number"),
     ("pages", [1], "bigint"),
-    ("stock", 32768, "out of int16 range"),
-    ("stock", -32769, "out of int16 range"),
+    ("stock", 32768, "out of"),
+    ("stock", -32769, "out of"),
     ("title", 5, "text"),
     ("title", "nul\0byte", "text"),
     ("title", "lone \ud800 surrogate", "text"),
     ("title", b"bytes", "text"),
     ("price", "abc", "numeric"),
     ("rating", "high", "double precision"),
-    ("kind", "drama", "its labels are novel, poetry"),
-    ("kind", 5, "its labels are novel, poetry"),
-    ("printed", "2020-01-01", "date"),
+    ("kind", "drama", "novel, poetry"),
+    ("kind", 5, "a member of Kind or its label"),
+    ("printed", "2020-13-01", "date"),
     ("added", "yesterday", "timestamp"),
     ("opens", 5, "time"),
     ("loan", 5, "interval"),
@@ -44,6 +45,11 @@ WRONG: list[tuple[str, Any, str]] = [
 ]
 
 
+def compares(field: str, value: Any) -> bool:
+    """Whether a value that no column of the type holds is a number all the same, larger or smaller than others."""
+    return field in ("pages", "stock") and isinstance(value, int | float | Decimal) and value is not True
+
+
 def fits_nowhere(field: str, value: Any) -> dict[str, Callable[[], Any]]:
     """Every way a value reaches the server, by name."""
 
@@ -53,13 +59,15 @@ def fits_nowhere(field: str, value: Any) -> dict[str, Callable[[], Any]]:
         await book.save()
 
     base = {"title": "t", "author_id": 1, field: value}
-    return {
+    asked: dict[str, Callable[[], Any]] = {
         "filter": lambda: Book.objects.filter(**{field: value}),
         "exclude": lambda: Book.objects.exclude(**{field: value}).count(),
         "typed": lambda: Book.objects.filter(getattr(Book, field) == value).exists(),
         "q": lambda: Book.objects.filter(Q(**{field: value}) | Q(id=1)).first(),
         "get": lambda: Book.objects.get(**{field: value}),
         "delete": lambda: Book.objects.filter(**{field: value}).delete(),
+    }
+    return (asked if not compares(field, value) else {}) | {
         "create": lambda: Book.objects.create(**base),
         "save": save,
         "update": lambda: Book.objects.filter(id=1).update(**{field: value}),
@@ -108,8 +116,8 @@ async def test_lookup_arguments_of_the_wrong_kind() -> None:
         ("pages__in", 5),
         ("pages__in", "12"),
         ("pages__in", [1, "x"]),
-        ("pages__in", [1, 2.5]),
-        ("pages__range", (1, 2.5)),
+        ("pages__in", [1, True]),
+        ("pages__range", (1, None)),
         ("pages__range", 5),
         ("pages__range", (1, 2, 3)),
         ("pages__range", (1, "x")),

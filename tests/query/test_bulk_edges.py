@@ -193,7 +193,7 @@ async def test_rows_are_named_by_their_place_among_all_instances(
 ) -> None:
     await db.create_tables(Sum)
     how: dict[str, Any] = {"on_conflict": conflict, "conflict_fields": ["small"]} if conflict else {}
-    for value, says in ((99_999, "does not fit smallint"), ("a", "expected int"), (None, "NOT NULL")):
+    for value, says in ((99_999, "does not fit smallint"), ("a", "expected the digits"), (None, "NOT NULL")):
         for place in (count, count + 1):
             sums = mixed(count + 2)
             sums[place].small = value  # type: ignore[assignment]

@@ -122,8 +122,8 @@ UNCUT: list[tuple[PgType, str, Any, str]] = [
     (Varchar(3), "varchar(3)", "abcd", "value too long"),
     (Char(1), "char(1)", "ab", "value too long"),
     (Char, "char(2)", "abc", "value too long"),
-    (Bit(2), "bit(2)", asyncpg.BitString("011"), "bit string length 3"),
-    (Numeric(5, 2), "numeric(5,2)", Decimal("1000"), "numeric field overflow"),
+    (Bit(2), "bit(2)", asyncpg.BitString("011"), "bit string length 3|3 bits"),
+    (Numeric(5, 2), "numeric(5,2)", Decimal("1000"), "more than 3 digits before the point"),
     (Array(Varchar(2)), "varchar(2)[]", ["abc"], "value too long"),
 ]
 

@@ -14,7 +14,8 @@ from chakra.pg.conversion.base import Conversion, Naive, Unfit, unfit
 from chakra.pg.conversion.containers import Bounds, container_conversion, items_of
 from chakra.pg.conversion.intervals import interval_conversion
 from chakra.pg.conversion.numbers import number_conversion
-from chakra.pg.conversion.texts import CANONICAL, enum_label, enum_labels, text_conversion
+from chakra.pg.conversion.shapes import shape_conversion
+from chakra.pg.conversion.texts import OPAQUE, enum_label, enum_labels, text_conversion
 from chakra.pg.conversion.times import time_conversion
 from chakra.pg.types import PgType
 
@@ -33,8 +34,9 @@ def conversion_of(type_: PgType, naive: Naive = "error") -> Conversion:
         or number_conversion(base)
         or time_conversion(base, naive)
         or interval_conversion(base)
+        or shape_conversion(base)
         or text_conversion(base)
-        or CANONICAL
+        or OPAQUE
     )
 
 
@@ -46,11 +48,8 @@ def convert(value: Any, type_: PgType, naive: Naive = "error") -> Any:
     """
     if value is None:
         return None
-    conversion = conversion_of(type_, naive)
-    if type(value) in conversion.usual:
-        return value
     try:
-        return conversion.convert(value)
+        return conversion_of(type_, naive).convert(value)
     except Unfit as error:
         raise unfit(value, type_, error) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal, NoReturn
 
 from chakra.errors import DataError
@@ -18,18 +19,68 @@ class Conversion:
     """How values become those of one type.
 
     Attributes:
-        usual: classes whose values are right as they are; only exactly these, no subclasses.
-        convert: takes a value of any other class, never ``None``.
+        usual: classes whose values are left as they are: what does not fit among them, the driver or the server
+            refuses, and neither changes it. Only exactly these, no subclasses.
+        convert: takes a value of any class but ``None``, and checks all that can be known.
         takes: what it takes, in words, for the documentation and for errors.
+        zoned: where the usual class says a time of day or a moment: whether only values with a zone are left as they
+            are, or only those without; ``None`` = it does not matter.
+        many: converts a list of values, ``None`` among them, at library speed, or raises anything: then one by one.
     """
 
     usual: frozenset[type]
     convert: Callable[[Any], Any]
     takes: str
+    zoned: bool | None = None
+    many: Callable[[list[Any]], list[Any]] | None = None
+
+    def leaves(self, values: list[Any]) -> bool:
+        """Whether all values of a list are left as they are; ``None`` is."""
+        classes = set(map(type, values))
+        classes.discard(_NONE)
+        if not classes <= self.usual:
+            return False
+        if self.zoned is None or not classes:
+            return True
+        known = values if None not in values else [value for value in values if value is not None]
+        zones = map(_tzinfo, known)
+        return all(zones) if self.zoned else not any(zones)
+
+    def all_of(self, values: list[Any]) -> list[Any]:
+        """The values of a list converted; the list itself where there is nothing to do.
+
+        Raises:
+            Unfit: one of them is none of the type; its ``row`` says which.
+        """
+        if self.leaves(values):
+            return values
+        if self.many is not None:
+            try:
+                return self.many(values)
+            except Exception:  # one by one it shows which, and why
+                pass
+        convert, found = self.convert, []
+        for row, value in enumerate(values):
+            try:
+                found.append(None if value is None else convert(value))
+            except Unfit as error:
+                error.row = row
+                raise
+        return found
+
+
+_NONE = type(None)
+_tzinfo = attrgetter("tzinfo")
 
 
 class Unfit(Exception):
-    """A value is none of the type; the message says why, the caller adds which value and where."""
+    """A value is none of the type; the message says why, the caller adds which value and where.
+
+    Attributes:
+        row: which of a list of values it is.
+    """
+
+    row: int = 0
 
 
 def refuse(what: str, value: Any) -> NoReturn:

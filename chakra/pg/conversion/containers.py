@@ -10,6 +10,7 @@ from typing import Any
 
 from chakra.pg.composites import fields_of
 from chakra.pg.conversion.base import Conversion, Unfit, as_str, refuse
+from chakra.pg.conversion.numbers import real
 from chakra.pg.types import PgType
 
 Convert = Callable[[Any], Any]
@@ -18,13 +19,22 @@ _BOUNDS = frozenset({"lower", "upper", "lower_inc", "upper_inc", "empty"})
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A range, with the attributes the driver reads; both bounds ``None`` for the empty one."""
+    """A range, with the attributes the driver's own class has; both bounds ``None`` for the empty one."""
 
     lower: Any
     upper: Any
     lower_inc: bool
     upper_inc: bool
     isempty: bool
+
+
+_made: Callable[[Bounds], Any] = lambda bounds: bounds  # noqa: E731
+
+
+def make_ranges_by(make: Callable[[Bounds], Any]) -> None:
+    """Say what ranges become; the driver takes no class but its own, which only ``chakra.db`` knows."""
+    global _made
+    _made = make
 
 
 def items_of(value: Any) -> list[Any]:
@@ -39,18 +49,42 @@ def items_of(value: Any) -> list[Any]:
     refuse("a list", value)
 
 
-def _array(value: Any, *, element: Convert, ndims: int) -> list[Any]:
+def _array(value: Any, *, inner: Conversion, inner_type: PgType, element: Convert, ndims: int) -> list[Any]:
+    if ndims == 1 and type(value) is list and inner.leaves(value):
+        return value
+
+    # The server counts no dimensions of a column: what the data has beyond those declared are dimensions as well.
+    nested = _NESTS.get(inner_type.name, _holds_containers if inner_type.kind in _TAKES_LISTS else bool)
+
     def convert(item: Any, depth: int) -> Any:
         if item is None:
             return None
         if depth < max(ndims, 1):
-            return [convert(inner, depth + 1) for inner in items_of(item)]
-        if ndims == 0 and isinstance(item, list | tuple):  # the dimensions follow from the data
-            return [convert(inner, depth) for inner in item]
+            return [convert(member, depth + 1) for member in items_of(item)]
+        if isinstance(item, list) and nested(item):
+            return [convert(member, depth) for member in item]
         return element(item)
 
     found: list[Any] = convert(value, 0)
     return found
+
+
+def _holds_containers(items: list[Any]) -> bool:
+    """Whether a list, among values that may be lists themselves (composites, ranges), is a dimension of them."""
+    return all(
+        item is None
+        or isinstance(item, list | tuple | Mapping)
+        or hasattr(item, "keys")
+        or hasattr(item, "isempty")
+        for item in items
+    )
+
+
+_TAKES_LISTS = frozenset({"composite", "range", "multirange"})
+_NESTS: Mapping[str, Callable[[list[Any]], bool]] = dict.fromkeys(
+    ("json", "jsonb", "vector", "halfvec", "path", "polygon"), lambda items: False
+) | dict.fromkeys(("point", "lseg", "box", "line", "circle"), _holds_containers)
+"""Types whose values may be lists, and whether a list of them is a dimension."""
 
 
 def _composite(value: Any, *, fields: tuple[tuple[str, Convert], ...], title: str) -> tuple[Any, ...]:
@@ -67,7 +101,11 @@ def _composite(value: Any, *, fields: tuple[tuple[str, Convert], ...], title: st
     return tuple(found)
 
 
-def _range(value: Any, *, element: Convert) -> Bounds:
+def _range(value: Any, *, element: Convert) -> Any:
+    return _made(_bounds(value, element))
+
+
+def _bounds(value: Any, element: Convert) -> Bounds:
     text = as_str(value)
     if text is not None:
         found = _parsed(text)
@@ -145,7 +183,7 @@ def _parsed(text: str) -> Bounds:
     return Bounds(parts[0], parts[1], text[0] == "[", text[-1] == "]", False)
 
 
-def _multirange(value: Any, *, element: Convert) -> list[Bounds]:
+def _multirange(value: Any, *, element: Convert) -> list[Any]:
     if as_str(value) is not None or isinstance(value, Mapping) or not hasattr(value, "__len__"):
         refuse("a list of ranges", value)
     return [element(item) for item in value]
@@ -159,12 +197,25 @@ def _vector(value: Any, *, dimensions: int | None) -> list[float]:
         except ValueError:
             raise Unfit("expected the text of a vector, such as [1,2,3]") from None
     numbers = items_of(value)
-    for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            refuse("a list of numbers", number)
+    if not set(map(type, numbers)) <= _NUMBERS:
+        numbers = [_component(number) for number in numbers]
     if dimensions is not None and len(numbers) != dimensions:
         raise Unfit(f"it has {len(numbers)} dimensions, and the column {dimensions}")
-    return [float(number) for number in numbers]
+    return numbers
+
+
+_NUMBERS = frozenset({int, float})
+_VECTORS = frozenset({"vector", "halfvec"})
+
+
+def _component(number: Any) -> float:
+    if number is None:
+        raise Unfit("a vector holds no NULL")
+    return real(number)
+
+
+def _tuple(value: Any, *, convert: Convert) -> tuple[Any, ...]:
+    return tuple(convert(value))
 
 
 def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> Conversion | None:
@@ -175,9 +226,16 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
     """
     if type_.kind == "array":
         assert type_.element is not None
-        element = of(type_.element).convert
+        inner = of(type_.element)
+        element = inner.convert
+        if type_.element.base.name in _VECTORS:  # a list would be a dimension of the array
+            element = partial(_tuple, convert=element)
         takes = "list, tuple or NumPy array of what the element takes; None for NULL"
-        return Conversion(frozenset(), partial(_array, element=element, ndims=type_.ndims), takes)
+        return Conversion(
+            frozenset(),
+            partial(_array, inner=inner, inner_type=type_.element.base, element=element, ndims=type_.ndims),
+            takes,
+        )
     if type_.kind == "composite":
         fields = tuple((name, of(inner).convert) for name, inner in type_.fields)
         takes = "mapping with exactly its fields, or a tuple in their order"
@@ -191,7 +249,7 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
         return Conversion(
             frozenset(), partial(_multirange, element=of(type_.element).convert), "list of ranges"
         )
-    if type_.name in ("vector", "halfvec"):
+    if type_.name in _VECTORS:
         dimensions = type_.modifiers[0] if type_.modifiers else None
         return Conversion(
             frozenset(), partial(_vector, dimensions=dimensions), "list or NumPy array of numbers; text"
@@ -199,4 +257,4 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
     return None
 
 
-__all__ = ["Bounds", "container_conversion", "items_of"]
+__all__ = ["Bounds", "container_conversion", "items_of", "make_ranges_by"]

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refuse
-from chakra.pg.interval import interval_of, interval_parts
+from chakra.pg.interval import Interval, interval_of, interval_parts
 from chakra.pg.types import PgType
 
 _ISO = re.compile(
@@ -99,7 +99,7 @@ def interval_conversion(type_: PgType) -> Conversion | None:
         fields = (type_.typmod >> 16) & _FULL_RANGE
         precision = type_.typmod & 0xFFFF
         precision = None if precision == 0xFFFF else precision
-    usual = frozenset({dt.timedelta}) if type_.typmod < 0 else frozenset()
+    usual = frozenset[type]({dt.timedelta, Interval} if type_.typmod < 0 else ())
     takes = "timedelta, chakra.Interval, NumPy timedelta64, ISO text; nothing that the column does not keep"
     return Conversion(usual, partial(_interval, fields=fields, precision=precision), takes)
 

@@ -184,50 +184,120 @@ def _hstore(value: Any) -> dict[str, str | None]:
 
 
 def _canonical(value: Any) -> str:
-    """A type that travels as its text (ltree, xml, tsvector, …)."""
+    """A type that travels as its text (ltree, tsvector, …)."""
     text = as_str(value)
     if text is None:
         refuse("its text as a str", value)
     return _storable(text)
 
 
+def _xml(value: Any) -> str:
+    text = _canonical(value)
+    found = _XML_ENCODING.match(text)
+    if found is not None and not text.isascii() and found[2].lower() not in ("utf-8", "utf8"):
+        raise Unfit(
+            f"it declares the encoding {found[2]}, and a str is sent as UTF-8: remove the declaration"
+        )
+    return text
+
+
+_XML_ENCODING = re.compile(r"""\s*<\?xml[^>]*\sencoding\s*=\s*(["'])([^"']*)\1""")
+
+
+def _qchar(value: Any) -> bytes:
+    text = as_str(value)
+    data = text.encode() if text is not None else value
+    if not isinstance(data, bytes):
+        refuse("one byte", value)
+    if len(data) > 1:
+        raise Unfit("it holds one byte")
+    return bytes(data)
+
+
+def _number_of_catalog(value: Any) -> str:
+    """An object of the catalog: its name, or its number, which is a name as well."""
+    text = as_str(value)
+    if text is not None:
+        return _storable(text)
+    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+        refuse("a name of the catalog, or its number", value)
+    return str(int(value))
+
+
+def _opaque(value: Any) -> Any:
+    """A type that is not known here: the driver and the server say what they take."""
+    text = as_str(value)
+    return value if text is None else _storable(text)
+
+
+_CANONICAL = frozenset(
+    {
+        "jsonpath",
+        "ltree",
+        "lquery",
+        "ltxtquery",
+        "tsvector",
+        "tsquery",
+        "refcursor",
+        "txid_snapshot",
+        "pg_snapshot",
+    }
+)
+_IPS: frozenset[type] = frozenset(
+    {
+        ipaddress.IPv4Address,
+        ipaddress.IPv6Address,
+        ipaddress.IPv4Interface,
+        ipaddress.IPv6Interface,
+        ipaddress.IPv4Network,
+        ipaddress.IPv6Network,
+    }
+)
+_NETWORKS: frozenset[type] = frozenset({ipaddress.IPv4Network, ipaddress.IPv6Network})
+_STR: frozenset[type] = frozenset({str})
+_DOCUMENTS: frozenset[type] = frozenset({dict, list, str, int, float, bool})
+
+
 def text_conversion(type_: PgType) -> Conversion | None:
     """The conversion of a type that is no number, time or container, or ``None`` for those."""
     name = type_.name
     if type_.kind == "enum":
-        return Conversion(frozenset(), partial(_label, type_=type_), "a member of the enum, or its label")
+        usual = _STR if type_.python is str else frozenset[type]()
+        return Conversion(usual, partial(_label, type_=type_), "a member of the enum, or its label")
     if name in _TEXTS:
         limit = type_.modifiers[0] if type_.modifiers else None
         convert: Callable[[Any], Any] = _name if name == "name" else partial(_text, limit=limit, padded=True)
-        return Conversion(frozenset(), convert, "str only; no NUL; no longer than the column")
-    if name == "bytea":
-        return Conversion(frozenset({bytes}), _bytes, "bytes, bytearray, memoryview")
-    if name == "uuid":
-        return Conversion(frozenset({uuid.UUID}), _uuid, "UUID; its text")
-    if name in ("json", "jsonb"):
-        return Conversion(
-            frozenset(), _json, "what JSON knows: dict, list, str, int, float, bool; a str is a JSON string"
-        )
-    if name == "inet":
-        return Conversion(frozenset(), _inet, "address, interface or network of ipaddress; its text")
-    if name == "cidr":
-        return Conversion(frozenset(), _cidr, "network of ipaddress; its text, no bits right of the prefix")
-    if name in ("macaddr", "macaddr8"):
-        return Conversion(frozenset(), _mac, "its text")
+        return Conversion(_STR, convert, "str only; no NUL; no longer than the column")
     if name in ("bit", "varbit"):
         length = (
             type_.modifiers[0] if type_.modifiers else (1 if name == "bit" and type_.typmod >= 0 else None)
         )
-        return Conversion(
-            frozenset(),
-            partial(_bits, length=length, varying=name == "varbit"),
-            "0s and 1s as str; BitString",
-        )
-    if name == "hstore":
-        return Conversion(frozenset(), _hstore, "mapping of str to str or None")
-    return None
+        convert = partial(_bits, length=length, varying=name == "varbit")
+        return Conversion(frozenset(), convert, "0s and 1s as str; BitString")
+    if name in _CANONICAL:
+        return Conversion(_STR, _canonical, "its text")
+    if name.startswith("reg") and type_.schema is None:
+        return Conversion(_STR, _number_of_catalog, "name or number; columns hold numbers")
+    return _BY_NAME.get(name)
 
 
-CANONICAL = Conversion(frozenset(), _canonical, "its text")
+_BY_NAME = {
+    "bytea": Conversion(frozenset({bytes}), _bytes, "bytes, bytearray, memoryview"),
+    "char": Conversion(frozenset(), _qchar, "one byte, or one ASCII character"),
+    "uuid": Conversion(frozenset({uuid.UUID}), _uuid, "UUID; its text"),
+    **dict.fromkeys(
+        ("json", "jsonb"),
+        Conversion(
+            _DOCUMENTS, _json, "what JSON knows: dict, list, str, int, float, bool; a str is a JSON string"
+        ),
+    ),
+    "inet": Conversion(_IPS, _inet, "address, interface or network of ipaddress; its text"),
+    "cidr": Conversion(_NETWORKS, _cidr, "network of ipaddress; its text, no bits right of the prefix"),
+    **dict.fromkeys(("macaddr", "macaddr8"), Conversion(_STR, _mac, "its text")),
+    "hstore": Conversion(frozenset({dict}), _hstore, "mapping of str to str or None"),
+    "xml": Conversion(frozenset(), _xml, "its text"),
+}
 
-__all__ = ["CANONICAL", "enum_label", "enum_labels", "text_conversion"]
+OPAQUE = Conversion(_STR, _opaque, "what the driver takes, mostly its text")
+
+__all__ = ["OPAQUE", "enum_label", "enum_labels", "text_conversion"]

@@ -182,14 +182,21 @@ def time_conversion(type_: PgType, naive: Naive) -> Conversion | None:
     if name in ("time", "timetz"):
         zoned = name == "timetz"
         takes = "time with a fixed offset; ISO text" if zoned else "time without a zone; ISO text"
-        return Conversion(frozenset(), partial(_time, zoned=zoned, precision=precision), takes)
+        convert = partial(_time, zoned=zoned, precision=precision)
+        usual = frozenset({dt.time}) if precision in (None, 6) else frozenset[type]()
+        return Conversion(usual, convert, takes, zoned)
     if name == "timestamp":
         takes = "datetime without a zone; a date (midnight); ISO text; no more digits than are kept"
-        return Conversion(frozenset(), partial(_timestamp, precision=precision), takes)
+        return Conversion(_usual(precision), partial(_timestamp, precision=precision), takes, False)
     if name == "timestamptz":
         takes = "datetime with a zone; ISO text with one; without one only as naive_datetimes says"
-        return Conversion(frozenset(), partial(_timestamptz, precision=precision, naive=naive), takes)
+        zoned_moment = partial(_timestamptz, precision=precision, naive=naive)
+        return Conversion(_usual(precision), zoned_moment, takes, True)
     return None
+
+
+def _usual(precision: int | None) -> frozenset[type]:
+    return frozenset({dt.datetime}) if precision in (None, 6) else frozenset[type]()
 
 
 __all__ = ["NAIVE_CURE", "time_conversion"]

@@ -1,0 +1,169 @@
+"""What a value beside an operator becomes: as stored values, but numbers of any size answer like mathematics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache, partial
+from numbers import Number
+from typing import Any
+
+from chakra.pg.conversion import Naive, conversion_of
+from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refuse
+from chakra.pg.conversion.numbers import FLOAT4, as_decimal, whole
+from chakra.pg.types import FLOAT8, INT8, NUMERIC, PgType, array_of
+
+WHOLE = frozenset({"int2", "int4", "int8"})
+_FLOATS = frozenset({"float4", "float8"})
+_LOW, _HIGH = -(2**63), 2**63 - 1
+
+
+def beyond_integers(value: Any) -> bool:
+    """Whether a number may be none that ``bigint`` has: a fraction by its class, or too large.
+
+    Queries with such numbers are statements of their own: beside a column of integers they travel as ``numeric``.
+    """
+    if type(value) is int:
+        return not _LOW <= value <= _HIGH
+    if isinstance(value, float | Decimal):
+        return True
+    if is_numpy(value):
+        return bool(value.dtype.kind == "f" or (value.dtype.kind == "u" and int(value) > _HIGH))
+    if isinstance(value, int):
+        return not _LOW <= value <= _HIGH
+    return isinstance(value, Number)
+
+
+def compared_type(type_: PgType, sample: Any) -> PgType:
+    """The type in which a value travels beside one of type ``type_``.
+
+    Whole numbers go as ``bigint`` whatever the column's width, real numbers as ``double precision``: the operators
+    between widths belong to the same index (``integer_ops`` and ``float_ops``, pg_amop.dat).
+    """
+    base = type_.base
+    if base.name in WHOLE:
+        return NUMERIC if beyond_integers(sample) else INT8
+    if base.name == "float4":
+        return FLOAT8
+    return type_
+
+
+@lru_cache(maxsize=1024)
+def comparison_of(type_: PgType, naive: Naive = "error") -> Conversion:
+    """The conversion of a value that is compared with one of a type, to what :func:`compared_type` says."""
+    base = type_.base
+    if base.kind == "base" and base.name in WHOLE:
+        return Conversion(frozenset({int}), whole, "")
+    if base.name == "numeric":
+        return Conversion(frozenset({Decimal}), _exact, "")
+    if base.kind == "base" and base.name in _FLOATS:
+        single = base.name == "float4"
+        return Conversion(frozenset() if single else frozenset({float}), partial(_float, single=single), "")
+    return conversion_of(_bare(base), naive)
+
+
+@lru_cache(maxsize=1024)
+def members_of(type_: PgType, naive: Naive = "error") -> Conversion:
+    """The conversion of a list of values of which one may equal a value of the type, without ``None``."""
+    base = type_.base
+    if base.kind == "base" and base.name in WHOLE:
+        return Conversion(frozenset(), _whole_members, "")
+    inner = comparison_of(base, naive)
+    if base.name in _VECTORS:
+        return conversion_of(array_of(_bare(base)), naive)
+    return Conversion(frozenset(), inner.all_of, "")
+
+
+_VECTORS = frozenset({"vector", "halfvec"})
+
+
+def whole_bounds(pair: tuple[Any, Any]) -> tuple[int, int]:
+    """The whole numbers between two numbers, as the first and the last of them; ``(1, 0)`` if there is none.
+
+    Raises:
+        Unfit: one of them is no number.
+    """
+    low, high = (_number(bound) for bound in pair)
+    if low != low or high != high or low == math.inf or high == -math.inf:
+        return 1, 0
+    first = _LOW if low == -math.inf else math.ceil(low)
+    last = _HIGH if high == math.inf else math.floor(high)
+    if first > _HIGH or last < _LOW or first > last:
+        return 1, 0
+    return max(first, _LOW), min(last, _HIGH)
+
+
+def _number(value: Any) -> Any:
+    if type(value) is int:
+        return value
+    if value is None:
+        refuse("a number", value)
+    return whole(value) if as_str(value) is not None else _exact(value)
+
+
+def _exact(value: Any) -> Decimal:
+    """A number as a Decimal; a float beside integers is compared by all its digits, which 15 of them say here."""
+    if isinstance(value, Fraction):
+        return Decimal(value.numerator) / Decimal(value.denominator)
+    return as_decimal(value)
+
+
+def _float(value: Any, *, single: bool) -> float:
+    """A number as the nearest float; beside ``real`` as the nearest of those, if it is within their range."""
+    try:
+        found = float(_exact(value)) if not isinstance(value, float) else float.__float__(value)
+    except OverflowError:
+        found = math.inf if value > 0 else -math.inf
+    if single and math.isfinite(found):
+        try:
+            (rounded,) = FLOAT4.unpack(FLOAT4.pack(found))
+        except OverflowError:
+            return found
+        return found if rounded == 0 else float(rounded)
+    return found
+
+
+def _whole_members(values: list[Any]) -> list[int]:
+    if set(map(type, values)) <= _INT and (not values or (min(values) >= _LOW and max(values) <= _HIGH)):
+        return values
+    return list(_equal_to_some(values))
+
+
+_INT = frozenset({int})
+
+
+def _equal_to_some(values: Iterable[Any]) -> Iterable[int]:
+    """The whole numbers among numbers: fractions and what is out of range equal no integer."""
+    for row, value in enumerate(values):
+        try:
+            number = _number(value)
+        except Unfit as error:
+            error.row = row
+            raise
+        if isinstance(number, Decimal) and not number.is_finite():
+            continue
+        found = int(number)
+        if found == number and _LOW <= found <= _HIGH:
+            yield found
+
+
+def _bare(type_: PgType) -> PgType:
+    """The type without modifiers, also of its elements: what is compared is not cut to what a column keeps."""
+    if type_.kind == "base":
+        return replace(type_, typmod=-1, rounding=None) if type_.typmod >= 0 else type_
+    if type_.kind in ("array", "range", "multirange", "domain") and type_.element is not None:
+        return replace(type_, element=_bare(type_.element))
+    return type_
+
+
+__all__ = [
+    "WHOLE",
+    "beyond_integers",
+    "compared_type",
+    "comparison_of",
+    "members_of",
+    "whole_bounds",
+]

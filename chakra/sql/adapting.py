@@ -1,0 +1,163 @@
+"""How a query's values become those of the types they are sent as: the table of conversions, at a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from chakra.errors import DataError
+from chakra.pg.conversion import Conversion, Naive, Unfit, conversion_of, unfit
+from chakra.pg.conversion.comparing import comparison_of, members_of, whole_bounds
+from chakra.pg.json_text import dump_json
+from chakra.pg.types import PgType
+from chakra.sql.literals import ServerText
+
+Adapt = Callable[[Any], Any]
+
+TEXTS = frozenset({"text", "varchar", "bpchar", "name", "citext"})
+"""Types for which the driver takes nothing but ``str``, of any class, as it is."""
+As = Literal["stored", "compared", "member list"]
+
+
+class Step(NamedTuple):
+    """What is done to a value.
+
+    Attributes:
+        usual: classes that need nothing; see :class:`~chakra.pg.conversion.Conversion`.
+        zoned: the same.
+        convert: for all others but ``None``.
+    """
+
+    usual: frozenset[type]
+    zoned: bool | None
+    convert: Adapt
+
+
+@dataclass(frozen=True, slots=True)
+class ToType:
+    """Conversion of a value to a type, as it is stored in a column of it or compared with one.
+
+    What a datetime without a zone means is said by the database, so that this is no function yet.
+    """
+
+    type: PgType
+    place: As = "stored"
+
+    def step(self, naive: Naive) -> Step:
+        """The conversion for databases of one setting ``naive_datetimes``."""
+        type_ = self.type
+        if self.place == "stored":
+            conversion = conversion_of(type_, naive)
+        else:
+            conversion = (comparison_of if self.place == "compared" else members_of)(type_, naive)
+        convert = conversion.convert
+
+        def checked(value: Any) -> Any:
+            if type(value) is ServerText:
+                return value
+            try:
+                return convert(value)
+            except Unfit as error:
+                found = value[error.row] if self.place == "member list" else value
+                raise unfit(found, type_, error) from None
+
+        return Step(conversion.usual, conversion.zoned, checked)
+
+
+@dataclass(frozen=True, slots=True)
+class ToColumn:
+    """Conversion of a list of values, one a row, as they are stored in a column; an error names the row.
+
+    Attributes:
+        column: what errors call the column.
+        types: converted to, one after the other.
+        documents: they travel as JSON text.
+    """
+
+    column: str
+    types: tuple[PgType, ...]
+    documents: bool = False
+
+    def step(self, naive: Naive) -> Step:
+        """The conversion for databases of one setting ``naive_datetimes``."""
+        conversions = [(type_, conversion_of(type_, naive)) for type_ in self.types]
+        return Step(frozenset(), None, lambda values: self._convert(values, conversions))
+
+    def _convert(self, values: list[Any], conversions: list[tuple[PgType, Conversion]]) -> list[Any]:
+        for type_, conversion in conversions:
+            try:
+                values = conversion.all_of(values)
+            except Unfit as error:
+                raise self._named(error.row, unfit(values[error.row], type_, error)) from None
+        return list(map(self._json, range(len(values)), values)) if self.documents else values
+
+    def _json(self, row: int, value: Any) -> str | None:
+        try:
+            return None if value is None else dump_json(value)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise self._named(row, unfit(value, self.types[-1], f"it is no JSON: {error}")) from None
+
+    def _named(self, row: int, error: DataError) -> DataError:
+        return DataError(f'row {row}, column "{self.column}": {error}', row=row, column=self.column)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeBounds:
+    """The two bounds of ``range`` beside a column of whole numbers."""
+
+    type: PgType
+
+    def step(self, naive: Naive) -> Step:
+        """The conversion, which no setting changes."""
+
+        def convert(pair: tuple[Any, Any]) -> tuple[int, int]:
+            try:
+                return whole_bounds(pair)
+            except Unfit as error:
+                raise unfit(pair, self.type, error) from None
+
+        return Step(frozenset(), None, convert)
+
+
+def step_of(adapt: Any, naive: Naive) -> Step:
+    """What one of a parameter's conversions does; a plain function takes every value, ``None`` too."""
+    step = getattr(adapt, "step", None)
+    return Step(frozenset(), None, adapt) if step is None else step(naive)
+
+
+def binder_source(parameters: Any, naive: Naive) -> tuple[str, dict[str, Any]]:
+    """The source of a function from a query's values to a statement's parameters, and the names it uses.
+
+    A value of a usual class is told apart without a call: 25 ns where a call takes 60.
+    """
+    names: dict[str, Any] = {}
+
+    def named(value: Any, letter: str) -> str:
+        name = f"{letter}{len(names)}"
+        names[name] = value
+        return name
+
+    terms: list[str] = []
+    for parameter in parameters:
+        term = f"v[{parameter.index}]"
+        for adapt in parameter.adapt:
+            step = step_of(adapt, naive)
+            function = named(step.convert, "a")
+            if not hasattr(adapt, "step"):
+                term = f"{function}({term})"
+                continue
+            if not step.usual:
+                term = f"(None if (x := {term}) is None else {function}(x))"
+                continue
+            one = len(step.usual) == 1
+            classes = named(next(iter(step.usual)) if one else step.usual, "c")
+            test = f"type(x := {term}) {'is' if one else 'in'} {classes}"
+            if step.zoned is not None:
+                test = f"({test} and x.tzinfo is {'not ' if step.zoned else ''}None)"
+            term = f"(x if {test} or x is None else {function}(x))"
+        terms.append(term)
+    return (f"lambda v: ({', '.join(terms)},)" if terms else "lambda v: ()"), names
+
+
+__all__ = ["TEXTS", "Step", "ToColumn", "ToType", "WholeBounds", "binder_source", "step_of"]

@@ -136,7 +136,8 @@ def _convert(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
     if type_.kind == "multirange":
         return _list(_converted(values, type_, naive), _element(type_), naive)
     build = _BY_NAME.get(type_.name, _plain)
-    if set(map(type, values)) <= _AS_THEY_ARE.get(type_.name, _NONES):
+    known = _AS_THEY_ARE.get(type_.name, _NONES) if type_.name != "interval" or type_.typmod < 0 else _NONES
+    if set(map(type, values)) <= known:
         try:
             return build(values, type_)
         except _FAULTS:

@@ -256,7 +256,7 @@ def _right(
     if left_type is None:
         type_ = None
     elif rule.right == "array":
-        type_ = array_of(INT8 if whole else left_type.base)
+        type_ = array_of(compared_type(left_type.base, None))
         adapt.append(ToType(left_type, "member list"))
     elif rule.right == "pair" and whole:
         type_ = INT8

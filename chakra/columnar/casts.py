@@ -11,6 +11,7 @@ from chakra.columnar.families import encode_column
 from chakra.columnar.families.dispatch import storage_of, without_dictionary
 from chakra.columnar.families.simple import has_bounds
 from chakra.columnar.kernels import rows_encode as kernels
+from chakra.columnar.meaning import meant, with_rounding
 from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.types import (
     DAYS_TO_EPOCH,
@@ -52,6 +53,7 @@ def source(array: pa.Array, spec: ColumnSpec, first_row: int, options: Options) 
     Raises:
         DataError: a value, or the Arrow type, does not fit the column; names row and column.
     """
+    array, options = meant(array, spec, first_row, options), with_rounding(spec, options)
     plain = unwrapped(array)
     words = _direct(plain, spec.type, options)
     if words is None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.types import ColumnSpec
-from chakra.columnar.values import array_of
+from chakra.columnar.values import array_of, refuse_objects
 from chakra.errors import DataError
 from chakra.pg.types import TEXT
 
@@ -56,7 +56,7 @@ async def source_of(data: Any, columns: Sequence[ColumnSpec]) -> Source:
         # Not through the C interface, which would leave nothing but the text of what a Python generator raises.
         return Source(data.schema.names, data)
     if hasattr(data, "__arrow_c_stream__"):
-        return _from_stream(data)
+        return _from_stream(data, columns)
     if hasattr(data, "__arrow_c_array__"):
         batch = _exported(data, pa.record_batch)
         return Source(batch.schema.names, [batch])
@@ -174,7 +174,12 @@ def _narrowed(series: Any) -> Any:
     return series.cast(pl.String)
 
 
-def _from_stream(data: Any) -> Source:
+def _from_stream(data: Any, columns: Sequence[ColumnSpec] = ()) -> Source:
+    documents = {c.name: c for c in columns if c.outside.base.name in ("json", "jsonb")}
+    if documents and type(data).__module__.partition(".")[0] == "pandas":
+        for name in documents.keys() & set(data.columns):
+            if str(getattr(data[name], "dtype", "")) == "object":
+                refuse_objects(data[name].to_numpy(), documents[name])
     reader = _exported(data, pa.RecordBatchReader.from_stream)
     names = reader.schema.names
     for field in reader.schema:

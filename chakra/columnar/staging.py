@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from chakra.columnar.write_facts import (
     unowned_default,
 )
 from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText
 from chakra.pg.types import INT8, without_binary
 from chakra.schema import Column, Table
@@ -40,9 +41,22 @@ NO_ARBITER = "42P10"  # invalid_column_reference: no unique index over the confl
 NO_SYSTEM_COLUMN = "cannot retrieve a system column"
 
 
-def specs_of(columns: Iterable[Column]) -> list[ColumnSpec]:
+def specs_of(columns: Iterable[Column], naive: Naive = "error") -> list[ColumnSpec]:
     """Describe columns for the encoder, by the names queries use."""
-    return [ColumnSpec(c.attribute, c.type, c.nullable, c.declared) for c in columns]
+    return [ColumnSpec(c.attribute, c.type, c.nullable, c.declared, naive=naive) for c in columns]
+
+
+def _naive(db: Executor, option: str | None) -> Naive:
+    """What a datetime without a zone means: as the call says, or the database's setting.
+
+    Raises:
+        FieldError: the option is none of the setting's words.
+    """
+    if option is None:
+        return db.naive
+    if option not in ("error", "utc", "local"):
+        raise FieldError(f'naive_datetimes is "error", "utc" or "local", not {option!r}')
+    return cast(Naive, option)
 
 
 async def insert_table(
@@ -59,6 +73,7 @@ async def insert_table(
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
+    naive_datetimes: str | None = None,
 ) -> InsertResult:
     """Insert columns into a table, all rows or none.
 
@@ -86,6 +101,8 @@ async def insert_table(
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
+        naive_datetimes: what a datetime (or date) without a zone means for ``timestamptz``: ``"utc"``, ``"local"``
+            (the zone of this process), or ``"error"``; default: the setting ``database.naive_datetimes``.
 
     Raises:
         FieldError: an unknown option or field.
@@ -97,7 +114,8 @@ async def insert_table(
         raise FieldError(f'returning is "keys" or None, not {returning!r}')
     if returning and not table.primary_key:
         raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
-    source, columns = await _open(data, table, table.columns)
+    naive = _naive(db, naive_datetimes)
+    source, columns = await _open(data, table, table.columns, naive)
     check_written(table, columns)
     merge = sql.plan_merge(
         table,
@@ -109,7 +127,12 @@ async def insert_table(
         where,
         draw_keys=returning is not None,
     )
-    how: dict[str, Any] = {"batch_rows": batch_rows, "progress": progress, "allow_truncate": allow_truncate}
+    how: dict[str, Any] = {
+        "batch_rows": batch_rows,
+        "progress": progress,
+        "allow_truncate": allow_truncate,
+        "naive": naive,
+    }
     staged = merge.action != "insert" or returning is not None
     if staged and missing_columns(table, columns):
         await insert_facts(db, table, columns)
@@ -146,6 +169,7 @@ async def insert_staged(
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
+    naive: Naive = "error",
 ) -> InsertResult:
     """Insert through a staging table, as a plan says; with ``keys``, the primary keys come in the result.
 
@@ -153,7 +177,12 @@ async def insert_staged(
         FieldError: no unique index is over the conflict fields; names those there are.
         Others: as for :func:`insert_table`.
     """
-    how = {"batch_rows": batch_rows, "progress": progress, "allow_truncate": allow_truncate}
+    how: dict[str, Any] = {
+        "batch_rows": batch_rows,
+        "progress": progress,
+        "allow_truncate": allow_truncate,
+        "naive": naive,
+    }
     try:
         return await _insert_staged(db, merge, source, keys, **how)
     except DatabaseError as error:
@@ -285,6 +314,7 @@ async def update_table(
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
+    naive_datetimes: str | None = None,
 ) -> int:
     """Update rows from columns, through a staging table and one UPDATE; returns the number of rows updated.
 
@@ -304,7 +334,8 @@ async def update_table(
     if key is None and not table.primary_key:
         raise FieldError(f"{table.title} has no primary key; name the fields that tell rows apart: key=[…]")
     keys = table.key_columns if key is None else sql.named_columns(table, key, "key")
-    source, given = await _open(data, table, table.columns)
+    naive = _naive(db, naive_datetimes)
+    source, given = await _open(data, table, table.columns, naive)
     if fields is None:
         written = tuple(c for c in given if c not in keys)
         if not written:
@@ -334,6 +365,7 @@ async def update_table(
             batch_rows=batch_rows,
             progress=progress,
             allow_truncate=allow_truncate,
+            naive=naive,
         )
         await _type_staged(db, columns)
         updated = await db.run_execute(sql.update_staged(table, keys, written))
@@ -413,7 +445,9 @@ def as_array(keys: Any) -> pa.Array:
 # -- data -----------------------------------------------------------------------------------------------
 
 
-async def _open(data: Any, table: Table, known: Sequence[Column]) -> tuple[Source, tuple[Column, ...]]:
+async def _open(
+    data: Any, table: Table, known: Sequence[Column], naive: Naive
+) -> tuple[Source, tuple[Column, ...]]:
     """Open the data, its columns named as fields; returns them in the order of the data.
 
     Raises:
@@ -427,7 +461,7 @@ async def _open(data: Any, table: Table, known: Sequence[Column]) -> tuple[Sourc
         if twice:
             raise DataError(f'the data has two columns "{fields[twice[0]]}"', column=fields[twice[0]])
         data = {fields.get(name, name): values for name, values in data.items()}
-    specs = _sent(known)
+    specs = _sent(known, naive)
     source = await source_of(data, specs)
     names = [fields.get(name, name) for name in source.names]
     if names != source.names:
@@ -452,28 +486,41 @@ def _known_rows(data: Any, source: Source) -> int | None:
 
 
 async def _copy(
-    db: Executor, table: Table, source: Source, columns: Sequence[Column], **how: Any
+    db: Executor,
+    table: Table,
+    source: Source,
+    columns: Sequence[Column],
+    *,
+    naive: Naive = "error",
+    **how: Any,
 ) -> InsertResult:
     """Copy straight into the table."""
     names, guard = [c.name for c in columns], copy_guard(table, columns)
-    specs = _sent(columns)
+    specs = _sent(columns, naive)
     return await copy_source(db, table.name, table.schema, source, specs, names=names, guard=guard, **how)
 
 
 async def _stage(
-    db: Executor, table: Table, source: Source, columns: Sequence[Column], **how: Any
+    db: Executor,
+    table: Table,
+    source: Source,
+    columns: Sequence[Column],
+    *,
+    naive: Naive = "error",
+    **how: Any,
 ) -> InsertResult:
     """Copy into the staging table, whose columns have the types those of ``table`` had when it was made."""
     names, guard = [c.name for c in columns], copy_guard(table, columns, sql.STAGED)
-    specs = _sent(columns)
+    specs = _sent(columns, naive)
     return await copy_source(
         db, sql.STAGING, sql.STAGING_SCHEMA, source, specs, names=names, guard=guard, **how
     )
 
 
-def _sent(columns: Sequence[Column]) -> list[ColumnSpec]:
+def _sent(columns: Sequence[Column], naive: Naive) -> list[ColumnSpec]:
     """The columns as they travel: text where the type has no binary format."""
-    return [replace(s, type=without_binary(s.type, to="write") or s.type) for s in specs_of(columns)]
+    specs = specs_of(columns, naive)
+    return [replace(s, type=without_binary(s.type, to="write") or s.type) for s in specs]
 
 
 async def _type_staged(db: Executor, columns: Sequence[Column]) -> None:

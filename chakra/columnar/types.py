@@ -231,6 +231,9 @@ def specs_from(types: TypesInput) -> tuple[ColumnSpec, ...]:
     return specs
 
 
+ZONE: Final = "tz"
+"""Key in the metadata of a NumPy dtype: the zone of datetimes, for which NumPy has no place."""
+
 MAX_COLUMNS: Final = 1664  # src/include/access/htup_details.h, MaxTupleAttributeNumber
 
 
@@ -256,6 +259,7 @@ __all__ = [
     "MICROSECONDS_TO_EPOCH",
     "RAW",
     "VARLEN",
+    "ZONE",
     "ColumnSpec",
     "ColumnType",
     "TypesInput",

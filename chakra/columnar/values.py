@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
-from chakra.columnar.types import ColumnSpec, arrow_type
+from chakra.columnar.types import ZONE, ColumnSpec, arrow_type
 from chakra.errors import DataError, FieldError
 from chakra.pg.composites import fields_of
 from chakra.pg.conversion import Naive, Unfit, conversion_of, items_of
@@ -53,14 +53,14 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
     values = values if isinstance(values, list) else list(values)
     base = spec.outside.base
     try:
-        return _convert(values, base, spec.naive)
+        return as_array(values, base, spec.naive)
     except _FAULTS as error:
         first = error
     low, high = 0, len(values)
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            _convert(values[low:middle], base, spec.naive)
+            as_array(values[low:middle], base, spec.naive)
             low = middle
         except _FAULTS as error:
             high, first = middle, error
@@ -83,8 +83,12 @@ def _numpy(values: np.ndarray[Any, Any], spec: ColumnSpec) -> pa.Array:
         if mask is not None:
             values = values.copy()
             values[mask] = None
+        refuse_objects(values, spec)
         return array_of(values.tolist(), spec)
+    months = values.dtype.kind == "m" and np.datetime_data(values.dtype)[0] in ("Y", "M")
     try:
+        if months and spec.outside.base.name == "interval":
+            return _months(values, mask)
         if values.ndim > 1:
             flat = _flat(values.reshape(-1), None if mask is None else mask.reshape(-1))
             for axis in range(values.ndim - 1, 0, -1):
@@ -99,16 +103,49 @@ def _numpy(values: np.ndarray[Any, Any], spec: ColumnSpec) -> pa.Array:
         ) from None
 
 
+def refuse_objects(values: np.ndarray[Any, Any], spec: ColumnSpec) -> None:
+    """Refuse strings among Python objects for json: nothing says whether they are documents or strings of one.
+
+    Raises:
+        DataError: there is one; says both ways to say it.
+    """
+    if spec.outside.base.name in ("json", "jsonb"):
+        for row, value in enumerate(values.tolist()):
+            if isinstance(value, str):
+                raise DataError(
+                    f'row {row}, column "{spec.name}": {value!r:.80} in an array of objects may be JSON text or a '
+                    'string of JSON: for text give a column of strings (Arrow, Polars, pandas dtype "str", NumPy '
+                    "StringDType), for strings a list",
+                    row=row,
+                    column=spec.name,
+                )
+
+
+def _months(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> pa.Array:
+    """Years and months have no length in days, but intervals have a place for them."""
+    nulls = np.isnat(values) if mask is None else np.isnat(values) | mask
+    counted = values.astype("m8[M]").astype(np.int64)
+    rows = [None if null else (n, 0, 0) for n, null in zip(counted.tolist(), nulls.tolist(), strict=True)]
+    return pa.array(rows, pa.month_day_nano_interval())
+
+
 def _flat(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> pa.Array:
     """An array of one dimension, in the units and byte order Arrow has."""
-    if values.dtype.kind in "US":
-        return pa.array(values.astype(object), mask=mask)
+    kind = values.dtype.kind
+    if kind in "UST":
+        return pa.array(values.astype(object).tolist() if kind == "T" else values.astype(object), mask=mask)
+    zone = (values.dtype.metadata or {}).get(ZONE)
+    if zone is not None:  # what to_numpy() gave: NumPy itself knows no zones
+        plain = _flat(values.astype(values.dtype.str), mask)
+        return plain.cast(pa.timestamp(plain.type.unit, zone))
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
-    if values.dtype.kind not in "mM" or np.datetime_data(values.dtype)[0] not in _COARSE:
+    if kind not in "mM" or np.datetime_data(values.dtype)[0] not in _COARSE:
         return pa.array(values, mask=mask)
     # pyarrow knows none of these units but datetime64[D], whose days it cuts to int32.
-    kind, known = values.dtype.kind, values[~np.isnat(values)].astype(np.int64)
+    if kind == "m" and np.datetime_data(values.dtype)[0] in ("Y", "M"):
+        raise pa.ArrowInvalid("years and months have no length")
+    known = values[~np.isnat(values)].astype(np.int64)
     if values.dtype == "M8[D]" and (not known.size or (known.min() >= -DAYS and known.max() < DAYS)):
         return pa.array(values, mask=mask)
     with np.errstate(over="ignore"):
@@ -118,10 +155,10 @@ def _flat(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> pa
     return pa.array(seconds, mask=mask)
 
 
-_COARSE = frozenset({"Y", "M", "W", "D", "h", "m"})  # of timedelta64, Y and M have no length in seconds
+_COARSE = frozenset({"Y", "M", "W", "D", "h", "m"})
 
 
-def _convert(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
+def as_array(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
     """The array of one column, of list elements or of a field; ``type_`` is no domain.
 
     Values of the classes a builder takes as they are go to it at once. All others, and what it refuses, go through the
@@ -371,7 +408,7 @@ def _list(values: list[Any], element: PgType, naive: Naive) -> pa.Array:
     filled = [() if v is None else v if isinstance(v, list | tuple) else items_of(v) for v in values]
     offsets = np.zeros(len(values) + 1, np.int32)
     np.cumsum(list(map(len, filled)), out=offsets[1:])
-    child = _convert(list(chain.from_iterable(filled)), element, naive)
+    child = as_array(list(chain.from_iterable(filled)), element, naive)
     nulls = np.array(list(map(operator.is_, values, [None] * len(values))), np.bool_)
     mask = pa.array(nulls) if nulls.any() else None
     return pa.ListArray.from_arrays(pa.array(offsets), child, mask=mask)
@@ -392,7 +429,7 @@ def _composite(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
     names = [name for name, _ in type_.fields]
     given = [None if v is None else fields_of(v, names, type_.sql) for v in values]
     for index, (name, inner) in enumerate(type_.fields):
-        child = _convert([None if v is None else v[index] for v in given], inner.base, naive)
+        child = as_array([None if v is None else v[index] for v in given], inner.base, naive)
         children.append(child)
         fields.append(pa.field(name, child.type))
     mask = pa.array([v is None for v in values], pa.bool_())
@@ -403,7 +440,7 @@ def _range(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
     """Ranges, taken apart by the conversion."""
     element = _element(type_)
     rows = _converted(values, type_, naive)
-    bounds = [_convert([None if r is None else getattr(r, n) for r in rows], element, naive) for n in _ENDS]
+    bounds = [as_array([None if r is None else getattr(r, n) for r in rows], element, naive) for n in _ENDS]
     flags = [pa.array([None if r is None else getattr(r, n) for r in rows], pa.bool_()) for n in _FLAGS]
     mask = pa.array([r is None for r in rows], pa.bool_())
     return pa.StructArray.from_arrays(
@@ -465,4 +502,4 @@ _BY_NAME: dict[str, Callable[[list[Any], PgType], pa.Array]] = {
     **dict.fromkeys(_CATALOG, _catalog_numbers),
 }
 
-__all__ = ["array_of"]
+__all__ = ["array_of", "as_array", "refuse_objects"]

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.db import stale_types
 from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.pg.conversion import Naive
 from chakra.query.bulk import check_timeout, written_within
 from chakra.query.computed import named
 from chakra.query.described import on_stored
@@ -189,7 +190,7 @@ async def _update_instances(table: Table, database: Database, instances: list[An
                 row=row,
                 column=column.attribute,
             )
-    batch = batch_of(specs_of(columns), group.values)
+    batch = batch_of(specs_of(columns, database.naive), group.values)
     source = Source(batch.schema.names, [batch], instances=True)
     updated = await update_table(database, table, source, fields=[c.attribute for c in written])
     names = [c.attribute for c in written]
@@ -349,7 +350,9 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         groups = groups_of(table, instances)
         if len(groups) == 1:
             check_written(table, groups[0].columns)
-            for spec, values in zip(specs_of(groups[0].columns), groups[0].values, strict=True):
+            for spec, values in zip(
+                specs_of(groups[0].columns, database.naive), groups[0].values, strict=True
+            ):
                 rows.add(spec, values)
             rows.prepare()
     finally:
@@ -393,7 +396,7 @@ async def _create_staged(table: Table, database: Database, clause: Clause, group
     from chakra.columnar.write import batch_of
 
     merge = plan_merge(table, group.columns, *clause, draw_keys=True)
-    batch = batch_of(specs_of(group.columns), group.values)
+    batch = batch_of(specs_of(group.columns, database.naive), group.values)
     # Rows found by their key have it already; whatever else decides, the server tells which key that made.
     asked = bool(table.primary_key) and set(merge.conflict) != set(table.key_columns)
     result = await insert_staged(
@@ -448,7 +451,7 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
         if stale is not None:
             stale.aborting = database.in_transaction
             raise stale from error
-        raise _named(group, error) from error
+        raise _named(group, error, database.naive) from error
     except DatabaseError as error:
         left = _FEWER.search(str(error)) if error.sqlstate == UNDEFINED_TABLE else None
         if left is not None:
@@ -507,13 +510,13 @@ def _left_out(table: Table, made: int, count: int) -> DatabaseError:
     )
 
 
-def _named(group: Group, error: Exception) -> Exception:
+def _named(group: Group, error: Exception, naive: Naive) -> Exception:
     """The error as COPY would have raised it, with row and column, if the columnar engine minds the same."""
     from chakra.columnar.encode import Encoder
     from chakra.columnar.staging import specs_of
     from chakra.columnar.write import batch_of
 
-    specs = specs_of(group.columns)
+    specs = specs_of(group.columns, naive)
     try:
         list(Encoder(specs).encode(batch_of(specs, group.values)))
     except DataError as found:

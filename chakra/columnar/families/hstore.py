@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from chakra.columnar.buffers import RawColumn
+from chakra.columnar.buffers import I64, RawColumn
 from chakra.columnar.families.array import list_parts
 from chakra.columnar.families.dispatch import encode_values
 from chakra.columnar.families.fault import ValueFault, malformed, owner
@@ -72,6 +72,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
     null = np.flatnonzero(keys.lengths < 0)
     if null.size:
         raise ValueFault(owner(offsets, int(null[0])), f"a NULL key, which {type_.sql} cannot hold")
+    _refuse_doubled(entries.field(0), offsets, type_)
     out_offsets = np.empty(valid.size + 1, np.int64)
     status, row, _ = kernels.measure(valid, offsets, keys.lengths, values.lengths, out_offsets)
     if status:
@@ -90,6 +91,27 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         out,
     )
     return raw_column(out, out_offsets, valid)
+
+
+def _refuse_doubled(keys: pa.Array, offsets: I64, type_: PgType) -> None:
+    """Refuse a key that a value has twice, of which the server would keep one.
+
+    Raises:
+        ValueFault: there is one.
+    """
+    if len(keys) < 2:
+        return
+    codes = keys.dictionary_encode() if not pa.types.is_dictionary(keys.type) else keys
+    numbers = codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    owners = np.repeat(np.arange(len(offsets) - 1, dtype=np.int64), np.diff(offsets))
+    pairs = owners * (len(codes.dictionary) + 1) + numbers
+    order = np.argsort(pairs, kind="stable")
+    doubled = np.flatnonzero(np.diff(pairs[order]) == 0)
+    if doubled.size:
+        index = int(order[doubled[0] + 1])
+        raise ValueFault(
+            int(owners[index]), f"the key {keys[index].as_py()!r} twice, which {type_.sql} cannot hold"
+        )
 
 
 __all__ = ["arrow_type", "decode", "encode"]

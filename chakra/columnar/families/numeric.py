@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chakra.columnar.buffers import RawColumn
 from chakra.columnar.families.fault import ValueFault, malformed
@@ -228,13 +229,33 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
     if pa.types.is_integer(kind):
         return _encode_decimal(array, 0, type_, options)
     if pa.types.is_floating(kind):
-        wide = array.cast(pa.float32()) if pa.types.is_float16(kind) else array
-        return _encode_text(wide.cast(pa.large_string()), type_, exact=False)
+        return _encode_text(_digits_of(array), type_, exact=False)
     if pa.types.is_string_view(kind) or pa.types.is_string(kind):
         return _encode_text(array.cast(pa.large_string()), type_, exact=not options.allow_truncate)
     if pa.types.is_large_string(kind):
         return _encode_text(array, type_, exact=not options.allow_truncate)
     refuse(array, type_, _ACCEPTS)
+
+
+def _digits_of(array: pa.Array) -> pa.Array:
+    """Floats as text with the digits that the server's own cast keeps: 15, or 6 of a single (``numeric.c``,
+    float8_numeric and float4_numeric). Nearly always that is the shortest text that reads back as the float.
+    """
+    digits = 15 if pa.types.is_float64(array.type) else 6
+    wide = array.cast(pa.float32()) if pa.types.is_float16(array.type) else array
+    text = wide.cast(pa.large_string())
+    longer = pc.call_function("greater", [pc.call_function("binary_length", [text]), pa.scalar(digits)])
+    # Numbers that small have fewer digits in their shortest text than in the cast's.
+    tiny = np.finfo(np.float64 if digits == 15 else np.float32).tiny
+    small = pc.call_function("less", [pc.call_function("abs", [wide]), pa.scalar(tiny, wide.type)])
+    longer = pc.call_function("or", [longer, small])
+    if not pc.call_function("any", [longer]).as_py():
+        return text
+    rows = np.flatnonzero(longer.fill_null(False).to_numpy(zero_copy_only=False))
+    found = text.to_pylist()
+    for row in rows.tolist():
+        found[row] = format(array[row].as_py(), f".{digits}g")
+    return pa.array(found, pa.large_string())
 
 
 def _encode_decimal(array: pa.Array, value_scale: int, type_: PgType, options: Options) -> RawColumn:

@@ -24,6 +24,7 @@ _FLAGS = (
     ("upper_inc", kernels.UPPER_INCLUSIVE, False),
     ("empty", kernels.EMPTY, False),
 )
+_NEEDED = frozenset({"lower", "upper", "lower_inc", "upper_inc"})
 _FIELDS = ("lower", "upper", *(name for name, _, _ in _FLAGS))
 
 
@@ -65,7 +66,7 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
 
 
 def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
-    """Encode structs with ``lower`` and ``upper``; without the flags, ``[lower, upper)`` and not empty.
+    """Encode structs with ``lower`` and ``upper`` and whether those belong to it; without ``empty`` none is empty.
 
     Raises:
         ValueFault: not such structs, or a bound does not fit.
@@ -74,8 +75,8 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
     if not pa.types.is_struct(array.type):
         refuse(array, type_, f"structs of {', '.join(_FIELDS)}")
     given = [array.type.field(i).name for i in range(array.type.num_fields)]
-    if not {"lower", "upper"} <= set(given) <= set(_FIELDS) or len(set(given)) != len(given):
-        refuse(array, type_, f"structs of {', '.join(_FIELDS)}")
+    if not _NEEDED <= set(given) <= set(_FIELDS) or len(set(given)) != len(given):
+        refuse(array, type_, f"structs of {', '.join(_FIELDS)}: a range says its bounds")
     columns = dict(zip(given, array.flatten(), strict=True))
     valid = is_valid(array)
     flags = np.zeros(valid.size, np.uint8)

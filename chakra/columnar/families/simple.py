@@ -267,9 +267,10 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
             array = array.cast(storage)
         else:
             wide = values_of(array, np.float64)
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", under="ignore"):
                 narrowed: AnyArray = wide.astype(np.float32)
-            outside = np.isinf(narrowed) & np.isfinite(wide) & is_valid(array)
+            outside = (np.isinf(narrowed) & np.isfinite(wide)) | ((narrowed == 0) & (wide != 0))
+            outside &= is_valid(array)
             if outside.any():
                 index = int(np.argmax(outside))
                 raise ValueFault(index, f"{float(wide[index])!r} is out of range for {type_.sql}")

@@ -2,10 +2,12 @@
 
 One rule for NULL: numbers, booleans and times come as plain arrays where no value is NULL and as
 ``numpy.ma.MaskedArray`` where one is (NaN stays a value of its own). Everything NumPy has no number for
-(text, bytes, decimals, lists, structs, …) comes as an object array of Python values with ``None`` for NULL.
+(text, bytes, decimals, lists, structs, …) comes as an object array of Python values with ``None`` for NULL; JSON
+as an array of ``StringDType``, so that it can be told from strings.
 
 dtypes: bool, intN, uintN, floatN; date ``datetime64[D]``; timestamp ``datetime64[us]``, in UTC where the
-column has a zone; time ``timedelta64[us]`` since midnight; vectors float32 or float16 of shape (rows, n).
+column has a zone (then the dtype's metadata say ``{"tz": "UTC"}``, by which bulk writes know that they are
+moments); time ``timedelta64[us]`` since midnight; vectors float32 or float16 of shape (rows, n).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from chakra.columnar.sinks.plain import refuse_duplicates
+from chakra.columnar.types import ZONE
 from chakra.errors import DataError
 
 
@@ -41,6 +44,8 @@ def column_to_numpy(column: pa.ChunkedArray, name: str = "") -> NDArray[Any]:
         )
         return flat.reshape(len(column), kind.list_size)
     dtype = _dtype(kind)
+    if isinstance(kind, pa.BaseExtensionType) and kind.extension_name == "arrow.json":
+        return np.array(column.to_pylist(), np.dtypes.StringDType(na_object=None))
     if dtype is None:
         out = np.empty(len(column), object)
         try:
@@ -70,7 +75,9 @@ def _dtype(kind: pa.DataType) -> np.dtype[Any] | None:
     if pa.types.is_date32(kind):
         return np.dtype("datetime64[D]")
     if pa.types.is_timestamp(kind):
-        return np.dtype(f"datetime64[{kind.unit}]")
+        plain = np.dtype(f"datetime64[{kind.unit}]")
+        # NumPy has no zones; this is how bulk writes know that these are moments.
+        return plain if kind.tz is None else np.dtype(plain, metadata={ZONE: kind.tz})
     if pa.types.is_time64(kind):
         return np.dtype(f"timedelta64[{kind.unit}]")
     return None

@@ -11,6 +11,8 @@ from pathlib import Path
 from chakra.columnar.types import COLUMN_TYPES, arrow_type
 from chakra.db.text_types import READ_AS_TEXT
 from chakra.errors import FieldError
+from chakra.pg.conversion import conversion_of
+from chakra.pg.conversion.texts import OPAQUE
 from chakra.pg.types import BY_NAME, INT4, NUMERIC, TEXT, PgType, array_of, enum_type, parse_type
 from chakra.schema.declared import reading, storing
 
@@ -20,6 +22,10 @@ BEGIN, END = "<!-- written by ci/pages.py -->\n", "<!-- until here -->\n"
 PAIRS_BEGIN, PAIRS_END = (
     "<!-- declared types, written by ci/pages.py -->\n",
     "<!-- until here: declared types -->\n",
+)
+TAKEN_BEGIN, TAKEN_END = (
+    "<!-- conversions, written by ci/pages.py -->\n",
+    "<!-- until here: conversions -->\n",
 )
 ROWS_BEGIN, ROWS_END = "<!-- row values, written by ci/pages.py -->\n", "<!-- until here: row values -->\n"
 
@@ -115,6 +121,34 @@ def row_values() -> str:
     )
 
 
+def conversions() -> str:
+    """What each type takes, from the table of conversions."""
+    rows: dict[str, list[str]] = {}
+    examples_of_kinds = {
+        "enums": enum_type("mood", ("sad", "happy")),
+        "arrays": array_of(INT4),
+        "composites": PgType("pair", kind="composite", fields=(("a", INT4), ("b", TEXT))),
+    }
+    for name, type_ in BY_NAME.items():
+        shown = (
+            "ranges"
+            if type_.kind == "range"
+            else "multiranges"
+            if type_.kind == "multirange"
+            else f"`{SPELLED.get(name, name)}`"
+        )
+        names = rows.setdefault(conversion_of(type_).takes, [])
+        if shown not in names:
+            names.append(shown)
+    for shown, type_ in examples_of_kinds.items():
+        rows.setdefault(conversion_of(type_).takes, []).append(shown)
+    rows.setdefault(OPAQUE.takes, []).append("types of extensions that are not above")
+    lines = [f"| {', '.join(names)} | {takes} |" for takes, names in rows.items()]
+    return "\n".join(
+        ["", "| PostgreSQL | takes; everything else is a `DataError` |", "|---|---|", *lines, "", ""]
+    )
+
+
 def declared() -> str:
     """Which types of a column a declared type can be read from and written to, beside its own."""
     types = {SPELLED.get(name, name): type_ for name, type_ in BY_NAME.items() if type_.kind == "base"}
@@ -144,6 +178,7 @@ def main() -> None:
         (TYPES, table, BEGIN, END),
         (TYPES, declared, PAIRS_BEGIN, PAIRS_END),
         (TYPES, row_values, ROWS_BEGIN, ROWS_END),
+        (TYPES, conversions, TAKEN_BEGIN, TAKEN_END),
         (DECISIONS, decisions, BEGIN, END),
     ):
         text = page.read_text()

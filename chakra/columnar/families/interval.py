@@ -84,7 +84,9 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
     out = np.zeros(len(array), _WIRE)
     valid = is_valid(array)
     if pa.types.is_duration(array.type):
-        out["time"] = microseconds(array, pa.duration("us"), type_, options)
+        # As a timedelta: days, and the rest of a day.
+        days, rest = np.divmod(microseconds(array, pa.duration("us"), type_, options), 86_400_000_000)
+        out["days"], out["time"] = days, rest
         return fixed_column(out, valid)
     if pa.types.is_struct(array.type):
         values = _parts(array, type_)

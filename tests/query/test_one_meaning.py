@@ -1,0 +1,233 @@
+"""One value, one meaning: whatever writes it, in any number of rows and from any container, the same text is stored,
+or every writer refuses it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import uuid
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from chakra import Model, field
+from chakra.errors import ChakraError, DataError
+from chakra.pg.types import PgType
+from chakra.types import (
+    Array,
+    BigInt,
+    Boolean,
+    Date,
+    Double,
+    Enum,
+    Inet,
+    Int4Range,
+    Integer,
+    Interval,
+    Jsonb,
+    Money,
+    Numeric,
+    Real,
+    SmallInt,
+    Text,
+    Time,
+    Timestamp,
+    TimestampTz,
+    Uuid,
+    Varchar,
+)
+
+ROWS = (1, 2, 7, 300, 600, 5000)
+NOON = dt.datetime(2024, 2, 29, 12)
+UTC = dt.UTC
+
+
+class Mood(str, enum.Enum):  # noqa: UP042
+    OK = "ok"
+    SAD = "sad"
+
+
+class MyDateTime(dt.datetime):
+    """As pandas' Timestamp, or what pendulum has."""
+
+
+MOOD = Enum(Mood, "one_mood")
+
+# type, value, its text in the table; None = every writer refuses it
+CASES: list[tuple[PgType, Any, str | None]] = [
+    *((Integer, v, "5") for v in (5, 5.0, Decimal("5.0"), "5", np.int16(5), np.float64(5))),
+    *((Integer, v, None) for v in (1.5, Decimal("1.5"), True, "5.0", 2**31, "x")),
+    (SmallInt, 40000, None),
+    (BigInt, 2**63, None),
+    (Boolean, True, "true"),
+    (Boolean, 1, None),
+    (Double, 1, "1"),
+    (Double, Decimal("0.1"), "0.1"),
+    (Double, 2**53 + 1, None),
+    (Real, 1.5, "1.5"),
+    (Real, 1e-50, None),
+    (Real, 1e39, None),
+    (Numeric, 0.1, "0.1"),
+    (Numeric, 0.1 + 0.2, "0.3"),
+    (Numeric, "1.50", "1.50"),
+    (Numeric(10, 2), 1.005, "1.01"),
+    (Numeric(10, 2), Decimal("1.005"), None),
+    (Numeric(10, 2), "1.005", None),
+    (Numeric(10, 2, rounding="half_up"), Decimal("1.005"), "1.01"),
+    (Numeric(10, 2), Decimal("1.500"), "1.50"),
+    (Numeric(5, 2), Decimal(1000), None),
+    (Money, Decimal("12.50"), "$12.50"),
+    (Money, Decimal("12.505"), None),
+    (Text, "a", "a"),
+    (Text, Mood.OK, "ok"),
+    (Text, 5, None),
+    (Text, "a\0b", None),
+    (Varchar(2), "abc", None),
+    (Uuid, str(uuid.UUID(int=7)).upper(), str(uuid.UUID(int=7))),
+    (Uuid, "7", None),
+    (MOOD, Mood.SAD, "sad"),
+    (MOOD, "sad", "sad"),
+    (MOOD, "glad", None),
+    (Date, NOON.date(), "2024-02-29"),
+    (Date, "2024-02-29", "2024-02-29"),
+    (Date, dt.datetime(2024, 2, 29), "2024-02-29"),
+    (Date, NOON, None),
+    (Time(0), dt.time(1, 2, 3), "01:02:03"),
+    (Time(0), dt.time(1, 2, 3, 4), None),
+    (Timestamp, NOON, "2024-02-29 12:00:00"),
+    (Timestamp, MyDateTime(2024, 2, 29, 12), "2024-02-29 12:00:00"),
+    (Timestamp, NOON.date(), "2024-02-29 00:00:00"),
+    (Timestamp, NOON.replace(tzinfo=UTC), None),
+    (Timestamp(0), NOON.replace(microsecond=1), None),
+    (TimestampTz, NOON.replace(tzinfo=UTC), "2024-02-29 12:00:00+00"),
+    (TimestampTz, pd.Timestamp(NOON, tz="UTC"), "2024-02-29 12:00:00+00"),
+    (TimestampTz, "2024-02-29T13:00:00+01:00", "2024-02-29 12:00:00+00"),
+    (TimestampTz, NOON, None),
+    (TimestampTz, NOON.date(), None),
+    (TimestampTz, pd.Timestamp(NOON), None),
+    (Interval, dt.timedelta(days=1, hours=2), "1 day 02:00:00"),
+    (Interval(0), dt.timedelta(microseconds=1), None),
+    (Inet, "10.0.0.1", "10.0.0.1/32"),
+    (Inet, "10.0.0.256", None),
+    (Jsonb, {"a": [1, None]}, '{"a": [1, null]}'),
+    (Int4Range, (0, 5), "[0,5)"),
+    (Int4Range, "[0,5]", "[0,6)"),
+    (Int4Range, {"lower": 0, "upper": 5}, None),
+    (Array(Integer), [1, None], "{1,NULL}"),
+    (Array(Integer), [1, 1.5], None),
+    (Array(TimestampTz), [NOON], None),
+]
+
+Writer = Callable[[Any, Any, int], Awaitable[Any]]
+
+
+def instances(model: Any, value: Any, rows: int) -> list[Any]:
+    return [model(id=n, v=value) for n in range(rows)]
+
+
+async def save(model: Any, value: Any, rows: int) -> None:
+    await model.objects.create(id=0, v=None)
+    one = await model.objects.get(id=0)
+    one.v = value
+    await one.save()
+
+
+async def update(model: Any, value: Any, rows: int) -> None:
+    await model.objects.create(id=0, v=None)
+    await model.objects.filter(id=0).update(v=value)
+
+
+async def bulk_update(model: Any, value: Any, rows: int) -> None:
+    await model.objects.bulk_create(instances(model, None, 3))
+    await model.objects.bulk_update(instances(model, value, 3), ["v"])
+
+
+def columns(make: Callable[[list[int], list[Any]], Any]) -> Writer:
+    async def write(model: Any, value: Any, rows: int) -> None:
+        await model.objects.bulk_insert(make(list(range(3)), [value] * 3))
+
+    return write
+
+
+def objects(values: list[Any]) -> np.ndarray[Any, Any]:
+    made = np.empty(len(values), object)
+    made[:] = values
+    return made
+
+
+def frame(ids: list[int], values: list[Any]) -> Any:
+    return pl.DataFrame({"id": ids, "v": pl.Series(values, strict=True)})
+
+
+WRITERS: dict[str, Writer] = {
+    "create": lambda model, value, rows: model.objects.create(id=0, v=value),
+    "save": save,
+    "update": update,
+    "bulk_update": bulk_update,
+    **{
+        f"bulk_create {n}": lambda model, value, rows, n=n: model.objects.bulk_create(
+            instances(model, value, n)
+        )
+        for n in ROWS
+    },
+    "upsert": lambda model, value, rows: model.objects.bulk_create(
+        instances(model, value, 3), on_conflict="update", conflict_fields=["id"]
+    ),
+    "lists": columns(lambda ids, values: {"id": ids, "v": values}),
+    "objects": columns(lambda ids, values: {"id": np.array(ids), "v": objects(values)}),
+    "series": columns(lambda ids, values: {"id": ids, "v": pd.Series(values, dtype=object)}),
+}
+BY_TYPE: dict[str, Writer] = {
+    "arrow": columns(lambda ids, values: pa.table({"id": ids, "v": pa.array(values)})),
+    "polars": columns(frame),
+    "pandas": columns(lambda ids, values: pd.DataFrame({"id": ids, "v": pd.Series(values)})),
+}
+"""Containers that give their values a type of their own; those that have none for a value, or one that means another
+value, are left out for it."""
+
+# What a container of typed columns makes of such values is another value, or none.
+OTHERWISE = (Decimal, MyDateTime, Mood, tuple, dict, pd.Timestamp, np.generic)
+
+
+def declared(type_: PgType) -> Any:
+    body = {"__module__": __name__, "id": field(BigInt, primary_key=True), "v": field(type_, null=True)}
+    return type("One", (Model,), body, table="one_meaning")
+
+
+@pytest.mark.parametrize(("type_", "value", "text"), CASES, ids=lambda v: f"{getattr(v, 'sql', v)!r:.40}")
+async def test_every_writer_means_the_same(
+    db: Any, pg: asyncpg.Connection[Any], type_: PgType, value: Any, text: str | None
+) -> None:
+    model = declared(type_)
+    await db.create_tables(model)
+    wrong: dict[str, Any] = {}
+    writers = WRITERS | ({} if isinstance(value, OTHERWISE) else BY_TYPE)
+    for name, write in writers.items():
+        await pg.execute("truncate one_meaning")
+        try:
+            await write(model, value, 0)
+        except DataError as error:
+            if text is not None:
+                wrong[name] = error
+            stored = await pg.fetchval("select count(v) from one_meaning")
+            if stored:
+                wrong[name] = f"{stored} rows in spite of the error"
+            continue
+        except ChakraError as error:
+            wrong[name] = repr(error)
+            continue
+        except (pa.ArrowException, TypeError, OverflowError):
+            assert name in BY_TYPE, name  # the container has no such values
+            continue
+        rows = await pg.fetch("select v::text from one_meaning")
+        found = {row[0] for row in rows}
+        if found != {text}:
+            wrong[name] = found
+    assert wrong == {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db import StaleTypes, with_modifier
-from chakra.errors import DatabaseError, FieldError
+from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.pg.quoting import quote_qualified
 from chakra.pg.types import PgType
 from chakra.query.privileges import refused
@@ -208,7 +208,20 @@ async def on_stored(
                     f"the columns of {table.title} were changed by another session, and some of the data, which can "
                     "be read only once, is gone; nothing was written: run it again with the data from its start"
                 ) from stale
+        except (DatabaseError, DataError) as error:
+            # An INSERT has no guard in front of it. Where types would explain its failure, they are looked at again.
+            typed = isinstance(error, DataError) or error.sqlstate in _TYPE_STATES
+            if last or not known or not typed or not _again(data) or database.in_transaction:
+                raise
+            database.descriptions.forget(key)
+            if [c.type for c in (await stored_table(database, table)).columns] == [
+                c.type for c in stored.columns
+            ]:
+                raise
     raise AssertionError("unreachable")
+
+
+_TYPE_STATES = frozenset({"42804", "42846", "42883", "42704"})  # no such conversion, operator or type
 
 
 def _again(data: Any) -> bool:

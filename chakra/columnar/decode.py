@@ -83,7 +83,9 @@ class Decoder:
         self._segment: Segment | None = None
         self._populate_at = 0  # row of the open segment
         self._bytes_a_row = 2.0  # in the last one
-        self._limit = min(FIRST_ROWS, max_rows or FIRST_ROWS) if max_bytes or not max_rows else max_rows
+        self._limit = min(FIRST_ROWS, max_rows or FIRST_ROWS)
+        if max_rows and not max_bytes:
+            self._limit = min(max_rows, MAX_ROWS)  # what is reserved before anything is known of the rows
 
     @cached_property
     def schema(self) -> pa.Schema:

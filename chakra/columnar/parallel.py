@@ -95,7 +95,8 @@ async def read_parts(
     """Read a query in parts by up to ``workers`` connections and put the parts together in their order.
 
     A further connection is only used if the pool can give one without making anybody wait; the parts it
-    would have read are read by the others. So two reads at once never block each other.
+    would have read are read by the others. So two reads at once never block each other. One that has not begun
+    when no part is left is told to stop: a pooler may let it wait for the very connection the others hold.
 
     Args:
         parts: makes the SELECTs.
@@ -118,11 +119,14 @@ async def read_parts(
                 meter.update(sum(d.rows for d in decoders), sum(d.bytes_read for d in decoders))
 
             watch = report if progress else None
+            waiting: set[asyncio.Task[None]] = set()
             try:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(min(extra, max(0, spare))):
-                        group.create_task(_work(database, snapshot.id, left, watch))
+                        waiting.add(group.create_task(_work(database, snapshot.id, left, watch, waiting)))
                     await _read_left(snapshot.connection, left, watch)
+                    for task in waiting:
+                        task.cancel()
             except BaseExceptionGroup as failures:
                 # Callers handle the same errors as for a read in one part; the first one stopped the others.
                 raise failures.exceptions[0] from None
@@ -138,14 +142,16 @@ async def _work(
     snapshot: str,
     left: deque[tuple[str, Decoder]],
     watch: Callable[[], None] | None,
+    waiting: set[asyncio.Task[None]],
 ) -> None:
-    """Read parts on a connection of its own, if there is one to be had."""
+    """Read parts on a connection of its own, if there is one to be had; not ``waiting`` once it begins."""
     try:
         async with (
             database.acquire(_EXTRA_WAIT) as connection,
             connection.transaction("repeatable_read", readonly=True),
         ):
             await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}")
+            waiting.difference_update([asyncio.current_task()])
             await _read_left(connection, left, watch)
     except PoolTimeout:
         return
@@ -236,9 +242,10 @@ class ReadTask:
     async def _adopt(self, connection: Connection) -> None:
         try:
             await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(self.snapshot)}")
-        except DatabaseError as error:
-            # 22023 (PostgreSQL 17 and older) or 42704: no file of that name under pg_snapshots.
-            if error.sqlstate in ("22023", "42704", ""):
+        except (DatabaseError, DataError) as error:
+            # 42704: no file of that name under pg_snapshots; up to PostgreSQL 17 it is 22023, as for a text that is
+            # no identifier at all, which Chakra counts with the values that do not fit.
+            if error.sqlstate in ("22023", "42704"):
                 raise self._gone() from error
             raise
 

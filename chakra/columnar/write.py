@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -26,6 +27,8 @@ ROWS_CHUNK: Final = 64 * 1024
 # Rows of Python values converted at a time: 0.3 ms of work for seven columns, of which 0.07 ms is there for any
 # number of rows.
 ROWS_AT_ONCE: Final = 1_000
+
+MOST_ROWS: Final = 2**31 - 1  # of one Arrow array with 32-bit offsets; no batch is larger
 
 Batches: TypeAlias = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
 
@@ -60,22 +63,20 @@ async def copy_source(
     if batch_rows is not None and (type(batch_rows) is not int or batch_rows < 1):
         raise FieldError(f"batch_rows={batch_rows!r}: expected a whole number from 1 on, or None")
     options = Options(allow_truncate=allow_truncate, bounds_are_infinite=source.instances)
-    encoder = Encoder(specs, options, slice_rows=batch_rows or SLICE_ROWS)
+    encoder = Encoder(specs, options, slice_rows=min(batch_rows or SLICE_ROWS, MOST_ROWS))
     with Meter(progress, "writing") as meter:
         written = await db.copy_in(
-            table, names or source.names, _chunks(encoder, source, meter), schema=schema
+            table, names or source.names or None, _chunks(encoder, source, meter), schema=schema
         )
         meter.end(encoder.rows, encoder.bytes_written)
     return InsertResult(written, skipped=encoder.rows - written)
 
 
-def match_columns(
-    names: Sequence[str], columns: Sequence[ColumnSpec], generated: Collection[str], table: str
-) -> list[ColumnSpec]:
+def match_columns(names: Sequence[str], columns: Sequence[ColumnSpec], table: str) -> list[ColumnSpec]:
     """The target columns in the order of the data's.
 
     Raises:
-        DataError: a name twice, a name the table does not have, or a required column missing.
+        DataError: a name twice, or a name the table does not have.
     """
     by_name = {spec.name: spec for spec in columns}
     for position, name in enumerate(names):
@@ -84,15 +85,8 @@ def match_columns(
             raise DataError(f'{table} has no column "{name}"; its columns are {known}', column=name)
         if name in names[:position]:
             raise DataError(f'the data has two columns "{name}"', column=name)
-    if not names:
+    if not names and by_name:
         raise DataError(f"the data has no columns; those of {table} are {', '.join(by_name)}")
-    given = set(names)
-    for spec in columns:
-        if spec.name not in given and not spec.nullable and spec.name not in generated:
-            raise DataError(
-                f'the data has no column "{spec.name}", which is NOT NULL and has no default',
-                column=spec.name,
-            )
     return [by_name[name] for name in names]
 
 
@@ -210,6 +204,10 @@ class RowStream:
         """
         for spec, values in zip(self._specs, self._values, strict=True):
             self._first.append(array_of(values[:ROWS_AT_ONCE], spec))
+
+    def allow_null(self) -> None:
+        """Let NULL into columns that are declared without it: the server fills them in."""
+        self._specs = [replace(spec, nullable=True) for spec in self._specs]
 
     def chunks(self) -> Iterator[memoryview]:
         """Encode the rows.

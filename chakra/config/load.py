@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from chakra.config.settings import KEYWORDS, PARSERS, SECTIONS, Settings, unknown_setting
 from chakra.errors import ConfigError
@@ -36,13 +37,17 @@ def read_file(path: Path) -> dict[str, object]:
     Raises:
         ConfigError: the file cannot be read, is not TOML, or holds an unknown section.
     """
+    content: dict[str, Any] = {}
+    why = ""
     try:
         with path.open("rb") as file:
             content = tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+        why = str(error)
+    if why:  # outside the block above: its errors hold the whole file, with the password in it
+        raise ConfigError(f"{path} is not valid TOML: {why}")
     values: dict[str, object] = {}
     for section, body in content.items():
         if section not in SECTIONS or not isinstance(body, dict):

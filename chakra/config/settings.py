@@ -7,12 +7,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from chakra.config.units import one_of, parse_count, parse_duration, parse_switch, parse_text
+from chakra.config.units import (
+    one_of,
+    parse_count,
+    parse_duration,
+    parse_secret,
+    parse_span,
+    parse_switch,
+    parse_text,
+)
 from chakra.errors import ConfigError
 
 
-def _setting(default: Any, parse: Callable[[object], Any]) -> Any:
-    return field(default=default, metadata={"parse": parse})
+def _setting(default: Any, parse: Callable[[object], Any], *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"parse": parse})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +37,27 @@ class DatabaseSettings:
         pgbouncer: the server is PgBouncer in transaction mode: turns off everything that outlives a
             transaction on a connection (prepared statements and the reset script).
         columnar_rows: let large results of models be read through binary COPY where that is faster.
+        keepalives: let TCP look after a silent connection. These and the next count for TCP only, 0 is the
+            system's own value, and the parameters of the same name in the URL come first.
+        keepalives_idle: seconds of silence before the first probe.
+        keepalives_interval: seconds between probes.
+        keepalives_count: probes without an answer that end the connection.
+        tcp_user_timeout: seconds for which sent data may stay without acknowledgement.
     """
 
-    url: str | None = _setting(None, parse_text)
-    connect_timeout: float = _setting(15.0, parse_duration)
+    url: str | None = _setting(None, parse_secret, secret=True)
+    connect_timeout: float = _setting(15.0, parse_span)
     command_timeout: float = _setting(0.0, parse_duration)
     application_name: str = _setting("chakra", parse_text)
     prepared_statements: bool = _setting(True, parse_switch)
     statement_cache_size: int = _setting(256, parse_count)
     pgbouncer: bool = _setting(False, parse_switch)
     columnar_rows: bool = _setting(True, parse_switch)
+    keepalives: bool = _setting(True, parse_switch)
+    keepalives_idle: float = _setting(60.0, parse_duration)
+    keepalives_interval: float = _setting(10.0, parse_duration)
+    keepalives_count: int = _setting(6, parse_count)
+    tcp_user_timeout: float = _setting(60.0, parse_duration)
 
 
 @dataclass(frozen=True, slots=True)

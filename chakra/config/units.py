@@ -40,6 +40,18 @@ def parse_duration(value: object) -> float:
     )
 
 
+def parse_span(value: object) -> float:
+    """Read a duration above 0.
+
+    Raises:
+        ValueError: anything else.
+    """
+    seconds = parse_duration(value)
+    if not seconds:
+        raise ValueError("expected a duration above 0")
+    return seconds
+
+
 def parse_count(value: object) -> int:
     """Read a whole number that is not negative.
 
@@ -96,4 +108,25 @@ def one_of(*choices: str) -> Callable[[object], str]:
     return parse
 
 
-__all__ = ["UNITS", "one_of", "parse_count", "parse_duration", "parse_switch", "parse_text"]
+def parse_secret(value: object) -> str:
+    """Read a text that is not empty and must not show in a message.
+
+    Raises:
+        ValueError: anything else; says what kind of value was found, never which.
+    """
+    if isinstance(value, str) and value.strip():
+        return value
+    found = "an empty text" if isinstance(value, str) else f"a value of type {type(value).__name__}"
+    raise ValueError(f"expected a text, found {found}")
+
+
+__all__ = [
+    "UNITS",
+    "one_of",
+    "parse_count",
+    "parse_duration",
+    "parse_secret",
+    "parse_span",
+    "parse_switch",
+    "parse_text",
+]

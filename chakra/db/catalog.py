@@ -19,6 +19,7 @@ _QUERY = """
 WITH RECURSIVE types AS (
     SELECT t.oid, t.typname::text AS name, n.nspname::text AS schema, t.typarray AS array_oid,
            t.typlen::int AS size, t.typtype::text AS kind, t.typbasetype AS base, t.typtypmod AS typmod,
+           t.typsend::oid <> 0 AS sends, t.typreceive::oid <> 0 AS receives,
            t.typndims AS ndims, t.typrelid AS relation, r.rngsubtype AS subtype, {range_of} AS range_of,
            CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem ELSE 0 END AS element,
            pg_catalog.pg_type_is_visible(t.oid) AS visible
@@ -191,7 +192,7 @@ def _build(oid: int, rows: Mapping[int, Any], built: dict[int, PgType]) -> PgTyp
     elif name in _EXTENSION_TYPES:
         found = replace(BY_NAME[name], **(common | {"sql_name": ""}))
     else:
-        found = PgType(**common, python=str)
+        found = PgType(**common, python=str, sends=row["sends"], receives=row["receives"])
     built[oid] = found
     return found
 

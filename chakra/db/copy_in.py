@@ -8,9 +8,11 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from chakra.db import driver
+from chakra.db.errors import commit_unknown, was_answered
 from chakra.db.session import Session, rows_of
 from chakra.db.streams import clear_wire
-from chakra.pg.quoting import quote_qualified
+from chakra.errors import ChakraError
+from chakra.pg.quoting import quote_identifier, quote_qualified
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 """Chunks of a COPY stream, as anything with the buffer interface."""
@@ -35,6 +37,7 @@ async def copy_in(
 
     Raises:
         TransactionError: a stream that is being read occupies the connection.
+        CommitUnknown: all was sent outside a transaction, and no answer came.
     """
     if session.streams:
         await clear_wire(session)
@@ -57,7 +60,9 @@ class _Writing:
     """
 
     __slots__ = (
+        "alone",
         "columns",
+        "ended",
         "in_source",
         "next",
         "raised",
@@ -77,19 +82,25 @@ class _Writing:
         self.table = table
         self.columns = columns
         self.schema = schema
-        self.sql = f"COPY {quote_qualified(schema, table)} FROM STDIN (FORMAT binary)"
+        named = f" ({', '.join(map(quote_identifier, columns))})" if columns else ""
+        self.sql = f"COPY {quote_qualified(schema, table)}{named} FROM STDIN (FORMAT binary)"
         self.next = _stepper(source)
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None
-        self.stopping = self.in_source = False
+        self.stopping = self.in_source = self.ended = False
+        self.alone = not session.in_transaction
         self.unbroken = 0
 
     async def run(self) -> str:
+        if self.session.ending is not None:  # its answers must not be taken for the COPY's
+            await self.session.rest()
         with driver.watch_refusal(self.session.raw) as self.refusal:
             writing = asyncio.get_running_loop().create_task(self._write())
             try:
                 await asyncio.wait((writing,))
-            except BaseException:
+            except BaseException as error:
+                if self.alone and self.ended:
+                    error.add_note(f"all of {self.sql} had been sent: it may have been written")
                 self.stopping = True
                 self.session.suspect = True
                 if self.in_source:
@@ -116,7 +127,13 @@ class _Writing:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True
                 raise
-            self.session.fail(error, self.sql)
+            try:
+                self.session.fail(error, self.sql)
+            except ChakraError as found:
+                # The end of a COPY that is its own transaction is its commit. Before that, nothing is written.
+                if self.alone and self.ended and not was_answered(found):
+                    raise commit_unknown(found, f"the end of {self.sql}") from error
+                raise
 
     def __aiter__(self) -> _Writing:
         return self
@@ -137,6 +154,7 @@ class _Writing:
             self.unbroken += memoryview(chunk).nbytes
             return chunk
         except StopAsyncIteration:
+            self.ended = True
             raise
         except BaseException as error:
             if refusal.arrived:

@@ -111,6 +111,8 @@ class _Reading:
         return status
 
     async def _read(self) -> str:
+        if self.session.ending is not None:
+            await self.session.rest()
         try:
             # No arguments ever: asyncpg would quote them with two more round trips and a regular
             # expression over the SQL text that also rewrites "$1" inside string constants.

@@ -58,7 +58,7 @@ class CursorStream(OpenStream):
         self.check_open()
         self._tell(None)
         if self._own:
-            await self.session.script_now("COMMIT", "transaction")
+            await self.session.commit()
         elif self._cursor is not None:
             await self._close_portal()
         self.forget()
@@ -79,6 +79,8 @@ class CursorStream(OpenStream):
         session = self.session
         if len(session.streams) > 1:
             await clear_wire(session, but=self)
+        if session.ending is not None:
+            await session.rest()
         session.busy += 1
         try:
             if self._cursor is None:

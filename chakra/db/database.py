@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from chakra import config
 from chakra.db import driver
+from chakra.db.address import Address
 from chakra.db.catalog import TypeCatalog
 from chakra.db.connection import PinnedConnection
 from chakra.db.executor import Executor
@@ -28,6 +30,8 @@ class Database(Executor):
 
     Attributes:
         name: the database's name on the server.
+        address: where it is, read from the URL.
+        loop: the event loop it was connected in, and serves.
         settings: what it was connected with.
         hooks: the chain that sees every statement.
         pool: the connections.
@@ -35,6 +39,8 @@ class Database(Executor):
 
     def __init__(self, url: str, settings: config.Settings) -> None:
         self.url = url
+        self.loop = asyncio.get_running_loop()
+        self.address = Address.read(url, settings.database)
         self.settings = settings
         self.hooks = HookChain()
         if settings.debug.slow_query:
@@ -90,6 +96,9 @@ class Database(Executor):
     async def close(self, timeout: float | None = None) -> None:
         """Close all connections, after waiting up to ``timeout`` seconds (default: the setting
         ``close_timeout``) for statements and transactions that still run.
+
+        Raises:
+            ConnectionLost: it was connected in another event loop, which is still alive; close it there.
         """
         await self.pool.close(timeout)
 
@@ -102,10 +111,10 @@ class Database(Executor):
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<Database {self.name or driver.describe_url(self.url)}: {self.pool.figures}>"
+        return f"<Database {self.name or self.address.where}: {self.pool.figures}>"
 
     async def _open_session(self) -> Session:
-        raw = await driver.open_connection(self.url, self.settings.database)
+        raw = await driver.open_connection(self.address, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
         self.relation_facts.multiranges = self.server_version >= (14, 0)

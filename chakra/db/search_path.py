@@ -16,7 +16,9 @@ T = TypeVar("T")
 # What changes the role, for which "$user" in the path stands, and the path. Where the server does not report the path
 # (before PostgreSQL 18), one that a function sets without these words in the statement is not noticed.
 _ROLE = re.compile(
-    r"\b(?:set|reset)\s+(?:(?:local|session)\s+)?(?:role|authorization)\b|\bdiscard\b", re.IGNORECASE
+    r"\b(?:set|reset)\s+(?:(?:local|session)\s+)?(?:role|authorization)\b|\bdiscard\b"
+    r"|\bset_config\s*\(\s*'(?:role|session_authorization)'",
+    re.IGNORECASE,
 )
 _PATH = re.compile(
     r"search_path|set_config|\breset\s+all\b|\bset\s+(?:(?:local|session)\s+)?schema\b|^\s*(?:do|call)\b",

@@ -11,14 +11,29 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 import asyncpg
 
 from chakra.db import driver
-from chakra.db.errors import is_stale_layout, is_stale_plan, translate
+from chakra.db.errors import (
+    commit_unknown,
+    is_busy,
+    is_out_of_step,
+    is_refused,
+    is_stale_layout,
+    is_stale_plan,
+    is_stale_record,
+    is_unknown_label,
+    lost,
+    may_mean_other_types,
+    translate,
+    was_answered,
+)
 from chakra.db.hooks import HookChain, Kind
+from chakra.db.records import composites_in, guard_records
 from chakra.db.relations import Fetch, Run
 from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
 from chakra.db.unreadable import FAILURES, explain
+from chakra.errors import ChakraError, DataError, TransactionError
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
@@ -26,6 +41,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Record: TypeAlias = asyncpg.Record
+
+# What calls on a connection that was cut meanwhile end in, beside asyncpg's own errors: asyncio's and uvloop's
+# transports raise RuntimeError, and asyncpg (0.32) writes to a transport that is None.
+_AFTER_THE_END = (asyncpg.InterfaceError, RuntimeError, AttributeError, EOFError)
 
 
 class Session:
@@ -39,8 +58,10 @@ class Session:
         streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
-        parsed: a statement was prepared, and nothing may have been executed since.
+        records: attributes of composite types by their OIDs, as they were before the driver asked for them.
+        parsed: how many statements had been run when the last one was prepared.
         transaction: innermost open transaction, or ``None``.
+        ending: a rollback or commit that goes on though the task it was for was cancelled; see ``Pool.finish``.
         created, idle_since: clock readings of ``time.monotonic()``.
         generation: catalog generation the cached statements belong to.
         path: the search path its statements run under.
@@ -54,6 +75,7 @@ class Session:
         "busy",
         "created",
         "dirty",
+        "ending",
         "generation",
         "hooks",
         "idle_since",
@@ -62,6 +84,7 @@ class Session:
         "parsed",
         "path",
         "raw",
+        "records",
         "statements",
         "streams",
         "suspect",
@@ -84,8 +107,10 @@ class Session:
         self._quiet: asyncio.Future[None] | None = None
         self.dirty = False
         self.suspect = False
-        self.parsed = False
+        self.parsed = -1
+        self.records: dict[str, str] = {}
         self.transaction: Transaction | None = None
+        self.ending: asyncio.Task[Any] | None = None
         self.generation = 0
         self.created = self.idle_since = time.monotonic()
 
@@ -160,7 +185,7 @@ class Session:
         try:
             statement = self.statements.get(sql)
             if statement is None:
-                statement = await self.prepare(sql)
+                statement = await self.prepare(sql, rows=False)
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
@@ -197,12 +222,27 @@ class Session:
             self.statement_ended()
 
     async def _script(self, sql: str, shown: str | None) -> str:
+        if self.ending is not None:
+            await self.rest()
         try:
             status = await self.raw.execute(sql)
             await self.follow_path(shown or sql)
             return status  # type: ignore[no-any-return]
         except BaseException as error:
             self.fail(error, shown or sql)
+
+    async def commit(self) -> str:
+        """Send COMMIT; returns its tag, ``ROLLBACK`` where the transaction was aborted.
+
+        Raises:
+            CommitUnknown: no answer came; neither this nor another error tells whether it happened.
+        """
+        try:
+            return await self.script_now("COMMIT", "transaction")
+        except ChakraError as error:
+            if was_answered(error) or isinstance(error, TransactionError):  # busy: it was not sent
+                raise
+            raise commit_unknown(error, "COMMIT") from error
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""
@@ -222,7 +262,7 @@ class Session:
             statement = self.statements.get(sql)
             if statement is None:
                 statement = await self.prepare(sql)
-            await statement.executemany(rows)
+            await self._run_many(statement, rows)
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
                 await self.settle(error)
@@ -231,22 +271,42 @@ class Session:
         else:
             return
         try:
-            await statement.executemany(rows)
+            await self._run_many(statement, rows)
         except BaseException as error:
             await self.settle(error)
             self.fail(error, sql)
 
-    async def prepare(self, sql: str) -> driver.RawStatement:
+    async def _run_many(self, statement: driver.RawStatement, rows: Any) -> None:
+        fresh = self._just_parsed
+        try:
+            await statement.executemany(rows)
+        except BaseException:
+            if fresh:  # the driver counts it as run when it has refused the first values
+                self.parsed = driver.statements_run(self.raw)
+            raise
+
+    async def prepare(self, sql: str, *, rows: bool = True) -> driver.RawStatement:
         """Prepare a statement and keep it for its next use.
+
+        Args:
+            rows: whether its rows are wanted, or only its status tag.
 
         The driver parses without a Sync, which leaves the server in a transaction until something is executed:
         whoever does not go on to that calls :meth:`settle`.
         """
-        self.parsed = True
-        if not self.named:
-            return await self.raw.prepare(sql, name="")
-        statement = await self.raw.prepare(sql, name=f"chakra_{randbits(63)}")
-        self.statements.put(sql, statement)
+        statement = await self.parse(sql)
+        if self.named:
+            composites = composites_in(statement) if rows else []
+            if composites:
+                statement = await guard_records(self, sql, statement, composites)
+            self.statements.put(sql, statement)
+        return statement
+
+    async def parse(self, sql: str) -> driver.RawStatement:
+        """Prepare a statement as it is, and leave it to the caller."""
+        self.parsed = driver.statements_run(self.raw)
+        statement = await self.raw.prepare(sql, name=f"chakra_{randbits(63)}" if self.named else "")
+        self.parsed = driver.statements_run(self.raw)  # the driver may have asked for types
         return statement
 
     async def describe(self, sql: str) -> tuple[list[int], list[tuple[str, int, int]]]:
@@ -255,10 +315,12 @@ class Session:
         """
         if self.streams:
             await clear_wire(self)
+        if self.ending is not None:
+            await self.rest()
         try:
             # Never from the cache: a statement prepared before another process changed the table would describe
             # columns that COPY, planned anew, does not send, and types of one width would swap unnoticed.
-            statement = await self.prepare(sql)
+            statement = await self.parse(sql)
             parameters = [p.oid for p in statement.get_parameters()]
             attributes = statement.get_attributes()
             modifiers = driver.result_modifiers(statement) or [-1] * len(attributes)
@@ -277,12 +339,11 @@ class Session:
         behind a description and a value that the driver refused; an error of the server has ended it already, and
         a session amid something is not spoken to.
         """
-        if not self.parsed:
+        if not self._just_parsed:
             return
         refused = isinstance(error, Exception) and not isinstance(error, OSError)
         if error is not None and (not refused or getattr(error, "severity", None) is not None):
             return
-        self.parsed = False
         if self.raw.is_closed() or self.raw.is_in_transaction():
             return
         try:
@@ -293,6 +354,11 @@ class Session:
             self.suspect = True
             if error is None:
                 raise
+
+    @property
+    def _just_parsed(self) -> bool:
+        """Whether nothing was run since the last statement was prepared."""
+        return self.parsed == driver.statements_run(self.raw)
 
     # -- state --------------------------------------------------------------------------------------
 
@@ -348,6 +414,7 @@ class Session:
         """Drop prepared statements and the driver's type cache after the catalog changed."""
         self._home.clear()
         self._away.clear()
+        self.records.clear()
         await self.raw.reload_schema_state()
 
     async def reset(self, *, everything: bool = True) -> None:
@@ -385,6 +452,17 @@ class Session:
         """Cut the connection without a word to the server."""
         self.raw.terminate()
 
+    async def rest(self) -> None:
+        """Wait for the end of a rollback or commit whose task was cancelled; no-op within it."""
+        ending = self.ending
+        if ending is not None and ending is not asyncio.current_task():
+            await asyncio.wait((ending,))
+
+    def ended(self, ending: asyncio.Task[Any]) -> None:
+        """Note the end of a rollback or commit."""
+        if self.ending is ending:
+            self.ending = None
+
     # -- failure ------------------------------------------------------------------------------------
 
     async def _prepare_again(
@@ -397,7 +475,13 @@ class Session:
         """
         if isinstance(error, FAILURES):
             raise await explain(self, sql, args, pure, error) from error
-        stale = is_stale_plan(error)
+        if self.ending is not None and is_busy(error):  # found out here, to cost nothing where there is none
+            await self.rest()
+            try:
+                return self.statements.get(sql) or await self.prepare(sql)
+            except BaseException as second:
+                self.fail(second, sql)
+        stale = is_stale_plan(error) or is_stale_record(error)
         if stale or is_stale_layout(error):
             await self.forget_statements()
             again = stale or (pure and sql.lstrip()[:6].upper() == "SELECT")
@@ -407,14 +491,43 @@ class Session:
                 except BaseException as second:
                     await self.settle(second)
                     self.fail(second, sql)
+        elif may_mean_other_types(error):
+            statement = await self._with_other_types(error, sql)
+            if statement is not None:
+                return statement
         await self.settle(error)
         self.fail(error, sql)
+
+    async def _with_other_types(self, error: BaseException, sql: str) -> driver.RawStatement | None:
+        """Prepare a statement anew; return it if the server has other types for its parameters by now.
+
+        The types of parameters are fixed when a statement is prepared, and stay when a column gets another one. Where
+        the server has aborted the transaction, the statement is only forgotten: the next use prepares it.
+        """
+        known = None if self._just_parsed else self.statements.drop(sql)
+        if known is None or (self.raw.is_in_transaction() and not is_refused(error)):
+            return None
+        before = driver.parameter_types(known)
+        if before == []:
+            return None
+        try:
+            statement = await self.prepare(sql)
+        except BaseException as second:
+            await self.settle(second)
+            self.fail(second, sql)
+        if driver.parameter_types(statement) == before and not is_unknown_label(error):
+            return None
+        return statement
 
     def fail(self, error: BaseException, sql: str) -> NoReturn:
         """Raise what stands for a failure, noting whether the connection may be amid something."""
         if not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
             self.suspect = True
+        if is_out_of_step(error):
+            self.raw.terminate()
         found = translate(error, sql)
+        if self.raw.is_closed() and isinstance(error, _AFTER_THE_END) and not isinstance(found, DataError):
+            found = lost(error)
         if found is error:
             raise error
         raise found from error

@@ -37,6 +37,10 @@ READ_AS_TEXT = frozenset(
 depends on the server's settings, or does not exist."""
 
 
+ANYARRAY = 2277  # pg_type.dat
+"""What the server's statistics hold: arrays of whatever type the column has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """A type as asyncpg's introspection describes it.
@@ -102,7 +106,7 @@ def on_text(types: Mapping[int, Type]) -> list[Type]:
             return any([stands(oid) for _, oid in type_.fields])
         if type_.element:
             return stands(type_.element)
-        return type_.kind == "b" and _read_as_text(type_)
+        return type_.oid == ANYARRAY or (type_.kind == "b" and _read_as_text(type_))
 
     return [t for t in types.values() if stands(t.oid) and (t.is_array or t.kind in ("c", "r", "m"))]
 
@@ -140,6 +144,8 @@ def _parts(oid: int, types: Mapping[int, Type]) -> tuple[text.Read, text.Write]:
     if type_.is_array or type_.kind in ("c", "r", "m"):
         codec = codec_for(type_, types)
         return codec.decode, codec.encode
+    if oid == ANYARRAY:
+        return read_any_array, write_any_array
     if type_.kind == "e" or _read_as_text(type_):
         return str, _text
     by_name = _SCALARS if type_.oid < FIRST_FREE_OID else _EXTENSIONS
@@ -166,6 +172,16 @@ def _composite(type_: Type, types: Mapping[int, Type]) -> TextCodec:
         )
 
     return TextCodec(type_, encode, decode)
+
+
+def read_any_array(value: str) -> list[Any]:
+    """An array whose element type only the server knows; texts."""
+    return text.read_array(value, ",", str)
+
+
+def write_any_array(value: Any) -> str:
+    """The counterpart of ``read_any_array``."""
+    return text.write_array(value, ",", _text)
 
 
 def _unknown(name: str) -> text.Read:
@@ -275,4 +291,15 @@ _EXTENSIONS: Mapping[str, tuple[text.Read, text.Write]] = {
     **dict.fromkeys(("citext", "ltree", "lquery", "ltxtquery"), _PLAIN),
 }
 
-__all__ = ["READ_AS_TEXT", "TextCodec", "Type", "codec_for", "on_text", "types_from"]
+__all__ = [
+    "ANYARRAY",
+    "FIRST_FREE_OID",
+    "READ_AS_TEXT",
+    "TextCodec",
+    "Type",
+    "codec_for",
+    "on_text",
+    "read_any_array",
+    "types_from",
+    "write_any_array",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -43,10 +44,14 @@ RETRY_PAUSE = 0.01
 active: ContextVar[Transaction | None] = ContextVar("chakra_transaction", default=None)
 """Innermost transaction of the running task, of whichever database."""
 
+if hasattr(os, "register_at_fork"):  # a child process is in no transaction of its parent
+    os.register_at_fork(after_in_child=lambda: active.set(None))
+
 
 class Transaction:
     """A transaction block, made by ``db.transaction(...)``.
 
+    The end of the outermost block raises ``CommitUnknown`` where COMMIT got no answer: it may have happened.
     Used as ``async with db.transaction():``; inside it every statement of this task (and of the tasks it
     starts and awaits) on this database runs in it. A block inside a block is a savepoint. Also a decorator,
     and ``await db.transaction(retries=3).run(func, *args)``: those two can run their body again.
@@ -68,6 +73,7 @@ class Transaction:
         "_callbacks",
         "_depth",
         "_generator",
+        "_late",
         "_loan",
         "_owner",
         "_parent",
@@ -120,6 +126,7 @@ class Transaction:
         self._loan = 0
         self._generator: SuspendedFrame | None = None
         self._callbacks: list[Callable[[], object]] = []
+        self._late: asyncio.CancelledError | None = None
 
     # -- as a block ---------------------------------------------------------------------------------
 
@@ -275,18 +282,46 @@ class Transaction:
                 raise TransactionError(
                     "the transaction was rolled back: its block ended while one nested in it was still open"
                 )
-            await self._after_commit()
+            try:
+                await self._after_commit()
+            finally:
+                if self._late is not None:
+                    raise self._late
 
     async def _commit(self, session: Session) -> None:
         if session.closed:
             raise ConnectionLost("the connection broke during the transaction; the server rolled it back")
-        status = await session.script("COMMIT", "transaction")
+        status = await self._committed(session)
         if status == "ROLLBACK":  # the server's answer to COMMIT of an aborted transaction
             raise TransactionError(
                 "the transaction was rolled back: a statement in it failed and its error was caught inside "
                 "the block. Put the statement that may fail into a nested db.transaction() (a savepoint)",
                 sqlstate="25P02",
             )
+
+    async def _committed(self, session: Session) -> str:
+        """Send COMMIT and wait for its answer, which a cancel of the task does not take away from it.
+
+        A cancelled COMMIT may have happened. So it goes on as a task of the pool, and the cancel is delivered
+        after it and what follows a commit. Where no answer comes the cancel is not kept waiting for more than
+        ``PATIENCE``, and nobody knows.
+        """
+        pool = self.database.pool
+        work = pool.finish(session, session.commit())
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError as cancel:
+            session.suspect = True  # until the answer is there
+            work.add_done_callback(_look_at)
+            if not await pool.settle(work):
+                cancel.add_note("the COMMIT of the transaction was on its way: it may have happened")
+                raise
+            if work.cancelled() or work.exception() is not None or work.result() == "ROLLBACK":
+                raise
+            session.suspect = False
+            cancel.add_note("the transaction was committed before the cancel was delivered")
+            self._late = cancel
+        return work.result()
 
     async def _release_savepoint(self, session: Session) -> None:
         script, shown = f"RELEASE SAVEPOINT {self._savepoint}", None
@@ -304,7 +339,9 @@ class Transaction:
         if session.closed:
             return
         script = "ROLLBACK" if self._parent is None else self._undo_savepoint
-        await asyncio.shield(self.database.pool.run_to_end(session, script))
+        pool = self.database.pool
+        if not await pool.settle(pool.run_to_end(session, script)):
+            session.suspect = True  # until it is over; whatever is next on the session waits for it
 
     async def _give_back(self, session: Session) -> None:
         pool = self.database.pool
@@ -393,6 +430,7 @@ class Transaction:
 
         Raises:
             SerializationError: it still failed after ``retries`` more attempts.
+            CommitUnknown: a commit got no answer; it is not tried again, whatever ``retries`` says.
         """
         attempt = 0
         while True:
@@ -416,6 +454,12 @@ class Transaction:
         block = Transaction(self.database, session=self._pinned)
         block._begin, block._settings = self._begin, self._settings
         return block
+
+
+def _look_at(work: asyncio.Task[Any]) -> None:
+    """Take note of how a task ended whose caller is gone, so that asyncio does not complain of it."""
+    if not work.cancelled():
+        work.exception()
 
 
 def current_for(database: Database) -> Transaction | None:

@@ -43,6 +43,7 @@ class PgType:
         ndims: declared dimensions of an array (0 for other kinds).
         labels: labels of an enum, in catalog order.
         fields: ``(name, type)`` pairs of a composite, in order.
+        sends, receives: whether the type has a binary format to read, to write (``typsend``, ``typreceive``).
     """
 
     name: str
@@ -58,6 +59,8 @@ class PgType:
     ndims: int = 0
     labels: tuple[str, ...] = ()
     fields: tuple[tuple[str, PgType], ...] = ()
+    sends: bool = True
+    receives: bool = True
 
     def __call__(self, *modifiers: int) -> PgType:
         """Return the type with the given modifiers, as SQL would write them in parentheses.
@@ -116,6 +119,28 @@ class PgType:
             assert found.element is not None
             found = found.element
         return found
+
+
+def without_binary(type_: PgType, *, to: Literal["read", "write"]) -> PgType | None:
+    """The type whose binary format stands in for one that has none: text, or arrays of text for arrays.
+
+    Returns:
+        ``None`` for a type with a binary format, all it contains included.
+    """
+    base = type_.base
+    if _is_binary(base, to):
+        return None
+    if base.kind == "array" and base.element is not None and base.element.base.kind == "base":
+        return replace(array_of(TEXT), ndims=base.ndims)
+    return TEXT
+
+
+def _is_binary(type_: PgType, to: str) -> bool:
+    if type_.element is not None:
+        return _is_binary(type_.element, to)
+    if type_.fields:
+        return all(_is_binary(field, to) for _, field in type_.fields)
+    return type_.sends if to == "read" else type_.receives
 
 
 _LENGTH_TYPES = {"varchar": 10485760, "bpchar": 10485760, "bit": 83886080, "varbit": 83886080}
@@ -420,4 +445,5 @@ __all__ = [
     "enum_type",
     "in_schema",
     "parse_type",
+    "without_binary",
 ]

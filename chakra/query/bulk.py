@@ -7,15 +7,25 @@ bulk call is made and not before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from chakra.errors import CopyFormatError, DataError, FieldError, QueryCancelled, TransactionError
+from chakra.errors import (
+    CopyFormatError,
+    DatabaseError,
+    DataError,
+    FieldError,
+    QueryCancelled,
+    TransactionError,
+)
+from chakra.pg.types import without_binary
 from chakra.query.partition import Cutting
+from chakra.query.privileges import refused
 from chakra.sql import Output
 from chakra.sql.partitions import whole_reason
+from chakra.sql.textual import select_as_text
 
 if TYPE_CHECKING:
     import pandas
@@ -47,11 +57,23 @@ class ColumnSource:
         sql: a SELECT with its values written in as literals.
         columns: its result columns.
         select: what it was compiled from; ``None`` = SQL of the caller, of which nothing else is known.
+        as_text: what makes text of the columns whose type has no binary format, for the parts of the query.
     """
 
     sql: str
     columns: list[ColumnSpec]
     select: Select | None = None
+    as_text: Callable[[str], str] | None = None
+
+    def __post_init__(self) -> None:
+        as_text = select_as_text([column.type for column in self.columns])
+        if as_text is not None:
+            columns = [
+                replace(column, type=without_binary(column.type, to="read") or column.type)
+                for column in self.columns
+            ]
+            for name, value in (("as_text", as_text), ("sql", as_text(self.sql)), ("columns", columns)):
+                object.__setattr__(self, name, value)
 
     @property
     def whole(self) -> bool:
@@ -75,7 +97,15 @@ class ColumnSource:
         column = self.select.table.column(by) if by is not None and self.select is not None else None
         if self.select is None or self.whole or partitions == 1:
             return self._uncut
-        return Cutting(self.select, partitions, column)
+        cut = Cutting(self.select, partitions, column)
+        as_text = self.as_text
+        if as_text is None:
+            return cut
+
+        async def cut_as_text(snapshot: Any) -> list[str]:
+            return [as_text(sql) for sql in await cut(snapshot)]
+
+        return cut_as_text
 
     async def _uncut(self, snapshot: object) -> list[str]:
         return [self.sql]
@@ -110,7 +140,7 @@ async def to_arrow(
     made = _options(options, TABLE_OPTIONS)
     source = await query.column_source(database)
     parts = source.parts(partitions, partition_by)
-    with _fresh_types_after_failure(database):
+    async with _clear_failures(database, source.sql):
         if partitions == 1 or source.whole or database.in_transaction:
             from chakra.columnar.read import read_table
 
@@ -120,15 +150,18 @@ async def to_arrow(
         return await read_parts(database, parts, source.columns, made, workers=partitions, progress=progress)
 
 
-@contextmanager
-def _fresh_types_after_failure(database: Database) -> Iterator[None]:
+@asynccontextmanager
+async def _clear_failures(database: Database, sql: str) -> AsyncIterator[None]:
     """Forget what is known of the server's types when values did not fit them: another process may have changed
-    them, and the next read then asks again.
+    them, and the next read then asks again. Where a privilege was lacking, say for which columns.
     """
     try:
         yield
     except (CopyFormatError, DataError):
         database.types.invalidate()
+        raise
+    except DatabaseError as error:
+        await refused(database, sql, error)
         raise
 
 
@@ -260,10 +293,9 @@ async def arrow_batches(
         progress=progress,
         reader=reader,
     )
-    async with aclosing(batches):
-        with _fresh_types_after_failure(database):
-            async for batch in batches:
-                yield batch
+    async with aclosing(batches), _clear_failures(database, source.sql):
+        async for batch in batches:
+            yield batch
 
 
 def _options(options: dict[str, Any], others: tuple[str, ...] = (), *, streaming: bool = False) -> Options:

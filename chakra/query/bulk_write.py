@@ -16,10 +16,9 @@ from collections.abc import (
     Callable,
     Generator,
     Iterable,
-    Iterator,
     Mapping,
 )
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
@@ -28,10 +27,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.query.bulk import check_timeout, written_within
+from chakra.query.computed import named
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
+from chakra.query.privileges import refused
 from chakra.query.state import NEW, RowState, own_state
+from chakra.query.write import written_values
 from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
 from chakra.sql.staging import named_columns, plan_merge
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
     from chakra.columnar import InsertResult
     from chakra.db import Database
 
-Clause: TypeAlias = "tuple[str, Iterable[str] | None, Iterable[str] | None]"
-"""The arguments ``on_conflict``, ``conflict_fields`` and ``update_fields``."""
+Clause: TypeAlias = "tuple[str, Iterable[str] | None, Iterable[str] | None, Any, Any]"
+"""The arguments ``on_conflict``, ``conflict_fields``, ``update_fields``, ``conflict_where`` and ``where``."""
 
 COPY_FROM_ROWS = 500
 """Instances from which ``bulk_create`` uses COPY, which takes two round trips (keys, then rows); fewer go in one
@@ -60,9 +62,6 @@ INSERTED_AT_ONCE = 50_000
 
 UNDEFINED_TABLE = "42P01"
 NOT_SUPPORTED = "0A000"
-COMPUTED = ("42P10", "428C9")
-"""What COPY (``copy.c``, CopyGetAttnums), INSERT and UPDATE (``rewriteHandler.c``) say of generated columns."""
-_QUOTED = re.compile('"(.+?)"')
 _FEWER = re.compile(r"\bchakra_inserted_(\d+)\b")
 
 ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
@@ -78,13 +77,10 @@ async def insert(
     _known(insert_table, options, "bulk_insert")
     if timeout is not None:
         check_timeout(timeout)
-    async with _closed_on_failure(data):
-        with _computed_named(table):
-            if timeout is None:
-                return await insert_table(database, table, data, **options)
-            return await written_within(
-                timeout, database, lambda: insert_table(database, table, data, **options)
-            )
+    async with _closed_on_failure(data), _named_errors(table, database):
+        if timeout is None:
+            return await insert_table(database, table, data, **options)
+        return await written_within(timeout, database, lambda: insert_table(database, table, data, **options))
 
 
 async def update(
@@ -93,13 +89,12 @@ async def update(
     """Update rows from columns, or from instances; returns the number of rows found and updated."""
     if timeout is not None:
         check_timeout(timeout)
-    async with _closed_on_failure(rows):
-        with _computed_named(table):
-            if timeout is None:
-                return await _update(table, database, rows, fields, options)
-            return await written_within(
-                timeout, database, lambda: _update(table, database, rows, fields, options)
-            )
+    async with _closed_on_failure(rows), _named_errors(table, database):
+        if timeout is None:
+            return await _update(table, database, rows, fields, options)
+        return await written_within(
+            timeout, database, lambda: _update(table, database, rows, fields, options)
+        )
 
 
 @asynccontextmanager
@@ -115,21 +110,17 @@ async def _closed_on_failure(data: Any) -> AsyncIterator[None]:
         raise
 
 
-@contextmanager
-def _computed_named(table: Table) -> Iterator[None]:
-    """Name the column of the data that the server computes itself; it refuses those before it reads a row."""
+@asynccontextmanager
+async def _named_errors(table: Table, database: Database) -> AsyncIterator[None]:
+    """Name the column of the data that the server computes itself, or that the role may not write."""
     try:
         yield
     except DatabaseError as error:
-        found = _QUOTED.search(str(error)) if error.sqlstate in COMPUTED else None
-        by_name = {c.name: c.attribute for c in table.columns}
-        if found is None or found[1] not in by_name:
-            raise
-        name = by_name[found[1]]
-        raise DataError(
-            f'column "{name}" of {table.title} is GENERATED ALWAYS: the server computes it; leave it out of the data',
-            column=name,
-        ) from error
+        found = named(error, table)
+        if found is not error:
+            raise found from error
+        await refused(database, error.sql or "", error)
+        raise
 
 
 async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:
@@ -214,6 +205,8 @@ async def create(
     on_conflict: str | None = None,
     conflict_fields: Iterable[str] | None = None,
     update_fields: Iterable[str] | None = None,
+    conflict_where: Any = None,
+    where: Any = None,
     timeout: float | None = None,
 ) -> list[Any]:
     """Insert instances, all or none, and fill in their generated keys.
@@ -223,7 +216,7 @@ async def create(
     Instances that have their key in the end count as saved.
 
     Args:
-        on_conflict, conflict_fields, update_fields, timeout: as for ``bulk_insert``.
+        on_conflict, conflict_fields, update_fields, conflict_where, where, timeout: as for ``bulk_insert``.
 
     Raises:
         DataError: something else than an instance of the model, or a value that does not fit its column.
@@ -233,13 +226,17 @@ async def create(
     if timeout is not None:
         check_timeout(timeout)
     _check_class(table, instances, "bulk_create")
-    if on_conflict is None and (conflict_fields is not None or update_fields is not None):
-        raise FieldError('conflict_fields and update_fields need on_conflict="ignore" or "update"')
+    rest = (conflict_fields, update_fields, conflict_where, where)
+    if on_conflict is None and any(option is not None for option in rest):
+        raise FieldError(
+            "conflict_fields and update_fields, conflict_where and where, "
+            'need on_conflict="ignore" or "update"'
+        )
     if not instances:
         return instances
-    clause = (on_conflict, conflict_fields, update_fields) if on_conflict is not None else None
+    clause = (on_conflict, *rest) if on_conflict is not None else None
     groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else groups_of(table, instances)
-    with _computed_named(table):
+    async with _named_errors(table, database):
         if timeout is None:
             await _create_groups(table, database, clause, instances, groups)
         else:
@@ -312,21 +309,28 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
 
     The server draws the keys while values are gathered and the first of them converted.
     """
-    from chakra.columnar.staging import draw_keys, insert_only, specs_of
+    from chakra.columnar.staging import draw_keys, specs_of
     from chakra.columnar.write import RowStream, copy_stream
+    from chakra.columnar.write_facts import insert_facts
 
+    given = [table.by_attribute[name] for name in written_values(instances[0], table)[0]]
     lacking = [c for c in table.key_columns if c.generated and all_unset(c, instances)]
 
     async def draw() -> list[Any]:
-        if not lacking and await insert_only(database, table):
-            return [None]
-        return [await draw_keys(database, table, column, len(instances)) for column in lacking]
+        if not lacking:
+            facts = await insert_facts(database, table, given)
+            if facts.filled:
+                rows.allow_null()
+            asked.extend(facts.asked)
+            return [None] if facts.insert_only else []
+        return [await draw_keys(database, table, column, len(instances), given) for column in lacking]
 
+    rows = RowStream(len(instances))
+    asked: list[Column] = []
     drawing = create_task(draw())
     try:
         await sleep(0)  # lets the request go out
         groups = groups_of(table, instances)
-        rows = RowStream(len(instances))
         if len(groups) == 1:
             for spec, values in zip(specs_of(groups[0].columns), groups[0].dumped(), strict=True):
                 rows.add(spec, values)
@@ -341,7 +345,9 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         return True
     for spec, made in zip(specs_of(lacking), keys, strict=True):
         rows.add(spec, made)
-    names = [c.name for c in (*groups[0].columns, *lacking)]
+    for spec in specs_of(asked):
+        rows.add(spec, [None] * len(instances))
+    names = [c.name for c in (*groups[0].columns, *lacking, *asked)]
     await copy_stream(database, table.name, table.schema, names, rows)
     for column, made in zip(lacking, keys, strict=True):
         _fill(table.row_class, column, instances, made)
@@ -395,12 +401,7 @@ async def _create_parts(table: Table, database: Database, group: Group, rows: in
 
 async def _create_few(table: Table, database: Database, group: Group) -> None:
     """Insert instances and get their keys in one round trip."""
-    for column, given in zip(group.columns, group.values, strict=True):
-        # The server would say so too, but abort a surrounding transaction.
-        if not column.nullable and None in given:
-            row, name = given.index(None), column.attribute
-            text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
-            raise DataError(text, row=row, column=name)
+    await _refuse_nulls(table, database, group)
     if not all(map(takes_columns, group.columns)) and len(group.instances) * len(group.columns) > PARAMETERS:
         await _create_parts(table, database, group, PARAMETERS // len(group.columns))
         return
@@ -440,6 +441,23 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
     for position, name in enumerate(returning):
         made = [row[position] for row in rows]
         _fill(table.row_class, table.by_attribute[name], group.instances, made)
+
+
+async def _refuse_nulls(table: Table, database: Database, group: Group) -> None:
+    """Refuse NULL where the table takes none and nothing fills it in: the server would abort a transaction for it.
+
+    Raises:
+        DataError: names row and column.
+    """
+    for column, given in zip(group.columns, group.values, strict=True):
+        if not column.nullable and None in given:
+            from chakra.columnar.write_facts import rows_filled
+
+            if await rows_filled(database, table):
+                return
+            row, name = given.index(None), column.attribute
+            text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
+            raise DataError(text, row=row, column=name)
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from chakra.errors import DataError
+from chakra.errors import DatabaseError, DataError
+from chakra.query.privileges import refused
 from chakra.sql import Statement
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
         return await database.run_fetch(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
@@ -36,6 +39,8 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
         return await database.run_fetchrow(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
@@ -46,6 +51,8 @@ async def execute(database: Database, statement: Statement, values: list[Any]) -
         return await database.run_execute(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 def name_field(error: DataError, statement: Statement, values: list[Any]) -> DataError:
@@ -58,7 +65,9 @@ def name_field(error: DataError, statement: Statement, values: list[Any]) -> Dat
         return error
     parameter = statement.parameters[position]
     shown = f" ({parameter.type.sql})" if parameter.type is not None else ""
-    return DataError(f"{parameter.label}{shown}: {error}", row=error.row, column=parameter.label)
+    return DataError(
+        f"{parameter.label}{shown}: {error}", row=error.row, column=parameter.label, sqlstate=error.sqlstate
+    )
 
 
 def _refused(statement: Statement, values: list[Any]) -> int | None:

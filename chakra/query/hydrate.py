@@ -144,7 +144,7 @@ def _plain(outputs: Sequence[Output], style: str) -> Loader:
     elif style == "flat":
         made = values[0]
     elif style == "tuple":
-        made = f"({', '.join(values)},)"
+        made = f"({', '.join(values)},)" if values else "()"
     else:
         try:
             row = namedtuple("Row", [o.name for o in outputs])  # type: ignore[misc]
@@ -154,7 +154,8 @@ def _plain(outputs: Sequence[Output], style: str) -> Loader:
             ) from None
         made = f"{source.name('row', row)}({', '.join(values)})"
     source.add(0, "def load(rows, state):")
-    source.add(1, f"return [{made} for ({', '.join(names)},) in rows]")
+    unpacked = f"({', '.join(names)},)" if names else "_"
+    source.add(1, f"return [{made} for {unpacked} in rows]")
     return source.function()
 
 

@@ -29,6 +29,7 @@ R_co = TypeVar("R_co", covariant=True)
 GET_LIMIT = 2
 """Rows ``get`` asks for: the second one is enough to know that there are several."""
 
+MOST_AT_ONCE = 2**31 - 1  # rows a portal can be asked for (message Execute, manual, 54.7)
 ITERATOR_ROWS = 2_000
 """Rows per round trip of ``async for``. Between 500 and 10,000 the time per row differs by less than 5 %."""
 
@@ -296,10 +297,10 @@ class QuerySet(ColumnReads, Generic[R_co]):
         The loop may be left at any point. Where a reference to the stream is kept, ``async with`` ends it.
 
         Raises:
-            FieldError: ``chunk_size`` is less than 1.
+            FieldError: ``chunk_size`` is no whole number from 1 on.
         """
-        if chunk_size < 1:
-            raise FieldError(f"chunk_size is at least 1, not {chunk_size}")
+        if type(chunk_size) is not int or not 1 <= chunk_size <= MOST_AT_ONCE:
+            raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(lambda reader: rows_of(self._select, self._style, self.database, chunk_size, reader))
 
     @overload
@@ -511,6 +512,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
         conflict_fields: Iterable[str] | None = None,
         update_fields: Iterable[str] | None = None,
         timeout: float | None = None,
+        **conditions: Condition,
     ) -> list[R_co]:
         """Insert many instances through COPY, fill in their generated keys, and return them as a list.
 
@@ -519,7 +521,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
             conflict_fields: what decides that a row is there; default for ``"update"``: the primary key, for
                 ``"ignore"``: any unique constraint. If named, ignored instances get the key of that row.
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
-            timeout: as for ``bulk_insert``.
+            timeout, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
         """
         if self.table.row_class is None:
             raise FieldError(
@@ -533,6 +535,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
             conflict_fields=conflict_fields,
             update_fields=update_fields,
             timeout=timeout,
+            **conditions,
         )
 
     async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
@@ -540,9 +543,9 @@ class QuerySet(ColumnReads, Generic[R_co]):
 
         Args:
             data: columns by field name.
-            options: ``on_conflict, conflict_fields, update_fields, returning="keys", batch_rows, progress,
-                allow_truncate``; see ``chakra.columnar.staging.insert_table``. ``timeout``: seconds after
-                which the server is told to stop, and nothing is written (``QueryCancelled``).
+            options: ``on_conflict, conflict_fields, update_fields, conflict_where, where, returning="keys",
+                batch_rows, progress, allow_truncate``; see ``chakra.columnar.staging.insert_table``.
+                ``timeout``: seconds after which the server is told to stop, and nothing is written.
         """
         return await bulk_write.insert(self.table, self.database, data, **options)
 

@@ -40,6 +40,7 @@ WHERE c.oid = pg_catalog.to_regclass($1)
 _COLUMNS = """
 SELECT a.attname::text AS name, a.atttypid AS type, a.atttypmod AS typmod, a.attndims::int AS ndims,
     a.attnotnull AS required, a.attidentity::text <> '' AS identity,
+    pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
     pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS db_default
 FROM pg_catalog.pg_attribute a
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -133,6 +134,7 @@ async def _describe(database: Database, found: Any) -> Table:
             nullable=not row["required"],
             db_default=row["db_default"],
             identity=row["identity"],
+            readable=row["readable"],
         )
         for row in rows
     )
@@ -172,7 +174,7 @@ def _declared(type_: PgType, typmod: int, ndims: int) -> PgType:
 
 
 class TableQuery:
-    """Rows of an existing table, as dicts; made by ``db.table("name")``.
+    """Rows of an existing table, as dicts; made by ``db.table("name")``. They have the columns the role may read.
 
     It has the methods of ``QuerySet``. The table is looked up when something is run, so making and narrowing
     a query needs no ``await``; a wrong name or field is reported then.

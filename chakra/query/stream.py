@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from chakra.errors import DataError
+from chakra.errors import DatabaseError, DataError
 from chakra.query.execute import name_field
 from chakra.query.hydrate import hydrate, loader
+from chakra.query.privileges import refused
 from chakra.query.state import RowState
 from chakra.sql import Select, Statement, select_statement
 
@@ -41,6 +42,8 @@ async def _blocks(
                 yield rows
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 __all__ = ["rows_of"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db.default import default_database
 from chakra.errors import DatabaseError, DoesNotExist, FieldError, UniqueViolation
 from chakra.expressions.base import models_of, operand
 from chakra.query import execute
+from chakra.query.computed import named
 from chakra.query.hydrate import SLOT, loader
 from chakra.query.state import RowState, own_state
 from chakra.schema import Table
@@ -28,6 +29,8 @@ from chakra.sql import (
 if TYPE_CHECKING:
     from chakra.db import Database
     from chakra.query.queryset import QuerySet
+
+T = TypeVar("T")
 
 
 def written_values(instance: Any, table: Table) -> tuple[tuple[str, ...], list[Any]]:
@@ -62,21 +65,40 @@ async def insert(instance: Any, database: Database) -> None:
     returning = tuple(c.attribute for c in table.columns if c.generated and c.attribute not in names)
     statement: Statement = insert_statement(table, names, returning)
     if returning:
-        row = await execute.fetchrow(database, statement, values)
+        row = await _written(table, execute.fetchrow(database, statement, values))
         if row is None:
             raise _not_let_in(table)
         for output, value in zip(statement.outputs, row, strict=True):
             setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
     else:
-        await execute.execute(database, statement, values)
+        await _written(table, execute.execute(database, statement, values))
     _saved(instance, database)
 
 
+async def _written(table: Table, work: Awaitable[T]) -> T:
+    """Await a write; values for columns that the server computes are named as such.
+
+    Raises:
+        DataError: such a value.
+    """
+    try:
+        return await work
+    except DatabaseError as error:
+        found = named(error, table)
+        if found is error:
+            raise
+        raise found from error
+
+
 async def insert_values(table: Table, database: Database, values: dict[str, Any]) -> dict[str, Any]:
-    """Insert a row of a table without a model; return it with what the server generated."""
+    """Insert a row of a table without a model; return what the role may read of it."""
     names = tuple(table.column(name).attribute for name in values)
-    statement = insert_statement(table, names, tuple(c.attribute for c in table.columns))
-    row = await execute.fetchrow(database, statement, list(values.values()))
+    returning = tuple(c.attribute for c in table.columns if c.readable)
+    statement = insert_statement(table, names, returning)
+    if not returning:
+        await _written(table, execute.execute(database, statement, list(values.values())))
+        return {}
+    row = await _written(table, execute.fetchrow(database, statement, list(values.values())))
     if row is None:
         raise _not_let_in(table)
     return dict(row)
@@ -126,7 +148,7 @@ async def save(
         )
     values = [getattr(instance, name) for name in names]
     values += [getattr(instance, SLOT + name) for name in table.primary_key]
-    touched = await execute.execute(database, update_row_statement(table, names), values)
+    touched = await _written(table, execute.execute(database, update_row_statement(table, names), values))
     if touched == 0:
         raise _gone(instance, table, "updated")
     own = own_state(instance)
@@ -268,7 +290,7 @@ async def update_rows(select: Select, database: Database, values: dict[str, Any]
     statement, literals = update_statement(
         _unordered(select), {name: operand(value) for name, value in values.items()}
     )
-    return await execute.execute(database, statement, literals)
+    return await _written(select.table, execute.execute(database, statement, literals))
 
 
 async def delete_rows(select: Select, database: Database) -> int:

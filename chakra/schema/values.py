@@ -29,11 +29,24 @@ def _enum_class(type_: PgType) -> type[enum.Enum] | None:
     return python if isinstance(python, type) and issubclass(python, enum.Enum) else None
 
 
+class _Members(dict[Any, Any]):
+    """Members of a Python enum by label."""
+
+    cls: type[enum.Enum]
+
+    def __missing__(self, label: Any) -> Any:
+        raise DataError(
+            f"the database holds {label!r}, which is not a member of {self.cls.__name__}; its labels are "
+            f"{', '.join(map(repr, enum_labels(self.cls)))}"
+        )
+
+
 def load_for(type_: PgType) -> Callable[[Any], Any] | None:
     """The conversion from a row value of ``type_``, or ``None`` where the value is right as it comes."""
     cls = _enum_class(type_)
     if cls is not None:
-        members: dict[Any, Any] = dict(zip(enum_labels(cls), cls, strict=True))
+        members = _Members(zip(enum_labels(cls), cls, strict=True))
+        members.cls = cls
         members[None] = None
         return members.__getitem__
     if type_.kind == "array" and type_.element is not None:

@@ -177,11 +177,14 @@ def _array(type_: PgType) -> TextOf:
 
 
 def _is_sequence_class(kind: type) -> bool:
+    if (
+        getattr(kind, "keys", None) is not None
+    ):  # a mapping, or a record of a row, which stands for a composite
+        return False
     return (
         issubclass(kind, Iterable)
         and issubclass(kind, Sized)
-        and not issubclass(kind, str | bytes | bytearray | memoryview | Mapping)
-        and not hasattr(kind, "keys")  # a record of a row
+        and not issubclass(kind, str | bytes | bytearray | memoryview)
     )
 
 

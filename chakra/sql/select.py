@@ -287,11 +287,16 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
     return found
 
 
+def _readable(table: Table) -> tuple[Column, ...]:
+    """The columns the role may read; all, if it may read none, so that the server says so."""
+    return tuple(c for c in table.columns if c.readable) or table.columns
+
+
 def _outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expression]], RowPlan | None]:
     if select.mode == "values":
         if not select.fields:
             named: list[tuple[str, Expression]] = [
-                (c.attribute, ColumnRef(scope.root, c)) for c in select.table.columns
+                (c.attribute, ColumnRef(scope.root, c)) for c in _readable(select.table)
             ]
             return named + list(scope.annotations.items()), None
         chosen: list[tuple[str, Expression]] = []
@@ -446,7 +451,8 @@ def _write_groups(select: Select, parts: _Parts, writer: Writer) -> None:
 
 def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
     if not parts.outputs:
-        writer.write("count(*)" if select.asks == "count" else "1")
+        # A table without columns has rows all the same: SELECT FROM t.
+        writer.write({"count": "count(*)", "exists": "1"}.get(select.asks or "", ""))
         return []
     described: list[Output] = []
     for position, (name, expression) in enumerate(parts.outputs):

@@ -58,6 +58,8 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.db.local_settings": {"name", "', '.join(made)", "', '.join(kept)"},
     "chakra.db.relations": {"_names(_LASTING)", "_names(_LASTING_OF_EXTENSIONS)"},  # words of this module, quoted
     "chakra.db.reset": {"names", "len(prepared)"},  # one quoted constant of the names we gave
+    # Numbers, the statement itself, and constants that were quoted.
+    "chakra.db.records": {"relations", "sql", "rows", "guard"},
     "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
     "chakra.sql.statement": {"number"},

@@ -192,12 +192,18 @@ async def test_only_a_refusal_costs_a_round_trip(
 ) -> None:
     async with chakra.connect(proxy.url, max_connections=1, reset="never") as db:
         proxy.sent.clear()
-        await db.fetch("select $1::int", 1)
-        await db.fetch("select $1::int", 2)
+        await db.run_fetch("select $1::int", (1,))
+        await db.run_fetch("select $1::int", (2,))
+        assert proxy.round_trips == 3
+        with pytest.raises(ChakraError):  # of the server's: it has ended the transaction itself
+            await db.run_fetch("select $1::int / 0", (1,))
+        proxy.sent.clear()
+        for n in (1, 2, 3):
+            await db.run_fetch("select $1::int", (n,))
         assert proxy.round_trips == 3
         with pytest.raises(ChakraError):
-            await db.fetch("select $1::date", "x")
+            await db.run_fetch("select $1::date", ("x",))
         assert proxy.round_trips == 5
-        with pytest.raises(ChakraError):  # known by now: nothing was parsed
-            await db.fetch("select $1::date", "x")
-        assert proxy.round_trips == 5
+        with pytest.raises(ChakraError):  # known by now, and prepared anew: the server may have other types
+            await db.run_fetch("select $1::date", ("x",))
+        assert proxy.round_trips == 7

@@ -104,7 +104,30 @@ async def role(db: Any, schema: str) -> AsyncIterator[None]:
         yield
 
 
+@asynccontextmanager
+async def settings(db: Any, schema: str) -> AsyncIterator[None]:
+    async with db.transaction(settings={"search_path": schema}):
+        yield
+
+
+@asynccontextmanager
+async def settings_of_role(db: Any, schema: str) -> AsyncIterator[None]:
+    async with db.transaction(settings={"role": schema} if schema != "public" else {}):
+        yield
+
+
+@asynccontextmanager
+async def settings_of_savepoint(db: Any, schema: str) -> AsyncIterator[None]:
+    async with db.transaction():
+        async with db.transaction(settings={"search_path": schema}):
+            yield
+        await work("public")
+
+
 WAYS: dict[str, Enter] = {
+    "settings": settings,
+    "settings of a savepoint": settings_of_savepoint,
+    "role in settings": settings_of_role,
     "set local": local,
     "set_config": function,
     "savepoint": savepoint,

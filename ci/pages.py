@@ -12,10 +12,15 @@ from chakra.columnar.types import COLUMN_TYPES, arrow_type
 from chakra.db.text_types import READ_AS_TEXT
 from chakra.errors import FieldError
 from chakra.pg.types import BY_NAME, INT4, NUMERIC, TEXT, PgType, array_of, enum_type, parse_type
+from chakra.schema.declared import reading, storing
 
 DOCS = Path(__file__).parents[1] / "docs"
 TYPES, DECISIONS = DOCS / "types.md", DOCS / "decisions" / "index.md"
 BEGIN, END = "<!-- written by ci/pages.py -->\n", "<!-- until here -->\n"
+PAIRS_BEGIN, PAIRS_END = (
+    "<!-- declared types, written by ci/pages.py -->\n",
+    "<!-- until here: declared types -->\n",
+)
 ROWS_BEGIN, ROWS_END = "<!-- row values, written by ci/pages.py -->\n", "<!-- until here: row values -->\n"
 
 WITH_MODIFIERS = {
@@ -110,6 +115,21 @@ def row_values() -> str:
     )
 
 
+def declared() -> str:
+    """Which types of a column a declared type can be read from and written to, beside its own."""
+    types = {SPELLED.get(name, name): type_ for name, type_ in BY_NAME.items() if type_.kind == "base"}
+    types["an enum"] = enum_type("mood", ("sad", "happy"))
+    lines = []
+    for name, type_ in types.items():
+        others = [(other, actual) for other, actual in types.items() if other != name]
+        read = [f"`{other}`" for other, actual in others if reading(type_, actual) is not None]
+        written = [f"`{other}`" for other, actual in others if storing(type_, actual) is not None]
+        if read or written:
+            lines.append(f"| `{name}` | {', '.join(read) or '-'} | {', '.join(written) or '-'} |")
+    head = "| Declared | reads a column of | is written into a column of |"
+    return "\n".join(["", head, "|---|---|---|", *sorted(lines), "", ""]).replace("`an enum`", "an enum")
+
+
 def decisions() -> str:
     """One line for every decision page, by its own heading."""
     pages = sorted(path for path in DECISIONS.parent.glob("*.md") if path != DECISIONS)
@@ -122,6 +142,7 @@ def main() -> None:
     stale = []
     for page, make, begin, end in (
         (TYPES, table, BEGIN, END),
+        (TYPES, declared, PAIRS_BEGIN, PAIRS_END),
         (TYPES, row_values, ROWS_BEGIN, ROWS_END),
         (DECISIONS, decisions, BEGIN, END),
     ):

@@ -29,6 +29,7 @@ from chakra.pg.text import SqlText
 from chakra.pg.types import INT8, without_binary
 from chakra.schema import Column, Table
 from chakra.sql import staging as sql
+from chakra.sql.stored import check_written, copy_guard
 from chakra.sql.write_facts import DRAWN_FACTS
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ NO_SYSTEM_COLUMN = "cannot retrieve a system column"
 
 def specs_of(columns: Iterable[Column]) -> list[ColumnSpec]:
     """Describe columns for the encoder, by the names queries use."""
-    return [ColumnSpec(c.attribute, c.type, c.nullable) for c in columns]
+    return [ColumnSpec(c.attribute, c.type, c.nullable, c.declared) for c in columns]
 
 
 async def insert_table(
@@ -97,6 +98,7 @@ async def insert_table(
     if returning and not table.primary_key:
         raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
     source, columns = await _open(data, table, table.columns)
+    check_written(table, columns)
     merge = sql.plan_merge(
         table,
         columns,
@@ -123,7 +125,7 @@ async def insert_table(
         for column in facts.asked:
             source = _extended(source, column.name, lambda _, rows: pa.nulls(rows, pa.string()))
         columns = (*columns, *facts.asked)
-        return await _copy(db, table.name, table.schema, source, columns, **how)
+        return await _copy(db, table, source, columns, **how)
     rows = _known_rows(data, source)
     made = None
     if rows is not None and len(table.key_columns) == 1 and merge.drawn:
@@ -132,7 +134,7 @@ async def insert_table(
         return await insert_staged(db, merge, source, keys=True, **how)
     drawn, keys = merge.drawn[0], as_array(made)
     source = _extended(source, drawn.attribute, keys.slice)
-    return replace(await _copy(db, table.name, table.schema, source, (*columns, drawn), **how), keys=keys)
+    return replace(await _copy(db, table, source, (*columns, drawn), **how), keys=keys)
 
 
 async def insert_staged(
@@ -182,10 +184,9 @@ async def _insert_staged(
                 raise no_privilege(table, undrawable)
             merge = replace(merge, drawn=())
         await _script(db, sql.create_staging(merge, ordinal=keys, defaults=defaults))
-        copied = await _copy(
+        copied = await _stage(
             db,
-            sql.STAGING,
-            sql.STAGING_SCHEMA,
+            table,
             source,
             columns,
             **how,
@@ -317,6 +318,7 @@ async def update_table(
     if both:
         raise FieldError(f"{', '.join(both)} cannot be both the key of a bulk update and written by it")
     columns = (*keys, *written)
+    check_written(table, columns)
     names = [c.attribute for c in columns]
     if names != source.names:
         picked = _mapped(source, lambda batch: batch.select(names))
@@ -324,10 +326,9 @@ async def update_table(
     nested = db.in_transaction
     async with db.transaction():
         await _script(db, sql.create_update_staging(table, columns))
-        copied = await _copy(
+        copied = await _stage(
             db,
-            sql.STAGING,
-            sql.STAGING_SCHEMA,
+            table,
             source,
             columns,
             batch_rows=batch_rows,
@@ -451,10 +452,23 @@ def _known_rows(data: Any, source: Source) -> int | None:
 
 
 async def _copy(
-    db: Executor, name: str, schema: str | None, source: Source, columns: Sequence[Column], **how: Any
+    db: Executor, table: Table, source: Source, columns: Sequence[Column], **how: Any
 ) -> InsertResult:
-    names = [c.name for c in columns]
-    return await copy_source(db, name, schema, source, _sent(columns), names=names, **how)
+    """Copy straight into the table."""
+    names, guard = [c.name for c in columns], copy_guard(table, columns)
+    specs = _sent(columns)
+    return await copy_source(db, table.name, table.schema, source, specs, names=names, guard=guard, **how)
+
+
+async def _stage(
+    db: Executor, table: Table, source: Source, columns: Sequence[Column], **how: Any
+) -> InsertResult:
+    """Copy into the staging table, whose columns have the types those of ``table`` had when it was made."""
+    names, guard = [c.name for c in columns], copy_guard(table, columns, sql.STAGED)
+    specs = _sent(columns)
+    return await copy_source(
+        db, sql.STAGING, sql.STAGING_SCHEMA, source, specs, names=names, guard=guard, **how
+    )
 
 
 def _sent(columns: Sequence[Column]) -> list[ColumnSpec]:

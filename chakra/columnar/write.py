@@ -44,6 +44,7 @@ async def copy_source(
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
+    guard: str | None = None,
 ) -> InsertResult:
     """Write an opened source through one COPY; all rows or none, but those that triggers leave out (``skipped``).
 
@@ -55,8 +56,10 @@ async def copy_source(
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
+        guard: SQL that fails if the columns are others than ``specs``; see ``chakra.sql.guards``.
 
     Raises:
+        StaleTypes: the guard failed; some of the source may have been read.
         DataError: a value does not fit its column, with row and column; nothing is visible in the table.
         DatabaseError, ConnectionLost: from the server.
     """
@@ -66,7 +69,7 @@ async def copy_source(
     encoder = Encoder(specs, options, slice_rows=min(batch_rows or SLICE_ROWS, MOST_ROWS))
     with Meter(progress, "writing") as meter:
         written = await db.copy_in(
-            table, names or source.names or None, _chunks(encoder, source, meter), schema=schema
+            table, names or source.names or None, _chunks(encoder, source, meter), schema=schema, guard=guard
         )
         meter.end(encoder.rows, encoder.bytes_written)
     return InsertResult(written, skipped=encoder.rows - written)
@@ -136,6 +139,7 @@ async def copy_rows(
     count: int,
     *,
     names: Sequence[str] | None = None,
+    guard: str | None = None,
 ) -> int:
     """Write rows given as lists of Python values, one list a column, through one COPY; returns their number.
 
@@ -143,6 +147,7 @@ async def copy_rows(
         columns: the target columns of ``values``, in order; the table's others get their defaults.
         values: for each column ``count`` plain values (or an Arrow or NumPy array of them).
         names: names of the columns in the table, where they differ from those errors shall use.
+        guard: as in :func:`copy_source`.
 
     Raises:
         DataError: a value does not fit its column; names row and column, and nothing is visible. A
@@ -152,11 +157,17 @@ async def copy_rows(
     rows = RowStream(count)
     for spec, column in zip(columns, values, strict=True):
         rows.add(spec, column)
-    return await copy_stream(db, table, schema, names or [spec.name for spec in columns], rows)
+    return await copy_stream(db, table, schema, names or [spec.name for spec in columns], rows, guard=guard)
 
 
 async def copy_stream(
-    db: Executor, table: str, schema: str | None, names: Sequence[str], rows: RowStream
+    db: Executor,
+    table: str,
+    schema: str | None,
+    names: Sequence[str],
+    rows: RowStream,
+    *,
+    guard: str | None = None,
 ) -> int:
     """Write rows through one COPY; returns their number. Raises as :func:`copy_rows`."""
     if not names:
@@ -165,7 +176,7 @@ async def copy_stream(
     if db.in_transaction:
         # All of it before the first byte is sent: a bad value must not abort the transaction.
         chunks = list(chunks)
-    return await db.copy_in(table, names, chunks, schema=schema)
+    return await db.copy_in(table, names, chunks, schema=schema, guard=guard)
 
 
 class RowStream:

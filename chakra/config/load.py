@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,7 +57,8 @@ def read_file(path: Path) -> dict[str, object]:
                     f"{section} in {path} stands outside a section; it belongs in "
                     f"[{KEYWORDS[section].partition('.')[0]}]"
                 )
-            raise ConfigError(f"unknown section [{section}] in {path}. Known sections: {', '.join(SECTIONS)}")
+            name = f"section [{section}]" if re.fullmatch(r"[\w.-]{1,80}", section) else "name"
+            raise ConfigError(f"unknown {name} in {path}. Known sections: {', '.join(SECTIONS)}")
         values.update({f"{section}.{key}": raw for key, raw in body.items()})
     return values
 

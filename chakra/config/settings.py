@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -160,6 +161,8 @@ KEYWORDS: Mapping[str, str] = {name.partition(".")[2]: name for name in PARSERS}
 def unknown_setting(name: str, source: str) -> str:
     """The message for a setting that does not exist: what is known, and what was probably meant."""
     known = sorted(PARSERS)
+    if not re.fullmatch(r"[\w.-]{1,80}", name):  # a URL in place of a name must not show
+        return f"a name in {source} is no setting's. Known settings: {', '.join(known)}"
     bare = name.rpartition(".")[2]
     close = difflib.get_close_matches(bare, [k.partition(".")[2] for k in known], n=1, cutoff=0.6)
     meant = f"; did you mean {KEYWORDS[close[0]]}?" if close else "."

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 
 from chakra.db import driver
 from chakra.db.errors import commit_unknown, was_answered
+from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
 from chakra.db.streams import clear_wire
-from chakra.errors import ChakraError
+from chakra.errors import ChakraError, DatabaseError, DataError
 from chakra.pg.quoting import quote_identifier, quote_qualified
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
@@ -26,7 +27,13 @@ TURN = 1 << 18
 
 
 async def copy_in(
-    session: Session, table: str, columns: Sequence[str] | None, source: Source, *, schema: str | None = None
+    session: Session,
+    table: str,
+    columns: Sequence[str] | None,
+    source: Source,
+    *,
+    schema: str | None = None,
+    guard: str | None = None,
 ) -> int:
     """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
 
@@ -34,16 +41,24 @@ async def copy_in(
         source: chunks of the stream; chunks of 256 KiB to 1 MiB are fastest. What it raises makes the server
             drop everything sent so far and comes out here unchanged. When the server refuses, the source is
             not read on.
+        guard: SQL that goes in front of the COPY in the same message.
 
     Raises:
         TransactionError: a stream that is being read occupies the connection.
+        StaleTypes: the guard failed; nothing was written, a surrounding transaction stays usable, and some of the
+            source may have been read.
         CommitUnknown: all was sent outside a transaction, and no answer came.
     """
     if session.streams:
         await clear_wire(session)
     driver.check_text(session.raw)
-    writing = _Writing(session, table, columns, source, schema)
-    return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
+    writing = _Writing(session, table, columns, source, schema, guard)
+    try:
+        return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
+    except (DatabaseError, DataError) as error:
+        if guard is not None and error is not writing.raised:
+            await raise_if_stale(session, error)
+        raise
 
 
 class _Stopped(Exception):
@@ -63,6 +78,7 @@ class _Writing:
         "alone",
         "columns",
         "ended",
+        "guard",
         "in_source",
         "next",
         "raised",
@@ -76,12 +92,19 @@ class _Writing:
     )
 
     def __init__(
-        self, session: Session, table: str, columns: Sequence[str] | None, source: Source, schema: str | None
+        self,
+        session: Session,
+        table: str,
+        columns: Sequence[str] | None,
+        source: Source,
+        schema: str | None,
+        guard: str | None,
     ) -> None:
         self.session = session
         self.table = table
         self.columns = columns
         self.schema = schema
+        self.guard = guard
         named = f" ({', '.join(map(quote_identifier, columns))})" if columns else ""
         self.sql = f"COPY {quote_qualified(schema, table)}{named} FROM STDIN (FORMAT binary)"
         self.next = _stepper(source)
@@ -116,13 +139,7 @@ class _Writing:
 
     async def _write(self) -> str:
         try:
-            return await self.session.raw.copy_to_table(  # type: ignore[no-any-return]
-                self.table,
-                source=self,
-                columns=self.columns or None,
-                schema_name=self.schema,
-                format="binary",
-            )
+            return await driver.copy_in(self.session.raw, guarded(self.session, self.guard, self.sql), self)
         except BaseException as error:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True

@@ -11,6 +11,7 @@ from chakra.db import driver
 from chakra.db.address import Address
 from chakra.db.catalog import TypeCatalog
 from chakra.db.connection import PinnedConnection
+from chakra.db.descriptions import Descriptions
 from chakra.db.executor import Executor
 from chakra.db.hooks import HookChain, log_slow
 from chakra.db.pool import Pool
@@ -49,6 +50,7 @@ class Database(Executor):
         self.name = ""
         self.server_version: tuple[int, int] = (0, 0)
         self.type_catalog = TypeCatalog(self)
+        self.kept_descriptions = Descriptions(self.type_catalog)
         self.relation_facts = RelationFacts()
         self.harmless = set()
         database = settings.database

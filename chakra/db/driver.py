@@ -165,6 +165,20 @@ def prepared_by_driver(raw: RawConnection) -> list[str]:
     return [statement.name for statement in raw._stmt_cache.iter_statements()]
 
 
+async def copy_out(raw: RawConnection, text: str, output: Any) -> str:
+    """Run a text that ends with ``COPY … TO STDOUT``; returns the status tag.
+
+    The statements before it are part of the same message: asyncpg (0.32) passes over what the server says of them
+    (``coreproto.pyx``, ``_process__copy_out``), as long as it is no error.
+    """
+    return await raw._copy_out(text, output, None)  # type: ignore[no-any-return]
+
+
+async def copy_in(raw: RawConnection, text: str, source: Any) -> str:
+    """Run a text that ends with ``COPY … FROM STDIN``; the same for ``_process__copy_in``."""
+    return await raw._copy_in(text, source, None)  # type: ignore[no-any-return]
+
+
 class Refusal(asyncio.Protocol):
     """Stands between a transport and asyncpg's protocol and notes whether the server has sent an error.
 
@@ -263,6 +277,8 @@ __all__ = [
     "abandon",
     "check_text",
     "close_cursor",
+    "copy_in",
+    "copy_out",
     "forget_prepared",
     "open_connection",
     "parameter_types",

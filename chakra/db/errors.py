@@ -24,7 +24,7 @@ from chakra.errors import (
     TransactionError,
     UniqueViolation,
 )
-from chakra.pg.marks import STALE_RECORDS
+from chakra.pg.marks import STALE_RECORDS, STALE_TYPES
 
 # SQLSTATEs: PostgreSQL manual, appendix A.
 _BY_STATE: dict[str, type[DatabaseError]] = {
@@ -76,6 +76,32 @@ _STALE_MESSAGE = re.compile(
     r"|type with OID \d+ does not exist|could not open relation with OID"
     r'|prepared statement "chakra_\d+" does not exist'
 )
+
+
+class StaleTypes(DatabaseError):
+    """Types are not those a COPY was prepared for, or could not be looked at; nothing was read or written.
+
+    Attributes:
+        aborting: a surrounding transaction cannot go on.
+    """
+
+    aborting = False
+
+
+# What the parser says where a described column, table, type or attribute is gone: undefined_column, undefined_table,
+# undefined_object, cannot_coerce (a composite has another number of attributes), invalid_schema_name.
+_GONE_STATES = frozenset({"42703", "42P01", "42704", "42846", "3F000"})
+
+
+def stale_types(error: ChakraError) -> StaleTypes | None:
+    """The error of a guard in front of a COPY that says its types are out of date, else ``None``."""
+    state = getattr(error, "sqlstate", "")
+    if isinstance(error, DataError) and STALE_TYPES in str(error):
+        return StaleTypes(
+            "the types of the columns were changed by another session again and again; nothing was read or written: "
+            "run it again when the change is over"
+        )
+    return StaleTypes(str(error), sqlstate=state) if state in _GONE_STATES else None
 
 
 def translate(error: BaseException, sql: str | None = None) -> BaseException:
@@ -291,6 +317,7 @@ def _from_interface(error: Exception, sql: str | None) -> ChakraError:
 
 
 __all__ = [
+    "StaleTypes",
     "commit_unknown",
     "is_busy",
     "is_out_of_step",
@@ -299,6 +326,7 @@ __all__ = [
     "is_stale_plan",
     "lost",
     "may_mean_other_types",
+    "stale_types",
     "translate",
     "translate_connect",
     "was_answered",

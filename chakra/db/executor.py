@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from chakra.db.catalog import TypeCatalog
     from chakra.db.database import Database
+    from chakra.db.descriptions import Descriptions
     from chakra.db.hooks import HookChain
     from chakra.db.pool import Pool
     from chakra.db.transactions import Isolation, Transaction
@@ -62,6 +63,11 @@ class Executor(abc.ABC):
     def types(self) -> TypeCatalog:
         """What the server says about types; shared by all connections of the database."""
         return self.database.type_catalog
+
+    @property
+    def descriptions(self) -> Descriptions:
+        """What the server said of result columns of statements, and of tables; shared like ``types``."""
+        return self.database.kept_descriptions
 
     @property
     def in_transaction(self) -> bool:
@@ -158,6 +164,17 @@ class Executor(abc.ABC):
             return rows_of(await session.execute(sql, args))
         finally:
             pool.release(session)
+
+    async def ask(self, sql: str, args: Sequence[Any] = ()) -> list[Record]:
+        """Run a question of Chakra's own about the server, past the hooks; returns all rows."""
+        session = self.held_session()
+        if session is not None:
+            return await session.fetch_quietly(sql, args)
+        session = self.pool.take() or await self.pool.acquire()
+        try:
+            return await session.fetch_quietly(sql, args)
+        finally:
+            self.pool.release(session)
 
     def run_cursor(
         self,
@@ -260,30 +277,34 @@ class Executor(abc.ABC):
 
     # -- COPY ---------------------------------------------------------------------------------------
 
-    async def copy_out(self, sql: str, sink: Sink) -> int:
+    async def copy_out(self, sql: str, sink: Sink, *, guard: str | None = None) -> int:
         """Run ``COPY (sql) TO STDOUT (FORMAT binary)`` into ``sink(chunk)``; returns the number of rows.
 
         Args:
             sql: a query with its values written in as literals.
             sink: called with each chunk of bytes; may return an awaitable, which is waited for. What it
                 raises stops the query and comes out here.
+            guard: SQL that goes in front of the COPY in the same message (``chakra.sql.guards``).
 
         Raises:
+            StaleTypes: the guard failed; nothing was read.
             ConfigError: the connection was set to an encoding or a quoting in which the query would mean
                 something else.
         """
         if not await self.leaves_nothing(sql):
-            return await self._run_noted(sql, sink, copy_out)  # type: ignore[no-any-return]
+            return await self._run_noted(sql, (sink, guard), _copy_out)  # type: ignore[no-any-return]
         session = self.held_session()
         if session is not None:
-            return await copy_out(session, sql, sink)
+            return await copy_out(session, sql, sink, guard)
         session = self.pool.take() or await self.pool.acquire()
         try:
-            return await copy_out(session, sql, sink)
+            return await copy_out(session, sql, sink, guard)
         finally:
             self.pool.release(session)
 
-    def copy_out_stream(self, sql: str, *, reader: Reader | None = None) -> CopyOutContext:
+    def copy_out_stream(
+        self, sql: str, *, reader: Reader | None = None, guard: str | None = None
+    ) -> CopyOutContext:
         """Like ``copy_out``, as a context that gives an asynchronous iterator of chunks.
 
         At most 1 MiB is read ahead of the consumer. Leaving the context early cancels the query; a
@@ -291,11 +312,12 @@ class Executor(abc.ABC):
 
         Args:
             reader: of the iterator that stands around this one and is what may be dropped.
+            guard: as for ``copy_out``.
 
         Raises:
             TransactionError: another stream occupies the connection.
         """
-        return CopyOutContext(self, sql, reader or Reader())
+        return CopyOutContext(self, sql, reader or Reader(), guard)
 
     async def copy_in(
         self,
@@ -304,6 +326,7 @@ class Executor(abc.ABC):
         source: Source,
         *,
         schema: str | None = None,
+        guard: str | None = None,
     ) -> int:
         """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
 
@@ -312,8 +335,10 @@ class Executor(abc.ABC):
             columns: unquoted names in the order of the stream; ``None`` = all.
             source: iterable or asynchronous iterable of chunks. What it raises stops the COPY, nothing of
                 which is then visible, and comes out here.
+            guard: SQL that goes in front of the COPY in the same message (``chakra.sql.guards``).
 
         Raises:
+            StaleTypes: the guard failed; nothing was written.
             ConfigError: the connection was set to an encoding other than UTF-8.
         """
         name = quote_qualified(schema, table)
@@ -324,7 +349,7 @@ class Executor(abc.ABC):
         if not harmless:
             self.note(session)
         try:
-            copied = await copy_in(session, table, columns, source, schema=schema)
+            copied = await copy_in(session, table, columns, source, schema=schema, guard=guard)
         except BaseException as error:
             if held is None:
                 await self.pool.release_after(error, session)
@@ -425,12 +450,13 @@ class StreamSession:
 class CopyOutContext:
     """What ``copy_out_stream`` returns."""
 
-    __slots__ = ("_executor", "_reader", "_session", "_sql", "_stream")
+    __slots__ = ("_executor", "_guard", "_reader", "_session", "_sql", "_stream")
 
-    def __init__(self, executor: Executor, sql: str, reader: Reader) -> None:
+    def __init__(self, executor: Executor, sql: str, reader: Reader, guard: str | None) -> None:
         self._executor = executor
         self._session = StreamSession(executor, reader)
         self._sql = sql
+        self._guard = guard
         self._reader = reader
         self._stream: CopyOutStream | None = None
 
@@ -441,7 +467,7 @@ class CopyOutContext:
         if not harmless:
             executor.note(session)
         try:
-            self._stream = await CopyOutStream(session, self._sql, self._reader).open()
+            self._stream = await CopyOutStream(session, self._sql, self._reader, self._guard).open()
         except BaseException as error:
             await self._session.__aexit__(type(error), error, None)
             raise
@@ -462,6 +488,10 @@ def _undeclared(type_: PgType, modifier: int) -> PgType:
     """The type of a result column, of which nobody declared how many dimensions its arrays have."""
     known = with_modifier(type_, modifier) if modifier >= 0 else type_
     return replace(known, ndims=0) if type_.kind == "array" else known
+
+
+async def _copy_out(session: Session, sql: str, args: Any) -> int:
+    return await copy_out(session, sql, *args)
 
 
 async def _script(session: Session, sql: str, args: Any, pure: bool) -> str:

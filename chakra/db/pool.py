@@ -268,12 +268,12 @@ class Pool:
 
     def run_to_end(self, session: Session, script: str) -> asyncio.Task[None]:
         """Run a rollback as a task of the pool, so that it ends even if whoever waits for it is cancelled."""
-        return self.finish(session, self._run_to_end(session, script))
+        return self.finish(session, lambda: self._run_to_end(session, script))
 
-    def finish(self, session: Session, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def finish(self, session: Session, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
         """Run a rollback or commit as a task of the pool: what comes next on the session waits for its end."""
         before = session.ending
-        task = self._spawn(work if before is None else _in_turn(before, work))
+        task = self._spawn(work() if before is None else _in_turn(before, work))
         session.ending = task
         task.add_done_callback(session.ended)
         return task
@@ -536,14 +536,10 @@ class Pool:
         return task
 
 
-async def _in_turn(before: asyncio.Task[Any], work: Coroutine[Any, Any, T]) -> T:
-    """Await ``work`` once the task before it is over."""
-    try:
-        await asyncio.wait((before,))
-    except BaseException:
-        work.close()
-        raise
-    return await work
+async def _in_turn(before: asyncio.Task[Any], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Await ``work()`` once the task before it is over."""
+    await asyncio.wait((before,))
+    return await work()
 
 
 __all__ = ["Pool", "PoolFigures"]

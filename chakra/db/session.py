@@ -143,6 +143,16 @@ class Session:
             await self.settle(error)
             self.fail(error, sql)
 
+    async def fetch_quietly(self, sql: str, args: Sequence[Any]) -> list[Record]:
+        """Like ``fetch``, past the hook chain."""
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            return await self.fetch_unwatched(sql, args)
+        finally:
+            self.statement_ended()
+
     async def fetchrow(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> Record | None:
         """Run a statement and return its first row, or ``None``."""
         if self.streams:

@@ -307,7 +307,7 @@ class Transaction:
         ``PATIENCE``, and nobody knows.
         """
         pool = self.database.pool
-        work = pool.finish(session, session.commit())
+        work = pool.finish(session, session.commit)
         try:
             await asyncio.wait((work,))
         except asyncio.CancelledError as cancel:

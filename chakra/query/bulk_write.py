@@ -25,9 +25,11 @@ from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from chakra.db import stale_types
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.query.bulk import check_timeout, written_within
 from chakra.query.computed import named
+from chakra.query.described import on_stored
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
@@ -37,6 +39,7 @@ from chakra.query.write import written_values
 from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
 from chakra.sql.staging import named_columns, plan_merge
+from chakra.sql.stored import check_written, copy_guard
 
 if TYPE_CHECKING:
     from chakra.columnar import InsertResult
@@ -75,12 +78,18 @@ async def insert(
     from chakra.columnar.staging import insert_table
 
     _known(insert_table, options, "bulk_insert")
+
+    async def write() -> InsertResult:
+        return await on_stored(
+            database, table, lambda stored: insert_table(database, stored, data, **options), data
+        )
+
     if timeout is not None:
         check_timeout(timeout)
     async with _closed_on_failure(data), _named_errors(table, database):
         if timeout is None:
-            return await insert_table(database, table, data, **options)
-        return await written_within(timeout, database, lambda: insert_table(database, table, data, **options))
+            return await write()
+        return await written_within(timeout, database, write)
 
 
 async def update(
@@ -127,16 +136,22 @@ async def _update(table: Table, database: Database, rows: Any, fields: Any, opti
     from chakra.columnar.staging import update_table
 
     _known(update_table, options, "bulk_update")
+
+    async def write_columns(stored: Table) -> int:
+        return await update_table(database, stored, rows, fields=fields, **options)
+
     if isinstance(rows, Mapping | AsyncIterable) or any(hasattr(rows, name) for name in ARROW):
-        return await update_table(database, table, rows, fields=fields, **options)
+        return await on_stored(database, table, write_columns, rows)
     rows = rows if isinstance(rows, list) else list(rows)
     if table.row_class is None or (rows and any(hasattr(rows[0], name) for name in ARROW)):
-        return await update_table(database, table, rows, fields=fields, **options)
+        return await on_stored(database, table, write_columns, rows)
     if fields is None or options.get("key") is not None:
         raise FieldError(
             'bulk_update of instances takes the fields to write: bulk_update(instances, ["name"])'
         )
-    return await _update_instances(table, database, rows, fields)
+    return await on_stored(
+        database, table, lambda stored: _update_instances(stored, database, rows, fields), rows
+    )
 
 
 def _known(function: Callable[..., Any], options: dict[str, Any], what: str) -> dict[str, Any]:
@@ -163,6 +178,7 @@ async def _update_instances(table: Table, database: Database, instances: list[An
     if not instances:
         return 0
     columns = [*table.key_columns, *written]
+    check_written(table, columns)
     values = [_values_of(table, column, instances) for column in columns]
     group = Group(instances, columns, values, range(len(instances)))
     for column, values in zip(table.key_columns, group.values, strict=False):
@@ -235,18 +251,17 @@ async def create(
     if not instances:
         return instances
     clause = (on_conflict, *rest) if on_conflict is not None else None
-    groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else groups_of(table, instances)
+
+    async def write() -> None:
+        await on_stored(
+            database, table, lambda stored: _create_groups(stored, database, clause, instances), instances
+        )
+
     async with _named_errors(table, database):
         if timeout is None:
-            await _create_groups(table, database, clause, instances, groups)
+            await write()
         else:
-            await _unless_undone(
-                table,
-                instances,
-                written_within(
-                    timeout, database, lambda: _create_groups(table, database, clause, instances, groups)
-                ),
-            )
+            await _unless_undone(table, instances, written_within(timeout, database, write))
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -257,17 +272,18 @@ async def create(
 
 
 async def _create_groups(
-    table: Table,
-    database: Database,
-    clause: Clause | None,
-    instances: list[Any],
-    groups: list[Group] | None,
+    table: Table, database: Database, clause: Clause | None, instances: list[Any]
 ) -> None:
-    """Insert instances, all or none; ``groups`` is ``None`` where COPY gathers their values itself."""
-    if groups is None:
-        if await _create_alike(table, database, instances):
-            return
-        groups = groups_of(table, instances)
+    """Insert instances, all or none; many are gathered while the server draws their keys."""
+    if (
+        clause is None
+        and len(instances) >= COPY_FROM_ROWS
+        and await _create_alike(table, database, instances)
+    ):
+        return
+    groups = groups_of(table, instances)
+    for group in groups:
+        check_written(table, group.columns)
     if len(groups) == 1:
         await _create_group(table, database, clause, groups[0])
         return
@@ -332,6 +348,7 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         await sleep(0)  # lets the request go out
         groups = groups_of(table, instances)
         if len(groups) == 1:
+            check_written(table, groups[0].columns)
             for spec, values in zip(specs_of(groups[0].columns), groups[0].dumped(), strict=True):
                 rows.add(spec, values)
             rows.prepare()
@@ -347,8 +364,9 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         rows.add(spec, made)
     for spec in specs_of(asked):
         rows.add(spec, [None] * len(instances))
-    names = [c.name for c in (*groups[0].columns, *lacking, *asked)]
-    await copy_stream(database, table.name, table.schema, names, rows)
+    columns = (*groups[0].columns, *lacking, *asked)
+    names, guard = [c.name for c in columns], copy_guard(table, columns)
+    await copy_stream(database, table.name, table.schema, names, rows, guard=guard)
     for column, made in zip(lacking, keys, strict=True):
         _fill(table.row_class, column, instances, made)
     return True
@@ -426,6 +444,10 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
             )
             rows = await fetch(database, _all_or_none(statement, count), values)
     except DataError as error:
+        stale = stale_types(error)
+        if stale is not None:
+            stale.aborting = database.in_transaction
+            raise stale from error
         raise _named(group, error) from error
     except DatabaseError as error:
         left = _FEWER.search(str(error)) if error.sqlstate == UNDEFINED_TABLE else None

@@ -568,16 +568,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
         Raises:
             FieldError: the query locks rows, which COPY cannot.
         """
-        select = self._select
-        if select.lock is not None:
-            raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
-        if select.related:
-            select = select.copy()
-            select.related = ()
-        compiled, values = select_statement(select)
-        statement = compiled.statement
-        specs = await bulk.column_specs(database, statement.sql, statement.outputs)
-        return bulk.ColumnSource(statement.literal_sql(values), specs, select)
+        return await bulk.source_of(self._select, database)
 
 
 def _alias(name: str) -> str:

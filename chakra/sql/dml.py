@@ -19,6 +19,7 @@ from chakra.sql.render import render, render_conditions
 from chakra.sql.scope import ColumnRef, Scope
 from chakra.sql.select import Select, resolve_filters, write_from
 from chakra.sql.statement import Output, Statement, Writer
+from chakra.sql.stored import row_check
 
 
 def compile_insert(table: Table, attributes: Sequence[str], returning: Sequence[str] = ()) -> Statement:
@@ -84,6 +85,9 @@ def compile_insert_columns(
         # The bare name, for an explicit cast would cut values to the column's length: "bpchar" is no char(1).
         writer.write(f"::pg_catalog.{quote_identifier(_element(column))}[]")
     writer.write(f") AS v({', '.join(f'c{i}' for i in range(len(columns)))})")
+    check = row_check(table, columns)
+    if check is not None:
+        writer.write(f" WHERE {check}")
     return writer.finish(_returning(writer, table, returning))
 
 
@@ -103,7 +107,9 @@ def _elements(column: Column) -> Callable[[list[Any]], list[Any]]:
         except (TypeError, ValueError) as error:
             raise DataError(f"{value!r:.80} is no JSON: {error}") from None
 
-    convert = json_text if column.type.base.name in ("json", "jsonb") else dump
+    # A text declared for such a column is JSON text already.
+    documents = (column.declared or column.type).base.name in ("json", "jsonb")
+    convert = json_text if documents else dump
     return lambda values: dump_values(column.attribute, convert, values)
 
 

@@ -458,12 +458,14 @@ def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output
     for position, (name, expression) in enumerate(parts.outputs):
         writer.write(", " if position else "")
         render(expression, writer)
-        load = None
+        load = column = None
         if isinstance(expression, ColumnRef):
             load = expression.column.load
+            if expression.source.table.row_class is not None:  # only a model declares
+                column = repr(expression)
         elif select.mode != "rows" or position >= len(parts.outputs) - len(select.annotations):
             writer.write(f" AS {quote_output(name)}")
-        described.append(Output(name, type_of_node(expression), may_be_null(expression), load))
+        described.append(Output(name, type_of_node(expression), may_be_null(expression), load, column))
     return described
 
 

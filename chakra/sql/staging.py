@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Literal
 
 from chakra.errors import FieldError
-from chakra.pg.quoting import quote_identifier, quote_string
+from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
 from chakra.pg.text import TEMPORARY_TABLE, SqlText, Touch
 from chakra.pg.types import without_binary
 from chakra.schema import Column, Table
@@ -27,6 +27,7 @@ Action = Literal["insert", "ignore", "update"]
 
 STAGING_SCHEMA = "pg_temp"
 STAGING = "chakra_staging"
+STAGED = quote_qualified(STAGING_SCHEMA, STAGING)
 _STAGING = f"pg_temp.{quote_identifier(STAGING)}"
 
 OLD_ROWS_FROM = (18, 0)
@@ -401,6 +402,7 @@ __all__ = [
     "DROP_STAGING",
     "RESERVE_SCATTERED_KEYS",
     "SEQUENCE_OF",
+    "STAGED",
     "STAGING",
     "STAGING_SCHEMA",
     "Merge",

@@ -50,12 +50,21 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One result column: its name to the user, its type (``None`` = ask the server), whether NULL can occur."""
+    """One result column.
+
+    Attributes:
+        name: its name to the user.
+        type: what it is declared as, or is expected to be; ``None`` = only the server knows.
+        nullable: whether NULL can occur.
+        load: what turns a row value into the instance's.
+        column: the ``Model.field`` that declares it; ``None`` = it is computed, or of a table without a model.
+    """
 
     name: str
     type: PgType | None
     nullable: bool
     load: Adapt | None = None
+    column: str | None = None
 
 
 @dataclass(frozen=True)

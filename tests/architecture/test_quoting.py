@@ -31,7 +31,7 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.select": {"strength", "of", "wait"},
     "chakra.sql.partitions": {"joint", "column", "operator", "shares", "some", "share", "keys"},
     "chakra.sql.dml": {
-        "names", "picked", "i", "keys",
+        "names", "picked", "i", "keys", "check",
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },
     "chakra.sql.render": {"node.operator", "node.connector", "term.nulls.upper()"},
@@ -63,6 +63,16 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
     "chakra.sql.statement": {"number"},
+    "chakra.db.copy_in": {"target", "columns"},  # of quote_qualified and quote_identifier
+    "chakra.db.copy_out": {"self.sql"},  # a finished query
+    "chakra.db.guarding": {"guard", "copy"},  # finished statements
+    # Names this module numbers itself, OIDs, finished queries, and text the functions made of quoted names.
+    "chakra.sql.guards": {
+        "name", "', '.join(names)", "found", "query", "row", "rowtype", "check", "relation", "target", "columns",
+        "nulls", "condition", "', '.join(map(str, oids))", "type_.oid", "labels", "named", "types", "expected",
+        "_check(found, self.oids, self.composites)", "_check(found, oids, composites, same)", "_nowhere(query, names)",
+        "_oids(oids)", "_record(type_)",
+    },
 }  # fmt: skip
 """Other expressions that SQL is made of, by module, each looked at once."""
 

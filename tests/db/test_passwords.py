@@ -158,6 +158,9 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         f'url = "postgresql://u:{MARK}@h/x"\n',
         f'[database]\npassword = "{MARK}"\n',
         f'[nowhere]\npassword = "{MARK}"\n',
+        f'"postgresql://u:{MARK}@h/x" = 1\n',
+        f'["postgresql://u:{MARK}@h/x"]\n',
+        f'[database]\n"postgresql://u:{MARK}@h/x" = 1\n',
         f'[database]\nurl = "postgresql://u:{MARK}@h/x\udcff"\n',
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
 import pytest
 
+from chakra import Field, Model, field
 from chakra.db import Database
+from chakra.types import BigInt
 from tests.db.conftest import Open
 from tests.db.proxy import Proxy
 
@@ -118,3 +121,59 @@ async def test_a_new_connection_asks_nothing_after_the_first(open_db: Open, prox
 async def test_describe(db: Database, proxy: Proxy) -> None:
     assert [name for name, _ in await db.describe("select 1 as a, 'x'::text as b")] == ["a", "b"]
     assert proxy.round_trips == 2  # the second ends the transaction that the first has opened
+
+
+class Row(Model, table="columns"):
+    id: Field[int] = field(BigInt, primary_key=True)
+    v: Field[int | None] = field(BigInt)
+
+
+async def _many(db: Database, start: int) -> None:
+    await Row.objects.using(db).bulk_create([Row(id=start + i, v=i) for i in range(600)])
+
+
+COLUMNS: dict[str, tuple[int, Callable[[Database, int], Awaitable[Any]]]] = {
+    # what it costs with and without knowing the server's types
+    "to_arrow": (1, lambda db, n: Row.objects.using(db).to_arrow()),
+    "few instances": (
+        1,
+        lambda db, n: Row.objects.using(db).bulk_create([Row(id=n, v=1), Row(id=n + 1, v=2)]),
+    ),
+    "many instances": (2, _many),
+    "columns": (2, lambda db, n: Row.objects.using(db).bulk_insert({"id": [n], "v": [1]})),
+    "update": (5, lambda db, n: Row.objects.using(db).bulk_update([Row(id=1, v=n)], ["v"])),
+}
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+@pytest.mark.parametrize("what", COLUMNS)
+async def test_knowing_the_types_costs_nothing(
+    db: Database, proxy: Proxy, pg: asyncpg.Connection[Any], what: str, kind: str
+) -> None:
+    await pg.execute(
+        f"create table columns (id {kind} primary key, v {kind}); insert into columns values (1, 1)"
+    )
+    trips, run = COLUMNS[what]
+    for n in (1000, 2000, 3000, 4000):
+        proxy.sent.clear()
+        await run(db, n)
+        if n > 2000:  # described, looked at and prepared by now
+            assert proxy.round_trips == trips
+    async with db.transaction():
+        proxy.sent.clear()
+        await run(db, 5000)
+        assert proxy.round_trips <= trips + 1  # where a savepoint is
+
+
+async def test_types_that_changed_cost_a_description(
+    db: Database, proxy: Proxy, pg: asyncpg.Connection[Any]
+) -> None:
+    await pg.execute("create table columns (id int8 primary key, v int8); insert into columns values (1, 2)")
+    await Row.objects.using(db).to_arrow()
+    await pg.execute("alter table columns alter v type int4")
+    proxy.sent.clear()
+    await Row.objects.using(db).to_arrow()
+    assert proxy.round_trips == 3  # the guard fails, the description (prepared), the COPY
+    proxy.sent.clear()
+    await Row.objects.using(db).to_arrow()
+    assert proxy.round_trips == 1

@@ -86,6 +86,16 @@ async def batches(db: Any, hush: Callable[[], None]) -> None:
         hush()
 
 
+async def batches_in_a_transaction(db: Any, hush: Callable[[], None]) -> None:
+    async with db.transaction():
+        await batches(db, hush)
+
+
+async def cursor_in_a_transaction(db: Any, hush: Callable[[], None]) -> None:
+    async with db.transaction():
+        await cursor(db, hush)
+
+
 async def cursor(db: Any, hush: Callable[[], None]) -> None:
     async for _ in db.run_cursor("select * from wide", prefetch=10):
         hush()
@@ -123,7 +133,15 @@ WAYS: list[Way] = [
     to_arrow,
     partitions,
 ]
-WAYS += [batches, cursor, bulk_insert, bulk_upsert, connecting]
+WAYS += [
+    batches,
+    batches_in_a_transaction,
+    cursor,
+    cursor_in_a_transaction,
+    bulk_insert,
+    bulk_upsert,
+    connecting,
+]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)

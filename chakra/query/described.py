@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chakra.db import StaleTypes, with_modifier
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.pg.quoting import quote_qualified
+from chakra.pg.text import SqlText
 from chakra.pg.types import PgType
 from chakra.query.privileges import refused
 from chakra.schema import Table
@@ -79,7 +80,10 @@ async def _describe(database: Database, outputs: Sequence[Output], sql: str, key
     if not outputs:
         return Described(key, (), ReadGuard(()))
     try:
-        (row,) = await database.ask(describe_query(sql, len(outputs)))
+        question = describe_query(sql, len(outputs))
+        if isinstance(sql, SqlText):
+            question = SqlText(question, sql.touches, sql.key)
+        (row,) = await database.ask(question)
     except DatabaseError as error:
         await refused(database, sql, error)
         raise

@@ -50,8 +50,8 @@ def test_both_sides_offer_the_same() -> None:
 
 @pytest.mark.skipif(not _jit.ENABLED, reason="kernels run uncompiled")
 def test_what_only_kernels_call_is_part_of_them() -> None:
-    from chakra.columnar.kernels import textsearch
+    from chakra.columnar.kernels import tsvector
 
-    assert textsearch.compare not in _jit.KERNELS
-    assert textsearch.compare.targetoptions["forceinline"]
-    assert textsearch.encode_vector in _jit.KERNELS
+    assert tsvector.compare not in _jit.KERNELS
+    assert tsvector.compare.targetoptions["forceinline"]
+    assert tsvector.encode_vector in _jit.KERNELS

@@ -12,6 +12,8 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
+
 from chakra.db import driver
 from chakra.db.codecs import Codec, decode_interval, decode_timetz, encode_interval, encode_timetz
 from chakra.errors import DataError
@@ -90,12 +92,22 @@ def _readable_again(sql: str, pure: bool) -> bool:
 async def _locate(session: Session, sql: str, args: Sequence[Any]) -> tuple[int, str, str] | None:
     """Row, name of the column and text of the first value that cannot be read."""
     raw = session.raw
+    inside = session.in_transaction
     for oid, (name, codec) in _MARKING.items():
         driver.set_codec(raw, oid, name, "pg_catalog", codec)
     try:
-        rows = await (await raw.prepare(sql, name="")).fetch(*args)
-    except FAILURES:
+        if inside:
+            await raw.execute("SAVEPOINT chakra_again")
+        try:
+            rows = await (await raw.prepare(sql, name="")).fetch(*args)
+        finally:
+            if inside:
+                await raw.execute("ROLLBACK TO chakra_again; RELEASE chakra_again")
+    except (*FAILURES, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None
+    except BaseException:
+        session.suspect = True
+        raise
     finally:
         for oid, (name, _) in _MARKING.items():
             raw.get_settings().remove_python_codec(oid, name, "pg_catalog")

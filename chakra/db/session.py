@@ -14,7 +14,7 @@ from chakra.db.errors import is_stale_layout, is_stale_plan, translate
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.statements import StatementCache
-from chakra.db.unreadable import FAILURES, explain, unreadable
+from chakra.db.unreadable import explain, undecodable, unreadable
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
@@ -184,7 +184,7 @@ class Session:
                     block = await cursor.fetch(prefetch)
                 except BaseException as error:
                     failure = error
-                    if isinstance(error, FAILURES):
+                    if undecodable(error):
                         raise unreadable(self.statements.get(sql), error) from error
                     self.fail(error, sql)
                 if block:
@@ -280,7 +280,7 @@ class Session:
         Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
         statement has run, so only a statement compiled by Chakra that just reads is run again.
         """
-        if isinstance(error, FAILURES):
+        if undecodable(error):
             raise await explain(self, sql, args, pure, error) from error
         stale = is_stale_plan(error)
         if stale or is_stale_layout(error):

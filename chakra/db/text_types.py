@@ -138,7 +138,7 @@ def _parts(oid: int, types: Mapping[int, Type]) -> tuple[text.Read, text.Write]:
     """How a value inside a container is read and written; the server's text says which value it is."""
     type_ = types.get(oid)
     if type_ is None:
-        raise LookupError(oid)
+        return str, _text
     if type_.kind == "d":
         return _parts(type_.element, types)
     if type_.is_array or type_.kind in ("c", "r", "m"):

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 FAILURES = (ValueError, OverflowError, struct.error)
 """What comes out of the driver when a value cannot be decoded; what it cannot encode, it wraps."""
 
+
+def undecodable(error: BaseException) -> bool:
+    """Whether an error of the driver is about a value it could not decode, and not about the SQL's own text."""
+    return isinstance(error, FAILURES) and not isinstance(error, UnicodeEncodeError)
+
+
 _EPOCH = dt.date(2000, 1, 1).toordinal()
 _DAY = 86_400_000_000
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -246,4 +252,4 @@ _CERTAIN = frozenset({16, 17, 20, 21, 23, 25, 26, 114, 700, 701, 1042, 1043, 170
 """Built-in types of which every value can be read: numbers, text, bytes, uuid, JSON."""
 
 
-__all__ = ["FAILURES", "explain", "unreadable"]
+__all__ = ["explain", "undecodable", "unreadable"]

@@ -32,7 +32,7 @@ from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
-from chakra.db.unreadable import FAILURES, explain
+from chakra.db.unreadable import explain, undecodable
 from chakra.errors import ChakraError, DataError, TransactionError
 
 if TYPE_CHECKING:
@@ -483,7 +483,7 @@ class Session:
         Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
         statement has run, so only a statement compiled by Chakra that just reads is run again.
         """
-        if isinstance(error, FAILURES):
+        if undecodable(error):
             raise await explain(self, sql, args, pure, error) from error
         if self.ending is not None and is_busy(error):  # found out here, to cost nothing where there is none
             await self.rest()

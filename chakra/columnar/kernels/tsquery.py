@@ -3,7 +3,8 @@
 Wire layout (``src/backend/utils/adt/tsquery.c``, ``tsquerysend``): int32 number of items, then the items in Polish
 order, the **right** operand of an operator before the left one. A lexeme is uint8 1, uint8 weights (bit 3 = A),
 uint8 prefix, its bytes and a zero byte; an operator is uint8 2, uint8 operator, and behind <-> a uint16 distance.
-Read from its end it is the text from its end, and postfix: so these kernels write both directions backwards and need no tree.
+Read from its end it is the text from its end, and postfix: so these kernels write both directions backwards and need
+no tree.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 
 from chakra.errors import DataError
 from chakra.pg.composites import fields_of
+from chakra.pg.server_text import ServerText
 from chakra.pg.types import PgType
 
 
@@ -103,8 +104,8 @@ def _composite_dump(type_: PgType) -> Callable[[Any], Any]:
     title = type_.sql
 
     def dump(value: Any) -> Any:
-        if value is None:
-            return None
+        if value is None or type(value) is ServerText:
+            return value
         try:
             given = fields_of(value, names, title)
         except (TypeError, ValueError) as error:
@@ -116,7 +117,7 @@ def _composite_dump(type_: PgType) -> Callable[[Any], Any]:
 
 def _map_lists(convert: Callable[[Any], Any], value: Any, inner: Callable[[Any], bool] | None = None) -> Any:
     """Convert the elements of lists in lists, of which only those for which ``inner`` says so are elements."""
-    if value is None or (inner is not None and not isinstance(value, list)):
+    if value is None or type(value) is ServerText or (inner is not None and not isinstance(value, list)):
         return value
     if not isinstance(value, list | tuple):
         raise DataError(f"expected a list, got {type(value).__name__}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db import StaleTypes, with_modifier
-from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.errors import ChakraError, DatabaseError, DataError, FieldError
 from chakra.pg.quoting import quote_qualified
 from chakra.pg.text import SqlText
 from chakra.pg.types import PgType
@@ -212,20 +212,23 @@ async def on_stored(
                     f"the columns of {table.title} were changed by another session, and some of the data, which can "
                     "be read only once, is gone; nothing was written: run it again with the data from its start"
                 ) from stale
-        except (DatabaseError, DataError) as error:
-            # An INSERT has no guard in front of it. Where types would explain its failure, they are looked at again.
-            typed = isinstance(error, DataError) or error.sqlstate in _TYPE_STATES
-            if last or not known or not typed or not _again(data) or database.in_transaction:
+        except (DataError, DatabaseError) as error:
+            refused_by_type = isinstance(error, DataError) or error.sqlstate[:2] == "42"
+            if last or not known or not refused_by_type or not await _changed(database, table, stored):
                 raise
-            database.descriptions.forget(key)
-            if [c.type for c in (await stored_table(database, table)).columns] == [
-                c.type for c in stored.columns
-            ]:
+            if not _again(data):
                 raise
     raise AssertionError("unreachable")
 
 
-_TYPE_STATES = frozenset({"42804", "42846", "42883", "42704"})  # no such conversion, operator or type
+async def _changed(database: Database, table: Table, stored: Table) -> bool:
+    """Whether a table is another than described; a value was refused on the word of the description."""
+    database.descriptions.forget(key_of(database, table))
+    try:
+        fresh = await stored_table(database, table)
+    except ChakraError:
+        return False  # an aborted transaction cannot be asked
+    return fresh.stored != stored.stored
 
 
 def _again(data: Any) -> bool:

@@ -75,7 +75,7 @@ REVIEWED: dict[str, set[str]] = {
     # Names this module numbers itself, OIDs, finished queries, and text the functions made of quoted names.
     "chakra.sql.guards": {
         "name", "', '.join(names)", "found", "query", "row", "rowtype", "check", "relation", "target", "columns",
-        "nulls", "condition", "', '.join(map(str, oids))", "type_.oid", "labels", "named", "types", "expected",
+        "nulls", "condition", "numbers", "type_.oid", "labels", "named", "types", "expected",
         "_check(found, self.oids, self.composites)", "_check(found, oids, composites, same)", "_nowhere(query, names)",
         "_oids(oids)", "_record(type_)",
     },

@@ -31,6 +31,7 @@ class Connection(Executor):
         self.pool = database.pool
         self.hooks = database.hooks
         self.harmless = database.harmless
+        self.as_text = database.as_text
         self._session: Session | None = session
 
     @property

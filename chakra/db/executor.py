@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +44,15 @@ class Executor(abc.ABC):
     Attributes:
         harmless: texts of compiled statements that are known to leave nothing behind, over whichever relations they
             touch, until the catalog changes; see ``is_harmless``.
+        as_text: by what tells a compiled query apart, the text that reads what models declare as text as that; only
+            where the database has something else there.
     """
 
     pool: Pool
     hooks: HookChain
     database: Database
     harmless: set[str]
+    as_text: dict[Hashable, str]
 
     @abc.abstractmethod
     def held_session(self) -> Session | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -175,6 +175,32 @@ async def stored_table(database: Database, table: Table) -> Table:
     return found
 
 
+async def checked_table(database: Database, table: Table, attributes: Iterable[str]) -> Table:
+    """The table as this database has it, for a write of some fields.
+
+    It is described at its first write, with one round trip; afterwards this is two lookups.
+
+    Raises:
+        FieldError: the server's column does not take the values a field is declared to have, or would round them in
+            silence; names table, column, both types and the cure.
+    """
+    if table.row_class is None:
+        return table  # declared by nobody: the types came from the server
+    refused_fields: Mapping[str, str] = {}
+    found: str | None = None
+    for _ in range(2):
+        key = key_of(database, table)
+        stored: Table = database.descriptions.get(key) or await stored_table(database, table)
+        refused_fields = {} if stored.stored is None else stored.stored.refused
+        found = (
+            next((name for name in attributes if name in refused_fields), None) if refused_fields else None
+        )
+        if found is None:
+            return stored
+        database.descriptions.forget(key)  # refused on the word of a description that may be out of date
+    raise FieldError(refused_fields[str(found)])
+
+
 async def on_stored(
     database: Database, table: Table, work: Callable[[Table], Awaitable[T]], data: Any = ()
 ) -> T:
@@ -245,6 +271,7 @@ def lasting(stale: StaleTypes) -> BaseException:
 
 __all__ = [
     "Described",
+    "checked_table",
     "described_columns",
     "described_outputs",
     "key_of",

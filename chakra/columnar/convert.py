@@ -96,7 +96,8 @@ def _labelled(array: pa.Array, target: pa.DataType, declared: PgType) -> pa.Arra
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     labels = pa.array(declared.labels, target.value_type)
-    found = pc.index_in(array.cast(target.value_type), value_set=labels)
+    known = pc.SetLookupOptions(value_set=labels)
+    found = pc.call_function("index_in", [array.cast(target.value_type)], known)
     if found.null_count != array.null_count:
         raise pa.ArrowInvalid("a text is no label")
     return pa.DictionaryArray.from_arrays(found.cast(target.index_type), labels)

@@ -132,8 +132,11 @@ async def read_parts(
                             group.create_task(_work(database, snapshot.id, left, watch, guard, waiting))
                         )
                     await _read_left(snapshot.connection, left, watch, guard)
-                    for task in waiting:
-                        task.cancel()
+                    stopped = [task for task in waiting if task.cancel()]
+                if stopped:
+                    await (
+                        database.pool.recovered()
+                    )  # their connections are in no transaction when the read is over
             except BaseExceptionGroup as failures:
                 # Callers handle the same errors as for a read in one part; the first one stopped the others.
                 raise failures.exceptions[0] from None

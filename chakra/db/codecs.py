@@ -184,7 +184,8 @@ def _versioned_text() -> Codec:
 def encode_bits(value: Any) -> bytes:
     """``varbit.c``, bit_recv: the number of bits, and the bits; from 0s and 1s, ``BitString``, or bytes."""
     if isinstance(value, str):
-        value = BitString(value)
+        made: Any = BitString
+        value = made(value)  # its annotation says bytes
     raw = value.bytes if isinstance(value, BitString) else bytes(memoryview(value))
     count = len(value) if isinstance(value, BitString) else 8 * len(raw)
     return _INT32.pack(count) + raw[: (count + 7) // 8]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.db import driver
 from chakra.db.streams import OpenStream, Reader, clear_wire
-from chakra.db.unreadable import FAILURES, unreadable
+from chakra.db.unreadable import undecodable, unreadable
 
 if TYPE_CHECKING:
     from chakra.db.hooks import QueryEvent
@@ -90,7 +90,7 @@ class CursorStream(OpenStream):
         except BaseException as error:
             self._failed = True
             self._tell(error)
-            if isinstance(error, FAILURES):
+            if undecodable(error):
                 raise unreadable(session.statements.get(self._sql), error) from error
             session.fail(error, self._sql)
         finally:

@@ -55,6 +55,7 @@ class Database(Executor):
         self.kept_descriptions = Descriptions(self.type_catalog)
         self.relation_facts = RelationFacts()
         self.harmless = set()
+        self.as_text = {}
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer
         self._statement_limit = database.statement_cache_size if prepared else 0
@@ -184,6 +185,7 @@ class Database(Executor):
             database.type_catalog.invalidate()
             database.relation_facts.forget()
             database.harmless.clear()
+            database.as_text.clear()
         if session is not None and session.transaction is not None:
             session.transaction.effects |= effect
 

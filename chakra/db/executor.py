@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from chakra.db import relations
+from chakra.db import driver, relations
 from chakra.db.catalog import with_modifier
 from chakra.db.copy_in import Source, copy_in
 from chakra.db.copy_out import CopyOutStream, Sink, copy_out
@@ -46,6 +46,8 @@ class Executor(abc.ABC):
         harmless: texts of compiled statements that are known to leave nothing behind, over whichever relations they
             touch, until the catalog changes; see ``is_harmless``.
         naive: what a datetime without a zone means for ``timestamptz``: the setting ``database.naive_datetimes``.
+        as_text: by what tells a compiled query apart, the text that reads what models declare as text as that; only
+            where the database has something else there.
     """
 
     pool: Pool
@@ -53,6 +55,7 @@ class Executor(abc.ABC):
     database: Database
     harmless: set[str]
     naive: Naive
+    as_text: dict[Hashable, str]
 
     @abc.abstractmethod
     def held_session(self) -> Session | None:
@@ -169,7 +172,13 @@ class Executor(abc.ABC):
             pool.release(session)
 
     async def ask(self, sql: str, args: Sequence[Any] = ()) -> list[Record]:
-        """Run a question of Chakra's own about the server, past the hooks; returns all rows."""
+        """Run a question of Chakra's own about the server, past the hooks; returns all rows.
+
+        Raises:
+            ConfigError: a text of a statement of ours stands in it, and the connection would read it as another.
+        """
+        if isinstance(sql, SqlText):
+            return await self._ask_about(sql)
         session = self.held_session()
         if session is not None:
             return await session.fetch_quietly(sql, args)
@@ -178,6 +187,18 @@ class Executor(abc.ABC):
             return await session.fetch_quietly(sql, args)
         finally:
             self.pool.release(session)
+
+    async def _ask_about(self, sql: SqlText) -> list[Record]:
+        """The same about a statement with its values in it: planning it may call what its relations call."""
+        if not await self.leaves_nothing(sql):
+            return await self._run_noted(str(sql), (), _quietly)  # type: ignore[no-any-return]
+        held = self.held_session()
+        session = held or self.pool.take() or await self.pool.acquire()
+        try:
+            return await _quietly(session, str(sql), ())
+        finally:
+            if held is None:
+                self.pool.release(session)
 
     def run_cursor(
         self,
@@ -394,6 +415,8 @@ class Executor(abc.ABC):
         if session is None:
             session = self.pool.take() or await self.pool.acquire()
         try:
+            if isinstance(sql, SqlText):
+                driver.check_text(session.raw)
             # Parsing runs nothing of the statement, so there is nothing to reset.
             parameters, columns = await session.describe(str(sql))
         finally:
@@ -495,6 +518,11 @@ def _undeclared(type_: PgType, modifier: int) -> PgType:
 
 async def _copy_out(session: Session, sql: str, args: Any) -> int:
     return await copy_out(session, sql, *args)
+
+
+async def _quietly(session: Session, sql: str, args: Any) -> list[Record]:
+    driver.check_text(session.raw)
+    return await session.fetch_quietly(sql, args)
 
 
 async def _script(session: Session, sql: str, args: Any, pure: bool) -> str:

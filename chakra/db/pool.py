@@ -97,6 +97,7 @@ class Pool:
         "_open_session",
         "_opening",
         "_reaper",
+        "_recovering",
         "_refresh",
         "_tasks",
         "_waiters",
@@ -127,6 +128,7 @@ class Pool:
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._opening = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._recovering: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
         self._closing = self._forked = False
         self._drained: asyncio.Future[None] | None = None
@@ -233,7 +235,7 @@ class Pool:
             self._lost()
             return
         if session.dirty or session.unfinished:
-            self._spawn(self._recover(session))
+            self._recover_behind(session)
             return
         self._borrowed.discard(session)
         now = session.idle_since = time.monotonic()
@@ -255,7 +257,7 @@ class Pool:
         """
         if (session.dirty or session.unfinished) and not session.closed:
             session.loan += 1
-            await self.settle(self._spawn(self._recover(session)))
+            await self.settle(self._recover_behind(session))
         else:
             self.release(session)
 
@@ -300,6 +302,17 @@ class Pool:
             if not isinstance(error, Exception):
                 raise
             _log.debug("a connection could not be rolled back and was closed: %s", error)
+
+    async def recovered(self) -> None:
+        """Wait until the sessions that are being reset behind the scenes are back, for ``PATIENCE`` at most."""
+        if self._recovering:
+            await asyncio.wait(tuple(self._recovering), timeout=PATIENCE)
+
+    def _recover_behind(self, session: Session) -> asyncio.Task[None]:
+        task = self._spawn(self._recover(session))
+        self._recovering.add(task)
+        task.add_done_callback(self._recovering.discard)
+        return task
 
     async def _recover(self, session: Session) -> None:
         try:

@@ -197,7 +197,8 @@ _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
         FROM pg_catalog.pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY ({_names(_LASTING)}))
 )
 SELECT FROM pg_catalog.generate_series(1, (
-    CASE WHEN EXISTS (SHADOWING) THEN 1 ELSE 0 END
+    CASE WHEN pg_catalog.set_config('jit', pg_catalog.current_setting('chakra.jit'), true) = '' THEN 0 ELSE 0 END
+    + CASE WHEN EXISTS (SHADOWING) THEN 1 ELSE 0 END
     + CASE WHEN EXISTS (
         SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode AND {_FOREIGN}
         WHERE o.oid >= {_OURS} AND o.oprleft < {_OURS} AND o.oprright < {_OURS} AND EXISTS (
@@ -211,6 +212,12 @@ SELECT FROM pg_catalog.generate_series(1, (
     + (SELECT pg_catalog.sum((8 << (2 * a.at)) * CASE WHEN a.oid IS NULL THEN 3
            WHEN EXISTS (SELECT FROM unsafe u WHERE u.at = a.at AND NOT u.write) THEN 2
            WHEN EXISTS (SELECT FROM unsafe u WHERE u.at = a.at) THEN 1 ELSE 0 END) FROM asked a))::int)"""
+
+# Planned with recursion, the query looks expensive enough to be compiled (jit_above_cost), which took 2.5 s where
+# running it takes 3 ms. The setting of before comes back when the query runs, for it may be inside a transaction.
+_UNCOMPILED = """SELECT pg_catalog.set_config('chakra.jit', pg_catalog.current_setting('jit'), true),
+    pg_catalog.set_config('jit', 'off', true);
+"""
 
 # Functions named like the server's own, which a call of ours may mean where the types of its arguments fit better.
 _SHADOWING = f"""SELECT p.proname::text FROM pg_catalog.pg_proc p WHERE {_FOREIGN} AND EXISTS (
@@ -301,7 +308,7 @@ def facts_query(names: Sequence[str], *, multiranges: bool = True) -> str:
     multirange = "g.rngmultitypid" if multiranges else "0::oid"
     # The names come last: nothing in them is taken for a place to fill in.
     query = _QUERY.replace("MULTIRANGE", multirange).replace("SHADOWING", _SHADOWING)
-    return query.replace("ASKED", asked)
+    return _UNCOMPILED + query.replace("ASKED", asked)
 
 
 __all__ = ["MAX_STATEMENTS", "Fetch", "RelationFacts", "Run", "facts_query"]

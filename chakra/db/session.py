@@ -11,28 +11,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 import asyncpg
 
 from chakra.db import driver
-from chakra.db.errors import (
-    commit_unknown,
-    is_busy,
-    is_out_of_step,
-    is_refused,
-    is_stale_layout,
-    is_stale_plan,
-    is_stale_record,
-    is_unknown_label,
-    lost,
-    may_mean_other_types,
-    translate,
-    was_answered,
-)
+from chakra.db.errors import commit_unknown, is_out_of_step, lost, translate, was_answered
 from chakra.db.hooks import HookChain, Kind
 from chakra.db.records import composites_in, guard_records
 from chakra.db.relations import Fetch, Run
 from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.search_path import PathStatements, SearchPath
+from chakra.db.second_try import prepared_again
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
-from chakra.db.unreadable import FAILURES, explain
 from chakra.errors import ChakraError, DataError, TransactionError
 
 if TYPE_CHECKING:
@@ -136,7 +123,7 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure, args)
+            statement = await prepared_again(self, error, sql, pure, args)
         try:
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
@@ -147,11 +134,31 @@ class Session:
         """Like ``fetch``, past the hook chain."""
         if self.streams:
             await clear_wire(self)
+        driver.check_text(self.raw)  # values may stand in the text
         self.busy += 1
         try:
             return await self.fetch_unwatched(sql, args)
         finally:
             self.statement_ended()
+
+    async def fetch_once(self, sql: str) -> list[Record]:
+        """Run a query whose text will not come again: it is not kept, so there is no plan of it to be out of date."""
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                return await self._watched(self._fetch_once, sql, (), "fetch", True)  # type: ignore[no-any-return]
+            return await self._fetch_once(sql, (), True)
+        finally:
+            self.statement_ended()
+
+    async def _fetch_once(self, sql: str, args: Sequence[Any], pure: bool) -> list[Record]:
+        try:
+            return await (await self.raw.prepare(sql, name="")).fetch(*args)  # type: ignore[no-any-return]
+        except BaseException as error:
+            self.suspect |= not self.raw.is_in_transaction()  # nothing may have ended what the Parse began
+            self.fail(error, sql)
 
     async def fetchrow(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> Record | None:
         """Run a statement and return its first row, or ``None``."""
@@ -172,7 +179,7 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetchrow(*args)
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure, args)
+            statement = await prepared_again(self, error, sql, pure, args)
         try:
             return await statement.fetchrow(*args)
         except BaseException as error:
@@ -199,7 +206,7 @@ class Session:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure, args)
+            statement = await prepared_again(self, error, sql, pure, args)
         try:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
@@ -277,7 +284,7 @@ class Session:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
                 await self.settle(error)
                 self.fail(error, sql)
-            statement = await self._prepare_again(error, sql, pure, ())
+            statement = await prepared_again(self, error, sql, pure, ())
         else:
             return
         try:
@@ -287,7 +294,7 @@ class Session:
             self.fail(error, sql)
 
     async def _run_many(self, statement: driver.RawStatement, rows: Any) -> None:
-        fresh = self._just_parsed
+        fresh = self.just_parsed
         try:
             await statement.executemany(rows)
         except BaseException:
@@ -349,7 +356,7 @@ class Session:
         behind a description and a value that the driver refused; an error of the server has ended it already, and
         a session amid something is not spoken to.
         """
-        if not self._just_parsed:
+        if not self.just_parsed:
             return
         refused = isinstance(error, Exception) and not isinstance(error, OSError)
         if error is not None and (not refused or getattr(error, "severity", None) is not None):
@@ -366,7 +373,7 @@ class Session:
                 raise
 
     @property
-    def _just_parsed(self) -> bool:
+    def just_parsed(self) -> bool:
         """Whether nothing was run since the last statement was prepared."""
         return self.parsed == driver.statements_run(self.raw)
 
@@ -474,60 +481,6 @@ class Session:
             self.ending = None
 
     # -- failure ------------------------------------------------------------------------------------
-
-    async def _prepare_again(
-        self, error: BaseException, sql: str, pure: bool, args: Sequence[Any]
-    ) -> driver.RawStatement:
-        """Prepare a statement anew if the failure was only a stale plan and a second try is safe; else raise.
-
-        Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
-        statement has run, so only a statement compiled by Chakra that just reads is run again.
-        """
-        if isinstance(error, FAILURES):
-            raise await explain(self, sql, args, pure, error) from error
-        if self.ending is not None and is_busy(error):  # found out here, to cost nothing where there is none
-            await self.rest()
-            try:
-                return self.statements.get(sql) or await self.prepare(sql)
-            except BaseException as second:
-                self.fail(second, sql)
-        stale = is_stale_plan(error) or is_stale_record(error)
-        if stale or is_stale_layout(error):
-            await self.forget_statements()
-            again = stale or (pure and sql.lstrip()[:6].upper() == "SELECT")
-            if again and not self.in_transaction:
-                try:
-                    return await self.prepare(sql)
-                except BaseException as second:
-                    await self.settle(second)
-                    self.fail(second, sql)
-        elif may_mean_other_types(error):
-            statement = await self._with_other_types(error, sql)
-            if statement is not None:
-                return statement
-        await self.settle(error)
-        self.fail(error, sql)
-
-    async def _with_other_types(self, error: BaseException, sql: str) -> driver.RawStatement | None:
-        """Prepare a statement anew; return it if the server has other types for its parameters by now.
-
-        The types of parameters are fixed when a statement is prepared, and stay when a column gets another one. Where
-        the server has aborted the transaction, the statement is only forgotten: the next use prepares it.
-        """
-        known = None if self._just_parsed else self.statements.drop(sql)
-        if known is None or (self.raw.is_in_transaction() and not is_refused(error)):
-            return None
-        before = driver.parameter_types(known)
-        if before == []:
-            return None
-        try:
-            statement = await self.prepare(sql)
-        except BaseException as second:
-            await self.settle(second)
-            self.fail(second, sql)
-        if driver.parameter_types(statement) == before and not is_unknown_label(error):
-            return None
-        return statement
 
     def fail(self, error: BaseException, sql: str) -> NoReturn:
         """Raise what stands for a failure, noting whether the connection may be amid something."""

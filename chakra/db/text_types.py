@@ -138,7 +138,7 @@ def _parts(oid: int, types: Mapping[int, Type]) -> tuple[text.Read, text.Write]:
     """How a value inside a container is read and written; the server's text says which value it is."""
     type_ = types.get(oid)
     if type_ is None:
-        raise LookupError(oid)
+        return str, _text
     if type_.kind == "d":
         return _parts(type_.element, types)
     if type_.is_array or type_.kind in ("c", "r", "m"):
@@ -252,6 +252,19 @@ def _datetime_text(value: Any) -> str:
     return str(value.isoformat(" "))
 
 
+def _bits(value: str) -> Any:
+    made: Any = BitString  # takes text, whatever its annotation says
+    return made(value)
+
+
+def _network(value: str) -> Any:
+    return ipaddress.ip_network(value)
+
+
+def _address(value: str) -> Any:
+    return ipaddress.ip_interface(value)
+
+
 def _bool_text(value: Any) -> str:
     return "t" if value else "f"
 
@@ -265,6 +278,9 @@ _FLOAT: tuple[text.Read, text.Write] = (float, repr)
 _PLAIN: tuple[text.Read, text.Write] = (str, _text)
 _JSON: tuple[text.Read, text.Write] = (json.loads, dump_json)
 _INSTANT: tuple[text.Read, text.Write] = (_datetime, _datetime_text)
+_BYTES: tuple[text.Read, text.Write] = (_bytes, lambda v: "\\x" + bytes(v).hex())
+_BITS: tuple[text.Read, text.Write] = (_bits, lambda v: v.as_string().replace(" ", ""))
+_NETWORK: tuple[text.Read, text.Write] = (_network, str)
 
 _SCALARS: Mapping[str, tuple[text.Read, text.Write]] = {
     "bool": (_bool, _bool_text),
@@ -274,15 +290,15 @@ _SCALARS: Mapping[str, tuple[text.Read, text.Write]] = {
     **dict.fromkeys(("text", "varchar", "bpchar", "name", "xml", "macaddr", "macaddr8"), _PLAIN),
     **dict.fromkeys(("refcursor", "pg_node_tree", "jsonpath", "pg_lsn"), _PLAIN),
     **dict.fromkeys(("json", "jsonb"), _JSON),
-    "bytea": (_bytes, lambda v: "\\x" + bytes(v).hex()),
+    "bytea": _BYTES,
     "uuid": (uuid.UUID, str),
     "date": (_date, _date_text),
     **dict.fromkeys(("timestamp", "timestamptz"), _INSTANT),
     "time": (dt.time.fromisoformat, str),
     "interval": (_interval, interval_text),
-    "inet": (ipaddress.ip_interface, str),
-    "cidr": (ipaddress.ip_network, str),
-    **dict.fromkeys(("bit", "varbit"), (BitString, lambda v: v.as_string().replace(" ", ""))),
+    "inet": (_address, str),
+    "cidr": _NETWORK,
+    **dict.fromkeys(("bit", "varbit"), _BITS),
 }
 """Types the driver reads in binary, for where they stand beside one that it does not; by the server's default
 ``DateStyle``. Others are an error there that says so."""

@@ -113,8 +113,9 @@ async def _closed_on_failure(data: Any) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
-        if isinstance(data, AsyncIterable) and hasattr(data, "aclose"):
-            await data.aclose()
+        aclose = getattr(data, "aclose", None)
+        if isinstance(data, AsyncIterable) and aclose is not None:
+            await aclose()
         elif isinstance(data, Generator):
             data.close()
         raise

@@ -64,7 +64,8 @@ async def fetch_columns(
     described = await described_outputs(database, statement, sql)
     types = [type_.base for type_ in described.types]
     if described.listable is None:
-        described.listable = all(type_.name in LISTABLE for type_ in types)
+        documents = any(types[position].name in ("json", "jsonb") for position in statement.texts)
+        described.listable = not documents and all(type_.name in LISTABLE for type_ in types)
     if not described.listable:
         return None
     outputs = zip(statement.outputs, types, strict=True)

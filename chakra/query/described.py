@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db import StaleTypes, with_modifier
-from chakra.errors import DatabaseError, FieldError
+from chakra.errors import ChakraError, DatabaseError, DataError, FieldError
 from chakra.pg.quoting import quote_qualified
+from chakra.pg.text import SqlText
 from chakra.pg.types import PgType
 from chakra.query.privileges import refused
 from chakra.schema import Table
@@ -79,7 +80,10 @@ async def _describe(database: Database, outputs: Sequence[Output], sql: str, key
     if not outputs:
         return Described(key, (), ReadGuard(()))
     try:
-        (row,) = await database.ask(describe_query(sql, len(outputs)))
+        question = describe_query(sql, len(outputs))
+        if isinstance(sql, SqlText):
+            question = SqlText(question, sql.touches, sql.key)
+        (row,) = await database.ask(question)
     except DatabaseError as error:
         await refused(database, sql, error)
         raise
@@ -171,6 +175,32 @@ async def stored_table(database: Database, table: Table) -> Table:
     return found
 
 
+async def checked_table(database: Database, table: Table, attributes: Iterable[str]) -> Table:
+    """The table as this database has it, for a write of some fields.
+
+    It is described at its first write, with one round trip; afterwards this is two lookups.
+
+    Raises:
+        FieldError: the server's column does not take the values a field is declared to have, or would round them in
+            silence; names table, column, both types and the cure.
+    """
+    if table.row_class is None:
+        return table  # declared by nobody: the types came from the server
+    refused_fields: Mapping[str, str] = {}
+    found: str | None = None
+    for _ in range(2):
+        key = key_of(database, table)
+        stored: Table = database.descriptions.get(key) or await stored_table(database, table)
+        refused_fields = {} if stored.stored is None else stored.stored.refused
+        found = (
+            next((name for name in attributes if name in refused_fields), None) if refused_fields else None
+        )
+        if found is None:
+            return stored
+        database.descriptions.forget(key)  # refused on the word of a description that may be out of date
+    raise FieldError(refused_fields[str(found)])
+
+
 async def on_stored(
     database: Database, table: Table, work: Callable[[Table], Awaitable[T]], data: Any = ()
 ) -> T:
@@ -208,7 +238,23 @@ async def on_stored(
                     f"the columns of {table.title} were changed by another session, and some of the data, which can "
                     "be read only once, is gone; nothing was written: run it again with the data from its start"
                 ) from stale
+        except (DataError, DatabaseError) as error:
+            refused_by_type = isinstance(error, DataError) or error.sqlstate[:2] == "42"
+            if last or not known or not refused_by_type or not await _changed(database, table, stored):
+                raise
+            if not _again(data):
+                raise
     raise AssertionError("unreachable")
+
+
+async def _changed(database: Database, table: Table, stored: Table) -> bool:
+    """Whether a table is another than described; a value was refused on the word of the description."""
+    database.descriptions.forget(key_of(database, table))
+    try:
+        fresh = await stored_table(database, table)
+    except ChakraError:
+        return False  # an aborted transaction cannot be asked
+    return fresh.stored != stored.stored
 
 
 def _again(data: Any) -> bool:
@@ -225,6 +271,7 @@ def lasting(stale: StaleTypes) -> BaseException:
 
 __all__ = [
     "Described",
+    "checked_table",
     "described_columns",
     "described_outputs",
     "key_of",

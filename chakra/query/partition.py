@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError
@@ -53,13 +52,14 @@ class Cutting:
         keys = self.select.copy()
         keys.mode, keys.fields, keys.aliases = "values", (column.attribute,), (column.attribute,)
         sql, connection = _sql(keys, snapshot), snapshot.connection
-        pure = await connection.is_harmless(sql.key, sql.touches)
-        fetch = partial(connection.run_fetch, pure=pure)
+        session = connection.held_session()
+        if not await connection.is_harmless(sql.key, sql.touches):
+            connection.note(session)
         try:
-            await connection.held_session().script(_PLAIN_TEXT)
-            [row] = await fetch(quantiles(sql, self.partitions))
+            await session.script(_PLAIN_TEXT)
+            [row] = await session.fetch_once(quantiles(sql, self.partitions))
             if row["sampled"] < _SAMPLED_PER_PART * self.partitions:
-                [row] = await fetch(quantiles(sql, self.partitions, 1))
+                [row] = await session.fetch_once(quantiles(sql, self.partitions, 1))
         except DatabaseError as error:
             error.add_note(
                 f"while asking for quantiles of partition_by={column.attribute!r} ({column.type.sql})"

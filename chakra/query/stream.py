@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
-from chakra.query.execute import bound, name_field
+from chakra.query.execute import bound, holds_documents, name_field, text_of
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.privileges import refused
 from chakra.query.state import RowState
@@ -34,14 +34,21 @@ async def rows_of(
 async def _blocks(
     database: Database, statement: Statement, values: list[Any], block: int, reader: Reader
 ) -> AsyncGenerator[list[Any], None]:
-    pure = await database.is_harmless(statement.sql, statement.touches)
-    blocks = database.cursor_blocks(
-        statement.sql, bound(database, statement, values), reader, prefetch=block, pure=pure
-    )
     try:
-        async with aclosing(blocks):
-            async for rows in blocks:
-                yield rows
+        arguments = bound(database, statement, values)
+        pure = await database.is_harmless(statement.sql, statement.touches)
+        first = True
+        while first:
+            text = text_of(database, statement)
+            blocks = database.cursor_blocks(text, arguments, reader, prefetch=block, pure=pure)
+            async with aclosing(blocks):
+                async for rows in blocks:
+                    if first and statement.texts and await holds_documents(database, rows, statement):
+                        break
+                    first = False
+                    yield rows
+                else:
+                    first = False
     except DataError as error:
         raise name_field(error, statement, values, database.naive) from error
     except DatabaseError as error:

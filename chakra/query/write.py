@@ -10,6 +10,7 @@ from chakra.errors import DatabaseError, DoesNotExist, FieldError, UniqueViolati
 from chakra.expressions.base import models_of, operand
 from chakra.query import execute
 from chakra.query.computed import named
+from chakra.query.described import checked_table
 from chakra.query.hydrate import SLOT, loader
 from chakra.query.state import RowState, own_state
 from chakra.schema import Table
@@ -63,7 +64,7 @@ async def insert(instance: Any, database: Database) -> None:
     table: Table = type(instance).__table__
     names, values = written_values(instance, table)
     returning = tuple(c.attribute for c in table.columns if c.generated and c.attribute not in names)
-    statement: Statement = insert_statement(table, names, returning)
+    statement: Statement = insert_statement(await checked_table(database, table, names), names, returning)
     if returning:
         row = await _written(table, execute.fetchrow(database, statement, values))
         if row is None:
@@ -148,7 +149,8 @@ async def save(
         )
     values = [getattr(instance, name) for name in names]
     values += [getattr(instance, SLOT + name) for name in table.primary_key]
-    touched = await _written(table, execute.execute(database, update_row_statement(table, names), values))
+    statement = update_row_statement(await checked_table(database, table, names), names)
+    touched = await _written(table, execute.execute(database, statement, values))
     if touched == 0:
         raise _gone(instance, table, "updated")
     own = own_state(instance)
@@ -287,8 +289,12 @@ async def update_rows(select: Select, database: Database, values: dict[str, Any]
         models = models_of(value)
         if models:
             check_partner(select.table, assigned_column(select.table, name).attribute, models)
+    names = [assigned_column(select.table, name).attribute for name in values]
+    stored = await checked_table(database, select.table, names)
     statement, literals = update_statement(
-        _unordered(select), {name: operand(value) for name, value in values.items()}
+        _unordered(select),
+        {name: operand(value) for name, value in values.items()},
+        tuple(c for c in map(stored.by_attribute.__getitem__, names) if c.declared is not None),
     )
     return await _written(select.table, execute.execute(database, statement, literals))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from chakra.errors import FieldError
@@ -28,21 +27,18 @@ def constant_condition(table: Table, condition: Any, option: str, *, alias: str 
         FieldError: no condition, an unknown field, or one of another table.
         DataError: a value does not fit its field.
     """
-    given = (
-        tuple(condition)
-        if isinstance(condition, Sequence) and not isinstance(condition, str)
-        else (condition,)
-    )
-    for one in given:
+    given: list[Condition] = []
+    for one in condition if isinstance(condition, list | tuple) else [condition]:
         if not isinstance(one, Condition):
             raise FieldError(
                 f"{option} takes a condition, Q(active=True) or {table.title}.active == True, not {condition!r}"
             )
-    given = tuple(c for c in given if not (isinstance(c, Q) and not c))
+        if not (isinstance(one, Q) and not one):
+            given.append(one)
     if not given:
         raise FieldError(f"{option} is an empty condition")
     select = Select(table)
-    select.filters = ((False, given, {}),)
+    select.filters = ((False, tuple(given), {}),)
     values: list[Any] = []
     select.shape(values)
     scope = Scope(table)

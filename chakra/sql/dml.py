@@ -143,8 +143,13 @@ def compile_delete_row(table: Table) -> Statement:
     return writer.finish()
 
 
-def compile_update(select: Select, assignments: Mapping[str, Any]) -> Statement:
+def compile_update(
+    select: Select, assignments: Mapping[str, Any], stored: Sequence[Column] = ()
+) -> Statement:
     """``UPDATE`` of all rows of a query; literals of the assignments are numbered before the query's.
+
+    Args:
+        stored: assigned columns as the server has them, where that is otherwise than declared.
 
     Raises:
         FieldError: an unknown field, or a query that UPDATE cannot take (limit, distinct).
@@ -152,8 +157,10 @@ def compile_update(select: Select, assignments: Mapping[str, Any]) -> Statement:
     table = select.table
     scope = Scope(table)
     sets: list[tuple[Column, Expression]] = []
+    others = {column.attribute: column for column in stored}
     for name, value in assignments.items():
         column = assigned_column(table, name)
+        column = others.get(column.attribute, column)
         if isinstance(value, Expression) and not isinstance(value, Value):
             sets.append((column, scope.resolve(value)))
         else:
@@ -242,7 +249,11 @@ def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
     label = f"{table.title}.{column.attribute}"
     # The driver takes nothing but str for texts, and what is too long or holds a NUL the server refuses.
     steps = tuple(ToType(type_) for type_ in _stored_as(column) if type_.base.name not in TEXTS)
-    writer.parameter(index, steps, column.type, label, beside_column=True)
+    if column.declared is not None and column.type.base.name in ("json", "jsonb"):
+        writer.parameter(index, steps, column.declared, label)  # text, which is JSON text there
+        writer.write(f"::{bare_type(column.type)}")
+    else:
+        writer.parameter(index, steps, column.type, label, beside_column=True)
 
 
 def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:

@@ -112,7 +112,10 @@ def _zero(condition: str) -> str:
 
 
 def _oids(oids: Sequence[int]) -> str:
-    return f"ARRAY[{', '.join(map(str, oids))}]::pg_catalog.oid[]"
+    numbers = quote_string(
+        "{" + ",".join(map(str, oids)) + "}"
+    )  # one constant: elements would be parsed one by one
+    return f"{numbers}::pg_catalog.oid[]"
 
 
 def _record(type_: PgType) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from chakra.errors import DataError, FieldError
 from chakra.pg.composites import fields_of
 from chakra.pg.quoting import quote_string
+from chakra.pg.server_text import ServerText
 from chakra.pg.types import BY_OID, QCHAR, PgType
 from chakra.sql.literal_values import BARE, TEXT_OF, TextOf, char_number, enum_label, expected, quoted, text
 
@@ -27,12 +28,6 @@ _SHOWN = 40  # characters of a refused value that its error message repeats
 _BARE_SPELLING = {"bpchar": "bpchar", "bit": '"bit"'}
 
 _EXACT_BOUNDS = {"int2": 1 << 15, "int4": 1 << 31, "int8": 1 << 63}
-
-
-class ServerText(str):
-    """A value as the server itself wrote it as text: what the input function of its type reads."""
-
-    __slots__ = ()
 
 
 def render_literal(value: object, type_: PgType, *, typed: bool = True) -> str:

@@ -266,7 +266,9 @@ class Scope:
 
     def _declared(self, bound: tuple[Table, str]) -> Expression:
         table, attribute = bound
-        if table is not self.root.table:
+        root = self.root.table
+        # As a server has it, a table is another object of the same model.
+        if table is not root and (root.stored is None or table.row_class is not root.row_class):
             raise FieldError(
                 f"{table.title}.{attribute} cannot be used in a query over {self.root.table.title}; "
                 f"reach it through a relation by name, e.g. relation__{attribute}"

@@ -98,6 +98,32 @@ class Statement:
         return self.relations if self.pure else None
 
     @cached_property
+    def texts(self) -> tuple[int, ...]:
+        """Positions of the result columns that a model declares as text and that come as they are."""
+        return tuple(
+            position
+            for position, o in enumerate(self.outputs)
+            if o.column is not None
+            and o.load is None
+            and o.type is not None
+            and o.type.base.name in _TEXT_LIKE
+        )
+
+    @cached_property
+    def key(self) -> tuple[str, tuple[int, ...]]:
+        """What tells apart statements of one text whose models declare other columns as text."""
+        return self.sql, self.texts
+
+    def as_text(self) -> str:
+        """The text of a query with the values of :attr:`texts` turned into text by the server, whatever they are."""
+        names = ", ".join(f"c{position}" for position in range(len(self.outputs)))
+        picked = ", ".join(
+            f"c{position}::text" if position in self.texts else f"c{position}"
+            for position in range(len(self.outputs))
+        )
+        return f"WITH q({names}) AS ({self.sql}) SELECT {picked} FROM q"
+
+    @cached_property
     def sql(self) -> str:
         """The text with ``$1::bigint``, ``$2``, … for the parameters."""
         names = [

@@ -86,6 +86,9 @@ LAZY: tuple[Exemption, ...] = (
     Exemption(
         "chakra.columnar.kernels._jit", "chakra.columnar.kernels._cache", "only where kernels are compiled"
     ),
+    Exemption(
+        "chakra.columnar.kernels._jit", "chakra.columnar.kernels._compiler", "only where kernels are compiled"
+    ),
     Exemption("chakra.columnar.warmup", "chakra.columnar.kernels._cache", "only where kernels are compiled"),
     Exemption(
         "chakra.columnar.sinks", "chakra.columnar.sinks", "a sink is loaded when its library is asked for"

@@ -40,7 +40,10 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.staging": {
         "default", "drawn", "names", "target", "text", "sets", "fresh", "known", "number",
         "source", "order", "there", "same", "selected", "matches", "mine", "free",
-        "column.db_default", "', '.join(columns)",
+        "defaults[column.name]", "type_.sql", "c.type.sql", "', '.join(changes)", "unchecked('$4')", "indirect",
+        "unsynced", "overriding", "keys", "predicate",
+        "constant_condition(merge.table, merge.predicate, 'conflict_where')",
+        "constant_condition(merge.table, merge.where, 'where', alias='target')", "', '.join(columns)",
         "' AND '.join(both)",
     },
     "chakra.sql.ddl": {
@@ -62,14 +65,17 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.db.records": {"relations", "sql", "rows", "guard"},
     "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
-    "chakra.sql.statement": {"number"},
-    "chakra.db.copy_in": {"target", "columns"},  # of quote_qualified and quote_identifier
+    "chakra.sql.statement": {"number", "position"},
+    "chakra.sql.textual": {"i", "stand_in.sql", "names", "sql", "picked"},
+    "chakra.sql.write_facts": {"names", "unchecked('$2')"},
+    "chakra.columnar.write_facts": {"predicate"},
+    "chakra.db.copy_in": {"named"},  # of quote_identifier
     "chakra.db.copy_out": {"self.sql"},  # a finished query
     "chakra.db.guarding": {"guard", "copy"},  # finished statements
     # Names this module numbers itself, OIDs, finished queries, and text the functions made of quoted names.
     "chakra.sql.guards": {
         "name", "', '.join(names)", "found", "query", "row", "rowtype", "check", "relation", "target", "columns",
-        "nulls", "condition", "', '.join(map(str, oids))", "type_.oid", "labels", "named", "types", "expected",
+        "nulls", "condition", "numbers", "type_.oid", "labels", "named", "types", "expected",
         "_check(found, self.oids, self.composites)", "_check(found, oids, composites, same)", "_nowhere(query, names)",
         "_oids(oids)", "_record(type_)",
     },

@@ -259,7 +259,7 @@ WARM = """
 from chakra.columnar import warmup
 from chakra.columnar.kernels import _jit
 done = warmup()
-names = {k.py_func.__name__ for k in _jit.KERNELS}
+names = {(k.__module__, k.py_func.__name__) for k in _jit.KERNELS}
 assert not done.unsaved and not done.problem
 print(done.compiled, done.cached, len(names))
 """

@@ -126,7 +126,7 @@ DAYS = pd.DatetimeIndex(["2020-01-01 01:02:03", None])
 COLUMNS = [
     ("timestamp", DAYS, ["2020-01-01 01:02:03", None]),
     ("timestamptz", DAYS.tz_localize("Europe/Oslo"), ["2020-01-01 00:02:03+00", None]),
-    ("interval", pd.TimedeltaIndex(["1 day 00:00:01", None]), ["24:00:01", None]),
+    ("interval", pd.TimedeltaIndex(["1 day 00:00:01", None]), ["1 day 00:00:01", None]),
     ("int", pd.RangeIndex(2, 4), ["2", "3"]),
     ("int", pd.Index([5, 6]), ["5", "6"]),
     ("int", pd.array([5, None], dtype="Int64"), ["5", None]),

@@ -34,7 +34,7 @@ PLAIN_ONES = {
     "checks": "create table t (id int check (id > 0 and abs(id) < 10), a text check (lower(a) = a))",
     "stored column": "create table t (id int, b int generated always as (id * 2) stored)",
     "indexes": "create table t (id int, a text); create index on t (lower(a)) where length(a) > 2; "
-    "create unique index on t (id) include (a); create statistics on lower(a), id from t",
+    "create unique index on t (id) include (a); create statistics st on lower(a), id from t",
     "foreign keys": "create table u (id int primary key); create table t (id int primary key references u on delete "
     "cascade); create table w (id int primary key references t on delete set null on update cascade)",
     "a key into itself": "create table t (id int primary key, up int references t on delete cascade)",
@@ -99,7 +99,7 @@ ALL_ONES = {
     "check of an heir": "create table t (id text); create table u (check (f(id))) inherits (t)",
     "index": "create table t (id text); create index on t (i(id))",
     "partial index": "create table t (id text); create index on t (id) where i('x')",
-    "statistics": "create table t (id text, b text); create statistics on i(id), b from t",
+    "statistics": "create table t (id text, b text); create statistics st on i(id), b from t",
     "partition key": "create table t (id text) partition by list (i(id)); create table t1 partition of t default",
     "partition of such a table": "create table u (id text) partition by list (i(id)); create table t partition of u default",
     "policy": "create table t (id text); alter table t enable row level security; create policy p on t using (f(id))",
@@ -298,6 +298,15 @@ async def test_asking_is_one_round_trip(open_db: Open, proxy: Proxy, pg: asyncpg
     ):
         assert await db.is_harmless(f"statement over {touches}", touches) is verdict
         assert proxy.round_trips == asked
+
+
+async def test_asking_changes_no_setting(one: Database) -> None:
+    await one.execute("create table a (id int)")
+    for jit in ("on", "off"):
+        async with one.transaction(readonly=True, settings={"jit": jit}):
+            one.schema_changed()
+            assert await one.is_harmless("select * from a", (('"a"', False),))
+            assert (await one.run_fetchrow("show jit"))[0] == jit  # type: ignore[index]
 
 
 async def test_a_change_while_it_is_asked(one: Database) -> None:

@@ -147,6 +147,7 @@ RELATIONS = {
     "stored column": "alter table r add column b bool generated always as (become_now(a)) stored",
     "index": "create index on r (become_now(a))",
     "partial index": "create index on r (id) where become_now(a)",
+    "partial index of constants": "create index on r (id) where become_now('A')",
     "rule": "create rule x as on insert to r do also select become('A')",
     "rule in place of": "create rule x as on update to r do instead select become('A')",
     "policy": "alter table r enable row level security; alter table r force row level security; create policy p on r using (become('A')) with check (become('A'))",

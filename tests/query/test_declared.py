@@ -259,7 +259,20 @@ async def test_writing(small: Any, pg: Any, actual: str) -> None:
             await pg.execute("insert into t (id) values (0)")
             return await model.objects.bulk_update([model(id=0, v=value)], ["v"])
 
+        async def save(model: Any = model, value: Any = value) -> None:
+            await pg.execute("insert into t (id) values (0)")
+            one = await model.objects.only("id").get(id=0)
+            one.v = value
+            await one.save()
+
+        async def update_rows(model: Any = model, value: Any = value) -> None:
+            await pg.execute("insert into t (id) values (0)")
+            await model.objects.update(v=value)
+
         ways = {
+            "one": lambda model=model, value=value: model.objects.create(id=1, v=value),
+            "save": save,
+            "update rows": update_rows,
             "2 instances": lambda made=made, model=model: model.objects.bulk_create(made(2)),
             "many instances": lambda made=made, model=model: model.objects.bulk_create(made(ROWS)),
             "upsert": lambda made=made, model=model: model.objects.bulk_create(made(2), on_conflict="update"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -131,6 +131,29 @@ async def test_a_role_without_the_sequence(clerk: Database, db: Any, count: int)
     )
     with pytest.raises(DatabaseError, match="let in 0 of 1 rows"):
         await items.bulk_insert({"v": [1]}, returning="keys")
+
+
+async def test_what_is_asked_costs_no_statement_more(db: Any, statements: list[str]) -> None:
+    await db.execute(SEQUENCES["owned"])
+    many = COPY_FROM_ROWS + 20
+    calls: list[tuple[Callable[[], Any], int]] = [
+        (lambda: Item.objects.bulk_insert({"v": [1]}), 2),
+        (lambda: Item.objects.bulk_insert({"v": [1]}, returning="keys"), 2),
+        (lambda: Item.objects.bulk_create([Item(v=1) for _ in range(3)]), 1),
+        (lambda: Item.objects.bulk_create([Item(v=1) for _ in range(many)]), 2),
+        (
+            lambda: Item.objects.bulk_create(
+                [Item(id=-n - len(statements) * many, v=1) for n in range(many)]
+            ),
+            2,
+        ),
+        (lambda: Item.objects.create(v=1), 1),
+    ]
+    for call, expected in calls:
+        for _ in range(2):
+            before = len(statements)
+            await call()
+            assert len(statements) - before == expected
 
 
 TRIGGER = (

@@ -119,6 +119,7 @@ OPERATIONS: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "aggregate": lambda r: r.aggregate(n=chakra.Count("id")),
     "explain": lambda r: r.explain(analyze=True),
     "to_arrow": lambda r: r.filter(id__gt=0).to_arrow(),
+    "arrow_schema": lambda r: r.values("id").arrow_schema(),
     "to_arrow in parts": lambda r: r.to_arrow(partitions=2),
     "create": lambda r: r.create(id=2, a="A"),
     "create in a transaction": _create,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -115,3 +116,33 @@ async def test_meta_schema_holds_the_enums_of_the_model(db: Any, pg: asyncpg.Con
     assert await Held.objects.filter(moods__contains=[Mood.SAD], mood__in=list(Mood)).count() == 1
     await db.drop_tables(Held)
     assert await pg.fetch(types) == []
+
+
+WRITERS: dict[str, Callable[[Any, list[Any]], Any]] = {
+    "bulk_create": lambda model, values: model.objects.bulk_create(
+        [model(id=i, v=v) for i, v in enumerate(values)]
+    ),
+    "bulk_insert": lambda model, values: model.objects.bulk_insert(
+        {"id": list(range(len(values))), "v": list(map(plain, values))}
+    ),
+    "table": lambda model, values: model.objects.database.table("t").bulk_insert(
+        {"id": list(range(len(values))), "v": list(map(plain, values))}
+    ),
+}
+
+
+@pytest.mark.parametrize("count", [1, 2, 1_000])
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("name", TYPES)
+async def test_columns(db: Any, pg: asyncpg.Connection[Any], name: str, writer: str, count: int) -> None:
+    actual, type_, first, second = TYPES[name]
+    await pg.execute(SETUP.format(type=actual))
+    columns = {"id": field(Integer, primary_key=True), "v": field(type_, null=True)}
+    model: Any = type("Held", (Model,), {"__module__": __name__, **columns}, table="t")
+    values = [first if i % 2 else second for i in range(count)]
+    await WRITERS[writer](model, values)
+    found = await model.objects.order_by("id").values_list("v", flat=True)
+    assert all(map(same, found, values)) and len(found) == count
+    assert await model.objects.bulk_update({"id": [0], "v": [plain(first)]}, ["v"]) == 1
+    assert same((await model.objects.get(id=0)).v, first)
+    assert (await model.objects.to_arrow()).num_rows == count

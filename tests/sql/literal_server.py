@@ -60,7 +60,8 @@ class Server:
         return self._loop.run_until_complete(coroutine)
 
     async def _open(self, dsn: str, sql: str) -> Any:
-        connection = await open_connection(Address.read(dsn, DatabaseSettings()), DatabaseSettings())
+        settings = DatabaseSettings()
+        connection = await open_connection(Address.read(dsn, settings), settings)
         await connection.execute(sql)
         for name, codec in EXTENSION_CODECS.items():
             oid = await connection.fetchval("select $1::text::regtype::oid", name)

@@ -63,7 +63,7 @@ def encode_values(array: pa.Array, type_: PgType, options: Options) -> RawColumn
 def storage_of(array: pa.ExtensionArray) -> pa.Array:
     """The storage of an extension array; booleans of one byte (``arrow.bool8``) as booleans."""
     if array.type.extension_name == "arrow.bool8":
-        return pc.not_equal(array.storage, 0)
+        return pc.call_function("not_equal", [array.storage, pa.scalar(0, pa.int8())])
     return array.storage
 
 

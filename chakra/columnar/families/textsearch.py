@@ -10,6 +10,7 @@ from chakra.columnar.families.fault import ValueFault, malformed
 from chakra.columnar.families.parts import raw_column
 from chakra.columnar.families.simple import text_column, varlen_array
 from chakra.columnar.kernels import textsearch as kernels
+from chakra.columnar.kernels import tsquery, tsvector
 from chakra.columnar.options import Options
 from chakra.columnar.types import string_type
 from chakra.pg.types import PgType
@@ -55,10 +56,10 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     sizes = np.clip(raw.lengths, 0, raw.data.size).astype(np.int64)
     out = np.empty(int(sizes.sum()) * 7 // 2, np.uint8)
     if type_.name == "tsvector":
-        status, row, position = kernels.decode_vector(raw.data, raw.starts, raw.lengths, offsets, out)
+        status, row, position = tsvector.decode_vector(raw.data, raw.starts, raw.lengths, offsets, out)
     else:
         stack = np.empty(int(sizes.max(initial=0)) // 2, np.int64)
-        status, row, position = kernels.decode_query(raw.data, raw.starts, raw.lengths, stack, offsets, out)
+        status, row, position = tsquery.decode_query(raw.data, raw.starts, raw.lengths, stack, offsets, out)
     if status:
         malformed(raw, int(row), int(position), f"a {type_.name} {_MALFORMED[int(status)]}")
     # No copy: what was reserved around the text and never written costs no page.
@@ -87,13 +88,13 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         out = np.empty(4 * (int(sizes.sum()) + len(text)), np.uint8)
         keys, spare = np.empty(longest + 2, np.int64), np.empty(longest + 2, np.int64)
         copy = np.empty(4 * longest + 4, np.uint8)
-        status, row, position = kernels.encode_vector(
+        status, row, position = tsvector.encode_vector(
             text.data, text.starts, text.lengths, keys, spare, copy, offsets, out
         )
     else:
         out = np.empty(5 * int(sizes.sum()) + 4 * len(text), np.uint8)
         stack, word = np.empty(longest, np.int64), np.empty(kernels.LONGEST_LEXEME, np.uint8)
-        status, row, position = kernels.encode_query(
+        status, row, position = tsquery.encode_query(
             text.data, text.starts, text.lengths, stack, word, offsets, out
         )
     if status:

@@ -80,10 +80,15 @@ def _holds_containers(items: list[Any]) -> bool:
     )
 
 
+def _never(items: list[Any]) -> bool:
+    return False
+
+
 _TAKES_LISTS = frozenset({"composite", "range", "multirange"})
-_NESTS: Mapping[str, Callable[[list[Any]], bool]] = dict.fromkeys(
-    ("json", "jsonb", "vector", "halfvec", "path", "polygon"), lambda items: False
-) | dict.fromkeys(("point", "lseg", "box", "line", "circle"), _holds_containers)
+_NESTS: Mapping[str, Callable[[list[Any]], bool]] = {
+    **{name: _never for name in ("json", "jsonb", "vector", "halfvec", "path", "polygon")},
+    **{name: _holds_containers for name in ("point", "lseg", "box", "line", "circle")},
+}
 """Types whose values may be lists, and whether a list of them is a dimension."""
 
 

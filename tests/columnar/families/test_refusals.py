@@ -323,7 +323,7 @@ ACCEPTED: list[tuple[PgType, Callable[[], pa.Array], list[Any]]] = [
         lambda: pa.array([1], pa.timestamp("ms")),
         [dt.datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=dt.UTC)],
     ),
-    (t.INTERVAL, lambda: pa.array([-1], pa.duration("s")), [pa.MonthDayNano([0, 0, -1_000_000_000])]),
+    (t.INTERVAL, lambda: pa.array([-1], pa.duration("s")), [pa.MonthDayNano([0, -1, 86_399_000_000_000])]),
     (
         t.INTERVAL,
         lambda: pa.array([{"days": 2, "months": 1, "nanoseconds": 3000}, None]),

@@ -71,6 +71,7 @@ class Transaction:
     __slots__ = (
         "_begin",
         "_callbacks",
+        "_committed",
         "_depth",
         "_generator",
         "_late",
@@ -125,6 +126,7 @@ class Transaction:
         self._generator: SuspendedFrame | None = None
         self._callbacks: list[Callable[[], object]] = []
         self._late: asyncio.CancelledError | None = None
+        self._committed = False
 
     # -- as a block ---------------------------------------------------------------------------------
 
@@ -313,7 +315,7 @@ class Transaction:
         if session.closed:
             raise ConnectionLost("the connection broke during the transaction; the server rolled it back")
         try:
-            status = await self._committed(session)
+            status = await self._send_commit(session)
         except TransactionError:
             if self._pinned is not None and session.in_transaction:  # not sent: another task's statement runs
                 await self._undo(session)
@@ -325,7 +327,7 @@ class Transaction:
                 sqlstate="25P02",
             )
 
-    async def _committed(self, session: Session) -> str:
+    async def _send_commit(self, session: Session) -> str:
         """Send COMMIT and wait for its answer, which a cancel of the task does not take away from it.
 
         A cancelled COMMIT may have happened. So it goes on as a task of the pool, and the cancel is delivered
@@ -380,6 +382,7 @@ class Transaction:
         if self._parent is not None:
             self._parent._callbacks += self._callbacks
             return
+        self._committed = True
         for callback in self._callbacks:
             result = callback()
             if inspect.isawaitable(result):
@@ -468,7 +471,8 @@ class Transaction:
                 await block._exit(None)
                 return result
             except SerializationError:
-                if block._parent is not None or attempt >= self._retries:
+                # After the commit it comes from a callback: another run would write everything twice.
+                if block._committed or block._parent is not None or attempt >= self._retries:
                     raise
             await asyncio.sleep(RETRY_PAUSE * 2**attempt * random.random())
             attempt += 1

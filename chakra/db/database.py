@@ -176,7 +176,7 @@ class Database(Executor):
 
         Args:
             session: the session it was changed on; within a transaction the others learn of it again at
-                commit, when they can see the change.
+                commit, when they can see the change (``settle_effects``).
         """
         for database in _siblings.of(self):
             database.pool.generation += 1
@@ -184,8 +184,15 @@ class Database(Executor):
             database.relation_facts.forget()
             database.harmless.clear()
             database.as_text.clear()
-        if session is not None and session.transaction is not None:
-            session.transaction.effects |= effect
+        if session is not None and session.in_transaction:
+            session.effects |= effect
+
+    def settle_effects(self, session: Session) -> None:
+        """Tell of what a transaction changed in the catalog, again now that it is over: what others looked up
+        meanwhile is from before.
+        """
+        effects, session.effects = session.effects, Effect.CLEAN
+        self.schema_changed(effects)
 
     async def refresh_session(self, session: Session) -> None:
         """Bring a session up to date with the catalog: plans, and what the driver knows of types."""

@@ -271,6 +271,8 @@ class Executor(abc.ABC):
             if effect & Effect.SCHEMA:
                 self.database.schema_changed(effect, session)
                 await self.database.refresh_session(session)
+            if session.effects and not session.in_transaction:  # this was the COMMIT
+                self.database.settle_effects(session)
         except BaseException as error:
             if effect & Effect.SCHEMA:
                 self.database.schema_changed(effect, session)  # a script may have committed before it failed

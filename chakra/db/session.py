@@ -13,7 +13,7 @@ import asyncpg
 from chakra.db import driver
 from chakra.db.errors import commit_unknown, is_out_of_step, lost, translate, was_answered
 from chakra.db.hooks import HookChain, Kind
-from chakra.db.records import composites_in, guard_records
+from chakra.db.records import composites_in, documents_in, guard_records
 from chakra.db.relations import Fetch, Run
 from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.search_path import PathStatements, SearchPath
@@ -45,6 +45,7 @@ class Session:
         streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
+        documents: see ``Executor``; filled in when a statement is prepared.
         records: attributes of composite types by their OIDs, as they were before the driver asked for them.
         parsed: how many statements had been run when the last one was prepared.
         transaction: innermost open transaction, or ``None``.
@@ -62,6 +63,7 @@ class Session:
         "busy",
         "created",
         "dirty",
+        "documents",
         "ending",
         "generation",
         "hooks",
@@ -78,8 +80,15 @@ class Session:
         "transaction",
     )
 
-    def __init__(self, raw: driver.RawConnection, hooks: HookChain, statement_limit: int) -> None:
+    def __init__(
+        self,
+        raw: driver.RawConnection,
+        hooks: HookChain,
+        statement_limit: int,
+        documents: StatementCache[frozenset[int]],
+    ) -> None:
         self.raw = raw
+        self.documents = documents
         self.hooks = hooks
         self._home: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
         self._away: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
@@ -312,6 +321,9 @@ class Session:
         whoever does not go on to that calls :meth:`settle`.
         """
         statement = await self.parse(sql)
+        documents = documents_in(statement) if rows else None
+        if documents:
+            self.documents.put(sql, documents)
         if self.named:
             composites = composites_in(statement) if rows else []
             if composites:

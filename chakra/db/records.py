@@ -64,12 +64,15 @@ def composites_in(statement: driver.RawStatement) -> list[int]:
 
 
 def documents_in(statement: driver.RawStatement) -> frozenset[int]:
-    """Positions of the result columns that are json or jsonb, of which the driver makes Python values."""
+    """Positions of the result columns that are json or jsonb, or arrays, of which the driver makes Python values."""
     try:
         attributes = statement.get_attributes()
     except Exception:  # the driver has forgotten a type
         return frozenset()
-    return frozenset(i for i, a in enumerate(attributes) if a.type.oid in (JSON.oid, JSONB.oid))
+    return frozenset(i for i, a in enumerate(attributes) if a.type.oid in _DOCUMENTS)
+
+
+_DOCUMENTS = frozenset({JSON.oid, JSON.array_oid, JSONB.oid, JSONB.array_oid})
 
 
 async def guard_records(

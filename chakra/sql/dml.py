@@ -13,7 +13,7 @@ from chakra.errors import DataError, FieldError
 from chakra.expressions import Expression, Slot, Value
 from chakra.pg.json_text import dump_json
 from chakra.pg.quoting import quote_identifier
-from chakra.pg.types import JSON, TEXT
+from chakra.pg.types import PgType
 from chakra.schema import Column, Table, dump_values
 from chakra.schema.declared import JSONS
 from chakra.sql.literals import bare_type
@@ -244,12 +244,13 @@ def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
     type would keep that when the column gets another, and ``bpchar`` drops blanks, ``jsonb`` writes documents anew.
     """
     base = column.type.base
-    if column.declared is not None and base.name in JSONS:
+    if column.declared is not None and _inner(base).name in JSONS:
         adapt = () if column.dump is None else (column.dump,)
-        type_ = TEXT if _holds_text_as_document(column) else JSON
-        writer.parameter(index, adapt, type_, f"{table.title}.{column.attribute}")
-        if type_ is TEXT:
-            writer.write("::json")  # which json, jsonb and text are assigned as it is
+        writer.parameter(index, adapt, None, f"{table.title}.{column.attribute}", beside_column=True)
+        if _holds_text_as_document(column):
+            writer.write("::text[]" if base.kind == "array" else "::text")
+        # Which json, jsonb and text are assigned as it is.
+        writer.write("::json[]" if base.kind == "array" else "::json")
         return
     _parameter(writer, index, column, table)
     if base.kind == "base" and base.name in _TRAVELS:
@@ -268,14 +269,26 @@ def _parameter(writer: Writer, index: int, column: Column, table: Table) -> None
 def _holds_text_as_document(column: Column) -> bool:
     """Whether a column that a model declares as text, which is JSON text then, is json or jsonb in the database."""
     declared = column.declared
-    return declared is not None and column.type.base.name in JSONS and declared.base.name not in JSONS
+    return (
+        declared is not None and _inner(column.type.base).name in JSONS and _inner(declared).name not in JSONS
+    )
+
+
+def _read_as(column: Column) -> str:
+    if not _holds_text_as_document(column):
+        return ""
+    return "::text[]" if column.type.base.kind == "array" else "::text"
+
+
+def _inner(type_: PgType) -> PgType:
+    return type_.element.base if type_.kind == "array" and type_.element is not None else type_.base
 
 
 def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:
     if not attributes:
         return []
     columns = [table.by_attribute[name] for name in attributes]
-    picked = [f"{c.quoted}::text" if _holds_text_as_document(c) else c.quoted for c in columns]
+    picked = [c.quoted + _read_as(c) for c in columns]
     writer.write(" RETURNING " + ", ".join(picked))
     return [Output(c.attribute, c.type, c.nullable, c.load) for c in columns]
 

@@ -132,3 +132,21 @@ async def test_a_column_that_becomes_documents_later(db: Any, pg: Any) -> None:
     await pg.execute("alter table t alter v type text using 'plain'")
     for _ in range(2):
         assert (await Word.objects.get(id=1)).v == "plain"
+
+
+class Words(Model, table="t"):
+    id: Field[int] = field(BigInt, primary_key=True)
+    v: Field[list[str] | None] = field(default=None)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 50])
+async def test_arrays_of_documents_declared_as_text(db: Any, pg: Any, rows: int) -> None:
+    value, stored = ['"x"', '{"a": 1}', "null"], r'{"\"x\"","{\"a\": 1}","null"}'
+    await pg.execute("create table t (id bigint primary key, v jsonb[])")
+    await Words.objects.bulk_create([Words(id=i, v=value) for i in range(rows)])
+    await Words.objects.create(id=99, v=value)
+    await Words.objects.filter(id=0).update(v=value)
+    assert [r[0] for r in await pg.fetch("select distinct v::text from t")] == [stored]
+    for _ in range(2):
+        assert [row.v for row in await Words.objects.all()] == [value] * (rows + 1)
+    assert (await Words.objects.to_arrow()).column("v").to_pylist() == [value] * (rows + 1)

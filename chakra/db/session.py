@@ -13,7 +13,7 @@ import asyncpg
 from chakra.db import driver
 from chakra.db.errors import commit_unknown, is_out_of_step, lost, translate, was_answered
 from chakra.db.hooks import HookChain, Kind
-from chakra.db.records import composites_in, guard_records
+from chakra.db.records import composites_in, documents_in, guard_records
 from chakra.db.relations import Fetch, Run
 from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.search_path import PathStatements, SearchPath
@@ -47,6 +47,7 @@ class Session:
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         effects: what its open transaction has changed in the catalog, which others cannot see yet.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
+        documents: see ``Executor``; filled in when a statement is prepared.
         records: attributes of composite types by their OIDs, as they were before the driver asked for them.
         parsed: how many statements had been run when the last one was prepared.
         transaction: innermost open transaction, or ``None``.
@@ -64,6 +65,7 @@ class Session:
         "busy",
         "created",
         "dirty",
+        "documents",
         "effects",
         "ending",
         "generation",
@@ -81,8 +83,15 @@ class Session:
         "transaction",
     )
 
-    def __init__(self, raw: driver.RawConnection, hooks: HookChain, statement_limit: int) -> None:
+    def __init__(
+        self,
+        raw: driver.RawConnection,
+        hooks: HookChain,
+        statement_limit: int,
+        documents: StatementCache[frozenset[int]],
+    ) -> None:
         self.raw = raw
+        self.documents = documents
         self.hooks = hooks
         self._home: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
         self._away: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
@@ -316,6 +325,9 @@ class Session:
         whoever does not go on to that calls :meth:`settle`.
         """
         statement = await self.parse(sql)
+        documents = documents_in(statement) if rows else None
+        if documents:
+            self.documents.put(sql, documents)
         if self.named:
             composites = composites_in(statement) if rows else []
             if composites:

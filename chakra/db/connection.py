@@ -33,6 +33,7 @@ class Connection(Executor):
         self.harmless = database.harmless
         self.naive = database.naive
         self.as_text = database.as_text
+        self.documents = database.documents
         self._session: Session | None = session
 
     @property

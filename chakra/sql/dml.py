@@ -14,6 +14,7 @@ from chakra.expressions import Expression, Slot, Value
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
+from chakra.schema.declared import JSONS
 from chakra.sql.adapting import TEXTS, ToColumn, ToType
 from chakra.sql.literals import bare_type
 from chakra.sql.render import render, render_conditions
@@ -242,25 +243,64 @@ def _where_key(writer: Writer, table: Table, first: int) -> None:
         raise FieldError(f"{table.title} has no primary key; single rows cannot be told apart")
     for position, column in enumerate(table.key_columns):
         writer.write(f"{' AND ' if position else ' WHERE '}{column.quoted} = ")
-        _store(writer, first + position, column, table)
+        _parameter(writer, first + position, column, table)
 
 
 def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
+    """A value that is assigned. Texts are sent as text, whichever text type the column has: a parameter of the column's
+    type would keep that when the column gets another, and ``bpchar`` drops blanks, ``jsonb`` writes documents anew.
+    """
+    base = column.type.base
+    if column.declared is not None and _inner(base).name in JSONS:
+        writer.parameter(index, _steps(column), None, f"{table.title}.{column.attribute}", beside_column=True)
+        if _holds_text_as_document(column):
+            writer.write("::text[]" if base.kind == "array" else "::text")
+        # Which json, jsonb and text are assigned as it is.
+        writer.write("::json[]" if base.kind == "array" else "::json")
+        return
+    _parameter(writer, index, column, table)
+    if base.kind == "base" and base.name in _TRAVELS:
+        writer.write(_TRAVELS[base.name])
+
+
+# What is too long for a name is an error as a parameter; the assignment of a text would cut it.
+_TRAVELS = dict.fromkeys(("text", "varchar", "bpchar", "citext"), "::text") | {"name": "::name"}
+
+
+def _parameter(writer: Writer, index: int, column: Column, table: Table) -> None:
     label = f"{table.title}.{column.attribute}"
-    # The driver takes nothing but str for texts, and what is too long or holds a NUL the server refuses.
-    steps = tuple(ToType(type_) for type_ in _stored_as(column) if type_.base.name not in TEXTS)
-    if column.declared is not None and column.type.base.name in ("json", "jsonb"):
-        writer.parameter(index, steps, column.declared, label)  # text, which is JSON text there
-        writer.write(f"::{bare_type(column.type)}")
-    else:
-        writer.parameter(index, steps, column.type, label, beside_column=True)
+    writer.parameter(index, _steps(column), column.type, label, beside_column=True)
+
+
+def _steps(column: Column) -> tuple[ToType, ...]:
+    """The driver takes nothing but str for texts, and what is too long or holds a NUL the server refuses."""
+    return tuple(ToType(type_) for type_ in _stored_as(column) if type_.base.name not in TEXTS)
+
+
+def _holds_text_as_document(column: Column) -> bool:
+    """Whether a column that a model declares as text, which is JSON text then, is json or jsonb in the database."""
+    declared = column.declared
+    return (
+        declared is not None and _inner(column.type.base).name in JSONS and _inner(declared).name not in JSONS
+    )
+
+
+def _read_as(column: Column) -> str:
+    if not _holds_text_as_document(column):
+        return ""
+    return "::text[]" if column.type.base.kind == "array" else "::text"
+
+
+def _inner(type_: PgType) -> PgType:
+    return type_.element.base if type_.kind == "array" and type_.element is not None else type_.base
 
 
 def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:
     if not attributes:
         return []
     columns = [table.by_attribute[name] for name in attributes]
-    writer.write(f" RETURNING {', '.join(c.quoted for c in columns)}")
+    picked = [c.quoted + _read_as(c) for c in columns]
+    writer.write(" RETURNING " + ", ".join(picked))
     return [Output(c.attribute, c.type, c.nullable, c.load) for c in columns]
 
 

@@ -65,7 +65,7 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.db.records": {"relations", "sql", "rows", "guard"},
     "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
-    "chakra.sql.statement": {"number", "position"},
+    "chakra.sql.statement": {"number", "position", "names", "self.sql", "picked", "self._cast(position)"},
     "chakra.sql.textual": {"i", "stand_in.sql", "names", "sql", "picked"},
     "chakra.sql.write_facts": {"names", "unchecked('$2')"},
     "chakra.columnar.write_facts": {"predicate"},

@@ -315,7 +315,7 @@ async def update_rows(select: Select, database: Database, values: dict[str, Any]
         statement, literals = update_statement(
             _unordered(select),
             {name: operand(value) for name, value in values.items()},
-            tuple(c for c in map(stored.by_attribute.__getitem__, names) if c.declared is not None),
+            stored,
         )
         return execute.execute(database, statement, literals)
 

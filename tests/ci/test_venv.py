@@ -15,6 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "ci" / "venv.sh"
 # (the file "venv-is-installed"); packages "installed" into an environment are files in it.
 PYTHON = """#!/bin/bash
 here=$(dirname "$0")
+packages=$here/../lib/python3.13/site-packages
 case "$*" in
     "--version") echo "Python $(cat "$FAKES/version")" ;;
     -c\\ *print*) echo python3.13-venv ;;
@@ -30,9 +31,9 @@ case "$*" in
             exit 1
         fi
         touch "$target/lib/python3.13/site-packages/pip" ;;
-    "-m pip --version") [ -e "$here/../lib/python3.13/site-packages/pip" ] ;;
-    -m\\ ensurepip*) [ -e "$FAKES/venv-is-installed" ] && touch "$here/../lib/python3.13/site-packages/pip" ;;
-    -m\\ pip\\ install*) [ -e "$here/../lib/python3.13/site-packages/pip" ] && touch "$here/../lib/python3.13/site-packages/chakra" ;;
+    "-m pip --version") [ -e "$packages/pip" ] ;;
+    -m\\ ensurepip*) [ -e "$FAKES/venv-is-installed" ] && touch "$packages/pip" ;;
+    -m\\ pip\\ install*) [ -e "$packages/pip" ] && touch "$packages/chakra" ;;
     *) echo "unexpected: $*" >&2; exit 9 ;;
 esac
 """

@@ -5,7 +5,7 @@ Everything public is here, in ``chakra.types``, ``chakra.errors``, ``chakra.debu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from chakra.config import configure
 from chakra.db import default as _databases
@@ -64,6 +64,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
+_NOT_AWAITED = (
+    "connect() gives a database once it was awaited: write `db = await chakra.connect(url)`, or "
+    "`async with chakra.connect(url) as db:`"
+)
+
+
 class _Connecting:
     """What ``connect()`` returns: awaitable, and an asynchronous context that closes the database again."""
 
@@ -96,6 +102,19 @@ class _Connecting:
         _databases.register(database)
         self._database = database
         return database
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(f"no .{name} here: {_NOT_AWAITED}")
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(_NOT_AWAITED)
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __repr__(self) -> str:
+        return f"<connect(…), not awaited: {_NOT_AWAITED}>"
 
     async def __aenter__(self) -> Database:
         return await self._connect()

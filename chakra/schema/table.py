@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Literal
 
@@ -246,7 +247,9 @@ class Table:
         if found is None and attribute == "pk" and len(self.primary_key) == 1:
             return self.by_attribute[self.primary_key[0]]
         if found is None:
-            raise FieldError(f"{self.title} has no field {attribute!r}; it has {self.field_names()}")
+            near = get_close_matches(attribute, [*self.by_attribute, *self.relations], n=1)
+            hint = f". Did you mean {near[0]!r}?" if near else ""
+            raise FieldError(f"{self.title} has no field {attribute!r}; it has {self.field_names()}{hint}")
         return found
 
     def field_names(self) -> str:

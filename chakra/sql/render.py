@@ -10,6 +10,7 @@ from chakra.expressions import (
     Combined,
     Condition,
     Expression,
+    IsTrue,
     Lookup,
     Not,
     Operation,
@@ -317,7 +318,7 @@ def may_be_null(node: Expression) -> bool:
         return node.nullable
     if isinstance(node, Slot) or (isinstance(node, Lookup) and node.name == "isnull"):
         return False
-    if isinstance(node, Lookup | Combined | Not | Operation | Transformed):
+    if isinstance(node, Lookup | Combined | Not | IsTrue | Operation | Transformed):
         return any(may_be_null(child) for child in node.children)
     return True
 

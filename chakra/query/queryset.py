@@ -456,7 +456,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         """Return rows by primary key (or another unique field), for all rows or those with the given keys."""
         self._for_instances("in_bulk")
         wanted = self if keys is None else self.filter(**{f"{field}__in": list(keys)})
-        name = self.table.column(field).attribute
+        name = "pk" if field == "pk" else self.table.column(field).attribute
         return {getattr(row, name): row for row in await wanted}
 
     def to_sql(self) -> tuple[str, list[Any]]:

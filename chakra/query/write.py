@@ -183,15 +183,17 @@ def _check_names(table: Table, names: Iterable[str]) -> None:
             table.column(name)
 
 
-def creation_values(lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+def creation_values(table: Table, lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """What a new row is made of: exact lookups and defaults; callables among the defaults are called."""
-    values = {name.removesuffix("__exact"): v for name, v in lookups.items() if not _compares(name)}
+    values: dict[str, Any] = {}
+    for lookup, value in lookups.items():
+        name = lookup if lookup in table.by_attribute else lookup.removesuffix("__exact")
+        if name == "pk" and len(table.primary_key) > 1:
+            values.update(zip(table.primary_key, value, strict=True))
+        elif "__" not in name or name in table.by_attribute:  # columns without a model may have any name
+            values[name] = value
     values.update({name: v() if callable(v) else v for name, v in defaults.items()})
     return values
-
-
-def _compares(name: str) -> bool:
-    return "__" in name and not name.endswith("__exact")
 
 
 async def get_or_create(
@@ -203,7 +205,7 @@ async def get_or_create(
         return await queryset.get(**lookups), False
     except DoesNotExist:
         pass
-    values = creation_values(lookups, defaults)
+    values = creation_values(queryset.table, lookups, defaults)
     try:
         # Inside a transaction a failed INSERT would abort it: the savepoint keeps it alive.
         async with queryset.database.transaction():

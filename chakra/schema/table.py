@@ -246,6 +246,13 @@ class Table:
         found = self.by_attribute.get(attribute)
         if found is None and attribute == "pk" and len(self.primary_key) == 1:
             return self.by_attribute[self.primary_key[0]]
+        if found is None and attribute == "pk":
+            key = ", ".join(self.primary_key)
+            raise FieldError(
+                f"the primary key of {self.title} has several columns ({key}), and one is needed here"
+                if key
+                else f"{self.title} has no primary key; it has {self.field_names()}"
+            )
         if found is None:
             near = get_close_matches(attribute, [*self.by_attribute, *self.relations], n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""

@@ -18,6 +18,7 @@ from chakra.expressions.lookups import TRANSFORMS, Transform, find_lookup, known
 from chakra.expressions.q import Q, keyword_conditions
 from chakra.pg.types import PgType
 from chakra.schema import Column, Relation, Table
+from chakra.sql.keys import KeyRef
 
 
 class Source:
@@ -137,6 +138,10 @@ class Scope:
                 position += 1
                 break
             column = source.table.by_attribute.get(part)
+            if column is None and part == "pk" and len(source.table.primary_key) > 1:
+                found = KeyRef(source.table, tuple(ColumnRef(source, c) for c in source.table.key_columns))
+                position += 1
+                break
             if column is None and part == "pk":
                 column = source.table.column("pk")
             if column is not None:
@@ -296,6 +301,11 @@ def check_models(left: Expression, models: frozenset[Any]) -> None:
     Raises:
         FieldError: ``filter(author=post)``; names the column and the model it takes.
     """
+    if isinstance(left, KeyRef):
+        for part in left.parts:
+            models = models - {r.target.row_class for r in _relations(left.table, part.column.attribute)}
+        if models <= {left.table.row_class}:
+            return
     if not isinstance(left, ColumnRef):
         raise FieldError(f"{left!r} cannot be compared with instances of a model, only with values")
     check_partner(left.source.table, left.column.attribute, models)
@@ -303,7 +313,7 @@ def check_models(left: Expression, models: frozenset[Any]) -> None:
 
 def check_partner(table: Table, attribute: str, models: frozenset[Any]) -> None:
     """Refuse instances of other models than those whose keys a column of ``table`` holds."""
-    taken = {r.target.row_class for r in table.relations.values() if r.columns == (attribute,)}
+    taken = {r.target.row_class for r in _relations(table, attribute)}
     if (attribute,) == table.primary_key:
         taken.add(table.row_class)
     wrong = models - taken
@@ -313,6 +323,10 @@ def check_partner(table: Table, attribute: str, models: frozenset[Any]) -> None:
             f"{table.title}.{attribute} takes {shown or 'plain values'}, "
             f"not an instance of {', '.join(sorted(m.__name__ for m in wrong))}"
         )
+
+
+def _relations(table: Table, attribute: str) -> list[Relation]:
+    return [r for r in table.relations.values() if r.columns == (attribute,)]
 
 
 def type_of(expression: Expression) -> PgType | None:

@@ -24,7 +24,7 @@ from chakra.pg.types import PgType
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import MODELS, written
 from chakra.query.queryset import QuerySet
-from chakra.schema import Check, Column, ForeignKeyConstraint, Index, Relation, Table, Unique
+from chakra.schema import Check, Column, ForeignKeyConstraint, Index, PythonDefault, Relation, Table, Unique
 
 META_OPTIONS = frozenset(
     {"table", "schema", "ordering", "indexes", "constraints", "unique_together", "abstract", "managed"}
@@ -396,6 +396,12 @@ def _table(cls: ModelMeta, info: ModelInfo) -> Table:
         row_class=cls,
         ordering=tuple(options.get("ordering", ())),
         label=cls.__name__,
+        # A default of NULL is left to the server, as in single rows.
+        defaults={
+            attribute: PythonDefault(default, factory)
+            for attribute, _, default, factory in info.plan
+            if factory is not None or default not in (MISSING, None)
+        },
     )
     for column in columns:
         vars(cls)[column.attribute].column = column

@@ -26,7 +26,8 @@ from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
+from chakra.query import sequences
 from chakra.query.bulk import check_timeout, written_within
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
@@ -70,12 +71,23 @@ ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 
 
 async def insert(
-    table: Table, database: Database, data: Any, *, timeout: float | None = None, **options: Any
+    table: Table,
+    database: Database,
+    data: Any,
+    *,
+    timeout: float | None = None,
+    sync_sequences: bool = False,
+    **options: Any,
 ) -> InsertResult:
     """Insert columns of any Arrow producer; see :func:`chakra.columnar.staging.insert_table`."""
     from chakra.columnar.staging import insert_table
 
-    _known(insert_table, options, "bulk_insert")
+    _known(insert_table, options, "bulk_insert", "sync_sequences")
+    if sync_sequences:
+        async with database.transaction():
+            result = await insert(table, database, data, timeout=timeout, **options)
+            await sequences.sync_sequences(table, database)
+        return result
     if timeout is not None:
         check_timeout(timeout)
     async with _closed_on_failure(data):
@@ -148,9 +160,9 @@ async def _update(table: Table, database: Database, rows: Any, fields: Any, opti
     return await _update_instances(table, database, rows, fields)
 
 
-def _known(function: Callable[..., Any], options: dict[str, Any], what: str) -> dict[str, Any]:
+def _known(function: Callable[..., Any], options: dict[str, Any], what: str, *more: str) -> dict[str, Any]:
     """The options, if the function takes all of them."""
-    known = (*(function.__kwdefaults__ or {}), "timeout")
+    known = (*(function.__kwdefaults__ or {}), "timeout", *more)
     for name in options:
         if name not in known:
             raise FieldError(f"{what}() has no option {name!r}; it has {', '.join(known)}")
@@ -215,6 +227,7 @@ async def create(
     conflict_fields: Iterable[str] | None = None,
     update_fields: Iterable[str] | None = None,
     timeout: float | None = None,
+    sync_sequences: bool = False,
 ) -> list[Any]:
     """Insert instances, all or none, and fill in their generated keys.
 
@@ -223,7 +236,7 @@ async def create(
     Instances that have their key in the end count as saved.
 
     Args:
-        on_conflict, conflict_fields, update_fields, timeout: as for ``bulk_insert``.
+        on_conflict, conflict_fields, update_fields, timeout, sync_sequences: as for ``bulk_insert``.
 
     Raises:
         DataError: something else than an instance of the model, or a value that does not fit its column.
@@ -239,17 +252,22 @@ async def create(
         return instances
     clause = (on_conflict, conflict_fields, update_fields) if on_conflict is not None else None
     groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else groups_of(table, instances)
-    with _computed_named(table):
-        if timeout is None:
+
+    async def work() -> None:
+        if not sync_sequences:
             await _create_groups(table, database, clause, instances, groups)
+            return
+        async with database.transaction():
+            await _create_groups(table, database, clause, instances, groups)
+            await sequences.sync_sequences(table, database)
+
+    with _computed_named(table), _sequences_explained(table, instances):
+        if timeout is not None:
+            await _unless_undone(table, instances, written_within(timeout, database, work))
+        elif sync_sequences:
+            await _unless_undone(table, instances, work())
         else:
-            await _unless_undone(
-                table,
-                instances,
-                written_within(
-                    timeout, database, lambda: _create_groups(table, database, clause, instances, groups)
-                ),
-            )
+            await work()
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -257,6 +275,16 @@ async def create(
     else:
         _mark_saved(table.row_class, database, instances)
     return instances
+
+
+@contextmanager
+def _sequences_explained(table: Table, instances: list[Any]) -> Iterator[None]:
+    try:
+        yield
+    except UniqueViolation as error:
+        given = [c.attribute for c in table.key_columns if not all_unset(c, instances)]
+        sequences.explain(error, table, given)
+        raise
 
 
 async def _create_groups(

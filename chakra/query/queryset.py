@@ -11,7 +11,7 @@ from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Condition, Expression, F, Order, as_condition
 from chakra.expressions.aggregates import Aggregate, has_aggregate
 from chakra.expressions.q import Q
-from chakra.query import bulk, bulk_write, columnar_rows, execute, write
+from chakra.query import bulk, bulk_write, columnar_rows, execute, sequences, write
 from chakra.query.checks import check_database, row_count, value_name
 from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import hydrate, loader
@@ -516,6 +516,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         conflict_fields: Iterable[str] | None = None,
         update_fields: Iterable[str] | None = None,
         timeout: float | None = None,
+        sync_sequences: bool = False,
     ) -> list[R_co]:
         """Insert many instances through COPY, fill in their generated keys, and return them as a list.
 
@@ -524,7 +525,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
             conflict_fields: what decides that a row is there; default for ``"update"``: the primary key, for
                 ``"ignore"``: any unique constraint. If named, ignored instances get the key of that row.
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
-            timeout: as for ``bulk_insert``.
+            timeout, sync_sequences: as for ``bulk_insert``.
         """
         if self.table.row_class is None:
             raise FieldError(
@@ -538,16 +539,18 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
             conflict_fields=conflict_fields,
             update_fields=update_fields,
             timeout=timeout,
+            sync_sequences=sync_sequences,
         )
 
     async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
-        """Insert columns: anything with ``__arrow_c_stream__`` or a dict of arrays, through COPY.
+        """Insert columns: anything with ``__arrow_c_stream__``, a dict of arrays or a list of dicts, through COPY.
 
         Args:
-            data: columns by field name.
+            data: columns by field name; for those left out the defaults of the model's fields and the server's.
             options: ``on_conflict, conflict_fields, update_fields, returning="keys", batch_rows, progress,
-                allow_truncate``; see ``chakra.columnar.staging.insert_table``. ``timeout``: seconds after
+                allow_truncate, extra``; see ``chakra.columnar.staging.insert_table``. ``timeout``: seconds after
                 which the server is told to stop, and nothing is written (``QueryCancelled``).
+                ``sync_sequences``: move the table's sequences past keys that the data brings itself.
         """
         return await bulk_write.insert(self.table, self.database, data, **options)
 
@@ -561,6 +564,12 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
                 allow_truncate``; for all ``timeout``, as for ``bulk_insert``.
         """
         return await bulk_write.update(self.table, self.database, rows, fields, **options)
+
+    async def sync_sequences(self) -> dict[str, int]:
+        """Move the sequences of the table's columns past the largest values there, after a load with keys of its own;
+        return the columns whose sequence was moved, and where it stands.
+        """
+        return await sequences.sync_sequences(self.table, self.database)
 
     # -- columns --------------------------------------------------------------------------------------
 

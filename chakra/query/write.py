@@ -10,6 +10,7 @@ from chakra.errors import DatabaseError, DoesNotExist, FieldError, UniqueViolati
 from chakra.expressions.base import models_of, operand
 from chakra.query import execute
 from chakra.query.hydrate import SLOT, loader
+from chakra.query.sequences import explain
 from chakra.query.state import RowState, own_state
 from chakra.schema import Table
 from chakra.sql import (
@@ -62,7 +63,11 @@ async def insert(instance: Any, database: Database) -> None:
     returning = tuple(c.attribute for c in table.columns if c.generated and c.attribute not in names)
     statement: Statement = insert_statement(table, names, returning)
     if returning:
-        row = await execute.fetchrow(database, statement, values)
+        try:
+            row = await execute.fetchrow(database, statement, values)
+        except UniqueViolation as error:
+            explain(error, table, names)
+            raise
         if row is None:
             raise _not_let_in(table)
         for output, value in zip(statement.outputs, row, strict=True):
@@ -76,7 +81,11 @@ async def insert_values(table: Table, database: Database, values: dict[str, Any]
     """Insert a row of a table without a model; return it with what the server generated."""
     names = tuple(table.column(name).attribute for name in values)
     statement = insert_statement(table, names, tuple(c.attribute for c in table.columns))
-    row = await execute.fetchrow(database, statement, list(values.values()))
+    try:
+        row = await execute.fetchrow(database, statement, list(values.values()))
+    except UniqueViolation as error:
+        explain(error, table, names)
+        raise
     if row is None:
         raise _not_let_in(table)
     return dict(row)

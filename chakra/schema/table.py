@@ -15,6 +15,7 @@ from typing import Any, Literal
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_qualified
 from chakra.pg.types import PgType
+from chakra.schema.defaults import PythonDefault
 from chakra.schema.values import dump_for, load_for
 
 OnDelete = Literal["no action", "restrict", "cascade", "set null", "set default"]
@@ -179,6 +180,7 @@ class Table:
         row_class: class whose instances rows become, or ``None`` for tables without a model.
         ordering: default order of queries, as ``order_by`` takes it.
         label: what error messages call the table; the model's name.
+        defaults: what Python fills in for attributes that a new row is made without.
         statements: compiled statements by shape; they live as long as the table they read.
     """
 
@@ -194,6 +196,7 @@ class Table:
     row_class: Any = field(default=None, repr=False)
     ordering: tuple[Any, ...] = ()
     label: str = ""
+    defaults: dict[str, PythonDefault] = field(default_factory=dict, repr=False)
     statements: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __eq__(self, other: object) -> bool:

@@ -8,7 +8,7 @@ and statements that keep their text are prepared once per connection.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from chakra.errors import FieldError
@@ -47,6 +47,11 @@ class Merge:
     conflict: tuple[Column, ...] = ()
     update: tuple[Column, ...] = ()
     drawn: tuple[Column, ...] = ()
+
+    def with_written(self, written: tuple[Column, ...]) -> Merge:
+        """The plan with columns that are written beside those of the data, and never overwrite what is there."""
+        drawn = tuple(column for column in self.drawn if column not in written)
+        return replace(self, written=written, drawn=drawn)
 
     @property
     def staged(self) -> tuple[Column, ...]:

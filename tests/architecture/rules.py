@@ -79,6 +79,7 @@ LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.query.columnar_rows", "chakra.columnar", "instances of large results out of columns"),
     Exemption("chakra.query.bulk", "chakra.columnar", "the one door from querysets to columns"),
     Exemption("chakra.query.bulk_write", "chakra.columnar", "the same door, for writing"),
+    Exemption("chakra.query.loading", "chakra.columnar", "the types of a table made for a frame"),
     Exemption("chakra.query.raw", "chakra.columnar", "describes the columns of any SELECT for the same door"),
     Exemption(
         "chakra.columnar.kernels._jit", "chakra.columnar.kernels._cache", "only where kernels are compiled"

@@ -184,8 +184,10 @@ class Model(metaclass=ModelMeta):
     def __hash__(self) -> int:
         key = self._key_or_none()
         if key is None:
+            why = "yet" if type(self).__table__.primary_key else "at all"
             raise TypeError(
-                f"this {type(self).__name__} has no primary key yet and cannot be hashed; save it first"
+                f"this {type(self).__name__} has no primary key {why} and cannot be hashed"
+                f"{'; save it first' if why == 'yet' else ''}"
             )
         return hash((type(self), key))
 

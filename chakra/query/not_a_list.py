@@ -45,7 +45,7 @@ class NotAList:
 def _no_attribute(query: Any, name: str) -> str:
     cls = type(query)
     text = f"a query ({cls.__name__}) has no attribute {name!r}"
-    if name.startswith("__"):
+    if name.startswith("_") and name not in QUERIES:
         return text
     known = [n for n in dir(cls) if not n.startswith("_")]
     select = getattr(query, "_select", None)

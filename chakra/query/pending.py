@@ -53,6 +53,15 @@ class Pending(Coroutine[Any, Any, T]):
     def _compared(self, other: object) -> NoReturn:
         raise self._forgotten("a value to compare")
 
+    def __len__(self) -> NoReturn:
+        raise self._forgotten("a length")
+
+    def __iter__(self) -> NoReturn:
+        raise self._forgotten("items")
+
+    def __getitem__(self, key: object) -> NoReturn:
+        raise self._forgotten("items")
+
     __lt__ = __le__ = __gt__ = __ge__ = _compared
     __hash__ = object.__hash__
 
@@ -74,7 +83,7 @@ class Pending(Coroutine[Any, Any, T]):
 
 def awaited(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Let a method give a ``Pending``: for those whose result stands in conditions and texts."""
-    call = f"{method.__name__}(…)" if method.__code__.co_argcount > 1 else f"{method.__name__}()"  # type: ignore[attr-defined]
+    call = f"{method.__name__}(…)" if method.__code__.co_argcount > 1 else f"{method.__name__}()"
 
     @functools.wraps(method)
     def pending(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:

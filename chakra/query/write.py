@@ -21,6 +21,7 @@ from chakra.sql import (
     delete_row_statement,
     delete_statement,
     insert_statement,
+    no_key,
     select_statement,
     update_row_statement,
     update_statement,
@@ -166,6 +167,8 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
         DoesNotExist: the row is gone.
     """
     table: Table = type(instance).__table__
+    if not table.primary_key:
+        raise FieldError(no_key(table))
     found = database_of(instance, database)
     select = Select(table)
     select.filters = ((False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}),)

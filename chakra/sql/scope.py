@@ -137,6 +137,11 @@ class Scope:
                 found = self.annotations[part]
                 position += 1
                 break
+            if source.table.row_class is None:
+                found, used = _dunder_column(source, parts[position:])
+                if found is not None:
+                    position += used
+                    break
             column = source.table.by_attribute.get(part)
             if column is None and part == "pk" and len(source.table.primary_key) > 1:
                 found = KeyRef(source.table, tuple(ColumnRef(source, c) for c in source.table.key_columns))
@@ -150,11 +155,7 @@ class Scope:
                 break
             relation = source.table.relations.get(part)
             if relation is None:
-                found, used = _dunder_column(source, parts[position:])
-                if found is None:
-                    raise self._unknown(source.table, part, path)
-                position += used
-                break
+                raise self._unknown(source.table, part, path)
             following = parts[position + 1] if position + 1 < len(parts) else None
             key = self._key_of(source, relation, following)
             if key is not None:
@@ -287,7 +288,9 @@ class Scope:
 
 
 def _dunder_column(source: Source, parts: list[str]) -> tuple[Expression | None, int]:
-    """A column whose own name holds ``__``; models forbid that, but an existing table may have one."""
+    """A column whose own name holds ``__``; models forbid that, but an existing table may have one. It goes before
+    what the same words mean for a shorter name.
+    """
     for used in range(len(parts), 1, -1):
         column = source.table.by_attribute.get("__".join(parts[:used]))
         if column is not None:

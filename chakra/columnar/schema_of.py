@@ -141,11 +141,10 @@ def type_for(arrow: pa.DataType, name: str) -> PgType:
 
 def _column_type(name: str, values: Any) -> PgType:
     """The type for a column of a dict: an array's, or the one its Python values have in common."""
+    if str(getattr(values, "dtype", "")) == "object":
+        values = list(values)
     if not isinstance(values, list | tuple):
-        try:
-            return type_for(pa.array(values).type, name)
-        except pa.ArrowException as error:
-            raise DataError(f'column "{name}": {error}', column=name) from error
+        return type_for(_array_type(name, values), name)
     seen = {type(value) for value in values if value is not None}
     if not seen:
         return pg.TEXT
@@ -173,6 +172,15 @@ def _column_type(name: str, values: Any) -> PgType:
             "the table first",
             column=name,
         ) from error
+
+
+def _array_type(name: str, values: Any) -> pa.DataType:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values.type
+    try:
+        return (pa.chunked_array if hasattr(values, "__arrow_c_stream__") else pa.array)(values).type
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f'the type of column "{name}" cannot be told: {error}', column=name) from error
 
 
 def _python_type(cls: type, values: Any) -> PgType | None:

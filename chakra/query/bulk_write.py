@@ -145,9 +145,11 @@ def _computed_named(table: Table) -> Iterator[None]:
 
 
 async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:
+    from chakra.columnar.rows_of_dicts import as_columns
     from chakra.columnar.staging import update_table
 
     _known(update_table, options, "bulk_update")
+    rows = as_columns(rows)
     if isinstance(rows, Mapping | AsyncIterable) or any(hasattr(rows, name) for name in ARROW):
         return await update_table(database, table, rows, fields=fields, **options)
     rows = rows if isinstance(rows, list) else list(rows)

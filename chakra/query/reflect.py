@@ -97,6 +97,10 @@ def parse_name(text: str) -> tuple[str | None, str]:
     return (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
 
 
+class NoTable(FieldError):
+    """There is no table of that name."""
+
+
 async def reflect(database: Database, name: str) -> Table:
     """Describe an existing table, view or foreign table from the catalog.
 
@@ -109,7 +113,7 @@ async def reflect(database: Database, name: str) -> Table:
     found = await database.run_fetchrow(_FINGERPRINT, (quote_qualified(schema, table),))
     if found is None or found["kind"] not in _RELATION_KINDS:
         there = await catalogue.instead_of(database, schema, table)
-        raise FieldError(f"the database {database.name} has no table {name!r}{there}")
+        raise NoTable(f"the database {database.name} has no table {name!r}{there}")
     known = _reflected.setdefault(database, {})
     # Changes of a type (ALTER TYPE … ADD VALUE) leave the rows of the tables that use it as they are.
     fingerprint = f"{found['fingerprint']};{database.types.version}"
@@ -179,4 +183,4 @@ def _declared(type_: PgType, typmod: int, ndims: int) -> PgType:
     return replace(found, ndims=0) if found.kind == "array" and ndims == 0 else found
 
 
-__all__ = ["exists", "known", "parse_name", "reflect"]
+__all__ = ["NoTable", "exists", "known", "parse_name", "reflect"]

@@ -14,7 +14,7 @@ from chakra.query import catalogue, loading
 from chakra.query.not_a_list import NotAList, check_key
 from chakra.query.pending import Pending, awaited
 from chakra.query.queryset import QuerySet
-from chakra.query.reflect import known, parse_name, reflect
+from chakra.query.reflect import NoTable, known, parse_name, reflect
 from chakra.query.shown import columns_text
 from chakra.schema import Table
 
@@ -99,7 +99,11 @@ class TableQuery(NotAList):
             options: as for ``QuerySet.bulk_insert``.
         """
         if mode == "append" and not (create or dry_run):
-            return await (await self.reflect()).bulk_insert(data, **options)
+            try:
+                query = await self.reflect()
+            except NoTable as error:
+                raise NoTable(f"{error}. bulk_insert(…, create=True) makes it from the data") from None
+            return await query.bulk_insert(data, **options)
         return await loading.load(
             self._database, self._name, data, create=create, mode=mode, dry_run=dry_run, **options
         )

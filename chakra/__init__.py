@@ -5,7 +5,7 @@ Everything public is here, in ``chakra.types``, ``chakra.errors``, ``chakra.debu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from chakra.config import configure
 from chakra.db import default as _databases
@@ -58,6 +58,7 @@ from chakra.schema import Check, Index, Unique
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from typing import NoReturn
 
     from chakra.db import Transaction
 

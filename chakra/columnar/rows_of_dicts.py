@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 
 from chakra.columnar.inputs import Source
-from chakra.columnar.write import check_batch
 from chakra.errors import DataError, FieldError
 
 
@@ -65,7 +64,9 @@ def kept_columns(source: Source, known: Collection[str], extra: str, table: str)
         raise DataError(f"none of the data's columns ({', '.join(source.names)}) is one of {table}")
 
     def pick(batch: pa.RecordBatch) -> pa.RecordBatch:
-        return check_batch(batch, source.names).select(kept)
+        if batch.schema.names != source.names:
+            raise DataError(f"a batch has the columns {batch.schema.names}, the first one had {source.names}")
+        return batch.select(kept)
 
     batches = source.batches
     if isinstance(batches, AsyncIterable):

@@ -164,7 +164,7 @@ async def _update(table: Table, database: Database, rows: Any, fields: Any, opti
 
 def _known(function: Callable[..., Any], options: dict[str, Any], what: str, *more: str) -> dict[str, Any]:
     """The options, if the function takes all of them."""
-    known = (*(function.__kwdefaults__ or {}), "timeout", *more)
+    known = (*(function.__kwdefaults__ or {}), *more, "timeout")
     for name in options:
         if name not in known:
             raise FieldError(f"{what}() has no option {name!r}; it has {', '.join(known)}")

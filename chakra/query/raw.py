@@ -39,7 +39,7 @@ class RawQuery(NotAList, ColumnReads):
             raise FieldError(f"model= takes a model class, not {model!r}")
         self.sql = sql
         self.params = tuple(params)
-        self.model = model
+        self.model: Any = model
         self._database = database
 
     @property

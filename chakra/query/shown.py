@@ -53,7 +53,8 @@ def text_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [tuple(heads), *map(tuple, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-    return "\n".join([padded[0], "-" * len(padded[0]), *padded[1:]])
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    return "\n".join([padded[0], rule, *padded[1:]])
 
 
 def html_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

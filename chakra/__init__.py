@@ -12,6 +12,7 @@ from chakra.db import default as _databases
 from chakra.errors import (
     ChakraError,
     CheckViolation,
+    CommitUnknown,
     ConfigError,
     ConnectionLost,
     CopyFormatError,
@@ -87,17 +88,15 @@ class _Connecting:
 
         url = self._url or config.settings().database.url
         server = None
-        if url is not None and url.startswith("embedded:"):
-            import asyncio
+        if isinstance(url, str) and url.startswith("embedded:"):
+            from chakra.embedded import resolve_url_async
 
-            from chakra.embedded import resolve_url
-
-            url, server = await asyncio.to_thread(resolve_url, url)
+            url, server = await resolve_url_async(url)
         try:
             database = await Database.connect(url, **self._settings)
         except BaseException:
             if server is not None:
-                server.stop()
+                await server.stop_async()  # to its end, even if this is cancelled again
             raise
         database._server = server
         _databases.register(database)
@@ -157,6 +156,7 @@ __all__ = [
     "ChakraError",
     "Check",
     "CheckViolation",
+    "CommitUnknown",
     "ConfigError",
     "ConnectionLost",
     "CopyFormatError",

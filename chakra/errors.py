@@ -21,6 +21,7 @@
     │   │   └── SerializationError  serialization failure or deadlock: retry the transaction
     │   └── QueryCancelled          statement_timeout, lock_timeout or a cancel request
     ├── ConnectionLost              the server or the network went away
+    │   └── CommitUnknown           a commit got no answer: it may have happened
     ├── PoolTimeout                 no connection became free in time; carries the pool's figures
     └── EmbeddedError               the private PostgreSQL could not be found, started or stopped
 """
@@ -30,6 +31,7 @@ from __future__ import annotations
 __all__ = [
     "ChakraError",
     "CheckViolation",
+    "CommitUnknown",
     "ConfigError",
     "ConnectionLost",
     "CopyFormatError",
@@ -82,12 +84,16 @@ class DataError(ChakraError):
     Attributes:
         row: 0-based position of the value in the data handed in, or ``None``.
         column: name of the column, or ``None``.
+        sqlstate: the SQLSTATE when the server refused the value, or ``""``.
     """
 
-    def __init__(self, message: str, *, row: int | None = None, column: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, row: int | None = None, column: str | None = None, sqlstate: str = ""
+    ) -> None:
         super().__init__(message)
         self.row = row
         self.column = column
+        self.sqlstate = sqlstate
 
 
 class CopyFormatError(DataError):
@@ -184,6 +190,13 @@ class QueryCancelled(DatabaseError):
 
 class ConnectionLost(ChakraError):
     """The connection to the server broke; whether the last statement took effect may be unknown."""
+
+
+class CommitUnknown(ConnectionLost):
+    """A commit was sent and got no answer: the transaction may have been committed, or not.
+
+    Chakra never repeats what ends so. To find out, look for what the transaction wrote, on a new connection.
+    """
 
 
 class PoolTimeout(ChakraError):

@@ -81,15 +81,19 @@ def Array(element: PgType, dimensions: int = 1) -> PgType:
     return array_of(element, dimensions)
 
 
-def Enum(cls: type[enum.Enum], name: str | None = None) -> PgType:
-    """The PostgreSQL enum of a Python enum, under another name than the class's in snake case.
+def Enum(cls: type[enum.Enum], name: str | None = None, *, schema: str | None = None) -> PgType:
+    """The PostgreSQL enum of a Python enum, under another name than the class's in snake case, or in another schema.
+
+    Args:
+        schema: where the type is; left out, the schema of the model (``Meta.schema``), and where that has none, the
+            search path decides.
 
     Raises:
         FieldError: not an enum class.
     """
     if not isinstance(cls, enum.EnumMeta):
         raise FieldError(f"Enum() takes a Python enum class, not {cls!r}")
-    return enum_of(cls, name)
+    return enum_of(cls, name, schema)
 
 
 def Composite(name: str, /, schema: str | None = None, **fields: PgType) -> PgType:

@@ -9,12 +9,19 @@ import sys
 from pathlib import Path
 
 from chakra.columnar.types import COLUMN_TYPES, arrow_type
+from chakra.db.text_types import READ_AS_TEXT
 from chakra.errors import FieldError
 from chakra.pg.types import BY_NAME, INT4, NUMERIC, TEXT, PgType, array_of, enum_type, parse_type
+from chakra.schema.declared import reading, storing
 
 DOCS = Path(__file__).parents[1] / "docs"
 TYPES, DECISIONS = DOCS / "types.md", DOCS / "decisions" / "index.md"
 BEGIN, END = "<!-- written by ci/pages.py -->\n", "<!-- until here -->\n"
+PAIRS_BEGIN, PAIRS_END = (
+    "<!-- declared types, written by ci/pages.py -->\n",
+    "<!-- until here: declared types -->\n",
+)
+ROWS_BEGIN, ROWS_END = "<!-- row values, written by ci/pages.py -->\n", "<!-- until here: row values -->\n"
 
 WITH_MODIFIERS = {
     "numeric": ("numeric(12, 2)", "numeric(50, 10)", "numeric"),
@@ -67,6 +74,62 @@ def table() -> str:
     return "\n".join(["", "| PostgreSQL | Arrow |", "|---|---|", *lines, "", ""])
 
 
+PYTHON_OF = {
+    "interval": "timedelta, or chakra.Interval",
+    "bit": "asyncpg.BitString",
+    "varbit": "asyncpg.BitString",
+    "timestamptz": "datetime (UTC)",
+    "json": "what the JSON says",
+    "jsonb": "what the JSON says",
+    "pg_lsn": "int",
+}
+"""Where the class of the type table does not say it all."""
+
+
+def row_values() -> str:
+    """What a row has for each type, from the type table; what the driver reads as text, from its list."""
+    rows: dict[str, list[str]] = {}
+    for name, type_ in BY_NAME.items():
+        if type_.kind == "base" and name not in ("point", "line", "lseg", "box", "path", "polygon", "circle"):
+            shown = PYTHON_OF.get(name) or getattr(type_.python, "__name__", str(type_.python))
+            rows.setdefault(shown, []).append(f"`{SPELLED.get(name, name)}`")
+    lines = [f"| {', '.join(names)} | {shown} |" for shown, names in rows.items()]
+    lines += [
+        "| geometric types | asyncpg's `Point`, `Line`, `LineSegment`, `Box`, `Path`, `Polygon`, `Circle` |",
+        "| arrays, ranges, multiranges | lists, asyncpg's `Range`, lists of them |",
+        "| enums, domains | the member or its label; what their base has |",
+        "| composites | records: by position, by name, `dict(value)` |",
+        "| types of extensions that are not above | str |",
+    ]
+    text = ", ".join(f"`{name}`" for name in sorted(READ_AS_TEXT - {"unknown"}))
+    return "\n".join(
+        [
+            "",
+            "| PostgreSQL | Python |",
+            "|---|---|",
+            *lines,
+            "",
+            f"The server's text is what rows have of {text}.",
+            "",
+        ]
+    )
+
+
+def declared() -> str:
+    """Which types of a column a declared type can be read from and written to, beside its own."""
+    types = {SPELLED.get(name, name): type_ for name, type_ in BY_NAME.items() if type_.kind == "base"}
+    types["an enum"] = enum_type("mood", ("sad", "happy"))
+    lines = []
+    for name, type_ in types.items():
+        others = [(other, actual) for other, actual in types.items() if other != name]
+        read = [f"`{other}`" for other, actual in others if reading(type_, actual) is not None]
+        written = [f"`{other}`" for other, actual in others if storing(type_, actual) is not None]
+        if read or written:
+            lines.append(f"| `{name}` | {', '.join(read) or '-'} | {', '.join(written) or '-'} |")
+    head = "| Declared | reads a column of | is written into a column of |"
+    return "\n".join(["", head, "|---|---|---|", *sorted(lines), "", ""]).replace("`an enum`", "an enum")
+
+
 def decisions() -> str:
     """One line for every decision page, by its own heading."""
     pages = sorted(path for path in DECISIONS.parent.glob("*.md") if path != DECISIONS)
@@ -77,10 +140,15 @@ def decisions() -> str:
 
 def main() -> None:
     stale = []
-    for page, make in ((TYPES, table), (DECISIONS, decisions)):
+    for page, make, begin, end in (
+        (TYPES, table, BEGIN, END),
+        (TYPES, declared, PAIRS_BEGIN, PAIRS_END),
+        (TYPES, row_values, ROWS_BEGIN, ROWS_END),
+        (DECISIONS, decisions, BEGIN, END),
+    ):
         text = page.read_text()
-        head, rest = text.split(BEGIN)
-        fresh = head + BEGIN + make() + END + rest.split(END)[1]
+        head, rest = text.split(begin)
+        fresh = head + begin + make() + end + rest.split(end)[1]
         if fresh != text and "--check" in sys.argv[1:]:
             stale.append(str(page))
         elif fresh != text:

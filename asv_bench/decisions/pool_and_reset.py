@@ -1,4 +1,4 @@
-"""Figures of docs/decisions/0004: a statement, a borrow, a reset and a drained COPY, timed in turn in one process.
+"""Figures of docs/decisions/0004 and 0012: statements, borrows, resets and a drained COPY, timed in turn in a process.
 
 ``python asv_bench/decisions/pool_and_reset.py postgresql://…`` (needs asyncpg; makes a table and drops it).
 """
@@ -15,8 +15,9 @@ from typing import Any
 import asyncpg
 
 from chakra.db import Database
-from chakra.db.session import RESET
-from chakra.db.session_effects import effects_of
+from chakra.db.relations import facts_query
+from chakra.db.reset import reset_script
+from chakra.db.session_effects import READ_CLOSELY, effects_of
 
 Way = Callable[[int], Awaitable[None]]
 
@@ -58,8 +59,8 @@ async def statements(connection: Any, pool: Any, db: Database) -> Mapping[str, W
     }
 
 
-async def borrows(connection: Any, pool: Any, db: Database) -> Mapping[str, Way]:
-    """Borrow and give back; begin and commit; user SQL that needs a reset."""
+async def borrows(connection: Any, pool: Any, db: Database, unreset: Database) -> Mapping[str, Way]:
+    """Borrow and give back; begin and commit; SQL of others, with a reset and without."""
 
     async def take(times: int) -> None:
         for _ in range(times):
@@ -83,15 +84,22 @@ async def borrows(connection: Any, pool: Any, db: Database) -> Mapping[str, Way]
         async with connection.transaction():
             pass
 
+    async def together() -> None:
+        async with db.transaction():
+            for _ in range(5):
+                await db.fetchval(ROW, 5)
+
     return {
         "take and release": take,
         "db.acquire()": repeat(ours),
         "asyncpg pool.acquire()": repeat(theirs),
         "db.transaction()": repeat(our_transaction),
         "asyncpg connection.transaction()": repeat(their_transaction),
-        "db.execute, clean": repeat(lambda: db.execute("select 1")),
-        "db.execute, to be reset": repeat(lambda: db.execute("set work_mem = '1MB'")),
-        "the reset script": repeat(lambda: connection.execute(RESET)),
+        "db.fetchval, reset = auto": repeat(lambda: db.fetchval(ROW, 5)),
+        "db.fetchval, reset = never": repeat(lambda: unreset.fetchval(ROW, 5)),
+        "five of them in a transaction": repeat(together),
+        "the reset script": repeat(lambda: connection.execute(reset_script([]))),
+        "the facts of a table": repeat(lambda: connection.execute(facts_query(['"pool_and_reset"']))),
         "DISCARD ALL": repeat(lambda: connection.execute("discard all")),
         "asyncpg's reset": repeat(lambda: connection.execute(connection.get_reset_query())),
     }
@@ -151,18 +159,26 @@ async def compare(title: str, ways: Mapping[str, Way], *, times: int, rounds: in
 async def main(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=2)
-    async with await Database.connect(dsn, max_connections=2) as db:
+    async with (
+        await Database.connect(dsn, max_connections=2) as db,
+        await Database.connect(dsn, max_connections=2, reset="never") as unreset,
+    ):
         await connection.execute(SETUP.partition("vacuum")[0])
         await connection.execute("vacuum analyze pool_and_reset")
         things = (connection, pool, db)
         await compare("one row", await statements(*things), times=300, rounds=25, unit=1e-6)
-        await compare("borrow, reset", await borrows(*things), times=200, rounds=15, unit=1e-6)
+        await compare("borrow, reset", await borrows(*things, unreset), times=200, rounds=15, unit=1e-6)
         await compare("drain", await drains(*things), times=1, rounds=7, unit=1e-3)
         sql = "select a.id, count(*) from a join b on b.a = a.id where lower(a.name) like $1 group by 1 order by 2"
         started = time.perf_counter()
-        for _ in range(1000):
-            effects_of.__wrapped__(sql)
+        for number in range(1000):
+            effects_of(f"{sql} limit {number}")
         print(f"\na new SQL text is read in {(time.perf_counter() - started) * 1e3:.1f} µs")
+        long = sql + " " * READ_CLOSELY
+        started = time.perf_counter()
+        for _ in range(1000):
+            effects_of(long)
+        print(f"one of {len(long)} characters in {(time.perf_counter() - started) * 1e3:.1f} µs")
     await connection.execute("drop table pool_and_reset")
     await pool.close()
     await connection.close()

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.families import encode_column
-from chakra.columnar.families.dispatch import without_dictionary
+from chakra.columnar.families.dispatch import storage_of, without_dictionary
 from chakra.columnar.families.simple import has_bounds
 from chakra.columnar.kernels import rows_encode as kernels
 from chakra.columnar.options import DEFAULT, Options
@@ -82,7 +82,7 @@ def source(array: pa.Array, spec: ColumnSpec, first_row: int, options: Options) 
 def unwrapped(array: pa.Array) -> pa.Array:
     """The array without extension types and dictionaries; run-end encoding is left to the families."""
     if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+        array = storage_of(array)
     if pa.types.is_dictionary(array.type) and not pa.types.is_nested(array.type.value_type):
         array = without_dictionary(array)
     return array

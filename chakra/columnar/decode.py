@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.buffers import RawColumn
+from chakra.columnar.convert import convert
 from chakra.columnar.families import decode_column, unify
 from chakra.columnar.framing import CopyReader
 from chakra.columnar.kernels import rows_decode as kernels
@@ -68,6 +69,7 @@ class Decoder:
         self.specs = specs_from(types)
         self.options = options
         self.columns = plan_columns(self.specs, options)
+        self._to_convert = [c for c, column in enumerate(self.columns) if column.target is not None]
         self._has_families = any(column.layout == kernels.RAW for column in self.columns)
         self._max_rows = max_rows
         self._max_bytes = max_bytes
@@ -83,7 +85,9 @@ class Decoder:
         self._segment: Segment | None = None
         self._populate_at = 0  # row of the open segment
         self._bytes_a_row = 2.0  # in the last one
-        self._limit = min(FIRST_ROWS, max_rows or FIRST_ROWS) if max_bytes or not max_rows else max_rows
+        self._limit = min(FIRST_ROWS, max_rows or FIRST_ROWS)
+        if max_rows and not max_bytes:
+            self._limit = min(max_rows, MAX_ROWS)  # what is reserved before anything is known of the rows
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -95,7 +99,7 @@ class Decoder:
         for column in self.columns:
             if column.arrow is None:
                 plan_columns([column.spec], replace(self.options, streaming=True))
-        return pa.schema([field(column.spec, column.arrow) for column in self.columns])
+        return pa.schema([field(column.spec, column.target or column.arrow) for column in self.columns])
 
     @property
     def bytes_read(self) -> int:
@@ -186,7 +190,11 @@ class Decoder:
         taken = self._reader.position - self._begin
         self._expected = segment.sizes(row)
         # Rows without columns (SELECT FROM t) still have a number, and arrays are what counts them.
-        self._done.append(segment.finish(row, self.rows - row) or [pa.nulls(row)])
+        arrays = segment.finish(row, self.rows - row) or [pa.nulls(row)]
+        for c in self._to_convert:
+            column = self.columns[c]
+            arrays[c] = convert(arrays[c], column.spec, column.target, self.rows - row)
+        self._done.append(arrays)
         self._segment = None
         self._row = 0
         self._bytes_a_row = bytes_a_row = max(taken / row, 2.0)
@@ -323,6 +331,8 @@ class Decoder:
 
 def _empty(column: ColumnPlan, options: Options) -> pa.Array:
     """No values of a column: a family knows the type where it follows from the data, and an enum's labels."""
+    if column.target is not None:
+        return pa.nulls(0, column.target)
     if column.layout != kernels.RAW and column.arrow is not None:
         return pa.nulls(0, column.arrow)
     raw = RawColumn(np.zeros(0, np.uint8), np.zeros(1, np.int64), np.full(1, -1, np.int32))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ _INDEX = re.compile(r"__index_level_\d+__")
 
 _ACCEPTED = (
     "anything with __arrow_c_stream__ (a pyarrow Table or RecordBatchReader, a polars or pandas DataFrame, a "
-    "duckdb relation, …), a dict of NumPy arrays or lists, a list of dicts, or an iterable of pyarrow RecordBatches"
+    "duckdb relation, …), a dict of NumPy arrays or lists, a list of dicts, or an iterable of such frames and batches"
 )
 
 
@@ -78,7 +78,7 @@ def _from_mapping(data: Mapping[str, Any], columns: Sequence[ColumnSpec]) -> pa.
         elif isinstance(values, str | bytes | Mapping) or not hasattr(values, "__len__"):
             raise DataError(f'column "{name}" is a {type(values).__name__}, expected an array or a list')
         else:
-            array = array_of(_column(values), spec)
+            array = array_of(_column(values, spec.name), spec)
             if count >= 0 and len(array) != count:
                 raise DataError(f'column "{name}" has {len(array)} values, others have {count}', column=name)
             count = len(array)
@@ -88,16 +88,40 @@ def _from_mapping(data: Mapping[str, Any], columns: Sequence[ColumnSpec]) -> pa.
     return pa.Table.from_arrays(whole, names=names)
 
 
-def _column(values: Any) -> Any:
+def _column(values: Any, name: str) -> Any:
     """A column of a mapping; those of polars and pandas become Arrow arrays, which keep nanoseconds and NULLs."""
-    if isinstance(values, pa.Array | pa.ChunkedArray | np.ndarray) or not hasattr(
-        values, "__arrow_c_stream__"
-    ):
+    if isinstance(values, pa.Array | pa.ChunkedArray | np.ndarray):
+        return values
+    if type(values).__module__.partition(".")[0] == "pandas" and not hasattr(values, "__arrow_c_stream__"):
+        values = _loaded("pandas").Series(values)  # an Index, or an array of its own types
+    if not hasattr(values, "__arrow_c_stream__"):
         return values
     if str(getattr(values, "dtype", "")) == "object":
         # pandas: any Python objects, which the column's type tells how to read; NaN, NaT and NA stand for NULL.
         return np.ma.MaskedArray(values.to_numpy(), values.isna().to_numpy())
-    return _exported(values, pa.chunked_array)
+    array = _exported(values, pa.chunked_array)
+    _refuse_foreign(array.type, name)
+    return array
+
+
+def _loaded(name: str) -> Any:
+    """The library that an object of the caller comes from: it is there, and never loaded for this."""
+    return sys.modules[name]
+
+
+def _refuse_foreign(type_: pa.DataType, name: str) -> None:
+    """Refuse what only pandas can read: numbers of periods, which would be stored as such.
+
+    Raises:
+        DataError: a period or an interval of pandas.
+    """
+    if isinstance(type_, pa.BaseExtensionType) and type_.extension_name.startswith("pandas."):
+        kind = type_.extension_name.removeprefix("pandas.")
+        raise DataError(
+            f'column "{name}" holds values of pandas\' type {kind}, which no column has: convert them, for example '
+            "with .dt.to_timestamp()",
+            column=name,
+        )
 
 
 def _exported(data: Any, open_: Callable[[Any], Any]) -> Any:
@@ -114,6 +138,8 @@ def _exported(data: Any, open_: Callable[[Any], Any]) -> Any:
             f'column "{name}" of the {title} holds Python objects (pl.Object): convert it to a type of polars',
             column=name,
         )
+    if title.startswith("polars"):
+        data = _without_int128(data)
     try:
         return open_(data)
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -121,9 +147,38 @@ def _exported(data: Any, open_: Callable[[Any], Any]) -> Any:
         raise DataError(f"the {title} cannot be read as columns of Arrow: {reason}") from error
 
 
+def _without_int128(data: Any) -> Any:
+    """A frame or series of polars with its 128-bit integers, which Arrow does not have, in a type that holds them:
+    64 bits if all fit, decimals of 38 digits, or digits.
+    """
+    pl = _loaded("polars")
+    if isinstance(data, pl.Series):
+        return _narrowed(data) if str(data.dtype) in _INT128 else data
+    if not isinstance(data, pl.DataFrame):
+        return data
+    wide = [name for name, dtype in data.schema.items() if str(dtype) in _INT128]
+    return data.with_columns(_narrowed(data[name]) for name in wide) if wide else data
+
+
+_INT128 = frozenset({"Int128", "UInt128"})
+_DECIMAL38 = 10**38  # one more than what polars' decimals of 38 digits hold
+
+
+def _narrowed(series: Any) -> Any:
+    pl = _loaded("polars")
+    low, high = series.min(), series.max()
+    if low is None or (low >= -(2**63) and high < 2**63):
+        return series.cast(pl.Int64)
+    if low > -_DECIMAL38 and high < _DECIMAL38:
+        return series.cast(pl.Decimal(38, 0))
+    return series.cast(pl.String)
+
+
 def _from_stream(data: Any) -> Source:
     reader = _exported(data, pa.RecordBatchReader.from_stream)
     names = reader.schema.names
+    for field in reader.schema:
+        _refuse_foreign(field.type, field.name)
     # The unnamed index of a pandas DataFrame: row numbers, or what filtering left of them.
     kept = [name for name in names if not _INDEX.fullmatch(name)]
     if (reader.schema.metadata or {}).get(b"pandas") is None or kept == names:
@@ -132,38 +187,71 @@ def _from_stream(data: Any) -> Source:
 
 
 def _from_iterable(data: Iterable[Any]) -> Source:
-    batches = iter(data)
-    first = next(batches, None)
-    if first is None:
+    frames = iter(data)
+    opened: list[Source] = []
+    for frame in frames:
+        opened.append(_frame(frame))
+        break
+    if not opened:
         raise DataError("cannot insert an iterable without any record batch: its columns are unknown")
-    checked = _batch(first)
-    return Source(checked.schema.names, chain([checked], map(_batch, batches)))
+    (first,) = opened
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from first.batches  # type: ignore[misc]
+        for number, frame in enumerate(frames, 1):
+            yield from _alike(first.names, _frame(frame), number)
+
+    return Source(first.names, batches())
 
 
 async def _from_async(data: AsyncIterable[Any]) -> Source:
-    batches = aiter(data)
-    first = await anext(batches, None)
-    if first is None:
-        raise DataError("cannot insert an iterable without any record batch: its columns are unknown")
-    checked = _batch(first)
+    frames = aiter(data)
+    try:
+        first = _frame(await anext(frames))
+    except StopAsyncIteration:
+        raise DataError(
+            "cannot insert an iterable without any record batch: its columns are unknown"
+        ) from None
 
-    async def rest() -> AsyncIterator[pa.RecordBatch]:
-        yield checked
-        async for batch in batches:
-            yield _batch(batch)
+    async def batches() -> AsyncIterator[pa.RecordBatch]:
+        for batch in first.batches:  # type: ignore[union-attr]
+            yield batch
+        number = 0
+        async for frame in frames:
+            number += 1
+            for batch in _alike(first.names, _frame(frame), number):
+                yield batch
 
-    return Source(checked.schema.names, rest())
+    return Source(first.names, batches())
 
 
-def _batch(found: Any) -> pa.RecordBatch:
+def _frame(found: Any) -> Source:
+    """One member of an iterable: a record batch, or a frame of any number of them."""
     if isinstance(found, pa.RecordBatch):
-        return found
-    if hasattr(found, "__arrow_c_array__") and not isinstance(found, pa.Array):
-        return pa.record_batch(found)
+        return Source(found.schema.names, [found])
+    columns = isinstance(found, pa.Array | pa.ChunkedArray) or type(found).__name__ in ("Series", "Index")
+    if not columns and hasattr(found, "__arrow_c_stream__"):
+        return _from_stream(found)
+    if not columns and hasattr(found, "__arrow_c_array__"):
+        batch = _exported(found, pa.record_batch)
+        return Source(batch.schema.names, [batch])
     raise DataError(
         f"cannot insert an iterable of {type(found).__name__}: expected {_ACCEPTED}; model instances go to "
         "bulk_create()"
     )
+
+
+def _alike(names: list[str], frame: Source, number: int) -> Iterable[pa.RecordBatch]:
+    """The batches of a later frame, its columns in the order of the first one's.
+
+    Raises:
+        DataError: it has other columns.
+    """
+    if frame.names == names:
+        return frame.batches  # type: ignore[return-value]
+    if sorted(frame.names) != sorted(names):
+        raise DataError(f"batch {number} has the columns {frame.names}, the first one had {names}")
+    return (batch.select(names) for batch in frame.batches)  # type: ignore[union-attr]
 
 
 __all__ = ["Source", "source_of"]

@@ -15,6 +15,7 @@ from chakra.columnar.decode import Decoder
 from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.progress import Meter, Progress
 from chakra.columnar.types import ColumnSpec
+from chakra.db import StaleTypes
 from chakra.db.default import default_database
 from chakra.errors import DatabaseError, DataError, PoolTimeout, TransactionError
 from chakra.pg.quoting import quote_string
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from chakra.db import Connection, Database
+    from chakra.sql.guards import ReadGuard
 
 MAX_PARTS = 256
 """More parts than this only cost round trips; a server has tens of cores, not hundreds."""
@@ -61,7 +63,8 @@ class Snapshot:
         try:
             self.connection = await stack.enter_async_context(self._database.acquire())
             await stack.enter_async_context(self.connection.transaction("repeatable_read", readonly=True))
-            self.id = await self.connection.fetchval("SELECT pg_export_snapshot()")
+            row = await self.connection.run_fetchrow("SELECT pg_catalog.pg_export_snapshot()")
+            self.id = "" if row is None else row[0]
         except BaseException:
             await stack.aclose()
             raise
@@ -90,17 +93,21 @@ async def read_parts(
     *,
     workers: int,
     progress: Progress = None,
+    guard: ReadGuard | None = None,
 ) -> pa.Table:
     """Read a query in parts by up to ``workers`` connections and put the parts together in their order.
 
     A further connection is only used if the pool can give one without making anybody wait; the parts it
-    would have read are read by the others. So two reads at once never block each other.
+    would have read are read by the others. So two reads at once never block each other. One that has not begun
+    when no part is left is told to stop: a pooler may let it wait for the very connection the others hold.
 
     Args:
         parts: makes the SELECTs.
         columns: result columns, the same for every part.
+        guard: what they were described as; looked at once on each connection, which then holds the locks.
 
     Raises:
+        StaleTypes: they are others.
         DataError: a value has no place in its Arrow type.
         DatabaseError, ConnectionLost: from the server; the other parts are stopped.
     """
@@ -117,11 +124,19 @@ async def read_parts(
                 meter.update(sum(d.rows for d in decoders), sum(d.bytes_read for d in decoders))
 
             watch = report if progress else None
+            waiting: set[asyncio.Task[None]] = set()
             try:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(min(extra, max(0, spare))):
-                        group.create_task(_work(database, snapshot.id, left, watch))
-                    await _read_left(snapshot.connection, left, watch)
+                        waiting.add(
+                            group.create_task(_work(database, snapshot.id, left, watch, guard, waiting))
+                        )
+                    await _read_left(snapshot.connection, left, watch, guard)
+                    stopped = [task for task in waiting if task.cancel()]
+                if stopped:
+                    await (
+                        database.pool.recovered()
+                    )  # their connections are in no transaction when the read is over
             except BaseExceptionGroup as failures:
                 # Callers handle the same errors as for a read in one part; the first one stopped the others.
                 raise failures.exceptions[0] from None
@@ -137,44 +152,55 @@ async def _work(
     snapshot: str,
     left: deque[tuple[str, Decoder]],
     watch: Callable[[], None] | None,
+    guard: ReadGuard | None,
+    waiting: set[asyncio.Task[None]],
 ) -> None:
-    """Read parts on a connection of its own, if there is one to be had."""
+    """Read parts on a connection of its own, if there is one to be had; not ``waiting`` once it begins."""
     try:
         async with (
             database.acquire(_EXTRA_WAIT) as connection,
             connection.transaction("repeatable_read", readonly=True),
         ):
-            await connection.execute(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}")
-            await _read_left(connection, left, watch)
+            await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}")
+            waiting.difference_update([asyncio.current_task()])
+            await _read_left(connection, left, watch, guard)
     except PoolTimeout:
         return
 
 
 async def _read_left(
-    connection: Connection, left: deque[tuple[str, Decoder]], watch: Callable[[], None] | None
+    connection: Connection,
+    left: deque[tuple[str, Decoder]],
+    watch: Callable[[], None] | None,
+    guard: ReadGuard | None,
 ) -> None:
     while left:
         sql, decoder = left.popleft()
+        before, guard = None if guard is None else guard.before(sql), None
         try:
-            await _read(connection, sql, decoder, watch)
+            await _read(connection, sql, decoder, before, watch)
         except DataError as error:
             error.add_note("the row number counts within one part of a read with partitions=")
             raise
 
 
 async def _read(
-    connection: Connection, sql: str, decoder: Decoder, watch: Callable[[], None] | None = None
+    connection: Connection,
+    sql: str,
+    decoder: Decoder,
+    guard: str | None,
+    watch: Callable[[], None] | None = None,
 ) -> None:
     feed = decoder.feed
     if watch is None:
-        await connection.copy_out(sql, feed)
+        await connection.copy_out(sql, feed, guard=guard)
     else:
 
         def sink(chunk: bytes) -> None:
             feed(chunk)
             watch()
 
-        await connection.copy_out(sql, sink)
+        await connection.copy_out(sql, sink, guard=guard)
     decoder.finish()
 
 
@@ -194,6 +220,7 @@ class ReadTask:
         options: choices of the reader.
         snapshot: identifier of the exported snapshot; valid while the plan is open.
         number, total: which part this is.
+        guard: SQL that fails if the columns are others by now; see ``chakra.sql.guards``.
     """
 
     sql: str
@@ -202,6 +229,7 @@ class ReadTask:
     snapshot: str
     number: int
     total: int
+    guard: str | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -220,6 +248,7 @@ class ReadTask:
 
         Raises:
             TransactionError: the plan was closed, so its snapshot is gone.
+            DatabaseError: the columns have other types by now.
         """
         if database is None:
             database = default_database()
@@ -229,15 +258,21 @@ class ReadTask:
             connection.transaction("repeatable_read", readonly=True),
         ):
             await self._adopt(connection)
-            await _read(connection, self.sql, decoder)
+            try:
+                await _read(connection, self.sql, decoder, self.guard)
+            except StaleTypes as error:
+                raise DatabaseError(
+                    "the types of the columns are not those of when the read plan was made; make a new plan"
+                ) from error
         return decoder.table()
 
     async def _adopt(self, connection: Connection) -> None:
         try:
-            await connection.execute(f"SET TRANSACTION SNAPSHOT {quote_string(self.snapshot)}")
-        except DatabaseError as error:
-            # 22023 (PostgreSQL 17 and older) or 42704: no file of that name under pg_snapshots.
-            if error.sqlstate in ("22023", "42704", ""):
+            await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(self.snapshot)}")
+        except (DatabaseError, DataError) as error:
+            # 42704: no file of that name under pg_snapshots; up to PostgreSQL 17 it is 22023, as for a text that is
+            # no identifier at all, which Chakra counts with the values that do not fit.
+            if error.sqlstate in ("22023", "42704"):
                 raise self._gone() from error
             raise
 
@@ -280,7 +315,12 @@ class ReadPlan:
 
 
 async def plan_reads(
-    database: Database, parts: Parts, columns: Sequence[ColumnSpec], options: Options = DEFAULT
+    database: Database,
+    parts: Parts,
+    columns: Sequence[ColumnSpec],
+    options: Options = DEFAULT,
+    *,
+    guard: ReadGuard | None = None,
 ) -> ReadPlan:
     """Export a snapshot and cut a query into tasks over it; arguments as for ``read_parts``."""
     snapshot = await Snapshot(database).__aenter__()
@@ -289,9 +329,20 @@ async def plan_reads(
     except BaseException:
         await snapshot.__aexit__(None, None, None)
         raise
-    portable = tuple(replace(spec, type=_portable(spec.type)) for spec in columns)
+    portable = tuple(
+        replace(spec, type=_portable(spec.type), declared=spec.declared and _portable(spec.declared))
+        for spec in columns
+    )
     tasks = [
-        ReadTask(sql, portable, options, snapshot.id, number, len(statements))
+        ReadTask(
+            sql,
+            portable,
+            options,
+            snapshot.id,
+            number,
+            len(statements),
+            None if guard is None else guard.before(sql),
+        )
         for number, sql in enumerate(statements)
     ]
     return ReadPlan(tasks, snapshot.id, snapshot)

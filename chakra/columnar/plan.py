@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -53,6 +53,7 @@ class ColumnPlan:
         layout: the row kernel's layout code.
         width: bytes a value, 0 where it varies.
         words: entries of the kernel's plan row, by index.
+        target: Arrow type the decoded values are converted to; ``None`` = they stay as they are.
     """
 
     spec: ColumnSpec
@@ -60,6 +61,7 @@ class ColumnPlan:
     layout: int
     width: int
     words: tuple[tuple[int, int], ...] = ()
+    target: pa.DataType | None = None
 
     @property
     def varies(self) -> bool:
@@ -86,7 +88,7 @@ def metadata(type_: PgType) -> dict[bytes, bytes]:
 
 def field(spec: ColumnSpec, arrow: pa.DataType) -> pa.Field:
     """The Arrow field of a column; always nullable, since joins and the ``infinity`` policy can add NULLs."""
-    return pa.field(spec.name, arrow, metadata=metadata(spec.type))
+    return pa.field(spec.name, arrow, metadata=metadata(spec.outside))
 
 
 def plan_columns(specs: Sequence[ColumnSpec], options: Options) -> tuple[ColumnPlan, ...]:
@@ -95,7 +97,16 @@ def plan_columns(specs: Sequence[ColumnSpec], options: Options) -> tuple[ColumnP
     Raises:
         FieldError: ``options.streaming`` and a type that follows from the data; names column and options.
     """
-    return tuple(_plan(spec, options) for spec in specs)
+    return tuple(_converted(_plan(spec, options), options) for spec in specs)
+
+
+def _converted(plan: ColumnPlan, options: Options) -> ColumnPlan:
+    """The plan of a column whose values are to be of a declared type."""
+    declared = plan.spec.declared
+    if declared is None:
+        return plan
+    target = arrow_type(declared, options)
+    return plan if target == plan.arrow else replace(plan, target=target)
 
 
 def _plan(spec: ColumnSpec, options: Options) -> ColumnPlan:

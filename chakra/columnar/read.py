@@ -16,6 +16,7 @@ from chakra.columnar.types import ColumnSpec
 if TYPE_CHECKING:
     from chakra.db.executor import Executor
     from chakra.db.streams import Reader
+    from chakra.sql.guards import ReadGuard
 
 
 async def read_table(
@@ -25,6 +26,7 @@ async def read_table(
     options: Options = DEFAULT,
     *,
     progress: Progress = None,
+    guard: ReadGuard | None = None,
 ) -> pa.Table:
     """Run a query through COPY and collect the result as one table.
 
@@ -34,13 +36,16 @@ async def read_table(
         columns: its result columns.
         options: see :class:`~chakra.columnar.options.Options`.
         progress: see :data:`~chakra.columnar.progress.Progress`.
+        guard: what the columns were described as; ``None`` = they cannot be others.
 
     Raises:
+        StaleTypes: the columns are others; nothing was read.
         DataError: a value has no place in its Arrow type; the query is stopped.
         DatabaseError, ConnectionLost: from the server.
     """
     decoder = Decoder(columns, options, pages_ahead=True)
     feed = decoder.feed
+    before = None if guard is None else guard.before(sql)
     with Meter(progress, "reading") as meter:
         if progress:
 
@@ -48,9 +53,9 @@ async def read_table(
                 feed(chunk)
                 meter.update(decoder.rows, decoder.bytes_read)
 
-            await db.copy_out(sql, sink)
+            await db.copy_out(sql, sink, guard=before)
         else:
-            await db.copy_out(sql, feed)
+            await db.copy_out(sql, feed, guard=before)
         decoder.finish()
         meter.end(decoder.rows, decoder.bytes_read)
     return decoder.table()
@@ -65,6 +70,7 @@ async def read_batches(
     max_rows: int | None = 65_536,
     max_bytes: int | None = None,
     progress: Progress = None,
+    guard: ReadGuard | None = None,
     reader: Reader | None = None,
 ) -> AsyncGenerator[pa.RecordBatch, None]:
     """Run a query through COPY and give record batches as they become full.
@@ -79,11 +85,12 @@ async def read_batches(
 
     Raises:
         FieldError: a column's type follows from its data; names it and the ``numeric=`` options.
-        DataError, DatabaseError, ConnectionLost: as in :func:`read_table`.
+        StaleTypes, DataError, DatabaseError, ConnectionLost: as in :func:`read_table`.
     """
     decoder = Decoder(columns, replace(options, streaming=True), max_rows=max_rows, max_bytes=max_bytes)
+    before = None if guard is None else guard.before(sql)
     with Meter(progress, "reading") as meter:
-        async with db.copy_out_stream(sql, reader=reader) as stream:
+        async with db.copy_out_stream(sql, reader=reader, guard=before) as stream:
             async for chunk in stream:
                 decoder.feed(chunk)
                 meter.update(decoder.rows, decoder.bytes_read)

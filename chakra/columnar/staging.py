@@ -17,10 +17,22 @@ from chakra.columnar.rows_of_dicts import as_columns, kept_columns
 from chakra.columnar.types import ColumnSpec
 from chakra.columnar.values import array_of
 from chakra.columnar.write import check_batch, copy_source, match_columns
+from chakra.columnar.write_facts import (
+    default_of,
+    insert_facts,
+    missing_columns,
+    no_arbiter,
+    no_privilege,
+    rows_filled,
+    unowned_default,
+)
 from chakra.errors import DatabaseError, DataError, FieldError
-from chakra.pg.types import INT8
+from chakra.pg.text import SqlText
+from chakra.pg.types import INT8, without_binary
 from chakra.schema import Column, PythonDefault, Table, dump_values
 from chakra.sql import staging as sql
+from chakra.sql.stored import check_written, copy_guard
+from chakra.sql.write_facts import DRAWN_FACTS
 
 if TYPE_CHECKING:
     from chakra.db.executor import Executor
@@ -32,7 +44,7 @@ NO_SYSTEM_COLUMN = "cannot retrieve a system column"
 
 def specs_of(columns: Iterable[Column]) -> list[ColumnSpec]:
     """Describe columns for the encoder, by the names queries use."""
-    return [ColumnSpec(c.attribute, c.type, c.nullable) for c in columns]
+    return [ColumnSpec(c.attribute, c.type, c.nullable, c.declared) for c in columns]
 
 
 async def insert_table(
@@ -43,6 +55,8 @@ async def insert_table(
     on_conflict: str | None = None,
     conflict_fields: Iterable[str] | None = None,
     update_fields: Iterable[str] | None = None,
+    conflict_where: Any = None,
+    where: Any = None,
     returning: str | None = None,
     batch_rows: int | None = None,
     progress: Progress = None,
@@ -66,6 +80,10 @@ async def insert_table(
             ``"update"``: the primary key; for ``"ignore"``: any unique constraint.
         update_fields: what ``"update"`` overwrites; default: the data's fields but the conflict fields and
             the primary key.
+        conflict_where: condition of a partial unique index over ``conflict_fields`` (``Q(active=True)``), which
+            is then what decides.
+        where: condition on the rows that are there, for ``"update"``; rows for which it does not hold stay as
+            they are, and count as skipped.
         returning: ``"keys"`` = give the primary keys back, in the order of the data. An ignored row gives
             the key of the row it was in conflict with if ``conflict_fields`` are named, else NULL; so does a
             row that a trigger left out or gave another key, and one found by ``NULLS NOT DISTINCT``.
@@ -86,27 +104,43 @@ async def insert_table(
         raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
     source, given = await _open(data, table, table.columns, extra)
     source, columns = _defaulted(source, given, table)
+    check_written(table, columns)
     merge = sql.plan_merge(
-        table, given, on_conflict, conflict_fields, update_fields, draw_keys=returning is not None
+        table,
+        given,
+        on_conflict,
+        conflict_fields,
+        update_fields,
+        conflict_where,
+        where,
+        draw_keys=returning is not None,
     ).with_written(columns)
-    # For the check, not the copy: what is neither in the data nor made by the server, cannot be written.
-    match_columns(source.names, specs_of(table.columns), _generated(table), table.title)
     how: dict[str, Any] = {"batch_rows": batch_rows, "progress": progress, "allow_truncate": allow_truncate}
+    staged = merge.action != "insert" or returning is not None
+    if staged and missing_columns(table, columns):
+        await insert_facts(db, table, columns)
     if merge.action != "insert":
         return await insert_staged(db, merge, source, keys=returning is not None, **how)
     if returning is None:
-        if await insert_only(db, table):
+        facts = await insert_facts(db, table, columns)
+        if facts.filled:  # NULL, too, may be what a trigger fills in
+            columns = tuple(replace(c, nullable=True) for c in columns)
+            merge = replace(merge, written=columns)
+        if facts.insert_only or any(without_binary(c.type, to="write") for c in columns):
             return await insert_staged(db, merge, source, keys=False, **how)
-        return await _copy(db, table.name, table.schema, source, columns, **how)
+        for column in facts.asked:
+            source = _extended(source, column.name, lambda _, rows: pa.nulls(rows, pa.string()))
+        columns = (*columns, *facts.asked)
+        return await _copy(db, table, source, columns, **how)
     rows = _known_rows(data, source)
     made = None
     if rows is not None and len(table.key_columns) == 1 and merge.drawn:
-        made = await draw_keys(db, table, merge.drawn[0], rows)
-    if made is None:
+        made = await draw_keys(db, table, merge.drawn[0], rows, columns)
+    if made is None or any(without_binary(c.type, to="write") for c in columns):
         return await insert_staged(db, merge, source, keys=True, **how)
     drawn, keys = merge.drawn[0], as_array(made)
     source = _extended(source, drawn.attribute, keys.slice)
-    return replace(await _copy(db, table.name, table.schema, source, (*columns, drawn), **how), keys=keys)
+    return replace(await _copy(db, table, source, (*columns, drawn), **how), keys=keys)
 
 
 async def insert_staged(
@@ -119,7 +153,24 @@ async def insert_staged(
     progress: Progress = None,
     allow_truncate: bool = False,
 ) -> InsertResult:
-    """Insert through a staging table, as a plan says; with ``keys``, the primary keys come in the result."""
+    """Insert through a staging table, as a plan says; with ``keys``, the primary keys come in the result.
+
+    Raises:
+        FieldError: no unique index is over the conflict fields; names those there are.
+        Others: as for :func:`insert_table`.
+    """
+    how = {"batch_rows": batch_rows, "progress": progress, "allow_truncate": allow_truncate}
+    try:
+        return await _insert_staged(db, merge, source, keys, **how)
+    except DatabaseError as error:
+        if error.sqlstate != NO_ARBITER or not merge.conflict:
+            raise
+        raise await no_arbiter(db, merge) from error
+
+
+async def _insert_staged(
+    db: Executor, merge: sql.Merge, source: Source, keys: bool, **how: Any
+) -> InsertResult:
     table = merge.table
     columns = merge.written
     if keys:
@@ -127,23 +178,35 @@ async def insert_staged(
         columns = (*columns, Column(merge.ordinal, INT8))
     nested = db.in_transaction
     async with db.transaction():
-        sequences = {c.name: await _sequence(db, table, c) for c in merge.drawn if c.identity}
-        await _script(db, sql.create_staging(merge, ordinal=keys, sequences=sequences))
-        copied = await _copy(
+        defaults, undrawable = {}, None
+        for column in merge.drawn:
+            default = await default_of(db, table, column)
+            if default is None:
+                undrawable = column
+            else:
+                defaults[column.name] = default
+        if undrawable is not None:
+            if merge.action != "insert":
+                raise no_privilege(table, undrawable)
+            merge = replace(merge, drawn=())
+        await _script(db, sql.create_staging(merge, ordinal=keys, defaults=defaults))
+        copied = await _stage(
             db,
-            sql.STAGING,
-            sql.STAGING_SCHEMA,
+            table,
             source,
             columns,
-            batch_rows=batch_rows,
-            progress=progress,
-            allow_truncate=allow_truncate,
+            **how,
         )
         staged = copied.inserted
-        inserted, updated = await _merge(db, merge)
+        await _type_staged(db, merge.written)
         found = None
-        if keys:
-            there = inserted + updated == staged and not (await _row(db, sql.ROWS_REPLACED, table.quoted))[0]
+        if undrawable is not None:
+            found = await _returned(db, merge, staged)
+            inserted, updated = len(found), 0
+        else:
+            inserted, updated = await _merge(db, merge)
+        if keys and found is None:
+            there = inserted + updated == staged and not await rows_filled(db, table)
             found = await _staged_keys(db, merge, all_there=there)
         if nested:
             await _script(db, sql.DROP_STAGING)
@@ -162,13 +225,11 @@ async def _merge(db: Executor, merge: sql.Merge) -> tuple[int, int]:
     except DatabaseError as error:
         names = ", ".join(c.attribute for c in merge.conflict)
         if error.sqlstate == SAME_ROW_TWICE:
-            raise (await _duplicate(db, merge.table, merge.conflict)) or DataError(
+            told = None  # which rows a predicate holds for is not to be seen in the staging table
+            if merge.predicate is None:
+                told = await _duplicate(db, merge.table, merge.conflict)
+            raise told or DataError(
                 f"several rows of the data are the same row of {merge.table.title} by {names}"
-            ) from error
-        if error.sqlstate == NO_ARBITER:
-            raise FieldError(
-                f"conflict_fields ({names}): {merge.table.title} has no primary key or unique constraint "
-                "over exactly these fields"
             ) from error
         if NO_SYSTEM_COLUMN in str(error):
             raise FieldError(
@@ -193,14 +254,28 @@ async def _duplicate(db: Executor, table: Table, columns: Sequence[Column]) -> D
     )
 
 
-async def insert_only(db: Executor, table: Table) -> bool:
-    """Whether rows get into the table by INSERT only: a view, or one with rules or row security."""
-    return bool((await _row(db, sql.INSERT_ONLY, table.quoted))[0])
+async def _returned(db: Executor, merge: sql.Merge, staged: int) -> pa.Array:
+    """Insert the staged rows and return the keys the server made.
+
+    Raises:
+        DatabaseError: triggers left rows out, so that nobody knows which row has which key.
+    """
+    found = await _keys(db, sql.insert_returning(merge), merge.table)
+    if len(found) != staged:
+        raise DatabaseError(
+            f"a trigger or rule of {merge.table.title} let in {len(found)} of {staged} rows, and the server does not "
+            "tell which: no row is written. Grant the role USAGE on the key's sequence, or insert without keys"
+        )
+    return found
 
 
 async def _staged_keys(db: Executor, merge: sql.Merge, *, all_there: bool) -> pa.Array:
-    specs = [replace(spec, nullable=True) for spec in specs_of(merge.table.key_columns)]
-    table = await read_table(db, sql.staged_keys(merge, all_there=all_there), specs)
+    return await _keys(db, sql.staged_keys(merge, all_there=all_there), merge.table)
+
+
+async def _keys(db: Executor, statement: str, target: Table) -> pa.Array:
+    specs = [replace(spec, nullable=True) for spec in specs_of(target.key_columns)]
+    table = await read_table(db, statement, specs)
     if table.num_columns == 1:
         return table.column(0).combine_chunks()
     return table.to_struct_array().combine_chunks()
@@ -249,6 +324,7 @@ async def update_table(
     if both:
         raise FieldError(f"{', '.join(both)} cannot be both the key of a bulk update and written by it")
     columns = (*keys, *written)
+    check_written(table, columns)
     names = [c.attribute for c in columns]
     if names != source.names:
         picked = _mapped(source, lambda batch: batch.select(names))
@@ -256,16 +332,16 @@ async def update_table(
     nested = db.in_transaction
     async with db.transaction():
         await _script(db, sql.create_update_staging(table, columns))
-        copied = await _copy(
+        copied = await _stage(
             db,
-            sql.STAGING,
-            sql.STAGING_SCHEMA,
+            table,
             source,
             columns,
             batch_rows=batch_rows,
             progress=progress,
             allow_truncate=allow_truncate,
         )
+        await _type_staged(db, columns)
         updated = await db.run_execute(sql.update_staged(table, keys, written))
         # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
         # count; other fields may stand in several rows.
@@ -281,33 +357,49 @@ async def update_table(
 # -- keys -----------------------------------------------------------------------------------------------
 
 
-async def draw_keys(db: Executor, table: Table, column: Column, rows: int) -> Any:
+async def draw_keys(db: Executor, table: Table, column: Column, rows: int, given: Sequence[Column]) -> Any:
     """Draw ``rows`` values of a generated column; no other session can get the same from a sequence.
+
+    Parameters:
+        given: the columns that are written beside it.
 
     Returns:
         A ``range``, a list of integers, or, for a column with a default, an Arrow array. ``None`` if COPY is not
-        the way: triggers may leave out rows or change their keys, or the table is ``insert_only``.
+        the way: triggers may leave out rows or change their keys, rows get in by INSERT only, or the role may not
+        draw from the sequence.
 
     Raises:
         FieldError: an identity column without sequence.
     """
+    names = [c.name for c in given]
     if not column.identity:
-        if await insert_only(db, table) or (await _row(db, sql.ROWS_REPLACED, table.quoted))[0]:
-            return None
-        statement = sql.drawn_values(column, rows)
-        drawn = await read_table(db, statement, specs_of([column]))
-        return drawn.column(0).combine_chunks()
+        return await _drawn(db, table, column, rows, column.db_default or "NULL", names)
     if not rows:
         return range(0)
-    statement = sql.RESERVE_KEYS if db.in_transaction else sql.RESERVE_KEYS_ALONE
-    indirect, low, high, *_ = await _row(db, statement, table.quoted, column.name, rows)
+    whole = len({*names, column.name}) == len(table.columns)
+    statement = sql.reserve_keys(alone=not db.in_transaction, whole=whole)
+    args = (table.quoted, column.name, rows)
+    indirect, low, high, *_ = await _row(db, statement, *args, *(() if whole else (names,)))
     if indirect:
         return None
     if low is None:
-        raise _no_sequence(table, column)
+        if (await _row(db, sql.SEQUENCE_OF, table.quoted, column.name))[0] is not None:
+            return (
+                None  # the role may insert, and then the server draws for it, but it may not draw by itself
+            )
+        return await _drawn(db, table, column, rows, await unowned_default(db, table, column), names)
     if high - low == rows - 1:
         return range(low, high + 1)
-    return (await _row(db, sql.RESERVE_SCATTERED_KEYS, table.quoted, column.name, rows))[0]
+    return (await _row(db, sql.RESERVE_SCATTERED_KEYS, *args))[0]
+
+
+async def _drawn(
+    db: Executor, table: Table, column: Column, rows: int, default: str, names: list[str]
+) -> pa.Array | None:
+    if (await _row(db, DRAWN_FACTS, table.quoted, [*names, column.name]))[0]:
+        return None
+    drawn = await read_table(db, sql.drawn_values(column, rows, default), specs_of([column]))
+    return drawn.column(0).combine_chunks()
 
 
 async def _row(db: Executor, statement: str, *args: Any) -> Any:
@@ -324,20 +416,6 @@ def as_array(keys: Any) -> pa.Array:
     return pa.array(keys, pa.int64()) if isinstance(keys, list) else keys
 
 
-async def _sequence(db: Executor, table: Table, column: Column) -> str:
-    found = (await _row(db, sql.SEQUENCE_OF, table.quoted, column.name))[0]
-    if found is None:
-        raise _no_sequence(table, column)
-    return str(found)
-
-
-def _no_sequence(table: Table, column: Column) -> FieldError:
-    return FieldError(
-        f"{table.title}.{column.attribute} is declared as an identity column, but in the database no "
-        "sequence belongs to it, so its keys cannot be made"
-    )
-
-
 # -- data -----------------------------------------------------------------------------------------------
 
 
@@ -352,7 +430,7 @@ def _defaulted(source: Source, given: tuple[Column, ...], table: Table) -> tuple
 
 
 def _default_column(column: Column, default: PythonDefault) -> Callable[[int, int], pa.Array]:
-    (spec,) = specs_of([column])
+    (spec,) = _sent([column])
 
     def made(first: int, rows: int) -> pa.Array:
         values = dump_values(column.attribute, column.dump, default.values(rows))
@@ -380,18 +458,14 @@ async def _open(
         if twice:
             raise DataError(f'the data has two columns "{fields[twice[0]]}"', column=fields[twice[0]])
         data = {fields.get(name, name): values for name, values in data.items()}
-    specs = specs_of(known)
+    specs = _sent(known)
     source = kept_columns(await source_of(data, specs), {*fields, *table.by_attribute}, extra, table.title)
     names = [fields.get(name, name) for name in source.names]
     if names != source.names:
         renamed = _mapped(source, lambda batch: batch.rename_columns(names))
         source = replace(source, names=names, batches=renamed)
-    match_columns(names, [replace(spec, nullable=True) for spec in specs], (), table.title)
+    match_columns(names, specs, table.title)
     return source, tuple(table.by_attribute[name] for name in names)
-
-
-def _generated(table: Table) -> set[str]:
-    return {c.attribute for c in table.columns if c.generated}
 
 
 def _known_rows(data: Any, source: Source) -> int | None:
@@ -409,10 +483,39 @@ def _known_rows(data: Any, source: Source) -> int | None:
 
 
 async def _copy(
-    db: Executor, name: str, schema: str | None, source: Source, columns: Sequence[Column], **how: Any
+    db: Executor, table: Table, source: Source, columns: Sequence[Column], **how: Any
 ) -> InsertResult:
-    names = [c.name for c in columns]
-    return await copy_source(db, name, schema, source, specs_of(columns), names=names, **how)
+    """Copy straight into the table."""
+    names, guard = [c.name for c in columns], copy_guard(table, columns)
+    specs = _sent(columns)
+    return await copy_source(db, table.name, table.schema, source, specs, names=names, guard=guard, **how)
+
+
+async def _stage(
+    db: Executor, table: Table, source: Source, columns: Sequence[Column], **how: Any
+) -> InsertResult:
+    """Copy into the staging table, whose columns have the types those of ``table`` had when it was made."""
+    names, guard = [c.name for c in columns], copy_guard(table, columns, sql.STAGED)
+    specs = _sent(columns)
+    return await copy_source(
+        db, sql.STAGING, sql.STAGING_SCHEMA, source, specs, names=names, guard=guard, **how
+    )
+
+
+def _sent(columns: Sequence[Column]) -> list[ColumnSpec]:
+    """The columns as they travel: text where the type has no binary format."""
+    return [replace(s, type=without_binary(s.type, to="write") or s.type) for s in specs_of(columns)]
+
+
+async def _type_staged(db: Executor, columns: Sequence[Column]) -> None:
+    """Turn text that stands in for types without a binary format into values of those types.
+
+    Raises:
+        DataError: a text is none of its type.
+    """
+    script = sql.staged_types(columns)
+    if script is not None:
+        await _script(db, script)
 
 
 def _mapped(source: Source, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> Any:
@@ -440,16 +543,19 @@ def _numbers(first: int, rows: int) -> pa.Array:
 
 
 async def _script(db: Executor, text: str) -> None:
-    """Run statements of ours that leave nothing behind: what they make goes with the transaction."""
+    """Run statements of ours: what they make goes with the transaction. What the table behind it calls may stay, for
+    this and all that follows in the transaction.
+    """
     session = db.held_session()
     assert session is not None
-    await session.script(text)
+    if isinstance(text, SqlText) and not await db.is_harmless(text.key, text.touches):
+        db.note(session)
+    await session.script(str(text))
 
 
 __all__ = [
     "as_array",
     "draw_keys",
-    "insert_only",
     "insert_staged",
     "insert_table",
     "specs_of",

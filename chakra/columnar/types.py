@@ -183,11 +183,27 @@ def arrow_type(type_: PgType, options: Options = DEFAULT) -> pa.DataType:
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
-    """One column of a stream: its name, its type, and whether NULL may stand in it."""
+    """One column of a stream.
+
+    Attributes:
+        name: what the values are known by.
+        type: the type in whose layout they travel.
+        nullable: whether NULL may stand in it.
+        declared: the type they are outside the stream, where that is another: what decoded values are converted to,
+            and what Python values are written as. See ``chakra.schema.declared``.
+        label: what errors about the two types call the column, if not by its name.
+    """
 
     name: str
     type: PgType
     nullable: bool = True
+    declared: PgType | None = None
+    label: str = ""
+
+    @property
+    def outside(self) -> PgType:
+        """The type of the values outside the stream."""
+        return self.declared or self.type
 
 
 TypesInput: TypeAlias = (

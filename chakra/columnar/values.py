@@ -53,7 +53,7 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
     if isinstance(values, np.ndarray):
         return _numpy(values, spec)
     values = values if isinstance(values, list) else list(values)
-    base = spec.type.base
+    base = spec.outside.base
     try:
         return _convert(values, base)
     except _FAULTS as error:
@@ -71,7 +71,7 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
     shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
     reason = str(first).splitlines()[0]
     raise DataError(
-        f'row {row}, column "{spec.name}": {shown} does not fit {spec.type.sql}: {reason}',
+        f'row {row}, column "{spec.name}": {shown} does not fit {spec.outside.sql}: {reason}',
         row=row,
         column=spec.name,
     ) from None

@@ -28,6 +28,8 @@ from chakra.pg.types import (
     NUMERIC,
     SPARSEVEC,
     TEXT,
+    TSQUERY,
+    TSVECTOR,
     UUID,
     PgType,
     array_of,
@@ -130,6 +132,8 @@ def _samples() -> Iterator[tuple[PgType, Options, list[pa.Array]]]:
         (INET, "::1"),
         (MACADDR, "00:00:00:00:00:00"),
         (BIT(1), "1"),
+        (TSVECTOR, "a"),
+        (TSQUERY, "a"),
         (JSONB, "{}"),
     ):
         yield type_, Options(), [pa.array([text])]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -27,6 +28,8 @@ ROWS_CHUNK: Final = 64 * 1024
 # number of rows.
 ROWS_AT_ONCE: Final = 1_000
 
+MOST_ROWS: Final = 2**31 - 1  # of one Arrow array with 32-bit offsets; no batch is larger
+
 Batches: TypeAlias = Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
 
 
@@ -41,6 +44,7 @@ async def copy_source(
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
+    guard: str | None = None,
 ) -> InsertResult:
     """Write an opened source through one COPY; all rows or none, but those that triggers leave out (``skipped``).
 
@@ -52,30 +56,30 @@ async def copy_source(
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
+        guard: SQL that fails if the columns are others than ``specs``; see ``chakra.sql.guards``.
 
     Raises:
+        StaleTypes: the guard failed; some of the source may have been read.
         DataError: a value does not fit its column, with row and column; nothing is visible in the table.
         DatabaseError, ConnectionLost: from the server.
     """
     if batch_rows is not None and (type(batch_rows) is not int or batch_rows < 1):
         raise FieldError(f"batch_rows={batch_rows!r}: expected a whole number from 1 on, or None")
     options = Options(allow_truncate=allow_truncate, bounds_are_infinite=source.instances)
-    encoder = Encoder(specs, options, slice_rows=batch_rows or SLICE_ROWS)
+    encoder = Encoder(specs, options, slice_rows=min(batch_rows or SLICE_ROWS, MOST_ROWS))
     with Meter(progress, "writing") as meter:
         written = await db.copy_in(
-            table, names or source.names, _chunks(encoder, source, meter), schema=schema
+            table, names or source.names or None, _chunks(encoder, source, meter), schema=schema, guard=guard
         )
         meter.end(encoder.rows, encoder.bytes_written)
     return InsertResult(written, skipped=encoder.rows - written)
 
 
-def match_columns(
-    names: Sequence[str], columns: Sequence[ColumnSpec], generated: Collection[str], table: str
-) -> list[ColumnSpec]:
+def match_columns(names: Sequence[str], columns: Sequence[ColumnSpec], table: str) -> list[ColumnSpec]:
     """The target columns in the order of the data's.
 
     Raises:
-        DataError: a name twice, a name the table does not have, or a required column missing.
+        DataError: a name twice, or a name the table does not have.
     """
     by_name = {spec.name: spec for spec in columns}
     for position, name in enumerate(names):
@@ -88,15 +92,8 @@ def match_columns(
             )
         if name in names[:position]:
             raise DataError(f'the data has two columns "{name}"', column=name)
-    if not names:
+    if not names and by_name:
         raise DataError(f"the data has no columns; those of {table} are {', '.join(by_name)}")
-    given = set(names)
-    for spec in columns:
-        if spec.name not in given and not spec.nullable and spec.name not in generated:
-            raise DataError(
-                f'the data has no column "{spec.name}", which is NOT NULL and has no default',
-                column=spec.name,
-            )
     return [by_name[name] for name in names]
 
 
@@ -146,6 +143,7 @@ async def copy_rows(
     count: int,
     *,
     names: Sequence[str] | None = None,
+    guard: str | None = None,
 ) -> int:
     """Write rows given as lists of Python values, one list a column, through one COPY; returns their number.
 
@@ -153,6 +151,7 @@ async def copy_rows(
         columns: the target columns of ``values``, in order; the table's others get their defaults.
         values: for each column ``count`` plain values (or an Arrow or NumPy array of them).
         names: names of the columns in the table, where they differ from those errors shall use.
+        guard: as in :func:`copy_source`.
 
     Raises:
         DataError: a value does not fit its column; names row and column, and nothing is visible. A
@@ -162,11 +161,17 @@ async def copy_rows(
     rows = RowStream(count)
     for spec, column in zip(columns, values, strict=True):
         rows.add(spec, column)
-    return await copy_stream(db, table, schema, names or [spec.name for spec in columns], rows)
+    return await copy_stream(db, table, schema, names or [spec.name for spec in columns], rows, guard=guard)
 
 
 async def copy_stream(
-    db: Executor, table: str, schema: str | None, names: Sequence[str], rows: RowStream
+    db: Executor,
+    table: str,
+    schema: str | None,
+    names: Sequence[str],
+    rows: RowStream,
+    *,
+    guard: str | None = None,
 ) -> int:
     """Write rows through one COPY; returns their number. Raises as :func:`copy_rows`."""
     if not names:
@@ -175,7 +180,7 @@ async def copy_stream(
     if db.in_transaction:
         # All of it before the first byte is sent: a bad value must not abort the transaction.
         chunks = list(chunks)
-    return await db.copy_in(table, names, chunks, schema=schema)
+    return await db.copy_in(table, names, chunks, schema=schema, guard=guard)
 
 
 class RowStream:
@@ -214,6 +219,10 @@ class RowStream:
         """
         for spec, values in zip(self._specs, self._values, strict=True):
             self._first.append(array_of(values[:ROWS_AT_ONCE], spec))
+
+    def allow_null(self) -> None:
+        """Let NULL into columns that are declared without it: the server fills them in."""
+        self._specs = [replace(spec, nullable=True) for spec in self._specs]
 
     def chunks(self) -> Iterator[memoryview]:
         """Encode the rows.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from chakra.config.settings import KEYWORDS, PARSERS, SECTIONS, Settings, unknown_setting
 from chakra.errors import ConfigError
@@ -36,13 +38,17 @@ def read_file(path: Path) -> dict[str, object]:
     Raises:
         ConfigError: the file cannot be read, is not TOML, or holds an unknown section.
     """
+    content: dict[str, Any] = {}
+    why = ""
     try:
         with path.open("rb") as file:
             content = tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+        why = str(error)
+    if why:  # outside the block above: its errors hold the whole file, with the password in it
+        raise ConfigError(f"{path} is not valid TOML: {why}")
     values: dict[str, object] = {}
     for section, body in content.items():
         if section not in SECTIONS or not isinstance(body, dict):
@@ -51,7 +57,8 @@ def read_file(path: Path) -> dict[str, object]:
                     f"{section} in {path} stands outside a section; it belongs in "
                     f"[{KEYWORDS[section].partition('.')[0]}]"
                 )
-            raise ConfigError(f"unknown section [{section}] in {path}. Known sections: {', '.join(SECTIONS)}")
+            name = f"section [{section}]" if re.fullmatch(r"[\w.-]{1,80}", section) else "name"
+            raise ConfigError(f"unknown {name} in {path}. Known sections: {', '.join(SECTIONS)}")
         values.update({f"{section}.{key}": raw for key, raw in body.items()})
     return values
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from chakra.config.units import parse_count, parse_duration, parse_switch, parse_text
+from chakra.config.units import (
+    one_of,
+    parse_count,
+    parse_duration,
+    parse_secret,
+    parse_span,
+    parse_switch,
+    parse_text,
+)
 from chakra.errors import ConfigError
 
 
-def _setting(default: Any, parse: Callable[[object], Any]) -> Any:
-    return field(default=default, metadata={"parse": parse})
+def _setting(default: Any, parse: Callable[[object], Any], *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"parse": parse})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +38,27 @@ class DatabaseSettings:
         pgbouncer: the server is PgBouncer in transaction mode: turns off everything that outlives a
             transaction on a connection (prepared statements and the reset script).
         columnar_rows: let large results of models be read through binary COPY where that is faster.
+        keepalives: let TCP look after a silent connection. These and the next count for TCP only, 0 is the
+            system's own value, and the parameters of the same name in the URL come first.
+        keepalives_idle: seconds of silence before the first probe.
+        keepalives_interval: seconds between probes.
+        keepalives_count: probes without an answer that end the connection.
+        tcp_user_timeout: seconds for which sent data may stay without acknowledgement.
     """
 
-    url: str | None = _setting(None, parse_text)
-    connect_timeout: float = _setting(15.0, parse_duration)
+    url: str | None = _setting(None, parse_secret, secret=True)
+    connect_timeout: float = _setting(15.0, parse_span)
     command_timeout: float = _setting(0.0, parse_duration)
     application_name: str = _setting("chakra", parse_text)
     prepared_statements: bool = _setting(True, parse_switch)
     statement_cache_size: int = _setting(256, parse_count)
     pgbouncer: bool = _setting(False, parse_switch)
     columnar_rows: bool = _setting(True, parse_switch)
+    keepalives: bool = _setting(True, parse_switch)
+    keepalives_idle: float = _setting(60.0, parse_duration)
+    keepalives_interval: float = _setting(10.0, parse_duration)
+    keepalives_count: int = _setting(6, parse_count)
+    tcp_user_timeout: float = _setting(60.0, parse_duration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +73,8 @@ class PoolSettings:
         idle_timeout: an idle connection above ``min_connections`` is closed after this; 0 = never.
         max_lifetime: a connection is replaced at this age when it is next free; 0 = never.
         close_timeout: how long ``close()`` waits for borrowers before it cuts them off.
+        reset: when a connection is reset before it is lent again: ``auto`` (whenever more ran on it than statements
+            Chakra compiled over plain tables), ``always``, ``never``.
     """
 
     min_connections: int = _setting(0, parse_count)
@@ -62,6 +84,7 @@ class PoolSettings:
     idle_timeout: float = _setting(600.0, parse_duration)
     max_lifetime: float = _setting(3600.0, parse_duration)
     close_timeout: float = _setting(10.0, parse_duration)
+    reset: str = _setting("auto", one_of("auto", "always", "never"))
 
     def __post_init__(self) -> None:
         if self.max_connections < 1:
@@ -138,6 +161,8 @@ KEYWORDS: Mapping[str, str] = {name.partition(".")[2]: name for name in PARSERS}
 def unknown_setting(name: str, source: str) -> str:
     """The message for a setting that does not exist: what is known, and what was probably meant."""
     known = sorted(PARSERS)
+    if not re.fullmatch(r"[\w.-]{1,80}", name):  # a URL in place of a name must not show
+        return f"a name in {source} is no setting's. Known settings: {', '.join(known)}"
     bare = name.rpartition(".")[2]
     close = difflib.get_close_matches(bare, [k.partition(".")[2] for k in known], n=1, cutoff=0.6)
     meant = f"; did you mean {KEYWORDS[close[0]]}?" if close else "."

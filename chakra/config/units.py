@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 """Seconds in each unit a duration may carry."""
@@ -37,6 +38,18 @@ def parse_duration(value: object) -> float:
         f"expected a duration such as '30s', '10m' or 1.5 (seconds), units {', '.join(UNITS)}; "
         f"found {value!r}"
     )
+
+
+def parse_span(value: object) -> float:
+    """Read a duration above 0.
+
+    Raises:
+        ValueError: anything else.
+    """
+    seconds = parse_duration(value)
+    if not seconds:
+        raise ValueError("expected a duration above 0")
+    return seconds
 
 
 def parse_count(value: object) -> int:
@@ -80,4 +93,40 @@ def parse_text(value: object) -> str:
     raise ValueError(f"expected a text, found {value!r}")
 
 
-__all__ = ["UNITS", "parse_count", "parse_duration", "parse_switch", "parse_text"]
+def one_of(*choices: str) -> Callable[[object], str]:
+    """Make a reader of one word out of several.
+
+    The reader raises ``ValueError`` for anything else; the message lists the words.
+    """
+
+    def parse(value: object) -> str:
+        word = value.strip().lower() if isinstance(value, str) else value
+        if word not in choices:
+            raise ValueError(f"expected one of {', '.join(choices)}; found {value!r}")
+        return str(word)
+
+    return parse
+
+
+def parse_secret(value: object) -> str:
+    """Read a text that is not empty and must not show in a message.
+
+    Raises:
+        ValueError: anything else; says what kind of value was found, never which.
+    """
+    if isinstance(value, str) and value.strip():
+        return value
+    found = "an empty text" if isinstance(value, str) else f"a value of type {type(value).__name__}"
+    raise ValueError(f"expected a text, found {found}")
+
+
+__all__ = [
+    "UNITS",
+    "one_of",
+    "parse_count",
+    "parse_duration",
+    "parse_secret",
+    "parse_span",
+    "parse_switch",
+    "parse_text",
+]

@@ -6,6 +6,7 @@ from chakra.db.catalog import TypeCatalog, with_modifier
 from chakra.db.connection import Connection
 from chakra.db.copy_out import CopyOutStream
 from chakra.db.database import Database
+from chakra.db.errors import StaleTypes, stale_types
 from chakra.db.executor import Executor
 from chakra.db.hooks import Hook, HookChain, QueryEvent
 from chakra.db.pool import Pool, PoolFigures
@@ -24,7 +25,9 @@ __all__ = [
     "QueryEvent",
     "Record",
     "Session",
+    "StaleTypes",
     "Transaction",
     "TypeCatalog",
+    "stale_types",
     "with_modifier",
 ]

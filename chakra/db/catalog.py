@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ _QUERY = """
 WITH RECURSIVE types AS (
     SELECT t.oid, t.typname::text AS name, n.nspname::text AS schema, t.typarray AS array_oid,
            t.typlen::int AS size, t.typtype::text AS kind, t.typbasetype AS base, t.typtypmod AS typmod,
+           t.typsend::oid <> 0 AS sends, t.typreceive::oid <> 0 AS receives,
            t.typndims AS ndims, t.typrelid AS relation, r.rngsubtype AS subtype, {range_of} AS range_of,
            CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem ELSE 0 END AS element,
            pg_catalog.pg_type_is_visible(t.oid) AS visible
@@ -71,7 +72,7 @@ class TypeCatalog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[int, PgType] = {}
-        self._names: dict[str, int] = {}
+        self._names: dict[tuple[Hashable, str], int] = {}
         self.version = 0
 
     async def resolve(self, type_: int | str, *, executor: Executor | None = None) -> PgType:
@@ -85,15 +86,16 @@ class TypeCatalog:
         """
         if isinstance(type_, int):
             return (await self.resolve_many([type_], executor=executor))[type_]
-        oid = self._names.get(type_)
+        source = executor or self._database
+        held = source.held_session()
+        key = (None if held is None else held.path.elsewhere, type_)  # another search path, another type
+        oid = self._names.get(key)
         if oid is None:
-            row = await (executor or self._database).run_fetchrow(
-                "SELECT pg_catalog.to_regtype($1)::oid AS oid", (type_,)
-            )
+            row = await source.run_fetchrow("SELECT pg_catalog.to_regtype($1)::oid AS oid", (type_,))
             oid = row["oid"] if row is not None else None
             if oid is None:
                 raise FieldError(f"the database {self._database.name} has no type {type_!r}")
-            self._names[type_] = oid
+            self._names[key] = oid
         return (await self.resolve_many([oid], executor=executor))[oid]
 
     async def resolve_many(
@@ -190,7 +192,7 @@ def _build(oid: int, rows: Mapping[int, Any], built: dict[int, PgType]) -> PgTyp
     elif name in _EXTENSION_TYPES:
         found = replace(BY_NAME[name], **(common | {"sql_name": ""}))
     else:
-        found = PgType(**common, python=str)
+        found = PgType(**common, python=str, sends=row["sends"], receives=row["receives"])
     built[oid] = found
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import get_running_loop
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -29,15 +30,22 @@ class Connection(Executor):
         self.database = database
         self.pool = database.pool
         self.hooks = database.hooks
+        self.harmless = database.harmless
+        self.as_text = database.as_text
         self._session: Session | None = session
 
     @property
     def session(self) -> Session:
-        """The session underneath.
+        """The session underneath. Whoever takes it may do anything to it, so it is reset when it is given back.
 
         Raises:
             ConnectionLost: the connection was given back already, or another event loop asks for it.
         """
+        session = self.held_session()
+        self.note(session)
+        return session
+
+    def held_session(self) -> Session:
         if self._session is None:
             raise ConnectionLost("this connection was given back to the pool; its acquire() block is over")
         if get_running_loop() is not self.pool.loop:
@@ -47,11 +55,8 @@ class Connection(Executor):
             )
         return self._session
 
-    def held_session(self) -> Session:
-        return self.session
-
     def current_transaction(self) -> Transaction | None:
-        return self.session.transaction
+        return self.held_session().transaction
 
     def transaction(
         self,
@@ -60,6 +65,7 @@ class Connection(Executor):
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
     ) -> Transaction:
         """A transaction block on this connection, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
@@ -68,7 +74,8 @@ class Connection(Executor):
             readonly=readonly,
             deferrable=deferrable,
             retries=retries,
-            session=self.session,
+            settings=settings,
+            session=self.held_session(),
         )
 
     def acquire(self, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:

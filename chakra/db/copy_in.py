@@ -8,8 +8,12 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from chakra.db import driver
+from chakra.db.errors import commit_unknown, was_answered
+from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
 from chakra.db.streams import clear_wire
+from chakra.errors import ChakraError, DatabaseError, DataError
+from chakra.pg.quoting import quote_identifier, quote_qualified
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
 """Chunks of a COPY stream, as anything with the buffer interface."""
@@ -23,7 +27,13 @@ TURN = 1 << 18
 
 
 async def copy_in(
-    session: Session, table: str, columns: Sequence[str] | None, source: Source, *, schema: str | None = None
+    session: Session,
+    table: str,
+    columns: Sequence[str] | None,
+    source: Source,
+    *,
+    schema: str | None = None,
+    guard: str | None = None,
 ) -> int:
     """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
 
@@ -31,14 +41,24 @@ async def copy_in(
         source: chunks of the stream; chunks of 256 KiB to 1 MiB are fastest. What it raises makes the server
             drop everything sent so far and comes out here unchanged. When the server refuses, the source is
             not read on.
+        guard: SQL that goes in front of the COPY in the same message.
 
     Raises:
         TransactionError: a stream that is being read occupies the connection.
+        StaleTypes: the guard failed; nothing was written, a surrounding transaction stays usable, and some of the
+            source may have been read.
+        CommitUnknown: all was sent outside a transaction, and no answer came.
     """
     if session.streams:
         await clear_wire(session)
-    writing = _Writing(session, table, columns, source, schema)
-    return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
+    driver.check_text(session.raw)
+    writing = _Writing(session, table, columns, source, schema, guard)
+    try:
+        return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
+    except (DatabaseError, DataError) as error:
+        if guard is not None and error is not writing.raised:
+            await raise_if_stale(session, error)
+        raise
 
 
 class _Stopped(Exception):
@@ -55,7 +75,10 @@ class _Writing:
     """
 
     __slots__ = (
+        "alone",
         "columns",
+        "ended",
+        "guard",
         "in_source",
         "next",
         "raised",
@@ -69,25 +92,38 @@ class _Writing:
     )
 
     def __init__(
-        self, session: Session, table: str, columns: Sequence[str] | None, source: Source, schema: str | None
+        self,
+        session: Session,
+        table: str,
+        columns: Sequence[str] | None,
+        source: Source,
+        schema: str | None,
+        guard: str | None,
     ) -> None:
         self.session = session
         self.table = table
         self.columns = columns
         self.schema = schema
-        self.sql = f"COPY {table if schema is None else f'{schema}.{table}'} FROM STDIN (FORMAT binary)"
+        self.guard = guard
+        named = f" ({', '.join(map(quote_identifier, columns))})" if columns else ""
+        self.sql = f"COPY {quote_qualified(schema, table)}{named} FROM STDIN (FORMAT binary)"
         self.next = _stepper(source)
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None
-        self.stopping = self.in_source = False
+        self.stopping = self.in_source = self.ended = False
+        self.alone = not session.in_transaction
         self.unbroken = 0
 
     async def run(self) -> str:
+        if self.session.ending is not None:  # its answers must not be taken for the COPY's
+            await self.session.rest()
         with driver.watch_refusal(self.session.raw) as self.refusal:
             writing = asyncio.get_running_loop().create_task(self._write())
             try:
                 await asyncio.wait((writing,))
-            except BaseException:
+            except BaseException as error:
+                if self.alone and self.ended:
+                    error.add_note(f"all of {self.sql} had been sent: it may have been written")
                 self.stopping = True
                 self.session.suspect = True
                 if self.in_source:
@@ -103,18 +139,18 @@ class _Writing:
 
     async def _write(self) -> str:
         try:
-            return await self.session.raw.copy_to_table(  # type: ignore[no-any-return]
-                self.table,
-                source=self,
-                columns=self.columns or None,
-                schema_name=self.schema,
-                format="binary",
-            )
+            return await driver.copy_in(self.session.raw, guarded(self.session, self.guard, self.sql), self)
         except BaseException as error:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True
                 raise
-            self.session.fail(error, self.sql)
+            try:
+                self.session.fail(error, self.sql)
+            except ChakraError as found:
+                # The end of a COPY that is its own transaction is its commit. Before that, nothing is written.
+                if self.alone and self.ended and not was_answered(found):
+                    raise commit_unknown(found, f"the end of {self.sql}") from error
+                raise
 
     def __aiter__(self) -> _Writing:
         return self
@@ -135,6 +171,7 @@ class _Writing:
             self.unbroken += memoryview(chunk).nbytes
             return chunk
         except StopAsyncIteration:
+            self.ended = True
             raise
         except BaseException as error:
             if refusal.arrived:

@@ -7,10 +7,16 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from chakra.db import driver
+from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
 from chakra.db.streams import OpenStream, Reader, clear_wire
+from chakra.errors import DatabaseError, DataError
+
+if TYPE_CHECKING:
+    pass
 
 Sink: TypeAlias = Callable[[bytes], object]
 """Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable.
@@ -42,25 +48,34 @@ class _Ready:
 _READY = _Ready()
 
 
-async def copy_out(session: Session, sql: str, sink: Sink) -> int:
+async def copy_out(session: Session, sql: str, sink: Sink, guard: str | None = None) -> int:
     """Run ``COPY (sql) TO STDOUT (FORMAT binary)`` into ``sink``; returns the number of rows.
 
     Args:
         sql: a query with all its values written in; COPY takes no parameters.
         sink: called with each chunk; if it returns an awaitable, reading waits for it. What it raises stops
             the query on the server and comes out here unchanged.
+        guard: SQL that goes in front of the COPY in the same message.
 
     Raises:
         TransactionError: a stream that is being read occupies the connection.
+        StaleTypes: the guard failed; nothing was read, and a surrounding transaction stays usable.
     """
     if session.streams:
         await clear_wire(session)
-    return await read_copy(session, sql, sink)
+    return await read_copy(session, sql, sink, guard)
 
 
-async def read_copy(session: Session, sql: str, sink: Sink) -> int:
+async def read_copy(session: Session, sql: str, sink: Sink, guard: str | None = None) -> int:
     """Like ``copy_out``, on a session whose wire is known to be free."""
-    return rows_of(await session.watch(_Reading(session, sql, sink).run, sql, "copy_out"))
+    driver.check_text(session.raw)
+    reading = _Reading(session, sql, sink, guard)
+    try:
+        return rows_of(await session.watch(reading.run, sql, "copy_out"))
+    except (DatabaseError, DataError) as error:
+        if guard is not None and not reading.started:
+            await raise_if_stale(session, error)
+        raise
 
 
 class _Stopped(Exception):
@@ -78,11 +93,12 @@ class _Reading:
     cancelled only when no chunk comes within ``STOP_GRACE``.
     """
 
-    __slots__ = ("in_sink", "raised", "session", "sink", "sql", "started", "stopping")
+    __slots__ = ("guard", "in_sink", "raised", "session", "sink", "sql", "started", "stopping")
 
-    def __init__(self, session: Session, sql: str, sink: Sink) -> None:
+    def __init__(self, session: Session, sql: str, sink: Sink, guard: str | None) -> None:
         self.session = session
         self.sql = sql
+        self.guard = guard
         self.sink = sink
         self.raised: BaseException | None = None
         self.stopping = self.in_sink = self.started = False
@@ -109,12 +125,11 @@ class _Reading:
         return status
 
     async def _read(self) -> str:
+        if self.session.ending is not None:
+            await self.session.rest()
         try:
-            # No arguments ever: asyncpg would quote them with two more round trips and a regular
-            # expression over the SQL text that also rewrites "$1" inside string constants.
-            return await self.session.raw.copy_from_query(  # type: ignore[no-any-return]
-                self.sql, output=self._write, format="binary"
-            )
+            text = guarded(self.session, self.guard, f"COPY ({self.sql}) TO STDOUT (FORMAT binary)")
+            return await driver.copy_out(self.session.raw, text, self._write)
         except BaseException as error:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True
@@ -192,12 +207,13 @@ class CopyOutStream(OpenStream):
         rows: number of rows, once the stream has ended.
     """
 
-    __slots__ = ("_chunks", "_filled", "_held", "_room", "_savepoint", "_sql", "_task", "rows")
+    __slots__ = ("_chunks", "_filled", "_guard", "_held", "_room", "_savepoint", "_sql", "_task", "rows")
 
-    def __init__(self, session: Session, sql: str, reader: Reader) -> None:
+    def __init__(self, session: Session, sql: str, reader: Reader, guard: str | None = None) -> None:
         super().__init__(session, sql, reader, exclusive=True)
         self.rows: int | None = None
         self._sql = sql
+        self._guard = guard
         self._chunks: deque[bytes] = deque()
         self._held = 0
         self._room: asyncio.Future[None] | None = None
@@ -209,7 +225,8 @@ class CopyOutStream(OpenStream):
         if self.session.in_transaction:
             self._savepoint = True
             await self.session.script_now("SAVEPOINT chakra_copy", "transaction")
-        self._task = asyncio.get_running_loop().create_task(read_copy(self.session, self._sql, self._sink))
+        reading = read_copy(self.session, self._sql, self._sink, self._guard)
+        self._task = asyncio.get_running_loop().create_task(reading)
         self._task.add_done_callback(self._wake)
 
     def _sink(self, data: bytes) -> Awaitable[object] | None:

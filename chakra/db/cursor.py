@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.db import driver
 from chakra.db.streams import OpenStream, Reader, clear_wire
-from chakra.db.unreadable import FAILURES, unreadable
+from chakra.db.unreadable import undecodable, unreadable
 
 if TYPE_CHECKING:
     from chakra.db.hooks import QueryEvent
@@ -58,7 +58,7 @@ class CursorStream(OpenStream):
         self.check_open()
         self._tell(None)
         if self._own:
-            await self.session.script_now("COMMIT", "transaction")
+            await self.session.commit()
         elif self._cursor is not None:
             await self._close_portal()
         self.forget()
@@ -79,6 +79,8 @@ class CursorStream(OpenStream):
         session = self.session
         if len(session.streams) > 1:
             await clear_wire(session, but=self)
+        if session.ending is not None:
+            await session.rest()
         session.busy += 1
         try:
             if self._cursor is None:
@@ -88,7 +90,7 @@ class CursorStream(OpenStream):
         except BaseException as error:
             self._failed = True
             self._tell(error)
-            if isinstance(error, FAILURES):
+            if undecodable(error):
                 raise unreadable(session.statements.get(self._sql), error) from error
             session.fail(error, self._sql)
         finally:

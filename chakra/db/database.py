@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from chakra import config
 from chakra.db import driver
+from chakra.db.address import Address
 from chakra.db.catalog import TypeCatalog
 from chakra.db.connection import PinnedConnection
+from chakra.db.descriptions import Descriptions
 from chakra.db.executor import Executor
 from chakra.db.hooks import HookChain, log_slow
 from chakra.db.pool import Pool
+from chakra.db.relations import RelationFacts
 from chakra.db.session import Session
 from chakra.db.session_effects import Effect
+from chakra.db.siblings import IDENTITY, Siblings
 from chakra.db.transactions import Isolation, Transaction, active, current_for
 from chakra.errors import ConfigError
 
@@ -26,6 +31,8 @@ class Database(Executor):
 
     Attributes:
         name: the database's name on the server.
+        address: where it is, read from the URL.
+        loop: the event loop it was connected in, and serves.
         settings: what it was connected with.
         hooks: the chain that sees every statement.
         pool: the connections.
@@ -33,6 +40,8 @@ class Database(Executor):
 
     def __init__(self, url: str, settings: config.Settings) -> None:
         self.url = url
+        self.loop = asyncio.get_running_loop()
+        self.address = Address.read(url, settings.database)
         self.settings = settings
         self.hooks = HookChain()
         if settings.debug.slow_query:
@@ -41,6 +50,10 @@ class Database(Executor):
         self.name = ""
         self.server_version: tuple[int, int] = (0, 0)
         self.type_catalog = TypeCatalog(self)
+        self.kept_descriptions = Descriptions(self.type_catalog)
+        self.relation_facts = RelationFacts()
+        self.harmless = set()
+        self.as_text = {}
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer
         self._statement_limit = database.statement_cache_size if prepared else 0
@@ -75,7 +88,9 @@ class Database(Executor):
         database = cls(url, chosen)
         try:
             await database.pool.fill()
-            database.name = await database.fetchval("SELECT current_database()")
+            [row] = await database.run_fetch(IDENTITY)
+            database.name = row[0]
+            _siblings.add(database, tuple(row))
         except BaseException:
             await database.pool.close(timeout=0)
             raise
@@ -84,6 +99,9 @@ class Database(Executor):
     async def close(self, timeout: float | None = None) -> None:
         """Close all connections, after waiting up to ``timeout`` seconds (default: the setting
         ``close_timeout``) for statements and transactions that still run.
+
+        Raises:
+            ConnectionLost: it was connected in another event loop, which is still alive; close it there.
         """
         await self.pool.close(timeout)
 
@@ -96,12 +114,13 @@ class Database(Executor):
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<Database {self.name or driver.describe_url(self.url)}: {self.pool.figures}>"
+        return f"<Database {self.name or self.address.where}: {self.pool.figures}>"
 
     async def _open_session(self) -> Session:
-        raw = await driver.open_connection(self.url, self.settings.database)
+        raw = await driver.open_connection(self.address, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
+        self.relation_facts.multiranges = self.server_version >= (14, 0)
         session = Session(raw, self.hooks, self._statement_limit)
         try:
             await self.refresh_session(session)
@@ -128,10 +147,16 @@ class Database(Executor):
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
     ) -> Transaction:
         """A transaction block, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
-            self, isolation=isolation, readonly=readonly, deferrable=deferrable, retries=retries
+            self,
+            isolation=isolation,
+            readonly=readonly,
+            deferrable=deferrable,
+            retries=retries,
+            settings=settings,
         )
 
     def acquire(self, timeout: float | None = None) -> PinnedConnection:
@@ -143,23 +168,31 @@ class Database(Executor):
         return PinnedConnection(self, timeout)
 
     def schema_changed(self, effect: Effect = Effect.SCHEMA, session: Session | None = None) -> None:
-        """Tell that the catalog changed: every connection drops its plans before its next use.
+        """Tell that the catalog changed: every connection drops its plans before its next use, and what was known of
+        tables is looked up again.
 
-        Statements run through ``execute`` and its kin are noticed by themselves; this is for changes made
-        elsewhere.
+        Statements run through ``execute`` and its kin, of any database object of this process that is connected to
+        the same database, are noticed by themselves; this is for changes made elsewhere.
 
         Args:
             session: the session it was changed on; within a transaction the others learn of it again at
                 commit, when they can see the change.
         """
-        self.pool.generation += 1
-        self.type_catalog.invalidate()
+        for database in _siblings.of(self):
+            database.pool.generation += 1
+            database.type_catalog.invalidate()
+            database.relation_facts.forget()
+            database.harmless.clear()
+            database.as_text.clear()
         if session is not None and session.transaction is not None:
             session.transaction.effects |= effect
 
     async def refresh_session(self, session: Session) -> None:
         """Bring a session up to date with the catalog: plans, and what the driver knows of types."""
         await session.forget_statements()
+
+
+_siblings: Siblings[Database] = Siblings()
 
 
 def _qualified(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from chakra.config import DatabaseSettings
+from chakra.db.address import Address
 from chakra.db.driver_connection import Connection, set_builtin_codecs, set_codec
 from chakra.db.errors import translate_connect
 from chakra.errors import ConfigError
@@ -28,35 +28,48 @@ MINIMUM_SERVER = 13
 _INTERNAL_CACHE = 4
 
 
-async def open_connection(url: str, settings: DatabaseSettings) -> RawConnection:
+async def open_connection(address: Address, settings: DatabaseSettings) -> RawConnection:
     """Open one connection, check the session and register the codecs that cost no round trip.
 
     Raises:
         ConnectionLost: nobody answers there.
         DatabaseError: the server refused.
-        ConfigError: the URL is malformed, the server older than 13, or the session cannot be used safely.
+        ConfigError: the server is older than 13, or the session cannot be used safely.
     """
-    where = describe_url(url)
+    where = address.where
     prepared = settings.prepared_statements and not settings.pgbouncer
     try:
         raw = await asyncpg.connect(
-            url,
-            timeout=settings.connect_timeout or 60,  # type: ignore[arg-type,unused-ignore]  # takes float, too
+            **address.order(),
+            timeout=address.timeout,  # type: ignore[arg-type,unused-ignore]  # takes float, too
             command_timeout=settings.command_timeout or None,
             statement_cache_size=_INTERNAL_CACHE if prepared else 0,
             max_cached_statement_lifetime=0,
-            server_settings=_session_settings(url, settings),
             connection_class=Connection,
         )
     except Exception as error:
         raise translate_connect(error, where) from error
     try:
+        address.keepalive.apply(raw._transport.get_extra_info("socket"))
         _check_session(raw, where)
         set_builtin_codecs(raw)
     except BaseException:
         raw.terminate()
         raise
     return raw
+
+
+def statements_run(raw: RawConnection) -> int:
+    """How many statements the driver has executed; what it only prepared is not counted."""
+    return -1 if raw._protocol is None else raw._protocol.queries_count
+
+
+def parameter_types(statement: RawStatement) -> list[int] | None:
+    """The type OIDs of a prepared statement's parameters; ``None`` if the driver has forgotten one of the types."""
+    try:
+        return [parameter.oid for parameter in statement.get_parameters()]
+    except Exception:
+        return None
 
 
 def result_types(statement: RawStatement) -> list[tuple[str, int]]:
@@ -88,13 +101,6 @@ def result_modifiers(statement: RawStatement) -> list[int] | None:
     return None
 
 
-def _session_settings(url: str, settings: DatabaseSettings) -> dict[str, str]:
-    """What to ask of the session in the startup message; the URL's own choice stands."""
-    if "application_name=" in url:
-        return {}
-    return {"application_name": settings.application_name}
-
-
 def _check_session(raw: RawConnection, where: str) -> None:
     """Refuse a session in which Chakra's quoting or decoding would not be safe.
 
@@ -103,28 +109,74 @@ def _check_session(raw: RawConnection, where: str) -> None:
     version = raw.get_server_version()
     if version.major < MINIMUM_SERVER:
         raise ConfigError(f"{where} runs PostgreSQL {version.major}; Chakra needs {MINIMUM_SERVER} or newer")
+    refused = unsafe_text(raw)
+    if refused is not None:
+        raise ConfigError(f"{where}: {refused}. Remove the setting from the role, database or server")
+
+
+_UTF8 = frozenset(
+    {"UTF8", "utf8", "UNICODE", "'utf-8'"}
+)  # PgBouncer repeats what asyncpg asked for, quotes and all
+
+
+def unsafe_text(raw: RawConnection) -> str | None:
+    """Why text that Chakra writes itself (COPY data, constants) would not mean on this session what it says; ``None``
+    if it would.
+
+    The server reports these settings whenever they change (manual, "Asynchronous Operations"), so this costs no round
+    trip. It does not report ``backslash_quote``, which does harm only under other encodings than UTF-8.
+    """
+    if raw.is_closed():
+        return None
     session = raw.get_settings()
     encoding = getattr(session, "client_encoding", "UTF8")
-    # PgBouncer repeats what asyncpg asked for, "'utf-8'" with its quotes; the server says UTF8.
-    if encoding.strip("'").upper().replace("-", "") not in ("UTF8", "UNICODE"):
-        raise ConfigError(f"{where}: client_encoding is {encoding}; Chakra needs UTF8")
+    if encoding not in _UTF8 and encoding.strip("'").upper().replace("-", "") not in _UTF8:
+        return f"client_encoding is {encoding}; Chakra needs UTF8"
     if getattr(session, "standard_conforming_strings", "on") != "on":
+        return (
+            "standard_conforming_strings is off; Chakra refuses it because a backslash would then end a string "
+            "constant early"
+        )
+    return None
+
+
+def check_text(raw: RawConnection) -> None:
+    """Refuse to write text by ourselves on a session that reads it otherwise.
+
+    Raises:
+        ConfigError: names the setting and what to do.
+    """
+    refused = unsafe_text(raw)
+    if refused is not None:
+        name = refused.partition(" ")[0]
         raise ConfigError(
-            f"{where}: standard_conforming_strings is off; Chakra refuses it because a backslash would then "
-            "end a string constant early. Remove the setting from the role, database or server"
+            f"{refused}. A statement on this connection set it: RESET {name} before columns are read or written, "
+            "and before settings= of a transaction"
         )
 
 
-def describe_url(url: str) -> str:
-    """Return host, port and database of a URL, without user, password and options."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return "the server"
-    host = parts.hostname or "the local server"
-    name = parts.path.lstrip("/")
-    return host + (f":{port}" if port else "") + (f"/{name}" if name else "")
+def forget_prepared(raw: RawConnection) -> None:
+    """Tell asyncpg that no prepared statement is left on the server: it would close each by a round trip."""
+    raw._mark_stmts_as_closed()
+
+
+def prepared_by_driver(raw: RawConnection) -> list[str]:
+    """Names of the statements asyncpg keeps prepared for itself."""
+    return [statement.name for statement in raw._stmt_cache.iter_statements()]
+
+
+async def copy_out(raw: RawConnection, text: str, output: Any) -> str:
+    """Run a text that ends with ``COPY … TO STDOUT``; returns the status tag.
+
+    The statements before it are part of the same message: asyncpg (0.32) passes over what the server says of them
+    (``coreproto.pyx``, ``_process__copy_out``), as long as it is no error.
+    """
+    return await raw._copy_out(text, output, None)  # type: ignore[no-any-return]
+
+
+async def copy_in(raw: RawConnection, text: str, source: Any) -> str:
+    """Run a text that ends with ``COPY … FROM STDIN``; the same for ``_process__copy_in``."""
+    return await raw._copy_in(text, source, None)  # type: ignore[no-any-return]
 
 
 class Refusal(asyncio.Protocol):
@@ -182,6 +234,37 @@ def watch_refusal(raw: RawConnection) -> Iterator[Refusal]:
         transport.set_protocol(watch.inner)
 
 
+def abandon(raw: RawConnection, *, silently: bool) -> None:
+    """Close a connection's socket past its event loop, which is over or was copied by a fork.
+
+    asyncpg and asyncio would ask the loop, and asyncpg's finaliser sends Terminate, in a child process on the
+    parent's connection. A transport that is not asyncio's keeps its socket until it is collected.
+
+    Args:
+        silently: do not send Terminate (manual, section 54.7), which tells the server that this is no accident.
+    """
+    raw._aborted = True  # nothing is done with it any more, its finaliser included
+    raw._protocol = None
+    transport = raw._transport
+    inner = transport
+    tls = getattr(transport, "_ssl_protocol", None)
+    if tls is not None:
+        transport._closed = True
+        inner = tls._transport
+    sock = getattr(inner, "_sock", None)
+    if sock is None:
+        _kept.append(raw)
+        return
+    if not silently and tls is None:
+        with suppress(OSError):
+            sock.send(b"X\0\0\0\4")
+    sock.close()
+    inner._sock = None
+
+
+_kept: list[RawConnection] = []
+
+
 async def close_cursor(cursor: Any) -> None:
     """Close the portal of an ``asyncpg.cursor.Cursor``, which asyncpg gives no public call for."""
     await cursor._close_portal(None)
@@ -191,10 +274,17 @@ __all__ = [
     "RawConnection",
     "RawStatement",
     "Refusal",
+    "abandon",
+    "check_text",
     "close_cursor",
-    "describe_url",
+    "copy_in",
+    "copy_out",
+    "forget_prepared",
     "open_connection",
+    "parameter_types",
+    "prepared_by_driver",
     "result_types",
+    "statements_run",
     "set_builtin_codecs",
     "set_codec",
     "watch_refusal",

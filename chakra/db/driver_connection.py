@@ -80,6 +80,11 @@ def set_builtin_codecs(raw: Any) -> None:
         set_codec(raw, oid, name, "pg_catalog", codec)
     for name, oid in PLAIN_TEXT.items():
         set_text(raw, oid, name, "pg_catalog")
+    read, write = text_types.read_any_array, text_types.write_any_array
+    settings = raw.get_settings()
+    settings.add_python_codec(
+        text_types.ANYARRAY, "anyarray", "pg_catalog", [], "scalar", write, read, "text"
+    )
 
 
 __all__ = ["Connection", "set_builtin_codecs", "set_codec", "set_text"]

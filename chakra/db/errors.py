@@ -10,6 +10,7 @@ import asyncpg
 from chakra.errors import (
     ChakraError,
     CheckViolation,
+    CommitUnknown,
     ConfigError,
     ConnectionLost,
     DatabaseError,
@@ -23,6 +24,7 @@ from chakra.errors import (
     TransactionError,
     UniqueViolation,
 )
+from chakra.pg.marks import STALE_RECORDS, STALE_TYPES
 
 # SQLSTATEs: PostgreSQL manual, appendix A.
 _BY_STATE: dict[str, type[DatabaseError]] = {
@@ -46,6 +48,20 @@ _BY_CLASS: dict[str, type[DatabaseError]] = {
 # transaction_timeout, 57P05 idle_session_timeout, 57P01-57P04 shutdown, crash, starting up, dropped database.
 _ENDS_CONNECTION = frozenset({"25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
 
+# What the server says at connect of a setting it does not know, or of a value that setting cannot have:
+# undefined_object, invalid_parameter_value, cant_change_runtime_param.
+_BAD_SETTING = frozenset({"42704", "22023", "55P02"})
+
+# After these the server ends the connection whatever their SQLSTATE (src/include/utils/elog.h).
+_FATAL = frozenset({"FATAL", "PANIC"})
+
+# What the driver says when it has lost step with the server, as it does when a shutdown arrives amid a COPY.
+_OUT_OF_STEP = re.compile(r"cannot switch to|not connected|protocol state|waiter is|unexpected message")
+
+# Classes of errors that no row is to blame for, though the server may have been at one: transaction state,
+# concurrency, resources, limits, locks, operators, the system, bugs.
+_NO_ROW = frozenset({"25", "40", "53", "54", "55", "57", "58", "XX"})
+
 _ARGUMENT = re.compile(r"(?:invalid input for )?query argument \$(\d+)(?: in element #(\d+))?")
 
 # What the server adds to an error inside COPY FROM, translated words and all (``copyfrom.c``,
@@ -62,6 +78,32 @@ _STALE_MESSAGE = re.compile(
 )
 
 
+class StaleTypes(DatabaseError):
+    """Types are not those a COPY was prepared for, or could not be looked at; nothing was read or written.
+
+    Attributes:
+        aborting: a surrounding transaction cannot go on.
+    """
+
+    aborting = False
+
+
+# What the parser says where a described column, table, type or attribute is gone: undefined_column, undefined_table,
+# undefined_object, cannot_coerce (a composite has another number of attributes), invalid_schema_name.
+_GONE_STATES = frozenset({"42703", "42P01", "42704", "42846", "3F000"})
+
+
+def stale_types(error: ChakraError) -> StaleTypes | None:
+    """The error of a guard in front of a COPY that says its types are out of date, else ``None``."""
+    state = getattr(error, "sqlstate", "")
+    if isinstance(error, DataError) and STALE_TYPES in str(error):
+        return StaleTypes(
+            "the types of the columns were changed by another session again and again; nothing was read or written: "
+            "run it again when the change is over"
+        )
+    return StaleTypes(str(error), sqlstate=state) if state in _GONE_STATES else None
+
+
 def translate(error: BaseException, sql: str | None = None) -> BaseException:
     """Return the Chakra error that stands for ``error``; errors that are not the database's come back as is.
 
@@ -76,24 +118,72 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if isinstance(error, asyncpg.InterfaceError):
         return _from_interface(error, sql)
     if isinstance(error, TimeoutError):
-        return QueryCancelled("the statement took longer than command_timeout and was cancelled", sql=sql)
+        return QueryCancelled(
+            f"the statement took longer than command_timeout and was cancelled{_but(sql)}", sql=sql
+        )
     if isinstance(error, OSError):
+        return ConnectionLost(f"the connection to the server broke: {error}")
+    if is_out_of_step(error):
         return ConnectionLost(f"the connection to the server broke: {error}")
     if isinstance(error, asyncpg.InternalClientError):
         return DatabaseError(f"the driver could not handle the server's answer: {error}", sql=sql)
     return error
 
 
+def _but(sql: str | None) -> str:
+    """What a cancel request leaves open: outside a transaction a write commits by itself, perhaps just before."""
+    reads = sql is not None and sql.lstrip()[:6].upper() in ("SELECT", "SHOW")
+    return "" if reads else "; outside a transaction, what it did may stand all the same"
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the driver refused a call because another one is under way; nothing was sent."""
+    return isinstance(error, asyncpg.InterfaceError) and "another operation" in str(error)
+
+
+def is_out_of_step(error: BaseException) -> bool:
+    """Whether the driver no longer knows what the server is at; the connection is of no use then."""
+    return isinstance(error, asyncpg.InternalClientError) and (
+        isinstance(error, asyncpg.exceptions.ProtocolError) or _OUT_OF_STEP.search(str(error)) is not None
+    )
+
+
+def lost(error: BaseException) -> ConnectionLost:
+    """What stands for a failure of whatever kind on a connection that is gone."""
+    return ConnectionLost(f"the connection to the server broke: {error or type(error).__name__}")
+
+
+def was_answered(error: BaseException) -> bool:
+    """Whether a Chakra error passes on the server's own answer: the statement failed, and that is certain."""
+    return isinstance(error.__cause__, asyncpg.PostgresError) and not isinstance(error, ConnectionLost)
+
+
+def commit_unknown(error: BaseException, what: str) -> CommitUnknown:
+    """The error for a commit of which no answer came."""
+    return CommitUnknown(
+        f"{what} got no answer ({error}): it may have happened. Nothing was tried again; look for what it "
+        "wrote before you do"
+    )
+
+
 def translate_connect(error: BaseException, where: str) -> BaseException:
     """Return the Chakra error for a failed connection attempt; ``where`` names the server, no secrets."""
     if isinstance(error, TimeoutError):
         return ConnectionLost(f"cannot connect to {where}: no answer within connect_timeout")
+    if isinstance(error, FileNotFoundError | PermissionError):  # a socket; Python does not say which
+        return ConnectionLost(f"cannot connect to {where}: {error.strerror}")
     if isinstance(error, OSError):
         return ConnectionLost(f"cannot connect to {where}: {error}")
+    if isinstance(error, asyncpg.exceptions.TargetServerAttributeNotMatched):
+        return ConnectionLost(
+            f"cannot connect to {where}: none of them is what target_session_attrs asks for"
+        )
     if isinstance(error, asyncpg.ClientConfigurationError | ValueError):
         return ConfigError(f"cannot connect to {where}: {error}")
+    if isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", "") in _BAD_SETTING:
+        return ConfigError(f"cannot connect to {where}: {error} (in the database URL, role or database)")
     if isinstance(error, asyncpg.PostgresError):
-        found = _from_server(error, None)
+        found = _from_server(error, None, connecting=True)
         found.args = (f"cannot connect to {where}: {found.args[0]}",)
         return found
     return translate(error)
@@ -112,30 +202,66 @@ def is_stale_plan(error: BaseException) -> bool:
     )
 
 
+# What a statement says whose parameters have the types of before a change: no such operator (42883, 42725), no such
+# conversion (42804, 42846), bytes or text that the type does not read (22P02, 22P03).
+_TYPE_STATES = frozenset({"42883", "42725", "42804", "42846", "22P02", "22P03"})
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether the driver refused a value before anything was sent; it then says so without a severity."""
+    return (
+        isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError)
+        and getattr(error, "severity", None) is None
+        and _ARGUMENT.match(str(error)) is not None
+    )
+
+
+def may_mean_other_types(error: BaseException) -> bool:
+    """Whether parameters of other types than the server has by now would explain a failure."""
+    return is_refused(error) or getattr(error, "sqlstate", None) in _TYPE_STATES
+
+
+def is_stale_record(error: BaseException) -> bool:
+    """Whether a statement found other attributes of a composite than the driver knows; nothing ran."""
+    return getattr(error, "sqlstate", None) == "22P02" and STALE_RECORDS in str(error)
+
+
+def is_unknown_label(error: BaseException) -> bool:
+    """Whether a text is none of its type, such as a label of an enum. A backend reads parameters before it learns of
+    changes, so a label it has not found once stays unknown to it until it parses something (``postgres.c``,
+    exec_bind_message; ``enum.c``, enum_recv).
+    """
+    return getattr(error, "sqlstate", None) == "22P02"
+
+
 def is_stale_layout(error: BaseException) -> bool:
     """Whether asyncpg's picture of a composite or enum is older than the rows it got; the statement ran."""
     return isinstance(error, asyncpg.exceptions.OutdatedSchemaCacheError)
 
 
-def _from_server(error: Any, sql: str | None) -> ChakraError:
+def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> ChakraError:
     state: str = error.sqlstate or ""
     text = str(error.args[0]) if error.args else str(error)
+    if is_stale_record(error):
+        return DatabaseError(
+            f"{STALE_RECORDS} by another session; run the transaction again", sqlstate=state, sql=sql
+        )
     found = _ARGUMENT.match(text)
     if found is not None:
         row = found[2]
-        return DataError(text, row=None if row is None else int(row), column=f"${found[1]}")
-    if state in _ENDS_CONNECTION or (state[:2] == "08" and state != "08P01"):
+        return DataError(text, row=None if row is None else int(row), column=f"${found[1]}", sqlstate=state)
+    if _ends_connection(error, state, connecting):
         return ConnectionLost(f"the server closed the connection: {text}")
     detail, hint = getattr(error, "detail", None), getattr(error, "hint", None)
     if detail:
         text = f"{text} ({detail.rstrip('.')})"
-    row, column = _copied(error)
+    row, column = (None, None) if state[:2] in _NO_ROW else _copied(error)
     if row is not None:
         named = "" if column is None else f', column "{column}"'
         text = f"row {row}{named}: {text}"
     column = getattr(error, "column_name", None) or column
     if state[:2] == "22" or state == "08P01":  # protocol violation: a value's bytes do not fit its type
-        return DataError(text, row=row, column=column)
+        return DataError(text, row=row, column=column, sqlstate=state)
     if state == "25P02":
         text = (
             "the transaction is aborted: an earlier statement in it failed. Leave the transaction block, "
@@ -154,16 +280,25 @@ def _from_server(error: Any, sql: str | None) -> ChakraError:
     )
 
 
+def _ends_connection(error: Any, state: str, connecting: bool) -> bool:
+    """Whether an ErrorResponse says that a connection is over; a refused attempt to connect is FATAL, too."""
+    if state in _ENDS_CONNECTION or (state[:2] == "08" and state != "08P01"):
+        return True
+    return not connecting and error.severity_en in _FATAL
+
+
 def _copied(error: Any) -> tuple[int | None, str | None]:
     """Row, from 0, and column in which a COPY FROM failed, as far as the server says."""
     context = getattr(error, "context", None)
     found = _COPY_LINE.search(context) if context else None
-    return (None, None) if found is None else (int(found[1]) - 1, found[2])
+    if found is None or found[1] == "0":  # line 0: before the first row
+        return None, None
+    return int(found[1]) - 1, found[2]
 
 
 def _from_interface(error: Exception, sql: str | None) -> ChakraError:
     text = str(error)
-    if "another operation" in text:
+    if is_busy(error):
         return TransactionError(
             "the connection is busy with another statement: two tasks used the same transaction or pinned "
             "connection at the same time. Run them one after the other, or give each task its own "
@@ -181,4 +316,18 @@ def _from_interface(error: Exception, sql: str | None) -> ChakraError:
     return DatabaseError(text, sql=sql)
 
 
-__all__ = ["is_stale_layout", "is_stale_plan", "translate", "translate_connect"]
+__all__ = [
+    "StaleTypes",
+    "commit_unknown",
+    "is_busy",
+    "is_out_of_step",
+    "is_refused",
+    "is_stale_layout",
+    "is_stale_plan",
+    "lost",
+    "may_mean_other_types",
+    "stale_types",
+    "translate",
+    "translate_connect",
+    "was_answered",
+]

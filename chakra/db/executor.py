@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from chakra.db import driver, relations
 from chakra.db.catalog import with_modifier
 from chakra.db.copy_in import Source, copy_in
 from chakra.db.copy_out import CopyOutStream, Sink, copy_out
@@ -15,6 +16,8 @@ from chakra.db.cursor import CursorStream
 from chakra.db.session import Record, Session, rows_of
 from chakra.db.session_effects import Effect, effects_of
 from chakra.db.streams import Reader, Stream, end_streams
+from chakra.pg.quoting import quote_qualified
+from chakra.pg.text import SqlText, Touch
 from chakra.pg.types import PgType
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from chakra.db.catalog import TypeCatalog
     from chakra.db.database import Database
+    from chakra.db.descriptions import Descriptions
     from chakra.db.hooks import HookChain
     from chakra.db.pool import Pool
     from chakra.db.transactions import Isolation, Transaction
@@ -33,13 +37,22 @@ DEFAULT_PREFETCH = 500
 class Executor(abc.ABC):
     """Statements in, rows out.
 
-    ``run_*`` take statements Chakra compiled itself: they are prepared, and known to leave nothing behind on
-    the session. ``execute``, ``fetch``, … take anybody's SQL, which is looked at once per text.
+    ``run_*`` take statements Chakra compiled itself: they are prepared, and leave nothing behind on the session
+    unless ``pure=False`` says so. ``execute``, ``fetch``, … and COPY take anybody's SQL: the session is reset before
+    anybody else gets it.
+
+    Attributes:
+        harmless: texts of compiled statements that are known to leave nothing behind, over whichever relations they
+            touch, until the catalog changes; see ``is_harmless``.
+        as_text: by what tells a compiled query apart, the text that reads what models declare as text as that; only
+            where the database has something else there.
     """
 
     pool: Pool
     hooks: HookChain
     database: Database
+    harmless: set[str]
+    as_text: dict[Hashable, str]
 
     @abc.abstractmethod
     def held_session(self) -> Session | None:
@@ -55,9 +68,56 @@ class Executor(abc.ABC):
         return self.database.type_catalog
 
     @property
+    def descriptions(self) -> Descriptions:
+        """What the server said of result columns of statements, and of tables; shared like ``types``."""
+        return self.database.kept_descriptions
+
+    @property
     def in_transaction(self) -> bool:
         """Whether a statement run here now would be part of a transaction."""
         return self.current_transaction() is not None
+
+    # -- what a session carries on ------------------------------------------------------------------
+
+    async def is_harmless(self, sql: str, touches: Sequence[Touch] | None) -> bool:
+        """Whether a compiled statement leaves nothing behind, over the relations it touches.
+
+        A relation that was not met before costs one round trip; afterwards, until the catalog changes, the text is in
+        ``harmless``, which callers look at first.
+
+        Args:
+            sql: the statement, or what stands for all of its texts.
+            touches: its relations; ``None`` = it calls what is not known.
+        """
+        if sql in self.harmless or not self.pool.resets:
+            return True
+        held = self.held_session()
+        if touches is None or self.pool.always or (held is not None and held.dirty):
+            return False  # a changed session may take names for other relations, and is reset anyway
+        facts = self.database.relation_facts
+        found = facts.verdict(sql, touches)
+        if found is None:
+            session = held or self.pool.take() or await self.pool.acquire()
+            try:
+                known = await session.ask(lambda run, fetch: facts.ask(touches, run, fetch))
+            finally:
+                if held is None:
+                    self.pool.release(session)
+            found = known and facts.verdict(sql, touches)
+        if found:
+            if len(self.harmless) >= relations.MAX_STATEMENTS:
+                self.harmless.clear()
+            self.harmless.add(sql)
+        return bool(found)
+
+    async def leaves_nothing(self, sql: str) -> bool:
+        """The same of a query for COPY: ours tell what they touch."""
+        return isinstance(sql, SqlText) and await self.is_harmless(sql.key, sql.touches)
+
+    def note(self, session: Session) -> None:
+        """Remember that a session must be reset; call before what may leave something on it is sent."""
+        if self.pool.resets:
+            session.dirty = True
 
     # -- compiled statements ------------------------------------------------------------------------
 
@@ -66,10 +126,10 @@ class Executor(abc.ABC):
 
         Args:
             args: values of ``$1``, ``$2``, …
-            pure: the statement cannot change session state; otherwise its text is looked at.
+            pure: the statement leaves nothing behind; otherwise the session is reset.
         """
         if not pure:
-            return await self._run_foreign(sql, args, Session.fetch)  # type: ignore[no-any-return]
+            return await self._run_noted(sql, args, Session.fetch)  # type: ignore[no-any-return]
         session = self.held_session()
         if session is not None:
             return await session.fetch(sql, args)
@@ -83,7 +143,7 @@ class Executor(abc.ABC):
     async def run_fetchrow(self, sql: str, args: Sequence[Any] = (), *, pure: bool = True) -> Record | None:
         """Run a compiled statement; returns its first row or ``None``."""
         if not pure:
-            return await self._run_foreign(sql, args, Session.fetchrow)
+            return await self._run_noted(sql, args, Session.fetchrow)
         session = self.held_session()
         if session is not None:
             return await session.fetchrow(sql, args)
@@ -97,7 +157,7 @@ class Executor(abc.ABC):
     async def run_execute(self, sql: str, args: Sequence[Any] = (), *, pure: bool = True) -> int:
         """Run a compiled statement; returns the number of rows it affected."""
         if not pure:
-            return rows_of(await self._run_foreign(sql, args, Session.execute))
+            return rows_of(await self._run_noted(sql, args, Session.execute))
         session = self.held_session()
         if session is not None:
             return rows_of(await session.execute(sql, args))
@@ -107,6 +167,35 @@ class Executor(abc.ABC):
             return rows_of(await session.execute(sql, args))
         finally:
             pool.release(session)
+
+    async def ask(self, sql: str, args: Sequence[Any] = ()) -> list[Record]:
+        """Run a question of Chakra's own about the server, past the hooks; returns all rows.
+
+        Raises:
+            ConfigError: a text of a statement of ours stands in it, and the connection would read it as another.
+        """
+        if isinstance(sql, SqlText):
+            return await self._ask_about(sql)
+        session = self.held_session()
+        if session is not None:
+            return await session.fetch_quietly(sql, args)
+        session = self.pool.take() or await self.pool.acquire()
+        try:
+            return await session.fetch_quietly(sql, args)
+        finally:
+            self.pool.release(session)
+
+    async def _ask_about(self, sql: SqlText) -> list[Record]:
+        """The same about a statement with its values in it: planning it may call what its relations call."""
+        if not await self.leaves_nothing(sql):
+            return await self._run_noted(str(sql), (), _quietly)  # type: ignore[no-any-return]
+        held = self.held_session()
+        session = held or self.pool.take() or await self.pool.acquire()
+        try:
+            return await _quietly(session, str(sql), ())
+        finally:
+            if held is None:
+                self.pool.release(session)
 
     def run_cursor(
         self,
@@ -132,7 +221,7 @@ class Executor(abc.ABC):
         """Like ``run_cursor``, for a stream around this one, whose ``reader`` is what may be dropped."""
         async with StreamSession(self, reader) as session:
             if not pure:
-                session.note_effects(sql)
+                self.note(session)
             async for block in await CursorStream(session, sql, args, prefetch, reader).open():
                 yield block
 
@@ -168,48 +257,75 @@ class Executor(abc.ABC):
         await self._run_foreign(sql, rows, _executemany)
 
     async def _run_foreign(self, sql: str, args: Any, run: Any) -> Any:
-        """Run SQL that is not ours on the held or a borrowed session, minding what it may leave behind."""
-        effect = effects_of(sql)
+        """Run SQL that is not ours on the held or a borrowed session, which is reset before anybody else gets it."""
+        effect = effects_of(sql, single=run is not _script)
         held = self.held_session()
         session = held or self.pool.take() or await self.pool.acquire()
-        if effect & Effect.SESSION:
-            session.dirty = True
+        self.note(session)
         try:
             result = await run(session, sql, args, pure=False)
-        except BaseException:
+            if run is not _script and (held is not None or not self.pool.resets):
+                await session.follow_path(sql)  # a script has looked, and a reset sets it back
+            if effect & Effect.STATEMENTS:
+                session.lose_statements()
+            if effect & Effect.SCHEMA:
+                self.database.schema_changed(effect, session)
+                await self.database.refresh_session(session)
+        except BaseException as error:
+            if effect & Effect.SCHEMA:
+                self.database.schema_changed(effect, session)  # a script may have committed before it failed
             if held is None:
-                self.pool.release(session)
+                await self.pool.release_after(error, session)
             raise
-        if effect & Effect.SCHEMA:
-            self.database.schema_changed(effect, session)
-            await self.database.refresh_session(session)
         if held is None:
-            if session.dirty:
-                await self.pool.release_changed(session)
-            else:
-                self.pool.release(session)
+            await self.pool.release_changed(session)
+        return result
+
+    async def _run_noted(self, sql: str, args: Any, run: Any) -> Any:
+        """Run a compiled statement that may leave something behind, on the held or a borrowed session."""
+        held = self.held_session()
+        session = held or self.pool.take() or await self.pool.acquire()
+        self.note(session)
+        try:
+            result = await run(session, sql, args)
+        except BaseException as error:
+            if held is None:
+                await self.pool.release_after(error, session)
+            raise
+        if held is None:
+            await self.pool.release_changed(session)
         return result
 
     # -- COPY ---------------------------------------------------------------------------------------
 
-    async def copy_out(self, sql: str, sink: Sink) -> int:
+    async def copy_out(self, sql: str, sink: Sink, *, guard: str | None = None) -> int:
         """Run ``COPY (sql) TO STDOUT (FORMAT binary)`` into ``sink(chunk)``; returns the number of rows.
 
         Args:
             sql: a query with its values written in as literals.
             sink: called with each chunk of bytes; may return an awaitable, which is waited for. What it
                 raises stops the query and comes out here.
+            guard: SQL that goes in front of the COPY in the same message (``chakra.sql.guards``).
+
+        Raises:
+            StaleTypes: the guard failed; nothing was read.
+            ConfigError: the connection was set to an encoding or a quoting in which the query would mean
+                something else.
         """
+        if not await self.leaves_nothing(sql):
+            return await self._run_noted(sql, (sink, guard), _copy_out)  # type: ignore[no-any-return]
         session = self.held_session()
         if session is not None:
-            return await copy_out(session, sql, sink)
+            return await copy_out(session, sql, sink, guard)
         session = self.pool.take() or await self.pool.acquire()
         try:
-            return await copy_out(session, sql, sink)
+            return await copy_out(session, sql, sink, guard)
         finally:
             self.pool.release(session)
 
-    def copy_out_stream(self, sql: str, *, reader: Reader | None = None) -> CopyOutContext:
+    def copy_out_stream(
+        self, sql: str, *, reader: Reader | None = None, guard: str | None = None
+    ) -> CopyOutContext:
         """Like ``copy_out``, as a context that gives an asynchronous iterator of chunks.
 
         At most 1 MiB is read ahead of the consumer. Leaving the context early cancels the query; a
@@ -217,11 +333,12 @@ class Executor(abc.ABC):
 
         Args:
             reader: of the iterator that stands around this one and is what may be dropped.
+            guard: as for ``copy_out``.
 
         Raises:
             TransactionError: another stream occupies the connection.
         """
-        return CopyOutContext(self, sql, reader or Reader())
+        return CopyOutContext(self, sql, reader or Reader(), guard)
 
     async def copy_in(
         self,
@@ -230,6 +347,7 @@ class Executor(abc.ABC):
         source: Source,
         *,
         schema: str | None = None,
+        guard: str | None = None,
     ) -> int:
         """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
 
@@ -238,15 +356,28 @@ class Executor(abc.ABC):
             columns: unquoted names in the order of the stream; ``None`` = all.
             source: iterable or asynchronous iterable of chunks. What it raises stops the COPY, nothing of
                 which is then visible, and comes out here.
+            guard: SQL that goes in front of the COPY in the same message (``chakra.sql.guards``).
+
+        Raises:
+            StaleTypes: the guard failed; nothing was written.
+            ConfigError: the connection was set to an encoding other than UTF-8.
         """
-        session = self.held_session()
-        if session is not None:
-            return await copy_in(session, table, columns, source, schema=schema)
-        session = self.pool.take() or await self.pool.acquire()
+        name = quote_qualified(schema, table)
+        # Of temporary tables only our own are on a session that is not reset anyway; who made it has looked.
+        harmless = schema == "pg_temp" or await self.is_harmless(f"COPY {name} FROM", ((name, True),))
+        held = self.held_session()
+        session = held or self.pool.take() or await self.pool.acquire()
+        if not harmless:
+            self.note(session)
         try:
-            return await copy_in(session, table, columns, source, schema=schema)
-        finally:
-            self.pool.release(session)
+            copied = await copy_in(session, table, columns, source, schema=schema, guard=guard)
+        except BaseException as error:
+            if held is None:
+                await self.pool.release_after(error, session)
+            raise
+        if held is None:
+            await self.pool.release_changed(session)
+        return copied
 
     # -- sessions and transactions ------------------------------------------------------------------
 
@@ -258,6 +389,7 @@ class Executor(abc.ABC):
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
     ) -> Transaction:
         """A transaction block, or inside one a savepoint; see ``Transaction``."""
 
@@ -280,7 +412,10 @@ class Executor(abc.ABC):
         if session is None:
             session = self.pool.take() or await self.pool.acquire()
         try:
-            parameters, columns = await session.describe(sql)
+            if isinstance(sql, SqlText):
+                driver.check_text(session.raw)
+            # Parsing runs nothing of the statement, so there is nothing to reset.
+            parameters, columns = await session.describe(str(sql))
         finally:
             if borrowed:
                 self.pool.release(session)
@@ -338,18 +473,24 @@ class StreamSession:
 class CopyOutContext:
     """What ``copy_out_stream`` returns."""
 
-    __slots__ = ("_reader", "_session", "_sql", "_stream")
+    __slots__ = ("_executor", "_guard", "_reader", "_session", "_sql", "_stream")
 
-    def __init__(self, executor: Executor, sql: str, reader: Reader) -> None:
+    def __init__(self, executor: Executor, sql: str, reader: Reader, guard: str | None) -> None:
+        self._executor = executor
         self._session = StreamSession(executor, reader)
         self._sql = sql
+        self._guard = guard
         self._reader = reader
         self._stream: CopyOutStream | None = None
 
     async def __aenter__(self) -> CopyOutStream:
+        executor = self._executor
+        harmless = await executor.leaves_nothing(self._sql)
         session = await self._session.__aenter__()
+        if not harmless:
+            executor.note(session)
         try:
-            self._stream = await CopyOutStream(session, self._sql, self._reader).open()
+            self._stream = await CopyOutStream(session, self._sql, self._reader, self._guard).open()
         except BaseException as error:
             await self._session.__aexit__(type(error), error, None)
             raise
@@ -370,6 +511,15 @@ def _undeclared(type_: PgType, modifier: int) -> PgType:
     """The type of a result column, of which nobody declared how many dimensions its arrays have."""
     known = with_modifier(type_, modifier) if modifier >= 0 else type_
     return replace(known, ndims=0) if type_.kind == "array" else known
+
+
+async def _copy_out(session: Session, sql: str, args: Any) -> int:
+    return await copy_out(session, sql, *args)
+
+
+async def _quietly(session: Session, sql: str, args: Any) -> list[Record]:
+    driver.check_text(session.raw)
+    return await session.fetch_quietly(sql, args)
 
 
 async def _script(session: Session, sql: str, args: Any, pure: bool) -> str:

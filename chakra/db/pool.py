@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from asyncio import get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 from chakra.config import PoolSettings
+from chakra.db import driver
 from chakra.db.session import Session
 from chakra.errors import ConnectionLost, PoolTimeout
+
+T = TypeVar("T")
 
 _log = logging.getLogger("chakra.db")
 
 # How long a session may take to come back from a cancelled statement or a reset before it is cut off.
 RECOVERY_TIMEOUT = 10.0
+
+# How long a task that is being cancelled waits for its session to come back; then that goes on without it. A
+# server that is there answers a ROLLBACK within a round trip; one that is silent must not hold up a cancel.
+PATIENCE = 0.25
+
+
+# How long ``close()`` gives a server to end its connections in order, however short its timeout.
+GOODBYE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,19 @@ class PoolFigures:
         return f"size {self.size} of {self.max_size}, idle {self.idle}, waiting {self.waiting}"
 
 
+_pools: WeakSet[Pool] = WeakSet()
+
+
+def _forked() -> None:
+    """In a child process: the connections are the parent's. Left alone they would be ended when they are collected."""
+    for pool in list(_pools):
+        pool.abandon(forked=True)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
 class Pool:
     """Sessions of one database, on one event loop.
 
@@ -56,24 +82,30 @@ class Pool:
 
     Attributes:
         loop: the event loop its connections live in.
+        resets: whether sessions on which something may have been left are reset at all.
+        always: whether all are, whatever ran on them.
         generation: how often the catalog changed; sessions of an older one are refreshed when borrowed.
     """
 
     __slots__ = (
+        "__weakref__",
         "_borrowed",
         "_closing",
         "_drained",
+        "_forked",
         "_idle",
         "_open_session",
         "_opening",
         "_reaper",
+        "_recovering",
         "_refresh",
         "_tasks",
         "_waiters",
+        "always",
         "generation",
         "loop",
+        "resets",
         "settings",
-        "stateless",
     )
 
     def __init__(
@@ -86,7 +118,8 @@ class Pool:
     ) -> None:
         self.settings = settings
         self.generation = 0
-        self.stateless = stateless
+        self.resets = settings.reset != "never" and not stateless
+        self.always = settings.reset == "always" and not stateless
         self._open_session = open_session
         self._refresh = refresh
         self.loop = asyncio.get_running_loop()
@@ -95,9 +128,11 @@ class Pool:
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._opening = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._recovering: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
-        self._closing = False
+        self._closing = self._forked = False
         self._drained: asyncio.Future[None] | None = None
+        _pools.add(self)
 
     # -- figures ------------------------------------------------------------------------------------
 
@@ -117,9 +152,7 @@ class Pool:
     def take(self) -> Session | None:
         """Return an idle session at once, or ``None`` when the borrower must ``acquire()``."""
         if get_running_loop() is not self.loop:
-            raise ConnectionLost(
-                "this database was connected in another event loop; connect in the loop that uses it"
-            )
+            raise self._elsewhere()
         idle = self._idle
         while idle:
             session = idle.pop()
@@ -202,7 +235,7 @@ class Pool:
             self._lost()
             return
         if session.dirty or session.unfinished:
-            self._spawn(self._recover(session))
+            self._recover_behind(session)
             return
         self._borrowed.discard(session)
         now = session.idle_since = time.monotonic()
@@ -217,19 +250,47 @@ class Pool:
             self._plan_reaping()
 
     async def release_changed(self, session: Session) -> None:
-        """Take back a session after user SQL: reset it first if something may have been left on it.
+        """Take back a session: reset it first if something may have been left on it.
 
-        The reset goes on behind the scenes if the caller is cancelled; nobody gets the session before.
+        Whoever gives it back waits, so that what it left (locks, too) is gone when its call returns. The reset goes on
+        behind the scenes if the caller is cancelled; nobody gets the session before.
         """
         if (session.dirty or session.unfinished) and not session.closed:
             session.loan += 1
-            await asyncio.shield(self._spawn(self._recover(session)))
+            await self.settle(self._recover_behind(session))
+        else:
+            self.release(session)
+
+    async def release_after(self, error: BaseException, session: Session) -> None:
+        """Take back a session on which something failed; only a plain refusal of the server is waited for."""
+        if isinstance(error, Exception) and not session.suspect:
+            await self.release_changed(session)
         else:
             self.release(session)
 
     def run_to_end(self, session: Session, script: str) -> asyncio.Task[None]:
         """Run a rollback as a task of the pool, so that it ends even if whoever waits for it is cancelled."""
-        return self._spawn(self._run_to_end(session, script))
+        return self.finish(session, lambda: self._run_to_end(session, script))
+
+    def finish(self, session: Session, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
+        """Run a rollback or commit as a task of the pool: what comes next on the session waits for its end."""
+        before = session.ending
+        task = self._spawn(work() if before is None else _in_turn(before, work))
+        session.ending = task
+        task.add_done_callback(session.ended)
+        return task
+
+    @staticmethod
+    async def settle(task: asyncio.Task[Any], patience: float = PATIENCE) -> bool:
+        """Wait for a task of the pool; returns whether it is over.
+
+        Args:
+            patience: seconds after which a caller that is being cancelled goes on without it.
+        """
+        caller = asyncio.current_task()
+        cancelled = caller is not None and caller.cancelling()
+        await asyncio.wait((task,), timeout=patience if cancelled else None)
+        return task.done()
 
     async def _run_to_end(self, session: Session, script: str) -> None:
         try:
@@ -242,10 +303,23 @@ class Pool:
                 raise
             _log.debug("a connection could not be rolled back and was closed: %s", error)
 
+    async def recovered(self) -> None:
+        """Wait until the sessions that are being reset behind the scenes are back, for ``PATIENCE`` at most."""
+        if self._recovering:
+            await asyncio.wait(tuple(self._recovering), timeout=PATIENCE)
+
+    def _recover_behind(self, session: Session) -> asyncio.Task[None]:
+        task = self._spawn(self._recover(session))
+        self._recovering.add(task)
+        task.add_done_callback(self._recovering.discard)
+        return task
+
     async def _recover(self, session: Session) -> None:
         try:
             async with asyncio.timeout(RECOVERY_TIMEOUT):
-                await session.reset(everything=session.dirty and not self.stateless)
+                if session.ending is not None:
+                    await session.rest()
+                await session.reset(everything=session.dirty and self.resets)
             if session.unfinished:
                 raise ConnectionLost("something went on during the reset")
         except BaseException as error:
@@ -254,19 +328,17 @@ class Pool:
                 raise
             _log.debug("a connection could not be reset and was closed: %s", error)
         finally:
+            session.dirty = session.suspect = False
             self.release(session)
+            session.dirty = self.always  # for whoever borrows it next
 
     # -- open and close -----------------------------------------------------------------------------
 
     async def fill(self) -> None:
         """Open ``min_connections``, and one at least, so that a wrong URL shows at once."""
-        first = await self._open()
-        self._borrowed.add(first)
-        self.release(first)
+        self._put_in(await self._open())
         while self.size < self.settings.min_connections and not self._closing:
-            session = await self._open()
-            self._borrowed.add(session)
-            self.release(session)
+            self._put_in(await self._open())
 
     async def _open(self) -> Session:
         self._opening += 1
@@ -276,6 +348,12 @@ class Pool:
             self._opening -= 1
         session.generation = self.generation
         return session
+
+    def _put_in(self, session: Session) -> None:
+        """A new session: nobody has used it yet."""
+        self._borrowed.add(session)
+        self.release(session)
+        session.dirty = self.always
 
     def _grow(self) -> None:
         """Open one more session for the borrowers in the queue, if the limit allows."""
@@ -301,8 +379,7 @@ class Pool:
             raise
         self._opening -= 1
         session.generation = self.generation
-        self._borrowed.add(session)
-        self.release(session)
+        self._put_in(session)
 
     def _refill(self) -> None:
         """Open what is missing to ``min_connections``; what fails is tried again by the next reaping."""
@@ -378,6 +455,9 @@ class Pool:
         Args:
             timeout: seconds to wait for borrowers (default: ``close_timeout``); then they are cut off.
         """
+        self.check_closable()
+        if get_running_loop() is not self.loop:
+            self.abandon()
         if self._closing:
             return
         self._closing = True
@@ -391,17 +471,23 @@ class Pool:
         idle, self._idle = self._idle, []
         for session in idle:
             self._spawn(self._close_session(session))
+        timeout = self.settings.close_timeout if timeout is None else timeout
+        end = self.loop.time() + timeout
         if self._borrowed or self._opening:
             self._drained = self.loop.create_future()
             try:
-                async with asyncio.timeout(self.settings.close_timeout if timeout is None else timeout):
+                async with asyncio.timeout(timeout):
                     await self._drained
             except TimeoutError:
                 _log.warning("%d borrowers did not give their connection back in time", len(self._borrowed))
             finally:
                 self.terminate()
         while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            tasks = tuple(self._tasks)
+            _, late = await asyncio.wait(tasks, timeout=max(end - self.loop.time(), GOODBYE))
+            for task in late:  # each cuts its connection
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def terminate(self) -> None:
         """Cut every connection at once."""
@@ -419,15 +505,54 @@ class Pool:
         ):
             self._drained.set_result(None)
 
+    def check_closable(self) -> None:
+        """Refuse to be closed by another loop while the pool's own is alive.
+
+        Raises:
+            ConnectionLost: it is.
+        """
+        if get_running_loop() is not self.loop and not self._forked and not self.loop.is_closed():
+            raise ConnectionLost(
+                "this database was connected in another event loop, which is still alive: close it there"
+            )
+
+    def abandon(self, *, forked: bool = False) -> None:
+        """Let go of every connection without the event loop, which is over or belongs to another process.
+
+        Args:
+            forked: in a child process: the sockets are the parent's, so nothing is sent on them.
+        """
+        self._closing = True
+        self._forked |= forked
+        for session in (*self._idle, *self._borrowed):
+            driver.abandon(session.raw, silently=self._forked)
+        self._idle.clear()
+        self._borrowed.clear()
+
+    def _elsewhere(self) -> ConnectionLost:
+        if self._forked:
+            where = "the process this one was forked from; connect again in this process"
+        elif self.loop.is_closed():
+            where = "an event loop that is over; connect again in this one"
+        else:
+            where = "another event loop; connect in the loop that uses it"
+        return ConnectionLost(f"this database was connected in {where}")
+
     def _check_usable(self) -> None:
         if self._closing:
             raise ConnectionLost("the database is closed")
 
-    def _spawn(self, work: Any) -> asyncio.Task[Any]:
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+async def _in_turn(before: asyncio.Task[Any], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Await ``work()`` once the task before it is over."""
+    await asyncio.wait((before,))
+    return await work()
 
 
 __all__ = ["Pool", "PoolFigures"]

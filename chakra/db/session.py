@@ -5,35 +5,33 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from secrets import randbits
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import asyncpg
 
 from chakra.db import driver
-from chakra.db.errors import is_stale_layout, is_stale_plan, translate
+from chakra.db.errors import commit_unknown, is_out_of_step, lost, translate, was_answered
 from chakra.db.hooks import HookChain, Kind
-from chakra.db.session_effects import Effect, effects_of
+from chakra.db.records import composites_in, guard_records
+from chakra.db.relations import Fetch, Run
+from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
+from chakra.db.search_path import PathStatements, SearchPath
+from chakra.db.second_try import prepared_again
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
-from chakra.db.unreadable import FAILURES, explain
+from chakra.errors import ChakraError, DataError, TransactionError
 
 if TYPE_CHECKING:
     from chakra.db.transactions import Transaction
 
+T = TypeVar("T")
+
 Record: TypeAlias = asyncpg.Record
 
-RESET = (
-    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
-    "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
-)
-"""One round trip that gives a session back as new, but for its prepared statements.
-
-``asyncpg.Connection.reset()`` leaves SET ROLE, temporary tables and sequence state behind; DISCARD ALL would
-throw the prepared statements away.
-"""
-
-_names = count(1)
+# What calls on a connection that was cut meanwhile end in, beside asyncpg's own errors: asyncio's and uvloop's
+# transports raise RuntimeError, and asyncpg (0.32) writes to a transport that is None.
+_AFTER_THE_END = (asyncpg.InterfaceError, RuntimeError, AttributeError, EOFError)
 
 
 class Session:
@@ -47,22 +45,33 @@ class Session:
         streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
+        records: attributes of composite types by their OIDs, as they were before the driver asked for them.
+        parsed: how many statements had been run when the last one was prepared.
         transaction: innermost open transaction, or ``None``.
+        ending: a rollback or commit that goes on though the task it was for was cancelled; see ``Pool.finish``.
         created, idle_since: clock readings of ``time.monotonic()``.
         generation: catalog generation the cached statements belong to.
+        path: the search path its statements run under.
+        statements: those prepared under that path.
     """
 
     __slots__ = (
+        "_away",
+        "_home",
         "_quiet",
         "busy",
         "created",
         "dirty",
+        "ending",
         "generation",
         "hooks",
         "idle_since",
         "loan",
         "named",
+        "parsed",
+        "path",
         "raw",
+        "records",
         "statements",
         "streams",
         "suspect",
@@ -72,7 +81,12 @@ class Session:
     def __init__(self, raw: driver.RawConnection, hooks: HookChain, statement_limit: int) -> None:
         self.raw = raw
         self.hooks = hooks
-        self.statements: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self._home: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self._away: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
+        self.statements: StatementCache[driver.RawStatement] | PathStatements[driver.RawStatement] = (
+            self._home
+        )
+        self.path = SearchPath(raw)
         self.named = statement_limit > 0
         self.loan = 0
         self.busy = 0
@@ -80,7 +94,10 @@ class Session:
         self._quiet: asyncio.Future[None] | None = None
         self.dirty = False
         self.suspect = False
+        self.parsed = -1
+        self.records: dict[str, str] = {}
         self.transaction: Transaction | None = None
+        self.ending: asyncio.Task[Any] | None = None
         self.generation = 0
         self.created = self.idle_since = time.monotonic()
 
@@ -106,10 +123,41 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure, args)
+            statement = await prepared_again(self, error, sql, pure, args)
         try:
             return await statement.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
+            await self.settle(error)
+            self.fail(error, sql)
+
+    async def fetch_quietly(self, sql: str, args: Sequence[Any]) -> list[Record]:
+        """Like ``fetch``, past the hook chain."""
+        if self.streams:
+            await clear_wire(self)
+        driver.check_text(self.raw)  # values may stand in the text
+        self.busy += 1
+        try:
+            return await self.fetch_unwatched(sql, args)
+        finally:
+            self.statement_ended()
+
+    async def fetch_once(self, sql: str) -> list[Record]:
+        """Run a query whose text will not come again: it is not kept, so there is no plan of it to be out of date."""
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            if self.hooks:
+                return await self._watched(self._fetch_once, sql, (), "fetch", True)  # type: ignore[no-any-return]
+            return await self._fetch_once(sql, (), True)
+        finally:
+            self.statement_ended()
+
+    async def _fetch_once(self, sql: str, args: Sequence[Any], pure: bool) -> list[Record]:
+        try:
+            return await (await self.raw.prepare(sql, name="")).fetch(*args)  # type: ignore[no-any-return]
+        except BaseException as error:
+            self.suspect |= not self.raw.is_in_transaction()  # nothing may have ended what the Parse began
             self.fail(error, sql)
 
     async def fetchrow(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> Record | None:
@@ -131,10 +179,11 @@ class Session:
                 statement = await self.prepare(sql)
             return await statement.fetchrow(*args)
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure, args)
+            statement = await prepared_again(self, error, sql, pure, args)
         try:
             return await statement.fetchrow(*args)
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
     async def execute(self, sql: str, args: Sequence[Any], *, pure: bool = True) -> str:
@@ -153,38 +202,64 @@ class Session:
         try:
             statement = self.statements.get(sql)
             if statement is None:
-                statement = await self.prepare(sql)
+                statement = await self.prepare(sql, rows=False)
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
-            statement = await self._prepare_again(error, sql, pure, args)
+            statement = await prepared_again(self, error, sql, pure, args)
         try:
             await statement.fetch(*args)
             return statement.get_statusmsg() or ""
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
-    async def script(self, sql: str, kind: Kind = "execute") -> str:
-        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag."""
+    async def script(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Run SQL without parameters, several statements if need be, in one round trip; returns the tag.
+
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
         if self.streams:
             await clear_wire(self)
-        return await self.script_now(sql, kind)
+        return await self.script_now(sql, kind, shown)
 
-    async def script_now(self, sql: str, kind: Kind = "execute") -> str:
-        """Like ``script``, for a stream's own statements: the others are not looked at."""
+    async def script_now(self, sql: str, kind: Kind = "execute", shown: str | None = None) -> str:
+        """Like ``script``, for a stream's own statements: the others are not looked at.
+
+        Args:
+            shown: what hooks and errors get to see, if values stand in the text.
+        """
         if self.hooks:
-            return await self.watch(lambda: self._script(sql), sql, kind)
+            return await self.watch(lambda: self._script(sql, shown), shown or sql, kind)
         self.busy += 1
         try:
-            return await self._script(sql)
+            return await self._script(sql, shown)
         finally:
             self.statement_ended()
 
-    async def _script(self, sql: str) -> str:
+    async def _script(self, sql: str, shown: str | None) -> str:
+        if self.ending is not None:
+            await self.rest()
         try:
-            return await self.raw.execute(sql)  # type: ignore[no-any-return]
+            status = await self.raw.execute(sql)
+            await self.follow_path(shown or sql)
+            return status  # type: ignore[no-any-return]
         except BaseException as error:
-            self.fail(error, sql)
+            self.fail(error, shown or sql)
+
+    async def commit(self) -> str:
+        """Send COMMIT; returns its tag, ``ROLLBACK`` where the transaction was aborted.
+
+        Raises:
+            CommitUnknown: no answer came; neither this nor another error tells whether it happened.
+        """
+        try:
+            return await self.script_now("COMMIT", "transaction")
+        except ChakraError as error:
+            if was_answered(error) or isinstance(error, TransactionError):  # busy: it was not sent
+                raise
+            raise commit_unknown(error, "COMMIT") from error
 
     async def executemany(self, sql: str, rows: Any) -> None:
         """Run a statement once for each sequence of arguments, all or nothing, pipelined by the driver."""
@@ -204,24 +279,51 @@ class Session:
             statement = self.statements.get(sql)
             if statement is None:
                 statement = await self.prepare(sql)
-            await statement.executemany(rows)
+            await self._run_many(statement, rows)
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
+                await self.settle(error)
                 self.fail(error, sql)
-            statement = await self._prepare_again(error, sql, pure, ())
+            statement = await prepared_again(self, error, sql, pure, ())
         else:
             return
         try:
-            await statement.executemany(rows)
+            await self._run_many(statement, rows)
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
 
-    async def prepare(self, sql: str) -> driver.RawStatement:
-        """Prepare a statement and keep it for its next use."""
-        if not self.named:
-            return await self.raw.prepare(sql, name="")
-        statement = await self.raw.prepare(sql, name=f"chakra_{next(_names)}")
-        self.statements.put(sql, statement)
+    async def _run_many(self, statement: driver.RawStatement, rows: Any) -> None:
+        fresh = self.just_parsed
+        try:
+            await statement.executemany(rows)
+        except BaseException:
+            if fresh:  # the driver counts it as run when it has refused the first values
+                self.parsed = driver.statements_run(self.raw)
+            raise
+
+    async def prepare(self, sql: str, *, rows: bool = True) -> driver.RawStatement:
+        """Prepare a statement and keep it for its next use.
+
+        Args:
+            rows: whether its rows are wanted, or only its status tag.
+
+        The driver parses without a Sync, which leaves the server in a transaction until something is executed:
+        whoever does not go on to that calls :meth:`settle`.
+        """
+        statement = await self.parse(sql)
+        if self.named:
+            composites = composites_in(statement) if rows else []
+            if composites:
+                statement = await guard_records(self, sql, statement, composites)
+            self.statements.put(sql, statement)
+        return statement
+
+    async def parse(self, sql: str) -> driver.RawStatement:
+        """Prepare a statement as it is, and leave it to the caller."""
+        self.parsed = driver.statements_run(self.raw)
+        statement = await self.raw.prepare(sql, name=f"chakra_{randbits(63)}" if self.named else "")
+        self.parsed = driver.statements_run(self.raw)  # the driver may have asked for types
         return statement
 
     async def describe(self, sql: str) -> tuple[list[int], list[tuple[str, int, int]]]:
@@ -230,18 +332,50 @@ class Session:
         """
         if self.streams:
             await clear_wire(self)
+        if self.ending is not None:
+            await self.rest()
         try:
             # Never from the cache: a statement prepared before another process changed the table would describe
             # columns that COPY, planned anew, does not send, and types of one width would swap unnoticed.
-            statement = await self.prepare(sql)
+            statement = await self.parse(sql)
             parameters = [p.oid for p in statement.get_parameters()]
             attributes = statement.get_attributes()
             modifiers = driver.result_modifiers(statement) or [-1] * len(attributes)
+            await self.settle()
             return parameters, [
                 (a.name, a.type.oid, modifier) for a, modifier in zip(attributes, modifiers, strict=True)
             ]
         except BaseException as error:
+            await self.settle(error)
             self.fail(error, sql)
+
+    async def settle(self, error: BaseException | None = None) -> None:
+        """End the transaction that a Parse without Sync has opened on the server, if nothing was executed since.
+
+        It would hold the locks of planning, and give later statements its time as ``now()``. One round trip, only
+        behind a description and a value that the driver refused; an error of the server has ended it already, and
+        a session amid something is not spoken to.
+        """
+        if not self.just_parsed:
+            return
+        refused = isinstance(error, Exception) and not isinstance(error, OSError)
+        if error is not None and (not refused or getattr(error, "severity", None) is not None):
+            return
+        if self.raw.is_closed() or self.raw.is_in_transaction():
+            return
+        try:
+            await self.raw.execute("SELECT")  # the driver takes no empty statement
+        except asyncpg.InterfaceError:
+            pass  # another task's statement is under way, which ends the transaction
+        except BaseException:
+            self.suspect = True
+            if error is None:
+                raise
+
+    @property
+    def just_parsed(self) -> bool:
+        """Whether nothing was run since the last statement was prepared."""
+        return self.parsed == driver.statements_run(self.raw)
 
     # -- state --------------------------------------------------------------------------------------
 
@@ -275,16 +409,29 @@ class Session:
             finally:
                 self._quiet = None
 
-    def note_effects(self, sql: str) -> Effect:
-        """Remember what user SQL may leave behind; call before it is sent."""
-        effect = effects_of(sql)
-        if effect & Effect.SESSION:
-            self.dirty = True
-        return effect
+    async def ask(self, work: Callable[[Run, Fetch], Awaitable[T]]) -> T:
+        """Look something up for Chakra's own use, past the hook chain: ``work`` is given what runs a query."""
+        if self.streams:
+            await clear_wire(self)
+        self.busy += 1
+        try:
+            return await work(self.raw.execute, lambda sql: self.fetch_unwatched(sql, ()))
+        except BaseException as error:
+            self.fail(error, "(a look into the catalog)")
+        finally:
+            self.statement_ended()
+
+    async def follow_path(self, sql: str) -> None:
+        """Keep to statements prepared under the search path that holds behind a statement."""
+        if self.named and await self.path.follow(sql):
+            elsewhere = self.path.elsewhere
+            self.statements = self._home if elsewhere is None else PathStatements(elsewhere, self._away)
 
     async def forget_statements(self) -> None:
         """Drop prepared statements and the driver's type cache after the catalog changed."""
-        self.statements.clear()
+        self._home.clear()
+        self._away.clear()
+        self.records.clear()
         await self.raw.reload_schema_state()
 
     async def reset(self, *, everything: bool = True) -> None:
@@ -298,45 +445,52 @@ class Session:
         # What is known of a suspect session is as old as its last answer: BEGIN may have been cut off.
         script = "ROLLBACK" if self.suspect or self.raw.is_in_transaction() else ""
         if everything:
-            # One simple query is one implicit transaction; DISCARD TEMP is allowed in it, DISCARD ALL is not.
-            script = f"{script}; {RESET}" if script else RESET
-        if script:
-            await self.raw.execute(script)
+            names = [s.get_name() for kept in (self._home, self._away) for s in kept.values()]
+            undo = reset_script([*names, *driver.prepared_by_driver(self.raw)])
+            script = f"{script}; {undo}" if script else undo
+        if script and await self.raw.execute(script) == FOUND_OTHERS and everything:
+            await self.raw.execute(DEALLOCATE)
+            self.lose_statements()
+        if everything:
+            self.path.returned()
+            self.statements = self._home
+        elif script:
+            await self.follow_path(script)
         self.transaction = None
         self.dirty = self.suspect = False
+
+    def lose_statements(self) -> None:
+        """Forget the prepared statements, which are not on the server any more."""
+        self._home.clear()
+        self._away.clear()
+        driver.forget_prepared(self.raw)
 
     def terminate(self) -> None:
         """Cut the connection without a word to the server."""
         self.raw.terminate()
 
+    async def rest(self) -> None:
+        """Wait for the end of a rollback or commit whose task was cancelled; no-op within it."""
+        ending = self.ending
+        if ending is not None and ending is not asyncio.current_task():
+            await asyncio.wait((ending,))
+
+    def ended(self, ending: asyncio.Task[Any]) -> None:
+        """Note the end of a rollback or commit."""
+        if self.ending is ending:
+            self.ending = None
+
     # -- failure ------------------------------------------------------------------------------------
-
-    async def _prepare_again(
-        self, error: BaseException, sql: str, pure: bool, args: Sequence[Any]
-    ) -> driver.RawStatement:
-        """Prepare a statement anew if the failure was only a stale plan and a second try is safe; else raise.
-
-        Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
-        statement has run, so only a statement compiled by Chakra that just reads is run again.
-        """
-        if isinstance(error, FAILURES):
-            raise await explain(self, sql, args, pure, error) from error
-        stale = is_stale_plan(error)
-        if stale or is_stale_layout(error):
-            await self.forget_statements()
-            again = stale or (pure and sql.lstrip()[:6].upper() == "SELECT")
-            if again and not self.in_transaction:
-                try:
-                    return await self.prepare(sql)
-                except BaseException as second:
-                    self.fail(second, sql)
-        self.fail(error, sql)
 
     def fail(self, error: BaseException, sql: str) -> NoReturn:
         """Raise what stands for a failure, noting whether the connection may be amid something."""
         if not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
             self.suspect = True
+        if is_out_of_step(error):
+            self.raw.terminate()
         found = translate(error, sql)
+        if self.raw.is_closed() and isinstance(error, _AFTER_THE_END) and not isinstance(found, DataError):
+            found = lost(error)
         if found is error:
             raise error
         raise found from error
@@ -382,4 +536,4 @@ def rows_of(status: str) -> int:
     return int(last) if last.isdecimal() else 0
 
 
-__all__ = ["RESET", "Record", "Session", "rows_of"]
+__all__ = ["Record", "Session", "rows_of"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class StatementCache(Generic[T]):
-    """Prepared statements by SQL text, at most ``limit``; the least recently used is given up first.
+    """Prepared statements by SQL text, or what else says which they are; at most ``limit``, and the least recently
+    used is given up first.
 
     Args:
         limit: statements kept; 0 keeps none.
@@ -19,22 +21,22 @@ class StatementCache(Generic[T]):
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._entries: OrderedDict[str, T] = OrderedDict()
+        self._entries: OrderedDict[Hashable, T] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __contains__(self, sql: str) -> bool:
+    def __contains__(self, sql: Hashable) -> bool:
         return sql in self._entries
 
-    def get(self, sql: str) -> T | None:
+    def get(self, sql: Hashable) -> T | None:
         """Return the statement kept for this text and mark it as just used."""
         found = self._entries.get(sql)
         if found is not None:
             self._entries.move_to_end(sql)
         return found
 
-    def put(self, sql: str, statement: T) -> list[T]:
+    def put(self, sql: Hashable, statement: T) -> list[T]:
         """Keep a statement; returns those given up to stay within the limit."""
         if not self.limit:
             return []
@@ -45,7 +47,11 @@ class StatementCache(Generic[T]):
             given_up.append(self._entries.popitem(last=False)[1])
         return given_up
 
-    def drop(self, sql: str) -> T | None:
+    def values(self) -> Iterable[T]:
+        """All statements kept, the least recently used first."""
+        return self._entries.values()
+
+    def drop(self, sql: Hashable) -> T | None:
         """Forget one statement and return it, or ``None``."""
         return self._entries.pop(sql, None)
 

@@ -12,9 +12,9 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from chakra.errors import ConnectionLost, TransactionError
 
@@ -100,7 +100,7 @@ class Stream(AsyncIterator[T], Generic[T]):
         """The items as a plain generator, for a stream around this one whose ``reader`` is watched instead."""
         return self._make(reader)
 
-    def __anext__(self) -> Any:
+    def __anext__(self) -> Awaitable[T]:
         return self._items.__anext__()
 
     async def aclose(self) -> None:

@@ -37,6 +37,10 @@ READ_AS_TEXT = frozenset(
 depends on the server's settings, or does not exist."""
 
 
+ANYARRAY = 2277  # pg_type.dat
+"""What the server's statistics hold: arrays of whatever type the column has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """A type as asyncpg's introspection describes it.
@@ -102,7 +106,7 @@ def on_text(types: Mapping[int, Type]) -> list[Type]:
             return any([stands(oid) for _, oid in type_.fields])
         if type_.element:
             return stands(type_.element)
-        return type_.kind == "b" and _read_as_text(type_)
+        return type_.oid == ANYARRAY or (type_.kind == "b" and _read_as_text(type_))
 
     return [t for t in types.values() if stands(t.oid) and (t.is_array or t.kind in ("c", "r", "m"))]
 
@@ -134,12 +138,14 @@ def _parts(oid: int, types: Mapping[int, Type]) -> tuple[text.Read, text.Write]:
     """How a value inside a container is read and written; the server's text says which value it is."""
     type_ = types.get(oid)
     if type_ is None:
-        raise LookupError(oid)
+        return str, _text
     if type_.kind == "d":
         return _parts(type_.element, types)
     if type_.is_array or type_.kind in ("c", "r", "m"):
         codec = codec_for(type_, types)
         return codec.decode, codec.encode
+    if oid == ANYARRAY:
+        return read_any_array, write_any_array
     if type_.kind == "e" or _read_as_text(type_):
         return str, _text
     by_name = _SCALARS if type_.oid < FIRST_FREE_OID else _EXTENSIONS
@@ -166,6 +172,16 @@ def _composite(type_: Type, types: Mapping[int, Type]) -> TextCodec:
         )
 
     return TextCodec(type_, encode, decode)
+
+
+def read_any_array(value: str) -> list[Any]:
+    """An array whose element type only the server knows; texts."""
+    return text.read_array(value, ",", str)
+
+
+def write_any_array(value: Any) -> str:
+    """The counterpart of ``read_any_array``."""
+    return text.write_array(value, ",", _text)
 
 
 def _unknown(name: str) -> text.Read:
@@ -236,6 +252,19 @@ def _datetime_text(value: Any) -> str:
     return str(value.isoformat(" "))
 
 
+def _bits(value: str) -> Any:
+    made: Any = BitString  # takes text, whatever its annotation says
+    return made(value)
+
+
+def _network(value: str) -> Any:
+    return ipaddress.ip_network(value)
+
+
+def _address(value: str) -> Any:
+    return ipaddress.ip_interface(value)
+
+
 def _bool_text(value: Any) -> str:
     return "t" if value else "f"
 
@@ -249,6 +278,9 @@ _FLOAT: tuple[text.Read, text.Write] = (float, repr)
 _PLAIN: tuple[text.Read, text.Write] = (str, _text)
 _JSON: tuple[text.Read, text.Write] = (json.loads, dump_json)
 _INSTANT: tuple[text.Read, text.Write] = (_datetime, _datetime_text)
+_BYTES: tuple[text.Read, text.Write] = (_bytes, lambda v: "\\x" + bytes(v).hex())
+_BITS: tuple[text.Read, text.Write] = (_bits, lambda v: v.as_string().replace(" ", ""))
+_NETWORK: tuple[text.Read, text.Write] = (_network, str)
 
 _SCALARS: Mapping[str, tuple[text.Read, text.Write]] = {
     "bool": (_bool, _bool_text),
@@ -258,15 +290,15 @@ _SCALARS: Mapping[str, tuple[text.Read, text.Write]] = {
     **dict.fromkeys(("text", "varchar", "bpchar", "name", "xml", "macaddr", "macaddr8"), _PLAIN),
     **dict.fromkeys(("refcursor", "pg_node_tree", "jsonpath", "pg_lsn"), _PLAIN),
     **dict.fromkeys(("json", "jsonb"), _JSON),
-    "bytea": (_bytes, lambda v: "\\x" + bytes(v).hex()),
+    "bytea": _BYTES,
     "uuid": (uuid.UUID, str),
     "date": (_date, _date_text),
     **dict.fromkeys(("timestamp", "timestamptz"), _INSTANT),
     "time": (dt.time.fromisoformat, str),
     "interval": (_interval, interval_text),
-    "inet": (ipaddress.ip_interface, str),
-    "cidr": (ipaddress.ip_network, str),
-    **dict.fromkeys(("bit", "varbit"), (BitString, lambda v: v.as_string().replace(" ", ""))),
+    "inet": (_address, str),
+    "cidr": _NETWORK,
+    **dict.fromkeys(("bit", "varbit"), _BITS),
 }
 """Types the driver reads in binary, for where they stand beside one that it does not; by the server's default
 ``DateStyle``. Others are an error there that says so."""
@@ -275,4 +307,15 @@ _EXTENSIONS: Mapping[str, tuple[text.Read, text.Write]] = {
     **dict.fromkeys(("citext", "ltree", "lquery", "ltxtquery"), _PLAIN),
 }
 
-__all__ = ["READ_AS_TEXT", "TextCodec", "Type", "codec_for", "on_text", "types_from"]
+__all__ = [
+    "ANYARRAY",
+    "FIRST_FREE_OID",
+    "READ_AS_TEXT",
+    "TextCodec",
+    "Type",
+    "codec_for",
+    "on_text",
+    "read_any_array",
+    "types_from",
+    "write_any_array",
+]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
+from chakra.db import driver, local_settings
 from chakra.db.generators import SuspendedFrame, enclosing_generator
 from chakra.db.session_effects import Effect
 from chakra.db.streams import end_streams
-from chakra.errors import ConnectionLost, SerializationError, TransactionError
+from chakra.errors import ConnectionLost, DatabaseError, DataError, SerializationError, TransactionError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,6 +35,8 @@ _ISOLATION = {
     "serializable": "SERIALIZABLE",
 }
 
+ABORTED = "25P02"
+
 # Pause before retry n (from 0): up to this many seconds times 2**n, chosen at random so that two
 # transactions that met once do not meet again.
 RETRY_PAUSE = 0.01
@@ -40,10 +44,14 @@ RETRY_PAUSE = 0.01
 active: ContextVar[Transaction | None] = ContextVar("chakra_transaction", default=None)
 """Innermost transaction of the running task, of whichever database."""
 
+if hasattr(os, "register_at_fork"):  # a child process is in no transaction of its parent
+    os.register_at_fork(after_in_child=lambda: active.set(None))
+
 
 class Transaction:
     """A transaction block, made by ``db.transaction(...)``.
 
+    The end of the outermost block raises ``CommitUnknown`` where COMMIT got no answer: it may have happened.
     Used as ``async with db.transaction():``; inside it every statement of this task (and of the tasks it
     starts and awaits) on this database runs in it. A block inside a block is a savepoint. Also a decorator,
     and ``await db.transaction(retries=3).run(func, *args)``: those two can run their body again.
@@ -54,6 +62,9 @@ class Transaction:
         readonly: refuse writes.
         deferrable: with serializable and readonly: wait for a snapshot that cannot fail.
         retries: how often a body that met a serialization failure or deadlock is run again.
+        settings: PostgreSQL settings that hold inside the block (``{"app.tenant": "a"}``), as by SET LOCAL: text,
+            numbers, booleans or UUIDs. They are sent along with BEGIN, and a nested block sets back what was
+            there before.
         session: the session of a pinned connection; ``None`` = borrow one.
     """
 
@@ -62,11 +73,13 @@ class Transaction:
         "_callbacks",
         "_depth",
         "_generator",
+        "_late",
         "_loan",
         "_owner",
         "_parent",
         "_pinned",
         "_retries",
+        "_settings",
         "_state",
         "_token",
         "database",
@@ -83,6 +96,7 @@ class Transaction:
         readonly: bool = False,
         deferrable: bool = False,
         retries: int = 0,
+        settings: Mapping[str, object] | None = None,
         session: Session | None = None,
     ) -> None:
         if isolation is not None and isolation not in _ISOLATION:
@@ -102,6 +116,7 @@ class Transaction:
         self.effects = Effect.CLEAN
         self._begin = " ".join(words)
         self._retries = retries
+        self._settings = local_settings.checked(settings) if settings else {}
         self._pinned = session
         self._parent: Transaction | None = None
         self._depth = 0
@@ -111,6 +126,7 @@ class Transaction:
         self._loan = 0
         self._generator: SuspendedFrame | None = None
         self._callbacks: list[Callable[[], object]] = []
+        self._late: asyncio.CancelledError | None = None
 
     # -- as a block ---------------------------------------------------------------------------------
 
@@ -169,8 +185,11 @@ class Transaction:
         if session is None:
             session = pool.take() or await pool.acquire()
         try:
-            await session.script(self._begin, "transaction")
-        except BaseException:
+            await self._send(session, self._begin)
+        except BaseException as error:
+            if self._settings and isinstance(error, Exception) and session.in_transaction:
+                # BEGIN went through, a setting was refused.
+                await asyncio.shield(pool.run_to_end(session, "ROLLBACK"))
             if self._pinned is None:
                 pool.release(session)
             raise
@@ -190,13 +209,39 @@ class Transaction:
                 "close in the order they opened, so run them one after the other"
             )
         self._depth = parent._depth + 1
-        await session.script(f"SAVEPOINT {self._savepoint}", "transaction")
+        try:
+            await self._send(session, f"SAVEPOINT {self._savepoint}", self._saved)
+        except (DatabaseError, DataError) as error:
+            if self._settings and getattr(error, "sqlstate", None) != ABORTED:
+                await self.database.pool.run_to_end(session, self._undo_savepoint)
+            raise
         self._parent = parent
         self.session = session
+
+    async def _send(self, session: Session, begin: str, save: str = "") -> None:
+        """Begin the block, with its settings if it has some, in one round trip."""
+        settings = self._settings
+        if not settings:
+            await session.script(begin, "transaction")
+            return
+        if local_settings.renames(settings):
+            self.database.note(session)  # what is known of relations by name does not hold in here
+        text = local_settings.set_local(settings, save)
+        if not text.isascii():
+            driver.check_text(session.raw)
+        await session.script(f"{begin}; {text}", "transaction", f"{begin}; {local_settings.shown(settings)}")
 
     @property
     def _savepoint(self) -> str:
         return f"chakra_{self._depth}"
+
+    @property
+    def _saved(self) -> str:
+        return f"chakra.saved_{self._depth}"
+
+    @property
+    def _undo_savepoint(self) -> str:
+        return f"ROLLBACK TO SAVEPOINT {self._savepoint}; RELEASE SAVEPOINT {self._savepoint}"
 
     async def _exit(self, error: BaseException | None) -> None:
         if self._state == "done":  # it ended with the block around it; the session is someone else's by now
@@ -237,12 +282,16 @@ class Transaction:
                 raise TransactionError(
                     "the transaction was rolled back: its block ended while one nested in it was still open"
                 )
-            await self._after_commit()
+            try:
+                await self._after_commit()
+            finally:
+                if self._late is not None:
+                    raise self._late
 
     async def _commit(self, session: Session) -> None:
         if session.closed:
             raise ConnectionLost("the connection broke during the transaction; the server rolled it back")
-        status = await session.script("COMMIT", "transaction")
+        status = await self._committed(session)
         if status == "ROLLBACK":  # the server's answer to COMMIT of an aborted transaction
             raise TransactionError(
                 "the transaction was rolled back: a statement in it failed and its error was caught inside "
@@ -250,9 +299,37 @@ class Transaction:
                 sqlstate="25P02",
             )
 
-    async def _release_savepoint(self, session: Session) -> None:
+    async def _committed(self, session: Session) -> str:
+        """Send COMMIT and wait for its answer, which a cancel of the task does not take away from it.
+
+        A cancelled COMMIT may have happened. So it goes on as a task of the pool, and the cancel is delivered
+        after it and what follows a commit. Where no answer comes the cancel is not kept waiting for more than
+        ``PATIENCE``, and nobody knows.
+        """
+        pool = self.database.pool
+        work = pool.finish(session, session.commit)
         try:
-            await session.script(f"RELEASE SAVEPOINT {self._savepoint}", "transaction")
+            await asyncio.wait((work,))
+        except asyncio.CancelledError as cancel:
+            session.suspect = True  # until the answer is there
+            work.add_done_callback(_look_at)
+            if not await pool.settle(work):
+                cancel.add_note("the COMMIT of the transaction was on its way: it may have happened")
+                raise
+            if work.cancelled() or work.exception() is not None or work.result() == "ROLLBACK":
+                raise
+            session.suspect = False
+            cancel.add_note("the transaction was committed before the cancel was delivered")
+            self._late = cancel
+        return work.result()
+
+    async def _release_savepoint(self, session: Session) -> None:
+        script, shown = f"RELEASE SAVEPOINT {self._savepoint}", None
+        if self._settings:
+            shown = f"{script}; {local_settings.shown(self._settings)}"
+            script = f"{script}; {local_settings.set_back(self._settings, self._saved)}"
+        try:
+            await session.script(script, "transaction", shown)
         except BaseException:
             await self._undo(session)
             raise
@@ -261,11 +338,10 @@ class Transaction:
         """Roll back to where the block began; goes on behind the scenes if the task is cancelled again."""
         if session.closed:
             return
-        if self._parent is None:
-            script = "ROLLBACK"
-        else:
-            script = f"ROLLBACK TO SAVEPOINT {self._savepoint}; RELEASE SAVEPOINT {self._savepoint}"
-        await asyncio.shield(self.database.pool.run_to_end(session, script))
+        script = "ROLLBACK" if self._parent is None else self._undo_savepoint
+        pool = self.database.pool
+        if not await pool.settle(pool.run_to_end(session, script)):
+            session.suspect = True  # until it is over; whatever is next on the session waits for it
 
     async def _give_back(self, session: Session) -> None:
         pool = self.database.pool
@@ -354,6 +430,7 @@ class Transaction:
 
         Raises:
             SerializationError: it still failed after ``retries`` more attempts.
+            CommitUnknown: a commit got no answer; it is not tried again, whatever ``retries`` says.
         """
         attempt = 0
         while True:
@@ -375,8 +452,14 @@ class Transaction:
 
     def _fresh(self) -> Transaction:
         block = Transaction(self.database, session=self._pinned)
-        block._begin = self._begin
+        block._begin, block._settings = self._begin, self._settings
         return block
+
+
+def _look_at(work: asyncio.Task[Any]) -> None:
+    """Take note of how a task ended whose caller is gone, so that asyncio does not complain of it."""
+    if not work.cancelled():
+        work.exception()
 
 
 def current_for(database: Database) -> Transaction | None:

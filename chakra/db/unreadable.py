@@ -12,6 +12,8 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
+
 from chakra.db import driver
 from chakra.db.codecs import Codec, decode_interval, decode_timetz, encode_interval, encode_timetz
 from chakra.errors import DataError
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 FAILURES = (ValueError, OverflowError, struct.error)
 """What comes out of the driver when a value cannot be decoded; what it cannot encode, it wraps."""
+
+
+def undecodable(error: BaseException) -> bool:
+    """Whether an error of the driver is about a value it could not decode, and not about the SQL's own text."""
+    return isinstance(error, FAILURES) and not isinstance(error, UnicodeEncodeError)
+
 
 _EPOCH = dt.date(2000, 1, 1).toordinal()
 _DAY = 86_400_000_000
@@ -90,12 +98,22 @@ def _readable_again(sql: str, pure: bool) -> bool:
 async def _locate(session: Session, sql: str, args: Sequence[Any]) -> tuple[int, str, str] | None:
     """Row, name of the column and text of the first value that cannot be read."""
     raw = session.raw
+    inside = session.in_transaction
     for oid, (name, codec) in _MARKING.items():
         driver.set_codec(raw, oid, name, "pg_catalog", codec)
     try:
-        rows = await (await raw.prepare(sql, name="")).fetch(*args)
-    except FAILURES:
+        if inside:
+            await raw.execute("SAVEPOINT chakra_again")
+        try:
+            rows = await (await raw.prepare(sql, name="")).fetch(*args)
+        finally:
+            if inside:
+                await raw.execute("ROLLBACK TO chakra_again; RELEASE chakra_again")
+    except (*FAILURES, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None
+    except BaseException:
+        session.suspect = True
+        raise
     finally:
         for oid, (name, _) in _MARKING.items():
             raw.get_settings().remove_python_codec(oid, name, "pg_catalog")
@@ -234,4 +252,4 @@ _CERTAIN = frozenset({16, 17, 20, 21, 23, 25, 26, 114, 700, 701, 1042, 1043, 170
 """Built-in types of which every value can be read: numbers, text, bytes, uuid, JSON."""
 
 
-__all__ = ["FAILURES", "explain", "unreadable"]
+__all__ = ["explain", "undecodable", "unreadable"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chakra.embedded.binaries import Binaries, find_binaries
 from chakra.embedded.cluster import Server, start, start_async
-from chakra.embedded.url import is_embedded_url, resolve_url
+from chakra.embedded.url import is_embedded_url, resolve_url, resolve_url_async
 
 __all__ = [
     "Binaries",
@@ -12,6 +12,7 @@ __all__ = [
     "find_binaries",
     "is_embedded_url",
     "resolve_url",
+    "resolve_url_async",
     "start",
     "start_async",
 ]

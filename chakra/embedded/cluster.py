@@ -3,8 +3,8 @@
 Layout of the folder::
 
     pgdata/          the cluster, owned by the user PostgreSQL runs as
-    run/             the unix socket (in the temporary folder when this path is too long for a socket)
-    server.log       what initdb and the server said
+    run/             the unix socket (in the temporary folder when this path is too long for one, or has a comma)
+    server.log       what initdb and the server said; for this user alone
     starting.lock    held while one process starts or stops the server
     users.lock       shared lock, held by every handle for as long as it lives
     server.lock      exclusive lock, inherited by every PostgreSQL process: free when none is left
@@ -17,8 +17,10 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from chakra.embedded.account import choose_account
@@ -33,7 +35,9 @@ from chakra.embedded.launch import (
 from chakra.embedded.locks import FileLock
 from chakra.errors import EmbeddedError
 
-__all__ = ["Server", "start", "start_async"]
+__all__ = ["Server", "in_thread", "start", "start_async"]
+
+T = TypeVar("T")
 
 SUPERUSER = "postgres"
 PORT = 5432
@@ -143,6 +147,8 @@ def start(
         path.chmod(0o755)  # the user PostgreSQL runs as must get through; pgdata itself is 0700
     else:
         path = Path(folder).expanduser().absolute()
+        if "\n" in str(path) or "\0" in str(path):
+            raise EmbeddedError("the path of the data folder holds a line break or a NUL character")
     try:
         path.mkdir(parents=True, exist_ok=True)
         path = path.resolve()
@@ -184,5 +190,33 @@ async def start_async(
     temporary: bool = False,
     timeout: float = 60.0,
 ) -> Server:
-    """:func:`start` without blocking the event loop."""
-    return await asyncio.to_thread(start, folder, settings=settings, temporary=temporary, timeout=timeout)
+    """:func:`start` without blocking the event loop; a cancelled start ends the server it was about to give."""
+    return await in_thread(
+        lambda: start(folder, settings=settings, temporary=temporary, timeout=timeout), Server.stop
+    )
+
+
+async def in_thread(make: Callable[[], T], undo: Callable[[T], object]) -> T:
+    """Await ``make()`` in a thread. A thread cannot be cancelled: if the caller is, what it made is undone."""
+    lock = threading.Lock()
+    made: list[T] = []
+    wanted = True
+
+    def work() -> T:
+        result = make()
+        with lock:
+            made.append(result)
+            late = not wanted
+        if late:
+            undo(result)
+        return result
+
+    try:
+        return await asyncio.to_thread(work)
+    except asyncio.CancelledError:
+        with lock:
+            wanted = False
+            ready = list(made)
+        for result in ready:  # it was made, and the cancel came before the news of it
+            asyncio.get_running_loop().run_in_executor(None, undo, result)
+        raise

@@ -24,6 +24,7 @@ from chakra.embedded import supervisor
 from chakra.embedded.account import Account, needs_capability
 from chakra.embedded.binaries import Binaries
 from chakra.embedded.locks import FileLock
+from chakra.embedded.private import open_private
 from chakra.errors import ConfigError, EmbeddedError
 
 __all__ = ["Launch", "folder_error", "refuse_data_directory", "render_settings", "running_socket_folder"]
@@ -72,8 +73,13 @@ def folder_error(folder: Path, error: OSError) -> EmbeddedError:
         return _disk_full(folder)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return EmbeddedError(
-            f"the data folder {folder} cannot be written ({os.strerror(error.errno)}: {error.filename}); "
+            f"the data folder {folder} cannot be written ({os.strerror(error.errno)}: {error.filename or folder}); "
             "choose a folder this user may write to"
+        )
+    if error.errno == errno.ELOOP:
+        return EmbeddedError(
+            f"{error.filename} is a symbolic link (or one in a circle): Chakra opens its own files in {folder} only "
+            "where they are; remove it and try again"
         )
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return EmbeddedError(f"the data folder {folder} is not a folder ({error.filename})")
@@ -185,7 +191,7 @@ class Launch:
         if self.temporary:
             argv += ["--no-sync"]
         result = self._script("run", self._config(argv, fresh))
-        with (self.folder / "server.log").open("a") as log:
+        with open(open_private(self.folder / "server.log", os.O_APPEND), "a") as log:
             log.write(result.stdout + result.stderr)
         if result.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -211,14 +217,14 @@ class Launch:
 
     def _make_socket_folder(self) -> Path:
         folder = self.folder / "run"
-        if len(os.fsencode(folder / SOCKET_NAME)) > LONGEST_SOCKET_PATH:
+        if not _fits(folder):
             info = self.folder.stat()
             key = hashlib.sha256(f"{self.folder}\0{info.st_dev}\0{info.st_ino}".encode()).hexdigest()[:12]
             folder = Path(tempfile.gettempdir()).resolve() / f"chakra-{os.getuid()}-{key}"
-            if len(os.fsencode(folder / SOCKET_NAME)) > LONGEST_SOCKET_PATH:
+            if not _fits(folder):
                 raise EmbeddedError(
                     f"both {self.folder} and {folder} are too long for a unix socket (the limit is "
-                    f"{LONGEST_SOCKET_PATH} bytes); choose a shorter folder, or set TMPDIR to one"
+                    f"{LONGEST_SOCKET_PATH} bytes) or hold a comma; choose another folder, or set TMPDIR to one"
                 )
         folder.mkdir(mode=0o700, exist_ok=True)
         info = folder.lstat()
@@ -240,6 +246,7 @@ class Launch:
         ]
         argv += ["-c", "unix_socket_permissions=0700", "-p", "5432", *self.options]
         listen, alive = os.pipe()
+        sink = -1
         try:
             config = self._config(argv, pgdata, socket_folder) | {
                 "alive": alive,
@@ -248,16 +255,16 @@ class Launch:
                 "server_lock": str(self.folder / "server.lock"),
                 "delete": [str(socket_folder), str(self.folder)] if self.temporary else [],
             }
-            with log.open("ab") as sink:
-                begin = sink.tell()
-                self._script("supervise", config, sink=sink.fileno(), alive=alive)
+            sink = open_private(log, os.O_APPEND)
+            begin = os.fstat(sink).st_size
+            self._script("supervise", config, sink=sink, alive=alive)
             os.close(alive)
             alive = -1
             deadline = time.monotonic() + self.timeout
             while _ready_socket_folder(self.folder) is None:
                 if select.select([listen], [], [], _POLL_SECONDS)[0]:  # end of file: the supervisor has ended
                     raise self._failure(
-                        "the server did not start", log.read_bytes()[begin:].decode(errors="replace")
+                        "the server did not start", os.pread(sink, LOG_LIMIT, begin).decode(errors="replace")
                     )
                 if time.monotonic() > deadline:
                     raise EmbeddedError(
@@ -265,9 +272,9 @@ class Launch:
                         f"after {self.timeout:g} s; see {log}"
                     )
         finally:
-            os.close(listen)
-            if alive >= 0:
-                os.close(alive)
+            for number in (listen, alive, sink):
+                if number >= 0:
+                    os.close(number)
 
     def _script(
         self, command: str, config: dict[str, object], *, sink: int | None = None, alive: int | None = None
@@ -305,6 +312,11 @@ class Launch:
         return EmbeddedError(
             f"PostgreSQL in {self.folder}: {what}: {reason} (log: {self.folder / 'server.log'})"
         )
+
+
+def _fits(folder: Path) -> bool:
+    """Whether a socket can be in a folder and be named in a URL, where a comma separates hosts."""
+    return len(os.fsencode(folder / SOCKET_NAME)) <= LONGEST_SOCKET_PATH and "," not in str(folder)
 
 
 def _disk_full(folder: Path) -> EmbeddedError:

@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+from chakra.embedded.private import open_private
 from chakra.errors import EmbeddedError
 
 __all__ = ["FileLock"]
@@ -22,7 +23,8 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = -1
+        self._fd = open_private(path)
 
     def try_lock(self, *, shared: bool) -> bool:
         """Take the lock if it is free; a lock already held is converted."""

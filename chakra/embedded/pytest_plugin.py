@@ -23,6 +23,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pytest
 
 from chakra.embedded.cluster import start
+from chakra.pg.quoting import quote_identifier
 
 __all__ = ["chakra_dsn", "chakra_server"]
 
@@ -58,9 +59,9 @@ def chakra_dsn(chakra_server: Callable[[str], str]) -> Iterator[str]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = re.sub(r"\W", "_", f"chakra_test_{worker}_{_run_id()}")
     maintenance = os.environ.get("CHAKRA_TEST_DSN") or chakra_server("postgres")
-    asyncio.run(_execute(maintenance, f'create database "{name}" template template0'))
+    asyncio.run(_execute(maintenance, f"create database {quote_identifier(name)} template template0"))
     yield chakra_server(name)
-    asyncio.run(_execute(maintenance, f'drop database if exists "{name}" with (force)'))
+    asyncio.run(_execute(maintenance, f"drop database if exists {quote_identifier(name)} with (force)"))
 
 
 async def _execute(url: str, sql: str) -> None:

@@ -36,6 +36,8 @@ _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE = 1
 _CAP_DAC_READ_SEARCH = 2
 
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
 _STOP_SECONDS = 60.0
 """How long a fast shutdown may take before the server is told to quit without a checkpoint."""
 
@@ -144,10 +146,10 @@ def _supervise(config: dict[str, Any]) -> int:
     os.setsid()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
-    server_lock = os.open(config["server_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    server_lock = os.open(config["server_lock"], _LOCK_FLAGS, 0o600)
     fcntl.flock(server_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.set_inheritable(server_lock, True)
-    users_lock = os.open(config["users_lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    users_lock = os.open(config["users_lock"], _LOCK_FLAGS, 0o600)
     me = os.getpid()
     pid = os.fork()
     if pid == 0:

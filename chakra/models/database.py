@@ -98,14 +98,21 @@ class Database(db.Database):
     async def close(self, timeout: float | None = None) -> None:
         """Close all connections, after waiting up to ``timeout`` seconds for what still runs; stop the
         embedded server if this database started one.
+
+        A database whose event loop is over, or that belongs to the process this one was forked from, is let go of
+        without a word to the server.
+
+        Raises:
+            ConnectionLost: it was connected in another event loop, which is still alive; close it there.
         """
+        self.pool.check_closable()
         databases.forget(self)
         try:
             await super().close(timeout)
         finally:
             server, self._server = self._server, None
             if server is not None:
-                server.stop()
+                await server.stop_async()
 
 
 def _tables(models: tuple[ModelMeta, ...]) -> list[Table]:

@@ -14,7 +14,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from chakra.errors import FieldError
@@ -225,10 +225,10 @@ def infer_type(annotation: Any, where: str) -> PgType:
     )
 
 
-def enum_of(cls: type[enum.Enum], name: str | None = None) -> PgType:
+def enum_of(cls: type[enum.Enum], name: str | None = None, schema: str | None = None) -> PgType:
     """The PostgreSQL enum of a Python enum, named in snake case unless a name is given."""
-    made = enum_type(name or snake_case(cls.__name__), enum_labels(cls))
-    return PgType(name=made.name, kind="enum", size=4, python=cls, labels=made.labels)
+    made = enum_type(name or snake_case(cls.__name__), enum_labels(cls), schema=schema)
+    return replace(made, python=cls)
 
 
 def snake_case(name: str) -> str:

@@ -20,7 +20,7 @@ from chakra.models.relations import (
     foreign_key,
     one_to_one,
 )
-from chakra.pg.types import PgType
+from chakra.pg.types import PgType, in_schema
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import MODELS, written
 from chakra.query.queryset import QuerySet
@@ -441,7 +441,9 @@ def _by_attribute(unique: Unique, relations: dict[str, Relation]) -> Unique:
 def _column(cls: ModelMeta, attribute: str, declared: Declared) -> Column:
     spec: FieldSpec = declared.spec
     where = f"{cls.__name__}.{attribute}"
-    type_ = spec.type or infer_type(declared.annotation, where)
+    type_ = in_schema(
+        spec.type or infer_type(declared.annotation, where), cls.__chakra__.options.get("schema")
+    )
     identity = (
         spec.primary_key
         and type_.name in ("int2", "int4", "int8")

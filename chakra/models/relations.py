@@ -288,7 +288,7 @@ class RelatedSet(QuerySet[Any]):
         new: QuerySet[Any] = QuerySet(self.table, self._database, select)
         return new
 
-    async def create(self, **values: Any) -> Any:
+    async def create(self, /, **values: Any) -> Any:
         """Make and save a row that points at the instance."""
         return await super().create(**{self._relation: self._instance, **values})
 

@@ -34,6 +34,11 @@ def quote_qualified(schema: str | None, name: str) -> str:
     return quoted if schema is None else f"{quote_identifier(schema)}.{quoted}"
 
 
+def quote_output(name: str) -> str:
+    """Quote the name of a result column, which may be made of several: too long, it ends where the server cuts it."""
+    return quote_identifier(name.encode()[: NAMEDATALEN - 1].decode(errors="ignore"))
+
+
 def quote_string(text: str) -> str:
     """Render a string constant that means the same whatever ``standard_conforming_strings`` says.
 
@@ -54,6 +59,11 @@ def quote_string(text: str) -> str:
     return " E'" + body.replace("\\", "\\\\") + "'" if "\\" in body else "'" + body + "'"
 
 
+def quote_block(body: str) -> str:
+    """A ``DO`` statement with PL/pgSQL between BEGIN and END. No dollar quotes: a name in the body may hold them."""
+    return f"DO {quote_string(f'BEGIN {body} END')}"
+
+
 def check_alias(name: str) -> str:
     """Return ``name`` if it may be an alias (``[A-Za-z_][A-Za-z0-9_]*``, at most 63 bytes).
 
@@ -71,4 +81,11 @@ def check_alias(name: str) -> str:
     return name
 
 
-__all__ = ["check_alias", "quote_identifier", "quote_qualified", "quote_string"]
+__all__ = [
+    "check_alias",
+    "quote_block",
+    "quote_identifier",
+    "quote_output",
+    "quote_qualified",
+    "quote_string",
+]

@@ -43,6 +43,7 @@ class PgType:
         ndims: declared dimensions of an array (0 for other kinds).
         labels: labels of an enum, in catalog order.
         fields: ``(name, type)`` pairs of a composite, in order.
+        sends, receives: whether the type has a binary format to read, to write (``typsend``, ``typreceive``).
     """
 
     name: str
@@ -58,6 +59,8 @@ class PgType:
     ndims: int = 0
     labels: tuple[str, ...] = ()
     fields: tuple[tuple[str, PgType], ...] = ()
+    sends: bool = True
+    receives: bool = True
 
     def __call__(self, *modifiers: int) -> PgType:
         """Return the type with the given modifiers, as SQL would write them in parentheses.
@@ -118,6 +121,28 @@ class PgType:
         return found
 
 
+def without_binary(type_: PgType, *, to: Literal["read", "write"]) -> PgType | None:
+    """The type whose binary format stands in for one that has none: text, or arrays of text for arrays.
+
+    Returns:
+        ``None`` for a type with a binary format, all it contains included.
+    """
+    base = type_.base
+    if _is_binary(base, to):
+        return None
+    if base.kind == "array" and base.element is not None and base.element.base.kind == "base":
+        return replace(array_of(TEXT), ndims=base.ndims)
+    return TEXT
+
+
+def _is_binary(type_: PgType, to: str) -> bool:
+    if type_.element is not None:
+        return _is_binary(type_.element, to)
+    if type_.fields:
+        return all(_is_binary(field, to) for _, field in type_.fields)
+    return type_.sends if to == "read" else type_.receives
+
+
 _LENGTH_TYPES = {"varchar": 10485760, "bpchar": 10485760, "bit": 83886080, "varbit": 83886080}
 _PRECISION_TYPES = frozenset({"time", "timetz", "timestamp", "timestamptz", "interval"})
 _DIMENSION_TYPES = {"vector": 16000, "halfvec": 16000, "sparsevec": 1_000_000_000}
@@ -166,6 +191,18 @@ def array_of(element: PgType, ndims: int = 1) -> PgType:
 def enum_type(name: str, labels: tuple[str, ...], *, schema: str | None = None) -> PgType:
     """An enum type as ``CREATE TYPE name AS ENUM (labels…)`` makes it."""
     return PgType(name=name, kind="enum", size=4, python=str, schema=schema, labels=labels)
+
+
+def in_schema(type_: PgType, schema: str | None) -> PgType:
+    """The type with its enum put into a schema, unless it names one: the types of a model lie beside its table."""
+    if schema is None or type_.schema is not None:
+        return type_
+    if type_.kind == "enum":
+        return replace(type_, schema=schema)
+    if type_.kind == "array" and type_.element is not None:
+        element = in_schema(type_.element, schema)
+        return type_ if element is type_.element else replace(type_, element=element, schema=schema)
+    return type_
 
 
 def _b(name: str, oid: int, array_oid: int, size: int, sql: str, python: Any = str, **more: Any) -> PgType:
@@ -406,5 +443,7 @@ __all__ = [
     "XML",
     "array_of",
     "enum_type",
+    "in_schema",
     "parse_type",
+    "without_binary",
 ]

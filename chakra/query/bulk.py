@@ -7,15 +7,20 @@ bulk call is made and not before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from chakra.errors import CopyFormatError, DataError, FieldError, QueryCancelled, TransactionError
+from chakra.db import StaleTypes
+from chakra.errors import DatabaseError, DataError, FieldError, QueryCancelled, TransactionError
+from chakra.pg.types import without_binary
+from chakra.query.described import described_columns, lasting
 from chakra.query.partition import Cutting
-from chakra.sql import Output
+from chakra.query.privileges import refused
+from chakra.sql import select_statement
 from chakra.sql.partitions import whole_reason
+from chakra.sql.textual import select_as_text
 
 if TYPE_CHECKING:
     import pandas
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     from chakra.columnar.parallel import Parts, ReadPlan
     from chakra.db import Database
     from chakra.db.streams import Reader
+    from chakra.query.described import Described
+    from chakra.sql.guards import ReadGuard
     from chakra.sql.select import Select
 
 T = TypeVar("T")
@@ -47,11 +54,37 @@ class ColumnSource:
         sql: a SELECT with its values written in as literals.
         columns: its result columns.
         select: what it was compiled from; ``None`` = SQL of the caller, of which nothing else is known.
+        described: where the types of the columns come from; ``None`` = they were asked for just now.
+        as_text: what makes text of the columns whose type has no binary format, for the parts of the query.
     """
 
     sql: str
     columns: list[ColumnSpec]
     select: Select | None = None
+    described: Described | None = None
+    as_text: Callable[[str], str] | None = None
+
+    def __post_init__(self) -> None:
+        as_text = select_as_text([column.type for column in self.columns])
+        if as_text is not None:
+            columns = [
+                replace(column, type=without_binary(column.type, to="read") or column.type)
+                for column in self.columns
+            ]
+            for name, value in (("as_text", as_text), ("sql", as_text(self.sql)), ("columns", columns)):
+                object.__setattr__(self, name, value)
+
+    @property
+    def guard(self) -> ReadGuard | None:
+        """What goes in front of a COPY of the query, or of a part of it."""
+        found = self.described
+        if found is None or not found.types:
+            return None
+        stand_ins = [without_binary(type_, to="read") for type_ in found.types]
+        if not any(stand_ins):
+            return found.guard
+        pairs = zip(stand_ins, found.guard.oids, strict=True)
+        return replace(found.guard, oids=tuple(s.oid if s is not None else oid for s, oid in pairs))
 
     @property
     def whole(self) -> bool:
@@ -75,10 +108,35 @@ class ColumnSource:
         column = self.select.table.column(by) if by is not None and self.select is not None else None
         if self.select is None or self.whole or partitions == 1:
             return self._uncut
-        return Cutting(self.select, partitions, column)
+        cut = Cutting(self.select, partitions, column)
+        as_text = self.as_text
+        if as_text is None:
+            return cut
+
+        async def cut_as_text(snapshot: Any) -> list[str]:
+            return [as_text(sql) for sql in await cut(snapshot)]
+
+        return cut_as_text
 
     async def _uncut(self, snapshot: object) -> list[str]:
         return [self.sql]
+
+
+async def source_of(select: Select, database: Database) -> ColumnSource:
+    """Compile a query for COPY: values as literals, and its result columns as the server and the models have them.
+
+    Raises:
+        FieldError: the query locks rows, which COPY cannot, or a column is declared as what it cannot be read as.
+    """
+    if select.lock is not None:
+        raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
+    if select.related:
+        select = select.copy()
+        select.related = ()
+    compiled, values = select_statement(select)
+    sql = compiled.statement.literal_sql(values)
+    described, columns = await described_columns(database, compiled.statement, sql)
+    return ColumnSource(sql, columns, select, described)
 
 
 class Readable(Protocol):
@@ -108,28 +166,79 @@ async def to_arrow(
         choices = {"partitions": partitions, "partition_by": partition_by, "progress": progress, **options}
         return await within(timeout, to_arrow(query, database, **choices))
     made = _options(options, TABLE_OPTIONS)
-    source = await query.column_source(database)
-    parts = source.parts(partitions, partition_by)
-    with _fresh_types_after_failure(database):
+
+    async def read(source: ColumnSource) -> pyarrow.Table:
+        parts, guard = source.parts(partitions, partition_by), source.guard
         if partitions == 1 or source.whole or database.in_transaction:
             from chakra.columnar.read import read_table
 
-            return await read_table(database, source.sql, source.columns, made, progress=progress)
+            return await read_table(
+                database, source.sql, source.columns, made, progress=progress, guard=guard
+            )
         from chakra.columnar.parallel import read_parts
 
-        return await read_parts(database, parts, source.columns, made, workers=partitions, progress=progress)
+        return await read_parts(
+            database, parts, source.columns, made, workers=partitions, progress=progress, guard=guard
+        )
+
+    again = Again(query, database)
+    while True:
+        source = await again.source()
+        try:
+            return await read(source)
+        except (StaleTypes, DataError) as error:
+            await again.after(error)
+        except DatabaseError as error:
+            await refused(database, source.sql, error)
+            raise
 
 
-@contextmanager
-def _fresh_types_after_failure(database: Database) -> Iterator[None]:
-    """Forget what is known of the server's types when values did not fit them: another process may have changed
-    them, and the next read then asks again.
+class Again:
+    """A read that is done once more if the types it went by turn out to be out of date.
+
+    A guard tells before anything is read. What it does not see (labels of an enum, a precision) shows as a value that
+    does not fit: then the types are asked for again, and the read is repeated if they are others now.
     """
-    try:
-        yield
-    except (CopyFormatError, DataError):
-        database.types.invalidate()
-        raise
+
+    def __init__(self, query: Readable, database: Database) -> None:
+        self._query = query
+        self._database = database
+        self._first: ColumnSource | None = None
+        self._second: ColumnSource | None = None
+
+    async def source(self) -> ColumnSource:
+        """What to read now."""
+        if self._second is not None:
+            return self._second
+        self._first = await self._query.column_source(self._database)
+        return self._first
+
+    async def after(self, error: StaleTypes | DataError, *, begun: bool = False) -> None:
+        """Return if the read shall be done again, else raise.
+
+        Args:
+            begun: something was given to the caller already.
+
+        Raises:
+            DataError, DatabaseError: the error, if it is not the types.
+        """
+        first, database = self._first, self._database
+        assert first is not None
+        if first.described is not None:
+            database.descriptions.forget(first.described.key)
+        else:
+            database.types.invalidate()
+        stale = isinstance(error, StaleTypes)
+        if self._second is not None or begun or first.described is None:
+            raise lasting(error) if isinstance(error, StaleTypes) else error
+        try:
+            self._second = await self._query.column_source(database)
+        except DatabaseError:
+            if stale:
+                raise
+            raise error from None  # an aborted transaction cannot be asked
+        if not stale and self._second.columns == first.columns:
+            raise error
 
 
 async def read_plan(
@@ -149,7 +258,9 @@ async def read_plan(
             "read_plan() inside a transaction would not see what the transaction wrote; make the plan outside"
         )
     source = await query.column_source(database)
-    return await plan_reads(database, source.parts(partitions, partition_by), source.columns, made)
+    return await plan_reads(
+        database, source.parts(partitions, partition_by), source.columns, made, guard=source.guard
+    )
 
 
 async def arrow_schema(query: Readable, database: Database, **options: Any) -> pyarrow.Schema:
@@ -249,21 +360,31 @@ async def arrow_batches(
     from chakra.columnar.read import read_batches
 
     made = _options(options, BATCH_OPTIONS)
-    source = await query.column_source(database)
-    batches = read_batches(
-        database,
-        source.sql,
-        source.columns,
-        made,
-        max_rows=max_rows,
-        max_bytes=max_bytes,
-        progress=progress,
-        reader=reader,
-    )
-    async with aclosing(batches):
-        with _fresh_types_after_failure(database):
-            async for batch in batches:
-                yield batch
+    again, begun = Again(query, database), False
+    while True:
+        source = await again.source()
+        batches = read_batches(
+            database,
+            source.sql,
+            source.columns,
+            made,
+            max_rows=max_rows,
+            max_bytes=max_bytes,
+            progress=progress,
+            guard=source.guard,
+            reader=reader,
+        )
+        try:
+            async with aclosing(batches):
+                async for batch in batches:
+                    begun = True
+                    yield batch
+            return
+        except (StaleTypes, DataError) as error:
+            await again.after(error, begun=begun)
+        except DatabaseError as error:
+            await refused(database, source.sql, error)
+            raise
 
 
 def _options(options: dict[str, Any], others: tuple[str, ...] = (), *, streaming: bool = False) -> Options:
@@ -281,23 +402,10 @@ def _options(options: dict[str, Any], others: tuple[str, ...] = (), *, streaming
     return Options(**options, streaming=streaming)
 
 
-async def column_specs(database: Database, sql: str, outputs: Sequence[Output]) -> list[ColumnSpec]:
-    """Describe result columns for the decoder; what the query does not know, the server is asked for."""
-    from chakra.columnar import ColumnSpec
-
-    described: list[Any] = []
-    if any(output.type is None for output in outputs):
-        described = await database.describe(sql)
-    return [
-        ColumnSpec(output.name, output.type or described[position][1], output.nullable)
-        for position, output in enumerate(outputs)
-    ]
-
-
 __all__ = [
     "arrow_batches",
     "check_timeout",
-    "column_specs",
+    "source_of",
     "to_arrow",
     "to_numpy",
     "to_pandas",

@@ -26,23 +26,29 @@ from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from chakra.db import stale_types
 from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
 from chakra.query import sequences
 from chakra.query.bulk import check_timeout, written_within
+from chakra.query.computed import named
+from chakra.query.described import on_stored
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
+from chakra.query.privileges import refused
 from chakra.query.state import NEW, RowState, own_state
+from chakra.query.write import written_values
 from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
 from chakra.sql.staging import named_columns, plan_merge
+from chakra.sql.stored import check_written, copy_guard
 
 if TYPE_CHECKING:
     from chakra.columnar import InsertResult
     from chakra.db import Database
 
-Clause: TypeAlias = "tuple[str, Iterable[str] | None, Iterable[str] | None]"
-"""The arguments ``on_conflict``, ``conflict_fields`` and ``update_fields``."""
+Clause: TypeAlias = "tuple[str, Iterable[str] | None, Iterable[str] | None, Any, Any]"
+"""The arguments ``on_conflict``, ``conflict_fields``, ``update_fields``, ``conflict_where`` and ``where``."""
 
 COPY_FROM_ROWS = 500
 """Instances from which ``bulk_create`` uses COPY, which takes two round trips (keys, then rows); fewer go in one
@@ -61,9 +67,6 @@ INSERTED_AT_ONCE = 50_000
 
 UNDEFINED_TABLE = "42P01"
 NOT_SUPPORTED = "0A000"
-COMPUTED = ("42P10", "428C9")
-"""What COPY (``copy.c``, CopyGetAttnums), INSERT and UPDATE (``rewriteHandler.c``) say of generated columns."""
-_QUOTED = re.compile('"(.+?)"')
 _FEWER = re.compile(r"\bchakra_inserted_(\d+)\b")
 
 ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
@@ -83,20 +86,24 @@ async def insert(
     from chakra.columnar.staging import insert_table
 
     _known(insert_table, options, "bulk_insert", "sync_sequences")
-    if sync_sequences:
+
+    async def insert_into(stored: Table) -> InsertResult:
+        if not sync_sequences:
+            return await insert_table(database, stored, data, **options)
         async with database.transaction():
-            result = await insert(table, database, data, timeout=timeout, **options)
+            result = await insert_table(database, stored, data, **options)
             await sequences.sync_sequences(table, database)
         return result
+
+    async def write() -> InsertResult:
+        return await on_stored(database, table, insert_into, data)
+
     if timeout is not None:
         check_timeout(timeout)
-    async with _closed_on_failure(data):
-        with _computed_named(table):
-            if timeout is None:
-                return await insert_table(database, table, data, **options)
-            return await written_within(
-                timeout, database, lambda: insert_table(database, table, data, **options)
-            )
+    async with _closed_on_failure(data), _named_errors(table, database):
+        if timeout is None:
+            return await write()
+        return await written_within(timeout, database, write)
 
 
 async def update(
@@ -105,13 +112,12 @@ async def update(
     """Update rows from columns, or from instances; returns the number of rows found and updated."""
     if timeout is not None:
         check_timeout(timeout)
-    async with _closed_on_failure(rows):
-        with _computed_named(table):
-            if timeout is None:
-                return await _update(table, database, rows, fields, options)
-            return await written_within(
-                timeout, database, lambda: _update(table, database, rows, fields, options)
-            )
+    async with _closed_on_failure(rows), _named_errors(table, database):
+        if timeout is None:
+            return await _update(table, database, rows, fields, options)
+        return await written_within(
+            timeout, database, lambda: _update(table, database, rows, fields, options)
+        )
 
 
 @asynccontextmanager
@@ -120,28 +126,25 @@ async def _closed_on_failure(data: Any) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
-        if isinstance(data, AsyncIterable) and hasattr(data, "aclose"):
-            await data.aclose()
+        aclose = getattr(data, "aclose", None)
+        if isinstance(data, AsyncIterable) and aclose is not None:
+            await aclose()
         elif isinstance(data, Generator):
             data.close()
         raise
 
 
-@contextmanager
-def _computed_named(table: Table) -> Iterator[None]:
-    """Name the column of the data that the server computes itself; it refuses those before it reads a row."""
+@asynccontextmanager
+async def _named_errors(table: Table, database: Database) -> AsyncIterator[None]:
+    """Name the column of the data that the server computes itself, or that the role may not write."""
     try:
         yield
     except DatabaseError as error:
-        found = _QUOTED.search(str(error)) if error.sqlstate in COMPUTED else None
-        by_name = {c.name: c.attribute for c in table.columns}
-        if found is None or found[1] not in by_name:
-            raise
-        name = by_name[found[1]]
-        raise DataError(
-            f'column "{name}" of {table.title} is GENERATED ALWAYS: the server computes it; leave it out of the data',
-            column=name,
-        ) from error
+        found = named(error, table)
+        if found is not error:
+            raise found from error
+        await refused(database, error.sql or "", error)
+        raise
 
 
 async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:
@@ -150,16 +153,22 @@ async def _update(table: Table, database: Database, rows: Any, fields: Any, opti
 
     _known(update_table, options, "bulk_update")
     rows = as_columns(rows)
+
+    async def write_columns(stored: Table) -> int:
+        return await update_table(database, stored, rows, fields=fields, **options)
+
     if isinstance(rows, Mapping | AsyncIterable) or any(hasattr(rows, name) for name in ARROW):
-        return await update_table(database, table, rows, fields=fields, **options)
+        return await on_stored(database, table, write_columns, rows)
     rows = rows if isinstance(rows, list) else list(rows)
     if table.row_class is None or (rows and any(hasattr(rows[0], name) for name in ARROW)):
-        return await update_table(database, table, rows, fields=fields, **options)
+        return await on_stored(database, table, write_columns, rows)
     if fields is None or options.get("key") is not None:
         raise FieldError(
             'bulk_update of instances takes the fields to write: bulk_update(instances, ["name"])'
         )
-    return await _update_instances(table, database, rows, fields)
+    return await on_stored(
+        database, table, lambda stored: _update_instances(stored, database, rows, fields), rows
+    )
 
 
 def _known(function: Callable[..., Any], options: dict[str, Any], what: str, *more: str) -> dict[str, Any]:
@@ -186,6 +195,7 @@ async def _update_instances(table: Table, database: Database, instances: list[An
     if not instances:
         return 0
     columns = [*table.key_columns, *written]
+    check_written(table, columns)
     values = [_values_of(table, column, instances) for column in columns]
     group = Group(instances, columns, values, range(len(instances)))
     for column, values in zip(table.key_columns, group.values, strict=False):
@@ -228,6 +238,8 @@ async def create(
     on_conflict: str | None = None,
     conflict_fields: Iterable[str] | None = None,
     update_fields: Iterable[str] | None = None,
+    conflict_where: Any = None,
+    where: Any = None,
     timeout: float | None = None,
     sync_sequences: bool = False,
 ) -> list[Any]:
@@ -238,7 +250,8 @@ async def create(
     Instances that have their key in the end count as saved.
 
     Args:
-        on_conflict, conflict_fields, update_fields, timeout, sync_sequences: as for ``bulk_insert``.
+        on_conflict, conflict_fields, update_fields, conflict_where, where, timeout, sync_sequences: as for
+            ``bulk_insert``.
 
     Raises:
         DataError: something else than an instance of the model, or a value that does not fit its column.
@@ -248,28 +261,36 @@ async def create(
     if timeout is not None:
         check_timeout(timeout)
     _check_class(table, instances, "bulk_create")
-    if on_conflict is None and (conflict_fields is not None or update_fields is not None):
-        raise FieldError('conflict_fields and update_fields need on_conflict="ignore" or "update"')
+    rest = (conflict_fields, update_fields, conflict_where, where)
+    if on_conflict is None and any(option is not None for option in rest):
+        raise FieldError(
+            "conflict_fields and update_fields, conflict_where and where, "
+            'need on_conflict="ignore" or "update"'
+        )
     if not instances:
         return instances
-    clause = (on_conflict, conflict_fields, update_fields) if on_conflict is not None else None
-    groups = None if clause is None and len(instances) >= COPY_FROM_ROWS else groups_of(table, instances)
+    clause = (on_conflict, *rest) if on_conflict is not None else None
 
-    async def work() -> None:
-        if not sync_sequences:
-            await _create_groups(table, database, clause, instances, groups)
-            return
+    async def create_and_sync(stored: Table) -> None:
         async with database.transaction():
-            await _create_groups(table, database, clause, instances, groups)
+            await _create_groups(stored, database, clause, instances)
             await sequences.sync_sequences(table, database)
 
-    with _computed_named(table), _sequences_explained(table, instances):
-        if timeout is not None:
-            await _unless_undone(table, instances, written_within(timeout, database, work))
-        elif sync_sequences:
-            await _unless_undone(table, instances, work())
+    async def create_in(stored: Table) -> None:
+        if sync_sequences:
+            await _unless_undone(table, instances, create_and_sync(stored))
         else:
-            await work()
+            await _create_groups(stored, database, clause, instances)
+
+    async def write() -> None:
+        await on_stored(database, table, create_in, instances)
+
+    async with _named_errors(table, database):
+        with _sequences_explained(table, instances):
+            if timeout is None:
+                await write()
+            else:
+                await _unless_undone(table, instances, written_within(timeout, database, write))
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -290,17 +311,18 @@ def _sequences_explained(table: Table, instances: list[Any]) -> Iterator[None]:
 
 
 async def _create_groups(
-    table: Table,
-    database: Database,
-    clause: Clause | None,
-    instances: list[Any],
-    groups: list[Group] | None,
+    table: Table, database: Database, clause: Clause | None, instances: list[Any]
 ) -> None:
-    """Insert instances, all or none; ``groups`` is ``None`` where COPY gathers their values itself."""
-    if groups is None:
-        if await _create_alike(table, database, instances):
-            return
-        groups = groups_of(table, instances)
+    """Insert instances, all or none; many are gathered while the server draws their keys."""
+    if (
+        clause is None
+        and len(instances) >= COPY_FROM_ROWS
+        and await _create_alike(table, database, instances)
+    ):
+        return
+    groups = groups_of(table, instances)
+    for group in groups:
+        check_written(table, group.columns)
     if len(groups) == 1:
         await _create_group(table, database, clause, groups[0])
         return
@@ -342,22 +364,30 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
 
     The server draws the keys while values are gathered and the first of them converted.
     """
-    from chakra.columnar.staging import draw_keys, insert_only, specs_of
+    from chakra.columnar.staging import draw_keys, specs_of
     from chakra.columnar.write import RowStream, copy_stream
+    from chakra.columnar.write_facts import insert_facts
 
+    given = [table.by_attribute[name] for name in written_values(instances[0], table)[0]]
     lacking = [c for c in table.key_columns if c.generated and all_unset(c, instances)]
 
     async def draw() -> list[Any]:
-        if not lacking and await insert_only(database, table):
-            return [None]
-        return [await draw_keys(database, table, column, len(instances)) for column in lacking]
+        if not lacking:
+            facts = await insert_facts(database, table, given)
+            if facts.filled:
+                rows.allow_null()
+            asked.extend(facts.asked)
+            return [None] if facts.insert_only else []
+        return [await draw_keys(database, table, column, len(instances), given) for column in lacking]
 
+    rows = RowStream(len(instances))
+    asked: list[Column] = []
     drawing = create_task(draw())
     try:
         await sleep(0)  # lets the request go out
         groups = groups_of(table, instances)
-        rows = RowStream(len(instances))
         if len(groups) == 1:
+            check_written(table, groups[0].columns)
             for spec, values in zip(specs_of(groups[0].columns), groups[0].dumped(), strict=True):
                 rows.add(spec, values)
             rows.prepare()
@@ -371,8 +401,11 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
         return True
     for spec, made in zip(specs_of(lacking), keys, strict=True):
         rows.add(spec, made)
-    names = [c.name for c in (*groups[0].columns, *lacking)]
-    await copy_stream(database, table.name, table.schema, names, rows)
+    for spec in specs_of(asked):
+        rows.add(spec, [None] * len(instances))
+    columns = (*groups[0].columns, *lacking, *asked)
+    names, guard = [c.name for c in columns], copy_guard(table, columns)
+    await copy_stream(database, table.name, table.schema, names, rows, guard=guard)
     for column, made in zip(lacking, keys, strict=True):
         _fill(table.row_class, column, instances, made)
     return True
@@ -425,12 +458,7 @@ async def _create_parts(table: Table, database: Database, group: Group, rows: in
 
 async def _create_few(table: Table, database: Database, group: Group) -> None:
     """Insert instances and get their keys in one round trip."""
-    for column, given in zip(group.columns, group.values, strict=True):
-        # The server would say so too, but abort a surrounding transaction.
-        if not column.nullable and None in given:
-            row, name = given.index(None), column.attribute
-            text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
-            raise DataError(text, row=row, column=name)
+    await _refuse_nulls(table, database, group)
     if not all(map(takes_columns, group.columns)) and len(group.instances) * len(group.columns) > PARAMETERS:
         await _create_parts(table, database, group, PARAMETERS // len(group.columns))
         return
@@ -455,6 +483,10 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
             )
             rows = await fetch(database, _all_or_none(statement, count), values)
     except DataError as error:
+        stale = stale_types(error)
+        if stale is not None:
+            stale.aborting = database.in_transaction
+            raise stale from error
         raise _named(group, error) from error
     except DatabaseError as error:
         left = _FEWER.search(str(error)) if error.sqlstate == UNDEFINED_TABLE else None
@@ -470,6 +502,23 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
     for position, name in enumerate(returning):
         made = [row[position] for row in rows]
         _fill(table.row_class, table.by_attribute[name], group.instances, made)
+
+
+async def _refuse_nulls(table: Table, database: Database, group: Group) -> None:
+    """Refuse NULL where the table takes none and nothing fills it in: the server would abort a transaction for it.
+
+    Raises:
+        DataError: names row and column.
+    """
+    for column, given in zip(group.columns, group.values, strict=True):
+        if not column.nullable and None in given:
+            from chakra.columnar.write_facts import rows_filled
+
+            if await rows_filled(database, table):
+                return
+            row, name = given.index(None), column.attribute
+            text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
+            raise DataError(text, row=row, column=name)
 
 
 @lru_cache(maxsize=256)

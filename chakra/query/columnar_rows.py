@@ -12,7 +12,9 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from chakra.db import StaleTypes
 from chakra.errors import DataError
+from chakra.query.described import Described, described_outputs, key_of
 from chakra.sql import Compiled
 
 if TYPE_CHECKING:
@@ -43,21 +45,38 @@ async def fetch_columns(
 ) -> tuple[Iterator[tuple[Any, ...]], int] | None:
     """Run a query through COPY; return its rows as tuples and their number, or ``None`` if the row path must.
 
+    The values are those of the server's types, as in records, whatever the model declares.
+
     Raises:
         DatabaseError, ConnectionLost: from the server.
     """
     from chakra.columnar import ColumnSpec, Decoder
-    from chakra.columnar.sinks.lists import to_lists
+    from chakra.columnar.sinks.lists import LISTABLE, to_lists
 
     statement = compiled.statement
-    specs = tuple(ColumnSpec(o.name, o.type, o.nullable) for o in statement.outputs if o.type is not None)
+    known: Described | None = database.descriptions.get(key_of(database, statement.sql))
+    if known is not None and known.listable is False:
+        return None
     try:
         sql = statement.literal_sql(values)
     except DataError:
         return None  # the row path refuses the value, naming its field
+    described = await described_outputs(database, statement, sql)
+    types = [type_.base for type_ in described.types]
+    if described.listable is None:
+        documents = any(types[position].name in ("json", "jsonb") for position in statement.texts)
+        described.listable = not documents and all(type_.name in LISTABLE for type_ in types)
+    if not described.listable:
+        return None
+    outputs = zip(statement.outputs, types, strict=True)
+    specs = tuple(ColumnSpec(output.name, type_, output.nullable) for output, type_ in outputs)
     # Decoded after the stream has ended: an error inside it would abort a surrounding transaction.
     chunks: list[bytes] = []
-    await database.copy_out(sql, chunks.append)
+    try:
+        await database.copy_out(sql, chunks.append, guard=described.guard.before(sql))
+    except StaleTypes:
+        database.descriptions.forget(described.key)
+        return None
     decoder = Decoder(specs)
     try:
         for chunk in chunks:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from chakra.errors import DataError
+from chakra.errors import DatabaseError, DataError
 from chakra.query.blame import too_large
+from chakra.query.privileges import refused
 from chakra.sql import Statement
 
 if TYPE_CHECKING:
@@ -22,25 +24,74 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
         DataError: a value does not fit the type of its field; names the field.
     """
     try:
-        return await database.run_fetch(statement.sql, statement.bind(values), pure=statement.pure)
+        sql = statement.sql
+        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
+        bound, text = statement.bind(values), text_of(database, statement)
+        rows = await database.run_fetch(text, bound, pure=pure)
+        if rows and statement.texts and await holds_documents(database, rows, statement):
+            rows = await database.run_fetch(text_of(database, statement), bound, pure=pure)
+        return rows
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
     """Run a statement and return its first row or ``None``."""
     try:
-        return await database.run_fetchrow(statement.sql, statement.bind(values), pure=statement.pure)
+        sql = statement.sql
+        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
+        bound, text = statement.bind(values), text_of(database, statement)
+        row = await database.run_fetchrow(text, bound, pure=pure)
+        if row and statement.texts and await holds_documents(database, (row,), statement):
+            row = await database.run_fetchrow(text_of(database, statement), bound, pure=pure)
+        return row
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
     """Run a statement and return the number of rows it touched."""
     try:
-        return await database.run_execute(statement.sql, statement.bind(values), pure=statement.pure)
+        sql = statement.sql
+        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
+        return await database.run_execute(sql, statement.bind(values), pure=pure)
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
+
+
+_PARSED = frozenset({dict, list, int, float, bool})
+_DOCUMENTS = frozenset({"json", "jsonb"})
+
+
+def text_of(database: Database, statement: Statement) -> str:
+    """The SQL of a statement in this database: with casts where something else is stored than declared as text."""
+    return database.as_text.get(statement.key, statement.sql) if database.as_text else statement.sql
+
+
+async def holds_documents(database: Database, rows: Sequence[Any], statement: Statement) -> bool:
+    """Whether a query gives parsed JSON where a model declares text: the column is json or jsonb in this database.
+
+    The driver reads values by the server's types and parses such columns. They are asked for as text then, from now on
+    by ``text_of``, so that rows have what columns have. Only queries: what wrote something is not run again.
+    """
+    for position in statement.texts:
+        found = next((value for row in rows if (value := row[position]) is not None), None)
+        if (
+            type(found) in _PARSED
+            and statement.sql.startswith("SELECT")
+            and statement.key not in database.as_text
+        ):
+            types = await database.describe(statement.sql)
+            documents = any(types[p][1].base.name in _DOCUMENTS for p in statement.texts)
+            database.as_text[statement.key] = statement.as_text() if documents else statement.sql
+            return documents
+    return False
 
 
 def name_field(error: DataError, statement: Statement, values: list[Any]) -> DataError:
@@ -53,7 +104,12 @@ def name_field(error: DataError, statement: Statement, values: list[Any]) -> Dat
         return error
     parameter = statement.parameters[position]
     shown = f" ({parameter.type.sql})" if parameter.type is not None else ""
-    return DataError(f"{parameter.label}{shown}: {why or error}", row=error.row, column=parameter.label)
+    return DataError(
+        f"{parameter.label}{shown}: {why or error}",
+        row=error.row,
+        column=parameter.label,
+        sqlstate=error.sqlstate,
+    )
 
 
 def _refused(statement: Statement, values: list[Any]) -> tuple[int | None, str | None]:
@@ -84,4 +140,4 @@ def _unstorable(value: Any) -> bool:
     return "\0" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))
 
 
-__all__ = ["execute", "fetch", "fetchrow", "name_field"]
+__all__ = ["execute", "fetch", "fetchrow", "holds_documents", "name_field", "text_of"]

@@ -13,6 +13,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
+from chakra.errors import FieldError
 from chakra.query.state import RowState
 from chakra.sql import Compiled, Output, RowPlan
 
@@ -143,12 +144,18 @@ def _plain(outputs: Sequence[Output], style: str) -> Loader:
     elif style == "flat":
         made = values[0]
     elif style == "tuple":
-        made = f"({', '.join(values)},)"
+        made = f"({', '.join(values)},)" if values else "()"
     else:
-        row = namedtuple("Row", [o.name for o in outputs])  # type: ignore[misc]
+        try:
+            row = namedtuple("Row", [o.name for o in outputs])  # type: ignore[misc]
+        except ValueError as error:  # a column that no attribute can be called
+            raise FieldError(
+                f"values_list(named=True): {error}; use values() or plain values_list()"
+            ) from None
         made = f"{source.name('row', row)}({', '.join(values)})"
     source.add(0, "def load(rows, state):")
-    source.add(1, f"return [{made} for ({', '.join(names)},) in rows]")
+    unpacked = f"({', '.join(names)},)" if names else "_"
+    source.add(1, f"return [{made} for {unpacked} in rows]")
     return source.function()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError
+from chakra.pg.text import SqlText
 from chakra.schema import Column
 from chakra.sql.literals import ServerText
 from chakra.sql.partitions import quantiles, split_at, split_pages
@@ -50,13 +51,15 @@ class Cutting:
     async def _bounds(self, snapshot: Snapshot, column: Column) -> list[Any]:
         keys = self.select.copy()
         keys.mode, keys.fields, keys.aliases = "values", (column.attribute,), (column.attribute,)
-        sql = _sql(keys)
-        fetch = snapshot.connection.run_fetch
+        sql, connection = _sql(keys), snapshot.connection
+        session = connection.held_session()
+        if not await connection.is_harmless(sql.key, sql.touches):
+            connection.note(session)
         try:
-            await snapshot.connection.execute(_PLAIN_TEXT)
-            [row] = await fetch(quantiles(sql, self.partitions))
+            await session.script(_PLAIN_TEXT)
+            [row] = await session.fetch_once(quantiles(sql, self.partitions))
             if row["sampled"] < _SAMPLED_PER_PART * self.partitions:
-                [row] = await fetch(quantiles(sql, self.partitions, 1))
+                [row] = await session.fetch_once(quantiles(sql, self.partitions, 1))
         except DatabaseError as error:
             error.add_note(
                 f"while asking for quantiles of partition_by={column.attribute!r} ({column.type.sql})"
@@ -66,7 +69,7 @@ class Cutting:
         return [ServerText(bound) for bound in bounds]
 
 
-def _sql(select: Select) -> str:
+def _sql(select: Select) -> SqlText:
     compiled, values = select_statement(select)
     return compiled.statement.literal_sql(values)
 

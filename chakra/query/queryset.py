@@ -32,6 +32,7 @@ R_co = TypeVar("R_co", covariant=True)
 GET_LIMIT = 2
 """Rows ``get`` asks for: the second one is enough to know that there are several."""
 
+MOST_AT_ONCE = 2**31 - 1  # rows a portal can be asked for (message Execute, manual, 54.7)
 ITERATOR_ROWS = 2_000
 """Rows per round trip of ``async for``. Between 500 and 10,000 the time per row differs by less than 5 %."""
 
@@ -299,10 +300,10 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         The loop may be left at any point. Where a reference to the stream is kept, ``async with`` ends it.
 
         Raises:
-            FieldError: ``chunk_size`` is less than 1.
+            FieldError: ``chunk_size`` is no whole number from 1 on.
         """
-        if chunk_size < 1:
-            raise FieldError(f"chunk_size is at least 1, not {chunk_size}")
+        if type(chunk_size) is not int or not 1 <= chunk_size <= MOST_AT_ONCE:
+            raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(lambda reader: rows_of(self._select, self._style, self.database, chunk_size, reader))
 
     @overload
@@ -470,9 +471,9 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
             raise FieldError(f'explain format is "text" or "json", not {format!r}')
         compiled, values = select_statement(self._select)
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
-        rows = await self.database.run_fetch(
-            prefix + compiled.statement.sql, compiled.statement.bind(values), pure=False
-        )
+        statement, database = compiled.statement, self.database
+        pure = await database.is_harmless(statement.sql, statement.touches)
+        rows = await database.run_fetch(prefix + statement.sql, statement.bind(values), pure=pure)
         return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
 
     # -- writing --------------------------------------------------------------------------------------
@@ -517,6 +518,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         update_fields: Iterable[str] | None = None,
         timeout: float | None = None,
         sync_sequences: bool = False,
+        **conditions: Condition,
     ) -> list[R_co]:
         """Insert many instances through COPY, fill in their generated keys, and return them as a list.
 
@@ -525,7 +527,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
             conflict_fields: what decides that a row is there; default for ``"update"``: the primary key, for
                 ``"ignore"``: any unique constraint. If named, ignored instances get the key of that row.
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
-            timeout, sync_sequences: as for ``bulk_insert``.
+            timeout, sync_sequences, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
         """
         if self.table.row_class is None:
             raise FieldError(
@@ -540,6 +542,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
             update_fields=update_fields,
             timeout=timeout,
             sync_sequences=sync_sequences,
+            **conditions,
         )
 
     async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
@@ -547,9 +550,9 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
 
         Args:
             data: columns by field name; for those left out the defaults of the model's fields and the server's.
-            options: ``on_conflict, conflict_fields, update_fields, returning="keys", batch_rows, progress,
-                allow_truncate, extra``; see ``chakra.columnar.staging.insert_table``. ``timeout``: seconds after
-                which the server is told to stop, and nothing is written (``QueryCancelled``).
+            options: ``on_conflict, conflict_fields, update_fields, conflict_where, where, returning="keys",
+                batch_rows, progress, allow_truncate, extra``; see ``chakra.columnar.staging.insert_table``.
+                ``timeout``: seconds after which the server is told to stop, and nothing is written.
                 ``sync_sequences``: move the table's sequences past keys that the data brings itself.
         """
         return await bulk_write.insert(self.table, self.database, data, **options)
@@ -579,16 +582,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         Raises:
             FieldError: the query locks rows, which COPY cannot.
         """
-        select = self._select
-        if select.lock is not None:
-            raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
-        if select.related:
-            select = select.copy()
-            select.related = ()
-        compiled, values = select_statement(select)
-        statement = compiled.statement
-        specs = await bulk.column_specs(database, statement.sql, statement.outputs)
-        return bulk.ColumnSource(statement.literal_sql(values), specs, select)
+        return await bulk.source_of(self._select, database)
 
 
 __all__ = ["QuerySet"]

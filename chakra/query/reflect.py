@@ -36,6 +36,7 @@ WHERE c.oid = pg_catalog.to_regclass($1)
 _COLUMNS = """
 SELECT a.attname::text AS name, a.atttypid AS type, a.atttypmod AS typmod, a.attndims::int AS ndims,
     a.attnotnull AS required, a.attidentity::text <> '' AS identity,
+    pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
     pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS db_default
 FROM pg_catalog.pg_attribute a
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -145,6 +146,7 @@ async def _describe(database: Database, found: Any) -> Table:
             nullable=not row["required"],
             db_default=row["db_default"],
             identity=row["identity"],
+            readable=row["readable"],
         )
         for row in rows
     )

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from chakra.errors import DataError
-from chakra.query.execute import name_field
+from chakra.errors import DatabaseError, DataError
+from chakra.query.execute import holds_documents, name_field, text_of
 from chakra.query.hydrate import hydrate, loader
+from chakra.query.privileges import refused
 from chakra.query.state import RowState
 from chakra.sql import Select, Statement, select_statement
 
@@ -33,15 +34,25 @@ async def rows_of(
 async def _blocks(
     database: Database, statement: Statement, values: list[Any], block: int, reader: Reader
 ) -> AsyncGenerator[list[Any], None]:
-    blocks = database.cursor_blocks(
-        statement.sql, statement.bind(values), reader, prefetch=block, pure=statement.pure
-    )
+    sql, bound = statement.sql, statement.bind(values)
     try:
-        async with aclosing(blocks):
-            async for rows in blocks:
-                yield rows
+        pure = await database.is_harmless(sql, statement.touches)
+        first = True
+        while first:
+            text = text_of(database, statement)
+            blocks = database.cursor_blocks(text, bound, reader, prefetch=block, pure=pure)
+            async with aclosing(blocks):
+                async for rows in blocks:
+                    if first and statement.texts and await holds_documents(database, rows, statement):
+                        break
+                    first = False
+                    yield rows
+                else:
+                    first = False
     except DataError as error:
         raise name_field(error, statement, values) from error
+    except DatabaseError as error:
+        raise await refused(database, statement.sql, error) from error.__cause__
 
 
 __all__ = ["rows_of"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TableQuery(NotAList):
-    """Rows of an existing table, as dicts; made by ``db.table("name")``.
+    """Rows of an existing table, as dicts; made by ``db.table("name")``. They have the columns the role may read.
 
     It has the methods of ``QuerySet``. The table is looked up when something is run, so making and narrowing
     a query needs no ``await``; a wrong name or field is reported then.
@@ -138,7 +138,7 @@ class TableQuery(NotAList):
 
 def _narrowing(name: str) -> Callable[..., TableQuery]:
     @functools.wraps(getattr(QuerySet, name))
-    def method(self: TableQuery, *arguments: Any, **options: Any) -> TableQuery:
+    def method(self: TableQuery, /, *arguments: Any, **options: Any) -> TableQuery:
         if name == "__getitem__":
             check_key(*arguments)
         return TableQuery(self._database, self._name, (*self._calls, (name, arguments, options)))
@@ -148,7 +148,7 @@ def _narrowing(name: str) -> Callable[..., TableQuery]:
 
 def _running(name: str) -> Callable[..., Any]:
     @functools.wraps(getattr(QuerySet, name))
-    async def method(self: TableQuery, *arguments: Any, **options: Any) -> Any:
+    async def method(self: TableQuery, /, *arguments: Any, **options: Any) -> Any:
         return await getattr(await self.reflect(), name)(*arguments, **options)
 
     return awaited(method) if name in ("count", "exists", "first", "last") else method

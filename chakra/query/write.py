@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Collection, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db.default import default_database
 from chakra.errors import DatabaseError, DoesNotExist, FieldError, UniqueViolation
 from chakra.expressions.base import models_of, operand
 from chakra.query import execute
+from chakra.query.computed import named
+from chakra.query.described import checked_table
 from chakra.query.hydrate import SLOT, loader
 from chakra.query.sequences import explain
 from chakra.query.state import RowState, own_state
@@ -30,6 +32,8 @@ from chakra.sql import (
 if TYPE_CHECKING:
     from chakra.db import Database
     from chakra.query.queryset import QuerySet
+
+T = TypeVar("T")
 
 
 def written_values(instance: Any, table: Table) -> tuple[tuple[str, ...], list[Any]]:
@@ -62,31 +66,47 @@ async def insert(instance: Any, database: Database) -> None:
     table: Table = type(instance).__table__
     names, values = written_values(instance, table)
     returning = tuple(c.attribute for c in table.columns if c.generated and c.attribute not in names)
-    statement: Statement = insert_statement(table, names, returning)
+    statement: Statement = insert_statement(await checked_table(database, table, names), names, returning)
     if returning:
-        try:
-            row = await execute.fetchrow(database, statement, values)
-        except UniqueViolation as error:
-            explain(error, table, names)
-            raise
+        row = await _written(table, execute.fetchrow(database, statement, values), names)
         if row is None:
             raise _not_let_in(table)
         for output, value in zip(statement.outputs, row, strict=True):
             setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
     else:
-        await execute.execute(database, statement, values)
+        await _written(table, execute.execute(database, statement, values))
     _saved(instance, database)
 
 
-async def insert_values(table: Table, database: Database, values: dict[str, Any]) -> dict[str, Any]:
-    """Insert a row of a table without a model; return it with what the server generated."""
-    names = tuple(table.column(name).attribute for name in values)
-    statement = insert_statement(table, names, tuple(c.attribute for c in table.columns))
+async def _written(table: Table, work: Awaitable[T], inserted: Collection[str] | None = None) -> T:
+    """Await a write; values for columns that the server computes are named as such.
+
+    Args:
+        inserted: the attributes a new row is made with; keys made for the others are known to be the server's.
+
+    Raises:
+        DataError: such a value.
+    """
     try:
-        row = await execute.fetchrow(database, statement, list(values.values()))
-    except UniqueViolation as error:
-        explain(error, table, names)
-        raise
+        return await work
+    except DatabaseError as error:
+        if isinstance(error, UniqueViolation) and inserted is not None:
+            explain(error, table, inserted)
+        found = named(error, table)
+        if found is error:
+            raise
+        raise found from error
+
+
+async def insert_values(table: Table, database: Database, values: dict[str, Any]) -> dict[str, Any]:
+    """Insert a row of a table without a model; return what the role may read of it."""
+    names = tuple(table.column(name).attribute for name in values)
+    returning = tuple(c.attribute for c in table.columns if c.readable)
+    statement = insert_statement(table, names, returning)
+    if not returning:
+        await _written(table, execute.execute(database, statement, list(values.values())), names)
+        return {}
+    row = await _written(table, execute.fetchrow(database, statement, list(values.values())), names)
     if row is None:
         raise _not_let_in(table)
     return dict(row)
@@ -136,7 +156,8 @@ async def save(
         )
     values = [getattr(instance, name) for name in names]
     values += [getattr(instance, SLOT + name) for name in table.primary_key]
-    touched = await execute.execute(database, update_row_statement(table, names), values)
+    statement = update_row_statement(await checked_table(database, table, names), names)
+    touched = await _written(table, execute.execute(database, statement, values))
     if touched == 0:
         raise _gone(instance, table, "updated")
     own = own_state(instance)
@@ -279,10 +300,14 @@ async def update_rows(select: Select, database: Database, values: dict[str, Any]
         models = models_of(value)
         if models:
             check_partner(select.table, assigned_column(select.table, name).attribute, models)
+    names = [assigned_column(select.table, name).attribute for name in values]
+    stored = await checked_table(database, select.table, names)
     statement, literals = update_statement(
-        _unordered(select), {name: operand(value) for name, value in values.items()}
+        _unordered(select),
+        {name: operand(value) for name, value in values.items()},
+        tuple(c for c in map(stored.by_attribute.__getitem__, names) if c.declared is not None),
     )
-    return await execute.execute(database, statement, literals)
+    return await _written(select.table, execute.execute(database, statement, literals))
 
 
 async def delete_rows(select: Select, database: Database) -> int:

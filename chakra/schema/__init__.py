@@ -1,7 +1,7 @@
 """Tables as data: what the compiler, the DDL and the migrations read instead of model classes."""
 
 from chakra.schema.defaults import PythonDefault
-from chakra.schema.table import Check, Column, ForeignKeyConstraint, Index, Relation, Table, Unique
+from chakra.schema.table import Check, Column, ForeignKeyConstraint, Index, Relation, Stored, Table, Unique
 from chakra.schema.values import dump_for, dump_values, load_for
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Index",
     "PythonDefault",
     "Relation",
+    "Stored",
     "Table",
     "Unique",
     "dump_for",

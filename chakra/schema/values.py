@@ -12,6 +12,7 @@ from typing import Any
 
 from chakra.errors import DataError
 from chakra.pg.composites import fields_of
+from chakra.pg.server_text import ServerText
 from chakra.pg.types import PgType
 
 
@@ -29,11 +30,24 @@ def _enum_class(type_: PgType) -> type[enum.Enum] | None:
     return python if isinstance(python, type) and issubclass(python, enum.Enum) else None
 
 
+class _Members(dict[Any, Any]):
+    """Members of a Python enum by label."""
+
+    cls: type[enum.Enum]
+
+    def __missing__(self, label: Any) -> Any:
+        raise DataError(
+            f"the database holds {label!r}, which is not a member of {self.cls.__name__}; its labels are "
+            f"{', '.join(map(repr, enum_labels(self.cls)))}"
+        )
+
+
 def load_for(type_: PgType) -> Callable[[Any], Any] | None:
     """The conversion from a row value of ``type_``, or ``None`` where the value is right as it comes."""
     cls = _enum_class(type_)
     if cls is not None:
-        members: dict[Any, Any] = dict(zip(enum_labels(cls), cls, strict=True))
+        members = _Members(zip(enum_labels(cls), cls, strict=True))
+        members.cls = cls
         members[None] = None
         return members.__getitem__
     if type_.kind == "array" and type_.element is not None:
@@ -90,8 +104,8 @@ def _composite_dump(type_: PgType) -> Callable[[Any], Any]:
     title = type_.sql
 
     def dump(value: Any) -> Any:
-        if value is None:
-            return None
+        if value is None or type(value) is ServerText:
+            return value
         try:
             given = fields_of(value, names, title)
         except (TypeError, ValueError) as error:
@@ -103,7 +117,7 @@ def _composite_dump(type_: PgType) -> Callable[[Any], Any]:
 
 def _map_lists(convert: Callable[[Any], Any], value: Any, inner: Callable[[Any], bool] | None = None) -> Any:
     """Convert the elements of lists in lists, of which only those for which ``inner`` says so are elements."""
-    if value is None or (inner is not None and not isinstance(value, list)):
+    if value is None or type(value) is ServerText or (inner is not None and not isinstance(value, list)):
         return value
     if not isinstance(value, list | tuple):
         raise DataError(f"expected a list, got {type(value).__name__}")

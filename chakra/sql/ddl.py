@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from chakra.errors import FieldError
-from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
+from chakra.pg.quoting import quote_block, quote_identifier, quote_qualified, quote_string
 from chakra.pg.types import PgType
 from chakra.schema import Column, ForeignKeyConstraint, Index, Table, Unique
 from chakra.schema.table import ON_DELETE
@@ -70,7 +70,7 @@ def create_statements(tables: Iterable[Table], *, if_not_exists: bool = False) -
                 statement = f"ALTER TABLE {table.quoted} ADD {_foreign_key(table, constraint)}"
                 if if_not_exists:
                     ignored = "EXCEPTION WHEN duplicate_object THEN NULL"
-                    statement = f"DO $chakra$ BEGIN {statement}; {ignored}; END $chakra$"
+                    statement = quote_block(f"{statement}; {ignored};")
                 late.append(statement)
             else:
                 early.append(constraint)
@@ -95,10 +95,8 @@ def drop_statements(tables: Iterable[Table], *, cascade: bool = False) -> list[s
         if type_.kind == "enum":
             name = quote_qualified(type_.schema, type_.name)
             # Another table may still use the type: then it stays.
-            statements.append(
-                f"DO $$ BEGIN DROP TYPE IF EXISTS {name}; "
-                "EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$"
-            )
+            ignored = "EXCEPTION WHEN dependent_objects_still_exist THEN NULL"
+            statements.append(quote_block(f"DROP TYPE IF EXISTS {name}; {ignored};"))
     return statements
 
 
@@ -110,12 +108,12 @@ def create_enum(type_: PgType) -> str:
     message = quote_string(
         f"the type {type_.name} exists with other labels; rename the enum or alter the type"
     )
-    return (
-        f"DO $chakra$ BEGIN CREATE TYPE {name} AS ENUM ({labels}); "
+    return quote_block(
+        f"CREATE TYPE {name} AS ENUM ({labels}); "
         "EXCEPTION WHEN duplicate_object THEN "
         f"IF (SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum "
         f"WHERE enumtypid = {quote_string(name)}::regtype) IS DISTINCT FROM {array} "
-        f"THEN RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = {message}; END IF; END $chakra$"
+        f"THEN RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = {message}; END IF;"
     )
 
 

@@ -14,10 +14,12 @@ from chakra.expressions import Expression, Slot, Value
 from chakra.pg.json_text import dump_json
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Column, Table, dump_values
+from chakra.sql.literals import bare_type
 from chakra.sql.render import render, render_conditions
 from chakra.sql.scope import ColumnRef, Scope
 from chakra.sql.select import Select, resolve_filters, write_from
 from chakra.sql.statement import Output, Statement, Writer
+from chakra.sql.stored import row_check
 
 
 def compile_insert(table: Table, attributes: Sequence[str], returning: Sequence[str] = ()) -> Statement:
@@ -31,6 +33,7 @@ def compile_insert_rows(
     """``INSERT`` of several rows in one statement; values come row after row."""
     columns = [table.by_attribute[name] for name in attributes]
     writer = Writer()
+    writer.touch(table.quoted, write=True)
     writer.write(f"INSERT INTO {table.quoted}")
     if columns:
         writer.write(f" ({', '.join(c.quoted for c in columns)}) VALUES ")
@@ -69,10 +72,11 @@ def compile_insert_columns(
     columns = [table.by_attribute[name] for name in attributes]
     names = ", ".join(c.quoted for c in columns)
     picked = ", ".join(
-        f"c{i}" if _element(c) == c.type.base.name else f"c{i}::{c.type.base.sql}"
+        f"c{i}" if _element(c) == c.type.base.name else f"c{i}::{bare_type(c.type.base)}"
         for i, c in enumerate(columns)
     )
     writer = Writer()
+    writer.touch(table.quoted, write=True)
     writer.write(f"INSERT INTO {table.quoted} ({names}) SELECT {picked} FROM unnest(")
     for index, column in enumerate(columns):
         writer.write(", " if index else "")
@@ -81,6 +85,9 @@ def compile_insert_columns(
         # The bare name, for an explicit cast would cut values to the column's length: "bpchar" is no char(1).
         writer.write(f"::pg_catalog.{quote_identifier(_element(column))}[]")
     writer.write(f") AS v({', '.join(f'c{i}' for i in range(len(columns)))})")
+    check = row_check(table, columns)
+    if check is not None:
+        writer.write(f" WHERE {check}")
     return writer.finish(_returning(writer, table, returning))
 
 
@@ -100,13 +107,16 @@ def _elements(column: Column) -> Callable[[list[Any]], list[Any]]:
         except (TypeError, ValueError) as error:
             raise DataError(f"{value!r:.80} is no JSON: {error}") from None
 
-    convert = json_text if column.type.base.name in ("json", "jsonb") else dump
+    # A text declared for such a column is JSON text already.
+    documents = (column.declared or column.type).base.name in ("json", "jsonb")
+    convert = json_text if documents else dump
     return lambda values: dump_values(column.attribute, convert, values)
 
 
 def compile_update_row(table: Table, attributes: Sequence[str], returning: Sequence[str] = ()) -> Statement:
     """``UPDATE`` of the row with a given primary key; the key's values come behind the attributes'."""
     writer = Writer()
+    writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
     for position, name in enumerate(attributes):
         column = table.by_attribute[name]
@@ -119,13 +129,19 @@ def compile_update_row(table: Table, attributes: Sequence[str], returning: Seque
 def compile_delete_row(table: Table) -> Statement:
     """``DELETE`` of the row with a given primary key."""
     writer = Writer()
+    writer.touch(table.quoted, write=True)
     writer.write(f"DELETE FROM {table.quoted}")
     _where_key(writer, table, 0)
     return writer.finish()
 
 
-def compile_update(select: Select, assignments: Mapping[str, Any]) -> Statement:
+def compile_update(
+    select: Select, assignments: Mapping[str, Any], stored: Sequence[Column] = ()
+) -> Statement:
     """``UPDATE`` of all rows of a query; literals of the assignments are numbered before the query's.
+
+    Args:
+        stored: assigned columns as the server has them, where that is otherwise than declared.
 
     Raises:
         FieldError: an unknown field, or a query that UPDATE cannot take (limit, distinct).
@@ -133,8 +149,10 @@ def compile_update(select: Select, assignments: Mapping[str, Any]) -> Statement:
     table = select.table
     scope = Scope(table)
     sets: list[tuple[Column, Expression]] = []
+    others = {column.attribute: column for column in stored}
     for name, value in assignments.items():
         column = assigned_column(table, name)
+        column = others.get(column.attribute, column)
         if isinstance(value, Expression) and not isinstance(value, Value):
             sets.append((column, scope.resolve(value)))
         else:
@@ -144,6 +162,7 @@ def compile_update(select: Select, assignments: Mapping[str, Any]) -> Statement:
         raise FieldError("update() can set a field from fields of the same table only, not across relations")
     conditions = _write_filters(select, scope, "update")
     writer = Writer(qualify=scope.joined)
+    writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
     for position, (column, expression) in enumerate(sets):
         writer.write(f"{', ' if position else ''}{column.quoted} = ")
@@ -164,6 +183,7 @@ def compile_delete(select: Select) -> Statement:
     scope = Scope(select.table)
     conditions = _write_filters(select, scope, "delete")
     writer = Writer(qualify=scope.joined)
+    writer.touch(select.table.quoted, write=True)
     writer.write(f"DELETE FROM {select.table.quoted}")
     _where(writer, select, scope, conditions)
     return writer.finish()
@@ -228,7 +248,12 @@ def no_key(table: Table) -> str:
 def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
     dump = column.dump
     label = f"{table.title}.{column.attribute}"
-    writer.parameter(index, (dump,) if dump is not None else (), column.type, label)
+    adapt = (dump,) if dump is not None else ()
+    if column.declared is not None and column.type.base.name in ("json", "jsonb"):
+        writer.parameter(index, adapt, column.declared, label)  # text, which is JSON text there
+        writer.write(f"::{bare_type(column.type)}")
+    else:
+        writer.parameter(index, adapt, column.type, label, beside_column=True)
 
 
 def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from chakra.errors import DataError, FieldError
 from chakra.expressions import Expression, Lookup, Slot
-from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType, array_of
 from chakra.schema import Column, Table, dump_for
 from chakra.sql.statement import Writer
@@ -56,7 +55,9 @@ class KeyRef(Expression):
             writer.write(f" {operator} (")
             for position, column in enumerate(columns):
                 writer.write(", " if position else "")
-                self._parameter(writer, slot, column, self._part(position), column.type, column.dump)
+                self._parameter(
+                    writer, slot, column, self._part(position), column.type, column.dump, beside_column=True
+                )
             writer.write(")")
             return
         writer.write(" IN (SELECT * FROM unnest(")
@@ -64,14 +65,22 @@ class KeyRef(Expression):
             writer.write(", " if position else "")
             type_ = array_of(column.type)
             self._parameter(writer, slot, column, self._parts(position), type_, dump_for(type_))
-            writer.write(f"::{_bare(column)}[]")
         writer.write("))")
 
     def _parameter(
-        self, writer: Writer, slot: Slot, column: Column, pick: Callable[[Any], Any], type_: PgType, dump: Any
+        self,
+        writer: Writer,
+        slot: Slot,
+        column: Column,
+        pick: Callable[[Any], Any],
+        type_: PgType,
+        dump: Any,
+        *,
+        beside_column: bool = False,
     ) -> None:
         adapt = (pick,) if dump is None else (pick, dump)
-        writer.parameter(slot.index, adapt, type_, f"{self.table.title}.{column.attribute}")
+        label = f"{self.table.title}.{column.attribute}"
+        writer.parameter(slot.index, adapt, type_, label, beside_column=beside_column)
 
     def _part(self, position: int) -> Callable[[Any], Any]:
         count = len(self.parts)
@@ -97,14 +106,6 @@ class KeyRef(Expression):
 
     def _names(self) -> str:
         return f"({', '.join(part.column.attribute for part in self.parts)})"
-
-
-def _bare(column: Column) -> str:
-    """The type without its modifier, to which an explicit cast would cut the values."""
-    base = column.type.base
-    return (
-        f"pg_catalog.{quote_identifier(base.name)}" if base.kind == "base" and not base.schema else base.sql
-    )
 
 
 __all__ = ["KeyRef"]

@@ -17,6 +17,7 @@ from typing import Any
 from chakra.errors import DataError, FieldError
 from chakra.pg.composites import fields_of
 from chakra.pg.quoting import quote_string
+from chakra.pg.server_text import ServerText
 from chakra.pg.types import BY_OID, QCHAR, PgType
 from chakra.sql.literal_values import BARE, TEXT_OF, TextOf, char_number, enum_label, expected, quoted, text
 
@@ -29,13 +30,7 @@ _BARE_SPELLING = {"bpchar": "bpchar", "bit": '"bit"'}
 _EXACT_BOUNDS = {"int2": 1 << 15, "int4": 1 << 31, "int8": 1 << 63}
 
 
-class ServerText(str):
-    """A value as the server itself wrote it as text: what the input function of its type reads."""
-
-    __slots__ = ()
-
-
-def render_literal(value: object, type_: PgType) -> str:
+def render_literal(value: object, type_: PgType, *, typed: bool = True) -> str:
     """Render ``value`` as a constant of ``type_``, equal to the parameter asyncpg would send for it.
 
     Parameters:
@@ -43,6 +38,7 @@ def render_literal(value: object, type_: PgType) -> str:
             enum for an enum type, any object with ``lower``, ``upper``, ``lower_inc``, ``upper_inc`` and
             ``isempty`` for a range, text for ``pg_lsn`` and ``bit``, a ``ServerText`` for any type.
         type_: the type; its modifier plays no part.
+        typed: write the type; without it the constant takes that of its place, as a bare ``$n`` does.
 
     Returns:
         SQL such as ``('it''s'::text)``, ``(NULL::integer)``, ``('{1,2,NULL}'::bigint[])``.
@@ -54,26 +50,34 @@ def render_literal(value: object, type_: PgType) -> str:
     """
     known = _BUILTIN.get(type_.oid)
     text_of, cast = known if known is not None else (_text_of(type_), _cast(type_))
+    if not typed:
+        cast = ")"
     if value is None:
         return "(NULL" + cast
     if type(value) is ServerText:
-        return f"({quote_string(value)}::{_spelling(type_)})"
+        return f"({quote_string(value)}::{bare_type(type_)})"
     try:
         return "(" + quote_string(text_of(value)) + cast
     except Exception as error:  # __int__ and __iter__ are the caller's code and raise what they want
-        shown = repr(value)
-        shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
-        raise DataError(f"{shown} cannot be written as {type_.sql}: {error}") from error
+        raise DataError(f"{_shown(value)} cannot be written as {type_.sql}: {error}") from error
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
 
 
 def _cast(type_: PgType) -> str:
     # i4tochar() knows all 256 values everywhere; charin() reads bytes above 127 since PostgreSQL 16.
-    return '::integer::"char")' if type_.name == "char" else f"::{_spelling(type_)})"
+    return '::integer::"char")' if type_.name == "char" else f"::{bare_type(type_)})"
 
 
-def _spelling(type_: PgType) -> str:
+def bare_type(type_: PgType) -> str:
+    """The type as casts of values write it: without modifiers, for an explicit cast would cut a value to the length
+    and round it to the scale without a word.
+    """
     if type_.kind == "array":
-        return _spelling(_element(type_)) + "[]"
+        return bare_type(_element(type_)) + "[]"
     plain = replace(type_, typmod=-1)
     return _BARE_SPELLING.get(plain.name, plain.sql) if plain.schema is None else plain.sql
 
@@ -82,6 +86,23 @@ def _element(type_: PgType) -> PgType:
     if type_.element is None:
         raise FieldError(f"the {type_.kind} type {type_.name} does not say what it is made of")
     return type_.element
+
+
+def input_text(type_: PgType) -> TextOf:
+    """What turns a value of ``type_`` into the text that the input function of its type reads.
+
+    Raises:
+        DataError: (what it returns) the value is none of the type's.
+    """
+    convert = _text_of(type_)
+
+    def checked(value: Any) -> str:
+        try:
+            return convert(value)
+        except Exception as error:  # as in render_literal
+            raise DataError(f"{_shown(value)} cannot be written as {type_.sql}: {error}") from error
+
+    return checked
 
 
 def _text_of(type_: PgType) -> TextOf:
@@ -151,11 +172,14 @@ def _array(type_: PgType) -> TextOf:
 
 
 def _is_sequence_class(kind: type) -> bool:
+    if (
+        getattr(kind, "keys", None) is not None
+    ):  # a mapping, or a record of a row, which stands for a composite
+        return False
     return (
         issubclass(kind, Iterable)
         and issubclass(kind, Sized)
-        and not issubclass(kind, str | bytes | bytearray | memoryview | Mapping)
-        and not hasattr(kind, "keys")  # a record of a row
+        and not issubclass(kind, str | bytes | bytearray | memoryview)
     )
 
 
@@ -231,4 +255,4 @@ _BUILTIN: Mapping[int, tuple[TextOf, str]] = MappingProxyType(
 )
 """Text function and cast of every type whose OID is the same in all databases (so 0 is not among them)."""
 
-__all__ = ["ServerText", "render_literal"]
+__all__ = ["ServerText", "bare_type", "input_text", "render_literal"]

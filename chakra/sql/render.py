@@ -34,6 +34,7 @@ from chakra.pg.types import (
 )
 from chakra.schema import dump_for
 from chakra.sql.keys import KeyRef
+from chakra.sql.literals import bare_type, input_text
 from chakra.sql.scope import ColumnRef, Transformed, type_of
 from chakra.sql.statement import Adapt, Writer
 
@@ -55,6 +56,8 @@ def render(node: Expression, writer: Writer) -> None:
     own = getattr(node, "render_sql", None)
     if own is None:
         raise FieldError(f"{node!r} cannot be written as SQL")
+    if not type(node).__module__.startswith("chakra."):
+        writer.pure = False  # a node of the caller's own may write anything
     own(writer, render)
 
 
@@ -85,8 +88,6 @@ def render_slot(slot: Slot, writer: Writer, type_: PgType | None, label: str) ->
     type_ = slot.type or type_ or python_type(slot.sample)
     dump = dump_for(type_) if type_ is not None else None
     writer.parameter(slot.index, (dump,) if dump else (), type_, label)
-    if type_ is not None:
-        writer.write(f"::{type_.sql}")
 
 
 def _column(node: ColumnRef, writer: Writer) -> None:
@@ -254,24 +255,32 @@ def _right(
     if rule.right == "text":
         writer.parameter(slot.index, tuple(adapt), TEXT, label)
         return
+    if rule.right == "array" and left_type is not None and left_type.base.kind == "array":
+        # There is no array of arrays: each of them travels as its text.
+        adapt += (_texts(left_type.base, dump_for(left_type)),)
+        writer.write("SELECT unnest(")
+        writer.parameter(slot.index, tuple(adapt), array_of(TEXT), label)
+        writer.write(f")::{bare_type(left_type.base)}")
+        return
     if rule.right == "array":
-        element = left_type.base if left_type is not None else _element_type(slot.sample)
-        type_ = array_of(element) if element is not None and element.kind != "array" else None
+        type_ = array_of(left_type.base) if left_type is not None else None
     else:
-        type_ = left_type or python_type(slot.sample)
+        type_ = left_type
         if rule.right == "pair":
             adapt.append(_first if kind == "r0" else _second)
     if type_ is not None:
         dump = dump_for(type_)
         if dump is not None:
             adapt.append(dump)
-    writer.parameter(slot.index, tuple(adapt), type_, label)
-    if type_ is not None and not isinstance(left, ColumnRef | Transformed):
-        writer.write(f"::{type_.sql}")
+    writer.parameter(
+        slot.index, tuple(adapt), type_, label, beside_column=isinstance(left, ColumnRef | Transformed)
+    )
 
 
-def _element_type(sample: Any) -> PgType | None:
-    return next((python_type(item) for item in sample if item is not None), None)
+def _texts(type_: PgType, dump: Adapt | None) -> Adapt:
+    """What turns a list of values into their input texts."""
+    text = input_text(type_)
+    return lambda values: [text(item if dump is None else dump(item)) for item in values]
 
 
 def _first(value: Any) -> Any:

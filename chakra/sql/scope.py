@@ -16,6 +16,7 @@ from chakra.expressions import Condition, Expression, F, Lookup, Slot, Value
 from chakra.expressions.base import Combined
 from chakra.expressions.lookups import TRANSFORMS, Transform, find_lookup, known_words
 from chakra.expressions.q import Q, keyword_conditions
+from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Column, Relation, Table
 from chakra.sql.keys import KeyRef
@@ -112,7 +113,7 @@ class Scope:
         found = self._joined.get(key)
         if found is None:
             nullable = source.nullable or relation.nullable
-            alias = f'"{self._prefix}{len(self.sources)}"'
+            alias = quote_identifier(f"{self._prefix}{len(self.sources)}")
             found = Source(relation.target, alias, source, relation, nullable)
             self._joined[key] = found
             self.sources.append(found)
@@ -271,7 +272,9 @@ class Scope:
 
     def _declared(self, bound: tuple[Table, str]) -> Expression:
         table, attribute = bound
-        if table is not self.root.table:
+        root = self.root.table
+        # As a server has it, a table is another object of the same model.
+        if table is not root and (root.stored is None or table.row_class is not root.row_class):
             raise FieldError(
                 f"{table.title}.{attribute} cannot be used in a query over {self.root.table.title}; "
                 f"reach it through a relation by name, e.g. relation__{attribute}"

@@ -15,7 +15,7 @@ from chakra.expressions import Condition, Expression, Not, Order
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.base import Combined
 from chakra.expressions.q import keyword_shape
-from chakra.pg.quoting import quote_identifier
+from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
 from chakra.schema import Column, Table
 from chakra.sql.render import may_be_null, render, render_conditions, render_order, type_of_node
@@ -287,11 +287,16 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
     return found
 
 
+def _readable(table: Table) -> tuple[Column, ...]:
+    """The columns the role may read; all, if it may read none, so that the server says so."""
+    return tuple(c for c in table.columns if c.readable) or table.columns
+
+
 def _outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expression]], RowPlan | None]:
     if select.mode == "values":
         if not select.fields:
             named: list[tuple[str, Expression]] = [
-                (c.attribute, ColumnRef(scope.root, c)) for c in select.table.columns
+                (c.attribute, ColumnRef(scope.root, c)) for c in _readable(select.table)
             ]
             return named + list(scope.annotations.items()), None
         chosen: list[tuple[str, Expression]] = []
@@ -451,24 +456,29 @@ def _write_groups(select: Select, parts: _Parts, writer: Writer) -> None:
 
 def _write_outputs(select: Select, parts: _Parts, writer: Writer) -> list[Output]:
     if not parts.outputs:
-        writer.write("count(*)" if select.asks == "count" else "1")
+        # A table without columns has rows all the same: SELECT FROM t.
+        writer.write({"count": "count(*)", "exists": "1"}.get(select.asks or "", ""))
         return []
     described: list[Output] = []
     for position, (name, expression) in enumerate(parts.outputs):
         writer.write(", " if position else "")
         render(expression, writer)
-        load = None
+        load = column = None
         if isinstance(expression, ColumnRef):
             load = expression.column.load
+            if expression.source.table.row_class is not None:  # only a model declares
+                column = repr(expression)
         elif select.mode != "rows" or position >= len(parts.outputs) - len(select.annotations):
-            writer.write(f' AS "{name}"')
-        described.append(Output(name, type_of_node(expression), may_be_null(expression), load))
+            writer.write(f" AS {quote_output(name)}")
+        described.append(Output(name, type_of_node(expression), may_be_null(expression), load, column))
     return described
 
 
 def write_from(scope: Scope, writer: Writer) -> None:
     """Write FROM with the joins that resolving the query asked for."""
     writer.write(f" FROM {scope.root.table.quoted}")
+    for source in scope.sources:
+        writer.touch(source.table.quoted)
     for source in scope.sources[1:]:
         relation, parent = source.on, source.parent
         assert relation is not None and parent is not None

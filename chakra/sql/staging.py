@@ -7,19 +7,27 @@ and statements that keep their text are prepared once per connection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 from chakra.errors import FieldError
-from chakra.pg.quoting import quote_identifier, quote_string
+from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
+from chakra.pg.text import TEMPORARY_TABLE, SqlText, Touch
+from chakra.pg.types import without_binary
 from chakra.schema import Column, Table
+from chakra.sql.constant_conditions import constant_condition
 from chakra.sql.dml import assigned_column
+from chakra.sql.literals import bare_type
+from chakra.sql.write_facts import REPLACED, SECURED, unchecked
 
 Action = Literal["insert", "ignore", "update"]
 
 STAGING_SCHEMA = "pg_temp"
 STAGING = "chakra_staging"
+STAGED = quote_qualified(STAGING_SCHEMA, STAGING)
 _STAGING = f"pg_temp.{quote_identifier(STAGING)}"
 
 OLD_ROWS_FROM = (18, 0)
@@ -39,6 +47,8 @@ class Merge:
         conflict: columns whose unique index decides; empty = any unique index (``ignore`` only).
         update: columns overwritten in rows that exist.
         drawn: columns of the primary key that the staging table fills by their default.
+        predicate: of a partial unique index that decides, as a condition.
+        where: which of the existing rows are overwritten, as a condition; ``None``: all.
     """
 
     table: Table
@@ -47,6 +57,8 @@ class Merge:
     conflict: tuple[Column, ...] = ()
     update: tuple[Column, ...] = ()
     drawn: tuple[Column, ...] = ()
+    predicate: Any = None
+    where: Any = None
 
     def with_written(self, written: tuple[Column, ...]) -> Merge:
         """The plan with columns that are written beside those of the data, and never overwrite what is there."""
@@ -79,6 +91,8 @@ def plan_merge(
     on_conflict: str | None,
     conflict_fields: Iterable[str] | None,
     update_fields: Iterable[str] | None,
+    conflict_where: Any = None,
+    where: Any = None,
     *,
     draw_keys: bool = False,
 ) -> Merge:
@@ -89,6 +103,8 @@ def plan_merge(
         on_conflict: ``None``, ``"ignore"`` or ``"update"``.
         conflict_fields: default for ``update``: the primary key; for ``ignore``: whichever unique index.
         update_fields: default: the data's columns but the conflict fields and the primary key.
+        conflict_where: condition of the partial unique index over the conflict fields.
+        where: condition on the rows that are there, for ``update``; others stay as they are.
         draw_keys: make values for generated key columns that are not in the data while staging.
 
     Raises:
@@ -99,6 +115,15 @@ def plan_merge(
         raise FieldError('conflict_fields and update_fields need on_conflict="ignore" or "update"')
     if action == "ignore" and update_fields is not None:
         raise FieldError('update_fields needs on_conflict="update"; rows that are ignored stay as they are')
+    if conflict_where is not None and (action == "insert" or conflict_fields is None):
+        raise FieldError(
+            "conflict_where needs on_conflict and the conflict_fields of the partial unique index"
+        )
+    if where is not None and action != "update":
+        raise FieldError('where says which rows on_conflict="update" overwrites; nothing else takes it')
+    for option, condition in (("conflict_where", conflict_where), ("where", where)):
+        if condition is not None:
+            constant_condition(table, condition, option)
     conflict: tuple[Column, ...] = ()
     if conflict_fields is not None:
         conflict = named_columns(table, conflict_fields, "conflict_fields")
@@ -116,7 +141,7 @@ def plan_merge(
     if action == "update":
         update = _updated(table, written, conflict, update_fields)
     drawn = tuple(c for c in table.key_columns if c.generated and c not in written) if draw_keys else ()
-    return Merge(table, tuple(written), action, conflict, update, drawn)
+    return Merge(table, tuple(written), action, conflict, update, drawn, conflict_where, where)
 
 
 def _action(on_conflict: str | None) -> Action:
@@ -163,14 +188,25 @@ def _updated(
     return update
 
 
-def create_staging(merge: Merge, *, ordinal: bool, sequences: dict[str, str]) -> str:
+_BUILT_IN = re.compile(
+    r"\s*(?:pg_catalog\.)?(?:gen_random_uuid\(\)|uuidv[47]\(\)|now\(\)|nextval\('(?:[^'\\]|'')*'(?:::regclass)?\))\s*\Z",
+    re.IGNORECASE,
+)
+"""Defaults that keys have and that leave nothing behind. Others are SQL of the model's author, evaluated on its own."""
+
+
+def _built_in(defaults: Iterable[str]) -> bool:
+    return all(_BUILT_IN.match(default) for default in defaults)
+
+
+def create_staging(merge: Merge, *, ordinal: bool, defaults: dict[str, str]) -> SqlText:
     """The script that makes the staging table: columns typed like the target's, without its constraints.
 
     Args:
         ordinal: add the column that numbers the rows.
-        sequences: for drawn identity columns, by name: the sequence, as text for ``regclass``.
+        defaults: for drawn columns, by name: the SQL of their values.
     """
-    columns = [column.quoted for column in merge.staged]
+    columns = _staged_columns(merge.staged)
     if ordinal:
         columns.append(f"0::bigint AS {quote_identifier(merge.ordinal)}")
     script = (
@@ -178,65 +214,70 @@ def create_staging(merge: Merge, *, ordinal: bool, sequences: dict[str, str]) ->
         f"SELECT {', '.join(columns)} FROM {merge.table.quoted} WITH NO DATA"
     )
     for column in merge.drawn:
-        default = column.db_default
-        if column.identity:
-            default = f"nextval({quote_string(sequences[column.name])}::regclass)"
-        script += f"; ALTER TABLE {_STAGING} ALTER COLUMN {column.quoted} SET DEFAULT {default}"
-    return script
+        script += f"; ALTER TABLE {_STAGING} ALTER COLUMN {column.quoted} SET DEFAULT {defaults[column.name]}"
+    touches: tuple[Touch, ...] = ((merge.table.quoted, True), TEMPORARY_TABLE)
+    return SqlText(script, touches if _built_in(defaults.values()) else None)
+
+
+def _staged_columns(columns: Sequence[Column]) -> list[str]:
+    """What the staging table is made of: the target's columns, as text where their type has no binary format."""
+    stand_ins = [(column, without_binary(column.type, to="write")) for column in columns]
+    return [c.quoted if type_ is None else f"{c.quoted}::{type_.sql} AS {c.quoted}" for c, type_ in stand_ins]
+
+
+def staged_types(columns: Sequence[Column]) -> str | None:
+    """The statement that gives staged text its type, once it is there; ``None`` if there is none."""
+    text = [column for column in columns if without_binary(column.type, to="write") is not None]
+    changes = [f"ALTER {c.quoted} TYPE {c.type.sql} USING {c.quoted}::{c.type.sql}" for c in text]
+    return f"ALTER TABLE {_STAGING} {', '.join(changes)}" if changes else None
 
 
 DROP_STAGING = f"DROP TABLE {_STAGING}"
 
-_DRAWN = """(
+# Keys are drawn only where the role may draw them, and write them into the column: an INSERT of the same role, which
+# leaves the column out, makes them without being asked for either (sequences of identity columns are part of the
+# table, ``parse_utilcmd.c``).
+_MAY_DRAW = (
+    "has_sequence_privilege(s, 'USAGE, UPDATE') AND has_column_privilege(to_regclass($1), $2::text, 'INSERT')"
+)
+_DRAWN = f"""(
     SELECT nextval(s) AS k
-    FROM (SELECT pg_get_serial_sequence($1, $2)::regclass AS s OFFSET 0) AS q, generate_series(1, $3::bigint)
+    FROM (SELECT s FROM (SELECT pg_get_serial_sequence($1, $2)::regclass AS s OFFSET 0) AS found
+          WHERE {_MAY_DRAW} OFFSET 0) AS q,
+        generate_series(1, $3::bigint)
     OFFSET 0
 ) AS keys"""
 
-_REWRITTEN = """EXISTS (
-    SELECT FROM pg_catalog.pg_class AS c
-    WHERE c.oid = pg_catalog.to_regclass($1) AND (c.relkind = 'v' OR c.relhasrules AND EXISTS (
-        SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = c.oid AND ev_type = '3' AND ev_enabled <> 'D')))"""
 
-_SECURED = "coalesce(pg_catalog.row_security_active(pg_catalog.to_regclass($1)), false)"
+@cache
+def reserve_keys(*, alone: bool, whole: bool) -> str:
+    """Draws keys in one round trip, 0.3 ms for 1,000. They are nearly always one unbroken range, which two numbers
+    describe; if another session drew from the sequence in between, ``RESERVE_SCATTERED_KEYS`` draws others. (With
+    the array in this query, 10,000 keys take 3.1 ms instead of 2.2.) Whether COPY is not the way is asked along.
 
-INSERT_ONLY = f"SELECT {_SECURED} OR {_REWRITTEN}"
-"""Whether rows get into the table by INSERT only: COPY refuses views and row security (``copyto.c``, ``copy.c``), and
-passes rules by (manual, COPY, Notes)."""
+    Args:
+        alone: outside a transaction, without waiting for the disk at its end. Nothing can be lost by that: rows
+            with these keys are committed later in the same log, and whoever waits for them waits for this, too.
+        whole: every column but the drawn one is given; otherwise ``$4`` names those that are.
+    """
+    indirect = f"{SECURED} OR {REPLACED}" + ("" if whole else f" OR {unchecked('$4')}")
+    unsynced = ", set_config('synchronous_commit', 'off', true)" if alone else ""
+    return f"SELECT {indirect}, min(k), max(k){unsynced} FROM {_DRAWN}"
 
-_REPLACED = f"""({_REWRITTEN} OR EXISTS (
-    SELECT FROM pg_catalog.pg_trigger
-    WHERE tgtype & 5 = 5 AND tgtype & 66 <> 0 AND tgenabled <> 'D' AND NOT tgisinternal AND (
-        tgrelid = $1::text::regclass
-        OR tgrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::text::regclass)))))"""
-
-ROWS_REPLACED = f"SELECT {_REPLACED}"
-"""Whether something sees each row before it is inserted, and may leave it out or change its key: triggers of the table
-or of a partition (``trigger.h``: ROW 1, INSERT 4, and BEFORE 2 or INSTEAD 64), rules, whatever a view stands for."""
-
-RESERVE_KEYS = f"SELECT {_SECURED} OR {_REPLACED}, min(k), max(k) FROM {_DRAWN}"
-"""Draws keys in one round trip, 0.3 ms for 1,000. They are nearly always one unbroken range, which two numbers
-describe; if another session drew from the sequence in between, ``RESERVE_SCATTERED_KEYS`` draws others. (With the
-array in this query, 10,000 keys take 3.1 ms instead of 2.2.) ``INSERT_ONLY`` and ``ROWS_REPLACED``
-are asked along."""
-
-RESERVE_KEYS_ALONE = (
-    f"SELECT {_SECURED} OR {_REPLACED}, min(k), max(k), set_config('synchronous_commit', 'off', true) "
-    f"FROM {_DRAWN}"
-)
-"""The same outside a transaction, without waiting for the disk at its end. Nothing can be lost by that: rows with
-these keys are committed later in the same log, and whoever waits for them waits for this, too."""
 
 RESERVE_SCATTERED_KEYS = f"SELECT array_agg(k) FROM {_DRAWN}"
 
-SEQUENCE_OF = "SELECT pg_get_serial_sequence($1, $2)"
+SEQUENCE_OF = f"""
+SELECT s, {_MAY_DRAW} FROM (SELECT pg_get_serial_sequence($1, $2) AS s) AS found"""
+"""The sequence that belongs to a column, and whether the role may draw from it and write what it drew."""
 
 
-def drawn_values(column: Column, count: int) -> str:
+def drawn_values(column: Column, count: int, default: str) -> SqlText:
     """The query for ``count`` values of a column's default."""
     # A serial column of 4 bytes gets its values from nextval(), which gives 8.
-    drawn = f"({column.db_default})::{column.type.sql}"
-    return f"SELECT {drawn} AS {column.quoted} FROM generate_series(1, {int(count)})"
+    drawn = f"({default})::{bare_type(column.type)}"
+    query = f"SELECT {drawn} AS {column.quoted} FROM generate_series(1, "
+    return SqlText(f"{query}{int(count)})", () if _built_in([default]) else None, query)
 
 
 def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
@@ -249,16 +290,18 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
     start at their first block (``heapam.c``, ``initscan``). So of equal rows the first one wins.
     """
     names = ", ".join(column.quoted for column in merge.staged)
-    # Without OVERRIDING, columns GENERATED ALWAYS AS IDENTITY refuse values, which COPY lets through.
-    text = (
-        f"INSERT INTO {merge.table.quoted} AS target ({names}) OVERRIDING SYSTEM VALUE "
-        f"SELECT {names} FROM {_STAGING}"
-    )
+    # Keys drawn of a column GENERATED ALWAYS are the server's own; values of the caller are refused there.
+    overriding = "OVERRIDING SYSTEM VALUE " if any(c.identity for c in merge.drawn) else ""
+    text = f"INSERT INTO {merge.table.quoted} AS target ({names}) {overriding}SELECT {names} FROM {_STAGING}"
     target = f" ({', '.join(c.quoted for c in merge.conflict)})" if merge.conflict else ""
+    if merge.predicate is not None:
+        target += f" WHERE {constant_condition(merge.table, merge.predicate, 'conflict_where')}"
     if merge.action != "update":
         nothing = f" ON CONFLICT{target} DO NOTHING" if merge.action == "ignore" else ""
         return text + nothing
     sets = ", ".join(f"{c.quoted} = EXCLUDED.{c.quoted}" for c in merge.update)
+    if merge.where is not None:
+        sets += f" WHERE {constant_condition(merge.table, merge.where, 'where', alias='target')}"
     if server_version >= OLD_ROWS_FROM:
         # Only a column that is never NULL tells: NULLS NOT DISTINCT finds rows by NULL.
         known = [c for c in (*merge.conflict, *merge.table.key_columns) if not c.nullable]
@@ -269,6 +312,22 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
         f"WITH written AS ({text} ON CONFLICT{target} DO UPDATE SET {sets} RETURNING {fresh} AS fresh) "
         "SELECT count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh) FROM written"
     )
+
+
+def insert_returning(merge: Merge) -> SqlText:
+    """The statement that inserts the staged rows and gives their primary keys, in the order of the data."""
+    names = ", ".join(column.quoted for column in merge.written)
+    keys = ", ".join(column.quoted for column in merge.table.key_columns)
+    text = (
+        f"INSERT INTO {merge.table.quoted} ({names}) SELECT {names} FROM {_STAGING} "
+        f"ORDER BY {quote_identifier(merge.ordinal)} RETURNING {keys}"
+    )
+    return SqlText(text, ((merge.table.quoted, True),))
+
+
+def next_value(sequence: str) -> str:
+    """The SQL that draws from a sequence, given as text for ``regclass``."""
+    return f"nextval({quote_string(sequence)}::regclass)"
 
 
 def find_duplicate(table: Table, columns: Sequence[Column]) -> str:
@@ -283,7 +342,7 @@ def find_duplicate(table: Table, columns: Sequence[Column]) -> str:
     )
 
 
-def staged_keys(merge: Merge, *, all_there: bool) -> str:
+def staged_keys(merge: Merge, *, all_there: bool) -> SqlText:
     """The query for the primary keys of the rows the staged ones became, in the order of the data.
 
     A row that was ignored gives the key of the row it was in conflict with, if the conflict fields tell which
@@ -292,6 +351,10 @@ def staged_keys(merge: Merge, *, all_there: bool) -> str:
     Args:
         all_there: every staged row is in the table under the key it was staged with, or in conflict with it.
     """
+    return SqlText(_staged_keys(merge, all_there), ((merge.table.quoted, False),))
+
+
+def _staged_keys(merge: Merge, all_there: bool) -> str:
     key = merge.table.key_columns
     order = f"ORDER BY staged.{quote_identifier(merge.ordinal)}"
     source = f"FROM {_STAGING} AS staged"
@@ -303,11 +366,17 @@ def staged_keys(merge: Merge, *, all_there: bool) -> str:
         return f"SELECT {there} {source} LEFT JOIN {merge.table.quoted} AS target ON {same} {order}"
     by = merge.conflict or key
     matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in by)
+    if merge.predicate is not None:
+        predicate = constant_condition(merge.table, merge.predicate, "conflict_where", alias="target")
+        matches += f" AND ({predicate})"
     columns = [f"target.{c.quoted}" for c in key]
     if merge.conflict and set(key) <= set(merge.staged):
         # NULL in a conflict field: in conflict with nothing, so the row was inserted under its own key; unless
         # the index has NULLS NOT DISTINCT, or a trigger left the row out: then no row has both.
-        free = " OR ".join(f"staged.{c.quoted} IS NULL" for c in by)
+        # So was one that the predicate of a partial index does not hold for.
+        free = (
+            "TRUE" if merge.predicate is not None else " OR ".join(f"staged.{c.quoted} IS NULL" for c in by)
+        )
         both = [f"mine.{c.quoted} = staged.{c.quoted}" for c in key]
         both += [f"mine.{c.quoted} IS NOT DISTINCT FROM staged.{c.quoted}" for c in by]
         mine = f"EXISTS (SELECT FROM {merge.table.quoted} AS mine WHERE {' AND '.join(both)})"
@@ -318,12 +387,13 @@ def staged_keys(merge: Merge, *, all_there: bool) -> str:
     return f"SELECT {selected} {source} LEFT JOIN {merge.table.quoted} AS target ON {matches} {order}"
 
 
-def create_update_staging(table: Table, columns: Sequence[Column]) -> str:
+def create_update_staging(table: Table, columns: Sequence[Column]) -> SqlText:
     """The statement that makes the staging table of a bulk update."""
-    names = ", ".join(column.quoted for column in columns)
-    return (
+    names = ", ".join(_staged_columns(columns))
+    text = (
         f"CREATE TEMPORARY TABLE {_STAGING} ON COMMIT DROP AS SELECT {names} FROM {table.quoted} WITH NO DATA"
     )
+    return SqlText(text, ((table.quoted, True), TEMPORARY_TABLE))
 
 
 def update_staged(table: Table, key: Sequence[Column], fields: Sequence[Column]) -> str:
@@ -335,12 +405,9 @@ def update_staged(table: Table, key: Sequence[Column], fields: Sequence[Column])
 
 __all__ = [
     "DROP_STAGING",
-    "INSERT_ONLY",
-    "RESERVE_KEYS",
-    "RESERVE_KEYS_ALONE",
     "RESERVE_SCATTERED_KEYS",
-    "ROWS_REPLACED",
     "SEQUENCE_OF",
+    "STAGED",
     "STAGING",
     "STAGING_SCHEMA",
     "Merge",
@@ -348,9 +415,13 @@ __all__ = [
     "create_update_staging",
     "drawn_values",
     "find_duplicate",
+    "insert_returning",
     "insert_staged",
     "named_columns",
+    "next_value",
     "plan_merge",
+    "reserve_keys",
     "staged_keys",
+    "staged_types",
     "update_staged",
 ]

@@ -1,7 +1,8 @@
 """A compiled statement and the writer that makes one; knows neither tables nor connections.
 
 A statement is SQL text cut at its parameters, so the same compilation serves both ways values travel: bound
-(``$1``) on the row path, rendered as literals on the COPY path, which takes no parameters.
+(``$1::bigint``) on the row path, rendered as literals on the COPY path, which takes no parameters. Both carry the
+declared type (docs/decisions/0014-types-of-parameters.md).
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from types import CodeType
 from typing import Any
 
 from chakra.errors import DataError, FieldError
-from chakra.pg.types import PgType
-from chakra.sql.literals import render_literal
+from chakra.expressions.base import python_type
+from chakra.pg.text import SqlText, Touch
+from chakra.pg.types import BY_OID, PgType
+from chakra.sql.literals import bare_type, render_literal
 
 Adapt = Callable[[Any], Any]
 
@@ -29,12 +32,14 @@ class Parameter:
         adapt: conversions applied to it, first to last.
         type: PostgreSQL type, or ``None`` where the server alone knows.
         label: the field it is compared with or stored in, for error messages.
+        typed: whether the text names the type; without it the server takes that of the place.
     """
 
     index: int
     adapt: tuple[Adapt, ...]
     type: PgType | None
     label: str
+    typed: bool = True
 
     @property
     def conversions(self) -> tuple[Adapt, ...]:
@@ -45,12 +50,21 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One result column: its name to the user, its type (``None`` = ask the server), whether NULL can occur."""
+    """One result column.
+
+    Attributes:
+        name: its name to the user.
+        type: what it is declared as, or is expected to be; ``None`` = only the server knows.
+        nullable: whether NULL can occur.
+        load: what turns a row value into the instance's.
+        column: the ``Model.field`` that declares it; ``None`` = it is computed, or of a table without a model.
+    """
 
     name: str
     type: PgType | None
     nullable: bool
     load: Adapt | None = None
+    column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,21 +76,58 @@ class Statement:
         uses: which parameter stands after each piece.
         parameters: in the order of ``$1``, ``$2``, ….
         outputs: result columns, in order.
-        pure: whether running it cannot change the state of the connection.
+        relations: the tables (quoted) it reads or writes, and whether it writes them.
+        pure: whether it calls nothing that is not Chakra's own; what the relations call is not known here.
     """
 
     pieces: tuple[str, ...]
     uses: tuple[int, ...]
     parameters: tuple[Parameter, ...]
     outputs: tuple[Output, ...] = ()
+    relations: tuple[Touch, ...] = ()
     pure: bool = True
 
     @cached_property
+    def touches(self) -> tuple[Touch, ...] | None:
+        """The relations, or ``None`` where they do not say everything."""
+        return self.relations if self.pure else None
+
+    @cached_property
+    def texts(self) -> tuple[int, ...]:
+        """Positions of the result columns that a model declares as text and that come as they are."""
+        return tuple(
+            position
+            for position, o in enumerate(self.outputs)
+            if o.column is not None
+            and o.load is None
+            and o.type is not None
+            and o.type.base.name in _TEXT_LIKE
+        )
+
+    @cached_property
+    def key(self) -> tuple[str, tuple[int, ...]]:
+        """What tells apart statements of one text whose models declare other columns as text."""
+        return self.sql, self.texts
+
+    def as_text(self) -> str:
+        """The text of a query with the values of :attr:`texts` turned into text by the server, whatever they are."""
+        names = ", ".join(f"c{position}" for position in range(len(self.outputs)))
+        picked = ", ".join(
+            f"c{position}::text" if position in self.texts else f"c{position}"
+            for position in range(len(self.outputs))
+        )
+        return f"WITH q({names}) AS ({self.sql}) SELECT {picked} FROM q"
+
+    @cached_property
     def sql(self) -> str:
-        """The text with ``$1``, ``$2``, … for the parameters."""
+        """The text with ``$1::bigint``, ``$2``, … for the parameters."""
+        names = [
+            f"${number}::{bare_type(p.type)}" if p.typed and p.type is not None else f"${number}"
+            for number, p in enumerate(self.parameters, 1)
+        ]
         parts = [self.pieces[0]]
         for use, piece in zip(self.uses, self.pieces[1:], strict=True):
-            parts.append(f"${use + 1}")
+            parts.append(names[use])
             parts.append(piece)
         return "".join(parts)
 
@@ -106,22 +157,22 @@ class Statement:
         source = f"lambda v: ({', '.join(terms)},)" if terms else "lambda v: ()"
         return eval(_code(source), names)  # type: ignore[no-any-return]
 
-    def literal_sql(self, values: list[Any]) -> str:
-        """The text with every parameter rendered as a typed literal, for COPY.
+    def literal_sql(self, values: list[Any]) -> SqlText:
+        """The text with every parameter rendered as a literal, typed like the parameter, for COPY.
 
         Raises:
             DataError: a value does not fit the type of its place.
         """
         bound = self.bind(values)
         rendered = [
-            render_literal(value, _known(parameter))
+            render_literal(value, _known(parameter, value), typed=parameter.typed)
             for value, parameter in zip(bound, self.parameters, strict=True)
         ]
         parts = [self.pieces[0]]
         for use, piece in zip(self.uses, self.pieces[1:], strict=True):
             parts.append(rendered[use])
             parts.append(piece)
-        return "".join(parts)
+        return SqlText("".join(parts), self.touches, self.sql)
 
 
 @lru_cache(maxsize=512)
@@ -186,40 +237,78 @@ def _items(value: Any, convert: Adapt, usual: type) -> Any:
 _USUAL: dict[Adapt, str] = {_whole: "int", _exact: "Decimal"}
 
 
-def _known(parameter: Parameter) -> PgType:
-    if parameter.type is None:
+def _known(parameter: Parameter, value: Any) -> PgType:
+    found = parameter.type or python_type(value)
+    if found is None:
         raise FieldError(
             f"the type of a literal compared with {parameter.label} is not known, and COPY needs it; "
             "give it: Value(…, type) with a type from chakra.types"
         )
-    return parameter.type
+    return found
+
+
+_TEXT_LIKE = frozenset({"text", "varchar", "bpchar", "name", "citext"})
+
+
+def names_itself(type_: PgType | None) -> bool:
+    """Whether a value beside a column names its type, or takes the column's.
+
+    Numbers, dates and the like do: a driver that was told another type changes such values in silence (2.75 → 2). Texts
+    do not: their bytes are the same whichever of the text types the column has, and another one beside it means
+    another comparison (``bpchar`` pads, ``citext`` folds case) and no index. Neither does a type outside
+    ``pg_catalog`` whose schema nobody said, nor an array of a domain, which only equals its own kind.
+    """
+    if type_ is None:
+        return False
+    found = type_.element if type_.kind == "array" else type_.base
+    if found is None or found.kind == "domain" or (found.schema is None and found.name in _TEXT_LIKE):
+        return False
+    return found.oid in BY_OID or found.schema is not None
 
 
 class Writer:
     """Collects SQL text and parameters; the same value used twice the same way is sent once."""
 
-    __slots__ = ("_known", "_text", "parameters", "pieces", "pure", "qualify", "uses")
+    __slots__ = ("_known", "_text", "_touched", "parameters", "pieces", "pure", "qualify", "uses")
 
     def __init__(self, *, qualify: bool = False) -> None:
         self.qualify = qualify  # whether columns are written with their table's alias
         self._text: list[str] = []
-        self._known: dict[tuple[int, tuple[Adapt, ...], PgType | None], int] = {}
+        self._known: dict[tuple[int, tuple[Adapt, ...], PgType | None, bool], int] = {}
         self.pieces: list[str] = []
         self.uses: list[int] = []
         self.parameters: list[Parameter] = []
         self.pure = True
+        self._touched: dict[str, bool] = {}
+
+    def touch(self, relation: str, *, write: bool = False) -> None:
+        """Note a relation (quoted) that the statement reads, or writes."""
+        self._touched[relation] = write or self._touched.get(relation, False)
 
     def write(self, text: str) -> None:
         """Append SQL text."""
         self._text.append(text)
 
-    def parameter(self, index: int, adapt: tuple[Adapt, ...], type_: PgType | None, label: str) -> None:
-        """Append a parameter."""
-        known = (index, adapt, type_)
+    def parameter(
+        self,
+        index: int,
+        adapt: tuple[Adapt, ...],
+        type_: PgType | None,
+        label: str,
+        *,
+        beside_column: bool = False,
+    ) -> None:
+        """Append a parameter with its type.
+
+        Args:
+            beside_column: it is compared with a column or stored in one, whose type it can take.
+        """
+        typed = not beside_column or names_itself(type_)
+        known = (index, adapt, type_, typed)
         position = self._known.get(known)
         if position is None:
             position = self._known[known] = len(self.parameters)
-            self.parameters.append(Parameter(index, adapt, type_, label))
+            self.parameters.append(Parameter(index, adapt, type_, label, typed))
         self.pieces.append("".join(self._text))
         self._text.clear()
         self.uses.append(position)
@@ -231,8 +320,9 @@ class Writer:
             tuple(self.uses),
             tuple(self.parameters),
             tuple(outputs),
+            tuple(self._touched.items()),
             self.pure,
         )
 
 
-__all__ = ["Output", "Parameter", "Statement", "Writer"]
+__all__ = ["Output", "Parameter", "Statement", "Writer", "names_itself"]

@@ -27,7 +27,7 @@ PROMISED = {
     "chakra.errors": """
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError UniqueViolation ForeignKeyViolation NotNullViolation CheckViolation
-        DataError CopyFormatError ConnectionLost TransactionError SerializationError EmbeddedError
+        DataError CopyFormatError ConnectionLost CommitUnknown TransactionError SerializationError EmbeddedError
     """,
 }
 

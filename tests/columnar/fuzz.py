@@ -44,6 +44,8 @@ WIDE: list[tuple[t.PgType, bytes]] = [
     (t.NUMERIC(50, 3), struct.pack(">hhHHhh", 2, 0, 0x4000, 2, 1, 2500)),
     (t.TIMETZ, struct.pack(">qi", 5, -3600)),
     (t.VARBIT, struct.pack(">i", 12) + b"\xab\xc0"),
+    (t.TSVECTOR, struct.pack(">i", 2) + b"a\0" + struct.pack(">HHH", 2, 1, 0xC002) + b"it's\\\0\0\0"),
+    (t.TSQUERY, struct.pack(">iBBH", 4, 2, 4, 2) + b"\1\x08\1b'\0\2\1\1\0\0a\0"),
     (t.enum_type("mood", ("sad", "happy")), b"happy"),
 ]  # fmt: skip
 SIMPLE = (COLUMNS, ROWS)

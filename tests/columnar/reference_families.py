@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from chakra.pg.types import PgType
+from tests.columnar import reference_textsearch as textsearch
 
 EPOCH = dt.datetime(2000, 1, 1)
 FORMATS = {
@@ -231,6 +232,10 @@ def encode(value: Any, type_: PgType) -> bytes | None:
         case "hstore":
             pairs = b"".join(sized(k.encode()) + sized(None if v is None else v.encode()) for k, v in value)
             return struct.pack(">i", len(value)) + pairs
+        case "tsvector":
+            return textsearch.vector_wire(value)
+        case "tsquery":
+            return textsearch.query_wire(value)
         case "vector" | "halfvec":
             code = "f" if name == "vector" else "e"
             return struct.pack(f">hh{len(value)}{code}", len(value), 0, *map(float, value))
@@ -307,6 +312,10 @@ def decode(data: bytes | None, type_: PgType) -> Any:
             return f"{text}/{prefix}" if cidr or prefix != size * 8 else text
         case "macaddr" | "macaddr8":
             return data.hex(":")
+        case "tsvector":
+            return textsearch.vector_text(data)
+        case "tsquery":
+            return textsearch.query_text(data)
         case "bit" | "varbit":
             (bits,) = reader.unpack("i")
             return "".join(f"{byte:08b}" for byte in data[4:])[:bits]

@@ -72,7 +72,7 @@ def test_damaged_files_are_compiled_again(warm: Path) -> None:
     lines = run(warm)
     for file in (decode, encode):
         assert f"WARNING ignoring {file}: the file is damaged" in lines
-    assert lines[-1] == "2 3"  # the callees of both were whole
+    assert lines[-1] == "2 0"  # what both call is part of them
     assert run(warm) == ["0 2"]
 
 
@@ -91,9 +91,10 @@ def test_files_of_other_users_are_not_run(warm: Path) -> None:
     assert lines[-1].endswith(" 0")
     assert sum(f"not using compiled kernels in {folder}: it belongs to user" in line for line in lines) == 1
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-    folder.chmod(0o777)
     _cache = pytest.importorskip("chakra.columnar.kernels._cache")
-    assert not _cache.usable(folder)
+    for mode in (0o777, 0o775, 0o1777):
+        folder.chmod(mode)
+        assert not _cache.usable(folder)
     folder.chmod(0o755)
     assert _cache.usable(folder)
 
@@ -111,15 +112,53 @@ def test_a_file_of_another_user_or_behind_a_link_is_not_read(
     link.parent.mkdir()
     link.symlink_to(path)
     assert kernel._load(link, None) is None
-    path.chmod(0o666)
-    assert kernel._load(path, None) is None
+    for mode in (0o666, 0o664, 0o620):
+        path.chmod(mode)
+        assert kernel._load(path, None) is None
     path.chmod(0o644)
     monkeypatch.setattr(_cache, "_trusted", lambda: frozenset([4242]))
     assert kernel._load(path, None) is None
     assert [record.message.partition(": ")[2][:14] for record in caplog.records] == [
         "every user can",
+        "its group can ",
+        "its group can ",
         "it belongs to ",
     ]
+
+
+def test_a_pipe_in_place_of_a_kernel_is_not_waited_for(warm: Path) -> None:
+    (decode,) = warm.rglob("rows_decode.decode_rows-*.nbc")
+    decode.unlink()
+    os.mkfifo(decode)
+    lines = run(warm)
+    assert f"WARNING ignoring {decode}: it is no plain file" in lines
+    assert any(line.endswith(f"the one in {decode.parent} cannot be used") for line in lines)
+    assert decode.is_file()  # and replaced
+    assert run(warm) == ["0 2"]
+
+
+def test_the_folder_beside_the_kernels_is_looked_at_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _cache = pytest.importorskip("chakra.columnar.kernels._cache")
+    monkeypatch.setattr(_cache, "BESIDE", tmp_path)
+    for mode, usable in [(0o755, True), (0o775, False), (0o757, False), (0o1777, False), (0o700, True)]:
+        tmp_path.chmod(mode)
+        assert _cache.usable(tmp_path) is usable, oct(mode)
+
+
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [
+        ([["v", "c", "x"], ["w", "d", "s"]], "for other types of arguments"),
+        ([["v", "d", "s"], ["w", "c", "s"]], "of another CPU"),
+        ([["w", "c", "s"]], "of another version of Chakra, Python or Numba"),
+        ([["w", "d", "s"]], "of another version of Chakra, Python or Numba, and of another CPU"),
+    ],
+)
+def test_why_kernels_on_disk_do_not_serve(others: list[list[str]], why: str) -> None:
+    _cache = pytest.importorskip("chakra.columnar.kernels._cache")
+    assert _cache._difference(["v", "c", "s"], others) == why
 
 
 def test_several_processes_at_once(tmp_path: Path) -> None:
@@ -177,7 +216,8 @@ def test_another_cpu_gets_other_names(warm: Path) -> None:
     before = {path.name for path in warm.rglob("rows_encode.encode_rows-*.nbc")}
     lines = run(warm, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
     assert int(lines[-1].split()[0]) >= 2
-    assert any("are of another version of Chakra, Python or Numba, or another CPU" in line for line in lines)
+    assert any(line.endswith(f"those in {warm / 'chakra'} are of another CPU") for line in lines)
+    assert not any("version" in line for line in lines)
     assert before < {path.name for path in warm.rglob("rows_encode.encode_rows-*.nbc")}
 
 
@@ -219,7 +259,7 @@ WARM = """
 from chakra.columnar import warmup
 from chakra.columnar.kernels import _jit
 done = warmup()
-names = {k.py_func.__name__ for k in _jit.KERNELS}
+names = {(k.__module__, k.py_func.__name__) for k in _jit.KERNELS}
 assert not done.unsaved and not done.problem
 print(done.compiled, done.cached, len(names))
 """

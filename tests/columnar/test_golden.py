@@ -65,7 +65,7 @@ def test_encodes_to_the_same_bytes(case: str) -> None:
 
 
 def test_cases_cover_the_corpus() -> None:
-    assert CASES == ["empty", "numeric", "simple", "temporal", "users"]
+    assert CASES == ["empty", "numeric", "simple", "temporal", "textsearch", "users"]
     assert isinstance(
         decode_table(
             [(HERE / "users.bin").read_bytes()], json.loads((HERE / "users.json").read_text())["types"]

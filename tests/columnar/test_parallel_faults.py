@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -126,4 +127,15 @@ async def test_the_snapshot_of_a_plan_is_lost(three: Any, dsn: str, pg: asyncpg.
             await pg.execute("select pg_terminate_backend($1, 5000)", strike.exporter)
             with pytest.raises(chakra.TransactionError, match="gone"):
                 await plan.tasks[0].read(three)
+    await settled(three, pg)
+
+
+@pytest.mark.parametrize(
+    "snapshot", ["no identifier", "00000000-00000001-1"], ids=["22023 as up to 17", "42704"]
+)
+async def test_a_task_whose_snapshot_is_gone(three: Any, pg: asyncpg.Connection[Any], snapshot: str) -> None:
+    async with await three.table("small").read_plan(partitions=2) as plan:
+        stale = replace(plan.tasks[0], snapshot=snapshot)
+    with pytest.raises(chakra.TransactionError, match="keep the plan open"):
+        await stale.read(three)
     await settled(three, pg)

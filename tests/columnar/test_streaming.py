@@ -44,7 +44,7 @@ BOUND = 4_000_000
 
 COPIES = (
     "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' "
-    "and query like 'COPY %' and pid <> pg_backend_pid()"
+    "and query like '%COPY %' and pid <> pg_backend_pid()"
 )
 
 

@@ -51,7 +51,7 @@ async def insert_into(
     db: Any, table: str, schema: str | None, specs: list[ColumnSpec], data: Any, **options: Any
 ) -> Any:
     source = await source_of(data, specs)
-    found = match_columns(source.names, specs, {"id"}, table)
+    found = match_columns(source.names, specs, table)
     return await copy_source(db, table, schema, source, found, **options)
 
 
@@ -134,7 +134,6 @@ async def test_what_libraries_hold(db: Any, data: Any, expected: list[str | None
         ({"day": np.array([2**60], "M8[D]")}, r'column "day": .*out of range'),
         ({"day": np.array([2**33], "M8[D]")}, 'row 0, column "day": '),
         (pl.DataFrame({"u": pl.Series([uuid.uuid4()], dtype=pl.Object)}), r'column "u" of the polars DataFrame holds Python objects'),
-        (pl.DataFrame({"big": pl.Series([1], dtype=pl.Int128)}), "polars DataFrame cannot be read as columns of Arrow: .*i128"),
         (pd.DataFrame({"t": ["a", 1]}), "pandas DataFrame cannot be read as columns of Arrow: .*column t"),
         (pl.Series("i", [1]), "polars Series cannot be read as columns"),
         (pa.array([1]), "pyarrow Int64Array cannot be read as columns"),
@@ -179,7 +178,6 @@ async def test_no_rows(t: Any) -> None:
     ("data", "says"),
     [
         ({"id": [1], "nome": ["x"]}, 't has no column "nome"; its columns are id, name, score'),
-        ({"id": [1]}, 'no column "name", which is NOT NULL'),
         ({}, "no columns"),
         (pa.table([pa.array(["a"])] * 2, names=["name", "name"]), 'two columns "name"'),
         ({"name": ["a", "b"], "score": [1.0]}, 'column "score" has 1 values, others have 2'),

@@ -9,8 +9,10 @@ the open segment (decoding) or in the chunk (encoding). The inputs are whole, cu
 from __future__ import annotations
 
 import random
+import struct
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -18,12 +20,16 @@ import pyarrow as pa
 
 from chakra.columnar import Decoder, Encoder, Options
 from chakra.columnar.casts import source
-from chakra.columnar.kernels import _jit, rows_decode, rows_encode
+from chakra.columnar.families import decode_column, encode_column
+from chakra.columnar.kernels import _jit, memory, rows_decode, rows_encode
 from chakra.errors import DataError
 from chakra.pg import types as t
+from tests.columnar import fuzz
+from tests.columnar.families.support import raw_of
 from tests.columnar.test_decode import COLUMNS, EXPECTED, STREAM
 
 Range = tuple[int, int]
+UUIDS = struct.pack(">iiIii", 1, 0, 2950, 2, 1) + (struct.pack(">i", 16) + bytes(16)) * 2
 WIDTHS = {"8": 1, "16": 2, "32": 4, "64": 8}
 
 
@@ -164,9 +170,49 @@ def find_bad_utf8(guard: Guard) -> Any:
     return run
 
 
+def guarded_families() -> int:
+    """Decode and encode a value of every layout, whole and broken, touching only the arrays handed to a kernel."""
+    guards: list[Guard] = []
+
+    def guarded(kernel: Any) -> Any:
+        modules = [sys.modules[kernel.__module__], memory]
+
+        def run(*args: Any) -> Any:
+            arrays = [span(array) for array in args if isinstance(array, np.ndarray)]
+            with ExitStack() as stack:
+                for module in modules:
+                    guard = Guard(module, lambda: iter(arrays), lambda: iter(arrays))
+                    guards.append(stack.enter_context(guard))
+                return kernel(*args)
+
+        return run
+
+    values = [*fuzz.WIDE, (t.JSONB, b"\1{}"), (t.array_of(t.UUID), UUIDS)]
+    for type_, value in values:
+        decode_column(raw_of([value]), type_)  # imports its family
+    kernels = [k for k in _jit.KERNELS if k.__module__ not in (rows_decode.__name__, rows_encode.__name__)]
+    for kernel in kernels:
+        setattr(sys.modules[kernel.__module__], kernel.__name__, guarded(kernel))
+    chance = random.Random(3)
+    try:
+        for type_, value in values:
+            cases = [[value, None, value], *([fuzz.mutate(value, chance)] for _ in range(60))]
+            for case in cases:
+                try:
+                    array = decode_column(raw_of(case), type_)
+                    array.validate(full=True)
+                    encode_column(array, type_)
+                except DataError:
+                    assert case is not cases[0] or type_.oid == 0
+    finally:
+        for kernel in kernels:
+            setattr(sys.modules[kernel.__module__], kernel.__name__, kernel)
+    return sum(guard.accesses for guard in guards)
+
+
 def main() -> int:
     assert not _jit.ENABLED
-    accesses = 0
+    accesses = guarded_families()
     for cut in range(0, len(STREAM), 7):
         table, count = decode(STREAM, cut)
         assert table is not None

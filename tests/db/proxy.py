@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,10 @@ class Proxy:
     Attributes:
         url: where to connect.
         sent: messages from clients by their type byte (manual, section 54.7).
+        silent: whether it goes on taking what both sides send and passes nothing on, as a network does that
+            swallows packets; new connections are taken and never answered.
+        server: when set, one connection at a time is in a transaction and the others wait with their BEGIN, as
+            behind a pooler in transaction mode with one server connection.
     """
 
     def __init__(self, address: Any, dsn: str) -> None:
@@ -24,6 +30,10 @@ class Proxy:
         self.dsn = dsn
         self.sent: Counter[bytes] = Counter()
         self.url = ""
+        self.silent = False
+        self.server: asyncio.Lock | None = None
+        self._trigger: tuple[bytes, Callable[[], None]] | None = None
+        self._swallow: Callable[[], None] | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
     @property
@@ -49,12 +59,32 @@ class Proxy:
             writer.transport.abort()
         self._writers.clear()
 
+    def when(self, text: bytes, then: Callable[[], None]) -> asyncio.Event:
+        """Pass on the next client message that holds ``text``, and when the server has answered it, keep the
+        answer and do ``then``; the event tells that this has happened.
+        """
+        happened = asyncio.Event()
+
+        def act() -> None:
+            happened.set()
+            then()
+
+        self._trigger = (text, act)
+        return happened
+
+    def hush(self) -> None:
+        """Pass nothing on any more."""
+        self.silent = True
+
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         if isinstance(self.address, str):
             server, to_server = await asyncio.open_unix_connection(self.address)
         else:
             server, to_server = await asyncio.open_connection(*self.address)
         self._writers |= {to_client, to_server}
+        if self.silent:
+            with suppress(OSError):
+                await client.read()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._count(client, to_server))
@@ -68,19 +98,35 @@ class Proxy:
 
     async def _count(self, client: asyncio.StreamReader, to_server: asyncio.StreamWriter) -> None:
         """Relay client messages one by one; the first (startup, cancel) has a length and no type."""
-        started = False
+        started = held = False
         while True:
             kind = await client.readexactly(1) if started else b""
             length = await client.readexactly(4)
             body = await client.readexactly(int.from_bytes(length) - 4)
+            if self._trigger is not None and self._trigger[0] in body:
+                self._swallow, self._trigger = self._trigger[1], None
+            if self.silent:
+                continue
+            if self.server is not None and body.startswith(b"BEGIN"):
+                await self.server.acquire()
+                held = True
             to_server.write(kind + length + body)
             await to_server.drain()
+            if held and self.server is not None and body.startswith((b"COMMIT", b"ROLLBACK\0")):
+                self.server.release()
+                held = False
             if started:
                 self.sent[kind] += 1
             started = True
 
     async def _relay(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65536):
+            if self._swallow is not None:
+                swallow, self._swallow = self._swallow, None
+                swallow()
+                continue
+            if self.silent:
+                continue
             sink.write(data)
             await sink.drain()
         raise asyncio.IncompleteReadError(b"", None)

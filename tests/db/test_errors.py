@@ -161,3 +161,32 @@ async def test_shutdown_of_the_server_is_a_lost_connection() -> None:
     for state in ("57P01", "57P05", "25P03", "08006"):
         error = asyncpg.PostgresError.new({"C": state, "M": "bye", "S": "FATAL"})
         assert isinstance(translate(error), errors.ConnectionLost)
+
+
+CONTEXT = "COPY t, line {line}, column a"
+
+
+@pytest.mark.parametrize(
+    ("state", "line", "row"),
+    [
+        ("22003", 3, 2),
+        ("23514", 1, 0),
+        ("P0001", 7, 6),
+        ("57014", 5, None),  # a timeout: the row it struck at is not to blame
+        ("55P03", 2, None),
+        ("40P01", 2, None),
+        ("53100", 9, None),
+        ("57014", 0, None),  # before the first row
+        ("22P04", 0, None),
+        ("42501", 0, None),
+    ],
+)
+def test_the_row_of_a_copy_is_named_where_a_row_is_to_blame(state: str, line: int, row: int | None) -> None:
+    fields = {"S": "ERROR", "V": "ERROR", "C": state, "M": "refused", "W": CONTEXT.format(line=line)}
+    error = translate(asyncpg.PostgresError.new(fields))
+    assert ("row" in str(error)) is (row is not None)
+    assert "row -1" not in str(error)
+    if isinstance(error, errors.DataError):
+        assert (error.row, error.sqlstate) == (row, state)
+    if row is not None:
+        assert f"row {row}, " in str(error)

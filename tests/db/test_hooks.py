@@ -47,7 +47,7 @@ async def test_every_kind_of_call_is_seen(db: Database) -> None:
         ("cursor", "select * from t", 3),
         ("transaction", "COMMIT", 0),
         ("copy_out", "select * from t", 3),
-        ("copy_in", "COPY t FROM STDIN (FORMAT binary)", 0),
+        ("copy_in", 'COPY "t" FROM STDIN (FORMAT binary)', 0),
     ]
     assert [kind for phase, kind, *_ in seen if phase == "before"] == [
         *("fetch", "fetchrow", "execute", "execute", "executemany", "transaction", "transaction"),

@@ -89,7 +89,7 @@ async def test_our_own_change_is_known_inside_the_transaction_and_after(open_db:
 
 
 async def test_a_write_is_not_run_twice(t: Database, pg: asyncpg.Connection[Any]) -> None:
-    insert = "insert into t (id, p) values ($1, (1, 2)) returning p"
+    insert = "with made as (insert into t (id, p) values ($1, (1, 2)) returning p) select p from made"
     await t.run_fetch(insert, (5,))
     await pg.execute("alter type pair add attribute z int")
     with pytest.raises(errors.DatabaseError):

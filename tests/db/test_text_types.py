@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
+import uuid
 from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
 
-from chakra import errors
+from chakra import Interval, errors
 from chakra.db import Database, codecs, text_types, text_values
 from tests.db.conftest import Open
 
@@ -134,6 +136,23 @@ CONTAINERS: list[tuple[str, str, Any]] = [
         (("pg_class",), [("pg_am",)], dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.UTC)),
     ),
     ("create type one as (a tsvector)", "row('')::one", ("",)),
+    (
+        "create type many as (m money, b bit(3), i inet, c cidr, u uuid, y bytea, j jsonb, t time, d date, n interval)",
+        "row('1', '101', '1.2.3.4/8', '10.0.0.0/8', '00000000-0000-0000-0000-000000000001', '\\x00ff', '[1]', "
+        "'01:02:03', '2020-01-02', '-1 mon 02:00')::many",
+        (
+            "$1.00",
+            asyncpg.BitString.frombytes(b"\xa0", 3),
+            ipaddress.ip_interface("1.2.3.4/8"),
+            ipaddress.ip_network("10.0.0.0/8"),
+            uuid.UUID(int=1),
+            b"\0\xff",
+            [1],
+            dt.time(1, 2, 3),
+            dt.date(2020, 1, 2),
+            Interval(-1, 0, 7_200_000_000),
+        ),
+    ),
     ("create type one as (a tsvector)", "row(null)::one", (None,)),
 ]
 

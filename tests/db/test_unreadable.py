@@ -120,3 +120,9 @@ async def test_without_kept_statements(open_db: Open) -> None:
     db = await open_db(prepared_statements=False)
     with pytest.raises(errors.DataError, match='row 0, column "d"'):
         await db.fetch("select date '10000-01-01' as d")
+
+
+async def test_sql_that_is_no_text(db: Database) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        await db.fetch("select '\ud800' as d, $1::int", 1)
+    assert await db.fetchval("select 1") == 1

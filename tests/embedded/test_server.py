@@ -168,7 +168,8 @@ async def test_it_recovers_after_everything_was_killed(folder: Path) -> None:
     await ask(url, "create table committed as select 7 as i")
     victims = processes_of(folder)
     assert len(victims) == 2
-    for pid in [*victims, user.pid]:
+    # The server before its supervisor, whose end would ask it to shut down in order.
+    for pid in [*sorted(victims, reverse=True), user.pid]:
         os.kill(pid, signal.SIGKILL)
     user.communicate()
     wait_until_down(folder)

@@ -146,11 +146,13 @@ async def test_save_writes_what_changed(people: Any, sent: list[Any]) -> None:
     one.points = 5
     one.note = "x"
     await one.save()
-    assert sent == [('UPDATE "persons" SET "note" = $1, "points" = $2 WHERE "id" = $3', ["x", 5, 1])]
+    assert sent == [
+        ('UPDATE "persons" SET "note" = $1, "points" = $2::bigint WHERE "id" = $3::bigint', ["x", 5, 1])
+    ]
     sent.clear()
     one.town = rome
     await one.save()
-    assert sent == [('UPDATE "persons" SET "town_id" = $1 WHERE "id" = $2', [rome.id, 1])]
+    assert sent == [('UPDATE "persons" SET "town_id" = $1::bigint WHERE "id" = $2::bigint', [rome.id, 1])]
     assert one.town is rome
     one.town_id = None  # type: ignore[attr-defined]
     assert not one.town, "a changed key forgets the row it pointed at"
@@ -161,11 +163,11 @@ async def test_save_writes_what_changed(people: Any, sent: list[Any]) -> None:
     again.points = 9
     await again.save(update_fields=["name", "town"])
     assert sent[0] == (
-        'UPDATE "persons" SET "name" = $1, "town_id" = $2 WHERE "id" = $3',
+        'UPDATE "persons" SET "name" = $1, "town_id" = $2::bigint WHERE "id" = $3::bigint',
         ["Zed", rome.id, 1],
     )
     await again.save()
-    assert sent[1] == ('UPDATE "persons" SET "points" = $1 WHERE "id" = $2', [9, 1])
+    assert sent[1] == ('UPDATE "persons" SET "points" = $1::bigint WHERE "id" = $2::bigint', [9, 1])
     with pytest.raises(FieldError, match="Person has no field 'nope'"):
         await again.save(update_fields=["nope"])
     again.id = 50
@@ -231,7 +233,9 @@ async def test_composite_keys_on_the_row_path(people: Any, sent: list[Any]) -> N
     sent.clear()
     row.text = "z"
     await row.save()
-    assert sent == [('UPDATE "rows" SET "text" = $1 WHERE "a" = $2 AND "b" = $3', ["z", 1, 2])]
+    assert sent == [
+        ('UPDATE "rows" SET "text" = $1 WHERE "a" = $2::bigint AND "b" = $3::bigint', ["z", 1, 2])
+    ]
     await row.refresh()
     assert (await Row.objects.get(a=1, b=2)).text == "z" and (await Row.objects.first()).pk == (1, 2)  # type: ignore[union-attr]
     assert await row.delete() == 1 and await Row.objects.count() == 1
@@ -259,7 +263,7 @@ async def test_pickling_and_copying(people: Any, sent: list[Any]) -> None:
         assert made == one and made is not one and made.note == "changed" and made.town.name == "Rome"
         sent.clear()
         await made.save()
-        assert sent[0][0] == 'UPDATE "persons" SET "note" = $1 WHERE "id" = $2', "knows what changed"
+        assert sent[0][0] == 'UPDATE "persons" SET "note" = $1 WHERE "id" = $2::bigint', "knows what changed"
     part = pickle.loads(pickle.dumps(await Person.objects.only("name").get(id=1)))
     with pytest.raises(NotLoaded):
         _ = part.email

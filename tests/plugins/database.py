@@ -22,8 +22,8 @@ begin
      or not exists (select from pg_namespace where nspname = 'public') then
     drop schema public cascade;
     create schema public;
-    grant usage, create on schema public to public;
   end if;
+  grant usage, create on schema public to public;
 end $$;
 """
 

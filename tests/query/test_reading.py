@@ -446,7 +446,7 @@ async def test_streaming_uses_a_cursor_and_ends_cleanly(db: Any) -> None:
         await asyncio.sleep(0.01)
     assert await BOOKS.count() == 6
     assert db.pool.figures.idle == db.pool.figures.size, "the connection of the broken loop is back"
-    with pytest.raises(FieldError, match="chunk_size is at least 1"):
+    with pytest.raises(FieldError, match="chunk_size is a whole number from 1"):
         async for _ in BOOKS.iterator(chunk_size=0):
             pass
     async with db.transaction():

@@ -24,7 +24,7 @@ async def test_sql_is_known_once_the_table_was_looked_up(towns: Any) -> None:
         towns.to_sql()
     await towns.count()
     assert towns.filter(size__gt=3).order_by("-id").to_sql() == (
-        'SELECT "id", "name", "size" FROM "public"."towns" WHERE "size" > $1 ORDER BY "id" DESC',
+        'SELECT "id", "name", "size" FROM "public"."towns" WHERE "size" > $1::integer ORDER BY "id" DESC',
         [3],
     )
 

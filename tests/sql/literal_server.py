@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from chakra.config import DatabaseSettings
+from chakra.db.address import Address
 from chakra.db.codecs import EXTENSION_CODECS
 from chakra.db.driver import open_connection, set_codec
 from chakra.errors import ChakraError
@@ -59,7 +60,8 @@ class Server:
         return self._loop.run_until_complete(coroutine)
 
     async def _open(self, dsn: str, sql: str) -> Any:
-        connection = await open_connection(dsn, DatabaseSettings())
+        settings = DatabaseSettings()
+        connection = await open_connection(Address.read(dsn, settings), settings)
         await connection.execute(sql)
         for name, codec in EXTENSION_CODECS.items():
             oid = await connection.fetchval("select $1::text::regtype::oid", name)

@@ -28,32 +28,32 @@ GOLDEN: list[tuple[Any, str, list[Any]]] = [
     (Author.objects.all(), f'SELECT {COLUMNS} FROM "authors"', []),
     (
         Author.objects.filter(name="x", id__in=[1, 2]).exclude(publisher=5).order_by("-name", "id")[10:15],
-        f'SELECT {COLUMNS} FROM "authors" WHERE "name" = $1 AND "id" = ANY($2) '
-        'AND ("publisher_id" = $3) IS NOT TRUE ORDER BY "name" DESC, "id" LIMIT $4 OFFSET $5',
+        f'SELECT {COLUMNS} FROM "authors" WHERE "name" = $1 AND "id" = ANY($2::bigint[]) '
+        'AND ("publisher_id" = $3::bigint) IS NOT TRUE ORDER BY "name" DESC, "id" LIMIT $4::bigint OFFSET $5::bigint',
         ["x", [1, 2], 5, 5, 10],
     ),
     (
         BOOK.filter(author__publisher__name__icontains="50%").order_by("author__name"),
         'SELECT "books"."id", "books"."title" FROM "books" JOIN "authors" AS "t1" ON "t1"."id" = "books"."author_id" '
-        'LEFT JOIN "publishers" AS "t2" ON "t2"."id" = "t1"."publisher_id" WHERE "t2"."name" ILIKE $1 '
+        'LEFT JOIN "publishers" AS "t2" ON "t2"."id" = "t1"."publisher_id" WHERE "t2"."name" ILIKE $1::text '
         'ORDER BY "t1"."name"',
         ["%50\\%%"],
     ),
     (
         BOOK.filter(Q(pages__gt=5) | ~Q(title="a"), kind=Kind.NOVEL),
-        'SELECT "id", "title" FROM "books" WHERE ("pages" > $1 OR NOT ("title" = $2)) AND "kind" = $3',
+        'SELECT "id", "title" FROM "books" WHERE ("pages" > $1::bigint OR NOT ("title" = $2)) AND "kind" = $3',
         [5, "a", "novel"],
     ),
     (
         BOOK.filter((Book.pages > 5) & ((Book.title == "a") | (Book.title == "b"))),
-        'SELECT "id", "title" FROM "books" WHERE "pages" > $1 AND ("title" = $2 OR "title" = $3)',
+        'SELECT "id", "title" FROM "books" WHERE "pages" > $1::bigint AND ("title" = $2 OR "title" = $3)',
         [5, "a", "b"],
     ),
     (
         BOOK.filter(added__year__gte=2020, printed__month=5),
         'SELECT "id", "title" FROM "books" WHERE '
-        "EXTRACT(YEAR FROM (\"added\" AT TIME ZONE 'UTC'))::integer >= $1 "
-        'AND EXTRACT(MONTH FROM "printed")::integer = $2',
+        "EXTRACT(YEAR FROM (\"added\" AT TIME ZONE 'UTC'))::integer >= $1::integer "
+        'AND EXTRACT(MONTH FROM "printed")::integer = $2::integer',
         [2020, 5],
     ),
     (
@@ -76,7 +76,7 @@ GOLDEN: list[tuple[Any, str, list[Any]]] = [
     ),
     (
         BOOK.filter(Q(id=1) | Q(id=2)).none(),
-        'SELECT "id", "title" FROM "books" WHERE FALSE AND ("id" = $1 OR "id" = $2)',
+        'SELECT "id", "title" FROM "books" WHERE FALSE AND ("id" = $1::bigint OR "id" = $2::bigint)',
         [1, 2],
     ),
     (
@@ -134,8 +134,11 @@ def test_single_row_statements() -> None:
     assert insert_rows_statement(table, ("name", "email"), 2).sql == (
         'INSERT INTO "authors" ("name", "email") VALUES ($1, $2), ($3, $4)'
     )
-    assert update_row_statement(table, ("name",)).sql == 'UPDATE "authors" SET "name" = $1 WHERE "id" = $2'
-    assert delete_row_statement(table).sql == 'DELETE FROM "authors" WHERE "id" = $1'
+    assert (
+        update_row_statement(table, ("name",)).sql
+        == 'UPDATE "authors" SET "name" = $1 WHERE "id" = $2::bigint'
+    )
+    assert delete_row_statement(table).sql == 'DELETE FROM "authors" WHERE "id" = $1::bigint'
 
 
 def test_writes_over_queries() -> None:
@@ -144,7 +147,7 @@ def test_writes_over_queries() -> None:
         return statement.sql.replace("::int8", "::bigint"), list(statement.bind(literals))
 
     assert update(Book.objects.filter(id=1), stock=F("stock") + 1, kind=Kind.POETRY) == (
-        'UPDATE "books" SET "stock" = ("stock" + $1::bigint), "kind" = $2 WHERE "id" = $3',
+        'UPDATE "books" SET "stock" = ("stock" + $1::bigint), "kind" = $2 WHERE "id" = $3::bigint',
         [1, "poetry", 1],
     )
     assert update(Book.objects.filter(author__name="x"), title="t") == (
@@ -153,9 +156,12 @@ def test_writes_over_queries() -> None:
         ["t", "x"],
     )
     statement, literals = delete_statement(Book.objects.filter(Q(id=1) | Q(id=2))._select)
-    assert (statement.sql, literals) == ('DELETE FROM "books" WHERE "id" = $1 OR "id" = $2', [1, 2])
+    assert (statement.sql, literals) == (
+        'DELETE FROM "books" WHERE "id" = $1::bigint OR "id" = $2::bigint',
+        [1, 2],
+    )
     assert delete_statement(Book.objects.filter(Q(id=1) | Q(id=2)).none()._select)[0].sql == (
-        'DELETE FROM "books" WHERE FALSE AND ("id" = $1 OR "id" = $2)'
+        'DELETE FROM "books" WHERE FALSE AND ("id" = $1::bigint OR "id" = $2::bigint)'
     )
 
 

@@ -53,7 +53,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
             index = int(np.argmax(wrong))
             raise ValueFault(index, f"{int(text.lengths[index])} bits do not fit {type_.sql}")
     offsets = contiguous(np.where(text.lengths >= 0, 4 + (text.lengths.astype(np.int64) + 7) // 8, 0))
-    out = np.zeros(offsets[-1], np.uint8)
+    out = np.empty(offsets[-1], np.uint8)
     status, row, _ = kernels.encode(text.data, text.starts, text.lengths, offsets, out)
     if status:
         raise ValueFault(int(row), f"{array[int(row)].as_py()!r} is not a text of 0 and 1")

@@ -49,7 +49,7 @@ def encode_values(array: pa.Array, type_: PgType, options: Options) -> RawColumn
         ValueFault: a value does not fit the PostgreSQL type.
     """
     if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+        array = storage_of(array)
     if pa.types.is_null(array.type):
         return all_null(len(array))
     base = type_.base
@@ -58,6 +58,13 @@ def encode_values(array: pa.Array, type_: PgType, options: Options) -> RawColumn
     if pa.types.is_run_end_encoded(array.type):
         array = pc.call_function("run_end_decode", [array])
     return _family(column_type(base).family).encode(array, base, options)
+
+
+def storage_of(array: pa.ExtensionArray) -> pa.Array:
+    """The storage of an extension array; booleans of one byte (``arrow.bool8``) as booleans."""
+    if array.type.extension_name == "arrow.bool8":
+        return pc.call_function("not_equal", [array.storage, pa.scalar(0, pa.int8())])
+    return array.storage
 
 
 def without_dictionary(array: pa.Array) -> pa.Array:
@@ -138,5 +145,6 @@ __all__ = [
     "decode_values",
     "encode_column",
     "encode_values",
+    "storage_of",
     "without_dictionary",
 ]

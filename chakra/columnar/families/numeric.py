@@ -106,6 +106,7 @@ def decode_decimal(raw: RawColumn, precision: int, scale: int, options: Options)
         scale,
         _POLICIES[options.infinity],
         words,
+        np.empty(2 * words, np.uint64),
         out,
         out.view(np.int64),
         valid,
@@ -142,6 +143,7 @@ def _first_beyond(raw: RawColumn, precision: int, scale: int) -> int:
         min(scale, precision),
         kernels.NULL,
         4,
+        np.empty(8, np.uint64),
         out,
         out.view(np.int64),
         valid,
@@ -261,6 +263,8 @@ def _encode_decimal(array: pa.Array, value_scale: int, type_: PgType, options: O
         type_.scale or 0,
         not options.allow_truncate,
         stride,
+        np.empty(2 * words, np.uint64),
+        np.empty(stride // 2, np.int64),
         out,
         lengths,
     )
@@ -277,8 +281,9 @@ def _encode_text(array: pa.Array, type_: PgType, *, exact: bool) -> RawColumn:
     room = np.zeros(len(array) + 1, np.int64)
     np.cumsum(np.maximum(lengths, 0) + 16, out=room[1:])
     out, sizes = np.empty(room[-1], np.uint8), np.empty(len(array), np.int32)
+    groups = np.empty(int(lengths.max(initial=0)) // 4 + 4, np.int64)
     status, row, _ = texts.encode_text(
-        text, offsets[:-1], lengths, type_.precision or 0, type_.scale or 0, exact, room, out, sizes
+        text, offsets[:-1], lengths, type_.precision or 0, type_.scale or 0, exact, groups, room, out, sizes
     )
     if status:
         _refuse_value(array, int(row), type_, status)

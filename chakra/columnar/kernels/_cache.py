@@ -3,8 +3,8 @@
 Numba's own cache keeps an index file a function and numbers the data files, so two machines that share a
 folder can each write "their" file 1; it does not see that a kernel's callee in another file changed; and it
 raises where the folder is read-only. Here one file holds one compiled kernel, and its name is a digest of
-everything the machine code depends on: source text of the whole kernel package, Python, Numba, LLVM, CPU
-model and features, and the signature. Two processes that race write the same bytes under the same name, by
+everything the machine code depends on, in three parts: source text of the whole kernel package with Python, Numba and
+LLVM; CPU model and features; the signature. Two processes that race write the same bytes under the same name, by
 rename.
 
 Folders, in this order: ``NUMBA_CACHE_DIR`` alone if set; else ``__pycache__`` beside the kernels (a read-only
@@ -12,7 +12,7 @@ install may bring its kernels compiled, by ``chakra warmup`` at build time), the
 
 A file is machine code and a pickle: whoever writes it runs code in this process. So a folder or a file counts
 only if it belongs to this user, to root, or to the owner of the installed package (who can change the kernels
-anyway), and only under the name that its checksum was made with.
+anyway), if neither its group nor everybody can write to it, and only under the name that its checksum was made with.
 """
 
 from __future__ import annotations
@@ -100,31 +100,32 @@ def _distrust(status: os.stat_result) -> str:
     """Why a file or folder of this status could hold the code of somebody else; empty if it could not."""
     if status.st_uid not in _trusted():
         return f"it belongs to user {status.st_uid}, this process to user {os.geteuid()}"
-    if status.st_mode & stat.S_IWOTH and not (stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX):
+    if status.st_mode & stat.S_IWOTH:
         return "every user can write to it; chmod o-w makes it usable"
+    if status.st_mode & stat.S_IWGRP:
+        return "its group can write to it; chmod g-w makes it usable"
     return ""
 
 
 def usable(folder: Path) -> bool:
     """Whether nobody but trusted users can have put files there; a folder that is not there yet will do."""
-    # Python itself runs what is in __pycache__.
-    if folder == BESIDE:
-        return True
     try:
         why = _distrust(folder.stat())
     except OSError:
         return True
     if why:
         unusable[str(folder)] = why
-        once(f"not using compiled kernels in {folder}: {why}")
+        # Beside the kernels where umask is 002, as some systems have it: the user's own folder serves instead.
+        level = logging.INFO if folder == BESIDE else logging.WARNING
+        once(f"not using compiled kernels in {folder}: {why}", level)
     return not why
 
 
-def once(message: str) -> None:
-    """Warn of something once in a process, not once a kernel."""
+def once(message: str, level: int = logging.WARNING) -> None:
+    """Tell something once in a process, not once a kernel."""
     if message not in _said:
         _said.add(message)
-        log.warning("%s", message)
+        log.log(level, "%s", message)
 
 
 def quiet() -> None:
@@ -165,8 +166,13 @@ class KernelCache(_Cache):
                     path.unlink()
 
     def _file(self, signature: Any, context: Any) -> str:
-        key = repr((signature, context.codegen().magic_tuple(), self.function.__code__.co_firstlineno))
-        return f"{self.name}-{hashlib.sha256(stamp() + key.encode()).hexdigest()[:24]}.nbc"
+        parts = (stamp(), _digest(context.codegen().magic_tuple()), _digest((signature, self._line)))
+        return "-".join((self.name, *(part.hex()[:16] for part in parts))) + ".nbc"
+
+    @property
+    def _line(self) -> int:
+        line: int = self.function.__code__.co_firstlineno
+        return line
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel, or ``None`` where no folder has a whole file of it."""
@@ -198,15 +204,21 @@ class KernelCache(_Cache):
             if (folder / name).exists():
                 return f"the one in {folder} cannot be used"
         for folder in searched:
-            if any(folder.glob(f"{self.name}-*.nbc")):
-                return f"those in {folder} are of another version of Chakra, Python or Numba, or another CPU"
+            others = [path.stem.split("-")[-3:] for path in folder.glob(f"{self.name}-*-*-*.nbc")]
+            if others:
+                return (
+                    f"those in {folder} are {_difference(name.removesuffix('.nbc').split('-')[-3:], others)}"
+                )
         return f"first use, nothing in {' or '.join(map(str, searched))}"
 
     def _load(self, path: Path, context: Any) -> Any:
         try:
-            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-                why = "" if path.parent == BESIDE else _distrust(os.fstat(file.fileno()))
-                data = file.read()
+            # O_NONBLOCK: opening a pipe must not wait for its other end.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with open(os.open(path, flags), "rb") as file:
+                status = os.fstat(file.fileno())
+                why = _distrust(status) if stat.S_ISREG(status.st_mode) else "it is no plain file"
+                data = b"" if why else file.read()
         except OSError:
             return None
         payload = data[DIGEST:]
@@ -234,6 +246,23 @@ class KernelCache(_Cache):
                 places[str(folder)] = None
                 return
         once(f"cannot keep compiled kernels, every process compiles them again: {obstacles()}")
+
+
+def _digest(value: object) -> bytes:
+    return hashlib.sha256(repr(value).encode()).digest()
+
+
+def _difference(wanted: list[str], others: list[list[str]]) -> str:
+    """What sets kernels apart whose names have other versions, CPUs and signatures than the one that is wanted."""
+    version, cpu, _ = wanted
+    of_version = [other for other in others if other[0] == version]
+    if any(other[1] == cpu for other in of_version):
+        return "for other types of arguments"
+    if of_version:
+        return "of another CPU"
+    if any(other[1] == cpu for other in others):
+        return "of another version of Chakra, Python or Numba"
+    return "of another version of Chakra, Python or Numba, and of another CPU"
 
 
 def obstacles() -> str:

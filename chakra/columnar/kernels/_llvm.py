@@ -73,6 +73,58 @@ def copy_bytes(typingctx: Any, target: Any, source: Any, size: Any) -> Any:
     return types.void(types.int64, types.int64, types.int64), codegen
 
 
+ONES = 0x0101010101010101
+HIGH_BITS = 0x8080808080808080
+
+
+def _int64(value: int) -> Any:
+    return ir.Constant(ir.IntType(64), value)
+
+
+# The arithmetic of these wraps, which that of Numba's signed integers must not (it is `nsw` in LLVM).
+@intrinsic
+def zero_bytes(typingctx: Any, word: Any) -> Any:
+    """The high bits of bytes that are 0 in an int64: exact up to the lowest of them, and 0 if there is none."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        less = builder.sub(args[0], _int64(ONES))
+        return builder.and_(builder.and_(less, builder.not_(args[0])), _int64(HIGH_BITS))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def pack_bits(typingctx: Any, word: Any) -> Any:
+    """Eight bytes of 0 or 1, the first lowest, as one byte, the first highest."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.lshr(builder.mul(args[0], _int64(0x8040201008040201)), _int64(56))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def spread_bits(typingctx: Any, byte: Any) -> Any:
+    """The inverse of ``pack_bits``."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        one_each = builder.and_(builder.mul(args[0], _int64(ONES)), _int64(0x0102040810204080))
+        carried = builder.add(one_each, _int64(0x7F7E7C7870604000))  # bit 7 - k of byte k to its bit 7
+        return builder.and_(builder.lshr(carried, _int64(7)), _int64(ONES))
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def trailing_zeros(typingctx: Any, value: Any) -> Any:
+    """Zero bits below the lowest one of an int64 that is not 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), codegen
+
+
 __all__ = [
     "copy_bytes",
     "load_be_i16",
@@ -83,6 +135,8 @@ __all__ = [
     "load_i32",
     "load_i64",
     "load_u8",
+    "pack_bits",
+    "spread_bits",
     "store_16",
     "store_32",
     "store_64",
@@ -90,4 +144,6 @@ __all__ = [
     "store_be_16",
     "store_be_32",
     "store_be_64",
+    "trailing_zeros",
+    "zero_bytes",
 ]

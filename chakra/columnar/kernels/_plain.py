@@ -38,6 +38,27 @@ def copy_bytes(target: int, source: int, size: int) -> None:
     ctypes.memmove(int(target), int(source), int(size))
 
 
+def zero_bytes(word: int) -> int:
+    """The high bits of bytes that are 0 in an int64: exact up to the lowest of them, and 0 if there is none."""
+    marks = (0x80 if byte == 0 else 0 for byte in (int(word) & (1 << 64) - 1).to_bytes(8, "little"))
+    return int.from_bytes(bytes(marks), "little", signed=True)
+
+
+def pack_bits(word: int) -> int:
+    """Eight bytes of 0 or 1, the first lowest, as one byte, the first highest."""
+    return int("".join(str(bit) for bit in int(word).to_bytes(8, "little")), 2)
+
+
+def spread_bits(byte: int) -> int:
+    """The inverse of ``pack_bits``."""
+    return int.from_bytes(bytes(int(bit) for bit in f"{int(byte):08b}"), "little")
+
+
+def trailing_zeros(value: int) -> int:
+    """Zero bits below the lowest one of an int64 that is not 0."""
+    return (int(value) & -int(value)).bit_length() - 1
+
+
 __all__ = [
     "copy_bytes",
     "load_be_i16",
@@ -48,6 +69,8 @@ __all__ = [
     "load_i32",
     "load_i64",
     "load_u8",
+    "pack_bits",
+    "spread_bits",
     "store_16",
     "store_32",
     "store_64",
@@ -55,4 +78,6 @@ __all__ = [
     "store_be_16",
     "store_be_32",
     "store_be_64",
+    "trailing_zeros",
+    "zero_bytes",
 ]

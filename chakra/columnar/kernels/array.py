@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import kernel, load_be_i32, store_be_32
+from chakra.columnar.kernels.memory import copy_value
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -31,24 +32,6 @@ TOO_LARGE = 9
 
 
 @kernel
-def i32(data: AnyArray, at: int) -> Any:
-    """A big-endian int32."""
-    value = (
-        (_i64(data[at]) << 24) | (_i64(data[at + 1]) << 16) | (_i64(data[at + 2]) << 8) | _i64(data[at + 3])
-    )
-    return value - 4294967296 if value >= 2147483648 else value
-
-
-@kernel
-def put32(out: AnyArray, at: int, value: int) -> None:
-    """Write an int32, big-endian."""
-    out[at] = (value >> 24) & 0xFF
-    out[at + 1] = (value >> 16) & 0xFF
-    out[at + 2] = (value >> 8) & 0xFF
-    out[at + 3] = value & 0xFF
-
-
-@kernel
 def shapes(data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid: int, sizes: AnyArray) -> Any:
     """Check the headers and read the dimensions.
 
@@ -56,6 +39,7 @@ def shapes(data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid:
     find, 0 = any. sizes: int64[n * ndims], result; zeros for NULL and empty arrays.
     Returns BAD_HEADER, BAD_FLAGS, BAD_OID, OTHER_DIMENSIONS or BAD_SIZE.
     """
+    base = data.ctypes.data
     for row in range(starts.size):
         for k in range(ndims):
             sizes[row * ndims + k] = 0
@@ -65,11 +49,11 @@ def shapes(data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid:
         start = starts[row]
         if length < 12 or start < 0 or start + length > data.size:
             return BAD_HEADER, row, start
-        dimensions = i32(data, start)
-        flags = i32(data, start + 4)
+        dimensions = load_be_i32(base + start)
+        flags = load_be_i32(base + start + 4)
         if flags != 0 and flags != 1:
             return BAD_FLAGS, row, start + 4
-        if oid != 0 and (i32(data, start + 8) & 0xFFFFFFFF) != oid:
+        if oid != 0 and (load_be_i32(base + start + 8) & 0xFFFFFFFF) != oid:
             return BAD_OID, row, start + 8
         if dimensions == 0:
             if length != 12:
@@ -84,7 +68,7 @@ def shapes(data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid:
             return BAD_HEADER, row, start
         total = 1
         for k in range(ndims):
-            size = i32(data, start + 12 + 8 * k)
+            size = load_be_i32(base + start + 12 + 8 * k)
             if size < 0 or size * total > room // 4:
                 return BAD_SIZE, row, start + 12 + 8 * k
             sizes[row * ndims + k] = size
@@ -110,6 +94,7 @@ def elements(
     element_lengths: int32[offsets[n]], -1 = NULL.
     Returns BAD_ELEMENT.
     """
+    base = data.ctypes.data
     for row in range(starts.size):
         if lengths[row] < 0:
             continue
@@ -120,7 +105,7 @@ def elements(
         for k in range(counts[row]):
             if end - at < 4:
                 return BAD_ELEMENT, row, at
-            size = i32(data, at)
+            size = load_be_i32(base + at)
             at += 4
             if size < -1 or size > end - at:
                 return BAD_ELEMENT, row, at - 4
@@ -196,33 +181,30 @@ def assemble(
     out: AnyArray,
 ) -> None:
     """Write the arrays. firsts: int64[n], first element of each. oid: of the elements. out: uint8[]."""
+    base = data.ctypes.data
     for row in range(valid.size):
         if not valid[row]:
             continue
-        at = out_offsets[row]
+        head = out.ctypes.data + out_offsets[row]
         count = 1
         for k in range(ndims):
             count *= sizes[row * ndims + k]
-        put32(out, at, ndims if count > 0 else 0)
+        store_be_32(head, ndims if count > 0 else 0)
+        store_be_32(head + 8, oid)
+        at = head + 12
         flags = 0
-        for i in range(firsts[row], firsts[row] + count):
-            if element_lengths[i] < 0:
-                flags = 1
-        put32(out, at + 4, flags)
-        put32(out, at + 8, oid)
-        at += 12
-        if count == 0:
-            continue
-        for k in range(ndims):
-            put32(out, at, sizes[row * ndims + k])
-            put32(out, at + 4, 1)
-            at += 8
+        if count > 0:
+            for k in range(ndims):
+                store_be_32(at, sizes[row * ndims + k])
+                store_be_32(at + 4, 1)
+                at += 8
         for i in range(firsts[row], firsts[row] + count):
             length = _i64(element_lengths[i])
-            put32(out, at, length)
+            store_be_32(at, length)
             at += 4
-            source = element_starts[i]
-            for k in range(length):
-                out[at + k] = data[source + k]
-            if length > 0:
-                at += length
+            if length < 0:
+                flags = 1
+                continue
+            copy_value(at, base + element_starts[i], length)
+            at += length
+        store_be_32(head + 4, flags)

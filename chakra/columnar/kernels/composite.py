@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import kernel, load_be_i32, store_be_32
+from chakra.columnar.kernels.memory import copy_value
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -22,24 +23,6 @@ BAD_HEADER = 1
 OTHER_FIELDS = 2  # not the number of fields asked for; position holds the number found
 BAD_FIELD = 3  # a field passes the end of the value, or bytes are left after the last
 TOO_LARGE = 4
-
-
-@kernel
-def i32(data: AnyArray, at: int) -> Any:
-    """A big-endian int32."""
-    value = (
-        (_i64(data[at]) << 24) | (_i64(data[at + 1]) << 16) | (_i64(data[at + 2]) << 8) | _i64(data[at + 3])
-    )
-    return value - 4294967296 if value >= 2147483648 else value
-
-
-@kernel
-def put32(out: AnyArray, at: int, value: int) -> None:
-    """Write an int32, big-endian."""
-    out[at] = (value >> 24) & 0xFF
-    out[at + 1] = (value >> 16) & 0xFF
-    out[at + 2] = (value >> 8) & 0xFF
-    out[at + 3] = value & 0xFF
 
 
 @kernel
@@ -73,7 +56,7 @@ def fields(
         end = at + length
         if length < 4 or at < 0 or end > data.size:
             return BAD_HEADER, row, at
-        found = i32(data, at)
+        found = load_be_i32(data.ctypes.data + at)
         if found != count:
             return OTHER_FIELDS, row, found
         at += 4
@@ -81,8 +64,8 @@ def fields(
             if end - at < 8:
                 return BAD_FIELD, row, at
             if oids[f] == 0:
-                oids[f] = i32(data, at) & 0xFFFFFFFF
-            size = i32(data, at + 4)
+                oids[f] = load_be_i32(data.ctypes.data + at) & 0xFFFFFFFF
+            size = load_be_i32(data.ctypes.data + at + 4)
             at += 8
             if size < -1 or size > end - at:
                 return BAD_FIELD, row, at - 4
@@ -124,16 +107,17 @@ def headers(
 ) -> None:
     """Write counts, OIDs and lengths; targets int64[count * n], result: where the bytes of each field go."""
     n = valid.size
+    base = out.ctypes.data
     for row in range(n):
         if not valid[row]:
             continue
         at = out_offsets[row]
-        put32(out, at, count)
+        store_be_32(base + at, count)
         at += 4
         for f in range(count):
             length = _i64(field_lengths[f * n + row])
-            put32(out, at, oids[f])
-            put32(out, at + 4, length)
+            store_be_32(base + at, oids[f])
+            store_be_32(base + at + 4, length)
             at += 8
             targets[f * n + row] = at
             at += max(length, 0)
@@ -146,7 +130,4 @@ def fill(
     """Copy the bytes of one field into every row value. targets: int64[n]."""
     for row in range(valid.size):
         if valid[row]:
-            source = starts[row]
-            to = targets[row]
-            for k in range(_i64(lengths[row])):
-                out[to + k] = data[source + k]
+            copy_value(out.ctypes.data + targets[row], data.ctypes.data + starts[row], _i64(lengths[row]))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import inner, kernel
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -19,7 +19,7 @@ BAD_VALUE = 1  # outside of the data
 UNKNOWN = 2  # not one of the labels
 
 
-@kernel
+@inner
 def hashed(data: AnyArray, start: int, length: int) -> Any:
     """FNV-1a over the bytes, cut to 31 bits so that it needs no unsigned arithmetic."""
     value = 0x811C9DC5 & 0x7FFFFFFF

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import kernel, load_be_i32, store_be_32
+from chakra.columnar.kernels.memory import copy_value
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -21,24 +22,6 @@ OK = 0
 BAD_COUNT = 1
 BAD_PAIR = 2
 TOO_LARGE = 3
-
-
-@kernel
-def i32(data: AnyArray, at: int) -> Any:
-    """A big-endian int32."""
-    value = (
-        (_i64(data[at]) << 24) | (_i64(data[at + 1]) << 16) | (_i64(data[at + 2]) << 8) | _i64(data[at + 3])
-    )
-    return value - 4294967296 if value >= 2147483648 else value
-
-
-@kernel
-def put32(out: AnyArray, at: int, value: int) -> None:
-    """Write an int32, big-endian."""
-    out[at] = (value >> 24) & 0xFF
-    out[at + 1] = (value >> 16) & 0xFF
-    out[at + 2] = (value >> 8) & 0xFF
-    out[at + 3] = value & 0xFF
 
 
 @kernel
@@ -53,7 +36,7 @@ def counts(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: AnyArra
         start = starts[row]
         if length < 4 or start < 0 or start + length > data.size:
             return BAD_COUNT, row, start
-        count = i32(data, start)
+        count = load_be_i32(data.ctypes.data + start)
         if count < 0 or count > (length - 4) // 8:
             return BAD_COUNT, row, start
         offsets[row + 1] += count
@@ -86,7 +69,7 @@ def pairs(
             for side in range(2):
                 if end - at < 4:
                     return BAD_PAIR, row, at
-                size = i32(data, at)
+                size = load_be_i32(data.ctypes.data + at)
                 at += 4
                 if size < side * -1 or size > end - at:
                     return BAD_PAIR, row, at - 4
@@ -134,20 +117,15 @@ def assemble(
     for row in range(valid.size):
         if not valid[row]:
             continue
-        at = out_offsets[row]
-        put32(out, at, offsets[row + 1] - offsets[row])
+        at = out.ctypes.data + out_offsets[row]
+        store_be_32(at, offsets[row + 1] - offsets[row])
         at += 4
         for i in range(offsets[row], offsets[row + 1]):
             length = _i64(key_lengths[i])
-            put32(out, at, length)
-            at += 4
-            for k in range(length):
-                out[at + k] = keys[key_starts[i] + k]
-            at += length
+            store_be_32(at, length)
+            copy_value(at + 4, keys.ctypes.data + key_starts[i], length)
+            at += 4 + length
             length = _i64(value_lengths[i])
-            put32(out, at, length)
-            at += 4
-            for k in range(length):
-                out[at + k] = values[value_starts[i] + k]
-            if length > 0:
-                at += length
+            store_be_32(at, length)
+            copy_value(at + 4, values.ctypes.data + value_starts[i], length)
+            at += 4 + max(length, 0)

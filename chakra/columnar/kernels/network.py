@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import inner, kernel, store_64
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -29,7 +29,7 @@ HOST_BITS = 5  # bits set to the right of a cidr's prefix
 LONGEST = 50  # bytes of the longest text: 39 of an address, 4 of a prefix length, and room
 
 
-@kernel
+@inner
 def put_decimal(out: AnyArray, at: int, value: int) -> Any:
     """Write 0–255 in decimal; returns the position after it."""
     if value >= 100:
@@ -42,7 +42,7 @@ def put_decimal(out: AnyArray, at: int, value: int) -> Any:
     return at + 1
 
 
-@kernel
+@inner
 def put_v4(out: AnyArray, at: int, data: AnyArray, start: int) -> Any:
     """Write four bytes as a dotted quad; returns the position after it."""
     for k in range(4):
@@ -53,7 +53,7 @@ def put_v4(out: AnyArray, at: int, data: AnyArray, start: int) -> Any:
     return at
 
 
-@kernel
+@inner
 def put_v6(out: AnyArray, at: int, data: AnyArray, start: int) -> Any:
     """Write 16 bytes as IPv6 text, the longest run of zeros as ``::`` (src/port/inet_net_ntop.c)."""
     best = -1
@@ -137,7 +137,7 @@ def decode_inet(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: An
     return OK, 0, 0
 
 
-@kernel
+@inner
 def read_v4(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
     """Read a dotted quad into ``out[to:to + 4]``; returns the position after it, -1 = malformed."""
     for k in range(4):
@@ -156,7 +156,7 @@ def read_v4(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
     return at
 
 
-@kernel
+@inner
 def nibble_of(byte: int) -> Any:
     """Value of a hexadecimal digit, -1 = none."""
     if 48 <= byte <= 57:
@@ -168,11 +168,11 @@ def nibble_of(byte: int) -> Any:
     return -1
 
 
-@kernel
+@inner
 def read_v6(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
     """Read IPv6 text into ``out[to:to + 16]``; returns the position after it, -1 = malformed."""
-    for k in range(16):
-        out[to + k] = 0
+    store_64(out.ctypes.data + to, 0)
+    store_64(out.ctypes.data + to + 8, 0)
     groups = 0
     gap = -1  # groups before the "::"
     if at + 1 < end and text[at] == 58 and text[at + 1] == 58:
@@ -183,8 +183,11 @@ def read_v6(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
             return -1
         first = at
         value = 0
-        while at < end and at - first < 4 and nibble_of(_i64(text[at])) >= 0:
-            value = value * 16 + nibble_of(_i64(text[at]))
+        while at < end and at - first < 4:
+            digit = nibble_of(_i64(text[at]))
+            if digit < 0:
+                break
+            value = value * 16 + digit
             at += 1
         if at == first:
             return -1
@@ -242,7 +245,7 @@ def encode_inet(
         end = at + _i64(lengths[row])
         to = row * 20
         v6 = False
-        for k in range(at, end):
+        for k in range(at, min(end, at + 5)):  # a group has at most four digits
             if text[k] == 58:
                 v6 = True
         at = read_v6(text, at, end, out, to + 4) if v6 else read_v4(text, at, end, out, to + 4)
@@ -260,7 +263,7 @@ def encode_inet(
                 prefix = prefix * 10 + _i64(text[k]) - 48
             if prefix > 8 * size:
                 return BAD_PREFIX, row, at
-        if cidr:
+        if cidr != 0:
             for bit in range(prefix, 8 * size):
                 if (_i64(out[to + 4 + bit // 8]) >> (7 - bit % 8)) & 1:
                     return HOST_BITS, row, 0

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel, load_be_i64, store_be_64
+from chakra.columnar.kernels._jit import inner, kernel, load_be_i64, store_be_64
 
 _u64: Any = np.uint64
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
@@ -42,7 +42,7 @@ _BASE = np.uint64(10000)
 POWERS = np.array([10**n for n in range(19)], np.int64)
 
 
-@kernel
+@inner
 def head(data: AnyArray, start: int, length: int) -> Any:
     """Header of one value: (ndigits, weight, sign, dscale); ndigits -1 = malformed length."""
     if start < 0 or length < 8 or start + length > data.size:
@@ -58,7 +58,7 @@ def head(data: AnyArray, start: int, length: int) -> Any:
     return ndigits, weight, sign, dscale
 
 
-@kernel
+@inner
 def width(digit: int) -> Any:
     """Decimal digits of 1–9999."""
     if digit >= 100:
@@ -66,7 +66,7 @@ def width(digit: int) -> Any:
     return 2 if digit >= 10 else 1
 
 
-@kernel
+@inner
 def power(exponent: int) -> Any:
     """10**exponent as int64, exponent 0–18."""
     value = 1
@@ -75,7 +75,7 @@ def power(exponent: int) -> Any:
     return value
 
 
-@kernel
+@inner
 def times(limbs: AnyArray, factor: Any, addend: Any) -> None:
     """``limbs * factor + addend`` in place; limbs: uint64[] below 2^32, least first; factor below 2^32."""
     carry = addend
@@ -85,11 +85,12 @@ def times(limbs: AnyArray, factor: Any, addend: Any) -> None:
         carry = product >> _SHIFT
 
 
-@kernel
+@inner
 def to_limbs(data: AnyArray, start: int, length: int, precision: int, scale: int, limbs: AnyArray) -> Any:
     """The magnitude of one finite value as ``value * 10**scale`` into limbs: (status, negative)."""
     ndigits, weight, sign, _ = head(data, start, length)
-    limbs[:] = _ZERO
+    for k in range(limbs.size):
+        limbs[k] = _ZERO
     if ndigits < 0:
         return BAD_LENGTH, False
     if sign != 0 and sign != 0x4000:
@@ -128,7 +129,7 @@ def to_limbs(data: AnyArray, start: int, length: int, precision: int, scale: int
     return OK, sign == 0x4000
 
 
-@kernel
+@inner
 def store(limbs: AnyArray, negative: bool, out: AnyArray, at: int) -> None:
     """Write limbs as two's complement uint64 words, least first, at ``out[at:]``."""
     words = limbs.size // 2
@@ -146,7 +147,7 @@ def store(limbs: AnyArray, negative: bool, out: AnyArray, at: int) -> None:
         out[at + k] = word
 
 
-@kernel
+@inner
 def decode_small(address: int, length: int, scale: int, limit: int) -> Any:
     """A value of at most four digit groups as ``value * 10**scale``: (result, whether this way could tell).
 
@@ -201,6 +202,7 @@ def decode_decimal(
     scale: int,
     policy: int,
     words: int,
+    limbs: AnyArray,
     out: AnyArray,
     signed: AnyArray,
     valid: AnyArray,
@@ -209,12 +211,11 @@ def decode_decimal(
 
     data: uint8[], wire bytes. starts: int64[n]. lengths: int32[n], -1 = NULL. precision, scale: of the
     result, in decimal digits. policy: ERROR, NULL or CLAMP for ±Infinity (NaN: ERROR and CLAMP refuse it).
-    words: 2 for decimal128, 4 for decimal256. out: uint64[n * words]; signed: the same memory as int64.
-    valid: uint8[n].
+    words: 2 for decimal128, 4 for decimal256. limbs: uint64[2 * words], scratch. out: uint64[n * words];
+    signed: the same memory as int64. valid: uint8[n].
     Returns BAD_LENGTH, BAD_SIGN, BAD_DIGIT, SPECIAL, TOO_WIDE or INEXACT with row and position.
     Source: numeric.c, numeric_send.
     """
-    limbs = np.zeros(2 * words, np.uint64)
     base = data.ctypes.data
     limit = POWERS[min(precision, 18)]
     for row in range(starts.size):
@@ -246,7 +247,8 @@ def decode_decimal(
             for k in range(words):
                 out[at + k] = _ZERO
         elif policy == CLAMP and not nan:
-            limbs[:] = _ZERO
+            for k in range(2 * words):
+                limbs[k] = _ZERO
             for _ in range(precision):
                 times(limbs, _TEN, np.uint64(9))
             store(limbs, data[start + 4] == 0xF0, out, at)
@@ -285,14 +287,14 @@ def extent(data: AnyArray, starts: AnyArray, lengths: AnyArray) -> Any:
     return OK, 0, 0, scale, digits
 
 
-@kernel
+@inner
 def put16(out: AnyArray, at: int, value: int) -> None:
     """Write an int16, big-endian."""
     out[at] = (value >> 8) & 0xFF
     out[at + 1] = value & 0xFF
 
 
-@kernel
+@inner
 def finish(
     groups: AnyArray,
     count: int,
@@ -343,7 +345,7 @@ def finish(
     return OK, 8 + 2 * ndigits
 
 
-@kernel
+@inner
 def split_limbs(
     values: AnyArray, at: int, words: int, negative: bool, partial: int, limbs: AnyArray, groups: AnyArray
 ) -> Any:
@@ -385,7 +387,7 @@ def split_limbs(
         lift = 1
 
 
-@kernel
+@inner
 def encode_small(magnitude: int, negative: bool, lift: int, low: int, dscale: int, address: int) -> Any:
     """Write a value of at most four digit groups: its length.
 
@@ -420,6 +422,8 @@ def encode_decimal(
     scale: int,
     exact: bool,
     stride: int,
+    limbs: AnyArray,
+    groups: AnyArray,
     out: AnyArray,
     lengths: AnyArray,
 ) -> Any:
@@ -428,11 +432,9 @@ def encode_decimal(
     values: uint64[n * words], two's complement, least word first; signed: the same memory as int64.
     value_scale: digits after the point in them. valid: bool[n]. precision, scale: of the column, 0 = any.
     exact: refuse digits after the scale. stride: bytes reserved a value, at least 8 + 2 * (digits / 4 + 3).
-    out: uint8[n * stride]. lengths: int32[n].
+    limbs: uint64[2 * words] and groups: int64[stride / 2], scratch. out: uint8[n * stride]. lengths: int32[n].
     Returns TOO_WIDE or INEXACT with the row. Source: numeric.c, numeric_recv.
     """
-    limbs = np.zeros(2 * words, np.uint64)
-    groups = np.zeros(stride // 2, np.int64)
     base = out.ctypes.data
     partial = value_scale % 4
     low = -(value_scale // 4) - (1 if partial else 0)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import inner, kernel
 from chakra.columnar.kernels.numeric import (
     BAD_DIGIT,
     BAD_LENGTH,
@@ -123,7 +123,7 @@ def text_sizes(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: Any
     return OK, 0, 0
 
 
-@kernel
+@inner
 def group(data: AnyArray, start: int, ndigits: int, i: int) -> Any:
     """Digit group ``i`` of a value, 0 outside of what is stored."""
     if i < 0 or i >= ndigits:
@@ -190,13 +190,13 @@ def decode_text(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: An
     return OK, 0, 0
 
 
-@kernel
+@inner
 def lower(byte: Any) -> Any:
     """An ASCII letter in lower case."""
     return byte + 32 if 65 <= byte <= 90 else byte
 
 
-@kernel
+@inner
 def special(text: AnyArray, at: int, end: int) -> Any:
     """Sign word of ``nan``, ``[+-]inf``, ``[+-]infinity`` in any case; -1 = none of them."""
     sign = 0
@@ -223,6 +223,7 @@ def encode_text(
     precision: int,
     scale: int,
     exact: bool,
+    groups: AnyArray,
     offsets: AnyArray,
     out: AnyArray,
     sizes: AnyArray,
@@ -230,15 +231,11 @@ def encode_text(
     """Encode numbers written as text: ``[+-]digits[.digits][e[+-]digits]``, ``NaN``, ``[+-]Infinity``.
 
     text: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. precision, scale, exact: as in
-    ``encode_decimal``; an infinity does not fit a precision. offsets: int64[n + 1], room for
-    16 + lengths[i] bytes each. out: uint8[]. sizes: int32[n], bytes written, -1 = NULL.
+    ``encode_decimal``; an infinity does not fit a precision. groups: int64[longest / 4 + 4], scratch.
+    offsets: int64[n + 1], room for 16 + lengths[i] bytes each. out: uint8[]. sizes: int32[n], bytes written, -1 = NULL.
     Returns BAD_TEXT, TOO_WIDE or INEXACT with row and position. Source: numeric.c, numeric_in,
     set_var_from_str.
     """
-    longest = 0
-    for row in range(starts.size):
-        longest = max(longest, _i64(lengths[row]))
-    groups = np.zeros(longest // 4 + 4, np.int64)
     for row in range(starts.size):
         if lengths[row] < 0:
             sizes[row] = -1

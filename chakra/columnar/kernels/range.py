@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import kernel
+from chakra.columnar.kernels._jit import kernel, load_be_i32, store_be_32
+from chakra.columnar.kernels.memory import copy_value
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -31,24 +32,6 @@ LOWER_INCLUSIVE = 0x02
 UPPER_INCLUSIVE = 0x04
 LOWER_INFINITE = 0x08
 UPPER_INFINITE = 0x10
-
-
-@kernel
-def i32(data: AnyArray, at: int) -> Any:
-    """A big-endian int32."""
-    value = (
-        (_i64(data[at]) << 24) | (_i64(data[at + 1]) << 16) | (_i64(data[at + 2]) << 8) | _i64(data[at + 3])
-    )
-    return value - 4294967296 if value >= 2147483648 else value
-
-
-@kernel
-def put32(out: AnyArray, at: int, value: int) -> None:
-    """Write an int32, big-endian."""
-    out[at] = (value >> 24) & 0xFF
-    out[at + 1] = (value >> 16) & 0xFF
-    out[at + 2] = (value >> 8) & 0xFF
-    out[at + 3] = value & 0xFF
 
 
 @kernel
@@ -90,7 +73,7 @@ def bounds(
                     continue
                 if end - at < 4:
                     return BAD_BOUND, row, at
-                size = i32(data, at)
+                size = load_be_i32(data.ctypes.data + at)
                 at += 4
                 if size < 0 or size > end - at:
                     return BAD_BOUND, row, at - 4
@@ -151,22 +134,18 @@ def assemble(
             continue
         at = out_offsets[row]
         out[at] = flags[row]
-        at += 1
         if flags[row] & EMPTY:
             continue
+        to = out.ctypes.data + at + 1
         length = _i64(bound_lengths[row])
         if length >= 0:
-            put32(out, at, length)
-            at += 4
-            for k in range(length):
-                out[at + k] = lower[lower_starts[row] + k]
-            at += length
+            store_be_32(to, length)
+            copy_value(to + 4, lower.ctypes.data + lower_starts[row], length)
+            to += 4 + length
         length = _i64(bound_lengths[n + row])
         if length >= 0:
-            put32(out, at, length)
-            at += 4
-            for k in range(length):
-                out[at + k] = upper[upper_starts[row] + k]
+            store_be_32(to, length)
+            copy_value(to + 4, upper.ctypes.data + upper_starts[row], length)
 
 
 @kernel
@@ -181,7 +160,7 @@ def counts(data: AnyArray, starts: AnyArray, lengths: AnyArray, offsets: AnyArra
         start = starts[row]
         if length < 4 or start < 0 or start + length > data.size:
             return BAD_COUNT, row, start
-        count = i32(data, start)
+        count = load_be_i32(data.ctypes.data + start)
         if count < 0 or count > (length - 4) // 5:  # a range takes at least its length and its flags
             return BAD_COUNT, row, start
         offsets[row + 1] += count
@@ -207,7 +186,7 @@ def members(
         for i in range(offsets[row], offsets[row + 1]):
             if end - at < 4:
                 return BAD_RANGE, row, at
-            size = i32(data, at)
+            size = load_be_i32(data.ctypes.data + at)
             at += 4
             if size < 0 or size > end - at:
                 return BAD_RANGE, row, at - 4
@@ -233,13 +212,11 @@ def join(
     for row in range(valid.size):
         if not valid[row]:
             continue
-        at = out_offsets[row]
-        put32(out, at, offsets[row + 1] - offsets[row])
+        at = out.ctypes.data + out_offsets[row]
+        store_be_32(at, offsets[row + 1] - offsets[row])
         at += 4
         for i in range(offsets[row], offsets[row + 1]):
             length = _i64(range_lengths[i])
-            put32(out, at, length)
-            at += 4
-            for k in range(length):
-                out[at + k] = data[range_starts[i] + k]
-            at += length
+            store_be_32(at, length)
+            copy_value(at + 4, data.ctypes.data + range_starts[i], length)
+            at += 4 + length

@@ -15,6 +15,7 @@ import numpy as np
 from chakra.columnar.buffers import I64
 from chakra.columnar.kernels._jit import (
     copy_bytes,
+    inner,
     kernel,
     load_be_i16,
     load_be_i32,
@@ -91,7 +92,7 @@ NEGATIVE = 0x4000
 POWERS = np.array([10**n for n in range(19)], np.int64)
 
 
-@kernel
+@inner
 def find_bad_utf8(address: int, size: int) -> int:
     """Offset of the first byte that is not part of well-formed UTF-8, or -1.
 
@@ -137,7 +138,7 @@ def find_bad_utf8(address: int, size: int) -> int:
     return -1
 
 
-@kernel
+@inner
 def decode_numeric(data: int, length: int, scale: int, largest: int, policy: int) -> tuple[int, int]:
     """One numeric as an integer in units of 10**-scale: (outcome, value).
 

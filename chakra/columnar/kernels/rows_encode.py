@@ -9,6 +9,7 @@ from __future__ import annotations
 from chakra.columnar.buffers import I64
 from chakra.columnar.kernels._jit import (
     copy_bytes,
+    inner,
     kernel,
     load_i16,
     load_i32,
@@ -19,6 +20,7 @@ from chakra.columnar.kernels._jit import (
     store_be_16,
     store_be_32,
     store_be_64,
+    zero_bytes,
 )
 from chakra.columnar.kernels.rows_decode import find_bad_utf8
 
@@ -59,19 +61,17 @@ REFUSED = 2  # row result[0], column result[2]: the value does not fit
 MISSING = 3  # NULL in a REQUIRED column
 
 MAX_FIELD = 0x3FFFFFFF
-ONES = 0x0101010101010101
 HIGH_BITS = -0x7F7F7F7F7F7F7F80
 
 
-@kernel
+@inner
 def is_text(address: int, size: int, characters: int) -> bool:
     """UTF-8, no NUL byte, at most ``characters`` characters (0 = any; spaces at the end do not count)."""
     at = 0
     plain = True
     while at + 8 <= size:
         word = load_i64(address + at)
-        # Subtracting 1 borrows into the high bit of a zero byte; words with high bits take the slow way.
-        if (word | (word - ONES)) & HIGH_BITS != 0:
+        if (word & HIGH_BITS) | zero_bytes(word) != 0:  # words with high bits take the slow way
             plain = False
             break
         at += 8

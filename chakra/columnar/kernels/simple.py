@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from chakra.columnar.buffers import AnyArray
-from chakra.columnar.kernels._jit import copy_bytes, kernel, load_be_i32, load_be_i64, store_32, store_64
+from chakra.columnar.kernels._jit import kernel, load_be_i32, load_be_i64, store_32, store_64
+from chakra.columnar.kernels.memory import copy_value
 
 _i64: Any = np.int64  # as a global it costs nothing, and type checkers let the arithmetic be
 
@@ -52,8 +53,7 @@ def gather_fixed(
             out[to] = data[start + 1]
             out[to + 1] = data[start]
         else:
-            for k in range(width):
-                out[to + k] = data[start + k]
+            copy_value(target + to, source + start, width)
     return OK, 0, 0
 
 
@@ -87,11 +87,7 @@ def gather_varlen(data: AnyArray, starts: AnyArray, offsets: AnyArray, skip: int
         source = starts[row] + skip
         to = offsets[row]
         size = offsets[row + 1] - to
-        if size > 64:  # shorter ones do not pay for the call
-            copy_bytes(out.ctypes.data + to, data.ctypes.data + source, size)
-        else:
-            for k in range(size):
-                out[to + k] = data[source + k]
+        copy_value(out.ctypes.data + to, data.ctypes.data + source, size)
 
 
 @kernel
@@ -105,8 +101,7 @@ def prefix(
             continue
         to = offsets[row]
         out[to] = byte
-        for k in range(length):
-            out[to + 1 + k] = data[starts[row] + k]
+        copy_value(out.ctypes.data + to + 1, data.ctypes.data + starts[row], length)
 
 
 @kernel

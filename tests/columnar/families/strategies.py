@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chakra.pg import types as t
 from chakra.pg.types import PgType, array_of, enum_type
+from tests.columnar import reference_textsearch as textsearch
 from tests.columnar.reference_families import address_text
 
 I32 = st.integers(-(2**31), 2**31 - 1)
@@ -81,6 +82,37 @@ def _nested(element: st.SearchStrategy[Any], ndims: int) -> st.SearchStrategy[An
     return st.just([]) | st.lists(st.integers(1, 3), min_size=ndims, max_size=ndims).flatmap(build)
 
 
+CHARACTER = st.sampled_from("abé'\\ :&1") | st.characters(exclude_characters="\0", codec="utf-8")
+WORD = st.text(CHARACTER, min_size=1, max_size=20)
+
+
+def _written(flags: str) -> st.SearchStrategy[str]:
+    """A quoted word with one of the flags, or none."""
+    return st.tuples(WORD.map(textsearch.quote), st.sampled_from(["", *flags.split()])).map("".join)
+
+
+def _vectors() -> st.SearchStrategy[str]:
+    """Text as the server writes it: every word once, in order."""
+    words = st.lists(_written(":1 :16383A :2,3B,4C :7D,7,1"), max_size=5).map(" ".join)
+    return words.map(lambda text: textsearch.vector_text(textsearch.vector_wire(text)))
+
+
+def _queries() -> st.SearchStrategy[str]:
+    """Text as the server writes it, of trees that lean to the left, as they are read from text."""
+
+    def grow(part: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        operators = st.sampled_from(["&", "|", "<->", "<0>", "<16384>"])
+        pairs = st.tuples(part, operators, part).map(" ".join)
+        return pairs | part.map("!{}".format) | part.map("( {} )".format)
+
+    def canonical(text: str) -> str:
+        for _ in range(2):
+            text = textsearch.query_text(textsearch.query_wire(text))
+        return text
+
+    return st.recursive(_written(":* :A :*BD :ABCD"), grow, max_leaves=8).map(canonical)
+
+
 BITS = st.text("01", max_size=20)
 MAC = st.binary(min_size=6, max_size=6).map(lambda b: b.hex(":"))
 DATES = st.dates()
@@ -121,6 +153,8 @@ VALUES: tuple[tuple[PgType, st.SearchStrategy[Any]], ...] = (
     (t.MACADDR, MAC),
     (t.MACADDR8, st.binary(min_size=8, max_size=8).map(lambda b: b.hex(":"))),
     (t.VARBIT, BITS),
+    (t.TSVECTOR, _vectors()),
+    (t.TSQUERY, _queries()),
     (t.POINT, POINT),
     (t.BOX, st.fixed_dictionaries({n: FLOAT for n in ("x1", "y1", "x2", "y2")})),
     (t.TID, st.fixed_dictionaries({"block": st.integers(0, 2**32 - 1), "offset": st.integers(0, 65535)})),

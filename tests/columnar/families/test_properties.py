@@ -102,6 +102,16 @@ def test_every_numeric_of_a_small_precision(precision: int) -> None:
         assert values_of(encode_column(text, type_)) == wire
 
 
+def test_every_byte_of_a_bit_string() -> None:
+    wire = [len(text).to_bytes(4, "big") + bytes([byte, byte >> 3 << 3]) for byte, text in BYTES.items()]
+    decoded = decode_column(raw_of(wire), t.VARBIT)
+    assert decoded.to_pylist() == list(BYTES.values())
+    assert values_of(encode_column(decoded, t.VARBIT)) == wire
+
+
+BYTES = {byte: f"{byte:08b}{byte >> 3:05b}" for byte in range(256)}
+
+
 @EXAMPLES
 @given(
     st.lists(st.decimals(allow_nan=True, allow_infinity=True).filter(lambda d: not d.is_snan()), max_size=6)

@@ -149,9 +149,9 @@ ENCODE: list[tuple[PgType, pa.Array, int, str]] = [
     (t.POLYGON, pa.array([[None]], pa.list_(XY)), 100, "a NULL point"),
     (t.TIMETZ, pa.array([{"time": dt.time(), "offset_seconds": 60000}]), 100, "less than 16 hours"),
     (t.TSVECTOR, pa.array(["a:0"]), 100, "positions begin at 1"),
-    (t.TSQUERY, pa.array(["a b"]), 100, "two lexemes without an operator"),
+    (t.TSQUERY, pa.array(["a b"]), 100, "two lexemes without an operator at character 2"),
     (t.TSQUERY, pa.array(["(a"]), 100, "expected )"),
-    (t.TSQUERY, pa.array(["a &"]), 100, "instead of the end"),
+    (t.TSQUERY, pa.array(["a &"]), 100, "expected a lexeme, ! or ( at the end"),
 ]
 
 
@@ -249,7 +249,7 @@ MALFORMED: list[tuple[PgType, bytes, str, int]] = [
     (t.INT4MULTIRANGE, b"\0\0\0\1", "ranges fit the value", 0),
     (t.HSTORE, b"\0\0\0\1\xff\xff\xff\xff\0\0\0\0", "keys and values that fill", 4),
     (t.VECTOR, b"\0\2\0\0\0\0\0\0", "count matches its length", 0),
-    (t.TSVECTOR, b"\0\0\0\1abc", "a tsvector", 0),
+    (t.TSVECTOR, b"\0\0\0\1abc", "lexemes end with a zero byte", 7),
     (t.TSQUERY, b"\0\0\0\1\7", "a tsquery", 0),
     (t.PATH, b"\2\0\0\0\0", "open (0) or closed (1)", 0),
 ]

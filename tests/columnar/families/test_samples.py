@@ -37,8 +37,8 @@ async def has_xml(pg: asyncpg.Connection[Any]) -> bool:
 
 
 def plain_python(sample: TypeSample) -> bool:
-    """The twins know no options, and neither text search nor types without a fixed layout."""
-    known = sample.type.name not in ("tsvector", "tsquery", "xid", "regtype", "char")
+    """The twins know no options, and no types without a fixed layout."""
+    known = sample.type.name not in ("xid", "regtype", "char")
     return known and sample.options == Options() and not sample.integers
 
 

@@ -74,6 +74,14 @@ CASES: dict[str, tuple[dict[str, str], str]] = {
         "case when i % 10 > 0 then i / 7.0::float8 end, timestamptz '2020-01-01 UTC' + i * interval '1 hour 1 microsecond' "
         "from generate_series(1, 200) i",
     ),
+    "textsearch": (
+        {"v": "tsvector", "q": "tsquery"},
+        "values ('fat:2,4A cat:3b,16383C the'::tsvector, 'a & b | !c'::tsquery), "
+        "($$'it''s':1 'back\\\\slash':2D 'é':3B$$, $$'it''s':*AB <-> ( 'x\\\\' <3> y ) & !( z | w:d )$$), "
+        "(null, null), ('', 'a'), "
+        "((select string_agg('w' || i || ':' || i, ' ') from generate_series(1, 300) i)::tsvector, "
+        "'!!(!a <-> (b <-> c)) <16384> d <0> e')",
+    ),
     "empty": ({"a": "bigint", "b": "text"}, "select 1::int8, 'x'::text where false"),
 }  # fmt: skip
 

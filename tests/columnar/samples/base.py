@@ -88,4 +88,6 @@ def same(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, dt.timedelta) and isinstance(b, dt.timedelta):
+        return a == b  # an Interval is one that keeps its parts
     return type(a) is type(b) and a == b

@@ -1,0 +1,106 @@
+"""Decoded columns to the Arrow types of what their model declares, value for value, or an error that names the row."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chakra.columnar.families.parts import shown
+from chakra.columnar.types import ColumnSpec
+from chakra.errors import DataError
+from chakra.pg.types import PgType
+
+
+def convert(array: pa.Array, spec: ColumnSpec, target: pa.DataType, first_row: int = 0) -> pa.Array:
+    """Convert what was decoded as ``spec.type`` to the type of ``spec.declared``.
+
+    Parameters:
+        array: decoded values, not a slice.
+        spec: the column; a pair of types that ``chakra.schema.declared.reading`` gives.
+        target: Arrow type of the declared type.
+        first_row: for errors, the number of the first row.
+
+    Raises:
+        DataError: a value is none of the declared type: too large, or not exact. Names row, column and both types.
+    """
+    assert spec.declared is not None
+    try:
+        return _cast(array, spec.declared.base, target)
+    except pa.ArrowInvalid:
+        _name(array, spec, target, first_row)
+
+
+def _name(array: pa.Array, spec: ColumnSpec, target: pa.DataType, first_row: int) -> NoReturn:
+    """Raise for the first value that cannot be converted, found by halving.
+
+    Raises:
+        DataError: always.
+    """
+    assert spec.declared is not None
+    low, high = 0, len(array)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            _cast(pa.concat_arrays([array.slice(low, middle - low)]), spec.declared.base, target)
+        except pa.ArrowInvalid:
+            high = middle
+        else:
+            low = middle
+    raise DataError(
+        f'row {first_row + low}, column "{spec.name}": {shown(array, low)} does not fit {spec.declared.sql}, as which '
+        f"{spec.label or 'it'} is declared; the column in the database is {spec.type.sql}: declare it so",
+        row=first_row + low,
+        column=spec.name,
+    ) from None
+
+
+def _cast(array: pa.Array, declared: PgType, target: pa.DataType) -> pa.Array:
+    """One level; containers keep their own buffers around converted values.
+
+    Raises:
+        ArrowInvalid: a value does not fit.
+    """
+    if array.type == target:
+        return array
+    if pa.types.is_list(target):
+        assert declared.element is not None
+        child = declared
+        if not pa.types.is_list(target.value_type):  # the innermost level, whatever the number of dimensions
+            child = declared.element.base
+        values = _cast(array.values, child, target.value_type)
+        return pa.Array.from_buffers(
+            target, len(array), array.buffers()[:2], null_count=array.null_count, children=[values]
+        )
+    if pa.types.is_struct(target):
+        fields = dict(declared.fields)
+        children = [
+            _cast(array.field(target.field(i).name), fields[target.field(i).name].base, target.field(i).type)
+            for i in range(target.num_fields)
+        ]
+        return pa.Array.from_buffers(
+            target, len(array), array.buffers()[:1], null_count=array.null_count, children=children
+        )
+    if isinstance(array, pa.ExtensionArray):
+        return _cast(array.storage, declared, target)
+    if isinstance(target, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(target, array.cast(target.storage_type))
+    if pa.types.is_dictionary(target):
+        return _labelled(array, target, declared)
+    return array.cast(target)
+
+
+def _labelled(array: pa.Array, target: pa.DataType, declared: PgType) -> pa.Array:
+    """Texts as labels of an enum."""
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    labels = pa.array(declared.labels, target.value_type)
+    known = pc.SetLookupOptions(value_set=labels)
+    found = pc.call_function("index_in", [array.cast(target.value_type)], known)
+    if found.null_count != array.null_count:
+        raise pa.ArrowInvalid("a text is no label")
+    return pa.DictionaryArray.from_arrays(found.cast(target.index_type), labels)
+
+
+__all__ = ["convert"]

@@ -1,0 +1,54 @@
+"""Conditions as constant SQL, for places that take no parameters: predicates of indexes, clauses of staged inserts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chakra.errors import FieldError
+from chakra.expressions import Condition
+from chakra.expressions.q import Q
+from chakra.schema import Table
+from chakra.sql.render import render_conditions
+from chakra.sql.scope import Scope
+from chakra.sql.select import Select, resolve_filters
+from chakra.sql.statement import Writer
+
+
+def constant_condition(table: Table, condition: Any, option: str, *, alias: str = "") -> str:
+    """The SQL of a condition over one table, its values written in as typed literals.
+
+    Args:
+        condition: ``Q(active=True)``, a typed expression (``Post.price > 10``), or several in a list, all of which
+            must hold.
+        option: what the caller named it, for errors.
+        alias: what the statement calls the table; columns stand alone without it.
+
+    Raises:
+        FieldError: no condition, an unknown field, or one of another table.
+        DataError: a value does not fit its field.
+    """
+    given: list[Condition] = []
+    for one in condition if isinstance(condition, list | tuple) else [condition]:
+        if not isinstance(one, Condition):
+            raise FieldError(
+                f"{option} takes a condition, Q(active=True) or {table.title}.active == True, not {condition!r}"
+            )
+        if not (isinstance(one, Q) and not one):
+            given.append(one)
+    if not given:
+        raise FieldError(f"{option} is an empty condition")
+    select = Select(table)
+    select.filters = ((False, tuple(given), {}),)
+    values: list[Any] = []
+    select.shape(values)
+    scope = Scope(table)
+    found = resolve_filters(select.filters, scope)
+    if scope.joined:
+        raise FieldError(f"{option} can use fields of {table.title} only, not those of related tables")
+    scope.root.alias = alias or scope.root.alias
+    writer = Writer(qualify=bool(alias))
+    render_conditions(found, writer, "")
+    return writer.finish().literal_sql(values)
+
+
+__all__ = ["constant_condition"]

@@ -1,0 +1,188 @@
+"""Names get into SQL through ``chakra.pg.quoting`` alone: what f-strings with SQL in them put in is looked at."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.rules import PACKAGE, files, module_name
+
+QUOTING = PACKAGE / "pg" / "quoting.py"
+
+SQL = re.compile(
+    r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|ADD|SET|COPY|FROM|WHERE|AND|OR|AS|ON|JOIN|VALUES|RETURNING"
+    r"|REFERENCES|CONSTRAINT|DEFAULT|NULLS|ANY|IN|ORDER BY|GROUP BY|LIMIT|EXPLAIN|SAVEPOINT|LISTEN|NOTIFY|EXISTS"
+    r"|MESSAGE|FOR|WITH|CHECK|UNIQUE|KEY|USING|DISTINCT|FILTER|DO|BEGIN|COLLATE|TYPE|create database|drop database)\b"
+    r"|::"
+)
+
+# Calls whose result is safe as SQL, and attributes that hold such a result.
+SAFE_CALLS = frozenset(
+    {"quote_identifier", "quote_qualified", "quote_string", "quote_output", "quote_block", "bare_type", "int"}
+)
+SAFE_ATTRIBUTES = frozenset({"quoted", "alias"})
+
+REVIEWED: dict[str, set[str]] = {
+    # Words out of closed sets, numbers, and text the function made of quoted names itself.
+    "chakra.sql.select": {"strength", "of", "wait"},
+    "chakra.sql.partitions": {"joint", "column", "operator", "shares", "some", "share", "keys"},
+    "chakra.sql.dml": {
+        "names", "picked", "i", "keys", "check",
+        "', ' if position else ''", "' AND ' if position else ' WHERE '",
+    },
+    "chakra.sql.render": {"node.connector", "term.nulls.upper()"},
+    "chakra.expressions.aggregates": {"self.function", "'DISTINCT ' if self.distinct else ''", "term.nulls.upper()"},
+    "chakra.expressions.lookups": {"part"},
+    "chakra.sql.staging": {
+        "default", "drawn", "names", "target", "text", "sets", "fresh", "known", "number",
+        "source", "order", "there", "same", "selected", "matches", "mine", "free",
+        "defaults[column.name]", "type_.sql", "c.type.sql", "', '.join(changes)", "unchecked('$4')", "indirect",
+        "unsynced", "overriding", "keys", "predicate",
+        "constant_condition(merge.table, merge.predicate, 'conflict_where')",
+        "constant_condition(merge.table, merge.where, 'where', alias='target')", "', '.join(columns)",
+        "' AND '.join(both)",
+    },
+    "chakra.sql.ddl": {
+        "statement", "ignored", "name", "labels", "array", "message", "own", "other", "target", "line", "body",
+        "method",
+        "', '.join(columns)", "names", "' CASCADE' if cascade else ''", "'UNIQUE ' if index.unique else ''",
+        "'IF NOT EXISTS ' if if_not_exists else ''", "constraint.on_delete.upper()", "_foreign_key(table, constraint)",
+        # Expressions and types as SQL that developers wrote into their declarations.
+        "check.condition", "index.where", "column.db_default", "column.type.sql",
+        "f' WHERE {index.where}' if index.where else ''",
+    },
+    "chakra.db.transactions": {"self._savepoint"},  # a number behind a fixed word
+    "chakra.db.executor": {"name"},  # of quote_qualified
+    # Names of settings that matched a pattern of plain words, in front of constants that were quoted.
+    "chakra.db.local_settings": {"name", "', '.join(made)", "', '.join(kept)"},
+    "chakra.db.relations": {"_names(_LASTING)", "_names(_LASTING_OF_EXTENSIONS)"},  # words of this module, quoted
+    "chakra.db.reset": {"names", "len(prepared)"},  # one quoted constant of the names we gave
+    # Numbers, the statement itself, and constants that were quoted.
+    "chakra.db.records": {"relations", "sql", "rows", "guard"},
+    "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
+    "chakra.query.bulk_write": {"count", "first"},
+    "chakra.query.loading": {"', '.join(names)"},  # quoted columns
+    # Quoted names, calls of max() or min(), and numbers behind a letter; the statement itself.
+    "chakra.sql.sequences": {"name", "literal", "largest"},
+    "chakra.sql.statement": {"number", "position", "names", "self.sql", "picked"},
+    "chakra.sql.textual": {"i", "stand_in.sql", "names", "sql", "picked"},
+    "chakra.sql.write_facts": {"names", "unchecked('$2')"},
+    "chakra.columnar.write_facts": {"predicate"},
+    "chakra.db.copy_in": {"named"},  # of quote_identifier
+    "chakra.db.copy_out": {"self.sql"},  # a finished query
+    "chakra.db.guarding": {"guard", "copy"},  # finished statements
+    # Names this module numbers itself, OIDs, finished queries, and text the functions made of quoted names.
+    "chakra.sql.guards": {
+        "name", "', '.join(names)", "found", "query", "row", "rowtype", "check", "relation", "target", "columns",
+        "nulls", "condition", "numbers", "type_.oid", "labels", "named", "types", "expected",
+        "_check(found, self.oids, self.composites)", "_check(found, oids, composites, same)", "_nowhere(query, names)",
+        "_oids(oids)", "_record(type_)",
+    },
+}  # fmt: skip
+"""Other expressions that SQL is made of, by module, each looked at once."""
+
+
+class _Strings(ast.NodeVisitor):
+    """The f-strings of a module that are no error messages."""
+
+    def __init__(self) -> None:
+        self.found: list[ast.JoinedStr] = []
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        pass
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if not re.search(r"(Error|Fault|Violation|Cancelled|warning|debug|echo|print)$", name):
+            self.generic_visit(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        self.found.append(node)
+        self.generic_visit(node)
+
+
+def strings(path: Path) -> list[ast.JoinedStr]:
+    visitor = _Strings()
+    visitor.visit(ast.parse(path.read_text()))
+    return visitor.found
+
+
+def constant(node: ast.JoinedStr) -> str:
+    """The text of an f-string with a NUL for each thing put in."""
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
+
+
+def safe(node: ast.expr, module: str) -> bool:
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.JoinedStr):
+        return all(safe(p.value, module) for p in node.values if isinstance(p, ast.FormattedValue))
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in SAFE_CALLS:
+            return True
+        if name == "join" and node.args and isinstance(node.args[0], ast.GeneratorExp | ast.ListComp):
+            return safe(node.args[0].elt, module)
+    if isinstance(node, ast.Attribute) and node.attr in SAFE_ATTRIBUTES:
+        return True
+    if isinstance(node, ast.IfExp):
+        return safe(node.body, module) and safe(node.orelse, module)
+    if isinstance(node, ast.Name) and re.fullmatch(r"_?[A-Z][A-Z_]*", node.id):
+        return True  # a constant of the module
+    return ast.unparse(node) in REVIEWED.get(module, set())
+
+
+def unreviewed(path: Path) -> Iterator[str]:
+    module = module_name(path)
+    for node in strings(path):
+        text = constant(node)
+        if not SQL.search(text):
+            continue
+        if not re.match(r"chakra\.(sql|expressions)\b", module) and not re.search(
+            r"[A-Z]{2,} |::|database ", text
+        ):
+            continue
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue) and not safe(part.value, module):
+                yield f"{path.name}:{node.lineno}: {ast.unparse(part.value)} in {text!r}".replace(
+                    "\\x00", "…"
+                )
+
+
+CODE = [path for path in files() if path != QUOTING]
+
+
+@pytest.mark.parametrize("path", CODE, ids=module_name)
+def test_what_is_put_into_sql_is_quoted(path: Path) -> None:
+    found = list(unreviewed(path))
+    assert not found, "\n".join(found)
+
+
+def test_the_list_holds_nothing_else() -> None:
+    used: dict[str, set[str]] = {}
+    for path in CODE:
+        for node in strings(path):
+            put_in = (p.value for p in ast.walk(node) if isinstance(p, ast.FormattedValue))
+            used.setdefault(module_name(path), set()).update(map(ast.unparse, put_in))
+    unused = {m: sorted(names - used.get(m, set())) for m, names in REVIEWED.items()}
+    assert not {m: names for m, names in unused.items() if names}
+
+
+# Quotation marks around something put in: an identifier or a constant quoted by hand.
+BY_HAND = re.compile("\"\0\"|'\0'")
+DOUBLED = re.compile(r"""replace\((['"])(['"])\1, \1\2\2\1""")
+OTHER_LANGUAGES = {
+    "chakra.embedded.launch": "a list in postgresql.conf",
+    "chakra.columnar.families.textsearch": "the text form of tsvector",
+}
+
+
+@pytest.mark.parametrize("path", CODE, ids=module_name)
+def test_nothing_is_quoted_by_hand(path: Path) -> None:
+    assert not DOUBLED.search(path.read_text()) or module_name(path) in OTHER_LANGUAGES
+    found = [constant(node) for node in strings(path) if BY_HAND.search(constant(node))]
+    assert not [text for text in found if SQL.search(text) and 'column "' not in text], found

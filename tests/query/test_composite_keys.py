@@ -118,7 +118,7 @@ async def test_one_statement_for_any_number_of_keys(lines: Any) -> None:
     one = LINES.filter(pk__in=[(1, "a")]).to_sql()[0]
     assert one == LINES.filter(pk__in=[(1, "a"), (2, "a")]).to_sql()[0]
     assert LINES.filter(pk=(1, "a")).to_sql() == (
-        'SELECT "invoice_id", "position", "amount" FROM "lines" WHERE ("invoice_id", "position") = ($1, $2)',
+        'SELECT "invoice_id", "position", "amount" FROM "lines" WHERE ("invoice_id", "position") = ($1::bigint, $2)',
         [1, "a"],
     )
 

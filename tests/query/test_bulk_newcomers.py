@@ -155,7 +155,7 @@ async def test_defaults_go_by_the_types_the_server_has(jobs: Any) -> None:
 async def test_defaults_beside_conditions_of_an_upsert(jobs: Any) -> None:
     await jobs.execute("CREATE UNIQUE INDEX ON jobs (name) WHERE tried = 0")
     upsert: dict[str, Any] = {"conflict_fields": ["name"], "conflict_where": Q(tries=0)}
-    await JOBS.bulk_insert({"name": ["a", "b"], "note": ["x", "y"]})
+    await JOBS.bulk_insert({"name": ["a", "b"], "note": ["x", "y"], "status": ["old", "old"]})
     result = await JOBS.bulk_insert(
         [{"name": "a", "note": "X"}, {"name": "b", "note": "Y"}, {"name": "c", "note": "Z"}],
         on_conflict="update",
@@ -168,11 +168,11 @@ async def test_defaults_beside_conditions_of_an_upsert(jobs: Any) -> None:
         [Job(name="c"), Job(name="d")], on_conflict="ignore", sync_sequences=True, **upsert
     )
     assert [job.id is not None for job in made] == [True, True]
-    assert await JOBS.order_by("name").values_list("name", "note", "tries") == [
-        ("a", "X", 0),
-        ("b", "y", 0),
-        ("c", "Z", 0),
-        ("d", "server", 0),
+    assert await JOBS.order_by("name").values_list("name", "note", "status") == [
+        ("a", "X", "old"),
+        ("b", "y", "old"),
+        ("c", "Z", "new"),
+        ("d", "server", "new"),
     ]
 
 

@@ -105,7 +105,7 @@ def name_field(error: DataError, statement: Statement, values: list[Any]) -> Dat
     parameter = statement.parameters[position]
     shown = f" ({parameter.type.sql})" if parameter.type is not None else ""
     return DataError(
-        f"{parameter.label}{shown}: {why or error}",
+        f"{parameter.label}{shown}: {error if why is None else f'{why}: {error}'}",
         row=error.row,
         column=parameter.label,
         sqlstate=error.sqlstate,

@@ -32,6 +32,7 @@ class Connection(Executor):
         self.hooks = database.hooks
         self.harmless = database.harmless
         self.as_text = database.as_text
+        self.documents = database.documents
         self._session: Session | None = session
 
     @property

@@ -266,6 +266,9 @@ class CopyOutStream(OpenStream):
         if self.rows is None or self.ended or self.loan != self.session.loan:
             return
         if self._savepoint:
+            self._savepoint = (
+                False  # a RELEASE that is cut off may have happened: there is nothing to go back to
+            )
             await self.session.script_now("RELEASE SAVEPOINT chakra_copy", "transaction")
         self.forget()
 

@@ -11,7 +11,7 @@ from chakra.db import driver
 from chakra.db.address import Address
 from chakra.db.catalog import TypeCatalog
 from chakra.db.connection import PinnedConnection
-from chakra.db.descriptions import Descriptions
+from chakra.db.descriptions import LIMIT, Descriptions
 from chakra.db.executor import Executor
 from chakra.db.hooks import HookChain, log_slow
 from chakra.db.pool import Pool
@@ -19,6 +19,7 @@ from chakra.db.relations import RelationFacts
 from chakra.db.session import Session
 from chakra.db.session_effects import Effect
 from chakra.db.siblings import IDENTITY, Siblings
+from chakra.db.statements import StatementCache
 from chakra.db.transactions import Isolation, Transaction, active, current_for
 from chakra.errors import ConfigError
 
@@ -54,6 +55,7 @@ class Database(Executor):
         self.relation_facts = RelationFacts()
         self.harmless = set()
         self.as_text = {}
+        self.documents = StatementCache(LIMIT)
         database = settings.database
         prepared = database.prepared_statements and not database.pgbouncer
         self._statement_limit = database.statement_cache_size if prepared else 0
@@ -121,7 +123,7 @@ class Database(Executor):
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
         self.relation_facts.multiranges = self.server_version >= (14, 0)
-        session = Session(raw, self.hooks, self._statement_limit)
+        session = Session(raw, self.hooks, self._statement_limit, self.documents)
         try:
             await self.refresh_session(session)
         except BaseException:
@@ -176,7 +178,7 @@ class Database(Executor):
 
         Args:
             session: the session it was changed on; within a transaction the others learn of it again at
-                commit, when they can see the change.
+                commit, when they can see the change (``settle_effects``).
         """
         for database in _siblings.of(self):
             database.pool.generation += 1
@@ -184,8 +186,15 @@ class Database(Executor):
             database.relation_facts.forget()
             database.harmless.clear()
             database.as_text.clear()
-        if session is not None and session.transaction is not None:
-            session.transaction.effects |= effect
+        if session is not None and session.in_transaction:
+            session.effects |= effect
+
+    def settle_effects(self, session: Session) -> None:
+        """Tell of what a transaction changed in the catalog, again now that it is over: what others looked up
+        meanwhile is from before.
+        """
+        effects, session.effects = session.effects, Effect.CLEAN
+        self.schema_changed(effects)
 
     async def refresh_session(self, session: Session) -> None:
         """Bring a session up to date with the catalog: plans, and what the driver knows of types."""

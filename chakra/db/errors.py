@@ -150,6 +150,8 @@ def is_out_of_step(error: BaseException) -> bool:
 
 def lost(error: BaseException) -> ConnectionLost:
     """What stands for a failure of whatever kind on a connection that is gone."""
+    if isinstance(error, AttributeError | RuntimeError):  # out of a driver or loop that did not expect it
+        return ConnectionLost("the connection to the server broke: it was closed while it was used")
     return ConnectionLost(f"the connection to the server broke: {error or type(error).__name__}")
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chakra.db.descriptions import Descriptions
     from chakra.db.hooks import HookChain
     from chakra.db.pool import Pool
+    from chakra.db.statements import StatementCache
     from chakra.db.transactions import Isolation, Transaction
 
 DEFAULT_PREFETCH = 500
@@ -46,6 +47,7 @@ class Executor(abc.ABC):
             touch, until the catalog changes; see ``is_harmless``.
         as_text: by what tells a compiled query apart, the text that reads what models declare as text as that; only
             where the database has something else there.
+        documents: by the text of a statement, which of its result columns are json or jsonb.
     """
 
     pool: Pool
@@ -53,6 +55,7 @@ class Executor(abc.ABC):
     database: Database
     harmless: set[str]
     as_text: dict[Hashable, str]
+    documents: StatementCache[frozenset[int]]
 
     @abc.abstractmethod
     def held_session(self) -> Session | None:
@@ -271,6 +274,8 @@ class Executor(abc.ABC):
             if effect & Effect.SCHEMA:
                 self.database.schema_changed(effect, session)
                 await self.database.refresh_session(session)
+            if session.effects and not session.in_transaction:  # this was the COMMIT
+                self.database.settle_effects(session)
         except BaseException as error:
             if effect & Effect.SCHEMA:
                 self.database.schema_changed(effect, session)  # a script may have committed before it failed

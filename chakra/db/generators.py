@@ -7,9 +7,13 @@ consumer while the generator waits at its ``yield``.
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import sys
-from types import CodeType, CoroutineType, FrameType
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType
 from typing import Any
 
 SETUP_AND_TEARDOWN = frozenset(
@@ -33,27 +37,60 @@ class SuspendedFrame:
         return f"{self._code.co_qualname}() ({self._code.co_filename}:{self._line})"
 
     def runs(self, owner: asyncio.Task[Any] | None) -> bool:
-        """Whether the generator is running now: this code is called by it, or it waits for this code's task.
+        """Whether this code is the generator's: called by it, or in a task it waits for.
 
         Args:
             owner: the task that iterates over the generator.
         """
-        if owner is None or asyncio.current_task() is owner:
+        task = asyncio.current_task()
+        if owner is None or task is owner:
             frame: FrameType | None = sys._getframe(1)
             while frame is not None:
-                if id(frame) == self._id and frame.f_code is self._code:
+                if self._is(frame):
                     return True
                 frame = frame.f_back
             return False
-        return _awaits_a_generator(owner)
+        return helping.get() or task in self._awaited_by(owner)
+
+    def _is(self, frame: FrameType | None) -> bool:
+        return frame is not None and id(frame) == self._id and frame.f_code is self._code
+
+    def _awaited_by(self, owner: asyncio.Task[Any]) -> Sequence[object]:
+        """The tasks the generator waits for, with ``await task`` or ``asyncio.gather``; none while it is suspended.
+
+        Python does not tell which generator an ``__anext__()`` belongs to, and which future an iterator; the garbage
+        collector does.
+        """
+        waiting: Any = owner.get_coro()
+        reached = False
+        while waiting is not None and not isinstance(waiting, asyncio.Future):
+            if isinstance(waiting, CoroutineType):
+                waiting = waiting.cr_await
+            elif isinstance(waiting, AsyncGeneratorType):
+                reached = reached or self._is(waiting.ag_frame)
+                waiting = waiting.ag_await
+            else:
+                held = gc.get_referents(waiting)
+                waiting = next((o for o in held if isinstance(o, _AWAITED)), None)
+        if not reached or waiting is None:
+            return ()
+        return (waiting, *getattr(waiting, "_children", ()))
 
 
-def _awaits_a_generator(task: asyncio.Task[Any]) -> bool:
-    """Whether a task waits inside some asynchronous generator; which one, Python does not tell."""
-    waiting: Any = task.get_coro()
-    while isinstance(waiting, CoroutineType):
-        waiting = waiting.cr_await
-    return type(waiting).__name__.startswith("async_generator")
+_AWAITED = (asyncio.Future, CoroutineType, AsyncGeneratorType)
+
+helping: ContextVar[bool] = ContextVar("chakra_helping", default=False)
+"""Whether the running task was started by Chakra on behalf of a statement, which waits for it."""
+
+
+@contextmanager
+def helping_task() -> Iterator[None]:
+    """Tasks that are started in the block work on behalf of the statement that starts them."""
+    token = helping.set(True)
+    try:
+        yield
+    finally:
+        helping.reset(token)
 
 
 def enclosing_generator() -> SuspendedFrame | None:
@@ -69,4 +106,4 @@ def enclosing_generator() -> SuspendedFrame | None:
     return None
 
 
-__all__ = ["SETUP_AND_TEARDOWN", "SuspendedFrame", "enclosing_generator"]
+__all__ = ["SETUP_AND_TEARDOWN", "SuspendedFrame", "enclosing_generator", "helping_task"]

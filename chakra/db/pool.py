@@ -295,6 +295,7 @@ class Pool:
     async def _run_to_end(self, session: Session, script: str) -> None:
         try:
             async with asyncio.timeout(RECOVERY_TIMEOUT):
+                await session.quiet()  # a statement of another task
                 await session.script(script, "transaction")
             session.suspect = False  # a whole round trip has passed since the statement that was cut off
         except BaseException as error:

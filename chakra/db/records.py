@@ -18,7 +18,7 @@ import asyncpg
 from chakra.db import driver
 from chakra.pg.marks import STALE_RECORDS
 from chakra.pg.quoting import quote_string
-from chakra.pg.types import BY_OID
+from chakra.pg.types import BY_OID, JSON, JSONB
 
 if TYPE_CHECKING:
     from chakra.db.session import Session
@@ -63,6 +63,18 @@ def composites_in(statement: driver.RawStatement) -> list[int]:
     return [t.oid for t in types if t.kind in ("composite", "array") and t.oid not in BY_OID]
 
 
+def documents_in(statement: driver.RawStatement) -> frozenset[int]:
+    """Positions of the result columns that are json or jsonb, or arrays, of which the driver makes Python values."""
+    try:
+        attributes = statement.get_attributes()
+    except Exception:  # the driver has forgotten a type
+        return frozenset()
+    return frozenset(i for i, a in enumerate(attributes) if a.type.oid in _DOCUMENTS)
+
+
+_DOCUMENTS = frozenset({JSON.oid, JSON.array_oid, JSONB.oid, JSONB.array_oid})
+
+
 async def guard_records(
     session: Session, sql: str, statement: driver.RawStatement, oids: Sequence[int]
 ) -> driver.RawStatement:
@@ -99,4 +111,4 @@ async def guard_records(
         return statement
 
 
-__all__ = ["composites_in", "guard_records"]
+__all__ = ["composites_in", "documents_in", "guard_records"]

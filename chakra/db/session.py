@@ -13,11 +13,12 @@ import asyncpg
 from chakra.db import driver
 from chakra.db.errors import commit_unknown, is_out_of_step, lost, translate, was_answered
 from chakra.db.hooks import HookChain, Kind
-from chakra.db.records import composites_in, guard_records
+from chakra.db.records import composites_in, documents_in, guard_records
 from chakra.db.relations import Fetch, Run
 from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.search_path import PathStatements, SearchPath
 from chakra.db.second_try import prepared_again
+from chakra.db.session_effects import Effect
 from chakra.db.statements import StatementCache
 from chakra.db.streams import OpenStream, clear_wire, end_streams
 from chakra.errors import ChakraError, DataError, TransactionError
@@ -44,7 +45,9 @@ class Session:
         busy: statements on their way.
         streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
+        effects: what its open transaction has changed in the catalog, which others cannot see yet.
         suspect: a statement was cut off; whether the connection is usable must be found out first.
+        documents: see ``Executor``; filled in when a statement is prepared.
         records: attributes of composite types by their OIDs, as they were before the driver asked for them.
         parsed: how many statements had been run when the last one was prepared.
         transaction: innermost open transaction, or ``None``.
@@ -62,6 +65,8 @@ class Session:
         "busy",
         "created",
         "dirty",
+        "documents",
+        "effects",
         "ending",
         "generation",
         "hooks",
@@ -78,8 +83,15 @@ class Session:
         "transaction",
     )
 
-    def __init__(self, raw: driver.RawConnection, hooks: HookChain, statement_limit: int) -> None:
+    def __init__(
+        self,
+        raw: driver.RawConnection,
+        hooks: HookChain,
+        statement_limit: int,
+        documents: StatementCache[frozenset[int]],
+    ) -> None:
         self.raw = raw
+        self.documents = documents
         self.hooks = hooks
         self._home: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
         self._away: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
@@ -93,6 +105,7 @@ class Session:
         self.streams: list[OpenStream] = []
         self._quiet: asyncio.Future[None] | None = None
         self.dirty = False
+        self.effects = Effect.CLEAN
         self.suspect = False
         self.parsed = -1
         self.records: dict[str, str] = {}
@@ -312,6 +325,9 @@ class Session:
         whoever does not go on to that calls :meth:`settle`.
         """
         statement = await self.parse(sql)
+        documents = documents_in(statement) if rows else None
+        if documents:
+            self.documents.put(sql, documents)
         if self.named:
             composites = composites_in(statement) if rows else []
             if composites:
@@ -397,17 +413,18 @@ class Session:
     def statement_ended(self) -> None:
         """Count one statement less on its way."""
         self.busy -= 1
-        if self._quiet is not None and not self.busy and not self._quiet.done():
+        if self._quiet is not None and not self.busy:
             self._quiet.set_result(None)
+            self._quiet = None
 
     async def quiet(self) -> None:
         """Wait until no statement is on its way."""
         while self.busy:
-            self._quiet = asyncio.get_running_loop().create_future()
-            try:
-                await self._quiet
-            finally:
-                self._quiet = None
+            if self._quiet is None:
+                self._quiet = asyncio.get_running_loop().create_future()
+            await asyncio.wait(
+                (self._quiet,)
+            )  # others may wait for it, too: it is not cancelled with one of them
 
     async def ask(self, work: Callable[[Run, Fetch], Awaitable[T]]) -> T:
         """Look something up for Chakra's own use, past the hook chain: ``work`` is given what runs a query."""
@@ -468,6 +485,17 @@ class Session:
     def terminate(self) -> None:
         """Cut the connection without a word to the server."""
         self.raw.terminate()
+
+    async def free(self) -> None:
+        """Wait until the next statement can be sent.
+
+        Raises:
+            TransactionError: a stream that is being read occupies the connection.
+        """
+        if self.streams:
+            await clear_wire(self)
+        if self.ending is not None:
+            await self.rest()
 
     async def rest(self) -> None:
         """Wait for the end of a rollback or commit whose task was cancelled; no-op within it."""

@@ -13,10 +13,10 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from chakra.db import driver, local_settings
+from chakra.db.errors import was_answered
 from chakra.db.generators import SuspendedFrame, enclosing_generator
-from chakra.db.session_effects import Effect
 from chakra.db.streams import end_streams
-from chakra.errors import ConnectionLost, DatabaseError, DataError, SerializationError, TransactionError
+from chakra.errors import ConnectionLost, SerializationError, TransactionError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -71,6 +71,7 @@ class Transaction:
     __slots__ = (
         "_begin",
         "_callbacks",
+        "_committed",
         "_depth",
         "_generator",
         "_late",
@@ -83,7 +84,6 @@ class Transaction:
         "_state",
         "_token",
         "database",
-        "effects",
         "outer",
         "session",
     )
@@ -113,7 +113,6 @@ class Transaction:
         self.database = database
         self.session: Session | None = None
         self.outer: Transaction | None = None
-        self.effects = Effect.CLEAN
         self._begin = " ".join(words)
         self._retries = retries
         self._settings = local_settings.checked(settings) if settings else {}
@@ -127,6 +126,7 @@ class Transaction:
         self._generator: SuspendedFrame | None = None
         self._callbacks: list[Callable[[], object]] = []
         self._late: asyncio.CancelledError | None = None
+        self._committed = False
 
     # -- as a block ---------------------------------------------------------------------------------
 
@@ -184,12 +184,15 @@ class Transaction:
         session = self._pinned
         if session is None:
             session = pool.take() or await pool.acquire()
+        else:
+            await session.free()
         try:
             await self._send(session, self._begin)
         except BaseException as error:
-            if self._settings and isinstance(error, Exception) and session.in_transaction:
-                # BEGIN went through, a setting was refused.
-                await asyncio.shield(pool.run_to_end(session, "ROLLBACK"))
+            # BEGIN may have gone through: it was cut off, or a setting was refused. A borrower who keeps the connection
+            # must not go on in that transaction, which nobody would commit.
+            if self._pinned is not None or isinstance(error, Exception):
+                await self._undo_beginning(session, error)
             if self._pinned is None:
                 pool.release(session)
             raise
@@ -208,15 +211,25 @@ class Transaction:
                 "two tasks opened nested transactions in one transaction at the same time; savepoints must "
                 "close in the order they opened, so run them one after the other"
             )
+        await session.free()
         self._depth = parent._depth + 1
+        self._parent = parent
         try:
             await self._send(session, f"SAVEPOINT {self._savepoint}", self._saved)
-        except (DatabaseError, DataError) as error:
-            if self._settings and getattr(error, "sqlstate", None) != ABORTED:
-                await self.database.pool.run_to_end(session, self._undo_savepoint)
+        except BaseException as error:
+            # Settings of a block that is not entered must not hold in the one around it.
+            await self._undo_beginning(session, error)
+            self._parent = None
             raise
-        self._parent = parent
         self.session = session
+
+    async def _undo_beginning(self, session: Session, error: BaseException) -> None:
+        """Take back what a beginning that failed may have begun."""
+        answered = was_answered(error)
+        if isinstance(error, Exception) and not answered and not isinstance(error.__cause__, TimeoutError):
+            return  # it was not sent, or the connection is gone
+        if not answered or (self._settings and getattr(error, "sqlstate", None) != ABORTED):
+            await self._undo(session)
 
     async def _send(self, session: Session, begin: str, save: str = "") -> None:
         """Begin the block, with its settings if it has some, in one round trip."""
@@ -267,7 +280,7 @@ class Transaction:
         session.transaction = self._parent
         try:
             if session.streams:
-                await end_streams(session, self if self._parent is not None else None)
+                await self._end_streams(session)
             if error is not None or left_open:
                 await self._undo(session)
             elif self._parent is not None:
@@ -275,8 +288,11 @@ class Transaction:
             else:
                 await self._commit(session)
         finally:
-            if self._parent is None and self._pinned is None:
-                await self._give_back(session)
+            if self._parent is None:
+                if session.effects:  # others can see them now
+                    self.database.settle_effects(session)
+                if self._pinned is None:
+                    await self._give_back(session)
         if error is None:
             if left_open:
                 raise TransactionError(
@@ -288,10 +304,22 @@ class Transaction:
                 if self._late is not None:
                     raise self._late
 
+    async def _end_streams(self, session: Session) -> None:
+        try:
+            await end_streams(session, self if self._parent is not None else None)
+        except BaseException:
+            await self._undo(session)
+            raise
+
     async def _commit(self, session: Session) -> None:
         if session.closed:
             raise ConnectionLost("the connection broke during the transaction; the server rolled it back")
-        status = await self._committed(session)
+        try:
+            status = await self._send_commit(session)
+        except TransactionError:
+            if self._pinned is not None and session.in_transaction:  # not sent: another task's statement runs
+                await self._undo(session)
+            raise
         if status == "ROLLBACK":  # the server's answer to COMMIT of an aborted transaction
             raise TransactionError(
                 "the transaction was rolled back: a statement in it failed and its error was caught inside "
@@ -299,7 +327,7 @@ class Transaction:
                 sqlstate="25P02",
             )
 
-    async def _committed(self, session: Session) -> str:
+    async def _send_commit(self, session: Session) -> str:
         """Send COMMIT and wait for its answer, which a cancel of the task does not take away from it.
 
         A cancelled COMMIT may have happened. So it goes on as a task of the pool, and the cancel is delivered
@@ -345,8 +373,6 @@ class Transaction:
 
     async def _give_back(self, session: Session) -> None:
         pool = self.database.pool
-        if self.effects:
-            self.database.schema_changed(self.effects)
         if session.dirty and not session.suspect:
             await pool.release_changed(session)
         else:
@@ -355,8 +381,8 @@ class Transaction:
     async def _after_commit(self) -> None:
         if self._parent is not None:
             self._parent._callbacks += self._callbacks
-            self._parent.effects |= self.effects
             return
+        self._committed = True
         for callback in self._callbacks:
             result = callback()
             if inspect.isawaitable(result):
@@ -445,7 +471,8 @@ class Transaction:
                 await block._exit(None)
                 return result
             except SerializationError:
-                if block._parent is not None or attempt >= self._retries:
+                # After the commit it comes from a callback: another run would write everything twice.
+                if block._committed or block._parent is not None or attempt >= self._retries:
                     raise
             await asyncio.sleep(RETRY_PAUSE * 2**attempt * random.random())
             attempt += 1

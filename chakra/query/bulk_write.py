@@ -27,6 +27,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.db import stale_types
+from chakra.db.generators import helping_task
 from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
 from chakra.query import sequences
 from chakra.query.bulk import check_timeout, written_within
@@ -382,7 +383,8 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
 
     rows = RowStream(len(instances))
     asked: list[Column] = []
-    drawing = create_task(draw())
+    with helping_task():
+        drawing = create_task(draw())
     try:
         await sleep(0)  # lets the request go out
         groups = groups_of(table, instances)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db import StaleTypes, with_modifier
-from chakra.errors import ChakraError, DatabaseError, DataError, FieldError
+from chakra.errors import ChakraError, DatabaseError, DataError, FieldError, IntegrityError
 from chakra.pg.quoting import quote_qualified
 from chakra.pg.text import SqlText
 from chakra.pg.types import PgType
@@ -140,7 +140,10 @@ async def described_columns(
             database.descriptions.forget(described.key)
             described = await described_outputs(database, statement, sql)
     described.types = tuple(await _with_modifiers(database, sql, described.types))  # for the message
-    database.descriptions.drop(described.key)
+    if described.guard.composites:  # their attributes may be renamed back, which nothing else would tell
+        database.descriptions.forget(described.key)
+    else:
+        database.descriptions.drop(described.key)
     return described, _specs(described, statement.outputs)
 
 
@@ -199,6 +202,38 @@ async def checked_table(database: Database, table: Table, attributes: Iterable[s
             return stored
         database.descriptions.forget(key)  # refused on the word of a description that may be out of date
     raise FieldError(refused_fields[str(found)])
+
+
+async def outdated(
+    database: Database,
+    table: Table,
+    described: Table,
+    attributes: Iterable[str],
+    error: DataError | DatabaseError,
+) -> bool:
+    """Whether a row was refused on the word of an old description of its table; the description is forgotten then.
+
+    One round trip where columns are not what the model declares, or the server objects to a type; otherwise nothing.
+
+    Args:
+        described: the table as it was described for the write.
+    """
+    stored = described.stored
+    if stored is None or isinstance(error, IntegrityError):
+        return False
+    others = any(described.by_attribute[name].declared is not None for name in attributes)
+    if not others and error.sqlstate[:2] != "42":
+        return False
+    key = key_of(database, table)
+    try:
+        rows = await database.ask(_TABLE, (table.quoted,))
+    except ChakraError:  # an aborted transaction cannot be asked; the next one begins with a description
+        database.descriptions.drop(key)
+        return False
+    if {row["name"]: row["type"] for row in rows} == {name: t.oid for name, t in stored.types.items()}:
+        return False
+    database.descriptions.drop(key)
+    return True
 
 
 async def on_stored(
@@ -277,5 +312,6 @@ __all__ = [
     "key_of",
     "lasting",
     "on_stored",
+    "outdated",
     "stored_table",
 ]

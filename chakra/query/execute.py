@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
@@ -28,7 +27,7 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
         pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
         bound, text = statement.bind(values), text_of(database, statement)
         rows = await database.run_fetch(text, bound, pure=pure)
-        if rows and statement.texts and await holds_documents(database, rows, statement):
+        if text in database.documents and holds_documents(database, statement):
             rows = await database.run_fetch(text_of(database, statement), bound, pure=pure)
         return rows
     except DataError as error:
@@ -44,7 +43,7 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
         pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
         bound, text = statement.bind(values), text_of(database, statement)
         row = await database.run_fetchrow(text, bound, pure=pure)
-        if row and statement.texts and await holds_documents(database, (row,), statement):
+        if text in database.documents and holds_documents(database, statement):
             row = await database.run_fetchrow(text_of(database, statement), bound, pure=pure)
         return row
     except DataError as error:
@@ -65,33 +64,29 @@ async def execute(database: Database, statement: Statement, values: list[Any]) -
         raise await refused(database, statement.sql, error) from error.__cause__
 
 
-_PARSED = frozenset({dict, list, int, float, bool})
-_DOCUMENTS = frozenset({"json", "jsonb"})
-
-
 def text_of(database: Database, statement: Statement) -> str:
     """The SQL of a statement in this database: with casts where something else is stored than declared as text."""
     return database.as_text.get(statement.key, statement.sql) if database.as_text else statement.sql
 
 
-async def holds_documents(database: Database, rows: Sequence[Any], statement: Statement) -> bool:
-    """Whether a query gives parsed JSON where a model declares text: the column is json or jsonb in this database.
+def holds_documents(database: Database, statement: Statement) -> bool:
+    """Whether a query that was just run gave parsed JSON where a model declares text: the column is json or jsonb in
+    this database.
 
     The driver reads values by the server's types and parses such columns. They are asked for as text then, from now on
-    by ``text_of``, so that rows have what columns have. Only queries: what wrote something is not run again.
+    by ``text_of``, so that rows have what columns have. It goes by the types, not by the values: a document can be a
+    text or null. Only queries: what wrote something is not run again.
     """
-    for position in statement.texts:
-        found = next((value for row in rows if (value := row[position]) is not None), None)
-        if (
-            type(found) in _PARSED
-            and statement.sql.startswith("SELECT")
-            and statement.key not in database.as_text
-        ):
-            types = await database.describe(statement.sql)
-            documents = any(types[p][1].base.name in _DOCUMENTS for p in statement.texts)
-            database.as_text[statement.key] = statement.as_text() if documents else statement.sql
-            return documents
-    return False
+    found = database.documents.get(statement.sql)
+    if (
+        not found
+        or found.isdisjoint(statement.texts)
+        or statement.key in database.as_text
+        or not statement.sql.startswith("SELECT")
+    ):
+        return False
+    database.as_text[statement.key] = statement.as_text()
+    return True
 
 
 def name_field(error: DataError, statement: Statement, values: list[Any]) -> DataError:

@@ -43,7 +43,7 @@ async def _blocks(
             blocks = database.cursor_blocks(text, bound, reader, prefetch=block, pure=pure)
             async with aclosing(blocks):
                 async for rows in blocks:
-                    if first and statement.texts and await holds_documents(database, rows, statement):
+                    if first and holds_documents(database, statement):
                         break
                     first = False
                     yield rows

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db.default import default_database
-from chakra.errors import DatabaseError, DoesNotExist, FieldError, UniqueViolation
+from chakra.errors import DatabaseError, DataError, DoesNotExist, FieldError, UniqueViolation
 from chakra.expressions.base import models_of, operand
 from chakra.query import execute
 from chakra.query.computed import named
-from chakra.query.described import checked_table
+from chakra.query.described import checked_table, outdated
 from chakra.query.hydrate import SLOT, loader
 from chakra.query.sequences import explain
 from chakra.query.state import RowState, own_state
@@ -66,16 +66,39 @@ async def insert(instance: Any, database: Database) -> None:
     table: Table = type(instance).__table__
     names, values = written_values(instance, table)
     returning = tuple(c.attribute for c in table.columns if c.generated and c.attribute not in names)
-    statement: Statement = insert_statement(await checked_table(database, table, names), names, returning)
-    if returning:
-        row = await _written(table, execute.fetchrow(database, statement, values), names)
+
+    async def work(stored: Table) -> None:
+        statement: Statement = insert_statement(stored, names, returning)
+        if not returning:
+            await execute.execute(database, statement, values)
+            return
+        row = await execute.fetchrow(database, statement, values)
         if row is None:
             raise _not_let_in(table)
         for output, value in zip(statement.outputs, row, strict=True):
             setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
-    else:
-        await _written(table, execute.execute(database, statement, values))
+
+    await _on_checked(database, table, names, work, inserts=True)
     _saved(instance, database)
+
+
+async def _on_checked(
+    database: Database,
+    table: Table,
+    names: Sequence[str],
+    work: Callable[[Table], Awaitable[T]],
+    *,
+    inserts: bool = False,
+) -> T:
+    """Run a write of some fields with the table as the server has it; once more if that was out of date."""
+    inserted = names if inserts else None
+    stored = await checked_table(database, table, names)
+    try:
+        return await _written(table, work(stored), inserted)
+    except (DataError, DatabaseError) as error:
+        if not await outdated(database, table, stored, names, error):
+            raise
+    return await _written(table, work(await checked_table(database, table, names)), inserted)
 
 
 async def _written(table: Table, work: Awaitable[T], inserted: Collection[str] | None = None) -> T:
@@ -156,8 +179,11 @@ async def save(
         )
     values = [getattr(instance, name) for name in names]
     values += [getattr(instance, SLOT + name) for name in table.primary_key]
-    statement = update_row_statement(await checked_table(database, table, names), names)
-    touched = await _written(table, execute.execute(database, statement, values))
+
+    def work(stored: Table) -> Awaitable[int]:
+        return execute.execute(database, update_row_statement(stored, names), values)
+
+    touched = await _on_checked(database, table, names, work)
     if touched == 0:
         raise _gone(instance, table, "updated")
     own = own_state(instance)
@@ -301,13 +327,16 @@ async def update_rows(select: Select, database: Database, values: dict[str, Any]
         if models:
             check_partner(select.table, assigned_column(select.table, name).attribute, models)
     names = [assigned_column(select.table, name).attribute for name in values]
-    stored = await checked_table(database, select.table, names)
-    statement, literals = update_statement(
-        _unordered(select),
-        {name: operand(value) for name, value in values.items()},
-        tuple(c for c in map(stored.by_attribute.__getitem__, names) if c.declared is not None),
-    )
-    return await _written(select.table, execute.execute(database, statement, literals))
+
+    def work(stored: Table) -> Awaitable[int]:
+        statement, literals = update_statement(
+            _unordered(select),
+            {name: operand(value) for name, value in values.items()},
+            tuple(c for c in map(stored.by_attribute.__getitem__, names) if c.declared is not None),
+        )
+        return execute.execute(database, statement, literals)
+
+    return await _on_checked(database, select.table, names, work)
 
 
 async def delete_rows(select: Select, database: Database) -> int:

@@ -13,7 +13,9 @@ from chakra.errors import DataError, FieldError
 from chakra.expressions import Expression, Slot, Value
 from chakra.pg.json_text import dump_json
 from chakra.pg.quoting import quote_identifier
+from chakra.pg.types import PgType
 from chakra.schema import Column, Table, dump_values
+from chakra.schema.declared import JSONS
 from chakra.sql.literals import bare_type
 from chakra.sql.render import render, render_conditions
 from chakra.sql.scope import ColumnRef, Scope
@@ -234,7 +236,7 @@ def _where_key(writer: Writer, table: Table, first: int) -> None:
         raise FieldError(no_key(table))
     for position, column in enumerate(table.key_columns):
         writer.write(f"{' AND ' if position else ' WHERE '}{column.quoted} = ")
-        _store(writer, first + position, column, table)
+        _parameter(writer, first + position, column, table)
 
 
 def no_key(table: Table) -> str:
@@ -246,21 +248,56 @@ def no_key(table: Table) -> str:
 
 
 def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
-    dump = column.dump
-    label = f"{table.title}.{column.attribute}"
-    adapt = (dump,) if dump is not None else ()
-    if column.declared is not None and column.type.base.name in ("json", "jsonb"):
-        writer.parameter(index, adapt, column.declared, label)  # text, which is JSON text there
-        writer.write(f"::{bare_type(column.type)}")
-    else:
-        writer.parameter(index, adapt, column.type, label, beside_column=True)
+    """A value that is assigned. Texts are sent as text, whichever text type the column has: a parameter of the column's
+    type would keep that when the column gets another, and ``bpchar`` drops blanks, ``jsonb`` writes documents anew.
+    """
+    base = column.type.base
+    if column.declared is not None and _inner(base).name in JSONS:
+        adapt = () if column.dump is None else (column.dump,)
+        writer.parameter(index, adapt, None, f"{table.title}.{column.attribute}", beside_column=True)
+        if _holds_text_as_document(column):
+            writer.write("::text[]" if base.kind == "array" else "::text")
+        # Which json, jsonb and text are assigned as it is.
+        writer.write("::json[]" if base.kind == "array" else "::json")
+        return
+    _parameter(writer, index, column, table)
+    if base.kind == "base" and base.name in _TRAVELS:
+        writer.write(_TRAVELS[base.name])
+
+
+# What is too long for a name is an error as a parameter; the assignment of a text would cut it.
+_TRAVELS = dict.fromkeys(("text", "varchar", "bpchar", "citext"), "::text") | {"name": "::name"}
+
+
+def _parameter(writer: Writer, index: int, column: Column, table: Table) -> None:
+    adapt = () if column.dump is None else (column.dump,)
+    writer.parameter(index, adapt, column.type, f"{table.title}.{column.attribute}", beside_column=True)
+
+
+def _holds_text_as_document(column: Column) -> bool:
+    """Whether a column that a model declares as text, which is JSON text then, is json or jsonb in the database."""
+    declared = column.declared
+    return (
+        declared is not None and _inner(column.type.base).name in JSONS and _inner(declared).name not in JSONS
+    )
+
+
+def _read_as(column: Column) -> str:
+    if not _holds_text_as_document(column):
+        return ""
+    return "::text[]" if column.type.base.kind == "array" else "::text"
+
+
+def _inner(type_: PgType) -> PgType:
+    return type_.element.base if type_.kind == "array" and type_.element is not None else type_.base
 
 
 def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:
     if not attributes:
         return []
     columns = [table.by_attribute[name] for name in attributes]
-    writer.write(f" RETURNING {', '.join(c.quoted for c in columns)}")
+    picked = [c.quoted + _read_as(c) for c in columns]
+    writer.write(" RETURNING " + ", ".join(picked))
     return [Output(c.attribute, c.type, c.nullable, c.load) for c in columns]
 
 

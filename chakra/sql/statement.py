@@ -101,7 +101,7 @@ class Statement:
             if o.column is not None
             and o.load is None
             and o.type is not None
-            and o.type.base.name in _TEXT_LIKE
+            and (o.type.element.base if o.type.element is not None else o.type.base).name in _TEXT_LIKE
         )
 
     @cached_property
@@ -112,11 +112,14 @@ class Statement:
     def as_text(self) -> str:
         """The text of a query with the values of :attr:`texts` turned into text by the server, whatever they are."""
         names = ", ".join(f"c{position}" for position in range(len(self.outputs)))
-        picked = ", ".join(
-            f"c{position}::text" if position in self.texts else f"c{position}"
-            for position in range(len(self.outputs))
-        )
+        picked = ", ".join(f"c{position}{self._cast(position)}" for position in range(len(self.outputs)))
         return f"WITH q({names}) AS ({self.sql}) SELECT {picked} FROM q"
+
+    def _cast(self, position: int) -> str:
+        if position not in self.texts:
+            return ""
+        type_ = self.outputs[position].type
+        return "::text[]" if type_ is not None and type_.kind == "array" else "::text"
 
     @cached_property
     def sql(self) -> str:

@@ -66,9 +66,9 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
     "chakra.query.loading": {"', '.join(names)"},  # quoted columns
-    # Quoted names, calls of max() or min(), and numbers behind a letter; the statement itself.
+    # Quoted names, and calls of max() or min() over one.
     "chakra.sql.sequences": {"name", "literal", "largest"},
-    "chakra.sql.statement": {"number", "position", "names", "self.sql", "picked"},
+    "chakra.sql.statement": {"number", "position", "names", "self.sql", "picked", "self._cast(position)"},
     "chakra.sql.textual": {"i", "stand_in.sql", "names", "sql", "picked"},
     "chakra.sql.write_facts": {"names", "unchecked('$2')"},
     "chakra.columnar.write_facts": {"predicate"},

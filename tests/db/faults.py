@@ -73,6 +73,31 @@ async def cancelled_everywhere(
             yield k
 
 
+async def cut_off_everywhere(
+    *, moment: Moment, limit: int = 60
+) -> AsyncIterator[Callable[[Awaitable[Any]], Awaitable[bool]]]:
+    """Yield ``cut_off`` again and again: ``await cut_off(work)`` cancels ``work`` at its 1st, 2nd, … suspension, as a
+    timeout around it would, and goes on; it returns whether the work got through. Stops when it did unharmed.
+    """
+    for k in range(1, limit):
+        strikes: list[_CancelAt] = []
+
+        async def cut_off(work: Awaitable[Any], k: int = k, strikes: list[_CancelAt] = strikes) -> bool:
+            strikes.append(_CancelAt(work, k, moment))
+            task = asyncio.current_task()
+            assert task is not None
+            try:
+                await strikes[0]
+            except asyncio.CancelledError:
+                task.uncancel()
+                return False
+            return True
+
+        yield cut_off
+        if not strikes[0].struck:
+            return
+
+
 async def settled(db: Database, pg: asyncpg.Connection[Any]) -> None:
     """Wait until the pool is at rest, then check that nothing of the past is left anywhere."""
     async with asyncio.timeout(10):

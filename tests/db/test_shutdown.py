@@ -10,6 +10,7 @@ import asyncpg
 import psycopg
 import pytest
 
+import chakra
 from chakra import errors
 from chakra.db import Database
 from chakra.db.errors import translate
@@ -136,3 +137,12 @@ async def test_the_pool_is_cut_at_every_await(open_db: Open, pg: asyncpg.Connect
             session.terminate()
 
     await struck_everywhere(db, pg, work, strike, limit_of(work))
+
+
+async def test_a_stream_under_which_the_database_is_closed(open_db: Open) -> None:
+    """What the driver trips over then is nothing to tell: it paused the reading on a transport that is gone."""
+    db = await open_db(max_connections=1)
+    with pytest.raises(errors.ConnectionLost) as caught:
+        async for _ in chakra.raw("select generate_series(1, 1000000) as n", db).arrow_batches(max_rows=100):
+            await db.close(timeout=0)
+    assert "NoneType" not in str(caught.value)

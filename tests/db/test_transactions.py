@@ -280,6 +280,24 @@ async def test_run_repeats_after_a_serialization_failure(t: Database) -> None:
     assert await ids(t) == [13]
 
 
+async def test_run_does_not_repeat_what_is_committed(t: Database) -> None:
+    """A callback may meet a conflict in a transaction of its own."""
+
+    def conflict() -> None:
+        raise errors.SerializationError("of the callback", sqlstate="40001")
+
+    @t.transaction(retries=3)
+    async def work() -> None:
+        transaction = t.current_transaction()
+        assert transaction is not None
+        transaction.on_commit(conflict)
+        await t.execute("insert into t select count(*) from t")
+
+    with pytest.raises(errors.SerializationError, match="of the callback"):
+        await work()
+    assert await ids(t) == [0]
+
+
 async def test_run_with_a_real_conflict(open_db: Open) -> None:
     db = await open_db(max_connections=3)
     await db.execute("create table t (id int primary key, n int); insert into t values (1, 0)")

@@ -162,7 +162,7 @@ MIXED: list[tuple[PgType, str, Any, str | None]] = [
     (Text, "int4", "7", None),
     (Text, "varchar(3)", "abc", "abc"),
     (Text, "varchar(3)", "abcd", None),
-    (Jsonb, "json", {"a": 1}, '{"a": 1}'),
+    (Jsonb, "json", {"a": 1}, '{"a":1}'),
     (Jsonb, "text", {"a": 1}, '{"a": 1}'),
 ]
 

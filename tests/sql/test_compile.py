@@ -128,15 +128,15 @@ def test_equal_values_are_sent_once_per_use() -> None:
 def test_single_row_statements() -> None:
     table = Author.__table__
     assert insert_statement(table, ("name", "email"), ("id",)).sql == (
-        'INSERT INTO "authors" ("name", "email") VALUES ($1, $2) RETURNING "id"'
+        'INSERT INTO "authors" ("name", "email") VALUES ($1::text, $2::text) RETURNING "id"'
     )
     assert insert_statement(table, (), ("id",)).sql == 'INSERT INTO "authors" DEFAULT VALUES RETURNING "id"'
     assert insert_rows_statement(table, ("name", "email"), 2).sql == (
-        'INSERT INTO "authors" ("name", "email") VALUES ($1, $2), ($3, $4)'
+        'INSERT INTO "authors" ("name", "email") VALUES ($1::text, $2::text), ($3::text, $4::text)'
     )
     assert (
         update_row_statement(table, ("name",)).sql
-        == 'UPDATE "authors" SET "name" = $1 WHERE "id" = $2::bigint'
+        == 'UPDATE "authors" SET "name" = $1::text WHERE "id" = $2::bigint'
     )
     assert delete_row_statement(table).sql == 'DELETE FROM "authors" WHERE "id" = $1::bigint'
 
@@ -151,7 +151,7 @@ def test_writes_over_queries() -> None:
         [1, "poetry", 1],
     )
     assert update(Book.objects.filter(author__name="x"), title="t") == (
-        'UPDATE "books" SET "title" = $1 WHERE ("id") IN (SELECT "books"."id" FROM "books" '
+        'UPDATE "books" SET "title" = $1::text WHERE ("id") IN (SELECT "books"."id" FROM "books" '
         'JOIN "authors" AS "t1" ON "t1"."id" = "books"."author_id" WHERE "t1"."name" = $2)',
         ["t", "x"],
     )

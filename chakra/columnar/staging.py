@@ -13,7 +13,9 @@ from chakra.columnar.inputs import Source, source_of
 from chakra.columnar.progress import Progress
 from chakra.columnar.read import read_table
 from chakra.columnar.result import InsertResult
+from chakra.columnar.rows_of_dicts import as_columns, kept_columns
 from chakra.columnar.types import ColumnSpec
+from chakra.columnar.values import array_of
 from chakra.columnar.write import check_batch, copy_source, match_columns
 from chakra.columnar.write_facts import (
     default_of,
@@ -27,7 +29,7 @@ from chakra.columnar.write_facts import (
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.pg.text import SqlText
 from chakra.pg.types import INT8, without_binary
-from chakra.schema import Column, Table
+from chakra.schema import Column, PythonDefault, Table, dump_values
 from chakra.sql import staging as sql
 from chakra.sql.stored import check_written, copy_guard
 from chakra.sql.write_facts import DRAWN_FACTS
@@ -59,6 +61,7 @@ async def insert_table(
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
+    extra: str = "error",
 ) -> InsertResult:
     """Insert columns into a table, all rows or none.
 
@@ -69,7 +72,8 @@ async def insert_table(
     Parameters:
         data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, a dict of NumPy arrays or lists,
             an iterable or asynchronous iterable of record batches. Columns are matched by field name (or by
-            the name in the database); those absent from the data get their defaults.
+            the name in the database); those absent from the data get their defaults: those of the model's
+            fields, else the server's.
         on_conflict: ``"ignore"`` keeps the row that is there, and the first of several equal ones in the
             data; ``"update"`` overwrites it. ``None``: a conflict is an error.
         conflict_fields: fields with a unique constraint that decide what is in conflict. Default for
@@ -86,6 +90,7 @@ async def insert_table(
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
+        extra: ``"ignore"`` leaves out columns of the data that the table does not have.
 
     Raises:
         FieldError: an unknown option or field.
@@ -97,18 +102,19 @@ async def insert_table(
         raise FieldError(f'returning is "keys" or None, not {returning!r}')
     if returning and not table.primary_key:
         raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
-    source, columns = await _open(data, table, table.columns)
+    source, given = await _open(data, table, table.columns, extra)
+    source, columns = _defaulted(source, given, table)
     check_written(table, columns)
     merge = sql.plan_merge(
         table,
-        columns,
+        given,
         on_conflict,
         conflict_fields,
         update_fields,
         conflict_where,
         where,
         draw_keys=returning is not None,
-    )
+    ).with_written(columns)
     how: dict[str, Any] = {"batch_rows": batch_rows, "progress": progress, "allow_truncate": allow_truncate}
     staged = merge.action != "insert" or returning is not None
     if staged and missing_columns(table, columns):
@@ -413,12 +419,37 @@ def as_array(keys: Any) -> pa.Array:
 # -- data -----------------------------------------------------------------------------------------------
 
 
-async def _open(data: Any, table: Table, known: Sequence[Column]) -> tuple[Source, tuple[Column, ...]]:
+def _defaulted(source: Source, given: tuple[Column, ...], table: Table) -> tuple[Source, tuple[Column, ...]]:
+    """The source with a column for each default of the model's that the data leaves to it."""
+    for attribute, default in table.defaults.items():
+        column = table.by_attribute[attribute]
+        if column not in given:
+            source = _extended(source, attribute, _default_column(column, default))
+            given = (*given, column)
+    return source, given
+
+
+def _default_column(column: Column, default: PythonDefault) -> Callable[[int, int], pa.Array]:
+    (spec,) = _sent([column])
+
+    def made(first: int, rows: int) -> pa.Array:
+        values = dump_values(column.attribute, column.dump, default.values(rows))
+        array = array_of(values, spec, first)
+        return array if default.factory is not None else array.take(np.zeros(rows, np.int64))
+
+    return made
+
+
+async def _open(
+    data: Any, table: Table, known: Sequence[Column], extra: str = "error"
+) -> tuple[Source, tuple[Column, ...]]:
     """Open the data, its columns named as fields; returns them in the order of the data.
 
     Raises:
+        FieldError: ``extra`` is no known word.
         DataError: not data, an unknown column, or one twice.
     """
+    data = as_columns(data)
     fields = {
         c.name: c.attribute for c in known if c.name != c.attribute and c.name not in table.by_attribute
     }
@@ -428,7 +459,7 @@ async def _open(data: Any, table: Table, known: Sequence[Column]) -> tuple[Sourc
             raise DataError(f'the data has two columns "{fields[twice[0]]}"', column=fields[twice[0]])
         data = {fields.get(name, name): values for name, values in data.items()}
     specs = _sent(known)
-    source = await source_of(data, specs)
+    source = kept_columns(await source_of(data, specs), {*fields, *table.by_attribute}, extra, table.title)
     names = [fields.get(name, name) for name in source.names]
     if names != source.names:
         renamed = _mapped(source, lambda batch: batch.rename_columns(names))

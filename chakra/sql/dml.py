@@ -245,10 +245,18 @@ def _where(
 
 def _where_key(writer: Writer, table: Table, first: int) -> None:
     if not table.primary_key:
-        raise FieldError(f"{table.title} has no primary key; single rows cannot be told apart")
+        raise FieldError(no_key(table))
     for position, column in enumerate(table.key_columns):
         writer.write(f"{' AND ' if position else ' WHERE '}{column.quoted} = ")
         _parameter(writer, first + position, column, table)
+
+
+def no_key(table: Table) -> str:
+    """What errors say where a row is to be found again, and its table has no primary key."""
+    return (
+        f"{table.title} has no primary key; single rows cannot be told apart. Declare one (id: Field[int] = "
+        "field(primary_key=True)), or write through a query: filter(…).update(…), filter(…).delete()"
+    )
 
 
 def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
@@ -314,5 +322,6 @@ __all__ = [
     "compile_insert_rows",
     "compile_update",
     "compile_update_row",
+    "no_key",
     "takes_columns",
 ]

@@ -59,10 +59,17 @@ from chakra.schema import Check, Index, Unique
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from typing import NoReturn
 
     from chakra.db import Transaction
 
 __version__ = "0.1.0"
+
+
+_NOT_AWAITED = (
+    "connect() gives a database once it was awaited: write `db = await chakra.connect(url)`, or "
+    "`async with chakra.connect(url) as db:`"
+)
 
 
 class _Connecting:
@@ -95,6 +102,19 @@ class _Connecting:
         _databases.register(database)
         self._database = database
         return database
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(f"no .{name} here: {_NOT_AWAITED}")
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError(_NOT_AWAITED)
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __repr__(self) -> str:
+        return f"<connect(…), not awaited: {_NOT_AWAITED}>"
 
     async def __aenter__(self) -> Database:
         return await self._connect()

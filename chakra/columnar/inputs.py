@@ -20,7 +20,7 @@ _INDEX = re.compile(r"__index_level_\d+__")
 
 _ACCEPTED = (
     "anything with __arrow_c_stream__ (a pyarrow Table or RecordBatchReader, a polars or pandas DataFrame, a "
-    "duckdb relation, …), a dict of NumPy arrays or lists, or an iterable of such frames and batches"
+    "duckdb relation, …), a dict of NumPy arrays or lists, a list of dicts, or an iterable of such frames and batches"
 )
 
 

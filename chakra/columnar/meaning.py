@@ -147,6 +147,8 @@ def _meant(array: pa.Array, base: PgType, naive: Naive, options: Options) -> pa.
         return array
     if pa.types.is_floating(kind) and base.name in _INTEGERS:
         return _whole(array, base)
+    if base.name == "interval" and options.allow_truncate and not is_text(kind):
+        return array  # its only doubt is the fraction of a second
     return _converted(array, base, naive)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
 
+from chakra.columnar.derived import extended, mapped
 from chakra.columnar.inputs import Source, source_of
 from chakra.columnar.progress import Progress
 from chakra.columnar.read import read_table
 from chakra.columnar.result import InsertResult
+from chakra.columnar.rows_of_dicts import as_columns, kept_columns
 from chakra.columnar.types import ColumnSpec
-from chakra.columnar.write import check_batch, copy_source, match_columns
+from chakra.columnar.values import array_of
+from chakra.columnar.write import copy_source, match_columns
 from chakra.columnar.write_facts import (
     default_of,
     insert_facts,
@@ -28,7 +31,7 @@ from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText
 from chakra.pg.types import INT8, without_binary
-from chakra.schema import Column, Table
+from chakra.schema import Column, PythonDefault, Table
 from chakra.sql import staging as sql
 from chakra.sql.stored import check_written, copy_guard
 from chakra.sql.write_facts import DRAWN_FACTS
@@ -74,6 +77,7 @@ async def insert_table(
     progress: Progress = None,
     allow_truncate: bool = False,
     naive_datetimes: str | None = None,
+    extra: str = "error",
 ) -> InsertResult:
     """Insert columns into a table, all rows or none.
 
@@ -84,7 +88,8 @@ async def insert_table(
     Parameters:
         data: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, a dict of NumPy arrays or lists,
             an iterable or asynchronous iterable of record batches. Columns are matched by field name (or by
-            the name in the database); those absent from the data get their defaults.
+            the name in the database); those absent from the data get their defaults: those of the model's
+            fields, else the server's.
         on_conflict: ``"ignore"`` keeps the row that is there, and the first of several equal ones in the
             data; ``"update"`` overwrites it. ``None``: a conflict is an error.
         conflict_fields: fields with a unique constraint that decide what is in conflict. Default for
@@ -103,6 +108,7 @@ async def insert_table(
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
         naive_datetimes: what a datetime (or date) without a zone means for ``timestamptz``: ``"utc"``, ``"local"``
             (the zone of this process), or ``"error"``; default: the setting ``database.naive_datetimes``.
+        extra: ``"ignore"`` leaves out columns of the data that the table does not have.
 
     Raises:
         FieldError: an unknown option or field.
@@ -115,18 +121,19 @@ async def insert_table(
     if returning and not table.primary_key:
         raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
     naive = _naive(db, naive_datetimes)
-    source, columns = await _open(data, table, table.columns, naive)
+    source, given = await _open(data, table, table.columns, naive, extra, rounded=allow_truncate)
+    source, columns = _defaulted(source, given, table, naive)
     check_written(table, columns)
     merge = sql.plan_merge(
         table,
-        columns,
+        given,
         on_conflict,
         conflict_fields,
         update_fields,
         conflict_where,
         where,
         draw_keys=returning is not None,
-    )
+    ).with_written(columns)
     how: dict[str, Any] = {
         "batch_rows": batch_rows,
         "progress": progress,
@@ -146,7 +153,7 @@ async def insert_table(
         if facts.insert_only or any(without_binary(c.type, to="write") for c in columns):
             return await insert_staged(db, merge, source, keys=False, **how)
         for column in facts.asked:
-            source = _extended(source, column.name, lambda _, rows: pa.nulls(rows, pa.string()))
+            source = extended(source, column.name, lambda _, rows: pa.nulls(rows, pa.string()))
         columns = (*columns, *facts.asked)
         return await _copy(db, table, source, columns, **how)
     rows = _known_rows(data, source)
@@ -156,7 +163,7 @@ async def insert_table(
     if made is None or any(without_binary(c.type, to="write") for c in columns):
         return await insert_staged(db, merge, source, keys=True, **how)
     drawn, keys = merge.drawn[0], as_array(made)
-    source = _extended(source, drawn.attribute, keys.slice)
+    source = extended(source, drawn.attribute, keys.slice)
     return replace(await _copy(db, table, source, (*columns, drawn), **how), keys=keys)
 
 
@@ -197,7 +204,7 @@ async def _insert_staged(
     table = merge.table
     columns = merge.written
     if keys:
-        source = _extended(source, merge.ordinal, _numbers)
+        source = extended(source, merge.ordinal, _numbers)
         columns = (*columns, Column(merge.ordinal, INT8))
     nested = db.in_transaction
     async with db.transaction():
@@ -335,7 +342,7 @@ async def update_table(
         raise FieldError(f"{table.title} has no primary key; name the fields that tell rows apart: key=[…]")
     keys = table.key_columns if key is None else sql.named_columns(table, key, "key")
     naive = _naive(db, naive_datetimes)
-    source, given = await _open(data, table, table.columns, naive)
+    source, given = await _open(data, table, table.columns, naive, rounded=allow_truncate)
     if fields is None:
         written = tuple(c for c in given if c not in keys)
         if not written:
@@ -352,7 +359,7 @@ async def update_table(
     check_written(table, columns)
     names = [c.attribute for c in columns]
     if names != source.names:
-        picked = _mapped(source, lambda batch: batch.select(names))
+        picked = mapped(source, lambda batch: batch.select(names))
         source = replace(source, names=names, batches=picked)
     nested = db.in_transaction
     async with db.transaction():
@@ -445,14 +452,44 @@ def as_array(keys: Any) -> pa.Array:
 # -- data -----------------------------------------------------------------------------------------------
 
 
+def _defaulted(
+    source: Source, given: tuple[Column, ...], table: Table, naive: Naive
+) -> tuple[Source, tuple[Column, ...]]:
+    """The source with a column for each default of the model's that the data leaves to it."""
+    for attribute, default in table.defaults.items():
+        column = table.by_attribute[attribute]
+        if column not in given:
+            source = extended(source, attribute, _default_column(column, default, naive))
+            given = (*given, column)
+    return source, given
+
+
+def _default_column(column: Column, default: PythonDefault, naive: Naive) -> Callable[[int, int], pa.Array]:
+    (spec,) = _sent([column], naive)
+
+    def made(first: int, rows: int) -> pa.Array:
+        array = array_of(default.values(rows), spec, first)
+        return array if default.factory is not None else array.take(np.zeros(rows, np.int64))
+
+    return made
+
+
 async def _open(
-    data: Any, table: Table, known: Sequence[Column], naive: Naive
+    data: Any,
+    table: Table,
+    known: Sequence[Column],
+    naive: Naive,
+    extra: str = "error",
+    *,
+    rounded: bool = False,
 ) -> tuple[Source, tuple[Column, ...]]:
     """Open the data, its columns named as fields; returns them in the order of the data.
 
     Raises:
+        FieldError: ``extra`` is no known word.
         DataError: not data, an unknown column, or one twice.
     """
+    data = as_columns(data)
     fields = {
         c.name: c.attribute for c in known if c.name != c.attribute and c.name not in table.by_attribute
     }
@@ -461,11 +498,11 @@ async def _open(
         if twice:
             raise DataError(f'the data has two columns "{fields[twice[0]]}"', column=fields[twice[0]])
         data = {fields.get(name, name): values for name, values in data.items()}
-    specs = _sent(known, naive)
-    source = await source_of(data, specs)
+    specs = [replace(spec, rounded=rounded) for spec in _sent(known, naive)]
+    source = kept_columns(await source_of(data, specs), {*fields, *table.by_attribute}, extra, table.title)
     names = [fields.get(name, name) for name in source.names]
     if names != source.names:
-        renamed = _mapped(source, lambda batch: batch.rename_columns(names))
+        renamed = mapped(source, lambda batch: batch.rename_columns(names))
         source = replace(source, names=names, batches=renamed)
     match_columns(names, specs, table.title)
     return source, tuple(table.by_attribute[name] for name in names)
@@ -532,26 +569,6 @@ async def _type_staged(db: Executor, columns: Sequence[Column]) -> None:
     script = sql.staged_types(columns)
     if script is not None:
         await _script(db, script)
-
-
-def _mapped(source: Source, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> Any:
-    """The batches of a source, each checked and changed when it is asked for."""
-    batches = source.batches
-    if not isinstance(batches, AsyncIterable):
-        return (change(check_batch(batch, source.names)) for batch in batches)
-    return (change(check_batch(batch, source.names)) async for batch in batches)
-
-
-def _extended(source: Source, name: str, column: Callable[[int, int], pa.Array]) -> Source:
-    """The source with one more column, made of the number of the first row of a batch and its rows."""
-    done = 0
-
-    def extend(batch: pa.RecordBatch) -> pa.RecordBatch:
-        nonlocal done
-        first, done = done, done + batch.num_rows
-        return batch.append_column(name, column(first, batch.num_rows))
-
-    return replace(source, names=[*source.names, name], batches=_mapped(source, extend))
 
 
 def _numbers(first: int, rows: int) -> pa.Array:

@@ -194,6 +194,7 @@ class ColumnSpec:
             and what Python values are written as. See ``chakra.schema.declared``.
         label: what errors about the two types call the column, if not by its name.
         naive: what a datetime without a zone means among values for ``timestamptz``.
+        rounded: whether Python values with more digits than the column keeps are the encoder's, to round.
     """
 
     name: str
@@ -202,6 +203,7 @@ class ColumnSpec:
     declared: PgType | None = None
     label: str = ""
     naive: Naive = "error"
+    rounded: bool = False
 
     @property
     def outside(self) -> PgType:

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import chain
 from typing import Any, TypeAlias
@@ -51,7 +52,7 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
     if isinstance(values, np.ndarray):
         return _numpy(values, spec)
     values = values if isinstance(values, list) else list(values)
-    base = spec.outside.base
+    base = _unlimited(spec.outside.base) if spec.rounded else spec.outside.base
     try:
         return as_array(values, base, spec.naive)
     except _FAULTS as error:
@@ -73,6 +74,16 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
         row=row,
         column=spec.name,
     ) from None
+
+
+_MODIFIED = frozenset({"numeric", "time", "timetz", "timestamp", "timestamptz", "interval"})
+
+
+def _unlimited(type_: PgType) -> PgType:
+    """The type, or that of its elements, without a limit to the digits behind the point."""
+    if type_.kind == "array" and type_.element is not None:
+        return replace(type_, element=_unlimited(type_.element.base))
+    return replace(type_, typmod=-1) if type_.name in _MODIFIED else type_
 
 
 def _numpy(values: np.ndarray[Any, Any], spec: ColumnSpec) -> pa.Array:

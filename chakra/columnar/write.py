@@ -85,7 +85,11 @@ def match_columns(names: Sequence[str], columns: Sequence[ColumnSpec], table: st
     for position, name in enumerate(names):
         if name not in by_name:
             known = ", ".join(by_name)
-            raise DataError(f'{table} has no column "{name}"; its columns are {known}', column=name)
+            raise DataError(
+                f'{table} has no column "{name}"; its columns are {known}. '
+                'bulk_insert(…, extra="ignore") leaves out what it does not have',
+                column=name,
+            )
         if name in names[:position]:
             raise DataError(f'the data has two columns "{name}"', column=name)
     if not names and by_name:

@@ -220,6 +220,8 @@ def is_refused(error: BaseException) -> bool:
 
 def may_mean_other_types(error: BaseException) -> bool:
     """Whether parameters of other types than the server has by now would explain a failure."""
+    if getattr(error, "sqlstate", None) == "22P02" and STALE_TYPES in str(error):
+        return False  # the statement itself says that it is about other types
     return is_refused(error) or getattr(error, "sqlstate", None) in _TYPE_STATES
 
 

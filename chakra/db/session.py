@@ -147,7 +147,8 @@ class Session:
         """Like ``fetch``, past the hook chain."""
         if self.streams:
             await clear_wire(self)
-        driver.check_text(self.raw)  # values may stand in the text
+        if not args:
+            driver.check_text(self.raw)  # values may stand in the text
         self.busy += 1
         try:
             return await self.fetch_unwatched(sql, args)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
 from chakra.errors import FieldError
-from chakra.expressions.base import Condition, Expression, F, Order, Value, as_expression
+from chakra.expressions.base import Expression, F, Order, Value, as_condition, as_expression
 from chakra.pg.types import FLOAT8, INT8, JSONB, NUMERIC, TEXT, PgType, array_of
 
 MAX_DIGITS = 38  # Arrow decimal128; a sum keeps the scale of its argument and may use all digits
@@ -51,14 +51,14 @@ class Aggregate(Expression):
         self,
         expression: str | Expression,
         *,
-        filter: Condition | None = None,
+        filter: Expression | None = None,
         distinct: bool = False,
         order_by: str | Expression | Order | tuple[Any, ...] = (),
     ) -> None:
         self.argument = F(expression) if isinstance(expression, str) else as_expression(expression)
-        if filter is not None and not isinstance(filter, Condition):
+        if filter is not None and not isinstance(filter, Expression):
             raise FieldError(f"filter= takes a condition, not {filter!r}")
-        self.condition = filter
+        self.condition = None if filter is None else as_condition(filter)
         self.distinct = distinct
         terms = order_by if isinstance(order_by, tuple) else (order_by,)
         if terms and not self.ordered:

@@ -108,6 +108,17 @@ class Expression:
             "combine conditions with & | ~, and test columns with .is_null() or .in_()"
         )
 
+    # A boolean column is a condition by itself: Book.sold_out & (Book.pages > 10), ~Book.sold_out.
+
+    def __and__(self, other: Expression) -> Condition:
+        return _join("AND", as_condition(self), other)
+
+    def __or__(self, other: Expression) -> Condition:
+        return _join("OR", as_condition(self), other)
+
+    def __invert__(self) -> Condition:
+        return Not(as_condition(self))
+
     def in_(self, values: Any) -> Condition:
         """True where the value is one of ``values`` (an iterable, or a queryset of one column)."""
         return compare(self, "in", values)
@@ -297,14 +308,43 @@ class Condition(Expression):
         """Whether the condition is empty (``Q()``) and joins others as if it were not there."""
         return False
 
-    def __and__(self, other: Condition) -> Condition:
-        return _join("AND", self, other)
 
-    def __or__(self, other: Condition) -> Condition:
-        return _join("OR", self, other)
+class IsTrue(Condition):
+    """A boolean value as a condition: ``filter(Book.sold_out)``."""
 
-    def __invert__(self) -> Condition:
-        return Not(self)
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: Expression) -> None:
+        self.inner = inner
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.inner,)
+
+    def rebuild(self, children: tuple[Expression, ...]) -> IsTrue:
+        return IsTrue(children[0])
+
+    def resolve_in(self, scope: Any) -> Condition:
+        """Resolve the value, whose type is known then.
+
+        Raises:
+            FieldError: it is no boolean; says what to write.
+        """
+        inner = scope.resolve(self.inner)
+        found = getattr(inner, "type", None)
+        if found is None or found.base.name == "bool":
+            return inner if isinstance(inner, Condition) else IsTrue(inner)
+        raise FieldError(
+            f"{self.inner!r} is {found.sql}, and only boolean values are conditions by themselves: write what it "
+            f"has to be, e.g. {self.inner!r} == …, {self.inner!r} > … or {self.inner!r}.is_not_null()"
+        )
+
+    def render_sql(self, writer: Any, render: Any) -> None:
+        """Write the value as it is."""
+        render(self.inner, writer)
+
+    def __repr__(self) -> str:
+        return repr(self.inner)
 
 
 class Lookup(Condition):
@@ -476,9 +516,15 @@ def compare(left: Expression, name: str, value: Any) -> Condition:
     return Lookup(left, name, as_expression(value))
 
 
-def _join(connector: str, left: Condition, right: Condition) -> Condition:
-    if not isinstance(right, Condition):
-        raise TypeError(f"& and | combine conditions, not {right!r}")
+def as_condition(value: Expression) -> Condition:
+    """Return conditions as they are, and other expressions as the condition that they are true."""
+    return value if isinstance(value, Condition) else IsTrue(value)
+
+
+def _join(connector: str, left: Condition, other: Expression) -> Condition:
+    if not isinstance(other, Expression):
+        raise TypeError(f"& and | combine conditions, not {other!r}")
+    right = as_condition(other)
     if left.says_nothing:
         return right
     return left if right.says_nothing else Combined(connector, (left, right))
@@ -511,6 +557,7 @@ __all__ = [
     "Condition",
     "Expression",
     "F",
+    "IsTrue",
     "Lookup",
     "Not",
     "Operation",
@@ -518,6 +565,7 @@ __all__ = [
     "Slot",
     "TypedExpression",
     "Value",
+    "as_condition",
     "as_expression",
     "compare",
     "literal",

@@ -20,6 +20,7 @@ from chakra.expressions.base import (
     Lookup,
     Not,
     Slot,
+    as_condition,
     compare,
     literal,
     models_of,
@@ -37,11 +38,11 @@ class Q(Condition):
 
     __slots__ = ("conditions", "keywords")
 
-    def __init__(self, /, *conditions: Condition, **keywords: Any) -> None:
+    def __init__(self, /, *conditions: Expression, **keywords: Any) -> None:
         for condition in conditions:
-            if not isinstance(condition, Condition):
+            if not isinstance(condition, Expression):
                 raise TypeError(f"Q() takes conditions and keywords, not {condition!r}")
-        self.conditions = conditions
+        self.conditions = tuple(map(as_condition, conditions))
         self.keywords = keywords
 
     def shape(self, values: list[Any]) -> Hashable:

@@ -6,11 +6,15 @@ from typing import Any
 
 from chakra import db
 from chakra.db import default as databases
-from chakra.errors import FieldError
+from chakra.errors import DatabaseError, FieldError
 from chakra.models.metaclass import ModelMeta
-from chakra.query.reflect import TableQuery
+from chakra.query import catalogue
+from chakra.query.catalogue import Tables
+from chakra.query.tables import TableQuery
 from chakra.schema import Table
 from chakra.sql import create_statements, drop_statements
+
+DUPLICATE_TABLE = "42P07"  # duplicate_table, of indexes and sequences as well
 
 
 class Database(db.Database):
@@ -33,7 +37,29 @@ class Database(db.Database):
         Raises:
             DatabaseError: a table exists, or refers to one that does not; nothing is created then.
         """
-        await self._run_ddl(create_statements(_tables(models), if_not_exists=if_not_exists))
+        tables = _tables(models)
+        try:
+            await self._run_ddl(create_statements(tables, if_not_exists=if_not_exists))
+        except DatabaseError as error:
+            if error.sqlstate == DUPLICATE_TABLE:
+                error.args = (f"{error.args[0]}{await self._existing(tables)}", *error.args[1:])
+            raise
+
+    async def _existing(self, tables: list[Table]) -> str:
+        """What an error says of the tables that are there already."""
+        names = {table.quoted: table.title for table in tables}
+        there = await self.fetch(
+            "SELECT name FROM unnest($1::text[]) name WHERE pg_catalog.to_regclass(name) IS NOT NULL",
+            list(names),
+        )
+        if not there:
+            return ""
+        shown = ", ".join(f"{row[0]} ({names[row[0]]})" for row in there)
+        missing = len(names) - len(there)
+        return (
+            f". Tables that exist already: {shown}; nothing was created. create_tables(…, if_not_exists=True) leaves "
+            f"them alone{' and creates the others' if missing else ''}, drop_tables() removes them"
+        )
 
     async def drop_tables(self, *models: ModelMeta, cascade: bool = False) -> None:
         """Drop the tables of models, and enum types that no other table uses; missing tables are no error.
@@ -48,6 +74,16 @@ class Database(db.Database):
             return
         async with self.transaction():
             await self.execute(";\n".join(statements))
+
+    async def tables(self, schema: str | None = None) -> Tables:
+        """The tables, views and foreign tables of the database: schema, name, kind and about how many rows.
+
+        All of it comes from the catalog; no data is read. Partitions are left out.
+
+        Args:
+            schema: only those of one schema.
+        """
+        return await catalogue.tables(self, schema)
 
     def table(self, name: str) -> TableQuery:
         """An existing table without a model: ``await db.table("schema.name").filter(x__gt=1).to_polars()``.

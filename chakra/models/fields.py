@@ -54,6 +54,12 @@ class FieldSpec:
     db_default: str | None
     column: str | None
 
+    def __or__(self, other: Any) -> FieldSpec:
+        # Stands in an annotation in place of a type of its name: let the metaclass say so.
+        return self
+
+    __ror__ = __or__
+
 
 def field(
     type: PgType | Any = None,
@@ -75,8 +81,9 @@ def field(
         unique: no two rows may share a value.
         index: make an index.
         null: whether NULL is allowed, for columns declared without an annotation.
-        default: value of new instances that do not set the field.
-        default_factory: called for each new instance instead, for values that must not be shared.
+        default: value of new instances that do not set the field; something callable (``list``, ``uuid4``,
+            ``datetime.now``) is called for each of them.
+        default_factory: the same, said aloud.
         db_default: SQL expression by which the server makes the value, e.g. ``"now()"``.
         column: name in the database, if it differs from the attribute's.
 
@@ -87,13 +94,24 @@ def field(
         raise FieldError(f"field() takes a type from chakra.types, not {type!r}")
     if default is not MISSING and default_factory is not None:
         raise FieldError("field() takes default or default_factory, not both")
-    if isinstance(default, list | dict | set):
+    if isinstance(default, PgType) or default is field:
+        raise FieldError(
+            f"default={default!r} is no value; a type goes first: field(Text), and field() is called"
+        )
+    default, called = split_default(default)
+    if isinstance(default, list | dict | set | bytearray):
         raise FieldError(
             f"default={default!r} would be shared by all instances; use default_factory={_factory(default)}"
         )
     if db_default is not None and not isinstance(db_default, str):
         raise FieldError(f'db_default is an SQL expression as text, e.g. "now()", not {db_default!r}')
-    return FieldSpec(type, primary_key, unique, index, null, default, default_factory, db_default, column)
+    factory = default_factory or called
+    return FieldSpec(type, primary_key, unique, index, null, default, factory, db_default, column)
+
+
+def split_default(default: Any) -> tuple[Any, Callable[[], Any] | None]:
+    """Tell a default from what makes one: columns hold no callable values, so those are called."""
+    return (MISSING, default) if callable(default) else (default, None)
 
 
 def _factory(default: Any) -> str:
@@ -218,4 +236,14 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-__all__ = ["MISSING", "Field", "FieldSpec", "enum_of", "field", "infer_type", "make_setter", "snake_case"]
+__all__ = [
+    "MISSING",
+    "Field",
+    "FieldSpec",
+    "enum_of",
+    "field",
+    "infer_type",
+    "make_setter",
+    "snake_case",
+    "split_default",
+]

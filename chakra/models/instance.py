@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -13,6 +12,7 @@ from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta, queryset_of
 from chakra.query import write
 from chakra.query.hydrate import SLOT
+from chakra.query.other_names import INSTANCES, near, written
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NEW, RowState
 
@@ -79,18 +79,19 @@ class Model(metaclass=ModelMeta):
 
     @classmethod
     def __chakra_key__(cls, instance: Any) -> Any:
-        """The primary key by which an instance stands in a filter.
+        """The primary key by which an instance stands in a filter; a tuple if it has several columns.
 
         Raises:
-            FieldError: it has none yet, or one of several columns.
+            FieldError: it has none yet, or its model has none.
         """
         names = cls.__table__.primary_key
-        if len(names) != 1:
-            raise FieldError(f"{cls.__name__} has no single-column primary key to compare with")
-        value = getattr(instance, SLOT + names[0], None)
-        if value is None:
-            raise FieldError(f"this {cls.__name__} has no {names[0]} yet; save it before using it in a query")
-        return value
+        if not names:
+            raise FieldError(f"{cls.__name__} has no primary key by which its instances stand in a query")
+        values = tuple(getattr(instance, SLOT + name, None) for name in names)
+        if None in values:
+            missing = names[values.index(None)]
+            raise FieldError(f"this {cls.__name__} has no {missing} yet; save it before using it in a query")
+        return values[0] if len(names) == 1 else values
 
     @classmethod
     def __chakra_model__(cls, instance: Any) -> Any:
@@ -170,8 +171,7 @@ class Model(metaclass=ModelMeta):
     def _unknown(self, name: str, kind: type[Exception]) -> Exception:
         info = type(self).__chakra__
         names = [*(a for a, *_ in info.plan), *info.relations]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f". Did you mean {near[0]!r}?" if near else ""
+        hint = written(INSTANCES, name, type(self).__name__) or near(name, names)
         return kind(f"{type(self).__name__} has no field {name!r}; it has {', '.join(names)}{hint}")
 
     def __eq__(self, other: object) -> bool:
@@ -184,8 +184,10 @@ class Model(metaclass=ModelMeta):
     def __hash__(self) -> int:
         key = self._key_or_none()
         if key is None:
+            why = "yet" if type(self).__table__.primary_key else "at all"
             raise TypeError(
-                f"this {type(self).__name__} has no primary key yet and cannot be hashed; save it first"
+                f"this {type(self).__name__} has no primary key {why} and cannot be hashed"
+                f"{'; save it first' if why == 'yet' else ''}"
             )
         return hash((type(self), key))
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.models import registry
 from chakra.models.annotations import Forward, own_annotations, split_optional
 from chakra.models.fields import MISSING, Field, FieldSpec, infer_type, make_setter, snake_case
 from chakra.models.fields import field as declare
+from chakra.models.hidden import check_hidden
 from chakra.models.relations import (
     ForeignKey,
     ForeignKeySpec,
@@ -21,8 +22,9 @@ from chakra.models.relations import (
 )
 from chakra.pg.types import PgType, in_schema
 from chakra.query.hydrate import SLOT
+from chakra.query.other_names import MODELS, written
 from chakra.query.queryset import QuerySet
-from chakra.schema import Check, Column, ForeignKeyConstraint, Index, Relation, Table, Unique
+from chakra.schema import Check, Column, ForeignKeyConstraint, Index, PythonDefault, Relation, Table, Unique
 
 META_OPTIONS = frozenset(
     {"table", "schema", "ordering", "indexes", "constraints", "unique_together", "abstract", "managed"}
@@ -90,6 +92,17 @@ class ModelMeta(type):
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> None:
         super().__init__(name, bases, namespace)
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(cls, name: str) -> Any:
+            # Names that look like a query's are nearly always meant for the manager.
+            said = written(MODELS, name, cls.__name__)
+            if not said and hasattr(QuerySet, name) and not name.startswith("_"):
+                said = f"; queries begin at the manager: {cls.__name__}.objects.{name}(…)"
+            if not said and name.startswith("__"):
+                return type.__getattribute__(cls, name)  # a property of the class that failed says why
+            raise AttributeError(f"the model {cls.__name__} has no attribute {name!r}{said}")
+
     @property
     def __table__(cls) -> Table:
         """The table description; made at first use, when the targets of its foreign keys are known.
@@ -151,6 +164,8 @@ def _declared(name: str, namespace: dict[str, Any]) -> dict[str, Declared]:
     declared: dict[str, Declared] = {}
     for attribute, annotation in annotations.items():
         origin = getattr(annotation, "__origin__", annotation)
+        if origin in (Field, ForeignKey, OneToOne):
+            check_hidden(name, attribute, annotation, namespace)
         if origin is Field:
             inner, nullable = split_optional(_argument(annotation, name, attribute))
             spec: Any = namespace.get(attribute, MISSING)
@@ -254,9 +269,9 @@ def _attach_field(
     made.owner = cls
     setattr(cls, attribute, made)
     default = spec.default
-    if default is MISSING and (nullable or spec.primary_key) and spec.db_default is None:
+    factory = spec.default_factory
+    if default is MISSING and factory is None and (nullable or spec.primary_key) and spec.db_default is None:
         default = None
-    factory = getattr(spec, "default_factory", None)
     info.plan.append((attribute, member.__set__, default, factory))
 
 
@@ -279,8 +294,8 @@ def _attach_relation(cls: ModelMeta, attribute: str, declared: Declared, info: M
 def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: Any, before: Any) -> None:
     """Give the target its way back (``author.posts``), and take it from the model that was meant before."""
     name = spec.related_name
-    if name is None or not isinstance(model, ModelMeta):
-        return
+    if name is None or name.endswith("+") or not isinstance(model, ModelMeta):
+        return  # "+" is Django's word for no way back
     if not name.isidentifier() or "__" in name:
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is not a plain name")
     if name in model.__chakra__.declared:
@@ -302,6 +317,7 @@ class _KeySpec:
     def __init__(self, spec: ForeignKeySpec) -> None:
         self.column = spec.column
         self.default = spec.default
+        self.default_factory = spec.default_factory
         self.primary_key = spec.primary_key
         self.db_default = None
 
@@ -342,7 +358,7 @@ def _table(cls: ModelMeta, info: ModelInfo) -> Table:
     columns: list[Column] = []
     keys: list[str] = []
     uniques: list[Unique] = []
-    indexes: list[Index] = list(options.get("indexes", ()))
+    automatic: list[Index] = []
     constraints: list[ForeignKeyConstraint] = []
     relations: dict[str, Relation] = {}
     for attribute, declared in info.declared.items():
@@ -359,7 +375,7 @@ def _table(cls: ModelMeta, info: ModelInfo) -> Table:
         elif spec.unique:
             uniques.append(Unique(column.attribute))
         elif spec.index:
-            indexes.append(Index(column.attribute))
+            automatic.append(Index(column.attribute))
     together = options.get("unique_together", ())
     if together and all(isinstance(item, str) for item in together):
         together = (together,)
@@ -374,16 +390,47 @@ def _table(cls: ModelMeta, info: ModelInfo) -> Table:
         primary_key=tuple(keys),
         uniques=tuple(_by_attribute(u, relations) for u in uniques),
         checks=tuple(checks),
-        indexes=tuple(indexes),
+        indexes=_indexes(options.get("indexes", ()), automatic, relations),
         foreign_keys=tuple(constraints),
         relations=relations,
         row_class=cls,
         ordering=tuple(options.get("ordering", ())),
         label=cls.__name__,
+        # A default of NULL is left to the server, as in single rows.
+        defaults={
+            attribute: PythonDefault(default, factory)
+            for attribute, _, default, factory in info.plan
+            if factory is not None or default not in (MISSING, None)
+        },
     )
     for column in columns:
         vars(cls)[column.attribute].column = column
     return table
+
+
+def _indexes(
+    declared: Iterable[Index], automatic: Iterable[Index], relations: dict[str, Relation]
+) -> tuple[Index, ...]:
+    """Declared indexes, each once, and the automatic ones that none of those makes superfluous."""
+    found: dict[Index, None] = {}
+    for index in declared:
+        names = [_key_name(name, relations) for name in index.columns]
+        found[Index(*names, name=index.name, unique=index.unique, method=index.method, where=index.where)] = (
+            None
+        )
+    covered = {
+        index.columns
+        for index in found
+        if index.method == "btree" and not index.unique and index.where is None
+    }
+    return (*found, *(index for index in automatic if index.columns not in covered))
+
+
+def _key_name(name: str, relations: dict[str, Relation]) -> str:
+    """The attribute an index names: a relation stands for its key."""
+    bare = name.lstrip("-")
+    relation = relations.get(bare)
+    return name if relation is None else name.replace(bare, relation.columns[0])
 
 
 def _by_attribute(unique: Unique, relations: dict[str, Relation]) -> Unique:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.expressions import TypedExpression
-from chakra.models.fields import MISSING
+from chakra.models.fields import MISSING, split_default
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
 from chakra.query.state import own_state
@@ -30,10 +30,17 @@ class ForeignKeySpec:
     on_delete: OnDelete
     null: bool | None
     default: Any
+    default_factory: Callable[[], Any] | None
     index: bool
     primary_key: bool
     deferrable: bool
     column: str | None
+
+    def __or__(self, other: Any) -> ForeignKeySpec:
+        # As in FieldSpec: the name of a relation hides the model of that name.
+        return self
+
+    __ror__ = __or__
 
 
 def foreign_key(
@@ -52,11 +59,12 @@ def foreign_key(
 
     Args:
         to: the model or its name, for keys declared without an annotation.
-        related_name: what the other model calls the way back (``author.posts``).
+        related_name: what the other model calls the way back (``author.posts``); ``None`` or ``"+"``: there is none.
         on_delete: ``"no action"``, ``"restrict"``, ``"cascade"``, ``"set null"`` or ``"set default"``; the
             server does it.
         null: whether the key may be NULL, for keys declared without an annotation.
-        default: ``None`` makes new instances start without a partner.
+        default: ``None`` makes new instances start without a partner; a function is called for each, and gives
+            the key.
         index: make an index on the key column.
         primary_key: the key is the primary key, too.
         deferrable: the server checks the key at the end of the transaction.
@@ -104,7 +112,7 @@ def _spec(
         related_name,
         cast(OnDelete, action),
         null,
-        default,
+        *split_default(default),
         index,
         primary_key,
         deferrable,

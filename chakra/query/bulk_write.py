@@ -16,9 +16,10 @@ from collections.abc import (
     Callable,
     Generator,
     Iterable,
+    Iterator,
     Mapping,
 )
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
@@ -27,8 +28,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.db import stale_types
 from chakra.db.generators import helping_task
-from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
 from chakra.pg.conversion import Naive
+from chakra.query import sequences
 from chakra.query.bulk import check_timeout, written_within
 from chakra.query.computed import named
 from chakra.query.described import on_stored
@@ -74,17 +76,29 @@ ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 
 
 async def insert(
-    table: Table, database: Database, data: Any, *, timeout: float | None = None, **options: Any
+    table: Table,
+    database: Database,
+    data: Any,
+    *,
+    timeout: float | None = None,
+    sync_sequences: bool = False,
+    **options: Any,
 ) -> InsertResult:
     """Insert columns of any Arrow producer; see :func:`chakra.columnar.staging.insert_table`."""
     from chakra.columnar.staging import insert_table
 
-    _known(insert_table, options, "bulk_insert")
+    _known(insert_table, options, "bulk_insert", "sync_sequences")
+
+    async def insert_into(stored: Table) -> InsertResult:
+        if not sync_sequences:
+            return await insert_table(database, stored, data, **options)
+        async with database.transaction():
+            result = await insert_table(database, stored, data, **options)
+            await sequences.sync_sequences(table, database)
+        return result
 
     async def write() -> InsertResult:
-        return await on_stored(
-            database, table, lambda stored: insert_table(database, stored, data, **options), data
-        )
+        return await on_stored(database, table, insert_into, data)
 
     if timeout is not None:
         check_timeout(timeout)
@@ -136,9 +150,11 @@ async def _named_errors(table: Table, database: Database) -> AsyncIterator[None]
 
 
 async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:
+    from chakra.columnar.rows_of_dicts import as_columns
     from chakra.columnar.staging import update_table
 
     _known(update_table, options, "bulk_update")
+    rows = as_columns(rows)
 
     async def write_columns(stored: Table) -> int:
         return await update_table(database, stored, rows, fields=fields, **options)
@@ -157,9 +173,9 @@ async def _update(table: Table, database: Database, rows: Any, fields: Any, opti
     )
 
 
-def _known(function: Callable[..., Any], options: dict[str, Any], what: str) -> dict[str, Any]:
+def _known(function: Callable[..., Any], options: dict[str, Any], what: str, *more: str) -> dict[str, Any]:
     """The options, if the function takes all of them."""
-    known = (*(function.__kwdefaults__ or {}), "timeout")
+    known = (*(function.__kwdefaults__ or {}), *more, "timeout")
     for name in options:
         if name not in known:
             raise FieldError(f"{what}() has no option {name!r}; it has {', '.join(known)}")
@@ -227,6 +243,7 @@ async def create(
     conflict_where: Any = None,
     where: Any = None,
     timeout: float | None = None,
+    sync_sequences: bool = False,
 ) -> list[Any]:
     """Insert instances, all or none, and fill in their generated keys.
 
@@ -235,7 +252,8 @@ async def create(
     Instances that have their key in the end count as saved.
 
     Args:
-        on_conflict, conflict_fields, update_fields, conflict_where, where, timeout: as for ``bulk_insert``.
+        on_conflict, conflict_fields, update_fields, conflict_where, where, timeout, sync_sequences: as for
+            ``bulk_insert``.
 
     Raises:
         DataError: something else than an instance of the model, or a value that does not fit its column.
@@ -255,16 +273,26 @@ async def create(
         return instances
     clause = (on_conflict, *rest) if on_conflict is not None else None
 
+    async def create_and_sync(stored: Table) -> None:
+        async with database.transaction():
+            await _create_groups(stored, database, clause, instances)
+            await sequences.sync_sequences(table, database)
+
+    async def create_in(stored: Table) -> None:
+        if sync_sequences:
+            await _unless_undone(table, instances, create_and_sync(stored))
+        else:
+            await _create_groups(stored, database, clause, instances)
+
     async def write() -> None:
-        await on_stored(
-            database, table, lambda stored: _create_groups(stored, database, clause, instances), instances
-        )
+        await on_stored(database, table, create_in, instances)
 
     async with _named_errors(table, database):
-        if timeout is None:
-            await write()
-        else:
-            await _unless_undone(table, instances, written_within(timeout, database, write))
+        with _sequences_explained(table, instances):
+            if timeout is None:
+                await write()
+            else:
+                await _unless_undone(table, instances, written_within(timeout, database, write))
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -272,6 +300,16 @@ async def create(
     else:
         _mark_saved(table.row_class, database, instances)
     return instances
+
+
+@contextmanager
+def _sequences_explained(table: Table, instances: list[Any]) -> Iterator[None]:
+    try:
+        yield
+    except UniqueViolation as error:
+        given = [c.attribute for c in table.key_columns if not all_unset(c, instances)]
+        sequences.explain(error, table, given)
+        raise
 
 
 async def _create_groups(

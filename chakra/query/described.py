@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db import StaleTypes, with_modifier
 from chakra.errors import ChakraError, DatabaseError, DataError, FieldError, IntegrityError
+from chakra.pg.marks import STALE_TYPES
 from chakra.pg.quoting import quote_qualified
 from chakra.pg.text import SqlText
 from chakra.pg.types import PgType
@@ -217,10 +218,21 @@ async def outdated(
 
     Args:
         described: the table as it was described for the write.
+
+    Raises:
+        DatabaseError: it was, in a transaction, which cannot go on.
     """
     stored = described.stored
     if stored is None or isinstance(error, IntegrityError):
         return False
+    if STALE_TYPES in str(error):
+        database.descriptions.drop(key_of(database, table))
+        if database.in_transaction:
+            raise DatabaseError(
+                f"the columns of {table.title} were changed by another session; nothing was written, but this "
+                "transaction is aborted: run it again in a new one"
+            ) from error
+        return True
     others = any(described.by_attribute[name].declared is not None for name in attributes)
     if not others and error.sqlstate[:2] != "42":
         return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
 from chakra.pg.conversion import Naive
+from chakra.query.blame import too_large
 from chakra.query.privileges import refused
 from chakra.sql import Statement
 
@@ -107,28 +108,34 @@ def name_field(
     if type(error) is not DataError:
         return error
     found = _NUMBERED.fullmatch(error.column or "")
-    position = int(found[1]) - 1 if found is not None else _refused(statement, values, naive)
+    position, why = (int(found[1]) - 1, None) if found is not None else _refused(statement, values, naive)
     if position is None or position >= len(statement.parameters):
         return error
     parameter = statement.parameters[position]
     shown = f" ({parameter.type.sql})" if parameter.type is not None else ""
     return DataError(
-        f"{parameter.label}{shown}: {error}", row=error.row, column=parameter.label, sqlstate=error.sqlstate
+        f"{parameter.label}{shown}: {error if why is None else f'{why}: {error}'}",
+        row=error.row,
+        column=parameter.label,
+        sqlstate=error.sqlstate,
     )
 
 
-def _refused(statement: Statement, values: list[Any], naive: Naive) -> int | None:
-    """The parameter whose conversion fails, or whose text no PostgreSQL string can hold: the server does not say
-    which one it was.
+def _refused(statement: Statement, values: list[Any], naive: Naive) -> tuple[int | None, str | None]:
+    """The parameter whose conversion fails, whose text no PostgreSQL string can hold, or which has no room in its
+    column, and why: the server does not say which one it was.
     """
     for position, parameter in enumerate(statement.parameters):
         try:
             value = parameter.convert(values[parameter.index], naive)
         except DataError:
-            return position
+            return position, None
         if _unstorable(value):
-            return position
-    return None
+            return position, None
+        why = too_large(value, parameter.type)
+        if why is not None:
+            return position, why
+    return None, None
 
 
 def _unstorable(value: Any) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from chakra.db.default import default_database
 from chakra.db.streams import Stream
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
-from chakra.expressions import Condition, Expression, F, Order
+from chakra.expressions import Condition, Expression, F, Order, as_condition
 from chakra.expressions.aggregates import Aggregate, has_aggregate
 from chakra.expressions.q import Q
-from chakra.pg.quoting import check_alias
-from chakra.query import bulk, bulk_write, columnar_rows, execute, write
+from chakra.query import bulk, bulk_write, columnar_rows, execute, sequences, write
+from chakra.query.checks import check_database, row_count, value_name
 from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import hydrate, loader
+from chakra.query.not_a_list import NotAList, check_key
+from chakra.query.pending import awaited
+from chakra.query.shown import query_html, query_text
 from chakra.query.state import RowState
 from chakra.query.stream import rows_of
 from chakra.schema import Table
@@ -34,7 +37,7 @@ ITERATOR_ROWS = 2_000
 """Rows per round trip of ``async for``. Between 500 and 10,000 the time per row differs by less than 5 %."""
 
 
-class QuerySet(ColumnReads, Generic[R_co]):
+class QuerySet(NotAList, ColumnReads, Generic[R_co]):
     """Rows of one table, as objects of type ``R_co``; every method that narrows it returns a new one.
 
     ``await qs`` gives a list; ``async for row in qs`` streams through a cursor; ``qs[10:20]`` slices.
@@ -75,28 +78,31 @@ class QuerySet(ColumnReads, Generic[R_co]):
         return self._database or default_database()
 
     def __repr__(self) -> str:
-        sql, params = self.to_sql()
-        return f"<QuerySet {sql} {list(params)!r}>"
+        return query_text(self.__class__.__name__, self._select)
+
+    def _repr_html_(self) -> str:
+        return query_html(self.__class__.__name__, self._select)
 
     # -- narrowing ------------------------------------------------------------------------------------
 
-    def filter(self, /, *conditions: Condition, **lookups: Any) -> Self:
-        """Keep rows for which all conditions hold: ``filter(User.age > 18, name__startswith="A")``."""
+    def filter(self, /, *conditions: Expression, **lookups: Any) -> Self:
+        """Keep rows for which all conditions hold: ``filter(User.age > 18, User.active, name__startswith="A")``."""
         return self._filtered(False, conditions, lookups)
 
-    def exclude(self, /, *conditions: Condition, **lookups: Any) -> Self:
+    def exclude(self, /, *conditions: Expression, **lookups: Any) -> Self:
         """Drop rows for which all conditions hold; rows for which they are NULL stay."""
         return self._filtered(True, conditions, lookups)
 
-    def _filtered(self, negated: bool, conditions: tuple[Condition, ...], lookups: dict[str, Any]) -> Self:
+    def _filtered(self, negated: bool, given: tuple[Expression, ...], lookups: dict[str, Any]) -> Self:
         select = self._select
         if select.limit is not None or select.offset is not None:
             raise FieldError("a sliced query cannot be filtered; filter first, then slice")
-        if conditions:
-            for condition in conditions:
-                if not isinstance(condition, Condition):
+        conditions: tuple[Condition, ...] = ()
+        if given:
+            for condition in given:
+                if not isinstance(condition, Expression):
                     raise FieldError(f"filter() takes conditions and keywords, not {condition!r}")
-            conditions = tuple(c for c in conditions if not (isinstance(c, Q) and not c))
+            conditions = tuple(as_condition(c) for c in given if not (isinstance(c, Q) and not c))
         if not conditions and not lookups:
             return self
         select = select.copy()
@@ -113,6 +119,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
 
     def using(self, database: Database) -> Self:
         """Return the query on another database."""
+        check_database(database, "using()")
         new = self._with(self._select)
         new._database = database
         return new
@@ -137,11 +144,11 @@ class QuerySet(ColumnReads, Generic[R_co]):
 
     def limit(self, count: int | None) -> Self:
         """Return at most ``count`` rows; ``None`` lifts a limit."""
-        return self._changed(limit=_rows("limit", count))
+        return self._changed(limit=row_count("limit", count))
 
     def offset(self, count: int | None) -> Self:
         """Skip ``count`` rows."""
-        return self._changed(offset=_rows("offset", count) or None)
+        return self._changed(offset=row_count("offset", count) or None)
 
     def select_related(self, *relations: str) -> Self:
         """Load the rows behind foreign keys in the same query: ``select_related("author__publisher")``."""
@@ -208,7 +215,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
 
     def _annotations(self, values: dict[str, Any]) -> tuple[tuple[str, Expression], ...]:
         for name, value in values.items():
-            _alias(name)
+            value_name(name)
             if self._taken(name):
                 raise FieldError(
                     f"annotation {name!r} has the name of a field or method of {self.table.title}"
@@ -258,7 +265,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
                 aliases.append(getattr(item, "attribute", None) or f"column{position + 1}")
                 values.append(item)
         for name, expression in expressions.items():
-            aliases.append(_alias(name))
+            aliases.append(value_name(name))
             values.append(expression if isinstance(expression, Expression) else F(expression))
         select.fields, select.aliases = tuple(values), tuple(aliases)
         new: QuerySet[Any] = QuerySet(self.table, self._database, select)
@@ -287,10 +294,6 @@ class QuerySet(ColumnReads, Generic[R_co]):
     def __aiter__(self) -> Stream[R_co]:
         return self.iterator()
 
-    def __iter__(self) -> NoReturn:
-        # Without this Python would try qs[0], qs[1], … and never end.
-        raise TypeError("a query cannot be iterated like a list: use `async for`, or `await` it first")
-
     def iterator(self, chunk_size: int = ITERATOR_ROWS) -> Stream[R_co]:
         """Stream rows through a cursor, ``chunk_size`` per round trip; memory stays flat.
 
@@ -313,14 +316,11 @@ class QuerySet(ColumnReads, Generic[R_co]):
         """``qs[a:b]`` is a query for those rows; ``await qs[3]`` gives one row.
 
         Raises:
-            FieldError: a negative or stepped slice.
+            FieldError: a negative or stepped slice, or no position at all.
         """
+        check_key(key)
         if isinstance(key, int):
-            if key < 0:
-                raise FieldError("negative positions need the end of the result; use reverse() or last()")
             return self[key : key + 1]._single(key)
-        if key.step is not None or (key.start or 0) < 0 or (key.stop is not None and key.stop < 0):
-            raise FieldError(f"a slice of a query has no step and no negative bounds: {key}")
         start = key.start or 0
         offset = (self._select.offset or 0) + start
         limit = None if key.stop is None else max(key.stop - start, 0)
@@ -344,7 +344,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
             return None
         return loader(compiled, self._style)((row,), RowState(database, True, shared=True))[0]  # type: ignore[no-any-return]
 
-    async def get(self, /, *conditions: Condition, **lookups: Any) -> R_co:
+    async def get(self, /, *conditions: Expression, **lookups: Any) -> R_co:
         """Return the one row that matches.
 
         Raises:
@@ -373,10 +373,12 @@ class QuerySet(ColumnReads, Generic[R_co]):
         kind = getattr(cls, "MultipleObjectsReturned", MultipleObjectsReturned)
         return kind(f"more than one {self.table.title} matches ({asked})")
 
+    @awaited
     async def first(self) -> R_co | None:
         """Return the first row, by primary key if there is no order; ``None`` if there is none."""
         return await self._row(self._ordered(backwards=False))
 
+    @awaited
     async def last(self) -> R_co | None:
         """Return the last row, by primary key if there is no order; ``None`` if there is none."""
         if self._select.limit is not None or self._select.offset is not None:
@@ -407,10 +409,12 @@ class QuerySet(ColumnReads, Generic[R_co]):
             raise self._not_one((), (), {})
         return row
 
+    @awaited
     async def count(self) -> int:
         """Return the number of rows."""
         return int(await self._scalar("count"))
 
+    @awaited
     async def exists(self) -> bool:
         """Return whether there is any row."""
         return bool(await self._scalar("exists"))
@@ -435,6 +439,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
         rows: list[dict[str, Any]] = await query
         return rows[0]
 
+    @awaited
     async def contains(self, instance: Any) -> bool:
         """Return whether the row of an instance is among the query's."""
         self._for_instances("contains")
@@ -452,7 +457,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
         """Return rows by primary key (or another unique field), for all rows or those with the given keys."""
         self._for_instances("in_bulk")
         wanted = self if keys is None else self.filter(**{f"{field}__in": list(keys)})
-        name = self.table.column(field).attribute
+        name = "pk" if field == "pk" else self.table.column(field).attribute
         return {getattr(row, name): row for row in await wanted}
 
     def to_sql(self) -> tuple[str, list[Any]]:
@@ -514,6 +519,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
         conflict_fields: Iterable[str] | None = None,
         update_fields: Iterable[str] | None = None,
         timeout: float | None = None,
+        sync_sequences: bool = False,
         **conditions: Condition,
     ) -> list[R_co]:
         """Insert many instances through COPY, fill in their generated keys, and return them as a list.
@@ -523,7 +529,7 @@ class QuerySet(ColumnReads, Generic[R_co]):
             conflict_fields: what decides that a row is there; default for ``"update"``: the primary key, for
                 ``"ignore"``: any unique constraint. If named, ignored instances get the key of that row.
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
-            timeout, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
+            timeout, sync_sequences, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
         """
         if self.table.row_class is None:
             raise FieldError(
@@ -537,17 +543,19 @@ class QuerySet(ColumnReads, Generic[R_co]):
             conflict_fields=conflict_fields,
             update_fields=update_fields,
             timeout=timeout,
+            sync_sequences=sync_sequences,
             **conditions,
         )
 
     async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
-        """Insert columns: anything with ``__arrow_c_stream__`` or a dict of arrays, through COPY.
+        """Insert columns: anything with ``__arrow_c_stream__``, a dict of arrays or a list of dicts, through COPY.
 
         Args:
-            data: columns by field name.
+            data: columns by field name; for those left out the defaults of the model's fields and the server's.
             options: ``on_conflict, conflict_fields, update_fields, conflict_where, where, returning="keys",
-                batch_rows, progress, allow_truncate``; see ``chakra.columnar.staging.insert_table``.
+                batch_rows, progress, allow_truncate, extra``; see ``chakra.columnar.staging.insert_table``.
                 ``timeout``: seconds after which the server is told to stop, and nothing is written.
+                ``sync_sequences``: move the table's sequences past keys that the data brings itself.
         """
         return await bulk_write.insert(self.table, self.database, data, **options)
 
@@ -562,6 +570,12 @@ class QuerySet(ColumnReads, Generic[R_co]):
         """
         return await bulk_write.update(self.table, self.database, rows, fields, **options)
 
+    async def sync_sequences(self) -> dict[str, int]:
+        """Move the sequences of the table's columns past the largest values there, after a load with keys of its own;
+        return the columns whose sequence was moved, and where it stands.
+        """
+        return await sequences.sync_sequences(self.table, self.database)
+
     # -- columns --------------------------------------------------------------------------------------
 
     async def column_source(self, database: Database) -> bulk.ColumnSource:
@@ -571,23 +585,6 @@ class QuerySet(ColumnReads, Generic[R_co]):
             FieldError: the query locks rows, which COPY cannot.
         """
         return await bulk.source_of(self._select, database)
-
-
-def _alias(name: str) -> str:
-    """Check a name that a caller gives to a computed value; internal names start with an underscore.
-
-    Raises:
-        FieldError: the name is not a plain word, or starts with an underscore.
-    """
-    if check_alias(name).startswith("_"):
-        raise FieldError(f"{name!r} cannot name a value: names that start with an underscore are internal")
-    return name
-
-
-def _rows(what: str, count: int | None) -> int | None:
-    if count is not None and (type(count) is not int or count < 0):
-        raise FieldError(f"{what} is a number of rows, 0 or more, not {count!r}")
-    return count
 
 
 __all__ = ["QuerySet"]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chakra.db.default import default_database
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.pg.lexing import split_parameters, tokens
 from chakra.query import bulk
+from chakra.query.checks import check_database
 from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import SLOT
+from chakra.query.not_a_list import NotAList
 from chakra.query.state import RowState
 from chakra.sql.literals import render_literal
 
@@ -18,15 +20,26 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 
-class RawQuery(ColumnReads):
+_PARAMS = "; values of $1, $2, … go into params=[…]"
+
+
+class RawQuery(NotAList, ColumnReads):
     """One statement of the caller's own, with parameters ``$1``, ``$2``, …; made by ``chakra.raw``."""
 
     def __init__(
         self, sql: str, database: Database | None = None, *, params: Sequence[Any] = (), model: Any = None
     ) -> None:
+        if not isinstance(sql, str):
+            raise FieldError(f"raw() takes SQL as text, not {sql!r}")
+        if database is not None:
+            check_database(database, "raw(sql, database)", _PARAMS)
+        if isinstance(params, str | bytes | Mapping) or not isinstance(params, Iterable):
+            raise FieldError(f"params= takes the values of $1, $2, … in order, params=[{params!r}]")
+        if model is not None and getattr(model, "__table__", None) is None:
+            raise FieldError(f"model= takes a model class, not {model!r}")
         self.sql = sql
         self.params = tuple(params)
-        self.model = model
+        self.model: Any = model
         self._database = database
 
     @property
@@ -36,6 +49,9 @@ class RawQuery(ColumnReads):
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
         return self.all().__await__()
+
+    def __repr__(self) -> str:
+        return f"<raw query, not run: {self.sql.strip()} {list(self.params)!r}>"
 
     async def all(self) -> list[Any]:
         """Return all rows: mappings (``row["id"]``), or instances if a model was given."""

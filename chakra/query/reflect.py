@@ -1,21 +1,17 @@
-"""Tables without a model: descriptions read from the server's catalog, and querysets that wait for them."""
+"""Tables without a model: descriptions read from the server's catalog."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from chakra.db import with_modifier
-from chakra.db.streams import Reader, Stream
 from chakra.errors import FieldError
 from chakra.pg.lexing import tokens
 from chakra.pg.quoting import quote_qualified
 from chakra.pg.types import PgType
-from chakra.query.queryset import QuerySet
+from chakra.query import catalogue
 from chakra.schema import Column, ForeignKeyConstraint, Table, Unique
 from chakra.schema.table import OnDelete
 
@@ -102,6 +98,10 @@ def parse_name(text: str) -> tuple[str | None, str]:
     return (None, parts[0]) if len(parts) == 1 else (parts[0], parts[1])
 
 
+class NoTable(FieldError):
+    """There is no table of that name."""
+
+
 async def reflect(database: Database, name: str) -> Table:
     """Describe an existing table, view or foreign table from the catalog.
 
@@ -113,7 +113,8 @@ async def reflect(database: Database, name: str) -> Table:
     schema, table = parse_name(name)
     found = await database.run_fetchrow(_FINGERPRINT, (quote_qualified(schema, table),))
     if found is None or found["kind"] not in _RELATION_KINDS:
-        raise FieldError(f"the database {database.name} has no table {name!r}")
+        there = await catalogue.instead_of(database, schema, table)
+        raise NoTable(f"the database {database.name} has no table {name!r}{there}")
     known = _reflected.setdefault(database, {})
     # Changes of a type (ALTER TYPE … ADD VALUE) leave the rows of the tables that use it as they are.
     fingerprint = f"{found['fingerprint']};{database.types.version}"
@@ -122,6 +123,17 @@ async def reflect(database: Database, name: str) -> Table:
         described = await _describe(database, found)
         known[name] = (fingerprint, described)
     return described
+
+
+async def exists(database: Database, name: str) -> bool:
+    """Whether there is a table, view or foreign table of that name."""
+    row = await database.run_fetchrow(_FINGERPRINT, (quote_qualified(*parse_name(name)),))
+    return row is not None and row["kind"] in _RELATION_KINDS
+
+
+def known(database: Database, name: str) -> Table | None:
+    """The description of a table as it was read last, without asking again; ``None`` if it never was."""
+    return _reflected.get(database, {}).get(name, (None, None))[1]
 
 
 async def _describe(database: Database, found: Any) -> Table:
@@ -173,136 +185,4 @@ def _declared(type_: PgType, typmod: int, ndims: int) -> PgType:
     return replace(found, ndims=0) if found.kind == "array" and ndims == 0 else found
 
 
-class TableQuery:
-    """Rows of an existing table, as dicts; made by ``db.table("name")``. They have the columns the role may read.
-
-    It has the methods of ``QuerySet``. The table is looked up when something is run, so making and narrowing
-    a query needs no ``await``; a wrong name or field is reported then.
-    """
-
-    def __init__(self, database: Database, name: str, calls: tuple[Any, ...] = ()) -> None:
-        parse_name(name)
-        self._database = database
-        self._name = name
-        self._calls = calls
-
-    async def reflect(self) -> QuerySet[dict[str, Any]]:
-        """Look the table up and return the query as a ``QuerySet``."""
-        return self._over(await reflect(self._database, self._name))
-
-    def to_sql(self) -> tuple[str, list[Any]]:
-        """Return the SQL text and its parameters, without running anything.
-
-        Raises:
-            FieldError: the columns are not known yet; ``await`` :meth:`reflect`, or anything else on it, first.
-        """
-        _, table = _reflected.get(self._database, {}).get(self._name, (None, None))
-        if table is None:
-            raise FieldError(
-                f"the columns of table {self._name!r} are not known before it was read; "
-                f'(await db.table("{self._name}").reflect()).to_sql() looks them up'
-            )
-        return self._over(table).to_sql()
-
-    def _over(self, table: Table) -> QuerySet[dict[str, Any]]:
-        query: Any = QuerySet(table, self._database).values()
-        for method, arguments, options in self._calls:
-            query = getattr(query, method)(*arguments, **options)
-        return query  # type: ignore[no-any-return]
-
-    def __repr__(self) -> str:
-        calls = "".join(f".{name}(…)" for name, *_ in self._calls)
-        return f"<table {self._name!r}{calls}>"
-
-    def __await__(self) -> Generator[Any, None, list[Any]]:
-        return self._all().__await__()
-
-    async def _all(self) -> list[Any]:
-        return await (await self.reflect())
-
-    def __aiter__(self) -> Stream[Any]:
-        return self.iterator()
-
-    def iterator(self, chunk_size: int = 2_000) -> Stream[Any]:
-        """Stream rows through a cursor; see ``QuerySet.iterator``."""
-        return Stream(lambda reader: self._streamed(reader, "iterator", chunk_size=chunk_size))
-
-    def arrow_batches(self, **options: Any) -> Stream[Any]:
-        """Stream record batches; see ``QuerySet.arrow_batches``."""
-        return Stream(lambda reader: self._streamed(reader, "arrow_batches", **options))
-
-    async def _streamed(self, reader: Reader, name: str, **options: Any) -> AsyncGenerator[Any, None]:
-        stream = getattr(await self.reflect(), name)(**options)
-        async with aclosing(stream.read_by(reader)) as items:
-            async for item in items:
-                yield item
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
-
-
-def _narrowing(name: str) -> Callable[..., TableQuery]:
-    @functools.wraps(getattr(QuerySet, name))
-    def method(self: TableQuery, /, *arguments: Any, **options: Any) -> TableQuery:
-        return TableQuery(self._database, self._name, (*self._calls, (name, arguments, options)))
-
-    return method
-
-
-def _running(name: str) -> Callable[..., Any]:
-    @functools.wraps(getattr(QuerySet, name))
-    async def method(self: TableQuery, /, *arguments: Any, **options: Any) -> Any:
-        return await getattr(await self.reflect(), name)(*arguments, **options)
-
-    return method
-
-
-NARROWING = [
-    "filter",
-    "exclude",
-    "all",
-    "none",
-    "order_by",
-    "reverse",
-    "distinct",
-    "limit",
-    "offset",
-    "values",
-    "values_list",
-    "annotate",
-    "select_for_update",
-    "__getitem__",
-]
-RUNNING = [
-    "get",
-    "first",
-    "last",
-    "earliest",
-    "latest",
-    "count",
-    "exists",
-    "aggregate",
-    "explain",
-    "create",
-    "get_or_create",
-    "update_or_create",
-    "update",
-    "delete",
-    "bulk_insert",
-    "bulk_update",
-    "to_arrow",
-    "to_polars",
-    "to_pandas",
-    "to_numpy",
-    "arrow_schema",
-    "read_plan",
-]
-
-for _name in NARROWING:
-    setattr(TableQuery, _name, _narrowing(_name))
-for _name in RUNNING:
-    setattr(TableQuery, _name, _running(_name))
-
-
-__all__ = ["TableQuery", "parse_name", "reflect"]
+__all__ = ["NoTable", "exists", "known", "parse_name", "reflect"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db.default import default_database
@@ -12,6 +12,7 @@ from chakra.query import execute
 from chakra.query.computed import named
 from chakra.query.described import checked_table, outdated
 from chakra.query.hydrate import SLOT, loader
+from chakra.query.sequences import explain
 from chakra.query.state import RowState, own_state
 from chakra.schema import Table
 from chakra.sql import (
@@ -22,6 +23,7 @@ from chakra.sql import (
     delete_row_statement,
     delete_statement,
     insert_statement,
+    no_key,
     select_statement,
     update_row_statement,
     update_statement,
@@ -76,25 +78,34 @@ async def insert(instance: Any, database: Database) -> None:
         for output, value in zip(statement.outputs, row, strict=True):
             setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
 
-    await _on_checked(database, table, names, work)
+    await _on_checked(database, table, names, work, inserts=True)
     _saved(instance, database)
 
 
 async def _on_checked(
-    database: Database, table: Table, names: Sequence[str], work: Callable[[Table], Awaitable[T]]
+    database: Database,
+    table: Table,
+    names: Sequence[str],
+    work: Callable[[Table], Awaitable[T]],
+    *,
+    inserts: bool = False,
 ) -> T:
     """Run a write of some fields with the table as the server has it; once more if that was out of date."""
+    inserted = names if inserts else None
     stored = await checked_table(database, table, names)
     try:
-        return await _written(table, work(stored))
+        return await _written(table, work(stored), inserted)
     except (DataError, DatabaseError) as error:
         if not await outdated(database, table, stored, names, error):
             raise
-    return await _written(table, work(await checked_table(database, table, names)))
+    return await _written(table, work(await checked_table(database, table, names)), inserted)
 
 
-async def _written(table: Table, work: Awaitable[T]) -> T:
+async def _written(table: Table, work: Awaitable[T], inserted: Collection[str] | None = None) -> T:
     """Await a write; values for columns that the server computes are named as such.
+
+    Args:
+        inserted: the attributes a new row is made with; keys made for the others are known to be the server's.
 
     Raises:
         DataError: such a value.
@@ -102,6 +113,8 @@ async def _written(table: Table, work: Awaitable[T]) -> T:
     try:
         return await work
     except DatabaseError as error:
+        if isinstance(error, UniqueViolation) and inserted is not None:
+            explain(error, table, inserted)
         found = named(error, table)
         if found is error:
             raise
@@ -114,9 +127,9 @@ async def insert_values(table: Table, database: Database, values: dict[str, Any]
     returning = tuple(c.attribute for c in table.columns if c.readable)
     statement = insert_statement(table, names, returning)
     if not returning:
-        await _written(table, execute.execute(database, statement, list(values.values())))
+        await _written(table, execute.execute(database, statement, list(values.values())), names)
         return {}
-    row = await _written(table, execute.fetchrow(database, statement, list(values.values())))
+    row = await _written(table, execute.fetchrow(database, statement, list(values.values())), names)
     if row is None:
         raise _not_let_in(table)
     return dict(row)
@@ -201,6 +214,8 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
         DoesNotExist: the row is gone.
     """
     table: Table = type(instance).__table__
+    if not table.primary_key:
+        raise FieldError(no_key(table))
     found = database_of(instance, database)
     select = Select(table)
     select.filters = ((False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}),)
@@ -227,15 +242,17 @@ def _check_names(table: Table, names: Iterable[str]) -> None:
             table.column(name)
 
 
-def creation_values(lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+def creation_values(table: Table, lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """What a new row is made of: exact lookups and defaults; callables among the defaults are called."""
-    values = {name.removesuffix("__exact"): v for name, v in lookups.items() if not _compares(name)}
+    values: dict[str, Any] = {}
+    for lookup, value in lookups.items():
+        name = lookup if lookup in table.by_attribute else lookup.removesuffix("__exact")
+        if name == "pk" and len(table.primary_key) > 1:
+            values.update(zip(table.primary_key, value, strict=True))
+        elif "__" not in name or name in table.by_attribute:  # columns without a model may have any name
+            values[name] = value
     values.update({name: v() if callable(v) else v for name, v in defaults.items()})
     return values
-
-
-def _compares(name: str) -> bool:
-    return "__" in name and not name.endswith("__exact")
 
 
 async def get_or_create(
@@ -247,7 +264,7 @@ async def get_or_create(
         return await queryset.get(**lookups), False
     except DoesNotExist:
         pass
-    values = creation_values(lookups, defaults)
+    values = creation_values(queryset.table, lookups, defaults)
     try:
         # Inside a transaction a failed INSERT would abort it: the savepoint keeps it alive.
         async with queryset.database.transaction():
@@ -315,7 +332,7 @@ async def update_rows(select: Select, database: Database, values: dict[str, Any]
         statement, literals = update_statement(
             _unordered(select),
             {name: operand(value) for name, value in values.items()},
-            tuple(c for c in map(stored.by_attribute.__getitem__, names) if c.declared is not None),
+            stored,
         )
         return execute.execute(database, statement, literals)
 

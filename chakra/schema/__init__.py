@@ -1,5 +1,6 @@
 """Tables as data: what the compiler, the DDL and the migrations read instead of model classes."""
 
+from chakra.schema.defaults import PythonDefault
 from chakra.schema.table import Check, Column, ForeignKeyConstraint, Index, Relation, Stored, Table, Unique
 from chakra.schema.values import load_for
 
@@ -8,6 +9,7 @@ __all__ = [
     "Column",
     "ForeignKeyConstraint",
     "Index",
+    "PythonDefault",
     "Relation",
     "Stored",
     "Table",

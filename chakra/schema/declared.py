@@ -167,7 +167,7 @@ def refusal(
         cure += "; reading it is possible"
     return FieldError(
         f"{column} is declared as {shown(declared)}, but the column in the database is {shown(actual)}: it cannot be "
-        f"{what} as columns without changing values; {cure}"
+        f"{what} without changing values; {cure}"
     )
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Literal
 
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_qualified
 from chakra.pg.types import PgType
+from chakra.schema.defaults import PythonDefault
 from chakra.schema.values import load_for
 
 OnDelete = Literal["no action", "restrict", "cascade", "set null", "set default"]
@@ -195,6 +197,7 @@ class Table:
         row_class: class whose instances rows become, or ``None`` for tables without a model.
         ordering: default order of queries, as ``order_by`` takes it.
         label: what error messages call the table; the model's name.
+        defaults: what Python fills in for attributes that a new row is made without.
         statements: compiled statements by shape; they live as long as the table they read.
         stored: what one server says of it; ``None`` = nobody was asked.
     """
@@ -211,6 +214,7 @@ class Table:
     row_class: Any = field(default=None, repr=False)
     ordering: tuple[Any, ...] = ()
     label: str = ""
+    defaults: dict[str, PythonDefault] = field(default_factory=dict, repr=False)
     statements: dict[Any, Any] = field(default_factory=dict, repr=False)
     stored: Stored | None = field(default=None, repr=False)
 
@@ -264,8 +268,17 @@ class Table:
         found = self.by_attribute.get(attribute)
         if found is None and attribute == "pk" and len(self.primary_key) == 1:
             return self.by_attribute[self.primary_key[0]]
+        if found is None and attribute == "pk":
+            key = ", ".join(self.primary_key)
+            raise FieldError(
+                f"the primary key of {self.title} has several columns ({key}), and one is needed here"
+                if key
+                else f"{self.title} has no primary key; it has {self.field_names()}"
+            )
         if found is None:
-            raise FieldError(f"{self.title} has no field {attribute!r}; it has {self.field_names()}")
+            near = get_close_matches(attribute, [*self.by_attribute, *self.relations], n=1)
+            hint = f". Did you mean {near[0]!r}?" if near else ""
+            raise FieldError(f"{self.title} has no field {attribute!r}; it has {self.field_names()}{hint}")
         return found
 
     def field_names(self) -> str:

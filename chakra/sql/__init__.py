@@ -1,7 +1,7 @@
 """Statements out of queries and tables: resolve, render, cache by shape; pure functions, nothing awaits."""
 
 from chakra.sql.ddl import create_statements, drop_statements
-from chakra.sql.dml import assigned_column, takes_columns
+from chakra.sql.dml import assigned_column, no_key, takes_columns
 from chakra.sql.scope import check_partner
 from chakra.sql.select import Compiled, RowPlan, Select
 from chakra.sql.shapes import (
@@ -31,6 +31,7 @@ __all__ = [
     "insert_columns_statement",
     "insert_rows_statement",
     "insert_statement",
+    "no_key",
     "select_statement",
     "takes_columns",
     "update_row_statement",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_block, quote_identifier, quote_qualified, quote_string
 from chakra.pg.types import PgType
-from chakra.schema import Column, ForeignKeyConstraint, Index, Table
+from chakra.schema import Column, ForeignKeyConstraint, Index, Table, Unique
 from chakra.schema.table import ON_DELETE
 
 # Types that an extension brings: type → extension, as contrib and pgvector name them.
@@ -77,7 +77,10 @@ def create_statements(tables: Iterable[Table], *, if_not_exists: bool = False) -
         statements.append(_create_table(table, early, if_not_exists))
     statements.extend(late)
     for table in ordered:
-        statements.extend(create_index(table, index, if_not_exists) for index in table.indexes)
+        statements.extend(
+            create_index(table, index, name, if_not_exists)
+            for index, name in zip(table.indexes, index_names(table), strict=True)
+        )
     return statements
 
 
@@ -114,16 +117,35 @@ def create_enum(type_: PgType) -> str:
     )
 
 
-def create_index(table: Table, index: Index, if_not_exists: bool = False) -> str:
-    """``CREATE INDEX`` for one index of a table."""
+def index_names(table: Table) -> list[str]:
+    """The names of a table's indexes. Those that are not given are made of the columns, and a number where two
+    indexes over the same columns differ otherwise, as the server makes them.
+    """
+    taken = {_unique_name(table, unique) for unique in table.uniques}
+    taken |= {index.name for index in table.indexes if index.name}
+    found: list[str] = []
+    for index in table.indexes:
+        name, number = index.name, 0
+        while name is None:
+            columns = (_column(table, item.lstrip("-")).name for item in index.columns)
+            ending = f"{'key' if index.unique else 'idx'}{number or ''}"
+            made = object_name(table.name, *columns, ending)
+            name, number = (None if made in taken else made), number + 1
+        taken.add(name)
+        found.append(name)
+    return found
+
+
+def _unique_name(table: Table, unique: Unique) -> str:
+    return unique.name or object_name(table.name, *(_column(table, n).name for n in unique.columns), "key")
+
+
+def create_index(table: Table, index: Index, name: str, if_not_exists: bool = False) -> str:
+    """``CREATE INDEX`` for one index of a table, under one of its ``index_names``."""
     columns: list[str] = []
-    names: list[str] = []
     for item in index.columns:
         descending = item.startswith("-")
-        column = _column(table, item.lstrip("-"))
-        names.append(column.name)
-        columns.append(column.quoted + (" DESC" if descending else ""))
-    name = index.name or object_name(table.name, *names, "key" if index.unique else "idx")
+        columns.append(_column(table, item.lstrip("-")).quoted + (" DESC" if descending else ""))
     method = "" if index.method == "btree" else f" USING {quote_identifier(index.method)}"
     return (
         f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {'IF NOT EXISTS ' if if_not_exists else ''}"
@@ -151,7 +173,7 @@ def _create_table(table: Table, foreign_keys: Sequence[ForeignKeyConstraint], if
         lines.append(f"PRIMARY KEY ({', '.join(c.quoted for c in table.key_columns)})")
     for unique in table.uniques:
         columns = [_column(table, name) for name in unique.columns]
-        name = unique.name or object_name(table.name, *(c.name for c in columns), "key")
+        name = _unique_name(table, unique)
         lines.append(f"CONSTRAINT {quote_identifier(name)} UNIQUE ({', '.join(c.quoted for c in columns)})")
     for number, check in enumerate(table.checks):
         name = check.name or object_name(table.name, f"check{number or ''}")
@@ -205,5 +227,6 @@ __all__ = [
     "create_statements",
     "creation_order",
     "drop_statements",
+    "index_names",
     "object_name",
 ]

@@ -38,14 +38,16 @@ def compile_insert_rows(
     writer.touch(table.quoted, write=True)
     writer.write(f"INSERT INTO {table.quoted}")
     if columns:
-        writer.write(f" ({', '.join(c.quoted for c in columns)}) VALUES ")
+        writer.write(f" ({', '.join(c.quoted for c in columns)})")
+        check = row_check(table, columns, assigned=True) if rows == 1 else None
         width = len(columns)
         for row in range(rows):
-            writer.write(", (" if row else "(")
+            # A row of VALUES has no condition; several rows of SELECT would not take the types of the columns.
+            writer.write((", (" if row else " VALUES (") if check is None else " SELECT ")
             for position, column in enumerate(columns):
                 writer.write(", " if position else "")
                 _store(writer, row * width + position, column, table)
-            writer.write(")")
+            writer.write(")" if check is None else f" WHERE {check}")
     else:
         writer.write(" DEFAULT VALUES")
     return writer.finish(_returning(writer, table, returning))
@@ -132,6 +134,9 @@ def compile_update_row(table: Table, attributes: Sequence[str], returning: Seque
         writer.write(f"{', ' if position else ''}{column.quoted} = ")
         _store(writer, position, column, table)
     _where_key(writer, table, len(attributes))
+    check = row_check(table, [table.by_attribute[name] for name in attributes], assigned=True)
+    if check is not None:
+        writer.write(f" AND {check}")
     return writer.finish(_returning(writer, table, returning))
 
 
@@ -144,13 +149,11 @@ def compile_delete_row(table: Table) -> Statement:
     return writer.finish()
 
 
-def compile_update(
-    select: Select, assignments: Mapping[str, Any], stored: Sequence[Column] = ()
-) -> Statement:
+def compile_update(select: Select, assignments: Mapping[str, Any], stored: Table) -> Statement:
     """``UPDATE`` of all rows of a query; literals of the assignments are numbered before the query's.
 
     Args:
-        stored: assigned columns as the server has them, where that is otherwise than declared.
+        stored: the table as the server has it.
 
     Raises:
         FieldError: an unknown field, or a query that UPDATE cannot take (limit, distinct).
@@ -158,10 +161,10 @@ def compile_update(
     table = select.table
     scope = Scope(table)
     sets: list[tuple[Column, Expression]] = []
-    others = {column.attribute: column for column in stored}
     for name, value in assignments.items():
         column = assigned_column(table, name)
-        column = others.get(column.attribute, column)
+        if stored.by_attribute[column.attribute].declared is not None:
+            column = stored.by_attribute[column.attribute]
         if isinstance(value, Expression) and not isinstance(value, Value):
             sets.append((column, scope.resolve(value)))
         else:
@@ -179,7 +182,8 @@ def compile_update(
             _store(writer, expression.index, column, table)
         else:
             render(expression, writer)
-    _where(writer, select, scope, conditions)
+    sent = [column for column, expression in sets if isinstance(expression, Slot)]
+    _where(writer, select, scope, conditions, row_check(stored, sent, assigned=True))
     return writer.finish()
 
 
@@ -216,20 +220,28 @@ def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
     return resolve_filters(select.filters, scope)
 
 
-def _where(writer: Writer, select: Select, scope: Scope, conditions: list[Any]) -> None:
-    """The WHERE of a write; a query over several tables finds its rows by primary key in a subquery."""
+def _where(
+    writer: Writer, select: Select, scope: Scope, conditions: list[Any], check: str | None = None
+) -> None:
+    """The WHERE of a write; a query over several tables finds its rows by primary key in a subquery.
+
+    Args:
+        check: a condition about the statement as a whole.
+    """
     if select.nothing:
         writer.write(" WHERE FALSE")
         render_conditions(conditions, writer, " AND ")
         return
+    if check is not None:
+        writer.write(f" WHERE {check}")
     if not scope.joined:
-        render_conditions(conditions, writer)
+        render_conditions(conditions, writer, " WHERE " if check is None else " AND ")
         return
     table = select.table
     if not table.primary_key:
         raise FieldError(f"{table.title} has no primary key; a write across relations needs one")
     keys = ", ".join(c.quoted for c in table.key_columns)
-    writer.write(f" WHERE ({keys}) IN (SELECT ")
+    writer.write(f" {'WHERE' if check is None else 'AND'} ({keys}) IN (SELECT ")
     for position, column in enumerate(table.key_columns):
         writer.write(", " if position else "")
         render(ColumnRef(scope.root, column), writer)
@@ -240,10 +252,18 @@ def _where(writer: Writer, select: Select, scope: Scope, conditions: list[Any]) 
 
 def _where_key(writer: Writer, table: Table, first: int) -> None:
     if not table.primary_key:
-        raise FieldError(f"{table.title} has no primary key; single rows cannot be told apart")
+        raise FieldError(no_key(table))
     for position, column in enumerate(table.key_columns):
         writer.write(f"{' AND ' if position else ' WHERE '}{column.quoted} = ")
         _parameter(writer, first + position, column, table)
+
+
+def no_key(table: Table) -> str:
+    """What errors say where a row is to be found again, and its table has no primary key."""
+    return (
+        f"{table.title} has no primary key; single rows cannot be told apart. Declare one (id: Field[int] = "
+        "field(primary_key=True)), or write through a query: filter(…).update(…), filter(…).delete()"
+    )
 
 
 def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
@@ -313,5 +333,6 @@ __all__ = [
     "compile_insert_rows",
     "compile_update",
     "compile_update_row",
+    "no_key",
     "takes_columns",
 ]

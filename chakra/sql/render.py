@@ -10,6 +10,7 @@ from chakra.expressions import (
     Combined,
     Condition,
     Expression,
+    IsTrue,
     Lookup,
     Not,
     Operation,
@@ -33,6 +34,7 @@ from chakra.pg.types import (
     array_of,
 )
 from chakra.sql.adapting import TEXTS, ToType, WholeBounds
+from chakra.sql.keys import KeyRef
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.scope import ColumnRef, Transformed, type_of
 from chakra.sql.statement import Writer
@@ -120,14 +122,23 @@ def _slot(node: Slot, writer: Writer) -> None:
 def _operation(node: Operation, writer: Writer) -> None:
     writer.write("(")
     left, right = node.left, node.right
+    operator = node.operator
+    if operator == "+" and _is_text(left) and _is_text(right):
+        operator = "||"
     for position, (side, other) in enumerate(((left, right), (right, left))):
         if position:
-            writer.write(f" {node.operator} ")
+            writer.write(f" {operator} ")
         if isinstance(side, Slot):
             render_slot(side, writer, _operand_type(side, type_of_node(other), node.operator), "value")
         else:
             render(side, writer)
     writer.write(")")
+
+
+def _is_text(node: Expression) -> bool:
+    """Whether ``+`` beside the value means that texts are put together."""
+    found = type_of_node(node)
+    return found is not None and found.base.name in _TEXT_TYPES
 
 
 def _operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | None:
@@ -172,6 +183,8 @@ def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
     if operator == "||":
         return TEXT if left.name in _TEXT_TYPES or right.name in _TEXT_TYPES else None
     names = {left.name, right.name}
+    if operator == "+" and names <= _TEXT_TYPES:
+        return TEXT
     if names <= _NUMBERS:
         if names <= {"float4"}:
             return left
@@ -197,6 +210,9 @@ def _lookup(node: Lookup, writer: Writer) -> None:
     if node.name == "isnull":
         _operand(left, writer)
         writer.write(" IS NULL" if right else " IS NOT NULL")
+        return
+    if isinstance(left, KeyRef):
+        left.render_lookup(node, writer, render)
         return
     left_type = type_of_node(left)
     rule = find_lookup(node.name, left_type)
@@ -337,7 +353,7 @@ def may_be_null(node: Expression) -> bool:
         return node.nullable
     if isinstance(node, Slot) or (isinstance(node, Lookup) and node.name == "isnull"):
         return False
-    if isinstance(node, Lookup | Combined | Not | Operation | Transformed):
+    if isinstance(node, Lookup | Combined | Not | IsTrue | Operation | Transformed):
         return any(may_be_null(child) for child in node.children)
     return True
 

@@ -19,6 +19,7 @@ from chakra.expressions.q import Q, keyword_conditions
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Column, Relation, Table
+from chakra.sql.keys import KeyRef
 
 
 class Source:
@@ -137,7 +138,16 @@ class Scope:
                 found = self.annotations[part]
                 position += 1
                 break
+            if source.table.row_class is None:
+                found, used = _dunder_column(source, parts[position:])
+                if found is not None:
+                    position += used
+                    break
             column = source.table.by_attribute.get(part)
+            if column is None and part == "pk" and len(source.table.primary_key) > 1:
+                found = KeyRef(source.table, tuple(ColumnRef(source, c) for c in source.table.key_columns))
+                position += 1
+                break
             if column is None and part == "pk":
                 column = source.table.column("pk")
             if column is not None:
@@ -146,11 +156,7 @@ class Scope:
                 break
             relation = source.table.relations.get(part)
             if relation is None:
-                found, used = _dunder_column(source, parts[position:])
-                if found is None:
-                    raise self._unknown(source.table, part, path)
-                position += used
-                break
+                raise self._unknown(source.table, part, path)
             following = parts[position + 1] if position + 1 < len(parts) else None
             key = self._key_of(source, relation, following)
             if key is not None:
@@ -285,7 +291,9 @@ class Scope:
 
 
 def _dunder_column(source: Source, parts: list[str]) -> tuple[Expression | None, int]:
-    """A column whose own name holds ``__``; models forbid that, but an existing table may have one."""
+    """A column whose own name holds ``__``; models forbid that, but an existing table may have one. It goes before
+    what the same words mean for a shorter name.
+    """
     for used in range(len(parts), 1, -1):
         column = source.table.by_attribute.get("__".join(parts[:used]))
         if column is not None:
@@ -299,6 +307,11 @@ def check_models(left: Expression, models: frozenset[Any]) -> None:
     Raises:
         FieldError: ``filter(author=post)``; names the column and the model it takes.
     """
+    if isinstance(left, KeyRef):
+        for part in left.parts:
+            models = models - {r.target.row_class for r in _relations(left.table, part.column.attribute)}
+        if models <= {left.table.row_class}:
+            return
     if not isinstance(left, ColumnRef):
         raise FieldError(f"{left!r} cannot be compared with instances of a model, only with values")
     check_partner(left.source.table, left.column.attribute, models)
@@ -306,7 +319,7 @@ def check_models(left: Expression, models: frozenset[Any]) -> None:
 
 def check_partner(table: Table, attribute: str, models: frozenset[Any]) -> None:
     """Refuse instances of other models than those whose keys a column of ``table`` holds."""
-    taken = {r.target.row_class for r in table.relations.values() if r.columns == (attribute,)}
+    taken = {r.target.row_class for r in _relations(table, attribute)}
     if (attribute,) == table.primary_key:
         taken.add(table.row_class)
     wrong = models - taken
@@ -316,6 +329,10 @@ def check_partner(table: Table, attribute: str, models: frozenset[Any]) -> None:
             f"{table.title}.{attribute} takes {shown or 'plain values'}, "
             f"not an instance of {', '.join(sorted(m.__name__ for m in wrong))}"
         )
+
+
+def _relations(table: Table, attribute: str) -> list[Relation]:
+    return [r for r in table.relations.values() if r.columns == (attribute,)]
 
 
 def type_of(expression: Expression) -> PgType | None:

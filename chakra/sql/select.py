@@ -367,6 +367,11 @@ def _order(select: Select, scope: Scope, grouped: bool) -> list[Order]:
     terms = select.order if select.order is not None else default
     found = [_order_term(term, scope) for term in terms]
     if select.backwards:
+        if not found and not select.table.primary_key:
+            raise FieldError(
+                f"{select.table.title} has no primary key and the query no order, so nothing can be turned round: "
+                "say which rows come last, order_by(…)"
+            )
         if not found:
             found = [Order(ColumnRef(scope.root, c), False) for c in select.table.key_columns]
         found = [term.reversed() for term in found]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from chakra.expressions import Expression, Value
-from chakra.schema import Column, Table
+from chakra.schema import Table
 from chakra.sql.dml import (
     compile_delete,
     compile_delete_row,
@@ -66,12 +66,12 @@ delete_row_statement = _row_statement("delete row", compile_delete_row)
 
 
 def update_statement(
-    select: Select, assignments: dict[str, Any], stored: tuple[Column, ...] = ()
+    select: Select, assignments: dict[str, Any], stored: Table
 ) -> tuple[Statement, list[Any]]:
     """Return the compiled UPDATE of a query's rows and its literal values.
 
     Args:
-        stored: the assigned columns whose type the server has otherwise than they are declared.
+        stored: the table as the server has it, which keeps the statement: it is about the types of its columns.
     """
     values: list[Any] = []
     sets: list[Hashable] = []
@@ -81,10 +81,10 @@ def update_statement(
         else:
             sets.append(name)
             values.append(value.value if isinstance(value, Value) else value)
-    key = ("update", tuple(sets), tuple([(c.attribute, c.type) for c in stored]), select.shape(values))
-    found = select.table.statements.get(key)
+    key = ("update", tuple(sets), select.shape(values))
+    found = stored.statements.get(key)
     if found is None:
-        found = remember(select.table, key, compile_update(select, assignments, stored))
+        found = remember(stored, key, compile_update(select, assignments, stored))
     return found, values
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -59,6 +59,11 @@ class Merge:
     drawn: tuple[Column, ...] = ()
     predicate: Any = None
     where: Any = None
+
+    def with_written(self, written: tuple[Column, ...]) -> Merge:
+        """The plan with columns that are written beside those of the data, and never overwrite what is there."""
+        drawn = tuple(column for column in self.drawn if column not in written)
+        return replace(self, written=written, drawn=drawn)
 
     @property
     def staged(self) -> tuple[Column, ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from chakra.errors import FieldError
 from chakra.pg.types import INT2, INT4, INT8, PgType, without_binary
 from chakra.schema import Column, Stored, Table
-from chakra.schema.declared import composites_in, refusal, storing
+from chakra.schema.declared import JSONS, TEXTS, composites_in, refusal, storing
 from chakra.sql.guards import insert_check, write_guard
 
 
@@ -82,13 +82,18 @@ def copy_guard(table: Table, columns: Sequence[Column], staging: str | None = No
     )
 
 
-def row_check(table: Table, columns: Sequence[Column]) -> str | None:
-    """The condition that the types of an ``INSERT … SELECT`` of these columns are those described, if they are known.
+def row_check(table: Table, columns: Sequence[Column], *, assigned: bool = False) -> str | None:
+    """The condition that the types of the columns of a write are those described, if they are known.
 
     Whole numbers may have become others: what the server assigns to them is the same number, or an error.
+
+    Args:
+        assigned: each value is assigned to its column as it is sent, so that texts and documents need no check.
     """
     stored = table.stored
     known = [c for c in columns if stored is not None and c.name in stored.types]
+    if assigned:
+        known = [c for c in known if c.type.base.kind != "base" or c.type.base.name not in _AS_SENT]
     if stored is None or not known:
         return None
     pairs: list[tuple[str, Sequence[int]]] = []
@@ -98,6 +103,7 @@ def row_check(table: Table, columns: Sequence[Column]) -> str | None:
     return insert_check(stored.name, pairs)
 
 
+_AS_SENT = TEXTS | JSONS
 _WHOLE = (INT2.oid, INT4.oid, INT8.oid)
 
 __all__ = ["check_written", "copy_guard", "row_check", "with_stored"]

@@ -34,7 +34,7 @@ REVIEWED: dict[str, set[str]] = {
         "names", "picked", "i", "keys", "check",
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },
-    "chakra.sql.render": {"node.operator", "node.connector", "term.nulls.upper()"},
+    "chakra.sql.render": {"node.connector", "term.nulls.upper()"},
     "chakra.expressions.aggregates": {"self.function", "'DISTINCT ' if self.distinct else ''", "term.nulls.upper()"},
     "chakra.expressions.lookups": {"part"},
     "chakra.sql.staging": {
@@ -65,6 +65,9 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.db.records": {"relations", "sql", "rows", "guard"},
     "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
+    "chakra.query.loading": {"', '.join(names)"},  # quoted columns
+    # Quoted names, and calls of max() or min() over one.
+    "chakra.sql.sequences": {"name", "literal", "largest"},
     "chakra.sql.statement": {"number", "position", "names", "self.sql", "picked", "self._cast(position)"},
     "chakra.sql.textual": {"i", "stand_in.sql", "names", "sql", "picked"},
     "chakra.sql.write_facts": {"names", "unchecked('$2')"},

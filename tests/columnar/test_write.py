@@ -183,7 +183,7 @@ async def test_no_rows(t: Any) -> None:
         ({"name": ["a", "b"], "score": [1.0]}, 'column "score" has 1 values, others have 2'),
         ({"name": "abc"}, "expected an array or a list"),
         (42, "cannot insert a int: expected anything with __arrow_c_stream__"),
-        ([{"name": "a"}], "iterable of dict"),
+        (iter([{"name": "a"}]), "iterable of dict"),
         ([], "without any record batch"),
         ({"name": ["a", None]}, 'row 1, column "name": NULL'),
         ({"name": ["a", 5]}, 'row 1, column "name": 5 does not fit text: expected a str, found int'),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chakra import Field, ForeignKey, Model, field, foreign_key
-from chakra.errors import DoesNotExist, FieldError, NotLoaded
+from chakra.errors import DataError, DoesNotExist, FieldError, NotLoaded
 
 
 class Town(Model):
@@ -239,7 +239,7 @@ async def test_composite_keys_on_the_row_path(people: Any, sent: list[Any]) -> N
     await row.refresh()
     assert (await Row.objects.get(a=1, b=2)).text == "z" and (await Row.objects.first()).pk == (1, 2)  # type: ignore[union-attr]
     assert await row.delete() == 1 and await Row.objects.count() == 1
-    with pytest.raises(FieldError):
+    with pytest.raises(DataError, match=r"takes a tuple of \(a, b\), not 1"):
         await Row.objects.get(pk=1)
 
 

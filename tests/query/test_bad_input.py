@@ -159,7 +159,7 @@ UNKNOWN: list[tuple[Callable[[], Any], str]] = [
     (lambda: Book.objects.order_by("nope"), "Book has no field 'nope'"),
     (lambda: Book.objects.order_by("pages__gt"), "ends in the lookup 'gt'"),
     (lambda: Book.objects.values("nope"), "Book has no field 'nope'"),
-    (lambda: Book.objects.filter(F("pages")), "takes conditions and keywords"),  # type: ignore[arg-type]
+    (lambda: Book.objects.filter(F("pages")), "only boolean values are conditions"),  # type: ignore[arg-type]
     (lambda: Book.objects.filter("pages > 5"), "takes conditions and keywords"),  # type: ignore[arg-type]
     (lambda: Book.objects.filter(Author.name == "x"), r"Author\.name cannot be used in a query over Book"),
     (lambda: Book.objects.filter(Book.pages.lookup("nope", 1)), "'nope' is no lookup for 'Book.pages'"),

@@ -16,7 +16,7 @@ import pytest
 
 import chakra
 from chakra.errors import ConnectionLost, TransactionError, UniqueViolation
-from chakra.query.reflect import TableQuery
+from chakra.query.tables import TableQuery
 from tests.db.faults import settled
 
 

@@ -231,3 +231,28 @@ async def test_every_writer_means_the_same(
         if found != {text}:
             wrong[name] = found
     assert wrong == {}
+
+
+async def test_digits_a_column_does_not_keep_are_rounded_on_request(
+    db: Any, pg: asyncpg.Connection[Any]
+) -> None:
+    await pg.execute(
+        "create table rounded (n numeric(8, 2), s timestamptz(0), a numeric(6, 1)[], i interval(0), t time(1))"
+    )
+    rows = {
+        "n": [Decimal("1.005"), "2.349"],
+        "s": [dt.datetime(2024, 1, 1, 1, 1, 1, 600000, tzinfo=dt.UTC)] * 2,
+        "a": [[Decimal("1.25")], []],
+        "i": [dt.timedelta(seconds=1.6)] * 2,
+        "t": [dt.time(1, 1, 1, 160000)] * 2,
+    }
+    for name in rows:
+        with pytest.raises(DataError, match=f'row 0, column "{name}"'):
+            await db.table("rounded").bulk_insert({name: rows[name]})
+    await db.table("rounded").bulk_insert(rows, allow_truncate=True)
+    found = await pg.fetch("select n::text, s at time zone 'utc', a::text, i::text, t::text from rounded")
+    moment = dt.datetime(2024, 1, 1, 1, 1, 2)
+    assert [tuple(r) for r in found] == [
+        ("1.01", moment, "{1.3}", "00:00:02", "01:01:01.2"),
+        ("2.35", moment, "{}", "00:00:02", "01:01:01.2"),
+    ]

@@ -143,7 +143,7 @@ def test_single_row_statements() -> None:
 
 def test_writes_over_queries() -> None:
     def update(query: Any, **values: Any) -> tuple[str, list[Any]]:
-        statement, literals = update_statement(query._select, values)
+        statement, literals = update_statement(query._select, values, query.table)
         return statement.sql.replace("::int8", "::bigint"), list(statement.bind(literals))
 
     assert update(Book.objects.filter(id=1), stock=F("stock") + 1, kind=Kind.POETRY) == (

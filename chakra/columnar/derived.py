@@ -8,8 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from chakra.columnar.inputs import Source
-from chakra.columnar.write import check_batch
+from chakra.columnar.inputs import Source, check_batch
 
 
 def mapped(source: Source, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> Any:

@@ -259,4 +259,13 @@ def _alike(names: list[str], frame: Source, number: int) -> Iterable[pa.RecordBa
     return (batch.select(names) for batch in frame.batches)  # type: ignore[union-attr]
 
 
-__all__ = ["Source", "source_of"]
+def check_batch(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    """A later batch must have the columns of the first."""
+    if not isinstance(batch, pa.RecordBatch):
+        raise DataError(f"expected record batches, found {type(batch).__name__}")
+    if batch.schema.names != list(names):
+        raise DataError(f"a batch has the columns {batch.schema.names}, the first one had {list(names)}")
+    return batch
+
+
+__all__ = ["Source", "check_batch", "source_of"]

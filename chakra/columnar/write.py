@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import pyarrow as pa
 
 from chakra.columnar.encode import SLICE_ROWS, Encoder
-from chakra.columnar.inputs import Source
+from chakra.columnar.inputs import Source, check_batch
 from chakra.columnar.options import Options
 from chakra.columnar.progress import Meter, Progress
 from chakra.columnar.result import InsertResult
@@ -123,15 +123,6 @@ async def _async_chunks(
             yield chunk
             meter.update(encoder.rows, encoder.bytes_written)
     yield encoder.finish()
-
-
-def check_batch(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
-    """A later batch must have the columns of the first."""
-    if not isinstance(batch, pa.RecordBatch):
-        raise DataError(f"expected record batches, found {type(batch).__name__}")
-    if batch.schema.names != list(names):
-        raise DataError(f"a batch has the columns {batch.schema.names}, the first one had {list(names)}")
-    return batch
 
 
 async def copy_rows(
@@ -255,7 +246,6 @@ def batch_of(columns: Sequence[ColumnSpec], values: Sequence[Any], first_row: in
 __all__ = [
     "RowStream",
     "batch_of",
-    "check_batch",
     "copy_rows",
     "copy_source",
     "copy_stream",

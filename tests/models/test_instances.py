@@ -146,8 +146,10 @@ async def test_save_writes_what_changed(people: Any, sent: list[Any]) -> None:
     one.points = 5
     one.note = "x"
     await one.save()
-    assert sent == [
-        ('UPDATE "persons" SET "note" = $1, "points" = $2::bigint WHERE "id" = $3::bigint', ["x", 5, 1])
+    assert [
+        (sql.partition(" AND (CASE")[0], args) for sql, args in sent
+    ] == [  # it checks the types of columns
+        ('UPDATE "persons" SET "note" = $1::text, "points" = $2::bigint WHERE "id" = $3::bigint', ["x", 5, 1])
     ]
     sent.clear()
     one.town = rome
@@ -234,7 +236,7 @@ async def test_composite_keys_on_the_row_path(people: Any, sent: list[Any]) -> N
     row.text = "z"
     await row.save()
     assert sent == [
-        ('UPDATE "rows" SET "text" = $1 WHERE "a" = $2::bigint AND "b" = $3::bigint', ["z", 1, 2])
+        ('UPDATE "rows" SET "text" = $1::text WHERE "a" = $2::bigint AND "b" = $3::bigint', ["z", 1, 2])
     ]
     await row.refresh()
     assert (await Row.objects.get(a=1, b=2)).text == "z" and (await Row.objects.first()).pk == (1, 2)  # type: ignore[union-attr]
@@ -263,7 +265,9 @@ async def test_pickling_and_copying(people: Any, sent: list[Any]) -> None:
         assert made == one and made is not one and made.note == "changed" and made.town.name == "Rome"
         sent.clear()
         await made.save()
-        assert sent[0][0] == 'UPDATE "persons" SET "note" = $1 WHERE "id" = $2::bigint', "knows what changed"
+        assert sent[0][0] == 'UPDATE "persons" SET "note" = $1::text WHERE "id" = $2::bigint', (
+            "knows what changed"
+        )
     part = pickle.loads(pickle.dumps(await Person.objects.only("name").get(id=1)))
     with pytest.raises(NotLoaded):
         _ = part.email

@@ -246,9 +246,9 @@ async def test_digits_a_column_does_not_keep_are_rounded_on_request(
         "i": [dt.timedelta(seconds=1.6)] * 2,
         "t": [dt.time(1, 1, 1, 160000)] * 2,
     }
-    for name in rows:
+    for name, values in rows.items():
         with pytest.raises(DataError, match=f'row 0, column "{name}"'):
-            await db.table("rounded").bulk_insert({name: rows[name]})
+            await db.table("rounded").bulk_insert({name: values})
     await db.table("rounded").bulk_insert(rows, allow_truncate=True)
     found = await pg.fetch("select n::text, s at time zone 'utc', a::text, i::text, t::text from rounded")
     moment = dt.datetime(2024, 1, 1, 1, 1, 2)

@@ -46,12 +46,12 @@ async def people(db: Any) -> AsyncIterator[Any]:
 
 @pytest.fixture
 def sent(people: Any) -> list[tuple[str, Any]]:
-    """Statement and parameters of everything sent from now on."""
+    """Statement, without the check of its columns' types, and parameters of everything sent from now on."""
     seen: list[tuple[str, Any]] = []
 
     def note(event: Any) -> None:
         if event.phase == "before":
-            seen.append((event.sql, list(event.args or ())))
+            seen.append((event.sql.partition(" AND (CASE WHEN pg_catalog")[0], list(event.args or ())))
 
     people.hooks.add(note)
     return seen
@@ -146,9 +146,7 @@ async def test_save_writes_what_changed(people: Any, sent: list[Any]) -> None:
     one.points = 5
     one.note = "x"
     await one.save()
-    assert [
-        (sql.partition(" AND (CASE")[0], args) for sql, args in sent
-    ] == [  # it checks the types of columns
+    assert sent == [
         ('UPDATE "persons" SET "note" = $1::text, "points" = $2::bigint WHERE "id" = $3::bigint', ["x", 5, 1])
     ]
     sent.clear()
@@ -165,7 +163,7 @@ async def test_save_writes_what_changed(people: Any, sent: list[Any]) -> None:
     again.points = 9
     await again.save(update_fields=["name", "town"])
     assert sent[0] == (
-        'UPDATE "persons" SET "name" = $1, "town_id" = $2::bigint WHERE "id" = $3::bigint',
+        'UPDATE "persons" SET "name" = $1::text, "town_id" = $2::bigint WHERE "id" = $3::bigint',
         ["Zed", rome.id, 1],
     )
     await again.save()

@@ -331,7 +331,7 @@ class Tight(Model, table="tight"):
     [
         ("three", "four", "'four' is longer than the 3 characters of character varying"),
         ("two", "tre", "'tre' is longer than the 2 characters of character"),
-        ("money", 100, "100 has more than the 2 digits before the point of numeric"),
+        ("money", 100, r"100 does not fit numeric\(4, 2\): it has more than 2 digits before the point"),
     ],
 )
 async def test_a_value_without_room_names_its_field(db: Any, name: str, value: Any, says: str) -> None:

@@ -224,7 +224,7 @@ async def test_python_values(db: Any, values: list[Any], type_: str, as_rows: bo
     assert [row["v"] for row in await db.table("made")] == values
 
 
-@pytest.mark.parametrize("values", [[1, "a"], [uuid.UUID(int=1), 2], [object()]], ids=repr)
+@pytest.mark.parametrize("values", [[1, "a"], [uuid.UUID(int=1), 2], [object()]], ids=["texts among numbers", "numbers among uuids", "objects"])
 async def test_values_of_no_one_type(db: Any, values: list[Any]) -> None:
     with pytest.raises(DataError, match=r'column "v" has values of .* create the table first') as caught:
         await db.table("made").bulk_insert({"v": values}, create=True)

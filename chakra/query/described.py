@@ -196,8 +196,11 @@ async def checked_table(database: Database, table: Table, attributes: Iterable[s
         key = key_of(database, table)
         stored: Table = database.descriptions.get(key) or await stored_table(database, table)
         refused_fields = {} if stored.stored is None else stored.stored.refused
+        by_value: frozenset[str] = frozenset() if stored.stored is None else stored.stored.by_value
         found = (
-            next((name for name in attributes if name in refused_fields), None) if refused_fields else None
+            next((n for n in attributes if n in refused_fields and n not in by_value), None)
+            if refused_fields
+            else None
         )
         if found is None:
             return stored

@@ -176,12 +176,14 @@ class Stored:
         name: the relation with its schema, quoted.
         types: type of each column, with modifiers; domains as such.
         refused: by attribute, why values of the declared type cannot be written.
+        by_value: those of them of which single values are written, each if the column holds it exactly.
     """
 
     oid: int
     name: str
     types: Mapping[str, PgType]
     refused: Mapping[str, str] = field(default_factory=dict)
+    by_value: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)

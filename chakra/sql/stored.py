@@ -21,6 +21,7 @@ def with_stored(table: Table, oid: int, name: str, types: Mapping[str, PgType]) 
     """
     columns: list[Column] = []
     refused: dict[str, str] = {}
+    by_value: set[str] = set()
     for column in table.columns:
         actual = types.get(column.name)
         if actual is not None and table.row_class is None:
@@ -31,11 +32,14 @@ def with_stored(table: Table, oid: int, name: str, types: Mapping[str, PgType]) 
         if actual is not None and found is None:
             label = f"{table.title}.{column.attribute}"
             refused[column.attribute] = str(refusal("written", label, column.type, actual, storing))
+            if column.type.base.name in _NUMBERS and actual.base.name in _NUMBERS:
+                by_value.add(column.attribute)
+                found = actual
         if found is None or _same(column.type.base, found.base):
             columns.append(column)
         else:
             columns.append(replace(column, type=found, declared=column.declared or column.type))
-    stored = Stored(oid, name, dict(types), refused)
+    stored = Stored(oid, name, dict(types), refused, frozenset(by_value))
     # The statements of a table are about its columns: those of another description do not fit.
     return replace(table, columns=tuple(columns), stored=stored, statements={})
 
@@ -103,6 +107,7 @@ def row_check(table: Table, columns: Sequence[Column], *, assigned: bool = False
     return insert_check(stored.name, pairs)
 
 
+_NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
 _AS_SENT = TEXTS | JSONS
 _WHOLE = (INT2.oid, INT4.oid, INT8.oid)
 

@@ -239,6 +239,25 @@ class JsonAgg(Aggregate):
         return JSONB
 
 
+def named_values(
+    method: str, unnamed: tuple[Expression, ...], named: dict[str, Expression]
+) -> dict[str, Expression]:
+    """Values by name; an aggregate of a field has one of its own, the field's and its own: ``price__sum``.
+
+    Raises:
+        FieldError: an unnamed value that is no such aggregate, or two values of one name.
+    """
+    found: dict[str, Expression] = {}
+    for value in unnamed:
+        if not isinstance(value, Aggregate) or not isinstance(value.argument, F):
+            raise FieldError(f"{method}(): {value!r} has no name of its own; give it one, name={value!r}")
+        name = f"{value.argument.path}__{type(value).__name__.lower()}"
+        if name in found or name in named:
+            raise FieldError(f"{method}(): two values are named {name!r}; name one of them otherwise")
+        found[name] = value
+    return found | named
+
+
 def has_aggregate(expression: Expression) -> bool:
     """Whether an aggregate stands anywhere in the tree."""
     return isinstance(expression, Aggregate) or any(has_aggregate(child) for child in expression.children)
@@ -257,4 +276,5 @@ __all__ = [
     "Sum",
     "Variance",
     "has_aggregate",
+    "named_values",
 ]

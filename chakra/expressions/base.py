@@ -1,8 +1,9 @@
 """Expression trees: what a query says about values, without knowing tables, aliases or SQL text.
 
-Every node answers two questions. ``shape(values)`` returns a hashable key of the tree's structure and appends
-its literal values, in order, to ``values``: two trees of one shape share one compiled statement. ``children``
-and ``rebuild`` let the compiler walk and replace parts without knowing node classes.
+Every node answers three questions. ``shape(values)`` returns a hashable key of the tree's structure and appends
+its literal values, in order, to ``values``: two trees of one shape share one compiled statement. ``literals`` gives
+the identities of the nodes that hold those values, in the same order. ``children`` and ``rebuild`` let the compiler
+walk and replace parts without knowing node classes.
 """
 
 from __future__ import annotations
@@ -48,8 +49,13 @@ class Expression:
 
     def shape(self, values: list[Any]) -> Hashable:
         """Return the structural key of the tree; append its literal values to ``values``."""
-        parts: list[Hashable] = [child.shape(values) for child in self.children]
-        return (type(self).__name__, self.own_shape(), *parts)
+        parts: list[Any] = [child.shape(values) for child in self.children]
+        return (type(self), self.own_shape(), *parts)
+
+    def literals(self) -> Iterator[Hashable]:
+        """The identities of the literals in the tree, in the order in which ``shape`` appends their values."""
+        for child in self.children:
+            yield from child.literals()
 
     # Python gives comparisons no other use on a lazily evaluated value, so they build conditions.
     __hash__ = object.__hash__
@@ -228,6 +234,9 @@ class Value(Expression):
         type_ = self.type or python_type(value) or type(value)
         return (Value, type_, self.models) if self.models else (Value, type_)
 
+    def literals(self) -> Iterator[Hashable]:
+        yield id(self)
+
     def __repr__(self) -> str:
         return f"Value({self.value!r})"
 
@@ -235,8 +244,8 @@ class Value(Expression):
 class Slot(Expression):
     """A literal whose value is kept apart from the statement: position ``index`` of the query's values.
 
-    Made by the compiler out of ``Value``; ``sample`` is the value of the query that was compiled first and
-    may be looked at for its Python type only.
+    Made by the compiler out of ``Value`` and of keywords; ``sample`` is the value of the query that was compiled first
+    and may be looked at for its Python type only, which is part of the shape.
     """
 
     __slots__ = ("index", "sample", "type")
@@ -436,6 +445,10 @@ class Order:
     def shape(self, values: list[Any]) -> Hashable:
         """The structural key, as for expressions."""
         return (self.descending, self.nulls, self.expression.shape(values))
+
+    def literals(self) -> Iterator[Hashable]:
+        """The identities of the literals, as for expressions."""
+        return self.expression.literals()
 
     def __repr__(self) -> str:
         return f"{self.expression!r}.{'desc' if self.descending else 'asc'}()"

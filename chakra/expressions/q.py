@@ -1,8 +1,9 @@
 """Conditions by keyword: ``Q(age__gte=18) | Q(name="x")``, and how keyword filters become shapes.
 
-Keyword filters are kept as they were written until a statement must be compiled: for a known shape only the
-names are looked at. ``keyword_shape`` (every call) and ``keyword_conditions`` (once per shape) must agree on which
-values are literals and in which order; they stand together for that reason.
+Keyword filters are kept as they were written until a statement must be compiled: for a known shape only names and
+the types of values are looked at. ``keyword_shape`` (every call), ``keyword_literals`` and ``keyword_conditions`` (once
+per shape) must agree on which values are literals; they stand together for that reason. A literal is known by its
+mapping and its name.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from chakra.expressions.base import (
     Expression,
     Lookup,
     Not,
-    Slot,
     as_condition,
     compare,
     literal,
@@ -49,6 +49,11 @@ class Q(Condition):
         inner = tuple(condition.shape(values) for condition in self.conditions)
         return (Q, inner, keyword_shape(self.keywords, values))
 
+    def literals(self) -> Iterator[Hashable]:
+        for condition in self.conditions:
+            yield from condition.literals()
+        yield from keyword_literals(self.keywords)
+
     def __invert__(self) -> Condition:
         return Not(self) if self else self
 
@@ -76,19 +81,24 @@ def _says_isnull(name: str) -> bool:
 
 
 def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
-    """The structural key of keyword filters; literals are appended to ``values``."""
-    parts: list[Hashable] = []
+    """The structural key of keyword filters: names, the types of values, and what else decides about the SQL.
+
+    Literals are appended to ``values``.
+    """
+    parts: list[Any] = []
     for name, value in keywords.items():
         cls = type(value)
         if cls in PLAIN:
             beyond = not -BIGINT <= value < BIGINT if cls is int else cls in FRACTIONS
-            parts.append((name, BEYOND) if beyond else name)
+            parts += (name, (cls, BEYOND)) if beyond else (name, cls)
             values.append(value)
         elif value is None or (cls is bool and _says_isnull(name)):
             parts.append((name, value))
         elif cls in SEQUENCES:
             plain = literal(value)
-            parts.append(name if plain is value else (name, models_of(value)))
+            # ``in`` takes the type of its left side; elsewhere the items may decide.
+            inner = None if name.endswith("in") else type(next(iter(value), None))
+            parts += (name, inner) if plain is value else (name, models_of(value))
             values.append(plain)
         else:
             plain = operand(value)
@@ -98,24 +108,35 @@ def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
                 if plain is not value:
                     parts.append((name, models_of(value)))
                 else:
-                    parts.append((name, BEYOND) if beyond_integers(value) else name)
+                    parts.append((name, cls, BEYOND if beyond_integers(value) else None))
                 values.append(plain)
     return tuple(parts)
+
+
+def keyword_literals(keywords: Mapping[str, Any]) -> Iterator[Hashable]:
+    """The identities of the literals among the values, in the order of ``keyword_shape``."""
+    for name, value in keywords.items():
+        if value is None or (type(value) is bool and _says_isnull(name)):
+            continue
+        if isinstance(value, Expression):
+            yield from value.literals()
+        else:
+            yield (id(keywords), name)
 
 
 def keyword_conditions(
     keywords: Mapping[str, Any],
     resolve: Callable[[str], tuple[Expression, str]],
-    number: Callable[[Expression], Expression],
-    next_index: Callable[[], int],
+    inner: Callable[[Expression], Expression],
+    slot: Callable[[Hashable, Any], Expression],
     check: Callable[[Expression, frozenset[Any]], None],
 ) -> Iterator[Condition]:
     """Yield one condition per keyword, in order.
 
     Args:
         resolve: turns ``author__name__icontains`` into the value it names and the lookup's word.
-        number: resolves an expression on the right side, numbering its literals.
-        next_index: gives the position of the next literal.
+        inner: resolves an expression on the right side.
+        slot: gives what stands for a literal in the statement, from its identity and its value.
         check: refuses instances of models whose keys the left side does not hold.
     """
     for name, value in keywords.items():
@@ -132,11 +153,11 @@ def keyword_conditions(
         if cls not in PLAIN and cls not in SEQUENCES:
             value = operand(value)
         if isinstance(value, Expression):
-            yield Lookup(left, word, number(value))
+            yield Lookup(left, word, inner(value))
         elif word == "isnull":
             yield compare(left, word, value)
         else:
-            yield Lookup(left, word, Slot(next_index(), value))
+            yield Lookup(left, word, slot((id(keywords), name), value))
 
 
-__all__ = ["PLAIN", "SEQUENCES", "Q", "keyword_conditions", "keyword_shape"]
+__all__ = ["PLAIN", "SEQUENCES", "Q", "keyword_conditions", "keyword_literals", "keyword_shape"]

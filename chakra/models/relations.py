@@ -285,7 +285,8 @@ class RelatedSet(QuerySet[Any]):
         self._select.filters = ((False, (), {key: pk}),)
 
     def _with(self, select: Any) -> Any:
-        new: QuerySet[Any] = QuerySet(self.table, self._database, select)
+        new = super()._with(select)
+        new._key, new._relation, new._instance = self._key, self._relation, self._instance
         return new
 
     async def create(self, /, **values: Any) -> Any:

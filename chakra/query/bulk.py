@@ -89,7 +89,7 @@ class ColumnSource:
     @property
     def whole(self) -> bool:
         """Whether one connection must read all of it."""
-        return self.select is None or self.select.nothing or whole_reason(self.select) is not None
+        return self.select is None or self.select.clauses.nothing or whole_reason(self.select) is not None
 
     def parts(self, partitions: int, by: str | None) -> Parts:
         """What gives the SELECTs of ``partitions`` parts, cut by the column ``by`` or by row addresses.
@@ -128,11 +128,10 @@ async def source_of(select: Select, database: Database) -> ColumnSource:
     Raises:
         FieldError: the query locks rows, which COPY cannot, or a column is declared as what it cannot be read as.
     """
-    if select.lock is not None:
+    if select.clauses.lock is not None:
         raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
-    if select.related:
-        select = select.copy()
-        select.related = ()
+    if select.clauses.related:
+        select = select.with_clauses(related=())
     compiled, values = select_statement(select)
     sql = compiled.statement.literal_sql(values, database.naive)
     described, columns = await described_columns(database, compiled.statement, sql)

@@ -27,20 +27,15 @@ HOLD_COLLECTOR_FROM = 500
 times and find nothing, which is a third of the time."""
 
 
-def loader(compiled: Compiled, style: str) -> Loader:
-    """Return what makes objects of the statement's rows.
-
-    Args:
-        style: ``instances``, ``dict``, ``tuple``, ``flat`` or ``named``.
-    """
-    found: Loader | None = compiled.loaders.get(style)
+def loader(compiled: Compiled) -> Loader:
+    """Return what makes objects of the statement's rows."""
+    found: Loader | None = compiled.loader
     if found is None:
-        if style == "instances":
-            assert compiled.plan is not None
+        if compiled.plan is not None:
             found = _instances(compiled.plan)
         else:
-            found = _plain(compiled.statement.outputs, style)
-        compiled.loaders[style] = found
+            found = _plain(compiled.statement.outputs, compiled.result)
+        compiled.loader = found
     return found
 
 

@@ -49,8 +49,8 @@ class Cutting:
         return [_sql(part, snapshot) for part in split_pages(self.select, pages, self.partitions)]
 
     async def _bounds(self, snapshot: Snapshot, column: Column) -> list[Any]:
-        keys = self.select.copy()
-        keys.mode, keys.fields, keys.aliases = "values", (column.attribute,), (column.attribute,)
+        keys = self.select.with_clauses(outputs=((column.attribute, column.attribute),))
+        keys.result = "tuple"
         sql, connection = _sql(keys, snapshot), snapshot.connection
         session = connection.held_session()
         if not await connection.is_harmless(sql.key, sql.touches):

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 async def rows_of(
-    select: Select, style: str, database: Database, block: int, reader: Reader
+    select: Select, database: Database, block: int, reader: Reader
 ) -> AsyncGenerator[Any, None]:
     """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one."""
     compiled, values = select_statement(select)
-    load = loader(compiled, style)
+    load = loader(compiled)
     state = RowState(database, True, shared=True)
     async with aclosing(_blocks(database, compiled.statement, values, block, reader)) as blocks:
         async for rows in blocks:

@@ -31,7 +31,6 @@ from chakra.sql import (
 
 if TYPE_CHECKING:
     from chakra.db import Database
-    from chakra.query.queryset import QuerySet
 
 T = TypeVar("T")
 
@@ -220,12 +219,13 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     select = Select(table)
     select.filters = ((False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}),)
     wanted = tuple(assigned_column(table, name).attribute for name in fields)
-    select.only = frozenset(wanted) if wanted else None
+    if wanted:
+        select = select.with_clauses(only=frozenset(wanted))
     compiled, values = select_statement(select)
     row = await execute.fetchrow(found, compiled.statement, values)
     if row is None:
         raise _gone(instance, table, "refreshed")
-    (fresh,) = loader(compiled, "instances")((row,), RowState(found, True, shared=True))
+    (fresh,) = loader(compiled)((row,), RowState(found, True, shared=True))
     names = wanted or [c.attribute for c in table.columns]
     for name in names:
         setattr(instance, SLOT + name, getattr(fresh, SLOT + name))
@@ -233,89 +233,6 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     state.saved = True
     state.changed.difference_update(names)
     state.loaded.clear()
-
-
-def _check_names(table: Table, names: Iterable[str]) -> None:
-    """Refuse names that are no fields before anything runs; what callers pass on may come from outside."""
-    for name in names:
-        if name != "pk" and name not in table.relations:
-            table.column(name)
-
-
-def creation_values(table: Table, lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """What a new row is made of: exact lookups and defaults; callables among the defaults are called."""
-    values: dict[str, Any] = {}
-    for lookup, value in lookups.items():
-        name = lookup if lookup in table.by_attribute else lookup.removesuffix("__exact")
-        if name == "pk" and len(table.primary_key) > 1:
-            values.update(zip(table.primary_key, value, strict=True))
-        elif "__" not in name or name in table.by_attribute:  # columns without a model may have any name
-            values[name] = value
-    values.update({name: v() if callable(v) else v for name, v in defaults.items()})
-    return values
-
-
-async def get_or_create(
-    queryset: QuerySet[Any], defaults: dict[str, Any], lookups: dict[str, Any]
-) -> tuple[Any, bool]:
-    """``get``, else ``create``; if another session wins the race for a unique key, its row is returned."""
-    _check_names(queryset.table, defaults)
-    try:
-        return await queryset.get(**lookups), False
-    except DoesNotExist:
-        pass
-    values = creation_values(queryset.table, lookups, defaults)
-    try:
-        # Inside a transaction a failed INSERT would abort it: the savepoint keeps it alive.
-        async with queryset.database.transaction():
-            return await queryset.create(**values), True
-    except UniqueViolation:
-        try:
-            return await queryset.get(**lookups), False
-        except DoesNotExist:
-            pass
-        raise
-
-
-async def update_or_create(
-    queryset: QuerySet[Any], defaults: dict[str, Any], lookups: dict[str, Any]
-) -> tuple[Any, bool]:
-    """Lock the matching row and write ``defaults`` to it, or create it, in one transaction."""
-    _check_names(queryset.table, defaults)
-    queryset.filter(**lookups).to_sql()  # unknown names are refused before a transaction is opened
-    async with queryset.database.transaction():
-        found, created = await get_or_create(queryset.select_for_update(), defaults, lookups)
-        if not created:
-            for name, value in defaults.items():
-                setattr(found, name, value() if callable(value) else value)
-            await save(found, database=queryset.database)
-    return found, created
-
-
-async def update_or_insert(
-    queryset: QuerySet[Any], defaults: dict[str, Any], lookups: dict[str, Any]
-) -> tuple[dict[str, Any], bool]:
-    """``update_or_create`` of a table without a model: the row is a dict, found again by its primary key.
-
-    Raises:
-        FieldError: the table has no primary key.
-    """
-    table, database = queryset.table, queryset.database
-    if not table.primary_key:
-        raise FieldError(f"update_or_create() needs a primary key, which {table.title} does not have")
-    _check_names(table, defaults)
-    rows = queryset.values()
-    rows.filter(**lookups).to_sql()
-    async with database.transaction():
-        found, created = await get_or_create(rows.select_for_update(), defaults, lookups)
-        if not created and defaults:
-            values = {name: v() if callable(v) else v for name, v in defaults.items()}
-            # A query of its own: the row may leave the filters by what is written to it.
-            everything = type(rows)(table, database).values()
-            key = {name: found[name] for name in table.primary_key}
-            await everything.filter(**key).update(**values)
-            found = await everything.get(**{name: values.get(name, key[name]) for name in key})
-    return found, created
 
 
 async def update_rows(select: Select, database: Database, values: dict[str, Any]) -> int:
@@ -330,7 +247,7 @@ async def update_rows(select: Select, database: Database, values: dict[str, Any]
 
     def work(stored: Table) -> Awaitable[int]:
         statement, literals = update_statement(
-            _unordered(select),
+            select.for_write(),
             {name: operand(value) for name, value in values.items()},
             stored,
         )
@@ -341,29 +258,18 @@ async def update_rows(select: Select, database: Database, values: dict[str, Any]
 
 async def delete_rows(select: Select, database: Database) -> int:
     """One DELETE over all rows of a query."""
-    statement, literals = delete_statement(_unordered(select))
+    statement, literals = delete_statement(select.for_write())
     return await execute.execute(database, statement, literals)
-
-
-def _unordered(select: Select) -> Select:
-    """The query without what a write has no use for, so that it does not enter the shape."""
-    select = select.copy()
-    select.mode, select.order, select.backwards, select.related = "rows", (), False, ()
-    select.fields, select.aliases, select.lock = (), (), None
-    return select
 
 
 __all__ = [
     "database_of",
     "delete",
     "delete_rows",
-    "get_or_create",
     "insert",
     "insert_values",
     "refresh",
     "save",
-    "update_or_create",
-    "update_or_insert",
     "update_rows",
     "written_values",
 ]

@@ -283,6 +283,13 @@ class Table:
             raise FieldError(f"{self.title} has no field {attribute!r}; it has {self.field_names()}{hint}")
         return found
 
+    def is_unique(self, attribute: str) -> bool:
+        """Whether no two rows can have the same value in a column, as far as the description says."""
+        alone = (attribute,)
+        if self.primary_key == alone or any(unique.columns == alone for unique in self.uniques):
+            return True
+        return any(i.unique and i.where is None and i.columns == alone for i in self.indexes)
+
     def field_names(self) -> str:
         """The names queries may use, for error messages."""
         return ", ".join([*self.by_attribute, *(name for name in self.relations)])

@@ -9,8 +9,9 @@ from chakra.expressions import Condition
 from chakra.expressions.q import Q
 from chakra.schema import Table
 from chakra.sql.render import render_conditions
+from chakra.sql.resolve import resolve_filters
 from chakra.sql.scope import Scope
-from chakra.sql.select import Select, resolve_filters
+from chakra.sql.select import Select
 from chakra.sql.statement import Writer
 
 
@@ -41,7 +42,7 @@ def constant_condition(table: Table, condition: Any, option: str, *, alias: str 
     select.filters = ((False, tuple(given), {}),)
     values: list[Any] = []
     select.shape(values)
-    scope = Scope(table)
+    scope = Scope(table, select.numbers())
     found = resolve_filters(select.filters, scope)
     if scope.joined:
         raise FieldError(f"{option} can use fields of {table.title} only, not those of related tables")

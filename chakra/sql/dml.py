@@ -6,20 +6,24 @@ take the query's literals behind the assigned ones, numbered like the query's sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression, Slot, Value
+from chakra.expressions.aggregates import has_aggregate
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
 from chakra.schema.declared import JSONS
 from chakra.sql.adapting import TEXTS, ToColumn, ToType
+from chakra.sql.compile import write_from
+from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
 from chakra.sql.render import render, render_conditions
+from chakra.sql.resolve import resolve_filters
 from chakra.sql.scope import ColumnRef, Scope
-from chakra.sql.select import Select, resolve_filters, write_from
+from chakra.sql.select import Select
 from chakra.sql.statement import Output, Statement, Writer
 from chakra.sql.stored import row_check
 
@@ -150,7 +154,7 @@ def compile_delete_row(table: Table) -> Statement:
 
 
 def compile_update(select: Select, assignments: Mapping[str, Any], stored: Table) -> Statement:
-    """``UPDATE`` of all rows of a query; literals of the assignments are numbered before the query's.
+    """``UPDATE`` of all rows of a query; literals of the assignments come before the query's, as in its shape.
 
     Args:
         stored: the table as the server has it.
@@ -159,7 +163,7 @@ def compile_update(select: Select, assignments: Mapping[str, Any], stored: Table
         FieldError: an unknown field, or a query that UPDATE cannot take (limit, distinct).
     """
     table = select.table
-    scope = Scope(table)
+    scope = Scope(table, _numbers(assignments, select))
     sets: list[tuple[Column, Expression]] = []
     for name, value in assignments.items():
         column = assigned_column(table, name)
@@ -169,8 +173,8 @@ def compile_update(select: Select, assignments: Mapping[str, Any], stored: Table
             sets.append((column, scope.resolve(value)))
         else:
             inner = value.value if isinstance(value, Value) else value
-            sets.append((column, Slot(scope.next_index(), inner)))
-    if scope.joined:
+            sets.append((column, scope.slot((_SET, name), inner)))
+    if scope.joined or any(has_aggregate(expression) for _, expression in sets):
         raise FieldError("update() can set a field from fields of the same table only, not across relations")
     conditions = _write_filters(select, scope, "update")
     writer = Writer(qualify=scope.joined)
@@ -193,13 +197,28 @@ def compile_delete(select: Select) -> Statement:
     Raises:
         FieldError: a query that DELETE cannot take (limit, distinct).
     """
-    scope = Scope(select.table)
+    scope = Scope(select.table, select.numbers())
     conditions = _write_filters(select, scope, "delete")
     writer = Writer(qualify=scope.joined)
     writer.touch(select.table.quoted, write=True)
     writer.write(f"DELETE FROM {select.table.quoted}")
     _where(writer, select, scope, conditions)
     return writer.finish()
+
+
+_SET = "set"
+
+
+def _numbers(assignments: Mapping[str, Any], select: Select) -> dict[Hashable, int]:
+    """The position of each literal of an UPDATE among the values of its shape (``update_statement``)."""
+    found: list[Hashable] = []
+    for name, value in assignments.items():
+        if isinstance(value, Expression) and not isinstance(value, Value):
+            found += value.literals()
+        else:
+            found.append((_SET, name))
+    found += select.literals()
+    return {literal: position for position, literal in enumerate(found)}
 
 
 def assigned_column(table: Table, name: str) -> Column:
@@ -211,11 +230,11 @@ def assigned_column(table: Table, name: str) -> Column:
 
 
 def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
-    if select.limit is not None or select.offset is not None or select.distinct is not None:
+    if select.sliced or select.clauses.distinct is not None:
         raise FieldError(
             f"{what}() takes no sliced or distinct query; filter on the primary keys of the rows instead"
         )
-    for name, expression in select.annotations:
+    for name, expression in select.clauses.annotations:
         scope.annotations[name] = scope.resolve(expression)
     return resolve_filters(select.filters, scope)
 
@@ -223,30 +242,39 @@ def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
 def _where(
     writer: Writer, select: Select, scope: Scope, conditions: list[Any], check: str | None = None
 ) -> None:
-    """The WHERE of a write; a query over several tables finds its rows by primary key in a subquery.
+    """The WHERE of a write; a query over several tables or over groups finds its rows by primary key in a subquery.
 
     Args:
         check: a condition about the statement as a whole.
     """
-    if select.nothing:
+    if select.clauses.nothing:
         writer.write(" WHERE FALSE")
         render_conditions(conditions, writer, " AND ")
         return
     if check is not None:
         writer.write(f" WHERE {check}")
-    if not scope.joined:
+    having = [condition for condition in conditions if has_aggregate(condition)]
+    if not scope.joined and not having:
         render_conditions(conditions, writer, " WHERE " if check is None else " AND ")
         return
     table = select.table
     if not table.primary_key:
-        raise FieldError(f"{table.title} has no primary key; a write across relations needs one")
+        raise FieldError(
+            f"{table.title} has no primary key; a write across relations or over groups needs one"
+        )
     keys = ", ".join(c.quoted for c in table.key_columns)
     writer.write(f" {'WHERE' if check is None else 'AND'} ({keys}) IN (SELECT ")
     for position, column in enumerate(table.key_columns):
         writer.write(", " if position else "")
         render(ColumnRef(scope.root, column), writer)
     write_from(scope, writer)
-    render_conditions(conditions, writer)
+    render_conditions([condition for condition in conditions if not has_aggregate(condition)], writer)
+    if having:
+        writer.write(" GROUP BY ")
+        for position, term in enumerate(group_terms((), scope, having)):
+            writer.write(", " if position else "")
+            render(term, writer)
+        render_conditions(having, writer, " HAVING ")
     writer.write(")")
 
 

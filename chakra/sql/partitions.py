@@ -15,7 +15,6 @@ from itertools import pairwise
 from typing import Any
 
 from chakra.expressions import Condition, Expression, Value
-from chakra.expressions.aggregates import has_aggregate
 from chakra.pg.types import BY_NAME
 from chakra.schema import Column
 from chakra.sql.scope import Scope, Source
@@ -83,14 +82,13 @@ def whole_reason(select: Select) -> str | None:
 
     Rows of a cut query come in no order, and what is computed over all rows cannot be computed over parts.
     """
-    if select.limit is not None or select.offset is not None:
+    if select.sliced:
         return "it has a limit or an offset"
-    if select.order or (select.order is None and select.table.ordering) or select.backwards:
+    if select.ordered_by or select.backwards:
         return "it has an order"
-    if select.distinct is not None:
+    if select.clauses.distinct is not None:
         return "it is distinct"
-    expressions = [e for _, e in select.annotations] + [f for f in select.fields if isinstance(f, Expression)]
-    if any(has_aggregate(expression) for expression in expressions):
+    if select.clauses.groups is not None or select.aggregates:
         return "it aggregates"
     return None
 

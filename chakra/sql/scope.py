@@ -1,13 +1,13 @@
 """Resolving: names of a query become columns of joined tables; unknown ones become helpful errors.
 
-``Scope`` belongs to one SELECT, UPDATE or DELETE. It owns the joins that paths such as ``author__name`` ask for
-and numbers the literals of the query in the order in which its shape lists them.
+``Scope`` belongs to one SELECT, UPDATE or DELETE. It owns the joins that paths such as ``author__name`` ask for,
+and knows the literals of the query by their numbers.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,9 @@ class Transformed(Expression):
     def children(self) -> tuple[Expression, ...]:
         return (self.inner,)
 
+    def own_shape(self) -> Hashable:
+        return self.transform
+
     @property
     def type(self) -> PgType:
         return self.transform.type
@@ -88,12 +91,12 @@ class Path:
 class Scope:
     """Names, joins and literals of one query over ``table``."""
 
-    def __init__(self, table: Table, *, start: int = 0, prefix: str = "t") -> None:
+    def __init__(self, table: Table, numbers: Mapping[Hashable, int], *, prefix: str = "t") -> None:
         self.root = Source(table, table.quoted, None, None, False)
         self.sources: list[Source] = [self.root]
         self._joined: dict[Hashable, Source] = {}
         self._prefix = prefix
-        self.literals = start
+        self._numbers = numbers
         self.annotations: dict[str, Expression] = {}
 
     @property
@@ -101,11 +104,9 @@ class Scope:
         """Whether the query reads more than its root table."""
         return len(self.sources) > 1
 
-    def next_index(self) -> int:
-        """Give the position of the next literal among the query's values."""
-        index = self.literals
-        self.literals += 1
-        return index
+    def slot(self, literal: Hashable, value: Any, type_: PgType | None = None) -> Slot:
+        """What stands for a literal in the statement: its number among the values of the query's shape."""
+        return Slot(self._numbers[literal], value, type_)
 
     def join(self, source: Source, relation: Relation) -> Source:
         """Return the source behind a relation, joining it if the query does not read it yet."""
@@ -220,10 +221,14 @@ class Scope:
             raise FieldError(f"{path!r} ends in the lookup {found.word!r}; a field is needed here")
         return found.expression
 
+    def resolve_term(self, term: str | Expression) -> Expression:
+        """Resolve a path or an expression to a value."""
+        return self.resolve_value(term) if isinstance(term, str) else self.resolve(term)
+
     def resolve(self, expression: Expression) -> Expression:
-        """Return the tree with names turned into columns and literals into numbered slots."""
+        """Return the tree with names turned into columns and literals into slots."""
         if isinstance(expression, Value):
-            return Slot(self.next_index(), expression.value, expression.type)
+            return self.slot(id(expression), expression.value, expression.type)
         if isinstance(expression, F):
             return self.resolve_value(expression.path)
         if isinstance(expression, Q):
@@ -245,19 +250,19 @@ class Scope:
         return resolved
 
     def resolve_q(self, q: Q) -> Condition:
-        """Resolve the positional conditions of a Q, then its keywords: the order of its shape."""
+        """Resolve the positional conditions of a Q, then its keywords."""
         parts = [self.resolve_condition(c) for c in q.conditions]
         parts.extend(self.resolve_keywords(q.keywords))
         return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
 
-    def resolve_keywords(self, keywords: dict[str, Any]) -> list[Condition]:
-        """Resolve keyword filters, numbering their literals."""
+    def resolve_keywords(self, keywords: Mapping[str, Any]) -> list[Condition]:
+        """Resolve keyword filters."""
 
         def split(path: str) -> tuple[Expression, str]:
             found = self.resolve_path(path)
             return found.expression, found.word
 
-        return list(keyword_conditions(keywords, split, self.resolve, self.next_index, check_models))
+        return list(keyword_conditions(keywords, split, self.resolve, self.slot, check_models))
 
     def resolve_condition(self, condition: Condition) -> Condition:
         """Resolve a condition.

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from chakra.expressions import Expression, Value
 from chakra.schema import Table
+from chakra.sql.compile import compile_select
 from chakra.sql.dml import (
     compile_delete,
     compile_delete_row,
@@ -20,7 +21,8 @@ from chakra.sql.dml import (
     compile_update,
     compile_update_row,
 )
-from chakra.sql.select import Compiled, Select, compile_select
+from chakra.sql.rowplan import Compiled
+from chakra.sql.select import Select
 from chakra.sql.statement import Statement
 
 T = TypeVar("T")

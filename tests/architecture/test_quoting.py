@@ -28,7 +28,10 @@ SAFE_ATTRIBUTES = frozenset({"quoted", "alias"})
 
 REVIEWED: dict[str, set[str]] = {
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
-    "chakra.sql.select": {"strength", "of", "wait"},
+    "chakra.sql.compile": {
+        "strength", "of", "wait", "term.nulls.upper()", "picked", "name", "', '.join(names)",
+        "', ' if position else ' ORDER BY '", "' DESC' if term.descending else ''",
+    },
     "chakra.sql.partitions": {"joint", "column", "operator", "shares", "some", "share", "keys"},
     "chakra.sql.dml": {
         "names", "picked", "i", "keys", "check",
@@ -63,7 +66,7 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.db.reset": {"names", "len(prepared)"},  # one quoted constant of the names we gave
     # Numbers, the statement itself, and constants that were quoted.
     "chakra.db.records": {"relations", "sql", "rows", "guard"},
-    "chakra.query.queryset": {"format.upper()", "', ANALYZE' if analyze else ''"},
+    "chakra.query.reading": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
     "chakra.query.loading": {"', '.join(names)"},  # quoted columns
     # Quoted names, and calls of max() or min() over one.

@@ -299,7 +299,7 @@ async def test_ten_thousand_instances_stay_light(people: Any) -> None:
     from chakra.query.state import RowState
     from chakra.sql import select_statement
 
-    load = loader(select_statement(query._select)[0], "instances")
+    load = loader(select_statement(query._select)[0])
     tracemalloc.start()
     try:
         found = load(rows, RowState(people, True, shared=True))

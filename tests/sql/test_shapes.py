@@ -147,7 +147,7 @@ def test_hydration_makes_no_call_per_row() -> None:
         note: Field[str | None]
 
     found, _ = select_statement(Plain.objects.all()._select)
-    load = loader(found, "instances")
+    load = loader(found)
     state = RowState(None, True, shared=True)
 
     def rows(count: int) -> list[Any]:
@@ -159,6 +159,6 @@ def test_hydration_makes_no_call_per_row() -> None:
         ("dict", Plain.objects.values()),
         ("tuple", Plain.objects.values_list("id", "name", "note")),
     ):
-        plain = loader(select_statement(query._select)[0], style)
+        plain = loader(select_statement(query._select)[0])
         cost = calls(lambda plain=plain: plain(many, state))
         assert cost == calls(lambda plain=plain: plain(few, state)) <= 3, style

@@ -18,7 +18,7 @@ NAME_BYTES = 63  # NAMEDATALEN - 1, src/include/pg_config_manual.h
 _UUID = re.compile(r"\{?[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}\}?")
 _BITS = re.compile(r"[01]*")
 _MAC = re.compile(
-    r"[0-9A-Fa-f]{2}([:.-]?[0-9A-Fa-f]{2}){5}([:.-]?[0-9A-Fa-f]{2}){0,2}|([0-9A-Fa-f]{4}\.){2,3}[0-9A-Fa-f]{4}"
+    r"[0-9A-Fa-f]{2}([:.-]?[0-9A-Fa-f]{2}){5}(([:.-]?[0-9A-Fa-f]{2}){2})?|([0-9A-Fa-f]{4}\.){2,3}[0-9A-Fa-f]{4}"
 )
 
 _TEXTS = frozenset({"text", "varchar", "bpchar", "citext", "name"})

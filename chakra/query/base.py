@@ -1,0 +1,82 @@
+"""What every queryset is made of: a Select, which it never changes, and the database it runs on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from chakra.db.default import default_database
+from chakra.errors import FieldError
+from chakra.query.not_a_list import NotAList
+from chakra.query.shown import query_html, query_text
+from chakra.schema import Table
+from chakra.sql import Select
+
+if TYPE_CHECKING:
+    from chakra.db import Database
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Base(NotAList, Generic[R_co]):
+    """A question about one table; see ``QuerySet``."""
+
+    __slots__ = ("_database", "_select")
+
+    def __init__(self, table: Table, database: Database | None = None, select: Select | None = None) -> None:
+        self._select = select if select is not None else Select(table)
+        self._database = database
+
+    def _with(self, select: Select) -> Self:
+        """The same queryset with another question; one that carries more than these two overrides it."""
+        new = self.__class__.__new__(self.__class__)
+        new._select = select
+        new._database = self._database
+        return new
+
+    def _clauses(self, **changes: Any) -> Self:
+        return self._with(self._select.with_clauses(**changes))
+
+    def _rows_as(self, result: str) -> Self:
+        select = self._select.copy()
+        select.result = result
+        return self._with(select)
+
+    @property
+    def table(self) -> Table:
+        """The table the query reads."""
+        return self._select.table
+
+    @property
+    def database(self) -> Database:
+        """The database the query runs on.
+
+        Raises:
+            ConfigError: none was named and none is connected.
+        """
+        return self._database or default_database()
+
+    def __repr__(self) -> str:
+        return query_text(self.__class__.__name__, self._select)
+
+    def _repr_html_(self) -> str:
+        return query_html(self.__class__.__name__, self._select)
+
+    def _for_instances(self, method: str) -> None:
+        if self._select.result != "instances":
+            raise FieldError(
+                f"{method}() is for instances; where rows are plain, values() names their fields"
+            )
+
+    def _not_sliced(self, what: str, instead: str) -> None:
+        if self._select.sliced:
+            raise FieldError(f"a sliced query cannot be {what}; {instead} first, then slice")
+
+    def _attribute(self, name: str) -> str:
+        """The attribute of a field; of a relation, that of its key."""
+        relation = self.table.relations.get(name)
+        if relation is not None and name not in self.table.by_attribute and len(relation.columns) == 1:
+            return relation.columns[0]
+        return self.table.column(name).attribute
+
+
+__all__ = ["Base", "R_co"]

@@ -1,0 +1,145 @@
+"""Which rows a queryset means, in which order, and whether they are locked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from chakra.errors import FieldError
+from chakra.expressions import Condition, Expression, Order, as_condition
+from chakra.expressions.q import Q
+from chakra.query.base import Base, R_co
+from chakra.query.checks import check_database, row_count
+
+if TYPE_CHECKING:
+    from chakra.db import Database
+
+
+class Narrowing(Base[R_co]):
+    """The methods of ``QuerySet`` that take rows away or put them in order."""
+
+    __slots__ = ()
+
+    def filter(self, /, *conditions: Expression, **lookups: Any) -> Self:
+        """Keep rows for which all conditions hold: ``filter(User.age > 18, User.active, name__startswith="A")``."""
+        return self._filtered(False, conditions, lookups)
+
+    def exclude(self, /, *conditions: Expression, **lookups: Any) -> Self:
+        """Drop rows for which all conditions hold; rows for which they are NULL stay."""
+        return self._filtered(True, conditions, lookups)
+
+    def _filtered(self, negated: bool, given: tuple[Expression, ...], lookups: dict[str, Any]) -> Self:
+        select = self._select
+        if select.limit is not None or select.offset is not None:
+            self._not_sliced("filtered", "filter")
+        conditions: tuple[Condition, ...] = ()
+        if given:
+            for condition in given:
+                if not isinstance(condition, Expression):
+                    raise FieldError(f"filter() takes conditions and keywords, not {condition!r}")
+            conditions = tuple(as_condition(c) for c in given if not (isinstance(c, Q) and not c))
+        if not conditions and not lookups:
+            return self
+        select = select.copy()
+        select.filters = (*select.filters, (negated, conditions, lookups))
+        return self._with(select)
+
+    def all(self) -> Self:
+        """Return the same rows; ``await qs.all()`` reads like a sentence."""
+        return self
+
+    def none(self) -> Self:
+        """Return a query without rows."""
+        return self._clauses(nothing=True)
+
+    def using(self, database: Database) -> Self:
+        """Return the query on another database."""
+        check_database(database, "using()")
+        new = self._with(self._select)
+        new._database = database
+        return new
+
+    def order_by(self, *terms: str | Order | Expression) -> Self:
+        """Sort by names (``"-created_at"``), expressions or ``Order`` terms; none at all removes the order.
+
+        Raises:
+            FieldError: a term is none of these, or the query is sliced.
+        """
+        for term in terms:
+            if not isinstance(term, str | Order | Expression):
+                raise FieldError(f"order_by() takes names and expressions, not {term!r}")
+        select = self._select
+        if select.limit is not None or select.offset is not None:
+            self._not_sliced("reordered", "order")
+        select = select.copy()
+        select.order = terms
+        select.backwards = False
+        return self._with(select)
+
+    def reverse(self) -> Self:
+        """Turn the order round (by primary key if there is none).
+
+        Raises:
+            FieldError: the query is sliced.
+        """
+        self._not_sliced("reversed", "reverse")
+        select = self._select.copy()
+        select.backwards = not select.backwards
+        return self._with(select)
+
+    def distinct(self, *fields: str) -> Self:
+        """Drop duplicate rows; with fields, keep the first row for each combination of them.
+
+        Raises:
+            FieldError: the query is sliced.
+        """
+        self._not_sliced("made distinct", "distinct")
+        return self._clauses(distinct=fields)
+
+    def limit(self, count: int | None) -> Self:
+        """Return at most ``count`` rows; ``None`` lifts a limit."""
+        select = self._select.copy()
+        select.limit = row_count("limit", count)
+        return self._with(select)
+
+    def offset(self, count: int | None) -> Self:
+        """Skip ``count`` rows."""
+        select = self._select.copy()
+        select.offset = row_count("offset", count) or None
+        return self._with(select)
+
+    def _slice(self, key: slice) -> Self:
+        start = key.start or 0
+        select = self._select.copy()
+        limit = None if key.stop is None else max(key.stop - start, 0)
+        if select.limit is not None:
+            rest = max(select.limit - start, 0)
+            limit = rest if limit is None else min(limit, rest)
+        select.limit, select.offset = limit, ((select.offset or 0) + start) or None
+        return self._with(select)
+
+    def select_for_update(
+        self,
+        *,
+        nowait: bool = False,
+        skip_locked: bool = False,
+        of: Sequence[str] = (),
+        no_key: bool = False,
+    ) -> Self:
+        """Lock the rows until the transaction ends; needs one.
+
+        Args:
+            nowait: raise ``QueryCancelled`` instead of waiting for another transaction.
+            skip_locked: leave out rows that another transaction has locked.
+            of: relations whose rows are locked (``"self"`` = the query's own table, and what is locked if
+                nothing is named).
+            no_key: take the weaker ``FOR NO KEY UPDATE``.
+        """
+        if nowait and skip_locked:
+            raise FieldError("select_for_update() takes nowait or skip_locked, not both")
+        strength = "NO KEY UPDATE" if no_key else "UPDATE"
+        wait = " NOWAIT" if nowait else " SKIP LOCKED" if skip_locked else ""
+        return self._clauses(lock=(strength, (of,) if isinstance(of, str) else tuple(of), wait))
+
+
+__all__ = ["Narrowing"]

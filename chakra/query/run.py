@@ -1,0 +1,54 @@
+"""Running the SELECT of a queryset: compile, send, build. Every verb that reads rows goes through here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chakra.query import columnar_rows, execute
+from chakra.query.hydrate import hydrate, loader
+from chakra.query.state import RowState
+from chakra.sql import Select, select_statement
+
+if TYPE_CHECKING:
+    from chakra.db import Database
+
+
+async def rows(database: Database, select: Select) -> list[Any]:
+    """All rows, as what the query says they are; large results of simple types are read as columns."""
+    compiled, values = select_statement(select)
+    load = loader(compiled)
+    state = RowState(database, True, shared=True)
+    if columnar_rows.pays(compiled, database) and select.clauses.lock is None:
+        found = await columnar_rows.fetch_columns(database, compiled, values)
+        if found is not None:
+            tuples, compiled.last_rows = found
+            return hydrate(load, tuples, state, compiled.last_rows)
+    records = await execute.fetch(database, compiled.statement, values)
+    compiled.last_rows = len(records)
+    return hydrate(load, records, state, len(records))
+
+
+async def some_rows(database: Database, select: Select) -> list[Any]:
+    """The rows of a query with a small limit."""
+    compiled, values = select_statement(select)
+    records = await execute.fetch(database, compiled.statement, values)
+    return loader(compiled)(records, RowState(database, True, shared=True)) if records else []
+
+
+async def row(database: Database, select: Select) -> Any:
+    """The first row, or ``None``."""
+    compiled, values = select_statement(select)
+    record = await execute.fetchrow(database, compiled.statement, values)
+    if record is None:
+        return None
+    return loader(compiled)((record,), RowState(database, True, shared=True))[0]
+
+
+async def scalar(database: Database, select: Select) -> Any:
+    """The one value of a query that gives one."""
+    compiled, values = select_statement(select)
+    record = await execute.fetchrow(database, compiled.statement, values)
+    return record[0]
+
+
+__all__ = ["row", "rows", "scalar", "some_rows"]

@@ -1,0 +1,196 @@
+"""The verbs of a queryset that write: rows one by one, the rows of the query, and many rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from chakra.errors import DoesNotExist, FieldError, UniqueViolation
+from chakra.expressions import Condition
+from chakra.query import bulk_write, sequences, write
+from chakra.query.base import R_co
+from chakra.query.reading import Reading
+from chakra.schema import Table
+from chakra.sql import Select
+
+if TYPE_CHECKING:
+    from chakra.columnar import InsertResult
+
+
+class Writing(Reading[R_co]):
+    """The methods of ``QuerySet`` that write."""
+
+    __slots__ = ()
+
+    async def create(self, /, **values: Any) -> R_co:
+        """Make an instance, save it and return it."""
+        if self.table.row_class is None:
+            return await write.insert_values(self.table, self.database, values)  # type: ignore[return-value]
+        instance = self.table.row_class(**values)
+        await write.insert(instance, self.database)
+        return instance  # type: ignore[no-any-return]
+
+    async def get_or_create(
+        self, /, defaults: dict[str, Any] | None = None, **lookups: Any
+    ) -> tuple[R_co, bool]:
+        """Return ``(object, created)``: the row that matches, or a new one made of lookups and defaults.
+
+        If another session wins the race for a unique key, its row is returned.
+        """
+        defaults = defaults or {}
+        _check_names(self.table, defaults)
+        try:
+            return await self.get(**lookups), False
+        except DoesNotExist:
+            pass
+        values = _creation_values(self.table, lookups, defaults)
+        try:
+            # Inside a transaction a failed INSERT would abort it: the savepoint keeps it alive.
+            async with self.database.transaction():
+                return await self.create(**values), True
+        except UniqueViolation:
+            try:
+                return await self.get(**lookups), False
+            except DoesNotExist:
+                pass
+            raise
+
+    async def update_or_create(
+        self, /, defaults: dict[str, Any] | None = None, **lookups: Any
+    ) -> tuple[R_co, bool]:
+        """Return ``(object, created)``: the matching row, locked, with ``defaults`` written to it, or a new one; in one
+        transaction.
+        """
+        defaults = defaults or {}
+        if self.table.row_class is None:
+            return await self._update_or_insert(defaults, lookups)
+        self._for_instances("update_or_create")
+        _check_names(self.table, defaults)
+        self.filter(**lookups).to_sql()  # unknown names are refused before a transaction is opened
+        async with self.database.transaction():
+            found, created = await self.select_for_update().get_or_create(defaults, **lookups)
+            if not created:
+                for name, value in defaults.items():
+                    setattr(found, name, value() if callable(value) else value)
+                await write.save(found, database=self.database)
+        return found, created
+
+    async def _update_or_insert(self, defaults: dict[str, Any], lookups: dict[str, Any]) -> tuple[R_co, bool]:
+        """The same for a table without a model: the row is a dict, found again by its primary key.
+
+        Raises:
+            FieldError: the table has no primary key.
+        """
+        table, database = self.table, self.database
+        if not table.primary_key:
+            raise FieldError(f"update_or_create() needs a primary key, which {table.title} does not have")
+        _check_names(table, defaults)
+        rows = self._rows_as("dict")
+        rows.filter(**lookups).to_sql()
+        found: Any
+        async with database.transaction():
+            found, created = await rows.select_for_update().get_or_create(defaults, **lookups)
+            if not created and defaults:
+                values = {name: v() if callable(v) else v for name, v in defaults.items()}
+                # A query of its own: the row may leave the filters by what is written to it.
+                everything = rows._with(Select(table))._rows_as("dict")
+                key = {name: found[name] for name in table.primary_key}
+                await everything.filter(**key).update(**values)
+                found = await everything.get(**{name: values.get(name, key[name]) for name in key})
+        return found, created
+
+    async def update(self, /, **values: Any) -> int:
+        """Set fields of all rows (to values or expressions); return the number of rows."""
+        return await write.update_rows(self._select, self.database, values)
+
+    async def delete(self) -> int:
+        """Delete all rows; return their number."""
+        return await write.delete_rows(self._select, self.database)
+
+    async def bulk_create(
+        self,
+        instances: Iterable[Any],
+        *,
+        on_conflict: str | None = None,
+        conflict_fields: Iterable[str] | None = None,
+        update_fields: Iterable[str] | None = None,
+        timeout: float | None = None,
+        sync_sequences: bool = False,
+        **conditions: Condition,
+    ) -> list[R_co]:
+        """Insert many instances through COPY, fill in their generated keys, and return them as a list.
+
+        Args:
+            on_conflict: ``"ignore"`` or ``"update"`` rows that are there already; else they are an error.
+            conflict_fields: what decides that a row is there; default for ``"update"``: the primary key, for
+                ``"ignore"``: any unique constraint. If named, ignored instances get the key of that row.
+            update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
+            timeout, sync_sequences, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
+        """
+        if self.table.row_class is None:
+            raise FieldError(
+                f"{self.table.title} has no model to make instances of; bulk_insert() takes columns"
+            )
+        return await bulk_write.create(
+            self.table,
+            self.database,
+            list(instances),
+            on_conflict=on_conflict,
+            conflict_fields=conflict_fields,
+            update_fields=update_fields,
+            timeout=timeout,
+            sync_sequences=sync_sequences,
+            **conditions,
+        )
+
+    async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
+        """Insert columns: anything with ``__arrow_c_stream__``, a dict of arrays or a list of dicts, through COPY.
+
+        Args:
+            data: columns by field name; for those left out the defaults of the model's fields and the server's.
+            options: ``on_conflict, conflict_fields, update_fields, conflict_where, where, returning="keys",
+                batch_rows, progress, allow_truncate, extra``; see ``chakra.columnar.staging.insert_table``.
+                ``timeout``: seconds after which the server is told to stop, and nothing is written.
+                ``sync_sequences``: move the table's sequences past keys that the data brings itself.
+        """
+        return await bulk_write.insert(self.table, self.database, data, **options)
+
+    async def bulk_update(self, rows: Any, fields: Iterable[str] | None = None, **options: Any) -> int:
+        """Write fields of many rows in one UPDATE; return how many rows were found and updated.
+
+        Args:
+            rows: instances, or columns (as for ``bulk_insert``) with the key among them.
+            fields: what to write; for columns the default is all but the key.
+            options: for columns ``key`` (default: the primary key), ``batch_rows, progress,
+                allow_truncate``; for all ``timeout``, as for ``bulk_insert``.
+        """
+        return await bulk_write.update(self.table, self.database, rows, fields, **options)
+
+    async def sync_sequences(self) -> dict[str, int]:
+        """Move the sequences of the table's columns past the largest values there, after a load with keys of its own;
+        return the columns whose sequence was moved, and where it stands.
+        """
+        return await sequences.sync_sequences(self.table, self.database)
+
+
+def _check_names(table: Table, names: Iterable[str]) -> None:
+    """Refuse names that are no fields before anything runs; what callers pass on may come from outside."""
+    for name in names:
+        if name != "pk" and name not in table.relations:
+            table.column(name)
+
+
+def _creation_values(table: Table, lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """What a new row is made of: exact lookups and defaults; callables among the defaults are called."""
+    values: dict[str, Any] = {}
+    for lookup, value in lookups.items():
+        name = lookup if lookup in table.by_attribute else lookup.removesuffix("__exact")
+        if name == "pk" and len(table.primary_key) > 1:
+            values.update(zip(table.primary_key, value, strict=True))
+        elif "__" not in name or name in table.by_attribute:  # columns without a model may have any name
+            values[name] = value
+    values.update({name: v() if callable(v) else v for name, v in defaults.items()})
+    return values
+
+
+__all__ = ["Writing"]

@@ -1,0 +1,159 @@
+"""Compiling a SELECT: resolved pieces become SQL text; runs once per shape."""
+
+from __future__ import annotations
+
+from chakra.expressions import Expression, Order
+from chakra.pg.quoting import quote_identifier, quote_output
+from chakra.pg.types import BOOL, INT8
+from chakra.sql.render import may_be_null, render, render_conditions, render_order, type_of_node
+from chakra.sql.resolve import Resolved, resolve_select
+from chakra.sql.rowplan import Compiled
+from chakra.sql.scope import ColumnRef, Scope
+from chakra.sql.select import Select
+from chakra.sql.statement import Output, Writer
+
+
+def compile_select(select: Select) -> Compiled:
+    """Resolve and render a query.
+
+    Raises:
+        FieldError: a name or lookup is unknown, or parts of the query contradict each other.
+    """
+    parts = resolve_select(select)
+    writer = Writer(qualify=parts.scope.joined)
+    if select.result == "exists":
+        writer.write("SELECT EXISTS (")
+        _write_body(select, parts, writer)
+        writer.write(")")
+        outputs = [Output("exists", BOOL, False)]
+    elif select.result == "count":
+        if parts.outputs:
+            writer.write("SELECT count(*) FROM (")
+            _write_body(select, parts, writer)
+            writer.write(") AS counted")
+        else:
+            _write_body(select, parts, writer)
+        outputs = [Output("count", INT8, False)]
+    elif parts.outer:
+        outputs = _write_sorted_outside(select, parts, writer)
+    else:
+        outputs = _write_body(select, parts, writer)
+    return Compiled(writer.finish(outputs), parts.plan, select.result)
+
+
+def _write_body(select: Select, parts: Resolved, writer: Writer) -> list[Output]:
+    writer.write("SELECT ")
+    if select.clauses.distinct is not None:
+        writer.write("DISTINCT ")
+        if parts.distinct:
+            writer.write("ON (")
+            _write_list(parts.distinct, writer)
+            writer.write(") ")
+    outputs = _write_outputs(select, parts, writer)
+    write_from(parts.scope, writer)
+    if select.clauses.nothing:
+        writer.write(" WHERE FALSE")
+        render_conditions(parts.conditions, writer, " AND ")
+    else:
+        render_conditions(parts.conditions, writer)
+    if parts.groups:
+        writer.write(" GROUP BY ")
+        _write_list(parts.groups, writer)
+    render_conditions(parts.having, writer, " HAVING ")
+    _write_order(parts.order, writer)
+    _write_slice(parts, writer)
+    lock = select.clauses.lock
+    if lock is not None:
+        strength, _, wait = lock
+        # Of joined tables only those asked for are locked; the nullable side of a join cannot be.
+        of = f" OF {', '.join(parts.locked)}" if parts.scope.joined else ""
+        writer.write(f" FOR {strength}{of}{wait}")
+    return outputs
+
+
+def _write_list(terms: list[Expression], writer: Writer) -> None:
+    for position, term in enumerate(terms):
+        writer.write(", " if position else "")
+        render(term, writer)
+
+
+def _write_order(order: list[Order], writer: Writer) -> None:
+    for position, term in enumerate(order):
+        writer.write(", " if position else " ORDER BY ")
+        render_order(term, writer)
+
+
+def _write_slice(parts: Resolved, writer: Writer) -> None:
+    if parts.limit is not None:
+        writer.write(" LIMIT ")
+        writer.parameter(parts.limit, (), INT8, "limit")
+    if parts.offset is not None:
+        writer.write(" OFFSET ")
+        writer.parameter(parts.offset, (), INT8, "offset")
+
+
+def _write_sorted_outside(select: Select, parts: Resolved, writer: Writer) -> list[Output]:
+    """DISTINCT in a subquery that returns what it is sorted by as well; the order and the slice around it."""
+    order, limit, offset = parts.order, parts.limit, parts.offset
+    width = len(parts.outputs)
+    names = [quote_identifier(f"c{position}") for position in range(width + len(order))]
+    picked = ", ".join(
+        f"{name} AS {quote_output(output)}" for name, (output, _) in zip(names, parts.outputs, strict=False)
+    )
+    writer.write(f"SELECT {picked} FROM (")
+    parts.limit = parts.offset = None
+    parts.order = [*(Order(e, False) for e in parts.distinct), *order] if parts.distinct else []
+    returned = parts.outputs
+    parts.outputs = [*returned, *((f"c{width + i}", term.expression) for i, term in enumerate(order))]
+    outputs = _write_body(select, parts, writer)[:width]
+    writer.write(f") AS sorted ({', '.join(names)})")
+    for position, term in enumerate(order):
+        name = names[width + position]
+        writer.write(f"{', ' if position else ' ORDER BY '}{name}{' DESC' if term.descending else ''}")
+        if term.nulls is not None:
+            writer.write(f" NULLS {term.nulls.upper()}")
+    parts.outputs, parts.order, parts.limit, parts.offset = returned, order, limit, offset
+    _write_slice(parts, writer)
+    return outputs
+
+
+def _write_outputs(select: Select, parts: Resolved, writer: Writer) -> list[Output]:
+    if not parts.outputs:
+        # A table without columns has rows all the same: SELECT FROM t.
+        writer.write({"count": "count(*)", "exists": "1"}.get(select.result, ""))
+        return []
+    described: list[Output] = []
+    computed = len(parts.outputs) - len(parts.plan.extras) if parts.plan is not None else 0
+    for position, (name, expression) in enumerate(parts.outputs):
+        writer.write(", " if position else "")
+        render(expression, writer)
+        load = column = None
+        if isinstance(expression, ColumnRef):
+            load = expression.column.load
+            if expression.source.table.row_class is not None:  # only a model declares
+                column = repr(expression)
+        elif position >= computed:
+            writer.write(f" AS {quote_output(name)}")
+        described.append(Output(name, type_of_node(expression), may_be_null(expression), load, column))
+    return described
+
+
+def write_from(scope: Scope, writer: Writer) -> None:
+    """Write FROM with the joins that resolving the query asked for."""
+    writer.write(f" FROM {scope.root.table.quoted}")
+    for source in scope.sources:
+        writer.touch(source.table.quoted)
+    for source in scope.sources[1:]:
+        relation, parent = source.on, source.parent
+        assert relation is not None and parent is not None
+        writer.write(" LEFT JOIN " if source.nullable else " JOIN ")
+        writer.write(f"{source.table.quoted} AS {source.alias} ON ")
+        pairs = zip(relation.columns, relation.target_columns, strict=True)
+        for position, (own, other) in enumerate(pairs):
+            own_column = parent.table.by_attribute[own].quoted
+            other_column = source.table.by_attribute[other].quoted
+            writer.write(" AND " if position else "")
+            writer.write(f"{source.alias}.{other_column} = {parent.alias}.{own_column}")
+
+
+__all__ = ["compile_select", "write_from"]

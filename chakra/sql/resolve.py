@@ -1,0 +1,169 @@
+"""A SELECT with its names resolved: which tables it reads, what it returns, keeps, groups and sorts by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chakra.errors import FieldError
+from chakra.expressions import Condition, Expression, Not, Order
+from chakra.expressions.aggregates import has_aggregate
+from chakra.expressions.base import Combined
+from chakra.pg.quoting import quote_identifier
+from chakra.sql.grouping import group_terms, same
+from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
+from chakra.sql.scope import ColumnRef, Scope
+from chakra.sql.select import LIMIT, OFFSET, Filter, Select
+
+
+@dataclass(slots=True)
+class Resolved:
+    """The resolved pieces of one SELECT.
+
+    Attributes:
+        groups: terms of GROUP BY; empty = there is none.
+        outer: whether rows are sorted (and cut) around the SELECT, by values that it returns besides: where DISTINCT
+            lets no other order in.
+    """
+
+    scope: Scope
+    outputs: list[tuple[str, Expression]]
+    plan: RowPlan | None
+    conditions: list[Condition]
+    having: list[Condition]
+    order: list[Order]
+    limit: int | None
+    offset: int | None
+    groups: list[Expression] = field(default_factory=list)
+    distinct: list[Expression] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)
+    outer: bool = False
+
+
+def resolve_select(select: Select) -> Resolved:
+    """Resolve the names of a query.
+
+    Raises:
+        FieldError: a name or lookup is unknown, or parts of the query contradict each other.
+    """
+    numbers = select.numbers()
+    scope = Scope(select.table, numbers)
+    clauses = select.clauses
+    for name, expression in clauses.annotations:
+        scope.annotations[name] = scope.resolve(expression)
+    plan: RowPlan | None = None
+    if select.result not in _VALUES and not clauses.outputs and select.table.row_class is not None:
+        outputs, plan = instance_outputs(select, scope)
+    else:
+        outputs = plain_outputs(select, scope)
+    resolved = resolve_filters(select.filters, scope)
+    having = [c for c in resolved if has_aggregate(c)]
+    conditions = [c for c in resolved if not has_aggregate(c)] if having else resolved
+    grouped = clauses.groups is not None
+    order = _order(select, scope, grouped)
+    distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
+    found = Resolved(scope, outputs, plan, conditions, having, order, None, None, distinct=distinct)
+    if clauses.groups is not None:
+        given = tuple(scope.resolve_term(term) for term in clauses.groups)
+        returned = [*(e for _, e in outputs), *having, *(term.expression for term in order)]
+        found.groups = group_terms(given, scope, returned)
+    if clauses.distinct is not None:
+        _sort_distinct(select, found)
+    if select.result in ("count", "exists"):
+        found.plan = None
+        if not (grouped or select.sliced or clauses.distinct is not None):
+            found.outputs = []  # nothing depends on what a row holds
+    if select.limit is not None:
+        found.limit = numbers[id(select), LIMIT]
+    if select.offset is not None:
+        found.offset = numbers[id(select), OFFSET]
+    found.locked = _locked(select, scope)
+    return found
+
+
+_VALUES = frozenset({"dict", "tuple", "flat", "named"})
+
+
+def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition]:
+    """Resolve the calls of ``filter`` and ``exclude`` into conditions to be joined by AND."""
+    found: list[Condition] = []
+    for negated, conditions, keywords in filters:
+        parts = [scope.resolve_condition(c) for c in conditions]
+        if keywords:
+            parts.extend(scope.resolve_keywords(keywords))
+        if negated:
+            found.append(Not(parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))))
+        else:
+            found.extend(parts)
+    return found
+
+
+def _order(select: Select, scope: Scope, grouped: bool) -> list[Order]:
+    # A default order by columns that are not grouped would be an error nobody asked for.
+    terms = () if grouped and select.order is None else select.ordered_by
+    found = [_order_term(term, scope) for term in terms]
+    if select.backwards:
+        if not found and not select.table.primary_key:
+            raise FieldError(
+                f"{select.table.title} has no primary key and the query no order, so nothing can be turned round: "
+                "say which rows come last, order_by(…)"
+            )
+        if not found:
+            found = [Order(ColumnRef(scope.root, c), False) for c in select.table.key_columns]
+        found = [term.reversed() for term in found]
+    return found
+
+
+def _order_term(term: Any, scope: Scope) -> Order:
+    if isinstance(term, str):
+        descending = term.startswith("-")
+        return Order(scope.resolve_value(term[1:] if descending else term), descending)
+    if isinstance(term, Order):
+        return Order(scope.resolve(term.expression), term.descending, term.nulls)
+    return Order(scope.resolve(term), False)
+
+
+def _sort_distinct(select: Select, found: Resolved) -> None:
+    """Fit the order to DISTINCT, which only takes one by what it returns, or one that begins with its own terms.
+
+    The table's own order gives way; one that was asked for goes around the SELECT (PostgreSQL manual, SELECT:
+    "DISTINCT Clause").
+    """
+    returned = [expression for _, expression in found.outputs]
+    asked = select.order is not None or select.backwards
+    if not found.distinct:
+        if all(any(same(term.expression, e) for e in returned) for term in found.order):
+            return
+        if asked:
+            found.outer = True
+        else:
+            found.order = []
+        return
+    leading = [term.expression for term in found.order[: len(found.distinct)]]
+    if all(any(same(e, d) for d in found.distinct) for e in leading):
+        return
+    if not asked:
+        found.order = []
+        return
+    found.outer = True
+
+
+def _locked(select: Select, scope: Scope) -> list[str]:
+    """Names by which FOR UPDATE OF knows the tables whose rows are to be locked."""
+    lock = select.clauses.lock
+    if lock is None:
+        return []
+    found: list[str] = []
+    for path in lock[1] or ("self",):
+        source = scope.root
+        for name in () if path == "self" else path.split("__"):
+            relation = source.table.relations.get(name)
+            if relation is None:
+                known = ", ".join(["self", *source.table.relations])
+                raise FieldError(f"select_for_update(of=…): no relation {name!r}; there are {known}")
+            source = scope.join(source, relation)
+        found.append(quote_identifier(source.table.name) if source is scope.root else source.alias)
+    return found
+
+
+__all__ = ["Resolved", "resolve_filters", "resolve_select"]

@@ -1,9 +1,9 @@
 """Expression trees: what a query says about values, without knowing tables, aliases or SQL text.
 
 Every node answers three questions. ``shape(values)`` returns a hashable key of the tree's structure and appends
-its literal values, in order, to ``values``: two trees of one shape share one compiled statement. ``literals`` gives
-the identities of the nodes that hold those values, in the same order. ``children`` and ``rebuild`` let the compiler
-walk and replace parts without knowing node classes.
+its literal values, in order, to ``values``: two trees of one shape share one compiled statement. ``numbered`` gives the
+tree with ``Slot`` in place of those literals, numbered in the same order; a slot may then be dropped, moved or
+repeated. ``children`` and ``rebuild`` let the compiler walk and replace parts without knowing node classes.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class Expression:
         parts: list[Any] = [child.shape(values) for child in self.children]
         return (type(self), self.own_shape(), *parts)
 
-    def literals(self) -> Iterator[Hashable]:
-        """The identities of the literals in the tree, in the order in which ``shape`` appends their values."""
-        for child in self.children:
-            yield from child.literals()
+    def numbered(self, numbers: Iterator[int]) -> Expression:
+        """The tree with slots for its literals, numbered in the order in which ``shape`` appends their values."""
+        children = self.children
+        return self.rebuild(tuple([child.numbered(numbers) for child in children])) if children else self
 
     # Python gives comparisons no other use on a lazily evaluated value, so they build conditions.
     __hash__ = object.__hash__
@@ -234,8 +234,8 @@ class Value(Expression):
         type_ = self.type or python_type(value) or type(value)
         return (Value, type_, self.models) if self.models else (Value, type_)
 
-    def literals(self) -> Iterator[Hashable]:
-        yield id(self)
+    def numbered(self, numbers: Iterator[int]) -> Slot:
+        return Slot(next(numbers), self.value, self.type, self.models)
 
     def __repr__(self) -> str:
         return f"Value({self.value!r})"
@@ -248,12 +248,15 @@ class Slot(Expression):
     and may be looked at for its Python type only, which is part of the shape.
     """
 
-    __slots__ = ("index", "sample", "type")
+    __slots__ = ("index", "models", "sample", "type")
 
-    def __init__(self, index: int, sample: Any, type: PgType | None = None) -> None:
+    def __init__(
+        self, index: int, sample: Any, type: PgType | None = None, models: frozenset[Any] = frozenset()
+    ) -> None:
         self.index = index
         self.sample = sample
         self.type = type
+        self.models = models
 
     def __repr__(self) -> str:
         return f"Slot({self.index})"
@@ -316,6 +319,10 @@ class Condition(Expression):
     def says_nothing(self) -> bool:
         """Whether the condition is empty (``Q()``) and joins others as if it were not there."""
         return False
+
+    if TYPE_CHECKING:
+
+        def numbered(self, numbers: Iterator[int]) -> Condition: ...
 
 
 class IsTrue(Condition):
@@ -446,9 +453,9 @@ class Order:
         """The structural key, as for expressions."""
         return (self.descending, self.nulls, self.expression.shape(values))
 
-    def literals(self) -> Iterator[Hashable]:
-        """The identities of the literals, as for expressions."""
-        return self.expression.literals()
+    def numbered(self, numbers: Iterator[int]) -> Order:
+        """The term with slots for its literals, as for expressions."""
+        return Order(self.expression.numbered(numbers), self.descending, self.nulls)
 
     def __repr__(self) -> str:
         return f"{self.expression!r}.{'desc' if self.descending else 'asc'}()"

@@ -1,9 +1,8 @@
 """Conditions by keyword: ``Q(age__gte=18) | Q(name="x")``, and how keyword filters become shapes.
 
 Keyword filters are kept as they were written until a statement must be compiled: for a known shape only names and
-the types of values are looked at. ``keyword_shape`` (every call), ``keyword_literals`` and ``keyword_conditions`` (once
-per shape) must agree on which values are literals; they stand together for that reason. A literal is known by its
-mapping and its name.
+the types of values are looked at. ``keyword_shape`` (every call), and ``numbered_keywords`` and ``keyword_conditions``
+(once per shape) must agree on which values are literals and in which order; they stand together for that reason.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from chakra.expressions.base import (
     Expression,
     Lookup,
     Not,
+    Slot,
     as_condition,
     compare,
     literal,
@@ -49,10 +49,11 @@ class Q(Condition):
         inner = tuple(condition.shape(values) for condition in self.conditions)
         return (Q, inner, keyword_shape(self.keywords, values))
 
-    def literals(self) -> Iterator[Hashable]:
-        for condition in self.conditions:
-            yield from condition.literals()
-        yield from keyword_literals(self.keywords)
+    def numbered(self, numbers: Iterator[int]) -> Q:
+        conditions = [condition.numbered(numbers) for condition in self.conditions]
+        new = Q(*conditions)
+        new.keywords = numbered_keywords(self.keywords, numbers)
+        return new
 
     def __invert__(self) -> Condition:
         return Not(self) if self else self
@@ -113,51 +114,46 @@ def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
     return tuple(parts)
 
 
-def keyword_literals(keywords: Mapping[str, Any]) -> Iterator[Hashable]:
-    """The identities of the literals among the values, in the order of ``keyword_shape``."""
+def numbered_keywords(keywords: Mapping[str, Any], numbers: Iterator[int]) -> dict[str, Any]:
+    """The keywords with slots in place of literals, numbered in the order of ``keyword_shape``."""
+    found: dict[str, Any] = {}
     for name, value in keywords.items():
         if value is None or (type(value) is bool and _says_isnull(name)):
-            continue
-        if isinstance(value, Expression):
-            yield from value.literals()
+            found[name] = value
+        elif isinstance(value, Expression):
+            found[name] = value.numbered(numbers)
         else:
-            yield (id(keywords), name)
+            models = models_of(value)
+            plain = literal(value) if type(value) in SEQUENCES else operand(value)
+            found[name] = Slot(next(numbers), plain, None, models)
+    return found
 
 
 def keyword_conditions(
     keywords: Mapping[str, Any],
     resolve: Callable[[str], tuple[Expression, str]],
     inner: Callable[[Expression], Expression],
-    slot: Callable[[Hashable, Any], Expression],
     check: Callable[[Expression, frozenset[Any]], None],
 ) -> Iterator[Condition]:
-    """Yield one condition per keyword, in order.
+    """Yield one condition per numbered keyword, in order.
 
     Args:
         resolve: turns ``author__name__icontains`` into the value it names and the lookup's word.
         inner: resolves an expression on the right side.
-        slot: gives what stands for a literal in the statement, from its identity and its value.
         check: refuses instances of models whose keys the left side does not hold.
     """
     for name, value in keywords.items():
         left, word = resolve(name)
-        cls = type(value)
-        if value is None or (cls is bool and _says_isnull(name)):
+        if not isinstance(value, Expression):
             if value is not None and word != "isnull":
                 raise FieldError(f"{name}={value!r} is ambiguous; write {name}__exact={value!r}")
             yield compare(left, word, value)
-            continue
-        models = models_of(value)
-        if models:
-            check(left, models)
-        if cls not in PLAIN and cls not in SEQUENCES:
-            value = operand(value)
-        if isinstance(value, Expression):
-            yield Lookup(left, word, inner(value))
-        elif word == "isnull":
-            yield compare(left, word, value)
+        elif isinstance(value, Slot):
+            if value.models:
+                check(left, value.models)
+            yield compare(left, word, value.sample) if word == "isnull" else Lookup(left, word, value)
         else:
-            yield Lookup(left, word, slot((id(keywords), name), value))
+            yield Lookup(left, word, inner(value))
 
 
-__all__ = ["PLAIN", "SEQUENCES", "Q", "keyword_conditions", "keyword_literals", "keyword_shape"]
+__all__ = ["PLAIN", "SEQUENCES", "Q", "keyword_conditions", "keyword_shape", "numbered_keywords"]

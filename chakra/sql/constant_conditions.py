@@ -11,7 +11,7 @@ from chakra.schema import Table
 from chakra.sql.render import render_conditions
 from chakra.sql.resolve import resolve_filters
 from chakra.sql.scope import Scope
-from chakra.sql.select import Select
+from chakra.sql.select import Select, numbered
 from chakra.sql.statement import Writer
 
 
@@ -42,8 +42,8 @@ def constant_condition(table: Table, condition: Any, option: str, *, alias: str 
     select.filters = ((False, tuple(given), {}),)
     values: list[Any] = []
     select.shape(values)
-    scope = Scope(table, select.numbers())
-    found = resolve_filters(select.filters, scope)
+    scope = Scope(table)
+    found = resolve_filters(numbered(select).select.filters, scope)
     if scope.joined:
         raise FieldError(f"{option} can use fields of {table.title} only, not those of related tables")
     scope.root.alias = alias or scope.root.alias

@@ -6,7 +6,8 @@ take the query's literals behind the assigned ones, numbered like the query's sh
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from chakra.errors import FieldError
@@ -23,7 +24,7 @@ from chakra.sql.literals import bare_type
 from chakra.sql.render import render, render_conditions
 from chakra.sql.resolve import resolve_filters
 from chakra.sql.scope import ColumnRef, Scope
-from chakra.sql.select import Select
+from chakra.sql.select import Select, numbered
 from chakra.sql.statement import Output, Statement, Writer
 from chakra.sql.stored import row_check
 
@@ -163,17 +164,14 @@ def compile_update(select: Select, assignments: Mapping[str, Any], stored: Table
         FieldError: an unknown field, or a query that UPDATE cannot take (limit, distinct).
     """
     table = select.table
-    scope = Scope(table, _numbers(assignments, select))
+    scope = Scope(table)
+    values, select = _numbered(assignments, select)
     sets: list[tuple[Column, Expression]] = []
-    for name, value in assignments.items():
+    for name, value in values.items():
         column = assigned_column(table, name)
         if stored.by_attribute[column.attribute].declared is not None:
             column = stored.by_attribute[column.attribute]
-        if isinstance(value, Expression) and not isinstance(value, Value):
-            sets.append((column, scope.resolve(value)))
-        else:
-            inner = value.value if isinstance(value, Value) else value
-            sets.append((column, scope.slot((_SET, name), inner)))
+        sets.append((column, scope.resolve(value)))
     if scope.joined or any(has_aggregate(expression) for _, expression in sets):
         raise FieldError("update() can set a field from fields of the same table only, not across relations")
     conditions = _write_filters(select, scope, "update")
@@ -197,7 +195,8 @@ def compile_delete(select: Select) -> Statement:
     Raises:
         FieldError: a query that DELETE cannot take (limit, distinct).
     """
-    scope = Scope(select.table, select.numbers())
+    select = numbered(select).select
+    scope = Scope(select.table)
     conditions = _write_filters(select, scope, "delete")
     writer = Writer(qualify=scope.joined)
     writer.touch(select.table.quoted, write=True)
@@ -206,19 +205,16 @@ def compile_delete(select: Select) -> Statement:
     return writer.finish()
 
 
-_SET = "set"
-
-
-def _numbers(assignments: Mapping[str, Any], select: Select) -> dict[Hashable, int]:
-    """The position of each literal of an UPDATE among the values of its shape (``update_statement``)."""
-    found: list[Hashable] = []
+def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str, Expression], Select]:
+    """An UPDATE with slots for its literals, in the order of its shape (``update_statement``)."""
+    numbers = count()
+    found: dict[str, Expression] = {}
     for name, value in assignments.items():
         if isinstance(value, Expression) and not isinstance(value, Value):
-            found += value.literals()
+            found[name] = value.numbered(numbers)
         else:
-            found.append((_SET, name))
-    found += select.literals()
-    return {literal: position for position, literal in enumerate(found)}
+            found[name] = Slot(next(numbers), value.value if isinstance(value, Value) else value)
+    return found, select.numbered(numbers).select
 
 
 def assigned_column(table: Table, name: str) -> Column:

@@ -50,6 +50,10 @@ class RowRange(Condition):
     def children(self) -> tuple[Expression, ...]:
         return tuple(bound for bound in (self.low, self.high) if bound is not None)
 
+    def rebuild(self, children: tuple[Expression, ...]) -> RowRange:
+        low = None if self.low is None else children[0]
+        return RowRange(self.column, low, None if self.high is None else children[-1])
+
     def own_shape(self) -> Hashable:
         return (self.column.name, self.low is None)
 

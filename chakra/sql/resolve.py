@@ -13,7 +13,7 @@ from chakra.pg.quoting import quote_identifier
 from chakra.sql.grouping import group_terms, same
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
 from chakra.sql.scope import ColumnRef, Scope
-from chakra.sql.select import LIMIT, OFFSET, Filter, Select
+from chakra.sql.select import Filter, Select, numbered
 
 
 @dataclass(slots=True)
@@ -46,8 +46,8 @@ def resolve_select(select: Select) -> Resolved:
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
-    numbers = select.numbers()
-    scope = Scope(select.table, numbers)
+    select, terms, limit, offset = numbered(select)
+    scope = Scope(select.table)
     clauses = select.clauses
     for name, expression in clauses.annotations:
         scope.annotations[name] = scope.resolve(expression)
@@ -60,9 +60,10 @@ def resolve_select(select: Select) -> Resolved:
     having = [c for c in resolved if has_aggregate(c)]
     conditions = [c for c in resolved if not has_aggregate(c)] if having else resolved
     grouped = clauses.groups is not None
-    order = _order(select, scope, grouped)
+    # A default order by columns that are not grouped would be an error nobody asked for.
+    order = _order(select, () if grouped and select.order is None else terms, scope)
     distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
-    found = Resolved(scope, outputs, plan, conditions, having, order, None, None, distinct=distinct)
+    found = Resolved(scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct)
     if clauses.groups is not None:
         given = tuple(scope.resolve_term(term) for term in clauses.groups)
         returned = [*(e for _, e in outputs), *having, *(term.expression for term in order)]
@@ -73,10 +74,6 @@ def resolve_select(select: Select) -> Resolved:
         found.plan = None
         if not (grouped or select.sliced or clauses.distinct is not None):
             found.outputs = []  # nothing depends on what a row holds
-    if select.limit is not None:
-        found.limit = numbers[id(select), LIMIT]
-    if select.offset is not None:
-        found.offset = numbers[id(select), OFFSET]
     found.locked = _locked(select, scope)
     return found
 
@@ -98,9 +95,7 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
     return found
 
 
-def _order(select: Select, scope: Scope, grouped: bool) -> list[Order]:
-    # A default order by columns that are not grouped would be an error nobody asked for.
-    terms = () if grouped and select.order is None else select.ordered_by
+def _order(select: Select, terms: tuple[Any, ...], scope: Scope) -> list[Order]:
     found = [_order_term(term, scope) for term in terms]
     if select.backwards:
         if not found and not select.table.primary_key:

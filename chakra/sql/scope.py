@@ -1,7 +1,7 @@
 """Resolving: names of a query become columns of joined tables; unknown ones become helpful errors.
 
-``Scope`` belongs to one SELECT, UPDATE or DELETE. It owns the joins that paths such as ``author__name`` ask for,
-and knows the literals of the query by their numbers.
+``Scope`` belongs to one SELECT, UPDATE or DELETE. It owns the joins that paths such as ``author__name`` ask for.
+What it resolves is numbered: literals are slots already.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, F, Lookup, Slot, Value
+from chakra.expressions import Condition, Expression, F, Lookup, Slot
 from chakra.expressions.base import Combined
 from chakra.expressions.lookups import TRANSFORMS, Transform, find_lookup, known_words
 from chakra.expressions.q import Q, keyword_conditions
@@ -91,22 +91,17 @@ class Path:
 class Scope:
     """Names, joins and literals of one query over ``table``."""
 
-    def __init__(self, table: Table, numbers: Mapping[Hashable, int], *, prefix: str = "t") -> None:
+    def __init__(self, table: Table, *, prefix: str = "t") -> None:
         self.root = Source(table, table.quoted, None, None, False)
         self.sources: list[Source] = [self.root]
         self._joined: dict[Hashable, Source] = {}
         self._prefix = prefix
-        self._numbers = numbers
         self.annotations: dict[str, Expression] = {}
 
     @property
     def joined(self) -> bool:
         """Whether the query reads more than its root table."""
         return len(self.sources) > 1
-
-    def slot(self, literal: Hashable, value: Any, type_: PgType | None = None) -> Slot:
-        """What stands for a literal in the statement: its number among the values of the query's shape."""
-        return Slot(self._numbers[literal], value, type_)
 
     def join(self, source: Source, relation: Relation) -> Source:
         """Return the source behind a relation, joining it if the query does not read it yet."""
@@ -226,9 +221,7 @@ class Scope:
         return self.resolve_value(term) if isinstance(term, str) else self.resolve(term)
 
     def resolve(self, expression: Expression) -> Expression:
-        """Return the tree with names turned into columns and literals into slots."""
-        if isinstance(expression, Value):
-            return self.slot(id(expression), expression.value, expression.type)
+        """Return the tree with names turned into columns."""
         if isinstance(expression, F):
             return self.resolve_value(expression.path)
         if isinstance(expression, Q):
@@ -244,7 +237,7 @@ class Scope:
             return expression
         resolved = expression.rebuild(tuple(self.resolve(child) for child in children))
         if isinstance(expression, Lookup) and isinstance(resolved, Lookup):
-            if isinstance(expression.right, Value) and expression.right.models:
+            if isinstance(expression.right, Slot) and expression.right.models:
                 check_models(resolved.left, expression.right.models)
             return self._lookup(resolved)
         return resolved
@@ -262,7 +255,7 @@ class Scope:
             found = self.resolve_path(path)
             return found.expression, found.word
 
-        return list(keyword_conditions(keywords, split, self.resolve, self.slot, check_models))
+        return list(keyword_conditions(keywords, split, self.resolve, check_models))
 
     def resolve_condition(self, condition: Condition) -> Condition:
         """Resolve a condition.

@@ -1,19 +1,20 @@
 """SELECT as data: what querysets carry and share, and the key under which a compiled statement is kept.
 
 Eight slots hold what nearly every query says; the rest are ``Clauses``, which most queries do without. Everything that
-changes the SQL is part of ``shape``; ``literals`` walks the same values in the same order, once per shape, so that
-the compiler finds the number of a literal by its identity, wherever it puts it and however often.
+changes the SQL is part of ``shape``; ``numbered`` gives the compiler the same query with its literals as slots,
+numbered in the order of the shape, so that it may put them anywhere, in any order, and as often as it likes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
+from itertools import count
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from chakra.expressions import Condition, Expression
 from chakra.expressions.aggregates import has_aggregate
-from chakra.expressions.q import keyword_literals, keyword_shape
+from chakra.expressions.q import keyword_shape, numbered_keywords
 from chakra.schema import Table
 
 Filter: TypeAlias = "tuple[bool, tuple[Condition, ...], Mapping[str, Any]]"
@@ -21,8 +22,6 @@ Filter: TypeAlias = "tuple[bool, tuple[Condition, ...], Mapping[str, Any]]"
 
 Named: TypeAlias = "tuple[tuple[str, Any], ...]"
 """Output names with the path or expression behind each."""
-
-LIMIT, OFFSET = "limit", "offset"
 
 
 class Clauses:
@@ -96,12 +95,14 @@ class Clauses:
             _words_of(self),
         )
 
-    def literals(self) -> Iterator[Hashable]:
-        """The identities of the literals, in the order of ``shape``."""
-        for _, value in (*self.annotations, *self.outputs):
-            yield from _term_literals(value)
-        for value in self.groups or ():
-            yield from _term_literals(value)
+    def numbered(self, numbers: Iterator[int]) -> Clauses:
+        """The clauses with slots for their literals, in the order of ``shape``."""
+        new = self.copy()
+        new.annotations = tuple([(name, _numbered(v, numbers)) for name, v in self.annotations])
+        new.outputs = tuple([(name, _numbered(v, numbers)) for name, v in self.outputs])
+        if self.groups is not None:
+            new.groups = tuple([_numbered(v, numbers) for v in self.groups])
+        return new
 
 
 WORDS = ("related", "only", "deferred", "distinct", "lock", "nothing")
@@ -231,33 +232,26 @@ class Select:
             None if more is None else more.shape(values),
         )
 
-    def literals(self) -> Iterator[Hashable]:
-        """The identities of the literals, in the order of ``shape``: of nodes, of keywords, and the two numbers."""
-        for _, conditions, keywords in self.filters:
-            for condition in conditions:
-                yield from condition.literals()
-            yield from keyword_literals(keywords)
-        for term in self.ordered_by:
-            if type(term) is not str:
-                yield from term.literals()
-        if self.limit is not None:
-            yield (id(self), LIMIT)
-        if self.offset is not None:
-            yield (id(self), OFFSET)
+    def numbered(self, numbers: Iterator[int]) -> Numbered:
+        """The query with slots for its literals, in the order of ``shape``."""
+        new = self.copy()
+        new.filters = tuple(
+            [
+                (
+                    negated,
+                    tuple([c.numbered(numbers) for c in conditions]),
+                    numbered_keywords(keywords, numbers),
+                )
+                for negated, conditions, keywords in self.filters
+            ]
+        )
+        # The terms may be the table's own, which an order that was given is told from by ``order`` of the query.
+        terms = tuple([t if type(t) is str else t.numbered(numbers) for t in self.ordered_by])
+        limit = None if self.limit is None else next(numbers)
+        offset = None if self.offset is None else next(numbers)
         if self.more is not None:
-            yield from self.more.literals()
-
-    def numbers(self) -> dict[Hashable, int]:
-        """The position of each literal among the values that ``shape`` gives.
-
-        Raises:
-            AssertionError: a node's ``shape`` and ``literals`` do not speak of the same values.
-        """
-        found = list(self.literals())
-        values: list[Any] = []
-        self.shape(values)
-        assert len(found) == len(values), f"{len(found)} literals found, and {len(values)} in the shape"
-        return {literal: position for position, literal in enumerate(found)}
+            new.more = self.more.numbered(numbers)
+        return Numbered(new, terms, limit, offset)
 
     @property
     def aggregates(self) -> bool:
@@ -275,9 +269,37 @@ def _term_shape(term: Any, values: list[Any]) -> Hashable:
     return term if type(term) is str else term.shape(values)
 
 
-def _term_literals(term: Any) -> Iterator[Hashable]:
-    if type(term) is not str:
-        yield from term.literals()
+def _numbered(term: Any, numbers: Iterator[int]) -> Any:
+    return term if type(term) is str else term.numbered(numbers)
 
 
-__all__ = ["LIMIT", "NONE", "OFFSET", "Clauses", "Filter", "Named", "Select"]
+class Numbered(NamedTuple):
+    """A query whose literals are slots.
+
+    Attributes:
+        order: the terms of its order, the table's own if it names none.
+        limit, offset: the numbers of these two among the values; ``None`` = there is none.
+    """
+
+    select: Select
+    order: tuple[Any, ...]
+    limit: int | None
+    offset: int | None
+
+
+def numbered(select: Select) -> Numbered:
+    """Number the literals of a query, in the order in which its shape lists their values.
+
+    Raises:
+        AssertionError: a node's ``shape`` and ``numbered`` do not speak of the same literals.
+    """
+    numbers = count()
+    found = select.numbered(numbers)
+    values: list[Any] = []
+    select.shape(values)
+    held = next(numbers)
+    assert held == len(values), f"{held} literals numbered, and {len(values)} in the shape"
+    return found
+
+
+__all__ = ["NONE", "Clauses", "Filter", "Named", "Numbered", "Select", "numbered"]

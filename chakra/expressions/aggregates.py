@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
 from chakra.errors import FieldError
@@ -39,13 +39,14 @@ class Aggregate(Expression):
         expression: a field's name, an expression, or for ``Count`` ``"*"``.
         filter: only rows for which this condition holds.
         distinct: every value once.
-        order_by: order in which values are taken, where that matters.
+        order_by: order in which values are taken, where that matters; several in a list.
+        default: what stands for the value of no rows, in place of NULL.
     """
 
     function: ClassVar[str] = ""
     ordered: ClassVar[bool] = False
 
-    __slots__ = ("argument", "condition", "distinct", "extra", "order", "type")
+    __slots__ = ("argument", "condition", "default", "distinct", "extra", "order", "type")
 
     def __init__(
         self,
@@ -53,24 +54,26 @@ class Aggregate(Expression):
         *,
         filter: Expression | None = None,
         distinct: bool = False,
-        order_by: str | Expression | Order | tuple[Any, ...] = (),
+        order_by: str | Expression | Order | Sequence[Any] = (),
+        default: Any = None,
     ) -> None:
         self.argument = F(expression) if isinstance(expression, str) else as_expression(expression)
         if filter is not None and not isinstance(filter, Expression):
             raise FieldError(f"filter= takes a condition, not {filter!r}")
         self.condition = None if filter is None else as_condition(filter)
         self.distinct = distinct
-        terms = order_by if isinstance(order_by, tuple) else (order_by,)
+        terms = tuple(order_by) if isinstance(order_by, tuple | list) else (order_by,)
         if terms and not self.ordered:
             raise FieldError(f"{type(self).__name__} does not depend on an order; drop order_by=")
         self.order = tuple(_order_term(term) for term in terms)
+        self.default = None if default is None else as_expression(default)
         self.extra: tuple[Expression, ...] = ()
         self.type: PgType | None = None
 
     @property
     def children(self) -> tuple[Expression, ...]:
-        parts = [self.argument, *self.extra, *(term.expression for term in self.order)]
-        return (*parts, self.condition) if self.condition is not None else tuple(parts)
+        last = [part for part in (self.condition, self.default) if part is not None]
+        return (self.argument, *self.extra, *(term.expression for term in self.order), *last)
 
     def rebuild(self, children: tuple[Expression, ...]) -> Aggregate:
         new = self.__class__.__new__(self.__class__)
@@ -81,7 +84,9 @@ class Aggregate(Expression):
             Order(e, o.descending, o.nulls)
             for e, o in zip(children[1 + extra : 1 + extra + order], self.order, strict=True)
         )
-        new.condition = children[-1] if self.condition is not None else None  # type: ignore[assignment]
+        last = list(children[1 + extra + order :])
+        new.condition = None if self.condition is None else last.pop(0)  # type: ignore[assignment]
+        new.default = None if self.default is None else last.pop(0)
         new.distinct = self.distinct
         argument: PgType | None = getattr(new.argument, "type", None)
         new.type = self.result(argument.base if argument is not None else None)
@@ -89,7 +94,7 @@ class Aggregate(Expression):
 
     def own_shape(self) -> Hashable:
         order = tuple((term.descending, term.nulls) for term in self.order)
-        return (self.distinct, self.condition is None, len(self.extra), order)
+        return (self.distinct, self.condition is None, self.default is None, len(self.extra), order)
 
     def result(self, argument: PgType | None) -> PgType | None:
         """The type of the result for an argument of that type; ``None`` where only the server knows."""
@@ -97,7 +102,9 @@ class Aggregate(Expression):
 
     def render_sql(self, writer: Any, render: Callable[[Expression, Any], None]) -> None:
         """Write the call."""
-        writer.write(f"{self.function}({'DISTINCT ' if self.distinct else ''}")
+        if self.default is not None:
+            writer.write("COALESCE(")
+        writer.write(f"{self.call_name()}({'DISTINCT ' if self.distinct else ''}")
         render(self.argument, writer)
         for value in self.extra:
             writer.write(", ")
@@ -112,6 +119,14 @@ class Aggregate(Expression):
             writer.write(" FILTER (WHERE ")
             render(self.condition, writer)
             writer.write(")")
+        if self.default is not None:
+            writer.write(", ")
+            render(self.default, writer)
+            writer.write(")")
+
+    def call_name(self) -> str:
+        """The SQL function."""
+        return self.function
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.argument!r})"
@@ -182,24 +197,46 @@ class Max(Aggregate):
     __slots__ = ()
 
 
-class StdDev(Aggregate):
-    """Sample standard deviation."""
+class _Spread(Aggregate):
+    """A measure of how far values are from their mean: of the population they are, or of which they are a sample.
 
-    function = "stddev_samp"
-    __slots__ = ()
+    Args:
+        sample: divide by one less than their number.
+    """
+
+    __slots__ = ("sample",)
+
+    def __init__(self, expression: str | Expression, *, sample: bool = False, **options: Any) -> None:
+        super().__init__(expression, **options)
+        self.sample = sample
+
+    def rebuild(self, children: tuple[Expression, ...]) -> Aggregate:
+        new = super().rebuild(children)
+        new.sample = self.sample  # type: ignore[attr-defined]
+        return new
+
+    def own_shape(self) -> Hashable:
+        return (super().own_shape(), self.sample)
+
+    def call_name(self) -> str:
+        return f"{self.function}_{'samp' if self.sample else 'pop'}"
 
     def result(self, argument: PgType | None) -> PgType | None:
         return None if argument is None else _average_type(argument)
 
 
-class Variance(Aggregate):
-    """Sample variance."""
+class StdDev(_Spread):
+    """Standard deviation; of a sample with ``sample=True``."""
 
-    function = "var_samp"
+    function = "stddev"
     __slots__ = ()
 
-    def result(self, argument: PgType | None) -> PgType | None:
-        return None if argument is None else _average_type(argument)
+
+class Variance(_Spread):
+    """Variance; of a sample with ``sample=True``."""
+
+    function = "var"
+    __slots__ = ()
 
 
 class ArrayAgg(Aggregate):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from chakra.errors import DataError
 from chakra.pg.types import DATE, INT4, TIME, PgType
 
-Right = Literal["same", "array", "pair", "text", "bool", "element", "none"]
+Right = Literal["same", "array", "pair", "text", "member", "bound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class LookupRule:
 
     Attributes:
         sql: template over ``{l}`` (left), ``{r}`` (right) and, for pairs, ``{r0}`` and ``{r1}``.
-        right: type of the right side: that of the left, an array of it, a pair of it, text, …
+        right: type of the right side: that of the left (``same``), an ``array`` or a ``pair`` of it, ``text``, that of
+            the bounds of a range (``bound``), or the left's or its bounds' as the value has it (``member``).
         adapt: applied to a literal right side before it is sent.
         dynamic: template for a right side computed by the server, where ``adapt`` cannot run.
         text: whether the left side is read as text (cast if it is not).
@@ -104,7 +105,14 @@ CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
     ("contains", "array"): LookupRule("{l} @> {r}"),
     ("contained_by", "array"): LookupRule("{l} <@ {r}"),
     ("overlap", "array"): LookupRule("{l} && {r}"),
-    ("contains", "range"): LookupRule("{l} @> {r}"),
+    ("contains", "range"): LookupRule("{l} @> {r}", "member"),
+    ("startswith", "range"): LookupRule("lower({l}) = {r}", "bound"),
+    ("endswith", "range"): LookupRule("upper({l}) = {r}", "bound"),
+    ("contains", "multirange"): LookupRule("{l} @> {r}", "member"),
+    ("contained_by", "multirange"): LookupRule("{l} <@ {r}"),
+    ("overlap", "multirange"): LookupRule("{l} && {r}"),
+    ("contains", "hstore"): LookupRule("{l} @> {r}"),
+    ("contained_by", "hstore"): LookupRule("{l} <@ {r}"),
     ("contained_by", "range"): LookupRule("{l} <@ {r}"),
     ("overlap", "range"): LookupRule("{l} && {r}"),
     ("contains", "jsonb"): LookupRule("{l} @> {r}"),
@@ -152,10 +160,20 @@ def find_lookup(name: str, left: PgType | None) -> LookupRule | None:
     """The rule for a word on a left side of that type, or ``None`` if there is none."""
     if left is not None:
         base = left.base
-        special = CONTAINER_LOOKUPS.get((name, "jsonb" if base.name == "jsonb" else base.kind))
+        special = CONTAINER_LOOKUPS.get((name, _kind(base)))
         if special is not None:
             return special
+        found = LOOKUPS.get(name)
+        return None if found is not None and found.text and _kind(base) in _NO_TEXTS else found
     return LOOKUPS.get(name)
+
+
+_NO_TEXTS = frozenset({"array", "range", "multirange", "composite", "hstore"})
+"""Kinds of values whose text is not searched: it is a notation, in which a bracket or a comma is found as well."""
+
+
+def _kind(base: PgType) -> str:
+    return base.name if base.name in ("jsonb", "hstore") else base.kind
 
 
 def known_words(left: PgType | None) -> str:
@@ -164,7 +182,9 @@ def known_words(left: PgType | None) -> str:
     if left is not None:
         base = left.base
         words |= {n for n, t in TRANSFORMS.items() if base.name in t.takes}
-        words |= {n for n, kind in CONTAINER_LOOKUPS if kind in (base.kind, base.name)}
+        if _kind(base) in _NO_TEXTS:
+            words -= {n for n, rule in LOOKUPS.items() if rule.text}
+        words |= {n for n, kind in CONTAINER_LOOKUPS if kind == _kind(base)}
     return ", ".join(sorted(words))
 
 

@@ -99,7 +99,7 @@ def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
             plain = literal(value)
             # ``in`` takes the type of its left side; elsewhere the items may decide.
             inner = None if name.endswith("in") else type(next(iter(value), None))
-            parts += (name, inner) if plain is value else (name, models_of(value))
+            parts += (name, list, inner if plain is value else models_of(value))
             values.append(plain)
         else:
             plain = operand(value)

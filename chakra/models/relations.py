@@ -289,9 +289,8 @@ class RelatedSet(QuerySet[Any]):
         new._key, new._relation, new._instance = self._key, self._relation, self._instance
         return new
 
-    async def create(self, /, **values: Any) -> Any:
-        """Make and save a row that points at the instance."""
-        return await super().create(**{self._relation: self._instance, **values})
+    def _given(self) -> dict[str, Any]:
+        return {self._relation: self._instance}
 
     async def add(self, *instances: Any) -> None:
         """Let rows that exist point at the instance."""

@@ -36,6 +36,10 @@ class Base(NotAList, Generic[R_co]):
     def _clauses(self, **changes: Any) -> Self:
         return self._with(self._select.with_clauses(**changes))
 
+    def _given(self) -> dict[str, Any]:
+        """What every new row of the set has: of a related set, its owner."""
+        return {}
+
     def _rows_as(self, result: str) -> Self:
         select = self._select.copy()
         select.result = result

@@ -116,14 +116,21 @@ class QuerySet(Writing[R_co], ColumnReads):
         for position, item in enumerate(fields):
             name = item if isinstance(item, str) else getattr(item, "attribute", None)
             outputs.append((name or f"column{position + 1}", item))
-        for name, expression in expressions.items():
-            value = expression if isinstance(expression, Expression) else F(expression)
-            outputs.append((value_name(name), value))
         clauses = self._select.clauses
+        annotations = clauses.annotations
+        for name, expression in expressions.items():
+            value: Any = expression if isinstance(expression, Expression) else F(expression)
+            if not self._taken(value_name(name)):
+                annotations, value = (
+                    (*annotations, (name, value)),
+                    name,
+                )  # so that it can be sorted and filtered by
+            outputs.append((name, value))
         groups = clauses.groups
-        if groups is None and any(isinstance(v, Expression) and has_aggregate(v) for _, v in outputs):
+        computed = (v for _, v in (*annotations, *outputs) if isinstance(v, Expression))
+        if groups is None and any(map(has_aggregate, computed)):
             groups = ()
-        select = self._select.with_clauses(outputs=tuple(outputs), groups=groups)
+        select = self._select.with_clauses(outputs=tuple(outputs), annotations=annotations, groups=groups)
         select.result = result
         return self._with(select)
 

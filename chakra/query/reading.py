@@ -16,7 +16,7 @@ from chakra.query.narrowing import Narrowing
 from chakra.query.not_a_list import check_key
 from chakra.query.pending import awaited
 from chakra.query.stream import rows_of
-from chakra.sql import Select, select_statement
+from chakra.sql import Select, over_rows, select_statement
 
 GET_LIMIT = 2
 """Rows ``get`` asks for: the second one is enough to know that there are several."""
@@ -155,7 +155,8 @@ class Reading(Narrowing[R_co]):
             unnamed: aggregates of a field, named after it and themselves: ``Sum("price")`` → ``price__sum``.
 
         Raises:
-            FieldError: a value is no aggregate, or the query is sliced, distinct or grouped already.
+            FieldError: a value is no aggregate, or names a field that the rows do not have: of a query that is sliced,
+                distinct or grouped, those it returns.
         """
         values = named_values("aggregate", unnamed, values)
         if not values:
@@ -164,12 +165,11 @@ class Reading(Narrowing[R_co]):
             value_name(name)
             if not isinstance(value, Expression) or not has_aggregate(value):
                 raise FieldError(f"aggregate(): {name}={value!r} is no aggregate")
-        select = self._select
-        if select.sliced or select.clauses.distinct is not None:
-            raise FieldError("aggregate() of a slice or of distinct rows is not defined; aggregate all rows")
-        if select.clauses.groups is not None:
-            raise FieldError("aggregate() over a query grouped by annotate() is not defined")
-        select = select.with_clauses(related=(), lock=None, outputs=tuple(values.items()))
+        select = self._select.with_clauses(related=(), lock=None)
+        clauses = select.clauses
+        if select.sliced or clauses.distinct is not None or clauses.groups is not None:
+            select = over_rows(select)
+        select = select.with_clauses(outputs=tuple(values.items()))
         select.order, select.backwards, select.result = (), False, "dict"
         rows: list[dict[str, Any]] = await run.some_rows(self.database, select)
         return rows[0]

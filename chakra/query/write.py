@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db.default import default_database
 from chakra.errors import DatabaseError, DataError, DoesNotExist, FieldError, UniqueViolation
-from chakra.expressions.base import models_of, operand
+from chakra.expressions.base import Expression, models_of, operand
 from chakra.query import execute
 from chakra.query.computed import named
 from chakra.query.described import checked_table, outdated
@@ -177,16 +177,36 @@ async def save(
             f"use {table.title}.objects.filter(pk=…).update(…), or save(force_insert=True) for a copy"
         )
     values = [getattr(instance, name) for name in names]
-    values += [getattr(instance, SLOT + name) for name in table.primary_key]
+    if any(isinstance(value, Expression) for value in values):
+        await _save_computed(instance, database, dict(zip(names, values, strict=True)))
+    else:
+        values += [getattr(instance, SLOT + name) for name in table.primary_key]
 
-    def work(stored: Table) -> Awaitable[int]:
-        return execute.execute(database, update_row_statement(stored, names), values)
+        def work(stored: Table) -> Awaitable[int]:
+            return execute.execute(database, update_row_statement(stored, names), values)
 
-    touched = await _on_checked(database, table, names, work)
-    if touched == 0:
-        raise _gone(instance, table, "updated")
+        if await _on_checked(database, table, names, work) == 0:
+            raise _gone(instance, table, "updated")
     own = own_state(instance)
     own.changed.difference_update(names)
+
+
+async def _save_computed(instance: Any, database: Database, assigned: dict[str, Any]) -> None:
+    """UPDATE the instance's row with expressions among the values; the instance takes what came of them."""
+    table: Table = type(instance).__table__
+    select = Select(table)
+    select.filters = ((False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}),)
+    computed = tuple(name for name, value in assigned.items() if isinstance(value, Expression))
+
+    async def work(stored: Table) -> None:
+        statement, literals = update_statement(select, assigned, stored, computed)
+        row = await execute.fetchrow(database, statement, literals)
+        if row is None:
+            raise _gone(instance, table, "updated")
+        for output, value in zip(statement.outputs, row, strict=True):
+            setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
+
+    await _on_checked(database, table, tuple(assigned), work)
 
 
 def _gone(instance: Any, table: Table, what: str) -> Exception:

@@ -26,7 +26,7 @@ class Writing(Reading[R_co]):
         """Make an instance, save it and return it."""
         if self.table.row_class is None:
             return await write.insert_values(self.table, self.database, values)  # type: ignore[return-value]
-        instance = self.table.row_class(**values)
+        instance = self.table.row_class(**self._given() | values)
         await write.insert(instance, self.database)
         return instance  # type: ignore[no-any-return]
 
@@ -131,10 +131,14 @@ class Writing(Reading[R_co]):
             raise FieldError(
                 f"{self.table.title} has no model to make instances of; bulk_insert() takes columns"
             )
+        rows = list(instances)
+        for name, value in self._given().items():
+            for row in rows:
+                setattr(row, name, value)
         return await bulk_write.create(
             self.table,
             self.database,
-            list(instances),
+            rows,
             on_conflict=on_conflict,
             conflict_fields=conflict_fields,
             update_fields=update_fields,

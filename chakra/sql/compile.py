@@ -9,7 +9,7 @@ from chakra.sql.render import may_be_null, render, render_conditions, render_ord
 from chakra.sql.resolve import Resolved, resolve_select
 from chakra.sql.rowplan import Compiled
 from chakra.sql.scope import ColumnRef, Scope
-from chakra.sql.select import Select
+from chakra.sql.select import Numbered, Select, numbered
 from chakra.sql.statement import Output, Writer
 
 
@@ -19,29 +19,38 @@ def compile_select(select: Select) -> Compiled:
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
-    parts = resolve_select(select)
-    writer = Writer(qualify=parts.scope.joined)
+    parts = resolve_select(numbered(select))
+    writer = Writer()
     if select.result == "exists":
         writer.write("SELECT EXISTS (")
-        _write_body(select, parts, writer)
+        _write_body(parts, writer)
         writer.write(")")
         outputs = [Output("exists", BOOL, False)]
     elif select.result == "count":
         if parts.outputs:
             writer.write("SELECT count(*) FROM (")
-            _write_body(select, parts, writer)
+            _write_body(parts, writer)
             writer.write(") AS counted")
         else:
-            _write_body(select, parts, writer)
+            _write_body(parts, writer)
         outputs = [Output("count", INT8, False)]
     elif parts.outer:
-        outputs = _write_sorted_outside(select, parts, writer)
+        outputs = _write_sorted_outside(parts, writer)
     else:
-        outputs = _write_body(select, parts, writer)
+        outputs = _write_body(parts, writer)
     return Compiled(writer.finish(outputs), parts.plan, select.result)
 
 
-def _write_body(select: Select, parts: Resolved, writer: Writer) -> list[Output]:
+def _write_body(parts: Resolved, writer: Writer) -> list[Output]:
+    """Write one SELECT, which may stand inside of another."""
+    outside, writer.qualify = writer.qualify, parts.scope.joined
+    outputs = _write_clauses(parts, writer)
+    writer.qualify = outside
+    return outputs
+
+
+def _write_clauses(parts: Resolved, writer: Writer) -> list[Output]:
+    select = parts.select
     writer.write("SELECT ")
     if select.clauses.distinct is not None:
         writer.write("DISTINCT ")
@@ -49,8 +58,11 @@ def _write_body(select: Select, parts: Resolved, writer: Writer) -> list[Output]
             writer.write("ON (")
             _write_list(parts.distinct, writer)
             writer.write(") ")
-    outputs = _write_outputs(select, parts, writer)
-    write_from(parts.scope, writer)
+    outputs = _write_outputs(parts, writer)
+    if parts.inner is not None:
+        _write_inner(parts.inner, parts.scope, writer)
+    else:
+        write_from(parts.scope, writer)
     if select.clauses.nothing:
         writer.write(" WHERE FALSE")
         render_conditions(parts.conditions, writer, " AND ")
@@ -69,6 +81,18 @@ def _write_body(select: Select, parts: Resolved, writer: Writer) -> list[Output]
         of = f" OF {', '.join(parts.locked)}" if parts.scope.joined else ""
         writer.write(f" FOR {strength}{of}{wait}")
     return outputs
+
+
+def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
+    """Write FROM with another query, under the names that the table which describes its rows gives them."""
+    parts = resolve_select(inner)
+    writer.write(" FROM (")
+    if parts.outer:
+        _write_sorted_outside(parts, writer)
+    else:
+        _write_body(parts, writer)
+    names = ", ".join(column.quoted for column in scope.root.table.columns)
+    writer.write(f") AS {scope.root.alias} ({names})")
 
 
 def _write_list(terms: list[Expression], writer: Writer) -> None:
@@ -92,7 +116,7 @@ def _write_slice(parts: Resolved, writer: Writer) -> None:
         writer.parameter(parts.offset, (), INT8, "offset")
 
 
-def _write_sorted_outside(select: Select, parts: Resolved, writer: Writer) -> list[Output]:
+def _write_sorted_outside(parts: Resolved, writer: Writer) -> list[Output]:
     """DISTINCT in a subquery that returns what it is sorted by as well; the order and the slice around it."""
     order, limit, offset = parts.order, parts.limit, parts.offset
     width = len(parts.outputs)
@@ -105,7 +129,7 @@ def _write_sorted_outside(select: Select, parts: Resolved, writer: Writer) -> li
     parts.order = [*(Order(e, False) for e in parts.distinct), *order] if parts.distinct else []
     returned = parts.outputs
     parts.outputs = [*returned, *((f"c{width + i}", term.expression) for i, term in enumerate(order))]
-    outputs = _write_body(select, parts, writer)[:width]
+    outputs = _write_body(parts, writer)[:width]
     writer.write(f") AS sorted ({', '.join(names)})")
     for position, term in enumerate(order):
         name = names[width + position]
@@ -117,10 +141,10 @@ def _write_sorted_outside(select: Select, parts: Resolved, writer: Writer) -> li
     return outputs
 
 
-def _write_outputs(select: Select, parts: Resolved, writer: Writer) -> list[Output]:
+def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
     if not parts.outputs:
         # A table without columns has rows all the same: SELECT FROM t.
-        writer.write({"count": "count(*)", "exists": "1"}.get(select.result, ""))
+        writer.write({"count": "count(*)", "exists": "1"}.get(parts.select.result, ""))
         return []
     described: list[Output] = []
     computed = len(parts.outputs) - len(parts.plan.extras) if parts.plan is not None else 0

@@ -154,11 +154,14 @@ def compile_delete_row(table: Table) -> Statement:
     return writer.finish()
 
 
-def compile_update(select: Select, assignments: Mapping[str, Any], stored: Table) -> Statement:
+def compile_update(
+    select: Select, assignments: Mapping[str, Any], stored: Table, returning: Sequence[str] = ()
+) -> Statement:
     """``UPDATE`` of all rows of a query; literals of the assignments come before the query's, as in its shape.
 
     Args:
         stored: the table as the server has it.
+        returning: attributes whose values the rows have afterwards.
 
     Raises:
         FieldError: an unknown field, or a query that UPDATE cannot take (limit, distinct).
@@ -186,7 +189,7 @@ def compile_update(select: Select, assignments: Mapping[str, Any], stored: Table
             render(expression, writer)
     sent = [column for column, expression in sets if isinstance(expression, Slot)]
     _where(writer, select, scope, conditions, row_check(stored, sent, assigned=True))
-    return writer.finish()
+    return writer.finish(_returning(writer, table, returning))
 
 
 def compile_delete(select: Select) -> Statement:
@@ -229,6 +232,11 @@ def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
     if select.sliced or select.clauses.distinct is not None:
         raise FieldError(
             f"{what}() takes no sliced or distinct query; filter on the primary keys of the rows instead"
+        )
+    if select.clauses.groups:
+        names = ", ".join(term if isinstance(term, str) else repr(term) for term in select.clauses.groups)
+        raise FieldError(
+            f"{what}() takes no query grouped by {names}: a group is no row; annotate() without values()"
         )
     for name, expression in select.clauses.annotations:
         scope.annotations[name] = scope.resolve(expression)

@@ -235,9 +235,11 @@ def _lookup(node: Lookup, writer: Writer) -> None:
 
 def _left(left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer) -> None:
     if rule.text and (type_ is None or type_.base.name not in _TEXT_TYPES):
-        writer.write("(")
+        # The text of an inet ends in its mask, which nobody means who asks for an address that ends in "2".
+        host = type_ is not None and type_.base.name == "inet"
+        writer.write("host(" if host else "(")
         render(left, writer)
-        writer.write(")::text")
+        writer.write(")" if host else ")::text")
     else:
         _operand(left, writer)
 
@@ -268,6 +270,11 @@ def _right(
         writer.parameter(slot.index, tuple(adapt), array_of(TEXT), label)
         writer.write(f")::{bare_type(left_type.base)}")
         return
+    if rule.right in ("member", "bound") and left_type is not None:
+        # The operators of ranges take the bounds' own type and no other.
+        type_ = _member_type(left_type.base, slot.sample, rule)
+        writer.parameter(slot.index, (ToType(type_),), type_, label)
+        return
     whole = left_type is not None and left_type.base.kind == "base" and left_type.base.name in WHOLE
     if left_type is None:
         type_ = None
@@ -286,6 +293,16 @@ def _right(
     writer.parameter(
         slot.index, tuple(adapt), type_, label, beside_column=isinstance(left, ColumnRef | Transformed)
     )
+
+
+def _member_type(base: PgType, sample: Any, rule: LookupRule) -> PgType:
+    """The type of what a range holds: its bounds', or its own for what is a range itself."""
+    if rule.right == "member" and isinstance(sample, list | str):
+        return base
+    one = base.element if base.kind == "multirange" and base.element is not None else base
+    if rule.right == "member" and (isinstance(sample, tuple | dict) or hasattr(sample, "lower_inc")):
+        return one
+    return one.base.element or base
 
 
 def _texts(type_: PgType) -> Callable[[list[Any]], list[str]]:

@@ -13,7 +13,7 @@ from chakra.pg.quoting import quote_identifier
 from chakra.sql.grouping import group_terms, same
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
 from chakra.sql.scope import ColumnRef, Scope
-from chakra.sql.select import Filter, Select, numbered
+from chakra.sql.select import Filter, Numbered, Select
 
 
 @dataclass(slots=True)
@@ -26,6 +26,8 @@ class Resolved:
             lets no other order in.
     """
 
+    select: Select
+    inner: Numbered | None
     scope: Scope
     outputs: list[tuple[str, Expression]]
     plan: RowPlan | None
@@ -40,13 +42,13 @@ class Resolved:
     outer: bool = False
 
 
-def resolve_select(select: Select) -> Resolved:
-    """Resolve the names of a query.
+def resolve_select(numbered: Numbered) -> Resolved:
+    """Resolve the names of a query whose literals are numbered.
 
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
-    select, terms, limit, offset = numbered(select)
+    select, terms, limit, offset, inner = numbered
     scope = Scope(select.table)
     clauses = select.clauses
     for name, expression in clauses.annotations:
@@ -63,7 +65,9 @@ def resolve_select(select: Select) -> Resolved:
     # A default order by columns that are not grouped would be an error nobody asked for.
     order = _order(select, () if grouped and select.order is None else terms, scope)
     distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
-    found = Resolved(scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct)
+    found = Resolved(
+        select, inner, scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct
+    )
     if clauses.groups is not None:
         given = tuple(scope.resolve_term(term) for term in clauses.groups)
         returned = [*(e for _, e in outputs), *having, *(term.expression for term in order)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression
+from chakra.pg.types import PgType
 from chakra.schema import Column, Table
 from chakra.sql.scope import ColumnRef, Scope, Source
 from chakra.sql.select import Select
@@ -38,7 +39,8 @@ class Compiled:
     """A compiled SELECT: the statement, for instances their plan, and the loader made of it.
 
     ``loader``, ``last_rows`` (how many rows the shape returned last time) and ``listable`` (whether the types
-    allow reading it as columns) belong to whoever runs the query; they live here so that they live as long.
+    allow reading it as columns) belong to whoever runs the query, and ``derived`` describes its rows where they
+    stand in place of a table; they live here so that they live as long.
     """
 
     statement: Statement
@@ -47,6 +49,26 @@ class Compiled:
     loader: Any = field(default=None)
     last_rows: int = 0
     listable: bool | None = None
+    derived: Table | None = None
+
+
+def derived_table(compiled: Compiled, title: str) -> Table:
+    """A description of the rows of a query, as if they were those of a table.
+
+    Args:
+        title: what error messages call it.
+    """
+    if compiled.derived is None:
+        columns: dict[str, Column] = {}
+        for position, output in enumerate(compiled.statement.outputs):
+            name = f"c{position}" if output.name in columns else output.name
+            columns[name] = Column(name, output.type or UNKNOWN, output.nullable)
+        compiled.derived = Table("rows", tuple(columns.values()), label=title)
+    return compiled.derived
+
+
+UNKNOWN = PgType("unknown")
+"""The type of what only the server knows the type of."""
 
 
 def plain_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
@@ -123,4 +145,4 @@ def _related_plan(
     return RowPlan(joined.table, columns, own_start, joined.nullable, tuple(related)), start
 
 
-__all__ = ["Compiled", "RowPlan", "instance_outputs", "plain_outputs"]
+__all__ = ["Compiled", "RowPlan", "derived_table", "instance_outputs", "plain_outputs"]

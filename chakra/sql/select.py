@@ -30,6 +30,7 @@ class Clauses:
     Attributes:
         outputs: what ``values`` returns, by name; empty = all columns.
         annotations: computed values by name.
+        inner: the query whose rows stand in place of a table's; ``None`` = the table's own. ``table`` describes them.
         groups: what a query with aggregates is grouped by (paths and expressions); ``None`` = it is not.
         only: attributes to load of instances, or ``None`` for all but the deferred ones.
         deferred: attributes not to load.
@@ -44,6 +45,7 @@ class Clauses:
         "deferred",
         "distinct",
         "groups",
+        "inner",
         "lock",
         "nothing",
         "only",
@@ -53,6 +55,7 @@ class Clauses:
 
     outputs: Named
     annotations: Named
+    inner: Select | None
     groups: tuple[Any, ...] | None
     only: frozenset[str] | None
     deferred: frozenset[str]
@@ -64,6 +67,7 @@ class Clauses:
     def __init__(self) -> None:
         self.outputs = ()
         self.annotations = ()
+        self.inner = None
         self.groups = None
         self.only = None
         self.deferred = frozenset()
@@ -77,6 +81,7 @@ class Clauses:
         new = Clauses.__new__(Clauses)
         new.outputs = self.outputs
         new.annotations = self.annotations
+        new.inner = self.inner
         new.groups = self.groups
         new.only = self.only
         new.deferred = self.deferred
@@ -92,6 +97,7 @@ class Clauses:
             tuple([(name, _term_shape(v, values)) for name, v in self.annotations]),
             tuple([(name, _term_shape(v, values)) for name, v in self.outputs]),
             None if self.groups is None else tuple([_term_shape(v, values) for v in self.groups]),
+            None if self.inner is None else self.inner.shape(values),
             _words_of(self),
         )
 
@@ -249,9 +255,11 @@ class Select:
         terms = tuple([t if type(t) is str else t.numbered(numbers) for t in self.ordered_by])
         limit = None if self.limit is None else next(numbers)
         offset = None if self.offset is None else next(numbers)
+        inner = None
         if self.more is not None:
             new.more = self.more.numbered(numbers)
-        return Numbered(new, terms, limit, offset)
+            inner = None if self.more.inner is None else self.more.inner.numbered(numbers)
+        return Numbered(new, terms, limit, offset, inner)
 
     @property
     def aggregates(self) -> bool:
@@ -279,12 +287,14 @@ class Numbered(NamedTuple):
     Attributes:
         order: the terms of its order, the table's own if it names none.
         limit, offset: the numbers of these two among the values; ``None`` = there is none.
+        inner: the query whose rows stand in place of a table's.
     """
 
     select: Select
     order: tuple[Any, ...]
     limit: int | None
     offset: int | None
+    inner: Numbered | None
 
 
 def numbered(select: Select) -> Numbered:

@@ -21,7 +21,7 @@ from chakra.sql.dml import (
     compile_update,
     compile_update_row,
 )
-from chakra.sql.rowplan import Compiled
+from chakra.sql.rowplan import Compiled, derived_table
 from chakra.sql.select import Select
 from chakra.sql.statement import Statement
 
@@ -51,6 +51,14 @@ def select_statement(select: Select) -> tuple[Compiled, list[Any]]:
     return compiled, values
 
 
+def over_rows(select: Select) -> Select:
+    """A query over the rows of another one: to aggregate what is cut, distinct or grouped already."""
+    compiled, _ = select_statement(select)
+    outer = Select(derived_table(compiled, f"the query over {select.table.title}"))
+    outer.order = ()
+    return outer.with_clauses(inner=select)
+
+
 def _row_statement(kind: str, make: Callable[..., Statement]) -> Callable[..., Statement]:
     def cached(table: Table, *arguments: Hashable) -> Statement:
         key = (kind, *arguments)
@@ -68,12 +76,13 @@ delete_row_statement = _row_statement("delete row", compile_delete_row)
 
 
 def update_statement(
-    select: Select, assignments: dict[str, Any], stored: Table
+    select: Select, assignments: dict[str, Any], stored: Table, returning: tuple[str, ...] = ()
 ) -> tuple[Statement, list[Any]]:
     """Return the compiled UPDATE of a query's rows and its literal values.
 
     Args:
         stored: the table as the server has it, which keeps the statement: it is about the types of its columns.
+        returning: attributes whose values the rows have afterwards.
     """
     values: list[Any] = []
     sets: list[Hashable] = []
@@ -83,10 +92,10 @@ def update_statement(
         else:
             sets.append(name)
             values.append(value.value if isinstance(value, Value) else value)
-    key = ("update", tuple(sets), select.shape(values))
+    key = ("update", tuple(sets), returning, select.shape(values))
     found = stored.statements.get(key)
     if found is None:
-        found = remember(stored, key, compile_update(select, assignments, stored))
+        found = remember(stored, key, compile_update(select, assignments, stored, returning))
     return found, values
 
 
@@ -107,6 +116,7 @@ __all__ = [
     "insert_columns_statement",
     "insert_rows_statement",
     "insert_statement",
+    "over_rows",
     "select_statement",
     "update_row_statement",
     "update_statement",

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from chakra.expressions.lookups import CONTAINER_LOOKUPS, LOOKUPS, TRANSFORMS
+from tests.query import test_container_lookups as container_lookups
 from tests.query.library import UTC, Author, Book, Kind, ids, stamp
 
 # keyword → value → ids of the books that match (1 Alpha, 2 100% alpha_beta, 3 back\slash, 4 Ünïcode 日本,
@@ -131,7 +132,11 @@ def test_the_table_covers_every_lookup_and_transform() -> None:
     assert known - tried == set()
     kinds = {"tags": "array", "data": "jsonb", "span": "range"}
     containers = {
-        (w, kinds[k.split("__")[0]]) for k, *_ in CASES if k.split("__")[0] in kinds for w in words(k)
+        (w, names[k.split("__")[0]])
+        for cases, names in ((CASES, kinds), (container_lookups.CASES, container_lookups.KINDS))
+        for k, *_ in cases
+        if k.split("__")[0] in names
+        for w in words(k)
     }
     assert set(CONTAINER_LOOKUPS) - containers == set()
 

@@ -10,7 +10,7 @@ import pytest
 from chakra import Count, F, Field, Model, Q, Value, field
 from chakra.errors import FieldError
 from chakra.expressions import Expression
-from chakra.sql import Clauses, Select, select_statement
+from chakra.sql import Clauses, Select, over_rows, select_statement
 from chakra.types import Integer, Jsonb
 from tests.query.library import Book
 
@@ -21,6 +21,7 @@ CLAUSES: dict[str, Callable[[Any], Any]] = {
     "deferred": lambda q: q.defer("title"),
     "distinct": lambda q: q.distinct(),
     "groups": lambda q: q.annotate(n=Count("*")),
+    "inner": lambda q: q._with(over_rows(q.limit(3)._select)),
     "lock": lambda q: q.select_for_update(),
     "nothing": lambda q: q.none(),
     "only": lambda q: q.only("title"),

@@ -23,7 +23,7 @@ from chakra.models.annotations import Forward
 from chakra.pg.conversion import enum_labels
 from chakra.pg.types import BY_PYTHON, JSONB, PgType, array_of, enum_type
 from chakra.query.hydrate import SLOT
-from chakra.query.state import RowState
+from chakra.query.state import own_state
 from chakra.schema import Column, Table
 
 T = TypeVar("T")
@@ -186,7 +186,7 @@ def make_setter(attribute: str, member: Any, forget: str | None = None) -> Calla
         state = instance._state
         if state.saved:
             if state.shared:
-                state = instance._state = RowState(state.database, True)
+                state = own_state(instance)
             state.changed.add(attribute)
         if forget is not None and forget in state.loaded:
             del state.loaded[forget]

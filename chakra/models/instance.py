@@ -14,7 +14,7 @@ from chakra.query import write
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
 from chakra.query.queryset import QuerySet
-from chakra.query.state import NEW, RowState
+from chakra.query.state import NEW, NOT_LOADED, RowState, loaded_value, loaded_values
 
 if TYPE_CHECKING:
     from typing import Self
@@ -41,7 +41,7 @@ class Model(metaclass=ModelMeta):
     thousand of them take little room; a subclass that wants free attributes says ``__slots__ = ("__dict__",)``.
     """
 
-    __slots__ = ("__weakref__", "_state")
+    __slots__ = ("__weakref__", "_along", "_state")
 
     objects: ClassVar[Objects] = Objects()
     DoesNotExist: ClassVar[type[_DoesNotExist]] = _DoesNotExist
@@ -148,8 +148,9 @@ class Model(metaclass=ModelMeta):
         # Only reached when normal lookup fails: an annotation, a field without a value, or a mistake.
         if not name.startswith("_"):
             state = object.__getattribute__(self, "_state")
-            if name in state.loaded:
-                return state.loaded[name]
+            value = loaded_value(self, name)
+            if value is not NOT_LOADED:
+                return value
             found = getattr(type(self), name, None)
             if isinstance(found, Field):
                 raise self._no_value(name, state)
@@ -210,7 +211,7 @@ class Model(metaclass=ModelMeta):
             a: getattr(self, SLOT + a) for a, *_ in type(self).__chakra__.plan if hasattr(self, SLOT + a)
         }
         # The values travel as state, after the object itself: loaded rows may point back at it.
-        return _blank, (type(self),), (values, state.saved, set(state.changed), dict(state.loaded))
+        return _blank, (type(self),), (values, state.saved, set(state.changed), loaded_values(self))
 
     def __setstate__(self, content: tuple[dict[str, Any], bool, set[str], dict[str, Any]]) -> None:
         """Fill a pickled or copied instance; the database it came from is not part of it."""

@@ -12,7 +12,7 @@ from chakra.expressions import TypedExpression
 from chakra.models.fields import MISSING, split_default
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
-from chakra.query.state import own_state
+from chakra.query.state import NOT_LOADED, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Table
 from chakra.schema.table import ON_DELETE, OnDelete
@@ -204,10 +204,8 @@ class ForwardRelation(TypedExpression[Any]):
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
             return self
-        loaded = instance._state.loaded
-        if self.name in loaded:
-            return loaded[self.name]
-        return Unloaded(instance, self)
+        value = loaded_value(instance, self.name)
+        return Unloaded(instance, self) if value is NOT_LOADED else value
 
     def __set__(self, instance: Any, value: Any) -> None:
         if value is None:

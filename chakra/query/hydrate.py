@@ -55,7 +55,7 @@ class _Source:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {"new": object.__new__, "RowState": RowState}
+        self.names: dict[str, Any] = {"new": object.__new__}
 
     def add(self, depth: int, line: str) -> None:
         self.lines.append("    " * depth + line)
@@ -72,59 +72,79 @@ class _Source:
 
 def _instances(plan: RowPlan) -> Loader:
     source = _Source()
-    cls = source.name("cls", plan.table.row_class)
     source.add(0, "def load(rows, state):")
-    source.add(1, "out = []")
-    source.add(1, "append = out.append")
-    source.add(1, "for row in rows:")
+    body = _Source()
+    body.names = source.names
     if not plan.related and not plan.extras and not any(c.load for c in plan.columns):
+        cls = source.name("cls", plan.table.row_class)
         targets = ", ".join(f"o.{SLOT}{c.attribute}" for c in plan.columns)
-        source.add(2, f"o = new({cls})")
-        source.add(2, f"({targets},) = row")
-        source.add(2, "o._state = state")
-        source.add(2, "append(o)")
+        body.add(2, f"o = new({cls})")
+        body.add(2, f"({targets},) = row")
+        body.add(2, "o._state = state")
     else:
         width = _width(plan)
         names = [f"c{i}" for i in range(width + len(plan.extras))]
-        source.add(2, f"({', '.join(names)},) = row")
-        _build(source, plan, "o", 2, "state", width)
-        source.add(2, "append(o)")
+        body.add(2, f"({', '.join(names)},) = row")
+        if plan.related or plan.extras:
+            source.add(1, f"state.places = {source.name('places', places(plan))}")
+        _build(body, source, plan, "o", 2, "state", width)
+    source.add(1, "out = []")
+    source.add(1, "append = out.append")
+    source.add(1, "for row in rows:")
+    source.lines += body.lines
+    source.add(2, "append(o)")
     source.add(1, "return out")
     return source.function()
+
+
+def places(plan: RowPlan) -> dict[str, int]:
+    """Where the values that are loaded along stand in the tuple of an instance: relations, then annotations."""
+    return {name: place for place, name in enumerate((*(name for name, _ in plan.related), *plan.extras))}
 
 
 def _width(plan: RowPlan) -> int:
     return len(plan.columns) + sum(_width(child) for _, child in plan.related)
 
 
-def _build(source: _Source, plan: RowPlan, variable: str, depth: int, state: str, width: int) -> None:
-    """Write the lines that make one instance, its related ones included, out of the unpacked columns."""
-    cls = source.name("cls", plan.table.row_class)
-    source.add(depth, f"{variable} = new({cls})")
+def _build(
+    body: _Source, head: _Source, plan: RowPlan, variable: str, depth: int, state: str, width: int
+) -> None:
+    """Write the lines that make one instance, its related ones included, out of the unpacked columns.
+
+    Args:
+        body: gets the lines for each row.
+        head: gets those that stand before all rows: the states that related instances share.
+        state: variable of the state that the instance shares with those of other rows.
+    """
+    cls = head.name("cls", plan.table.row_class)
+    body.add(depth, f"{variable} = new({cls})")
     for offset, column in enumerate(plan.columns):
         value = f"c{plan.start + offset}"
         if column.load is not None:
-            value = f"{source.name('load_', column.load)}({value})"
-        source.add(depth, f"{variable}.{SLOT}{column.attribute} = {value}")
+            value = f"{head.name('load_', column.load)}({value})"
+        body.add(depth, f"{variable}.{SLOT}{column.attribute} = {value}")
+    body.add(depth, f"{variable}._state = {state}")
     if not plan.related and not plan.extras:
-        source.add(depth, f"{variable}._state = {state}")
         return
-    source.add(depth, f"{variable}_s = {variable}._state = RowState(state.database, True)")
-    for position, (name, child) in enumerate(plan.related):
+    along: list[str] = []
+    for position, (_, child) in enumerate(plan.related):
         inner = f"{variable}_{position}"
+        shared = f"s_{inner}"
+        held = f"{state}.along({head.name('places', places(child))})"
+        head.add(1, f"{shared} = {held}")
         if child.nullable:
             # A row of the LEFT JOIN without partner has NULL in the partner's key.
             keys = [c.attribute for c in child.columns if c.attribute in child.table.primary_key]
             index = next(i for i, c in enumerate(child.columns) if c.attribute == keys[0])
-            source.add(depth, f"if c{child.start + index} is None:")
-            source.add(depth + 1, f"{inner} = None")
-            source.add(depth, "else:")
-            _build(source, child, inner, depth + 1, "state", width)
+            body.add(depth, f"if c{child.start + index} is None:")
+            body.add(depth + 1, f"{inner} = None")
+            body.add(depth, "else:")
+            _build(body, head, child, inner, depth + 1, shared, width)
         else:
-            _build(source, child, inner, depth, "state", width)
-        source.add(depth, f"{variable}_s.loaded[{name!r}] = {inner}")
-    for position, name in enumerate(plan.extras):
-        source.add(depth, f"{variable}_s.loaded[{name!r}] = c{width + position}")
+            _build(body, head, child, inner, depth, shared, width)
+        along.append(inner)
+    along += [f"c{width + position}" for position in range(len(plan.extras))]
+    body.add(depth, f"{variable}._along = ({', '.join(along)},)")
 
 
 def _plain(outputs: Sequence[Output], style: str) -> Loader:

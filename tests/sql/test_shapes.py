@@ -162,3 +162,24 @@ def test_hydration_makes_no_call_per_row() -> None:
         plain = loader(select_statement(query._select)[0])
         cost = calls(lambda plain=plain: plain(many, state))
         assert cost == calls(lambda plain=plain: plain(few, state)) <= 3, style
+
+
+def test_related_and_annotated_rows_make_no_call_per_row() -> None:
+    """One state for all instances of a place in the plan; what each row loads along is a tuple of its own."""
+    query = Author.objects.select_related("publisher").annotate(shout=F("name"))
+    load = loader(select_statement(query._select)[0])
+    state = RowState(None, True, shared=True)
+
+    def rows(count: int) -> list[Any]:
+        return [(n, "x", "y", n, n, "p", None, "X") for n in range(count)]
+
+    few, many = rows(10), rows(5_000)
+    assert calls(lambda: load(many, state)) == calls(lambda: load(few, state)) <= 4
+    authors = load(few, state)
+    assert [(a.publisher.id, a.shout) for a in authors] == [(n, "X") for n in range(10)]
+    assert len({id(a._state) for a in authors}) == len({id(a.publisher._state) for a in authors}) == 1
+    authors[0].name = "changed"
+    assert authors[0]._state is not state
+    assert (authors[0].publisher.id, authors[0].shout, authors[1].shout) == (0, "X", "X")
+    authors[0].publisher = authors[1].publisher
+    assert (authors[0].publisher_id, authors[1].publisher.id) == (1, 1)

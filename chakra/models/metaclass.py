@@ -24,7 +24,17 @@ from chakra.pg.types import PgType, in_schema
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import MODELS, written
 from chakra.query.queryset import QuerySet
-from chakra.schema import Check, Column, ForeignKeyConstraint, Index, PythonDefault, Relation, Table, Unique
+from chakra.schema import (
+    Check,
+    Column,
+    ForeignKeyConstraint,
+    Hop,
+    Index,
+    PythonDefault,
+    Relation,
+    Table,
+    Unique,
+)
 
 META_OPTIONS = frozenset(
     {"table", "schema", "ordering", "indexes", "constraints", "unique_together", "abstract", "managed"}
@@ -309,6 +319,24 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
     back = ReverseRelation(name, lambda: cls, attribute, key_attribute(attribute), spec.unique)
     back.hidden = vars(model).get(name)
     setattr(model, name, back)
+    key = _only_key(model)
+    if key is not None:
+        hop = Hop((key,), (key_attribute(attribute),), lambda: cls.__table__)
+        relation = Relation(name, (hop,), nullable=True, many=not spec.unique, forward=False)
+        model.__chakra__.reverse[name] = relation
+        if model.__chakra__.table is not None:
+            model.__chakra__.table.relate(relation)
+
+
+def _only_key(model: ModelMeta) -> str | None:
+    """The attribute of the primary key, without asking for the table, which may not be there yet."""
+    declared = model.__chakra__.declared.items()
+    keys = [
+        key_attribute(a) if isinstance(d.spec, ForeignKeySpec) else a
+        for a, d in declared
+        if d.spec.primary_key
+    ]
+    return keys[0] if len(keys) == 1 else None
 
 
 class _KeySpec:
@@ -392,7 +420,7 @@ def _table(cls: ModelMeta, info: ModelInfo) -> Table:
         checks=tuple(checks),
         indexes=_indexes(options.get("indexes", ()), automatic, relations),
         foreign_keys=tuple(constraints),
-        relations=relations,
+        relations=relations | info.reverse,
         row_class=cls,
         ordering=tuple(options.get("ordering", ())),
         label=cls.__name__,
@@ -430,11 +458,11 @@ def _key_name(name: str, relations: dict[str, Relation]) -> str:
     """The attribute an index names: a relation stands for its key."""
     bare = name.lstrip("-")
     relation = relations.get(bare)
-    return name if relation is None else name.replace(bare, relation.columns[0])
+    return name if relation is None or relation.key is None else name.replace(bare, relation.key)
 
 
 def _by_attribute(unique: Unique, relations: dict[str, Relation]) -> Unique:
-    names = [relations[n].columns[0] if n in relations else n for n in unique.columns]
+    names = [_key_name(name, relations) for name in unique.columns]
     return Unique(*names, name=unique.name)
 
 
@@ -476,7 +504,8 @@ def _key_column(
     constraint = ForeignKeyConstraint(
         (column.name,), name, (target_key.name,), schema, spec.on_delete, spec.deferrable
     )
-    relation = Relation(attribute, (key,), (target_key.attribute,), nullable, lambda: target.__table__)
+    hop = Hop((key,), (target_key.attribute,), lambda: target.__table__)
+    relation = Relation(attribute, (hop,), nullable)
     return column, constraint, relation
 
 

@@ -15,7 +15,7 @@ from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Table
-from chakra.schema.table import ON_DELETE, OnDelete
+from chakra.schema.constraints import ON_DELETE, OnDelete
 
 M = TypeVar("M")
 

@@ -78,8 +78,8 @@ class Base(NotAList, Generic[R_co]):
     def _attribute(self, name: str) -> str:
         """The attribute of a field; of a relation, that of its key."""
         relation = self.table.relations.get(name)
-        if relation is not None and name not in self.table.by_attribute and len(relation.columns) == 1:
-            return relation.columns[0]
+        if relation is not None and name not in self.table.by_attribute and relation.key is not None:
+            return relation.key
         return self.table.column(name).attribute
 
 

@@ -13,7 +13,7 @@ from chakra.pg.quoting import quote_qualified
 from chakra.pg.types import PgType
 from chakra.query import catalogue
 from chakra.schema import Column, ForeignKeyConstraint, Table, Unique
-from chakra.schema.table import OnDelete
+from chakra.schema.constraints import OnDelete
 
 if TYPE_CHECKING:
     from chakra.db import Database

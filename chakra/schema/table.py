@@ -10,16 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_qualified
 from chakra.pg.types import PgType
+from chakra.schema.constraints import Check, ForeignKeyConstraint, Index, Unique
 from chakra.schema.defaults import PythonDefault
 from chakra.schema.values import load_for
-
-OnDelete = Literal["no action", "restrict", "cascade", "set null", "set default"]
-ON_DELETE: tuple[str, ...] = ("no action", "restrict", "cascade", "set null", "set default")
 
 
 @dataclass(frozen=True)
@@ -67,104 +65,54 @@ class Column:
         return self.identity or self.db_default is not None
 
 
-@dataclass(frozen=True)
-class ForeignKeyConstraint:
-    """``FOREIGN KEY (columns) REFERENCES target (target_columns)``, all by database name."""
-
-    columns: tuple[str, ...]
-    target: str
-    target_columns: tuple[str, ...]
-    target_schema: str | None = None
-    on_delete: OnDelete = "no action"
-    deferrable: bool = False
-
-
-@dataclass(frozen=True, init=False)
-class Index:
-    """An index over columns (attribute names; a leading ``-`` means descending).
-
-    Args:
-        columns: attribute names.
-        name: name in the database; made of table and columns if not given.
-        unique: whether the index forbids duplicates.
-        method: access method (``btree``, ``gin``, ``gist``, ``brin``, ``hash``, ``hnsw``, …).
-        where: SQL condition of a partial index.
-    """
-
-    columns: tuple[str, ...]
-    name: str | None
-    unique: bool
-    method: str
-    where: str | None
-
-    def __init__(
-        self,
-        *columns: str,
-        name: str | None = None,
-        unique: bool = False,
-        method: str = "btree",
-        where: str | None = None,
-    ) -> None:
-        if not columns:
-            raise FieldError("an Index needs at least one column")
-        for attribute, value in (
-            ("columns", columns),
-            ("name", name),
-            ("unique", unique),
-            ("method", method),
-            ("where", where),
-        ):
-            object.__setattr__(self, attribute, value)
-
-
-@dataclass(frozen=True, init=False)
-class Unique:
-    """A UNIQUE constraint over columns (attribute names)."""
-
-    columns: tuple[str, ...]
-    name: str | None
-
-    def __init__(self, *columns: str, name: str | None = None) -> None:
-        if not columns:
-            raise FieldError("a Unique constraint needs at least one column")
-        object.__setattr__(self, "columns", columns)
-        object.__setattr__(self, "name", name)
-
-
-@dataclass(frozen=True, init=False)
-class Check:
-    """A CHECK constraint: an SQL condition written by the developer, e.g. ``Check("price > 0")``."""
-
-    condition: str
-    name: str | None
-
-    def __init__(self, condition: str, *, name: str | None = None) -> None:
-        object.__setattr__(self, "condition", condition)
-        object.__setattr__(self, "name", name)
-
-
 @dataclass(frozen=True, eq=False)
-class Relation:
-    """A way from one table to another along a foreign key, as queries name it.
+class Hop:
+    """One step from a table to another: equal values in columns of both.
 
     Attributes:
-        name: what queries call it (``author``).
-        columns: attributes of the source that hold the key.
-        target_columns: attributes of the target they point at.
-        nullable: whether a row may lack a partner (the join is then a LEFT JOIN).
-        resolve: returns the target table; late, since models may refer to later ones.
+        columns: attributes of the table the step starts from.
+        target_columns: attributes of the table it leads to.
+        resolve: returns that table; late, since models may refer to later ones.
     """
 
-    name: str
     columns: tuple[str, ...]
     target_columns: tuple[str, ...]
-    nullable: bool
     resolve: Callable[[], Table] = field(repr=False)
 
     @property
     def target(self) -> Table:
-        """The table the relation leads to."""
+        """The table the step leads to."""
         return self.resolve()
+
+
+@dataclass(frozen=True, eq=False)
+class Relation:
+    """A way from one table to another, as queries name it.
+
+    Attributes:
+        name: what queries call it (``author``, ``posts``).
+        hops: its steps: one along a foreign key in either direction, two over a table between.
+        nullable: whether a row may lack a partner (the join is then a LEFT JOIN).
+        many: whether a row may have several partners.
+        forward: whether the table it starts from holds the key.
+    """
+
+    name: str
+    hops: tuple[Hop, ...]
+    nullable: bool
+    many: bool = False
+    forward: bool = True
+
+    @property
+    def target(self) -> Table:
+        """The table the relation leads to."""
+        return self.hops[-1].target
+
+    @property
+    def key(self) -> str | None:
+        """The attribute that holds the key of the partner, if the table has it and it is one."""
+        columns = self.hops[0].columns
+        return columns[0] if self.forward and len(columns) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +203,14 @@ class Table:
     def key_columns(self) -> tuple[Column, ...]:
         """The columns of the primary key, in its order."""
         return tuple(self.by_attribute[name] for name in self.primary_key)
+
+    def relate(self, relation: Relation) -> None:
+        """Note a way that another table, described later, opens to itself.
+
+        What was compiled may have been compiled with another one of that name.
+        """
+        self.relations[relation.name] = relation
+        self.statements.clear()
 
     @property
     def title(self) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from chakra.expressions import Expression, Order
 from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
+from chakra.sql.partners import write_join
 from chakra.sql.render import may_be_null, render, render_conditions, render_order, type_of_node
 from chakra.sql.resolve import Resolved, resolve_select
 from chakra.sql.rowplan import Compiled
-from chakra.sql.scope import ColumnRef, Scope
+from chakra.sql.scope import Scope
 from chakra.sql.select import Numbered, Select, numbered
+from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Output, Writer
 
 
@@ -43,7 +45,7 @@ def compile_select(select: Select) -> Compiled:
 
 def _write_body(parts: Resolved, writer: Writer) -> list[Output]:
     """Write one SELECT, which may stand inside of another."""
-    outside, writer.qualify = writer.qualify, parts.scope.joined
+    outside, writer.qualify = writer.qualify, parts.scope.qualified
     outputs = _write_clauses(parts, writer)
     writer.qualify = outside
     return outputs
@@ -168,16 +170,7 @@ def write_from(scope: Scope, writer: Writer) -> None:
     for source in scope.sources:
         writer.touch(source.table.quoted)
     for source in scope.sources[1:]:
-        relation, parent = source.on, source.parent
-        assert relation is not None and parent is not None
-        writer.write(" LEFT JOIN " if source.nullable else " JOIN ")
-        writer.write(f"{source.table.quoted} AS {source.alias} ON ")
-        pairs = zip(relation.columns, relation.target_columns, strict=True)
-        for position, (own, other) in enumerate(pairs):
-            own_column = parent.table.by_attribute[own].quoted
-            other_column = source.table.by_attribute[other].quoted
-            writer.write(" AND " if position else "")
-            writer.write(f"{source.alias}.{other_column} = {parent.alias}.{own_column}")
+        write_join(source, "LEFT JOIN" if source.nullable else "JOIN", writer)
 
 
 __all__ = ["compile_select", "write_from"]

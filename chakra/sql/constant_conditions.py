@@ -44,7 +44,7 @@ def constant_condition(table: Table, condition: Any, option: str, *, alias: str 
     select.shape(values)
     scope = Scope(table)
     found = resolve_filters(numbered(select).select.filters, scope)
-    if scope.joined:
+    if scope.qualified:
         raise FieldError(f"{option} can use fields of {table.title} only, not those of related tables")
     scope.root.alias = alias or scope.root.alias
     writer = Writer(qualify=bool(alias))

@@ -9,7 +9,7 @@ from chakra.errors import FieldError
 from chakra.pg.quoting import quote_block, quote_identifier, quote_qualified, quote_string
 from chakra.pg.types import PgType
 from chakra.schema import Column, ForeignKeyConstraint, Index, Table, Unique
-from chakra.schema.table import ON_DELETE
+from chakra.schema.constraints import ON_DELETE
 
 # Types that an extension brings: type → extension, as contrib and pgvector name them.
 EXTENSIONS = {
@@ -207,8 +207,8 @@ def _foreign_key(table: Table, constraint: ForeignKeyConstraint) -> str:
 
 def _column(table: Table, attribute: str) -> Column:
     relation = table.relations.get(attribute)
-    if relation is not None and attribute not in table.by_attribute and len(relation.columns) == 1:
-        return table.by_attribute[relation.columns[0]]
+    if relation is not None and attribute not in table.by_attribute and relation.key is not None:
+        return table.by_attribute[relation.key]
     return table.column(attribute)
 
 

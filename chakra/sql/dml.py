@@ -23,8 +23,9 @@ from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
 from chakra.sql.render import render, render_conditions
 from chakra.sql.resolve import resolve_filters
-from chakra.sql.scope import ColumnRef, Scope
+from chakra.sql.scope import Scope
 from chakra.sql.select import Select, numbered
+from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Output, Statement, Writer
 from chakra.sql.stored import row_check
 
@@ -178,7 +179,7 @@ def compile_update(
     if scope.joined or any(has_aggregate(expression) for _, expression in sets):
         raise FieldError("update() can set a field from fields of the same table only, not across relations")
     conditions = _write_filters(select, scope, "update")
-    writer = Writer(qualify=scope.joined)
+    writer = Writer(qualify=scope.qualified)
     writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
     for position, (column, expression) in enumerate(sets):
@@ -201,7 +202,7 @@ def compile_delete(select: Select) -> Statement:
     select = numbered(select).select
     scope = Scope(select.table)
     conditions = _write_filters(select, scope, "delete")
-    writer = Writer(qualify=scope.joined)
+    writer = Writer(qualify=scope.qualified)
     writer.touch(select.table.quoted, write=True)
     writer.write(f"DELETE FROM {select.table.quoted}")
     _where(writer, select, scope, conditions)
@@ -223,8 +224,8 @@ def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str,
 def assigned_column(table: Table, name: str) -> Column:
     """The column that an assignment by attribute or single-column relation name writes."""
     relation = table.relations.get(name)
-    if relation is not None and len(relation.columns) == 1 and name not in table.by_attribute:
-        return table.by_attribute[relation.columns[0]]
+    if relation is not None and relation.key is not None and name not in table.by_attribute:
+        return table.by_attribute[relation.key]
     return table.column(name)
 
 

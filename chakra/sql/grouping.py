@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from chakra.expressions import Expression, Slot
 from chakra.expressions.aggregates import Aggregate
 from chakra.sql.keys import KeyRef
-from chakra.sql.scope import ColumnRef, Scope, Source
+from chakra.sql.scope import Scope
+from chakra.sql.sources import ColumnRef, Source
 
 
 def group_terms(

@@ -17,8 +17,9 @@ from typing import Any
 from chakra.expressions import Condition, Expression, Value
 from chakra.pg.types import BY_NAME
 from chakra.schema import Column
-from chakra.sql.scope import Scope, Source
+from chakra.sql.scope import Scope
 from chakra.sql.select import Select
+from chakra.sql.sources import Source
 from chakra.sql.statement import Writer
 
 ADDRESS = Column("ctid", BY_NAME["tid"])

@@ -36,7 +36,9 @@ from chakra.pg.types import (
 from chakra.sql.adapting import TEXTS, ToType, WholeBounds
 from chakra.sql.keys import KeyRef
 from chakra.sql.literals import bare_type, input_text
-from chakra.sql.scope import ColumnRef, Transformed, type_of
+from chakra.sql.partners import HasPartner
+from chakra.sql.scope import Transformed, type_of
+from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Writer
 
 _TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})
@@ -354,7 +356,10 @@ def _combined(node: Combined, writer: Writer) -> None:
 
 
 def _not(node: Not, writer: Writer) -> None:
-    if may_be_null(node.inner):
+    if isinstance(node.inner, HasPartner):
+        writer.write("NOT ")
+        render(node.inner, writer)
+    elif may_be_null(node.inner):
         writer.write("(")
         render(node.inner, writer)
         writer.write(") IS NOT TRUE")
@@ -368,7 +373,7 @@ def may_be_null(node: Expression) -> bool:
     """Whether a resolved expression can give NULL."""
     if isinstance(node, ColumnRef):
         return node.nullable
-    if isinstance(node, Slot) or (isinstance(node, Lookup) and node.name == "isnull"):
+    if isinstance(node, Slot | HasPartner) or (isinstance(node, Lookup) and node.name == "isnull"):
         return False
     if isinstance(node, Lookup | Combined | Not | IsTrue | Operation | Transformed):
         return any(may_be_null(child) for child in node.children)

@@ -12,8 +12,9 @@ from chakra.expressions.base import Combined
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.grouping import group_terms, same
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
-from chakra.sql.scope import ColumnRef, Scope
+from chakra.sql.scope import Scope
 from chakra.sql.select import Filter, Numbered, Select
+from chakra.sql.sources import ColumnRef
 
 
 @dataclass(slots=True)
@@ -89,9 +90,7 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
     """Resolve the calls of ``filter`` and ``exclude`` into conditions to be joined by AND."""
     found: list[Condition] = []
     for negated, conditions, keywords in filters:
-        parts = [scope.resolve_condition(c) for c in conditions]
-        if keywords:
-            parts.extend(scope.resolve_keywords(keywords))
+        parts = scope.conditions(conditions, keywords)
         if negated:
             found.append(Not(parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))))
         else:

@@ -9,8 +9,9 @@ from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
-from chakra.sql.scope import ColumnRef, Scope, Source
+from chakra.sql.scope import Scope
 from chakra.sql.select import Select
+from chakra.sql.sources import ColumnRef, Source
 from chakra.sql.statement import Statement
 
 

@@ -7,55 +7,21 @@ What it resolves is numbered: literals are slots already.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, F, Lookup, Slot
+from chakra.expressions import Condition, Expression, F, Lookup, Not, Slot
 from chakra.expressions.base import Combined
 from chakra.expressions.lookups import TRANSFORMS, Transform, find_lookup, known_words
 from chakra.expressions.q import Q, keyword_conditions
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
-from chakra.schema import Column, Relation, Table
+from chakra.schema import Hop, Relation, Table
 from chakra.sql.keys import KeyRef
-
-
-class Source:
-    """A table as one query uses it, under an alias."""
-
-    __slots__ = ("alias", "nullable", "on", "parent", "table")
-
-    def __init__(
-        self, table: Table, alias: str, parent: Source | None, on: Relation | None, nullable: bool
-    ) -> None:
-        self.table = table
-        self.alias = alias
-        self.parent = parent
-        self.on = on
-        self.nullable = nullable
-
-
-class ColumnRef(Expression):
-    """A resolved column of a source."""
-
-    __slots__ = ("column", "source")
-
-    def __init__(self, source: Source, column: Column) -> None:
-        self.source = source
-        self.column = column
-
-    @property
-    def type(self) -> PgType:
-        return self.column.type
-
-    @property
-    def nullable(self) -> bool:
-        return self.column.nullable or self.source.nullable
-
-    def __repr__(self) -> str:
-        return f"{self.source.table.title}.{self.column.attribute}"
+from chakra.sql.partners import about_partners
+from chakra.sql.sources import Block, ColumnRef, Source
 
 
 class Transformed(Expression):
@@ -93,27 +59,72 @@ class Scope:
 
     def __init__(self, table: Table, *, prefix: str = "t") -> None:
         self.root = Source(table, table.quoted, None, None, False)
-        self.sources: list[Source] = [self.root]
-        self._joined: dict[Hashable, Source] = {}
+        self.main = Block()
+        self.main.sources.append(self.root)
+        self.call: Block | None = None
+        self.apart = False
         self._prefix = prefix
+        self._aliases = 0
         self.annotations: dict[str, Expression] = {}
 
     @property
+    def sources(self) -> list[Source]:
+        """The sources of the query's own FROM, in the order of their joins."""
+        return self.main.sources
+
+    @property
     def joined(self) -> bool:
-        """Whether the query reads more than its root table."""
-        return len(self.sources) > 1
+        """Whether the query's FROM has more than its root table."""
+        return len(self.main.sources) > 1
+
+    @property
+    def qualified(self) -> bool:
+        """Whether columns are written with the name of their source: other sources are about."""
+        return self.joined or self.apart
 
     def join(self, source: Source, relation: Relation) -> Source:
         """Return the source behind a relation, joining it if the query does not read it yet."""
-        key = (id(source), relation.name)
-        found = self._joined.get(key)
-        if found is None:
-            nullable = source.nullable or relation.nullable
-            alias = quote_identifier(f"{self._prefix}{len(self.sources)}")
-            found = Source(relation.target, alias, source, relation, nullable)
-            self._joined[key] = found
-            self.sources.append(found)
+        return self.steps(source, relation)[-1]
+
+    def steps(self, source: Source, relation: Relation) -> list[Source]:
+        """The sources of all steps of a relation.
+
+        Where a condition is being resolved, the partners behind a to-many relation are looked for in a block of their
+        own, that of the call of ``filter``; what hangs on them goes there as well.
+        """
+        block = self.main
+        if self.call is not None and source in self.call.sources:
+            block = self.call
+        found = block.known(source, relation)
+        if found is None and relation.many and self.call is not None:
+            block = self.call
+            found = block.known(source, relation)
+        if found is not None:
+            return found
+        nullable = source.nullable or relation.nullable or relation.many
+        found, last = [], source
+        for hop in relation.hops:
+            last = self._source(hop, last, nullable)
+            found.append(last)
+        block.add(source, relation, found)
         return found
+
+    def _source(self, hop: Hop, parent: Source, nullable: bool) -> Source:
+        self._aliases += 1
+        alias = quote_identifier(f"{self._prefix}{self._aliases}")
+        return Source(hop.target, alias, parent, hop, nullable)
+
+    def conditions(self, parts: Iterable[Condition], keywords: Mapping[str, Any]) -> list[Condition]:
+        """Resolve what one call of ``filter`` says: conditions joined by AND, about one row behind each relation."""
+        outside, self.call = self.call, Block()
+        try:
+            resolved = [self.resolve_condition(part) for part in parts]
+            resolved += self.resolve_keywords(keywords)
+            found = about_partners(resolved, self.call)
+            self.apart = self.apart or bool(self.call.sources)
+            return found
+        finally:
+            self.call = outside
 
     def resolve_path(self, path: str) -> Path:
         """Follow ``author__created_at__year__gte`` through relations, a column and its transforms.
@@ -161,6 +172,9 @@ class Scope:
                 break
             source = self.join(source, relation)
             position += 1
+            if not relation.forward and (position == len(parts) or not _names(source.table, parts[position])):
+                found = _key_ref(source)  # posts=…, posts__isnull=…: the partner itself
+                break
         if found is None:
             raise FieldError(f"{path!r} names a relation of {self.root.table.title}, not one of its fields")
         return self._transform(found, parts, position, path)
@@ -168,21 +182,38 @@ class Scope:
     def _key_of(
         self, source: Source, relation: Relation, following: str | None
     ) -> tuple[Expression, int] | None:
-        """The local key column, if the path asks for nothing but the key: no join is needed for it."""
-        if len(relation.columns) != 1:
+        """The column with the partner's key, if the path asks for nothing but the key: no join is needed for it."""
+        *_, hop = relation.hops
+        if len(hop.columns) != 1 or not (relation.forward or len(relation.hops) > 1):
             return None
-        local = ColumnRef(source, source.table.by_attribute[relation.columns[0]])
+
+        def local() -> ColumnRef:
+            holder = source
+            if len(relation.hops) > 1:
+                holder = self.between(source, relation)
+            return ColumnRef(holder, holder.table.by_attribute[hop.columns[0]])
+
         target = relation.target
         if following is None or following == "isnull":
-            return local, 1
-        if following == relation.target_columns[0]:
-            return local, 2
-        if following == "pk" and target.primary_key == relation.target_columns:
-            return local, 2
+            return local(), 1
+        if following == hop.target_columns[0]:
+            return local(), 2
+        if following == "pk" and target.primary_key == hop.target_columns:
+            return local(), 2
+        type_ = target.by_attribute[hop.target_columns[0]].type
         known = following in target.by_attribute or following in target.relations
-        if not known and (following in TRANSFORMS or find_lookup(following, local.type) is not None):
-            return local, 1  # author__in, author__gt: a lookup on the key
+        if not known and (following in TRANSFORMS or find_lookup(following, type_) is not None):
+            return local(), 1  # author__in, author__gt: a lookup on the key
         return None
+
+    def between(self, source: Source, relation: Relation) -> Source:
+        """The source of the table between, which holds the keys of both sides."""
+        block = self.call if self.call is not None else self.main
+        full = block.known(source, relation)
+        if full is not None:
+            return full[0]
+        first = Relation(f"{relation.name}+", relation.hops[:-1], relation.nullable, True, False)
+        return self.steps(source, first)[-1]
 
     def _transform(self, found: Expression, parts: list[str], position: int, path: str) -> Path:
         while position < len(parts):
@@ -232,6 +263,9 @@ class Scope:
         scoped = getattr(expression, "resolve_in", None)
         if scoped is not None:
             return scoped(self)  # type: ignore[no-any-return]
+        if isinstance(expression, Not) and self.call is not None:
+            # What is denied is about none of the partners: a call of its own.
+            return Not(_all(self.conditions([expression.inner], {})))
         children = expression.children
         if not children:
             return expression
@@ -243,7 +277,7 @@ class Scope:
         return resolved
 
     def resolve_q(self, q: Q) -> Condition:
-        """Resolve the positional conditions of a Q, then its keywords."""
+        """Resolve the positional conditions of a Q and its keywords."""
         parts = [self.resolve_condition(c) for c in q.conditions]
         parts.extend(self.resolve_keywords(q.keywords))
         return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
@@ -288,6 +322,23 @@ class Scope:
         return Lookup(found.expression, found.word, lookup.right)
 
 
+def _all(parts: list[Condition]) -> Condition:
+    return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
+
+
+def _names(table: Table, part: str) -> bool:
+    return part == "pk" or part in table.by_attribute or part in table.relations
+
+
+def _key_ref(source: Source) -> Expression:
+    """The primary key of a source's table."""
+    columns = source.table.key_columns
+    if not columns:
+        raise FieldError(f"{source.table.title} has no primary key by which its rows stand in a query")
+    parts = tuple(ColumnRef(source, column) for column in columns)
+    return parts[0] if len(parts) == 1 else KeyRef(source.table, parts)
+
+
 def _dunder_column(source: Source, parts: list[str]) -> tuple[Expression | None, int]:
     """A column whose own name holds ``__``; models forbid that, but an existing table may have one. It goes before
     what the same words mean for a shorter name.
@@ -330,7 +381,7 @@ def check_partner(table: Table, attribute: str, models: frozenset[Any]) -> None:
 
 
 def _relations(table: Table, attribute: str) -> list[Relation]:
-    return [r for r in table.relations.values() if r.columns == (attribute,)]
+    return [r for r in table.relations.values() if r.key == attribute]
 
 
 def type_of(expression: Expression) -> PgType | None:
@@ -343,4 +394,4 @@ def _close(word: str, names: list[str]) -> str:
     return f". Did you mean {near[0]!r}?" if near else ""
 
 
-__all__ = ["ColumnRef", "Path", "Scope", "Source", "Transformed", "check_models", "check_partner", "type_of"]
+__all__ = ["Path", "Scope", "Transformed", "check_models", "check_partner", "type_of"]

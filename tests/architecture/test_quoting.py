@@ -29,9 +29,10 @@ SAFE_ATTRIBUTES = frozenset({"quoted", "alias"})
 REVIEWED: dict[str, set[str]] = {
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
     "chakra.sql.compile": {
-        "strength", "of", "wait", "term.nulls.upper()", "picked", "name", "', '.join(names)",
+        "strength", "of", "wait", "term.nulls.upper()", "picked", "name", "names", "', '.join(names)",
         "', ' if position else ' ORDER BY '", "' DESC' if term.descending else ''",
     },
+    "chakra.sql.partners": {"kind"},
     "chakra.sql.partitions": {"joint", "column", "operator", "shares", "some", "share", "keys"},
     "chakra.sql.dml": {
         "names", "picked", "i", "keys", "check",

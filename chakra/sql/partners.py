@@ -1,0 +1,216 @@
+"""Conditions on the rows behind a to-many relation: true if one of them fulfils them, by EXISTS.
+
+A row is not repeated for each partner that a condition finds, which a join would do. One call of ``filter`` is about
+one partner: what it says of a relation stands in one EXISTS. A negated condition is about none of the partners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chakra.expressions import Combined, Condition, Expression, IsTrue, Lookup, Not, Operation
+from chakra.sql.keys import KeyRef
+from chakra.sql.sources import Block, ColumnRef, Source
+
+
+class HasPartner(Condition):
+    """EXISTS over the sources of a block, or of a part of it.
+
+    Attributes:
+        sources: in the order of their joins; the first hangs on a row of the query around.
+        condition: what a partner has to fulfil; ``None`` = it has to be there.
+        required: the sources without a row of which the condition cannot hold; the others are joined by LEFT JOIN.
+    """
+
+    __slots__ = ("condition", "required", "sources")
+
+    def __init__(self, sources: list[Source], condition: Condition | None, required: set[int]) -> None:
+        self.sources = sources
+        self.condition = condition
+        self.required = required
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return () if self.condition is None else (self.condition,)
+
+    def render_sql(self, writer: Any, render: Any) -> None:
+        """Write the subquery."""
+        keyword = " WHERE "
+        writer.write("EXISTS (SELECT 1 FROM ")
+        first = self.sources[0]
+        if id(first) not in self.required:
+            writer.write("(SELECT 1) AS one")
+            for source in self.sources:
+                write_join(source, "LEFT JOIN", writer)
+        else:
+            writer.touch(first.table.quoted)
+            writer.write(f"{first.table.quoted} AS {first.alias}")
+            for source in self.sources[1:]:
+                write_join(source, "JOIN" if id(source) in self.required else "LEFT JOIN", writer)
+            writer.write(keyword)
+            write_link(first, writer)
+            keyword = " AND "
+        if self.condition is not None:
+            writer.write(keyword)
+            either = isinstance(self.condition, Combined) and self.condition.connector == "OR"
+            writer.write("(" if either else "")
+            render(self.condition, writer)
+            writer.write(")" if either else "")
+        writer.write(")")
+
+    def __repr__(self) -> str:
+        return f"has {self.sources[0].table.title}"
+
+
+def write_join(source: Source, kind: str, writer: Any) -> None:
+    """Write the join of a source to its parent."""
+    writer.touch(source.table.quoted)
+    writer.write(f" {kind} {source.table.quoted} AS {source.alias} ON ")
+    write_link(source, writer)
+
+
+def write_link(source: Source, writer: Any) -> None:
+    """Write the equation between the columns of a source and of its parent."""
+    hop, parent = source.on, source.parent
+    assert hop is not None and parent is not None
+    for position, (own, other) in enumerate(zip(hop.columns, hop.target_columns, strict=True)):
+        own_column = parent.table.by_attribute[own].quoted
+        other_column = source.table.by_attribute[other].quoted
+        writer.write(" AND " if position else "")
+        writer.write(f"{source.alias}.{other_column} = {parent.alias}.{own_column}")
+
+
+def about_partners(parts: list[Condition], block: Block) -> list[Condition]:
+    """Conditions of one call, joined by AND, of which some are about sources of a block: the same with EXISTS.
+
+    Conditions about partners along different relations are about different rows, and each gets its own EXISTS.
+    """
+    if not block.sources:
+        return parts
+    found: list[Condition] = []
+    groups: list[tuple[set[int], list[Condition]]] = []
+    for part in parts:
+        heads = {id(_head(source, block)) for source in _sources(part, block)}
+        if not heads:
+            found.append(part)
+            continue
+        together = [part]
+        for other in [group for group in groups if group[0] & heads]:
+            groups.remove(other)
+            heads |= other[0]
+            together = other[1] + together
+        groups.append((heads, together))
+    for _, together in groups:
+        found.append(_one(together[0] if len(together) == 1 else Combined("AND", tuple(together)), block))
+    return found
+
+
+def _one(condition: Condition, block: Block) -> Condition:
+    """One condition that holds if it does for one row of its sources, or for none of them where it allows that."""
+    if isinstance(condition, Combined) and condition.connector == "OR":
+        # One partner fulfils one of them exactly if one of them is fulfilled by one partner.
+        return Combined(
+            "OR", tuple(c for part in condition.parts for c in [_joined(about_partners([part], block))])
+        )
+    if isinstance(condition, Combined):
+        plain = [part for part in condition.parts if not any(True for _ in _sources(part, block))]
+        if plain:
+            rest = [part for part in condition.parts if not any(part is p for p in plain)]
+            return Combined("AND", (*plain, *about_partners(rest, block)))
+    sources = _needed(condition, block)
+    if (
+        isinstance(condition, Lookup)
+        and condition.name == "isnull"
+        and len(sources) == 1
+        and _is_there(condition.left)
+    ):
+        there = HasPartner(sources, None, {id(sources[0])})
+        return Not(there) if condition.right else there
+    required = _required(condition)
+    for source in reversed(sources):  # who needs a row needs those on the way to it
+        if id(source) in required and source.parent is not None:
+            required.add(id(source.parent))
+    return HasPartner(sources, condition, required)
+
+
+def _joined(parts: list[Condition]) -> Condition:
+    return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
+
+
+def _is_there(value: Expression) -> bool:
+    """Whether a value is NULL only where there is no row."""
+    ref = value.parts[0] if isinstance(value, KeyRef) else value
+    return isinstance(ref, ColumnRef) and not ref.column.nullable
+
+
+def _head(source: Source, block: Block) -> Source:
+    """The source of the block through which another one hangs on the query around."""
+    inside = {id(each) for each in block.sources}
+    while source.parent is not None and id(source.parent) in inside:
+        source = source.parent
+    return source
+
+
+def _needed(condition: Expression, block: Block) -> list[Source]:
+    """The sources that a condition is about, and those between them and the query around, in the order of joins."""
+    wanted: set[int] = set()
+    inside = {id(each) for each in block.sources}
+    for source in _sources(condition, block):
+        step: Source | None = source
+        while step is not None and id(step) in inside:
+            wanted.add(id(step))
+            step = step.parent
+    return [source for source in block.sources if id(source) in wanted]
+
+
+def _sources(expression: Expression, block: Block) -> Iterator[Source]:
+    """The sources of the block that an expression names, those inside of other subqueries included."""
+    inside = {id(each) for each in block.sources}
+    for ref in columns_of(expression):
+        if id(ref.source) in inside:
+            yield ref.source
+
+
+def columns_of(expression: Expression) -> Iterator[ColumnRef]:
+    """The columns in a resolved tree."""
+    if isinstance(expression, ColumnRef):
+        yield expression
+    if isinstance(expression, HasPartner):
+        for source in expression.sources:
+            parent, hop = source.parent, source.on
+            if parent is not None and hop is not None:
+                yield ColumnRef(parent, parent.table.by_attribute[hop.columns[0]])
+    for part in expression.parts if isinstance(expression, KeyRef) else expression.children:
+        yield from columns_of(part)
+
+
+def _required(condition: Expression) -> set[int]:
+    """The sources without a row of which a condition cannot be true."""
+    if isinstance(condition, Combined):
+        every = [_required(part) for part in condition.parts]
+        if not every:
+            return set()
+        return set.union(*every) if condition.connector == "AND" else set.intersection(*every)
+    if isinstance(condition, IsTrue):
+        return _strict(condition.inner)
+    if isinstance(condition, Lookup):
+        if condition.name == "isnull" and condition.right:
+            return set()
+        right = condition.right
+        return _strict(condition.left) | (_strict(right) if isinstance(right, Expression) else set())
+    return set()
+
+
+def _strict(value: Expression) -> set[int]:
+    """The sources without a row of which a value is NULL."""
+    if isinstance(value, ColumnRef):
+        return {id(value.source)}
+    if isinstance(value, KeyRef):
+        return {id(part.source) for part in value.parts}
+    if isinstance(value, Operation) or type(value).__name__ == "Transformed":
+        return set().union(*(_strict(child) for child in value.children))
+    return set()
+
+
+__all__ = ["HasPartner", "about_partners", "columns_of", "write_join", "write_link"]

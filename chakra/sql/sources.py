@@ -1,0 +1,70 @@
+"""The tables a query reads and how they hang together: sources, and the blocks whose FROM they stand in."""
+
+from __future__ import annotations
+
+from chakra.expressions import Expression
+from chakra.pg.types import PgType
+from chakra.schema import Column, Hop, Relation, Table
+
+
+class Source:
+    """A table as one query uses it, under an alias.
+
+    Attributes:
+        parent, on: the source it is joined to, and how; ``None`` of the first one.
+        nullable: whether its columns can be NULL because there is no row.
+    """
+
+    __slots__ = ("alias", "nullable", "on", "parent", "table")
+
+    def __init__(
+        self, table: Table, alias: str, parent: Source | None, on: Hop | None, nullable: bool
+    ) -> None:
+        self.table = table
+        self.alias = alias
+        self.parent = parent
+        self.on = on
+        self.nullable = nullable
+
+
+class Block:
+    """Sources of one FROM: of the query itself, or of a subquery about the partners of a row."""
+
+    __slots__ = ("joined", "sources")
+
+    def __init__(self) -> None:
+        self.sources: list[Source] = []
+        self.joined: dict[tuple[int, str], list[Source]] = {}
+
+    def known(self, source: Source, relation: Relation) -> list[Source] | None:
+        """The sources of a relation's steps, if the block has joined them."""
+        return self.joined.get((id(source), relation.name))
+
+    def add(self, source: Source, relation: Relation, steps: list[Source]) -> None:
+        """Note the sources of a relation's steps."""
+        self.joined[id(source), relation.name] = steps
+        self.sources += steps
+
+
+class ColumnRef(Expression):
+    """A resolved column of a source."""
+
+    __slots__ = ("column", "source")
+
+    def __init__(self, source: Source, column: Column) -> None:
+        self.source = source
+        self.column = column
+
+    @property
+    def type(self) -> PgType:
+        return self.column.type
+
+    @property
+    def nullable(self) -> bool:
+        return self.column.nullable or self.source.nullable
+
+    def __repr__(self) -> str:
+        return f"{self.source.table.title}.{self.column.attribute}"
+
+
+__all__ = ["Block", "ColumnRef", "Source"]

@@ -10,7 +10,6 @@ import pytest
 from chakra import errors
 from chakra.db import Database, with_modifier
 from chakra.pg import types as pgt
-from tests.db.conftest import Open
 
 SCHEMA = """
 create schema other;
@@ -160,13 +159,6 @@ async def test_a_name_is_a_value_not_sql(c: Database) -> None:
         with pytest.raises((errors.FieldError, errors.DatabaseError)):
             await c.types.resolve(name)
     assert await c.fetchval("select count(*) from t") == 0
-
-
-async def test_before_multiranges(open_db: Open) -> None:
-    db = await open_db()
-    await db.execute("create type mood as enum ('a')")
-    db.server_version = (13, 0)
-    assert (await db.types.resolve("mood")).labels == ("a",)
 
 
 def test_modifiers_of_arrays_belong_to_the_elements() -> None:

@@ -159,9 +159,13 @@ def _flat(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> pa
     known = values[~np.isnat(values)].astype(np.int64)
     if values.dtype == "M8[D]" and (not known.size or (known.min() >= -DAYS and known.max() < DAYS)):
         return pa.array(values, mask=mask)
-    with np.errstate(over="ignore"):
-        seconds = values.astype(f"{kind}8[s]")
-    if not np.array_equal(seconds.astype(values.dtype), values, equal_nan=True):
+    try:
+        with np.errstate(over="ignore"):
+            seconds = values.astype(f"{kind}8[s]")
+        fits = np.array_equal(seconds.astype(values.dtype), values, equal_nan=True)
+    except OverflowError:  # NumPy 2.5 says so; before it gives another moment
+        fits = False
+    if not fits:
         raise pa.ArrowInvalid("a value is out of range of 64-bit seconds")
     return pa.array(seconds, mask=mask)
 

@@ -19,7 +19,9 @@ _QUERY = """
 WITH RECURSIVE types AS (
     SELECT t.oid, t.typname::text AS name, n.nspname::text AS schema, t.typarray AS array_oid,
            t.typlen::int AS size, t.typtype::text AS kind, t.typbasetype AS base, t.typtypmod AS typmod,
-           t.typsend::oid <> 0 AS sends, t.typreceive::oid <> 0 AS receives,
+           -- anyarray: array_send() asks the elements' type, which a column of pg_statistic says with each value.
+           t.typsend::oid <> 0 AND t.oid <> 'pg_catalog.anyarray'::pg_catalog.regtype AS sends,
+           t.typreceive::oid <> 0 AS receives,
            t.typndims AS ndims, t.typrelid AS relation, r.rngsubtype AS subtype, m.rngtypid AS range_of,
            CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem ELSE 0 END AS element,
            pg_catalog.pg_type_is_visible(t.oid) AS visible

@@ -130,7 +130,7 @@ VALUES: dict[str, st.SearchStrategy[str]] = {
 }  # fmt: skip
 
 SETUP = """
-create extension hstore; create extension vector;
+create extension hstore;
 create type mood as enum ('sad', 'ok', 'it''s', 'grüß');
 create domain positive as int check (value > 0);
 create type inventory as (name text, supplier int, price numeric(10, 2), tags text[])

@@ -15,9 +15,8 @@ import chakra
 from chakra.errors import ConnectionLost, QueryCancelled
 from tests.db.faults import Moment, cancelled_everywhere, settled
 
-ROWS = (
-    40_000  # 16 MB: more than the buffers between server and client hold, so every part is still being read
-)
+# 16 MB: more than the buffers between server and client hold, so every part is still being read.
+ROWS = 40_000
 PARTS = 3
 
 

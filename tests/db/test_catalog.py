@@ -10,6 +10,7 @@ import pytest
 from chakra import errors
 from chakra.db import Database, with_modifier
 from chakra.pg import types as pgt
+from tests.plugins.needs import needs_extension
 
 SCHEMA = """
 create schema other;
@@ -79,6 +80,7 @@ async def test_ranges(c: Database) -> None:
     assert await c.types.resolve("int4range") is pgt.INT4RANGE
 
 
+@needs_extension("vector")
 async def test_extensions(c: Database) -> None:
     for name in ("hstore", "citext", "vector"):
         await c.execute(f"create extension {name}")

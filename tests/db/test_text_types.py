@@ -14,6 +14,7 @@ import pytest
 from chakra import Interval, errors
 from chakra.db import Database, codecs, text_types, text_values
 from tests.db.conftest import Open
+from tests.plugins.needs import ServerFacts
 
 EXTENSIONS = ("citext", "ltree", "hstore", "isn", "cube", "seg", "vector", "intarray", "lo")
 
@@ -81,8 +82,8 @@ NO_INPUT = "cannot accept a value|requires the server to be built|invalid input 
 NESTING = {"int2vector", "oidvector", "path", "polygon", "vector", "halfvec"}
 
 
-async def test_arrays_of_every_base_type(db: Database) -> None:
-    for name in EXTENSIONS:
+async def test_arrays_of_every_base_type(db: Database, server_facts: ServerFacts) -> None:
+    for name in server_facts.extensions & set(EXTENSIONS):
         await db.execute(f"create extension {name}")
     types = await db.fetch(
         "select typname, t.oid::regtype::text as type, typreceive::oid <> 0 or typinput::oid <> 0 as input "

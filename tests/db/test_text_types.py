@@ -77,7 +77,7 @@ SAMPLES = {
     **dict.fromkeys(("vector", "halfvec"), "[1,2]"),
     "sparsevec": "{1:1.5}/3",
 }
-NO_INPUT = "cannot accept a value|requires the server to be built|invalid input syntax"
+NO_INPUT = "cannot accept a value|not implemented|Not implemented|requires the server to be built|invalid input syntax"
 # Values that are sequences in Python, which the driver takes for inner arrays.
 NESTING = {"int2vector", "oidvector", "path", "polygon", "vector", "halfvec"}
 
@@ -109,6 +109,12 @@ async def test_arrays_of_every_base_type(db: Database, server_facts: ServerFacts
             again = f"select array(select unnest($1::{type_}[])::text)"
             assert await db.fetchval(again, found) == text, name
     assert tried > 70
+
+
+@pytest.mark.parametrize("empty", [[], [[]], [[], []], [[[]]]], ids=repr)
+async def test_arrays_of_nothing_but_empty_arrays_are_empty(db: Database, empty: list[Any]) -> None:
+    for type_ in ("money", "tsvector", "regclass", "int"):
+        assert await db.fetchval(f"select $1::{type_}[]::text", empty) == "{}", type_
 
 
 CITEXT = "create extension citext; create extension ltree; create extension isn"

@@ -185,11 +185,17 @@ class Refusal(asyncio.Protocol):
         arrived: an ErrorResponse (manual, section 54.7) has come, or the connection has ended.
     """
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.inner = transport.get_protocol()
         self.arrived = False
         self._begun = b""  # a message header cut by the end of a read
         self._skip = 0  # bytes left of the message before
+
+    @property
+    def useless(self) -> bool:
+        """Whether writing is: an error has come, or the transport could not send and only has yet to say so."""
+        return self.arrived or self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         self._scan(data)
@@ -225,7 +231,7 @@ class Refusal(asyncio.Protocol):
 def watch_refusal(raw: RawConnection) -> Iterator[Refusal]:
     """Watch what the server sends while nothing but an error can come: during COPY in."""
     transport = raw._transport
-    watch = Refusal(transport.get_protocol())
+    watch = Refusal(transport)
     transport.set_protocol(watch)
     try:
         yield watch

@@ -104,7 +104,9 @@ def write_array(value: Any, delimiter: str, write: Write) -> str:
         else:
             parts.append(_quoted(write(item)))
     if parts and set(parts) == {"{}"}:
-        return "{}"  # before PostgreSQL 17 array_in() refuses "{{}}"; array_recv() reads no items, of any depth
+        return (
+            "{}"  # before PostgreSQL 17 array_in() refuses "{{}}"; array_recv() reads no items, of any depth
+        )
     return "{" + delimiter.join(parts) + "}"
 
 

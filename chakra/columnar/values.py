@@ -162,12 +162,11 @@ def _flat(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> pa
     try:
         with np.errstate(over="ignore"):
             seconds = values.astype(f"{kind}8[s]")
-        fits = np.array_equal(seconds.astype(values.dtype), values, equal_nan=True)
+        if np.array_equal(seconds.astype(values.dtype), values, equal_nan=True):
+            return pa.array(seconds, mask=mask)
     except OverflowError:  # NumPy 2.5 says so; before it gives another moment
-        fits = False
-    if not fits:
-        raise pa.ArrowInvalid("a value is out of range of 64-bit seconds")
-    return pa.array(seconds, mask=mask)
+        pass
+    raise pa.ArrowInvalid("a value is out of range of 64-bit seconds")
 
 
 _COARSE = frozenset({"Y", "M", "W", "D", "h", "m"})

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.db import stale_types
 from chakra.db.generators import helping_task
-from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
+from chakra.errors import DatabaseError, DataError, FieldError, NotNullViolation, UniqueViolation
 from chakra.pg.conversion import Naive
 from chakra.query import sequences
 from chakra.query.bulk import check_timeout, written_within
@@ -492,6 +492,8 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
         if stale is not None:
             stale.aborting = database.in_transaction
             raise stale from error
+        if isinstance(error, NotNullViolation):
+            raise
         raise _named(group, error, database.naive) from error
     except DatabaseError as error:
         left = _FEWER.search(str(error)) if error.sqlstate == UNDEFINED_TABLE else None
@@ -513,7 +515,7 @@ async def _refuse_nulls(table: Table, database: Database, group: Group) -> None:
     """Refuse NULL where the table takes none and nothing fills it in: the server would abort a transaction for it.
 
     Raises:
-        DataError: names row and column.
+        NotNullViolation: names row and column.
     """
     for column, given in zip(group.columns, group.values, strict=True):
         if not column.nullable and None in given:
@@ -521,9 +523,9 @@ async def _refuse_nulls(table: Table, database: Database, group: Group) -> None:
 
             if await rows_filled(database, table):
                 return
-            row, name = given.index(None), column.attribute
-            text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
-            raise DataError(text, row=row, column=name)
+            from chakra.columnar.encode import null_refused
+
+            raise null_refused(given.index(None), column.attribute)
 
 
 @lru_cache(maxsize=256)

@@ -24,7 +24,7 @@ from chakra.columnar.families.simple import is_text
 from chakra.columnar.options import Options
 from chakra.columnar.types import ColumnSpec
 from chakra.columnar.values import as_array
-from chakra.pg.conversion import Naive, Unfit, conversion_of
+from chakra.pg.conversion import Naive, Unfit, conversion_of, shown
 from chakra.pg.conversion.times import NAIVE_CURE
 from chakra.pg.types import PgType
 
@@ -259,9 +259,7 @@ def _converted(array: pa.Array, base: PgType, naive: Naive) -> pa.Array:
         try:
             found.append(None if value is None else convert(value))
         except Unfit as error:
-            shown = repr(value)
-            shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
-            raise ValueFault(row, f"{shown} does not fit {base.sql}: {error}") from None
+            raise ValueFault(row, f"{shown(value)} does not fit {base.sql}: {error}") from None
     return as_array(found, base, naive)
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from chakra.columnar.types import ZONE, ColumnSpec, arrow_type
 from chakra.errors import DataError, FieldError
 from chakra.pg.composites import fields_of
-from chakra.pg.conversion import Naive, Unfit, conversion_of, items_of
+from chakra.pg.conversion import Naive, Unfit, conversion_of, items_of, shown
 from chakra.pg.conversion.numbers import MONEY_SCALE
 from chakra.pg.interval import Interval
 from chakra.pg.json_text import dump_json
@@ -66,11 +66,9 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
         except _FAULTS as error:
             high, first = middle, error
     row = first_row + low
-    shown = repr(values[low]) if values else ""
-    shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
     reason = str(first).splitlines()[0]
     raise DataError(
-        f'row {row}, column "{spec.name}": {shown} does not fit {spec.outside.sql}: {reason}',
+        f'row {row}, column "{spec.name}": {shown(values[low]) if values else ""} does not fit {spec.outside.sql}: {reason}',
         row=row,
         column=spec.name,
     ) from None
@@ -124,7 +122,7 @@ def refuse_objects(values: np.ndarray[Any, Any], spec: ColumnSpec) -> None:
         for row, value in enumerate(values.tolist()):
             if isinstance(value, str):
                 raise DataError(
-                    f'row {row}, column "{spec.name}": {value!r:.80} in an array of objects may be JSON text or a '
+                    f'row {row}, column "{spec.name}": {shown(value)} in an array of objects may be JSON text or a '
                     'string of JSON: for text give a column of strings (Arrow, Polars, pandas dtype "str", NumPy '
                     "StringDType), for strings a list",
                     row=row,

@@ -11,6 +11,7 @@ from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Condition, Expression, F, Order, as_condition
 from chakra.expressions.aggregates import Aggregate, has_aggregate
 from chakra.expressions.q import Q
+from chakra.pg.conversion import shown
 from chakra.query import bulk, bulk_write, columnar_rows, execute, sequences, write
 from chakra.query.checks import check_database, row_count, value_name
 from chakra.query.columns import ColumnReads
@@ -366,7 +367,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
 
     def _not_one(self, rows: Sequence[Any], conditions: Any, lookups: dict[str, Any]) -> Exception:
         cls = self.table.row_class
-        asked = ", ".join([repr(c) for c in conditions] + [f"{k}={v!r}" for k, v in lookups.items()])
+        asked = ", ".join([shown(c) for c in conditions] + [f"{k}={shown(v)}" for k, v in lookups.items()])
         if not rows:
             kind = getattr(cls, "DoesNotExist", DoesNotExist)
             return kind(f"no {self.table.title} matches ({asked})")

@@ -68,7 +68,7 @@ ASKED: list[Any] = [
     *(1.0, 1.5, -0.5, 1e300, -1e300, 2.0**63, math.inf, -math.inf),
     *(Decimal("1"), Decimal("1.5"), Decimal("1e40"), Decimal("9223372036854775807.5")),
     *(np.int16(1), np.uint64(2**64 - 1), np.float64(1.5), np.float32(0.5)),
-    *("1", " 2 ", "-1"),
+    *("1", " 2 ", "-1", "9" * 30, f"-{'9' * 19}", f" {'0' * 40}2 ", "1" * 700),
 ]
 
 
@@ -119,9 +119,13 @@ async def test_numbers_compare_as_numbers_in_copy() -> None:
 
 @pytest.mark.usefixtures("numbers")
 async def test_a_key_out_of_range_is_not_there() -> None:
-    for key in (2**40, 2**70, -(2**70), 1.5, Decimal("2.5"), "12345678901234"):
-        with pytest.raises(Number.DoesNotExist):
-            await Number.objects.get(id=key)
+    keys = (2**40, 2**70, -(2**70), 1.5, Decimal("2.5"), "12345678901234", "9" * 30, "-" + "9" * 30, "7" * 5000)
+    for key in (*keys, 10**5000, 10**200_000, "9" * 200_000, Decimal("1e-30000")):
+        for name in ("id", "pk", "small", "whole__gt", "exact"):
+            with pytest.raises(Number.DoesNotExist):
+                await Number.objects.get(**{name: key}, id__lt=0)
+        assert await Number.objects.filter(Number.id == key).count() == 0
+        assert (await Number.objects.filter(whole=key).to_arrow()).num_rows == 0
     assert await Number.objects.filter(Q(whole=2**40) | Q(whole=1.5) | Q(whole=1)).count() == 1
     assert await Number.objects.filter(pk__in=[1, 1.5, 2**70, "2"]).count() == 2
     assert await Number.objects.filter(whole__range=(0.5, 1.5)).count() == 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import Any
 
-from chakra.pg.conversion.base import Conversion, Naive, Unfit, unfit
+from chakra.pg.conversion.base import Conversion, Naive, Unfit, shown, unfit
 from chakra.pg.conversion.containers import Bounds, container_conversion, items_of
 from chakra.pg.conversion.intervals import interval_conversion
 from chakra.pg.conversion.numbers import number_conversion
@@ -64,5 +64,6 @@ __all__ = [
     "enum_label",
     "enum_labels",
     "items_of",
+    "shown",
     "unfit",
 ]

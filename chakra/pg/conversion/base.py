@@ -92,11 +92,18 @@ def refuse(what: str, value: Any) -> NoReturn:
     raise Unfit(f"expected {what}, found {type(value).__name__}")
 
 
+def shown(value: Any) -> str:
+    """A value in an error, cut where it is long; one that has no ``repr()``, as an ``int`` of 5,000 digits, by class."""
+    try:
+        text = repr(value)
+    except Exception as error:
+        return f"<{type(value).__name__}: {error}>"
+    return text if len(text) <= 80 else f"{text[:76]} …"
+
+
 def unfit(value: Any, type_: PgType, reason: Exception | str) -> DataError:
     """The error about a value that does not fit a type."""
-    shown = repr(value)
-    shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
-    return DataError(f"{shown} does not fit {type_.sql}: {reason}")
+    return DataError(f"{shown(value)} does not fit {type_.sql}: {reason}")
 
 
 def is_numpy(value: Any) -> bool:
@@ -111,4 +118,4 @@ def as_str(value: Any) -> str | None:
     return str.__str__(value) if isinstance(value, str) else None
 
 
-__all__ = ["Conversion", "Naive", "Unfit", "as_str", "is_numpy", "refuse", "unfit"]
+__all__ = ["Conversion", "Naive", "Unfit", "as_str", "is_numpy", "refuse", "shown", "unfit"]

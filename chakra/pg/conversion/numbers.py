@@ -54,7 +54,7 @@ def whole(value: Any) -> int:
     if text is not None:
         if _DIGITS.fullmatch(text) is None:
             raise Unfit("expected the digits of a whole number")
-        return int(text)
+        return int(text) if len(text) < _MANY_DIGITS else int(Decimal(text.strip()))
     if not hasattr(type(value), "__int__") and not hasattr(type(value), "__index__"):
         refuse("a whole number", value)
     try:
@@ -64,6 +64,14 @@ def whole(value: Any) -> int:
     if found != value:
         raise Unfit("it is not a whole number")
     return found
+
+
+def is_digits(text: str) -> bool:
+    """Whether a text is the digits of a whole number, and so that number wherever one is expected."""
+    return _DIGITS.fullmatch(text) is not None
+
+
+_MANY_DIGITS = 600  # int() takes no more than sys.get_int_max_str_digits() of them, which is at least 640
 
 
 def _integer(value: Any, *, low: int, high: int) -> int:
@@ -286,4 +294,4 @@ def number_conversion(type_: PgType) -> Conversion | None:
     return None
 
 
-__all__ = ["MONEY_SCALE", "as_decimal", "fitted", "number_conversion", "real", "whole"]
+__all__ = ["MONEY_SCALE", "as_decimal", "fitted", "is_digits", "number_conversion", "real", "whole"]

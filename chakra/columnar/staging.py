@@ -133,6 +133,7 @@ async def insert_table(
         conflict_where,
         where,
         draw_keys=returning is not None,
+        naive=naive,
     ).with_written(columns)
     how: dict[str, Any] = {
         "batch_rows": batch_rows,

@@ -436,7 +436,7 @@ async def _create_staged(table: Table, database: Database, clause: Clause, group
     from chakra.columnar.staging import insert_staged, specs_of
     from chakra.columnar.write import batch_of
 
-    merge = plan_merge(table, group.columns, *clause, draw_keys=True)
+    merge = plan_merge(table, group.columns, *clause, draw_keys=True, naive=database.naive)
     batch = batch_of(specs_of(group.columns, database.naive), group.values)
     # Rows found by their key have it already; whatever else decides, the server tells which key that made.
     asked = bool(table.primary_key) and set(merge.conflict) != set(table.key_columns)

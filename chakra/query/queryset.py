@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from chakra.db.default import default_database
 from chakra.db.streams import Stream
-from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
+from chakra.errors import ConfigError, DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Condition, Expression, F, Order, as_condition
 from chakra.expressions.aggregates import Aggregate, has_aggregate
 from chakra.expressions.q import Q
-from chakra.pg.conversion import shown
+from chakra.pg.conversion import Naive, shown
 from chakra.query import bulk, bulk_write, columnar_rows, execute, sequences, write
 from chakra.query.checks import check_database, row_count, value_name
 from chakra.query.columns import ColumnReads
@@ -78,11 +78,19 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         """
         return self._database or default_database()
 
+    @property
+    def _naive(self) -> Naive:
+        """What a datetime without a zone means for the query's database, if there is one."""
+        try:
+            return self.database.naive
+        except ConfigError:
+            return "error"
+
     def __repr__(self) -> str:
-        return query_text(self.__class__.__name__, self._select)
+        return query_text(self.__class__.__name__, self._select, self._naive)
 
     def _repr_html_(self) -> str:
-        return query_html(self.__class__.__name__, self._select)
+        return query_html(self.__class__.__name__, self._select, self._naive)
 
     # -- narrowing ------------------------------------------------------------------------------------
 
@@ -462,9 +470,13 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         return {getattr(row, name): row for row in await wanted}
 
     def to_sql(self) -> tuple[str, list[Any]]:
-        """Return the SQL text and its parameters, without running anything."""
+        """Return the SQL text and its parameters, without running anything.
+
+        A datetime without a zone is what the setting ``database.naive_datetimes`` of the query's database says; where
+        none is connected, it is refused for ``timestamptz``.
+        """
         compiled, values = select_statement(self._select)
-        return compiled.statement.sql, list(compiled.statement.bind(values))
+        return compiled.statement.sql, list(compiled.statement.bind_for(self._naive)(values))
 
     async def explain(self, *, analyze: bool = False, format: str = "text") -> Any:
         """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query."""

@@ -194,4 +194,25 @@ async def test_a_moment_without_a_zone(db: Any, dsn: str) -> None:
                 assert (await Moment.objects.get(id=one.id)).at == meant
             assert await moments.filter(at=noon).count() == 4
             assert (await moments.filter(at=noon).to_arrow()).num_rows == 4
+            assert moments.filter(at=noon).to_sql()[1] == [meant]
+            assert repr(meant) in repr(moments.filter(at=noon)) and "naive" not in repr(moments.filter(at=noon))
+            await moments.filter(id__gt=made.id).delete()
+            await other.execute("create unique index on compared_moments (key) where at = '%s'" % meant)
+            changed = Moment(at=noon, **(values | {"day": dt.date(2000, 1, 1)}))
+            earlier, later = noon - dt.timedelta(hours=1), noon + dt.timedelta(hours=1)
+            for where, hit in (({"at__lt": earlier}, 0), ({"at__range": (earlier, later)}, 1)):
+                clause: dict[str, Any] = {
+                    "on_conflict": "update", "conflict_fields": ["key"], "update_fields": ["day"],
+                    "conflict_where": Q(at=noon), "where": Q(**where),
+                }  # fmt: skip
+                await moments.bulk_create([changed], **clause)
+                result = await moments.bulk_insert(
+                    [{"at": noon, **values, "day": dt.date(2001, 1, 1)}], **clause
+                )
+                assert result.updated == hit
+            # An option of the call goes before the setting.
+            refused = {"naive_datetimes": "error", "on_conflict": "update", "where": Q(at__gt=noon)}
+            with pytest.raises(DataError, match="naive_datetimes"):
+                await moments.bulk_insert([{"id": made.id, **values, "at": meant}], **refused)
             await moments.filter().delete()
+            await other.execute("drop index compared_moments_key_idx")

@@ -18,9 +18,9 @@ import pyarrow as pa
 from chakra.columnar.types import ZONE, ColumnSpec, arrow_type
 from chakra.errors import DataError, FieldError
 from chakra.pg.composites import fields_of
-from chakra.pg.conversion import Naive, Unfit, conversion_of, items_of, shown
+from chakra.pg.conversion import Naive, Unfit, conversion_of, depth_of, items_of, shown
 from chakra.pg.conversion.numbers import MONEY_SCALE
-from chakra.pg.interval import Interval
+from chakra.pg.interval import Interval, interval_parts
 from chakra.pg.json_text import dump_json
 from chakra.pg.types import PgType
 
@@ -348,15 +348,20 @@ def _zoned_times(values: list[Any], type_: PgType) -> pa.Array:
 
 def _intervals(values: list[Any], type_: PgType) -> pa.Array:
     if any(issubclass(found, Interval) for found in set(map(type, values))):
+        if any(isinstance(v, Interval) and abs(v.parts.microseconds) >= _LONG for v in values):
+            parts = [None if v is None else interval_parts(v)._asdict() for v in values]
+            return pa.array(parts, _STORED)
         values = [_month_day_nano(v) if isinstance(v, Interval) else v for v in values]
     return pa.array(values, pa.month_day_nano_interval())
+
+
+_STORED = pa.struct({"months": pa.int32(), "days": pa.int32(), "microseconds": pa.int64()})
+_LONG = 2**63 // 1000 - 1  # microseconds that month_day_nano does not hold
 
 
 def _month_day_nano(value: Interval) -> pa.MonthDayNano:
     """The parts as they are; pyarrow by itself would add the months to a timedelta that counts them as days."""
     months, days, microseconds = value.parts
-    if not -(2**63) <= microseconds * 1000 < 2**63:
-        raise Unfit("its time passes the nanoseconds of month_day_nano (2562047 hours)")
     return pa.MonthDayNano([months, days, microseconds * 1000])
 
 
@@ -424,12 +429,36 @@ def _list(values: list[Any], element: PgType, naive: Naive) -> pa.Array:
 
 
 def _array(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
-    """An array of declared dimensions: lists nested that deep, ``None`` for NULL at any depth."""
+    """Arrays: lists nested as deep as declared, or deeper, for the server counts no dimensions.
+
+    Arrays of different depths, which no Arrow list holds, are a union of lists.
+    """
+    declared = max(type_.ndims, 1)
+    try:
+        return _nested(values, type_, declared, naive)
+    except _FAULTS:
+        found = [declared if v is None else depth_of(v, declared, _element(type_)) for v in values]
+        depths = sorted(set(found))
+        if depths == [declared]:
+            raise
+    if len(depths) == 1:
+        return _nested(values, type_, depths[0], naive)
+    children, codes, offsets = [], [], []
+    members: dict[int, list[Any]] = {depth: [] for depth in depths}
+    for value, depth in zip(values, found, strict=True):
+        codes.append(depths.index(depth))
+        offsets.append(len(members[depth]))
+        members[depth].append(value)
+    for depth in depths:
+        children.append(_nested(members[depth], type_, depth, naive))
+    return pa.UnionArray.from_dense(pa.array(codes, pa.int8()), pa.array(offsets, pa.int32()), children)
+
+
+def _nested(values: list[Any], type_: PgType, ndims: int, naive: Naive) -> pa.Array:
+    """Lists nested ``ndims`` deep, ``None`` for NULL at any depth."""
     element = _element(type_)
-    if type_.ndims > 1:
-        inner = PgType(type_.name, kind="array", element=element, ndims=type_.ndims - 1)
-        return _list(values, inner, naive)
-    return _list(values, element, naive)
+    inner = element if ndims == 1 else PgType(type_.name, kind="array", element=element, ndims=ndims - 1)
+    return _list(values, inner, naive)
 
 
 def _composite(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:

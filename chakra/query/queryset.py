@@ -17,6 +17,7 @@ from chakra.query.checks import check_database, row_count, value_name
 from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.not_a_list import NotAList, check_key
+from chakra.query.options import CREATE_OPTIONS, checked, flag
 from chakra.query.pending import awaited
 from chakra.query.shown import query_html, query_text
 from chakra.query.state import RowState
@@ -482,6 +483,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query."""
         if format not in ("text", "json"):
             raise FieldError(f'explain format is "text" or "json", not {format!r}')
+        flag("analyze", analyze)
         compiled, values = select_statement(self._select)
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database
@@ -544,21 +546,14 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
             timeout, sync_sequences, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
         """
+        given = {"on_conflict": on_conflict, "conflict_fields": conflict_fields, "update_fields": update_fields}
+        given |= {"timeout": timeout, "sync_sequences": sync_sequences, **conditions}
+        options = checked("bulk_create", given, CREATE_OPTIONS)
         if self.table.row_class is None:
             raise FieldError(
                 f"{self.table.title} has no model to make instances of; bulk_insert() takes columns"
             )
-        return await bulk_write.create(
-            self.table,
-            self.database,
-            list(instances),
-            on_conflict=on_conflict,
-            conflict_fields=conflict_fields,
-            update_fields=update_fields,
-            timeout=timeout,
-            sync_sequences=sync_sequences,
-            **conditions,
-        )
+        return await bulk_write.create(self.table, self.database, list(instances), **options)
 
     async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
         """Insert columns: anything with ``__arrow_c_stream__``, a dict of arrays or a list of dicts, through COPY.

@@ -165,7 +165,10 @@ def named_columns(table: Table, names: Iterable[str], option: str) -> tuple[Colu
     """
     if isinstance(names, str):
         raise FieldError(f"{option} takes a list of names: [{names!r}]")
-    found = tuple(dict.fromkeys(assigned_column(table, name) for name in names))
+    try:
+        found = tuple(dict.fromkeys(assigned_column(table, name) for name in names))
+    except FieldError as error:
+        raise FieldError(f"{option}: {error}") from None
     if not found:
         raise FieldError(f"{option} is empty; {table.title} has {table.field_names()}")
     return found

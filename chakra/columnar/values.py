@@ -52,6 +52,8 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
     if isinstance(values, np.ndarray):
         return _numpy(values, spec)
     values = values if isinstance(values, list) else list(values)
+    if spec.declared is not None and spec.by_value:
+        return _by_value(values, spec, first_row)
     base = _unlimited(spec.outside.base) if spec.rounded else spec.outside.base
     try:
         return as_array(values, base, spec.naive)
@@ -65,13 +67,26 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
             low = middle
         except _FAULTS as error:
             high, first = middle, error
-    row = first_row + low
-    reason = str(first).splitlines()[0]
-    raise DataError(
-        f'row {row}, column "{spec.name}": {shown(values[low]) if values else ""} does not fit {spec.outside.sql}: {reason}',
+    raise _unfit(values, spec, first_row, low, str(first).splitlines()[0]) from None
+
+
+def _by_value(values: list[Any], spec: ColumnSpec, first_row: int) -> pa.Array:
+    """Numbers of the declared type as those of the column's: the same number, or an error, as in single rows."""
+    try:
+        meant = conversion_of(spec.outside, spec.naive).all_of(values)
+    except Unfit as error:
+        raise _unfit(values, spec, first_row, error.row, str(error)) from None
+    return array_of(meant, replace(spec, declared=None), first_row)
+
+
+def _unfit(values: list[Any], spec: ColumnSpec, first_row: int, index: int, reason: str) -> DataError:
+    row = first_row + index
+    return DataError(
+        f'row {row}, column "{spec.name}": {shown(values[index]) if values else ""} does not fit '
+        f"{spec.outside.sql}: {reason}",
         row=row,
         column=spec.name,
-    ) from None
+    )
 
 
 _MODIFIED = frozenset({"numeric", "time", "timetz", "timestamp", "timestamptz", "interval"})
@@ -261,18 +276,19 @@ def _uuids(values: list[Any], type_: PgType) -> pa.Array:
 def _numerics(values: list[Any], type_: PgType) -> pa.Array:
     if type_.scale is not None and 0 <= type_.scale <= DECIMAL_DIGITS:
         try:  # ten times faster than text; it refuses NaN and whatever has more digits
-            return pa.array(values, pa.decimal128(DECIMAL_DIGITS, type_.scale))
-        except (pa.ArrowInvalid, OverflowError):
-            if type_.precision is not None and any(_loses_digits(v, type_.scale) for v in values):
+            return pa.array(values, pa.decimal128(min(type_.precision or DECIMAL_DIGITS, DECIMAL_DIGITS), type_.scale))
+        except (pa.ArrowInvalid, OverflowError, ValueError):
+            if not all(_fits(v, type_) for v in values):
                 raise
     return pa.array([None if v is None else str(v) for v in values], pa.string())
 
 
-def _loses_digits(value: Decimal | None, scale: int) -> bool:
-    if value is None or not value.is_finite():
-        return False
+def _fits(value: Decimal | None, type_: PgType) -> bool:
+    if value is None or not value.is_finite() or type_.precision is None or type_.scale is None:
+        return True
     exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and -exponent > scale
+    whole = not value or value.adjusted() < type_.precision - type_.scale
+    return whole and isinstance(exponent, int) and -exponent <= type_.scale
 
 
 def _timestamps(values: list[Any], type_: PgType) -> pa.Array:

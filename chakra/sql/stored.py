@@ -8,7 +8,7 @@ from dataclasses import replace
 from chakra.errors import FieldError
 from chakra.pg.types import INT2, INT4, INT8, PgType, without_binary
 from chakra.schema import Column, Stored, Table
-from chakra.schema.declared import JSONS, TEXTS, composites_in, refusal, storing
+from chakra.schema.declared import JSONS, NUMBERS, TEXTS, composites_in, refusal, storing
 from chakra.sql.guards import insert_check, write_guard
 
 
@@ -32,7 +32,7 @@ def with_stored(table: Table, oid: int, name: str, types: Mapping[str, PgType]) 
         if actual is not None and found is None:
             label = f"{table.title}.{column.attribute}"
             refused[column.attribute] = str(refusal("written", label, column.type, actual, storing))
-            if column.type.base.name in _NUMBERS and actual.base.name in _NUMBERS:
+            if column.type.base.name in NUMBERS and actual.base.name in NUMBERS:
                 by_value.add(column.attribute)
                 found = actual
         if found is None or _same(column.type.base, found.base):
@@ -61,7 +61,7 @@ def check_written(table: Table, columns: Sequence[Column]) -> None:
     """
     if table.stored is not None and table.stored.refused:
         for column in columns:
-            if column.attribute in table.stored.refused:
+            if column.attribute in table.stored.refused and column.attribute not in table.stored.by_value:
                 raise FieldError(table.stored.refused[column.attribute])
 
 
@@ -107,7 +107,6 @@ def row_check(table: Table, columns: Sequence[Column], *, assigned: bool = False
     return insert_check(stored.name, pairs)
 
 
-_NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
 _AS_SENT = TEXTS | JSONS
 _WHOLE = (INT2.oid, INT4.oid, INT8.oid)
 

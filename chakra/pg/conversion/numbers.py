@@ -154,7 +154,7 @@ def as_decimal(value: Any) -> Decimal:
 
 
 def fitted(number: Decimal, scale: int, *, rounds: bool) -> Decimal:
-    """The number with at most ``scale`` digits after the point.
+    """The number with ``scale`` digits after the point.
 
     Args:
         rounds: round half away from zero, as the server does; else refuse digits that would be lost.
@@ -163,7 +163,7 @@ def fitted(number: Decimal, scale: int, *, rounds: bool) -> Decimal:
         Unfit: it has more.
     """
     exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or -exponent <= scale:
+    if not isinstance(exponent, int):
         return number
     kept = number.quantize(Decimal((0, (1,), -scale)), decimal.ROUND_HALF_UP, _EXACT)
     if not rounds and kept != number:

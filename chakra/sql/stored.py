@@ -12,10 +12,21 @@ from chakra.schema.declared import JSONS, NUMBERS, TEXTS, composites_in, refusal
 from chakra.sql.guards import insert_check, write_guard
 
 
-def with_stored(table: Table, oid: int, name: str, types: Mapping[str, PgType]) -> Table:
+def holds_money(type_: PgType) -> bool:
+    """Whether values of a type are amounts of money, or hold some."""
+    base = type_.base
+    if base.element is not None:
+        return holds_money(base.element)
+    return base.name == "money" or any(holds_money(inner) for _, inner in base.fields)
+
+
+def with_stored(
+    table: Table, oid: int, name: str, types: Mapping[str, PgType], other_money: str | None = None
+) -> Table:
     """The table with its columns as a server has them.
 
     Args:
+        other_money: the server's ``lc_monetary``, if amounts have no two decimals there, or another decimal point.
         oid, name: of the relation; the name with its schema, quoted.
         types: type of each column by name, with modifiers.
     """
@@ -24,6 +35,12 @@ def with_stored(table: Table, oid: int, name: str, types: Mapping[str, PgType]) 
     by_value: set[str] = set()
     for column in table.columns:
         actual = types.get(column.name)
+        if other_money is not None and actual is not None and holds_money(actual):
+            refused[column.attribute] = (
+                f"{table.title}.{column.attribute} is of type money, which by this server's lc_monetary "
+                f"({other_money}) has no two decimals behind a point, so that 1.23 would become another amount: make it "
+                "numeric (ALTER TABLE … TYPE numeric), or set lc_monetary to a locale with two decimals, such as C"
+            )
         if actual is not None and table.row_class is None:
             # Declared by nobody: what is known of the column came from the server as well, some time ago.
             columns.append(replace(column, type=actual))
@@ -110,4 +127,4 @@ def row_check(table: Table, columns: Sequence[Column], *, assigned: bool = False
 _AS_SENT = TEXTS | JSONS
 _WHOLE = (INT2.oid, INT4.oid, INT8.oid)
 
-__all__ = ["check_written", "copy_guard", "row_check", "with_stored"]
+__all__ = ["check_written", "copy_guard", "holds_money", "row_check", "with_stored"]

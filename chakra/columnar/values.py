@@ -280,7 +280,7 @@ def _numerics(values: list[Any], type_: PgType) -> pa.Array:
         except (pa.ArrowInvalid, OverflowError, ValueError):
             if not all(_fits(v, type_) for v in values):
                 raise
-    return pa.array([None if v is None else str(v) for v in values], pa.string())
+    return pa.array([None if v is None else "NaN" if v.is_nan() else str(v) for v in values], pa.string())
 
 
 def _fits(value: Decimal | None, type_: PgType) -> bool:

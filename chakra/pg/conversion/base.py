@@ -83,6 +83,10 @@ class Unfit(Exception):
     row: int = 0
 
 
+ODD = (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What classes of the caller raise when they are asked for their value, beside :class:`Unfit`."""
+
+
 def refuse(what: str, value: Any) -> NoReturn:
     """Refuse a value because of its class.
 
@@ -118,4 +122,4 @@ def as_str(value: Any) -> str | None:
     return str.__str__(value) if isinstance(value, str) else None
 
 
-__all__ = ["Conversion", "Naive", "Unfit", "as_str", "is_numpy", "refuse", "shown", "unfit"]
+__all__ = ["ODD", "Conversion", "Naive", "Unfit", "as_str", "is_numpy", "refuse", "shown", "unfit"]

@@ -118,7 +118,7 @@ def _number(value: Any) -> Any:
 
 def _exact(value: Any) -> Decimal:
     """A number as a Decimal; a float beside integers is compared by all its digits, which 15 of them say here."""
-    if type(value) is Decimal and _within(value):
+    if type(value) is Decimal and _within(value) and not value.is_snan():
         return value
     if isinstance(value, Fraction):
         return Decimal(value.numerator) / Decimal(value.denominator)
@@ -142,7 +142,10 @@ _DIGITS_BEFORE, _DIGITS_AFTER = 131_071, 16_383
 def _float(value: Any, *, single: bool) -> float:
     """A number as the nearest float; beside ``real`` as the nearest of those, if it is within their range."""
     try:
-        found = float(_exact(value)) if not isinstance(value, float) else float.__float__(value)
+        if isinstance(value, float) or (is_numpy(value) and value.dtype.kind == "f"):
+            found = float(value)
+        else:
+            found = float(_exact(value))
     except OverflowError:
         found = math.inf if value > 0 else -math.inf
     if single and math.isfinite(found):

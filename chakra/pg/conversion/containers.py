@@ -44,7 +44,7 @@ def items_of(value: Any) -> list[Any]:
     if isinstance(value, tuple):
         return list(value)
     tolist = getattr(value, "tolist", None)
-    if tolist is not None and hasattr(value, "ndim"):
+    if tolist is not None and getattr(value, "ndim", 0) > 0 and hasattr(value, "dtype"):
         return tolist() if value.dtype.kind not in "mM" else list(value)
     refuse("a list", value)
 
@@ -92,7 +92,7 @@ def depth_of(value: Any, declared: int, element: PgType) -> int:
 
 
 def _has_items(item: Any) -> bool:
-    return isinstance(item, list | tuple) or (getattr(item, "ndim", 0) > 0 and hasattr(item, "tolist"))
+    return isinstance(item, list | tuple) or (getattr(item, "ndim", 0) > 0 and hasattr(item, "dtype"))
 
 
 def _list_of_containers(items: Any) -> bool:

@@ -42,13 +42,19 @@ MONEY_SCALE = 2
 _EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 
 
+def _no_number(value: Any) -> bool:
+    """Whether a value is none though Python or NumPy make one of it: truth, times, arrays."""
+    return isinstance(value, bool) or (hasattr(value, "dtype") and (value.dtype.kind not in "iuf" or value.ndim > 0)
+        and as_str(value) is None)
+
+
 def whole(value: Any) -> int:
     """A whole number of any class (int, float, Decimal, NumPy, digits) as an ``int``.
 
     Raises:
         Unfit: it has a fraction, or is none.
     """
-    if isinstance(value, bool) or (is_numpy(value) and value.dtype.kind == "b"):
+    if _no_number(value):
         refuse("a whole number", value)
     text = as_str(value)
     if text is not None:
@@ -83,13 +89,15 @@ def _integer(value: Any, *, low: int, high: int) -> int:
 
 def real(value: Any) -> float:
     """A number of any class as a ``float``, if that is the nearest one there is."""
-    if isinstance(value, bool) or (is_numpy(value) and value.dtype.kind == "b"):
+    if _no_number(value):
         refuse("a number", value)
     text = as_str(value)
     if text is not None:
         if _NUMBER.fullmatch(text) is None:
             raise Unfit("expected the digits of a number")
         value = Decimal(text.strip())
+    if isinstance(value, Decimal) and value.is_nan():
+        return math.nan
     if not hasattr(type(value), "__float__") and not hasattr(type(value), "__index__"):
         refuse("a number", value)
     try:
@@ -130,9 +138,11 @@ def as_decimal(value: Any) -> Decimal:
     Raises:
         Unfit: it is no number.
     """
+    if isinstance(value, Decimal) and value.is_snan():
+        return Decimal("NaN")  # the server has one NaN
     if type(value) is Decimal:
         return value
-    if isinstance(value, bool) or (is_numpy(value) and value.dtype.kind == "b"):
+    if _no_number(value):
         refuse("a number", value)
     if is_numpy(value) and value.dtype.kind == "f":
         digits = DOUBLE_DIGITS if value.dtype.itemsize >= 8 else SINGLE_DIGITS
@@ -177,8 +187,6 @@ def fitted(number: Decimal, scale: int, *, rounds: bool) -> Decimal:
 def _numeric(value: Any, *, precision: int | None, scale: int | None, rounds: bool) -> Decimal:
     number = as_decimal(value)
     if not number.is_finite():
-        if number.is_snan():
-            raise Unfit("it is a signaling NaN")
         if precision is not None and number.is_infinite():
             raise Unfit("a numeric with a precision holds no infinity")
         return number

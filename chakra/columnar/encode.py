@@ -137,7 +137,10 @@ class Encoder:
 def null_refused(row: int, name: str) -> NotNullViolation:
     """The error of a NULL that would violate NOT NULL, before it is sent."""
     return NotNullViolation(
-        f'row {row}, column "{name}": NULL in a column declared NOT NULL', row=row, column=name, sqlstate="23502"
+        f'row {row}, column "{name}": NULL in a column declared NOT NULL',
+        row=row,
+        column=name,
+        sqlstate="23502",
     )
 
 

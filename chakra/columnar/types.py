@@ -13,8 +13,8 @@ import pyarrow as pa
 from chakra.columnar.options import DEFAULT, Options
 from chakra.errors import FieldError
 from chakra.pg.conversion import Naive
+from chakra.pg.conversion.numbers import NUMBERS
 from chakra.pg.types import PgType, parse_type
-from chakra.schema.declared import NUMBERS
 
 # Layout codes: how the row kernel takes a field. The kernel holds its own copy (Numba freezes globals of one
 # file); tests/columnar compares the two.

@@ -276,7 +276,9 @@ def _uuids(values: list[Any], type_: PgType) -> pa.Array:
 def _numerics(values: list[Any], type_: PgType) -> pa.Array:
     if type_.scale is not None and 0 <= type_.scale <= DECIMAL_DIGITS:
         try:  # ten times faster than text; it refuses NaN and whatever has more digits
-            return pa.array(values, pa.decimal128(min(type_.precision or DECIMAL_DIGITS, DECIMAL_DIGITS), type_.scale))
+            return pa.array(
+                values, pa.decimal128(min(type_.precision or DECIMAL_DIGITS, DECIMAL_DIGITS), type_.scale)
+            )
         except (pa.ArrowInvalid, OverflowError, ValueError):
             if not all(_fits(v, type_) for v in values):
                 raise

@@ -153,7 +153,9 @@ _MAC = re.compile(
     r"(?:[0-9A-Fa-f]{2}(?:(?P<by>[:-])[0-9A-Fa-f]{2}(?:(?P=by)[0-9A-Fa-f]{2}){4})|[0-9A-Fa-f]{6}[:-]?[0-9A-Fa-f]{6}"
     r"|[0-9A-Fa-f]{4}(?P<dot>[.-])[0-9A-Fa-f]{4}(?P=dot)[0-9A-Fa-f]{4})"
 )
-_MAC8 = re.compile(r"[0-9A-Fa-f]{2}(?:[0-9A-Fa-f]{2})*(?:(?P<by>[:.-])(?:[0-9A-Fa-f]{2})+(?:(?P=by)(?:[0-9A-Fa-f]{2})+)*)?")
+_MAC8 = re.compile(
+    r"[0-9A-Fa-f]{2}(?:[0-9A-Fa-f]{2})*(?:(?P<by>[:.-])(?:[0-9A-Fa-f]{2})+(?:(?P=by)(?:[0-9A-Fa-f]{2})+)*)?"
+)
 
 
 def _address_codec(size: int) -> Codec:

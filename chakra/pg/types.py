@@ -29,7 +29,13 @@ OWN = " (own)"
 """What tells a user's type from the server's type of the same name."""
 
 _MADE_BY_USERS = frozenset({"enum", "composite", "domain"})
-_CATALOG = ("reg", "pg_", "txid_", "refcursor", "unknown")  # names that conversions know beside those in BY_NAME
+_CATALOG = (
+    "reg",
+    "pg_",
+    "txid_",
+    "refcursor",
+    "unknown",
+)  # names that conversions know beside those in BY_NAME
 
 
 @dataclass(frozen=True, slots=True)

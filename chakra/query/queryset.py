@@ -546,8 +546,13 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
             timeout, sync_sequences, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
         """
-        given = {"on_conflict": on_conflict, "conflict_fields": conflict_fields, "update_fields": update_fields}
-        given |= {"timeout": timeout, "sync_sequences": sync_sequences, **conditions}
+        fields = {"conflict_fields": conflict_fields, "update_fields": update_fields}
+        given: dict[str, Any] = {
+            "on_conflict": on_conflict,
+            "timeout": timeout,
+            "sync_sequences": sync_sequences,
+        }
+        given |= fields | conditions
         options = checked("bulk_create", given, CREATE_OPTIONS)
         if self.table.row_class is None:
             raise FieldError(

@@ -99,7 +99,9 @@ class TableQuery(NotAList):
             dry_run: return the SQL that would be run, and run nothing.
             options: as for ``QuerySet.bulk_insert``.
         """
-        checked("bulk_insert", {"create": create, "mode": mode, "dry_run": dry_run}, ("create", "mode", "dry_run"))
+        checked(
+            "bulk_insert", {"create": create, "mode": mode, "dry_run": dry_run}, ("create", "mode", "dry_run")
+        )
         if mode == "append" and not (create or dry_run):
             try:
                 query = await self.reflect()

@@ -34,10 +34,6 @@ class Reading(NamedTuple):
     declared: PgType | None = None
 
 
-NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
-"""Types whose values are written into columns of one another by their value: the same number, or an error."""
-
-
 def reading(declared: PgType, actual: PgType) -> Reading | None:
     """How a column of the type ``actual`` is read where a model declares another; ``None`` = not at all.
 
@@ -196,7 +192,6 @@ def composites_in(type_: PgType) -> list[PgType]:
 __all__ = [
     "CLOCKS",
     "JSONS",
-    "NUMBERS",
     "TEXTS",
     "WHOLE",
     "Reading",

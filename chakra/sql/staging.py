@@ -303,7 +303,9 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
     text = f"INSERT INTO {merge.table.quoted} AS target ({names}) {overriding}SELECT {names} FROM {_STAGING}"
     target = f" ({', '.join(c.quoted for c in merge.conflict)})" if merge.conflict else ""
     if merge.predicate is not None:
-        target += f" WHERE {constant_condition(merge.table, merge.predicate, 'conflict_where', naive=merge.naive)}"
+        target += (
+            f" WHERE {constant_condition(merge.table, merge.predicate, 'conflict_where', naive=merge.naive)}"
+        )
     if merge.action != "update":
         nothing = f" ON CONFLICT{target} DO NOTHING" if merge.action == "ignore" else ""
         return text + nothing
@@ -375,7 +377,9 @@ def _staged_keys(merge: Merge, all_there: bool) -> str:
     by = merge.conflict or key
     matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in by)
     if merge.predicate is not None:
-        predicate = constant_condition(merge.table, merge.predicate, "conflict_where", alias="target", naive=merge.naive)
+        predicate = constant_condition(
+            merge.table, merge.predicate, "conflict_where", alias="target", naive=merge.naive
+        )
         matches += f" AND ({predicate})"
     columns = [f"target.{c.quoted}" for c in key]
     if merge.conflict and set(key) <= set(merge.staged):

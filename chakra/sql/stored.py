@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chakra.errors import FieldError
+from chakra.pg.conversion.numbers import NUMBERS
 from chakra.pg.types import INT2, INT4, INT8, PgType, without_binary
 from chakra.schema import Column, Stored, Table
-from chakra.schema.declared import JSONS, NUMBERS, TEXTS, composites_in, refusal, storing
+from chakra.schema.declared import JSONS, TEXTS, composites_in, refusal, storing
 from chakra.sql.guards import insert_check, write_guard
 
 
@@ -38,7 +39,7 @@ def with_stored(
         if other_money is not None and actual is not None and holds_money(actual):
             refused[column.attribute] = (
                 f"{table.title}.{column.attribute} is of type money, which by this server's lc_monetary "
-                f"({other_money}) has no two decimals behind a point, so that 1.23 would become another amount: make it "
+                f"({other_money}) has no two decimals behind a point, so that 1.23 would be another amount: make it "
                 "numeric (ALTER TABLE … TYPE numeric), or set lc_monetary to a locale with two decimals, such as C"
             )
         if actual is not None and table.row_class is None:

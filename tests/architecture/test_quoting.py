@@ -48,7 +48,8 @@ REVIEWED: dict[str, set[str]] = {
         "' AND '.join(both)",
     },
     "chakra.sql.ddl": {
-        "statement", "ignored", "name", "labels", "array", "message", "hidden", "own", "other", "target", "line", "body",
+        "statement", "ignored", "name", "labels", "array", "message", "hidden",
+        "own", "other", "target", "line", "body",
         "method",
         "', '.join(columns)", "names", "' CASCADE' if cascade else ''", "'UNIQUE ' if index.unique else ''",
         "'IF NOT EXISTS ' if if_not_exists else ''", "constraint.on_delete.upper()", "_foreign_key(table, constraint)",

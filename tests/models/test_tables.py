@@ -353,7 +353,9 @@ class Word(enum.Enum):
     SAD = "sad"
 
 
-@pytest.mark.parametrize("name", ["text", "money", "date", "int4", "jsonb", "uuid", "bytea", "point", "regtype", "pg_lsn"])
+@pytest.mark.parametrize(
+    "name", ["text", "money", "date", "int4", "jsonb", "uuid", "bytea", "point", "regtype", "pg_lsn"]
+)
 async def test_an_enum_called_like_a_type_of_the_server(db: Any, name: str) -> None:
     def model(schema: str | None) -> Any:
         type_ = Enum(Word, name, schema=schema)
@@ -387,6 +389,9 @@ async def test_an_enum_called_like_a_type_of_the_server(db: Any, name: str) -> N
     one = await found.objects.get(id=606)
     assert one.v is Word.OK and one.many == [Word.SAD, None]
     columns = await found.objects.filter(v=Word.OK).to_arrow()
-    assert set(columns.column("v").to_pylist()) == {"ok"} and columns.column("many").to_pylist()[5] == ["sad", None]
+    assert set(columns.column("v").to_pylist()) == {"ok"} and columns.column("many").to_pylist()[5] == [
+        "sad",
+        None,
+    ]
     assert (await table.filter(v="ok").first())["many"] == ["sad", None]
     await db.drop_tables(found)

@@ -3,6 +3,7 @@
 ``python -m tests.query.fuzz_meaning --dsn URL [--types int4,text] [--seconds 300]``
 """
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 import argparse
@@ -95,12 +96,55 @@ class OddZone(dt.tzinfo):
 TYPES: dict[str, PgType] = {
     **{
         name: parse_type(name)
-        for name in (
-            "int2 int4 int8 oid float4 float8 numeric numeric(6,2) money bool text varchar(3) char(3) name bytea uuid json "
-            "jsonb date time time(0) timetz timestamp timestamp(0) timestamptz timestamptz(3) interval interval(0) inet cidr "
-            "macaddr bit(3) varbit xml point box path polygon circle line int4range numrange daterange tstzrange "
-            "int4multirange tsvector pg_lsn"
-        ).split()
+        for name in [
+            "int2",
+            "int4",
+            "int8",
+            "oid",
+            "float4",
+            "float8",
+            "numeric",
+            "numeric(6,2)",
+            "money",
+            "bool",
+            "text",
+            "varchar(3)",
+            "char(3)",
+            "name",
+            "bytea",
+            "uuid",
+            "json",
+            "jsonb",
+            "date",
+            "time",
+            "time(0)",
+            "timetz",
+            "timestamp",
+            "timestamp(0)",
+            "timestamptz",
+            "timestamptz(3)",
+            "interval",
+            "interval(0)",
+            "inet",
+            "cidr",
+            "macaddr",
+            "bit(3)",
+            "varbit",
+            "xml",
+            "point",
+            "box",
+            "path",
+            "polygon",
+            "circle",
+            "line",
+            "int4range",
+            "numrange",
+            "daterange",
+            "tstzrange",
+            "int4multirange",
+            "tsvector",
+            "pg_lsn",
+        ]
     },
     "enum": Enum(Mood, "fuzz_mood"),
     "int4[]": Array(Integer),
@@ -240,7 +284,9 @@ async def fuzz(dsn: str, names: list[str], seconds: float, columns: bool) -> int
                     return differences
                 results = {way: await outcome(model, write, value) for way, write in WRITERS.items()}
                 cells += len(results)
-                compares = not type_.name.startswith(("json", "xml", "point", "box", "path", "polygon", "circle", "line"))
+                compares = not type_.name.startswith(
+                    ("json", "xml", "point", "box", "path", "polygon", "circle", "line")
+                )
                 if value is not None and compares:
                     await outcome(model, WRITERS["create"], value)
                     said = await found(model, type_, value, results["create"])
@@ -252,14 +298,23 @@ async def fuzz(dsn: str, names: list[str], seconds: float, columns: bool) -> int
                     differences += 1
                     print(f"{name} {shown(value)} ({type(value).__name__})", flush=True)
                     for result in dict.fromkeys(results.values()):
-                        print("    ", result, "<-", ", ".join(w for w, r in results.items() if r == result), flush=True)
+                        print(
+                            "    ",
+                            result,
+                            "<-",
+                            ", ".join(w for w, r in results.items() if r == result),
+                            flush=True,
+                        )
                 if columns:
                     expected = results["create"]
                     for way, write in COLUMNS.items():
                         got = await outcome(model, write, value)
                         cells += 1
                         if got != expected and not (got.startswith("BARE") and way != "objects"):
-                            print(f"  COLUMN {name} {shown(value)} ({type(value).__name__}) {way}: {got}; rows: {expected}", flush=True)
+                            print(
+                                f"  COLUMN {name} {shown(value)} ({type(value).__name__}) {way}: {got}; rows: {expected}",
+                                flush=True,
+                            )
         print(cells, "cells,", differences, "differences")
     return differences
 

@@ -119,7 +119,17 @@ async def test_numbers_compare_as_numbers_in_copy() -> None:
 
 @pytest.mark.usefixtures("numbers")
 async def test_a_key_out_of_range_is_not_there() -> None:
-    keys = (2**40, 2**70, -(2**70), 1.5, Decimal("2.5"), "12345678901234", "9" * 30, "-" + "9" * 30, "7" * 5000)
+    keys = (
+        2**40,
+        2**70,
+        -(2**70),
+        1.5,
+        Decimal("2.5"),
+        "12345678901234",
+        "9" * 30,
+        "-" + "9" * 30,
+        "7" * 5000,
+    )
     for key in (*keys, 10**5000, 10**200_000, "9" * 200_000, Decimal("1e-30000")):
         for name in ("id", "pk", "small", "whole__gt", "exact"):
             with pytest.raises(Number.DoesNotExist):
@@ -195,9 +205,11 @@ async def test_a_moment_without_a_zone(db: Any, dsn: str) -> None:
             assert await moments.filter(at=noon).count() == 4
             assert (await moments.filter(at=noon).to_arrow()).num_rows == 4
             assert moments.filter(at=noon).to_sql()[1] == [meant]
-            assert repr(meant) in repr(moments.filter(at=noon)) and "naive" not in repr(moments.filter(at=noon))
+            assert repr(meant) in repr(moments.filter(at=noon)) and "naive" not in repr(
+                moments.filter(at=noon)
+            )
             await moments.filter(id__gt=made.id).delete()
-            await other.execute("create unique index on compared_moments (key) where at = '%s'" % meant)
+            await other.execute(f"create unique index on compared_moments (key) where at = '{meant}'")
             changed = Moment(at=noon, **(values | {"day": dt.date(2000, 1, 1)}))
             earlier, later = noon - dt.timedelta(hours=1), noon + dt.timedelta(hours=1)
             for where, hit in (({"at__lt": earlier}, 0), ({"at__range": (earlier, later)}, 1)):

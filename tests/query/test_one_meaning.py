@@ -145,7 +145,7 @@ CASES: list[tuple[PgType, Any, str | None]] = [
     (Array(Integer, dimensions=2), [1, 2], None),
     (Array(Text), [["a"], [None]], "{{a},{NULL}}"),
     (Array(Text), ["a", "b"], "{a,b}"),
-    (Array(Jsonb), [[1], [[2]]], '{[1],[[2]]}'),
+    (Array(Jsonb), [[1], [[2]]], "{[1],[[2]]}"),
     (Array(Int4Range), [[(0, 5)], [(1, 2)]], '{{"[0,5)"},{"[1,2)"}}'),
     (Array(MOOD), [[Mood.OK], ["sad"]], "{{ok},{sad}}"),
     (Interval, chakra.Interval(months=1, microseconds=2**62), "1 mon 1281023894:00:27.387904"),
@@ -238,7 +238,18 @@ BY_TYPE: dict[str, Writer] = {
 value, are left out for it."""
 
 # What a container of typed columns makes of such values is another value, or none.
-OTHERWISE = (Decimal, MyDateTime, enum.Enum, tuple, dict, pd.Timestamp, dt.timedelta, np.generic, np.ndarray, list)
+OTHERWISE = (
+    Decimal,
+    MyDateTime,
+    enum.Enum,
+    tuple,
+    dict,
+    pd.Timestamp,
+    dt.timedelta,
+    np.generic,
+    np.ndarray,
+    list,
+)
 
 
 def declared(type_: PgType) -> Any:
@@ -289,9 +300,9 @@ async def test_rows_of_different_dimensions(db: Any, pg: asyncpg.Connection[Any]
     for copies in (1, 200):
         many = values * copies
         for write in (
-            lambda: model.objects.bulk_create([model(id=n, v=v) for n, v in enumerate(many)]),
-            lambda: model.objects.bulk_insert({"id": range(len(many)), "v": many}, batch_rows=3),
-            lambda: model.objects.bulk_insert(
+            lambda many=many: model.objects.bulk_create([model(id=n, v=v) for n, v in enumerate(many)]),
+            lambda many=many: model.objects.bulk_insert({"id": range(len(many)), "v": many}, batch_rows=3),
+            lambda many=many: model.objects.bulk_insert(
                 {"id": range(len(many)), "v": many}, on_conflict="update", conflict_fields=["id"]
             ),
         ):

@@ -126,7 +126,11 @@ async def test_wrong_options_are_named(db: Any, call: str) -> None:
                 if option not in str(error):
                     wrong[f"{option}={value!r:.40}"] = f"does not name it: {error}"
             except Exception as error:
-                if option == "nonsense" and isinstance(error, TypeError) and "unexpected keyword" in str(error):
+                if (
+                    option == "nonsense"
+                    and isinstance(error, TypeError)
+                    and "unexpected keyword" in str(error)
+                ):
                     continue  # Python's own word about a call without options
                 wrong[f"{option}={value!r:.40}"] = f"{type(error).__name__}: {error}"
             else:
@@ -138,7 +142,13 @@ async def test_wrong_options_are_named(db: Any, call: str) -> None:
 async def test_right_options_are_taken(db: Any) -> None:
     await db.create_tables(Thing)
     for options in (
-        {"batch_rows": 1, "timeout": 60, "sync_sequences": True, "extra": "ignore", "progress": lambda *_: None},
+        {
+            "batch_rows": 1,
+            "timeout": 60,
+            "sync_sequences": True,
+            "extra": "ignore",
+            "progress": lambda *_: None,
+        },
         {"on_conflict": "update", "where": Q(name="b"), "update_fields": ("name",), "allow_truncate": True},
         {"on_conflict": "ignore", "conflict_fields": {"id"}, "returning": "keys", "naive_datetimes": "utc"},
     ):
@@ -163,5 +173,7 @@ async def test_options_hold_for_instances_too(db: Any) -> None:
         await Time.objects.bulk_update(changed, ["price"])
     options: dict[str, Any] = {"naive_datetimes": "utc", "allow_truncate": True, "batch_rows": 1}
     await Time.objects.bulk_update(changed, ["at", "price"], progress=lambda *n: seen.append(n), **options)
-    assert await Time.objects.values_list("at", "price") == [(noon.replace(tzinfo=dt.UTC), Decimal("1.3"))] * 3
+    assert (
+        await Time.objects.values_list("at", "price") == [(noon.replace(tzinfo=dt.UTC), Decimal("1.3"))] * 3
+    )
     assert seen[-1][0] == 3

@@ -181,11 +181,17 @@ async def test_one_class_of_error(
             said = str(error)
             if not isinstance(error, kind) or (kind is DataError and type(error) is not DataError):
                 wrong[way] = repr(error)
-            elif name not in said and not isinstance(error, CheckViolation | ForeignKeyViolation | UniqueViolation):
+            elif name not in said and not isinstance(
+                error, CheckViolation | ForeignKeyViolation | UniqueViolation
+            ):
                 wrong[way] = f"does not name the field: {said}"
-            elif kind in (DataError, NotNullViolation) and way in MANY and (
-                error.row != (598 if "600" in way or "many" in way else 0 if way.endswith(" 2") else 1)
-                or error.column not in (name, f"{name}_column")
+            elif (
+                kind in (DataError, NotNullViolation)
+                and way in MANY
+                and (
+                    error.row != (598 if "600" in way or "many" in way else 0 if way.endswith(" 2") else 1)
+                    or error.column not in (name, f"{name}_column")
+                )
             ):
                 wrong[way] = f"row {error.row}, column {error.column}: {said}"
             elif kind is NotNullViolation and (error.table, error.sqlstate) != ("error_things", "23502"):
@@ -204,7 +210,9 @@ async def test_a_field_left_out_is_null_as_well(db: Any, pg: asyncpg.Connection[
         lambda: Thing.objects.bulk_create([Thing(id=n, **values) for n in range(3)]),
         lambda: Thing.objects.bulk_create([Thing(id=n, **values) for n in range(600)]),
         lambda: Thing.objects.bulk_insert([{"id": 1, **values}]),
-        lambda: Thing.objects.bulk_insert({"id": [1], **{k: [v] for k, v in values.items()}}, on_conflict="ignore"),
+        lambda: Thing.objects.bulk_insert(
+            {"id": [1], **{k: [v] for k, v in values.items()}}, on_conflict="ignore"
+        ),
     ):
         with pytest.raises(NotNullViolation, match="word") as caught:
             await write()

@@ -97,7 +97,7 @@ def refuse(what: str, value: Any) -> NoReturn:
 
 
 def shown(value: Any) -> str:
-    """A value in an error, cut where it is long; one that has no ``repr()``, as an ``int`` of 5,000 digits, by class."""
+    """A value in an error, cut where it is long; by its class where it has no ``repr()`` (``10**5000``)."""
     try:
         text = repr(value)
     except Exception as error:

@@ -36,6 +36,9 @@ FLOAT4 = struct.Struct("=f")
 # in src/backend/utils/adt/numeric.c).
 DOUBLE_DIGITS, SINGLE_DIGITS = 15, 6
 
+NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
+"""Types whose values are written into columns of one another by their value: the same number, or an error."""
+
 MONEY_SCALE = 2
 """Digits after the point of ``money`` where ``lc_monetary`` is that of nearly every currency."""
 
@@ -44,8 +47,11 @@ _EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=deci
 
 def _no_number(value: Any) -> bool:
     """Whether a value is none though Python or NumPy make one of it: truth, times, arrays."""
-    return isinstance(value, bool) or (hasattr(value, "dtype") and (value.dtype.kind not in "iuf" or value.ndim > 0)
-        and as_str(value) is None)
+    return isinstance(value, bool) or (
+        hasattr(value, "dtype")
+        and (value.dtype.kind not in "iuf" or value.ndim > 0)
+        and as_str(value) is None
+    )
 
 
 def whole(value: Any) -> int:
@@ -302,4 +308,13 @@ def number_conversion(type_: PgType) -> Conversion | None:
     return None
 
 
-__all__ = ["MONEY_SCALE", "as_decimal", "fitted", "is_digits", "number_conversion", "real", "whole"]
+__all__ = [
+    "MONEY_SCALE",
+    "NUMBERS",
+    "as_decimal",
+    "fitted",
+    "is_digits",
+    "number_conversion",
+    "real",
+    "whole",
+]

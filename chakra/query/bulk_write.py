@@ -209,7 +209,8 @@ async def _update_instances(
     specs = specs_of(columns, naive_of(database, options.get("naive_datetimes")))
     batch = batch_of([replace(spec, rounded=rounded) for spec in specs], group.values)
     source = Source(batch.schema.names, [batch], instances=True)
-    updated = await update_table(database, table, source, fields=names, **(options | {"key": None}))
+    options = {name: value for name, value in options.items() if name != "key"}
+    updated = await update_table(database, table, source, fields=names, **options)
     for instance in instances:
         state = instance._state
         if not state.shared:

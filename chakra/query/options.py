@@ -52,7 +52,7 @@ def _names(option: str, value: Any) -> tuple[str, ...] | None:
         return None
     if isinstance(value, str):
         raise FieldError(f"{option} takes a list of names: [{value!r}]")
-    names = tuple(value) if isinstance(value, Iterable) else (None,)
+    names: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (None,)
     if not all(isinstance(name, str) for name in names):
         raise FieldError(f"{option} takes a list of names of fields, not {shown(value)}")
     return names

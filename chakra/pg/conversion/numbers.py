@@ -144,10 +144,8 @@ def as_decimal(value: Any) -> Decimal:
     Raises:
         Unfit: it is no number.
     """
-    if isinstance(value, Decimal) and value.is_snan():
-        return Decimal("NaN")  # the server has one NaN
     if type(value) is Decimal:
-        return value
+        return Decimal("NaN") if value.is_snan() else value  # the server has one NaN
     if _no_number(value):
         refuse("a number", value)
     if is_numpy(value) and value.dtype.kind == "f":
@@ -158,7 +156,7 @@ def as_decimal(value: Any) -> Decimal:
     if isinstance(value, int):
         return Decimal(int(value))
     if isinstance(value, Decimal):
-        return Decimal(value)
+        return as_decimal(Decimal(value))
     text = as_str(value)
     if text is not None:
         if _NUMBER.fullmatch(text) is None:

@@ -39,8 +39,8 @@ def with_stored(
         if other_money is not None and actual is not None and holds_money(actual):
             refused[column.attribute] = (
                 f"{table.title}.{column.attribute} is of type money, which by this server's lc_monetary "
-                f"({other_money}) has no two decimals behind a point, so that 1.23 would be another amount: make it "
-                "numeric (ALTER TABLE … TYPE numeric), or set lc_monetary to a locale with two decimals, such as C"
+                f"({other_money}) has no two decimals behind a point, so that 1.23 would be another amount: give the "
+                "column the type numeric, or the server a locale with two decimals, such as C"
             )
         if actual is not None and table.row_class is None:
             # Declared by nobody: what is known of the column came from the server as well, some time ago.

@@ -14,7 +14,7 @@
     │   ├── IntegrityError          with table, column and constraint
     │   │   ├── UniqueViolation
     │   │   ├── ForeignKeyViolation
-    │   │   ├── NotNullViolation
+    │   │   ├── NotNullViolation    is a DataError as well: the value that does not fit is NULL
     │   │   ├── CheckViolation
     │   │   └── ExclusionViolation
     │   ├── TransactionError        a transaction was used wrongly or is already aborted
@@ -128,6 +128,7 @@ class DatabaseError(ChakraError):
         sql: the statement, or ``None``.
         detail, hint: what the server added, or ``None``.
         table, column, constraint: the object the server named, or ``None``.
+        row: 0-based position of the row in the data of a bulk write, where that is known.
     """
 
     def __init__(
@@ -141,8 +142,10 @@ class DatabaseError(ChakraError):
         table: str | None = None,
         column: str | None = None,
         constraint: str | None = None,
+        row: int | None = None,
     ) -> None:
         super().__init__(message)
+        self.row = row
         self.sqlstate = sqlstate
         self.sql = sql
         self.detail = detail
@@ -164,8 +167,10 @@ class ForeignKeyViolation(IntegrityError):
     """SQLSTATE 23503."""
 
 
-class NotNullViolation(IntegrityError):
-    """SQLSTATE 23502."""
+class NotNullViolation(IntegrityError, DataError):
+    """SQLSTATE 23502, from the server or, with the row, before anything is sent; ``column`` is the field where a
+    model is known.
+    """
 
 
 class CheckViolation(IntegrityError):

@@ -15,7 +15,7 @@ from chakra.columnar.framing import HEADER, TRAILER
 from chakra.columnar.kernels import rows_encode as kernels
 from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.types import TypesInput, specs_from
-from chakra.errors import DataError
+from chakra.errors import DataError, NotNullViolation
 
 # COPY IN of 1M users: 14 KiB chunks cost twice the client CPU of 256 KiB ones, above 1 MiB nothing is gained.
 CHUNK_BYTES: Final = 512 * 1024
@@ -123,15 +123,25 @@ class Encoder:
         """Raise for the value the kernel stopped at.
 
         Raises:
-            DataError: always.
+            DataError: always; of NULL NotNullViolation.
         """
         spec, absolute = self.specs[index], self.rows + row
         where = f'row {absolute}, column "{spec.name}"'
         if status == kernels.MISSING:
-            raise DataError(f"{where}: NULL in a column declared NOT NULL", row=absolute, column=spec.name)
+            raise null_refused(absolute, spec.name)
         # The family converts the same value slowly and knows what to say.
         encode_column(column.array.slice(row, 1), spec.type, spec.name, absolute, self.options)
         raise DataError(f"{where}: the value does not fit {spec.type.sql}", row=absolute, column=spec.name)
+
+
+def null_refused(row: int, name: str) -> NotNullViolation:
+    """The error of a NULL that would violate NOT NULL, before it is sent."""
+    return NotNullViolation(
+        f'row {row}, column "{name}": NULL in a column declared NOT NULL',
+        row=row,
+        column=name,
+        sqlstate="23502",
+    )
 
 
 def encode(
@@ -186,4 +196,4 @@ def _encode(encoder: Encoder, batches: Any) -> Iterator[bytes]:
     yield bytes(encoder.finish())
 
 
-__all__ = ["CHUNK_BYTES", "Encoder", "encode"]
+__all__ = ["CHUNK_BYTES", "Encoder", "encode", "null_refused"]

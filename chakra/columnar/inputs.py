@@ -14,7 +14,7 @@ import pyarrow as pa
 from chakra.columnar.types import ColumnSpec
 from chakra.columnar.values import array_of, refuse_objects
 from chakra.errors import DataError
-from chakra.pg.types import TEXT
+from chakra.pg.types import TEXT, PgType
 
 _INDEX = re.compile(r"__index_level_\d+__")
 
@@ -29,7 +29,7 @@ class Source:
     """Record batches, each with the columns ``names`` in that order.
 
     Attributes:
-        instances: the values were Python objects of rows; their ``date.max`` is infinity, as in single rows.
+        instances: the values were Python objects, as in rows; their ``date.max`` is infinity, as in single rows.
     """
 
     names: list[str]
@@ -51,7 +51,7 @@ async def source_of(data: Any, columns: Sequence[ColumnSpec]) -> Source:
         return data
     if isinstance(data, Mapping):
         table = _from_mapping(data, columns)
-        return Source(table.schema.names, table.to_batches())
+        return Source(table.schema.names, table.to_batches(), instances=_are_objects(data, columns))
     if isinstance(data, pa.RecordBatchReader):
         # Not through the C interface, which would leave nothing but the text of what a Python generator raises.
         return Source(data.schema.names, data)
@@ -65,6 +65,19 @@ async def source_of(data: Any, columns: Sequence[ColumnSpec]) -> Source:
     if isinstance(data, Iterable) and not isinstance(data, str | bytes):
         return _from_iterable(data)
     raise DataError(f"cannot insert a {type(data).__name__}: expected {_ACCEPTED}")
+
+
+def _are_objects(data: Mapping[str, Any], columns: Sequence[ColumnSpec]) -> bool:
+    """Whether all dates and moments of a mapping are Python's own, whose ends are the infinities as in rows."""
+    clocks = [c.name for c in columns if c.name in data and _holds_clocks(c.type)]
+    return bool(clocks) and all(isinstance(data[name], list | tuple) for name in clocks)
+
+
+def _holds_clocks(type_: PgType) -> bool:
+    base = type_.base
+    if base.element is not None:
+        return _holds_clocks(base.element)
+    return base.name in ("date", "timestamp", "timestamptz") or any(_holds_clocks(t) for _, t in base.fields)
 
 
 def _from_mapping(data: Mapping[str, Any], columns: Sequence[ColumnSpec]) -> pa.Table:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chakra.columnar.families.array import list_parts
+from chakra.columnar.families.array import LISTS, is_list, list_parts
 from chakra.columnar.families.dispatch import storage_of, without_dictionary
 from chakra.columnar.families.fault import ValueFault, owner
 from chakra.columnar.families.parts import is_valid, values_of
@@ -24,7 +24,7 @@ from chakra.columnar.families.simple import is_text
 from chakra.columnar.options import Options
 from chakra.columnar.types import ColumnSpec
 from chakra.columnar.values import as_array
-from chakra.pg.conversion import Naive, Unfit, conversion_of
+from chakra.pg.conversion import Naive, Unfit, conversion_of, shown
 from chakra.pg.conversion.times import NAIVE_CURE
 from chakra.pg.types import PgType
 
@@ -67,13 +67,13 @@ def _unclear(kind: pa.DataType, base: PgType) -> bool:
         return False
     if base.kind == "array":
         assert base.element is not None
-        return _is_list(kind) and _unclear(_innermost(kind, base.element.base), base.element.base)
+        return is_list(kind) and _unclear(_innermost(kind, base.element.base), base.element.base)
     if base.kind == "composite" and pa.types.is_struct(kind):
         known = dict(base.fields)
         return any(_unclear(f.type, known[f.name].base) for f in kind if f.name in known)
     if base.kind in ("range", "multirange") and base.element is not None:
         if base.kind == "multirange":
-            return _is_list(kind) and _unclear(kind.value_type, base.element.base)
+            return is_list(kind) and _unclear(kind.value_type, base.element.base)
         if pa.types.is_struct(kind):
             return any(_unclear(f.type, base.element.base) for f in kind if f.name in ("lower", "upper"))
         return is_text(kind)
@@ -99,23 +99,10 @@ def _unclear(kind: pa.DataType, base: PgType) -> bool:
     return name == "interval" and base.typmod >= 0
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(kind)
-        or pa.types.is_large_list(kind)
-        or pa.types.is_fixed_size_list(kind)
-        or pa.types.is_list_view(kind)
-        or pa.types.is_large_list_view(kind)
-    )
-
-
-_LISTS = frozenset({"json", "jsonb", "vector", "halfvec", "path", "polygon", "hstore"})
-
-
 def _innermost(kind: pa.DataType, element: PgType) -> pa.DataType:
     """The type of an array's elements: below all lists that are its dimensions."""
     kind = kind.value_type
-    while _is_list(kind) and element.name not in _LISTS and element.kind != "multirange":
+    while is_list(kind) and element.name not in LISTS and element.kind != "multirange":
         kind = kind.value_type
     return kind
 
@@ -157,7 +144,7 @@ def _list(array: pa.Array, base: PgType, naive: Naive, options: Options) -> pa.A
     assert found is not None and base.element is not None
     offsets, values = found
     element = base.element.base
-    inner = base if _is_list(values.type) and base.kind == "array" and element.name not in _LISTS else element
+    inner = base if is_list(values.type) and base.kind == "array" and element.name not in LISTS else element
     try:
         values = _meant(values, inner, naive, options)
     except ValueFault as fault:
@@ -259,9 +246,7 @@ def _converted(array: pa.Array, base: PgType, naive: Naive) -> pa.Array:
         try:
             found.append(None if value is None else convert(value))
         except Unfit as error:
-            shown = repr(value)
-            shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
-            raise ValueFault(row, f"{shown} does not fit {base.sql}: {error}") from None
+            raise ValueFault(row, f"{shown(value)} does not fit {base.sql}: {error}") from None
     return as_array(found, base, naive)
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from chakra.columnar.inputs import Source
 from chakra.errors import DataError, FieldError
+from chakra.pg.conversion import shown
 
 
 def as_columns(data: Any) -> Any:
@@ -25,7 +26,7 @@ def as_columns(data: Any) -> Any:
     columns: dict[Any, list[Any]] = {name: [] for name in names}
     for row, item in enumerate(data):
         if not isinstance(item, Mapping):
-            raise DataError(f"row {row} is {item!r:.80}, the rows before it are dicts", row=row)
+            raise DataError(f"row {row} is {shown(item)}, the rows before it are dicts", row=row)
         if len(item) != len(names) or not all(name in item for name in names):
             raise _other_keys(row, item, names)
         for name, values in columns.items():

@@ -49,7 +49,7 @@ def specs_of(columns: Iterable[Column], naive: Naive = "error") -> list[ColumnSp
     return [ColumnSpec(c.attribute, c.type, c.nullable, c.declared, naive=naive) for c in columns]
 
 
-def _naive(db: Executor, option: str | None) -> Naive:
+def naive_of(db: Executor, option: str | None) -> Naive:
     """What a datetime without a zone means: as the call says, or the database's setting.
 
     Raises:
@@ -120,7 +120,7 @@ async def insert_table(
         raise FieldError(f'returning is "keys" or None, not {returning!r}')
     if returning and not table.primary_key:
         raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
-    naive = _naive(db, naive_datetimes)
+    naive = naive_of(db, naive_datetimes)
     source, given = await _open(data, table, table.columns, naive, extra, rounded=allow_truncate)
     source, columns = _defaulted(source, given, table, naive)
     check_written(table, columns)
@@ -133,6 +133,7 @@ async def insert_table(
         conflict_where,
         where,
         draw_keys=returning is not None,
+        naive=naive,
     ).with_written(columns)
     how: dict[str, Any] = {
         "batch_rows": batch_rows,
@@ -341,7 +342,7 @@ async def update_table(
     if key is None and not table.primary_key:
         raise FieldError(f"{table.title} has no primary key; name the fields that tell rows apart: key=[…]")
     keys = table.key_columns if key is None else sql.named_columns(table, key, "key")
-    naive = _naive(db, naive_datetimes)
+    naive = naive_of(db, naive_datetimes)
     source, given = await _open(data, table, table.columns, naive, rounded=allow_truncate)
     if fields is None:
         written = tuple(c for c in given if c not in keys)
@@ -591,6 +592,7 @@ __all__ = [
     "draw_keys",
     "insert_staged",
     "insert_table",
+    "naive_of",
     "specs_of",
     "update_table",
 ]

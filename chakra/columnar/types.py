@@ -13,6 +13,7 @@ import pyarrow as pa
 from chakra.columnar.options import DEFAULT, Options
 from chakra.errors import FieldError
 from chakra.pg.conversion import Naive
+from chakra.pg.conversion.numbers import NUMBERS
 from chakra.pg.types import PgType, parse_type
 
 # Layout codes: how the row kernel takes a field. The kernel holds its own copy (Numba freezes globals of one
@@ -204,6 +205,12 @@ class ColumnSpec:
     label: str = ""
     naive: Naive = "error"
     rounded: bool = False
+
+    @property
+    def by_value(self) -> bool:
+        """Whether numbers of the declared type are written as the same numbers of another."""
+        pair = (self.outside.base.name, self.type.base.name)
+        return pair[0] != pair[1] and NUMBERS.issuperset(pair)
 
     @property
     def outside(self) -> PgType:

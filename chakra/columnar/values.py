@@ -18,9 +18,9 @@ import pyarrow as pa
 from chakra.columnar.types import ZONE, ColumnSpec, arrow_type
 from chakra.errors import DataError, FieldError
 from chakra.pg.composites import fields_of
-from chakra.pg.conversion import Naive, Unfit, conversion_of, items_of
+from chakra.pg.conversion import Naive, Unfit, conversion_of, depth_of, items_of, shown
 from chakra.pg.conversion.numbers import MONEY_SCALE
-from chakra.pg.interval import Interval
+from chakra.pg.interval import Interval, interval_parts
 from chakra.pg.json_text import dump_json
 from chakra.pg.types import PgType
 
@@ -52,6 +52,8 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
     if isinstance(values, np.ndarray):
         return _numpy(values, spec)
     values = values if isinstance(values, list) else list(values)
+    if spec.declared is not None and spec.by_value:
+        return _by_value(values, spec, first_row)
     base = _unlimited(spec.outside.base) if spec.rounded else spec.outside.base
     try:
         return as_array(values, base, spec.naive)
@@ -65,15 +67,26 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
             low = middle
         except _FAULTS as error:
             high, first = middle, error
-    row = first_row + low
-    shown = repr(values[low]) if values else ""
-    shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
-    reason = str(first).splitlines()[0]
-    raise DataError(
-        f'row {row}, column "{spec.name}": {shown} does not fit {spec.outside.sql}: {reason}',
+    raise _unfit(values, spec, first_row, low, str(first).splitlines()[0]) from None
+
+
+def _by_value(values: list[Any], spec: ColumnSpec, first_row: int) -> pa.Array:
+    """Numbers of the declared type as those of the column's: the same number, or an error, as in single rows."""
+    try:
+        meant = conversion_of(spec.outside, spec.naive).all_of(values)
+    except Unfit as error:
+        raise _unfit(values, spec, first_row, error.row, str(error)) from None
+    return array_of(meant, replace(spec, declared=None), first_row)
+
+
+def _unfit(values: list[Any], spec: ColumnSpec, first_row: int, index: int, reason: str) -> DataError:
+    row = first_row + index
+    return DataError(
+        f'row {row}, column "{spec.name}": {shown(values[index]) if values else ""} does not fit '
+        f"{spec.outside.sql}: {reason}",
         row=row,
         column=spec.name,
-    ) from None
+    )
 
 
 _MODIFIED = frozenset({"numeric", "time", "timetz", "timestamp", "timestamptz", "interval"})
@@ -124,7 +137,7 @@ def refuse_objects(values: np.ndarray[Any, Any], spec: ColumnSpec) -> None:
         for row, value in enumerate(values.tolist()):
             if isinstance(value, str):
                 raise DataError(
-                    f'row {row}, column "{spec.name}": {value!r:.80} in an array of objects may be JSON text or a '
+                    f'row {row}, column "{spec.name}": {shown(value)} in an array of objects may be JSON text or a '
                     'string of JSON: for text give a column of strings (Arrow, Polars, pandas dtype "str", NumPy '
                     "StringDType), for strings a list",
                     row=row,
@@ -266,18 +279,21 @@ def _uuids(values: list[Any], type_: PgType) -> pa.Array:
 def _numerics(values: list[Any], type_: PgType) -> pa.Array:
     if type_.scale is not None and 0 <= type_.scale <= DECIMAL_DIGITS:
         try:  # ten times faster than text; it refuses NaN and whatever has more digits
-            return pa.array(values, pa.decimal128(DECIMAL_DIGITS, type_.scale))
-        except (pa.ArrowInvalid, OverflowError):
-            if type_.precision is not None and any(_loses_digits(v, type_.scale) for v in values):
+            return pa.array(
+                values, pa.decimal128(min(type_.precision or DECIMAL_DIGITS, DECIMAL_DIGITS), type_.scale)
+            )
+        except (pa.ArrowInvalid, OverflowError, ValueError):
+            if not all(_fits(v, type_) for v in values):
                 raise
-    return pa.array([None if v is None else str(v) for v in values], pa.string())
+    return pa.array([None if v is None else "NaN" if v.is_nan() else str(v) for v in values], pa.string())
 
 
-def _loses_digits(value: Decimal | None, scale: int) -> bool:
-    if value is None or not value.is_finite():
-        return False
+def _fits(value: Decimal | None, type_: PgType) -> bool:
+    if value is None or not value.is_finite() or type_.precision is None or type_.scale is None:
+        return True
     exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and -exponent > scale
+    whole = not value or value.adjusted() < type_.precision - type_.scale
+    return whole and isinstance(exponent, int) and -exponent <= type_.scale
 
 
 def _timestamps(values: list[Any], type_: PgType) -> pa.Array:
@@ -353,15 +369,20 @@ def _zoned_times(values: list[Any], type_: PgType) -> pa.Array:
 
 def _intervals(values: list[Any], type_: PgType) -> pa.Array:
     if any(issubclass(found, Interval) for found in set(map(type, values))):
+        if any(isinstance(v, Interval) and abs(v.parts.microseconds) >= _LONG for v in values):
+            parts = [None if v is None else interval_parts(v)._asdict() for v in values]
+            return pa.array(parts, _STORED)
         values = [_month_day_nano(v) if isinstance(v, Interval) else v for v in values]
     return pa.array(values, pa.month_day_nano_interval())
+
+
+_STORED = pa.struct({"months": pa.int32(), "days": pa.int32(), "microseconds": pa.int64()})
+_LONG = 2**63 // 1000 - 1  # microseconds that month_day_nano does not hold
 
 
 def _month_day_nano(value: Interval) -> pa.MonthDayNano:
     """The parts as they are; pyarrow by itself would add the months to a timedelta that counts them as days."""
     months, days, microseconds = value.parts
-    if not -(2**63) <= microseconds * 1000 < 2**63:
-        raise Unfit("its time passes the nanoseconds of month_day_nano (2562047 hours)")
     return pa.MonthDayNano([months, days, microseconds * 1000])
 
 
@@ -429,12 +450,36 @@ def _list(values: list[Any], element: PgType, naive: Naive) -> pa.Array:
 
 
 def _array(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:
-    """An array of declared dimensions: lists nested that deep, ``None`` for NULL at any depth."""
+    """Arrays: lists nested as deep as declared, or deeper, for the server counts no dimensions.
+
+    Arrays of different depths, which no Arrow list holds, are a union of lists.
+    """
+    declared = max(type_.ndims, 1)
+    try:
+        return _nested(values, type_, declared, naive)
+    except _FAULTS:
+        found = [declared if v is None else depth_of(v, declared, _element(type_)) for v in values]
+        depths = sorted(set(found))
+        if depths == [declared]:
+            raise
+    if len(depths) == 1:
+        return _nested(values, type_, depths[0], naive)
+    children, codes, offsets = [], [], []
+    members: dict[int, list[Any]] = {depth: [] for depth in depths}
+    for value, depth in zip(values, found, strict=True):
+        codes.append(depths.index(depth))
+        offsets.append(len(members[depth]))
+        members[depth].append(value)
+    for depth in depths:
+        children.append(_nested(members[depth], type_, depth, naive))
+    return pa.UnionArray.from_dense(pa.array(codes, pa.int8()), pa.array(offsets, pa.int32()), children)
+
+
+def _nested(values: list[Any], type_: PgType, ndims: int, naive: Naive) -> pa.Array:
+    """Lists nested ``ndims`` deep, ``None`` for NULL at any depth."""
     element = _element(type_)
-    if type_.ndims > 1:
-        inner = PgType(type_.name, kind="array", element=element, ndims=type_.ndims - 1)
-        return _list(values, inner, naive)
-    return _list(values, element, naive)
+    inner = element if ndims == 1 else PgType(type_.name, kind="array", element=element, ndims=ndims - 1)
+    return _list(values, inner, naive)
 
 
 def _composite(values: list[Any], type_: PgType, naive: Naive) -> pa.Array:

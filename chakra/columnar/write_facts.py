@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chakra.errors import DataError, FieldError
+from chakra.errors import FieldError, NotNullViolation
 from chakra.pg.types import TEXT
 from chakra.schema import Column, Table
 from chakra.sql import staging as sql
@@ -35,7 +35,8 @@ async def insert_facts(db: Executor, table: Table, given: Sequence[Column]) -> I
     """Ask about an INSERT of the given columns.
 
     Raises:
-        DataError: one of them is an identity GENERATED ALWAYS; or a required one is missing that nothing fills.
+        DataError: one of them is an identity GENERATED ALWAYS.
+        NotNullViolation: a required one is missing that nothing fills.
     """
     row = await db.run_fetchrow(facts.INSERT_FACTS, (table.quoted, [c.name for c in given]))
     assert row is not None
@@ -47,9 +48,10 @@ async def insert_facts(db: Executor, table: Table, given: Sequence[Column]) -> I
     if not filled:
         for column in missing_columns(table, given):
             if column.name not in found.made:
-                raise DataError(
+                raise NotNullViolation(
                     f'the data has no column "{column.attribute}", which is NOT NULL and has no default',
                     column=column.attribute,
+                    sqlstate="23502",
                 )
     return found
 

@@ -148,8 +148,19 @@ def decode_timetz(data: bytes) -> dt.time:
     return dt.time(minutes // 60, minutes % 60, second, fraction, zone)
 
 
+# What macaddr_in() and macaddr8_in() read, but for single digits of hex.
+_MAC = re.compile(
+    r"(?:[0-9A-Fa-f]{2}(?:(?P<by>[:-])[0-9A-Fa-f]{2}(?:(?P=by)[0-9A-Fa-f]{2}){4})|[0-9A-Fa-f]{6}[:-]?[0-9A-Fa-f]{6}"
+    r"|[0-9A-Fa-f]{4}(?P<dot>[.-])[0-9A-Fa-f]{4}(?P=dot)[0-9A-Fa-f]{4})"
+)
+_MAC8 = re.compile(
+    r"[0-9A-Fa-f]{2}(?:[0-9A-Fa-f]{2})*(?:(?P<by>[:.-])(?:[0-9A-Fa-f]{2})+(?:(?P=by)(?:[0-9A-Fa-f]{2})+)*)?"
+)
+
+
 def _address_codec(size: int) -> Codec:
     """``mac.c`` and ``mac8.c``: the bytes; as text with colons, as the server writes it."""
+    spelling = _MAC if size == 6 else _MAC8
 
     def encode(value: Any) -> bytes:
         if not isinstance(value, str):
@@ -157,7 +168,7 @@ def _address_codec(size: int) -> Codec:
         raw = "".join(_HEX.findall(value))
         if len(raw) == 12 and size == 8:
             raw = raw[:6] + "fffe" + raw[6:]  # as macaddr8_in() completes six bytes
-        if len(raw) != 2 * size or re.sub(r"[:.\s-]", "", value) != "".join(_HEX.findall(value)):
+        if len(raw) != 2 * size or spelling.fullmatch(value.strip()) is None:
             raise ValueError(f"{value!r} is not an address of {size} bytes")
         return bytes.fromhex(raw)
 

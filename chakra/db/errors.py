@@ -281,6 +281,7 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
         table=getattr(error, "table_name", None),
         column=column,
         constraint=getattr(error, "constraint_name", None),
+        row=row,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import logging
 import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from chakra.db.database import Database
     from chakra.db.session import Session
 
+_log = logging.getLogger("chakra.db")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -154,7 +156,9 @@ class Transaction:
     def on_commit(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` (plain or ``async def``) once the outermost block has committed.
 
-        Not called when this block or one around it rolls back.
+        Not called when this block or one around it rolls back. All callbacks run, in the order they were given, also
+        after one that raises; its error leaves the block then, with notes of those of others. The transaction stays
+        committed.
         """
         if self._state == "done":
             raise TransactionError("on_commit() came too late: the transaction is over")
@@ -383,10 +387,20 @@ class Transaction:
             self._parent._callbacks += self._callbacks
             return
         self._committed = True
+        first: Exception | None = None
         for callback in self._callbacks:
-            result = callback()
-            if inspect.isawaitable(result):
-                await result
+            try:
+                result = callback()
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:
+                if first is None:
+                    first = error
+                    continue
+                _log.exception("a callback of on_commit() failed after another one: %r", callback)
+                first.add_note(f"another callback of on_commit() failed as well: {error!r}")
+        if first is not None:
+            raise first
 
     def _leave_context(self) -> None:
         if self._token is not None:

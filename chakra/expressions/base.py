@@ -231,7 +231,9 @@ class Value(Expression):
     def shape(self, values: list[Any]) -> Hashable:
         value = self.value
         values.append(value)
-        type_ = self.type or python_type(value) or type(value)
+        type_: Any = self.type or python_type(value) or type(value)
+        if isinstance(value, str) and beyond_integers(value):
+            type_ = (type_, "beyond bigint")
         return (Value, type_, self.models) if self.models else (Value, type_)
 
     def numbered(self, numbers: Iterator[int]) -> Slot:

@@ -26,7 +26,7 @@ from chakra.expressions.base import (
     models_of,
     operand,
 )
-from chakra.pg.conversion.comparing import beyond_integers
+from chakra.pg.conversion.comparing import INT8_DIGITS, beyond_digits, beyond_integers
 
 
 class Q(Condition):
@@ -90,7 +90,12 @@ def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
     for name, value in keywords.items():
         cls = type(value)
         if cls in PLAIN:
-            beyond = not -BIGINT <= value < BIGINT if cls is int else cls in FRACTIONS
+            if cls is int:
+                beyond = not -BIGINT <= value < BIGINT
+            else:
+                beyond = cls in FRACTIONS or (
+                    cls is str and len(value) > INT8_DIGITS and beyond_digits(value)
+                )
             parts += (name, (cls, BEYOND)) if beyond else (name, cls)
             values.append(value)
         elif value is None or (cls is bool and _says_isnull(name)):

@@ -48,7 +48,13 @@ class Interval(dt.timedelta):
         sign = -1 if months < 0 else 1
         years, rest = divmod(abs(months), 12)
         whole = days + sign * (years * DAYS_OF_YEAR + rest * DAYS_OF_MONTH)
-        made = super().__new__(cls, whole, 0, microseconds)
+        try:
+            made = super().__new__(cls, whole, 0, microseconds)
+        except OverflowError:
+            raise OverflowError(
+                f"an interval of {months} months, {days} days and {microseconds} microseconds is more days than a "
+                "timedelta has (999,999,999)"
+            ) from None
         made._parts = IntervalParts(months, days, microseconds)
         return made
 

@@ -25,12 +25,26 @@ NUMERIC_MAX_PRECISION = 1000  # src/include/utils/numeric.h, NUMERIC_MAX_PRECISI
 VARHDRSZ = 4  # src/include/c.h; added to the length or precision inside a typmod
 
 
+OWN = " (own)"
+"""What tells a user's type from the server's type of the same name."""
+
+_MADE_BY_USERS = frozenset({"enum", "composite", "domain"})
+_CATALOG = (
+    "reg",
+    "pg_",
+    "txid_",
+    "refcursor",
+    "unknown",
+)  # names that conversions know beside those in BY_NAME
+
+
 @dataclass(frozen=True, slots=True)
 class PgType:
     """One PostgreSQL type, with its modifier; call it to give a modifier: ``NUMERIC(12, 2)``.
 
     Attributes:
-        name: name in ``pg_type.typname`` (``int8``, ``bpchar``, ``_text``).
+        name: name in ``pg_type.typname`` (``int8``, ``bpchar``, ``_text``), by which layouts and conversions are found;
+            with ``OWN`` behind it where users call a type of theirs like one of the server's (``app.money``).
         oid: ``pg_type.oid``; 0 while no database has been asked (extension and user types).
         array_oid: OID of the array over this type, 0 if unknown or none.
         size: ``pg_type.typlen``: bytes of a fixed-width value, -1 for variable width.
@@ -65,6 +79,17 @@ class PgType:
     sends: bool = True
     receives: bool = True
 
+    def __post_init__(self) -> None:
+        if self.kind not in _MADE_BY_USERS or self.name.endswith(OWN):
+            return
+        if self.name in BY_NAME or self.name.startswith(_CATALOG):
+            object.__setattr__(self, "name", self.name + OWN)
+
+    @property
+    def typname(self) -> str:
+        """The name in ``pg_type.typname``."""
+        return self.name.removesuffix(OWN)
+
     def __call__(self, *modifiers: int, rounding: Literal["half_up"] | None = None) -> PgType:
         """Return the type with the given modifiers, as SQL would write them in parentheses.
 
@@ -85,7 +110,7 @@ class PgType:
         if self.kind == "array":
             assert self.element is not None
             return self.element.sql + "[]" * max(self.ndims, 1)
-        base = self.sql_name or quote_qualified(self.schema, self.name)
+        base = self.sql_name or quote_qualified(self.schema, self.typname)
         shown = self.modifiers
         if not shown:
             return base

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from chakra.db.default import default_database
-from chakra.errors import FieldError
+from chakra.errors import ConfigError, FieldError
+from chakra.pg.conversion import Naive
 from chakra.query.not_a_list import NotAList
 from chakra.query.shown import query_html, query_text
 from chakra.schema import Table
@@ -59,11 +60,19 @@ class Base(NotAList, Generic[R_co]):
         """
         return self._database or default_database()
 
+    @property
+    def _naive(self) -> Naive:
+        """What a datetime without a zone means for the query's database, if there is one."""
+        try:
+            return self.database.naive
+        except ConfigError:
+            return "error"
+
     def __repr__(self) -> str:
-        return query_text(self.__class__.__name__, self._select)
+        return query_text(self.__class__.__name__, self._select, self._naive)
 
     def _repr_html_(self) -> str:
-        return query_html(self.__class__.__name__, self._select)
+        return query_html(self.__class__.__name__, self._select, self._naive)
 
     def _for_instances(self, method: str) -> None:
         if self._select.result != "instances":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from chakra.pg.conversion import shown
 from chakra.pg.types import PgType
 
 
@@ -21,7 +22,7 @@ def too_large(value: Any, type_: PgType | None) -> str | None:
         length = base.typmod - 4  # VARHDRSZ, as in varchar.c
         # Blanks behind the length are cut off without an error, as SQL demands.
         if value[length:].strip(" "):
-            return f"{value!r:.80} is longer than the {length} characters of {base.sql}"
+            return f"{shown(value)} is longer than the {length} characters of {base.sql}"
     if (
         base.name == "numeric"
         and base.precision is not None
@@ -33,7 +34,7 @@ def too_large(value: Any, type_: PgType | None) -> str | None:
         except (InvalidOperation, ValueError, OverflowError):
             return None
         if abs(number) >= Decimal(10) ** digits:
-            return f"{value!r:.80} has more than the {digits} digits before the point of {base.sql}"
+            return f"{shown(value)} has more than the {digits} digits before the point of {base.sql}"
     return None
 
 

@@ -105,7 +105,14 @@ class ColumnSource:
             raise FieldError(
                 f"partition_by={by!r}: SQL of your own is read in one part; read a view of it with db.table() instead"
             )
-        column = self.select.table.column(by) if by is not None and self.select is not None else None
+        column = None
+        if by is not None and self.select is not None:
+            if not isinstance(by, str):
+                raise FieldError(f"partition_by is the name of a field, not {by!r}")
+            try:
+                column = self.select.table.column(by)
+            except FieldError as error:
+                raise FieldError(f"partition_by: {error}") from None
         if self.select is None or self.whole or partitions == 1:
             return self._uncut
         cut = Cutting(self.select, partitions, column)

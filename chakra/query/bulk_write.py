@@ -13,7 +13,6 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Awaitable,
-    Callable,
     Generator,
     Iterable,
     Iterator,
@@ -28,15 +27,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.db import stale_types
 from chakra.db.generators import helping_task
-from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
+from chakra.errors import DatabaseError, DataError, FieldError, NotNullViolation, UniqueViolation
 from chakra.pg.conversion import Naive
 from chakra.query import sequences
-from chakra.query.bulk import check_timeout, written_within
+from chakra.query.bulk import written_within
 from chakra.query.computed import named
 from chakra.query.described import on_stored
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
+from chakra.query.options import checked, options_of
 from chakra.query.privileges import refused
 from chakra.query.state import NEW, RowState, own_state
 from chakra.query.write import written_values
@@ -87,7 +87,9 @@ async def insert(
     """Insert columns of any Arrow producer; see :func:`chakra.columnar.staging.insert_table`."""
     from chakra.columnar.staging import insert_table
 
-    _known(insert_table, options, "bulk_insert", "sync_sequences")
+    given = {**options, "timeout": timeout, "sync_sequences": sync_sequences}
+    given = checked("bulk_insert", given, options_of(insert_table, "sync_sequences"))
+    options = {name: given[name] for name in options}
 
     async def insert_into(stored: Table) -> InsertResult:
         if not sync_sequences:
@@ -100,8 +102,6 @@ async def insert(
     async def write() -> InsertResult:
         return await on_stored(database, table, insert_into, data)
 
-    if timeout is not None:
-        check_timeout(timeout)
     async with _closed_on_failure(data), _named_errors(table, database):
         if timeout is None:
             return await write()
@@ -112,8 +112,11 @@ async def update(
     table: Table, database: Database, rows: Any, fields: Any, *, timeout: float | None = None, **options: Any
 ) -> int:
     """Update rows from columns, or from instances; returns the number of rows found and updated."""
-    if timeout is not None:
-        check_timeout(timeout)
+    from chakra.columnar.staging import update_table
+
+    given = {**options, "fields": fields, "timeout": timeout}
+    given = checked("bulk_update", given, options_of(update_table))
+    fields, options = given["fields"], {name: given[name] for name in options}
     async with _closed_on_failure(rows), _named_errors(table, database):
         if timeout is None:
             return await _update(table, database, rows, fields, options)
@@ -153,7 +156,6 @@ async def _update(table: Table, database: Database, rows: Any, fields: Any, opti
     from chakra.columnar.rows_of_dicts import as_columns
     from chakra.columnar.staging import update_table
 
-    _known(update_table, options, "bulk_update")
     rows = as_columns(rows)
 
     async def write_columns(stored: Table) -> int:
@@ -164,27 +166,22 @@ async def _update(table: Table, database: Database, rows: Any, fields: Any, opti
     rows = rows if isinstance(rows, list) else list(rows)
     if table.row_class is None or (rows and any(hasattr(rows[0], name) for name in ARROW)):
         return await on_stored(database, table, write_columns, rows)
-    if fields is None or options.get("key") is not None:
+    if options.get("key") is not None:
+        raise FieldError("key says which rows columns mean; bulk_update finds instances by their primary key")
+    if fields is None:
         raise FieldError(
             'bulk_update of instances takes the fields to write: bulk_update(instances, ["name"])'
         )
     return await on_stored(
-        database, table, lambda stored: _update_instances(stored, database, rows, fields), rows
+        database, table, lambda stored: _update_instances(stored, database, rows, fields, options), rows
     )
 
 
-def _known(function: Callable[..., Any], options: dict[str, Any], what: str, *more: str) -> dict[str, Any]:
-    """The options, if the function takes all of them."""
-    known = (*(function.__kwdefaults__ or {}), *more, "timeout")
-    for name in options:
-        if name not in known:
-            raise FieldError(f"{what}() has no option {name!r}; it has {', '.join(known)}")
-    return options
-
-
-async def _update_instances(table: Table, database: Database, instances: list[Any], fields: Any) -> int:
+async def _update_instances(
+    table: Table, database: Database, instances: list[Any], fields: Any, options: dict[str, Any]
+) -> int:
     from chakra.columnar.inputs import Source
-    from chakra.columnar.staging import specs_of, update_table
+    from chakra.columnar.staging import naive_of, specs_of, update_table
     from chakra.columnar.write import batch_of
 
     if not table.primary_key:
@@ -208,10 +205,12 @@ async def _update_instances(table: Table, database: Database, instances: list[An
                 row=row,
                 column=column.attribute,
             )
-    batch = batch_of(specs_of(columns, database.naive), group.values)
+    names, rounded = [c.attribute for c in written], options.get("allow_truncate", False)
+    specs = specs_of(columns, naive_of(database, options.get("naive_datetimes")))
+    batch = batch_of([replace(spec, rounded=rounded) for spec in specs], group.values)
     source = Source(batch.schema.names, [batch], instances=True)
-    updated = await update_table(database, table, source, fields=[c.attribute for c in written])
-    names = [c.attribute for c in written]
+    options = {name: value for name, value in options.items() if name != "key"}
+    updated = await update_table(database, table, source, fields=names, **options)
     for instance in instances:
         state = instance._state
         if not state.shared:
@@ -260,8 +259,6 @@ async def create(
         FieldError: an unknown field, or options that contradict each other.
         QueryCancelled: the timeout passed; nothing was written.
     """
-    if timeout is not None:
-        check_timeout(timeout)
     _check_class(table, instances, "bulk_create")
     rest = (conflict_fields, update_fields, conflict_where, where)
     if on_conflict is None and any(option is not None for option in rest):
@@ -436,7 +433,7 @@ async def _create_staged(table: Table, database: Database, clause: Clause, group
     from chakra.columnar.staging import insert_staged, specs_of
     from chakra.columnar.write import batch_of
 
-    merge = plan_merge(table, group.columns, *clause, draw_keys=True)
+    merge = plan_merge(table, group.columns, *clause, draw_keys=True, naive=database.naive)
     batch = batch_of(specs_of(group.columns, database.naive), group.values)
     # Rows found by their key have it already; whatever else decides, the server tells which key that made.
     asked = bool(table.primary_key) and set(merge.conflict) != set(table.key_columns)
@@ -492,6 +489,8 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
         if stale is not None:
             stale.aborting = database.in_transaction
             raise stale from error
+        if isinstance(error, NotNullViolation):
+            raise
         raise _named(group, error, database.naive) from error
     except DatabaseError as error:
         left = _FEWER.search(str(error)) if error.sqlstate == UNDEFINED_TABLE else None
@@ -513,7 +512,7 @@ async def _refuse_nulls(table: Table, database: Database, group: Group) -> None:
     """Refuse NULL where the table takes none and nothing fills it in: the server would abort a transaction for it.
 
     Raises:
-        DataError: names row and column.
+        NotNullViolation: names row and column.
     """
     for column, given in zip(group.columns, group.values, strict=True):
         if not column.nullable and None in given:
@@ -521,9 +520,9 @@ async def _refuse_nulls(table: Table, database: Database, group: Group) -> None:
 
             if await rows_filled(database, table):
                 return
-            row, name = given.index(None), column.attribute
-            text = f'row {row}, column "{name}": NULL in a column declared NOT NULL'
-            raise DataError(text, row=row, column=name)
+            from chakra.columnar.encode import null_refused
+
+            raise null_refused(given.index(None), column.attribute)
 
 
 @lru_cache(maxsize=256)

@@ -17,7 +17,7 @@ from chakra.schema import Table
 from chakra.schema.declared import composites_in, reading, refusal
 from chakra.sql import Output, Statement
 from chakra.sql.guards import ReadGuard, describe_query
-from chakra.sql.stored import with_stored
+from chakra.sql.stored import holds_money, with_stored
 
 if TYPE_CHECKING:
     from chakra.columnar import ColumnSpec
@@ -34,6 +34,11 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.
 WHERE c.oid = pg_catalog.to_regclass($1)
 ORDER BY a.attnum
 """
+
+
+# cash_in() and numeric_cash() go by the locale (src/backend/utils/adt/cash.c): yen have no decimals, and a point groups
+# digits where the comma is decimal.
+_MONEY = "SELECT ('1.23'::money)::numeric = 1.23 AS alike, current_setting('lc_monetary') AS locale"
 
 
 @dataclass(slots=True)
@@ -174,7 +179,11 @@ async def stored_table(database: Database, table: Table) -> Table:
         known = await database.types.resolve_many([row["type"] for row in rows], executor=database)
         types = {r["name"]: with_modifier(known[r["type"]], r["typmod"], r["ndims"]) for r in rows}
         name = quote_qualified(rows[0]["schema"], rows[0]["relation"])
-        found = with_stored(table, rows[0]["oid"], name, types)
+        other_money = None
+        if any(map(holds_money, types.values())):
+            (money,) = await database.ask(_MONEY)
+            other_money = None if money["alike"] else money["locale"]
+        found = with_stored(table, rows[0]["oid"], name, types, other_money)
         database.descriptions.put(key, found)
     return found
 
@@ -188,7 +197,7 @@ async def checked_table(database: Database, table: Table, attributes: Iterable[s
         FieldError: the server's column does not take the values a field is declared to have, or would round them in
             silence; names table, column, both types and the cure.
     """
-    if table.row_class is None:
+    if table.row_class is None and not any(holds_money(c.type) for c in table.columns):
         return table  # declared by nobody: the types came from the server
     refused_fields: Mapping[str, str] = {}
     found: str | None = None

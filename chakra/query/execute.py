@@ -42,10 +42,10 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
         if text in database.documents and holds_documents(database, statement):
             rows = await database.run_fetch(text_of(database, statement), arguments, pure=pure)
         return rows
-    except DataError as error:
-        raise name_field(error, statement, values, database.naive) from error
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
+    except DataError as error:
+        raise name_field(error, statement, values, database.naive) from error
 
 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
@@ -58,10 +58,10 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
         if text in database.documents and holds_documents(database, statement):
             row = await database.run_fetchrow(text_of(database, statement), arguments, pure=pure)
         return row
-    except DataError as error:
-        raise name_field(error, statement, values, database.naive) from error
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
+    except DataError as error:
+        raise name_field(error, statement, values, database.naive) from error
 
 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
@@ -70,10 +70,10 @@ async def execute(database: Database, statement: Statement, values: list[Any]) -
         sql = statement.sql
         pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
         return await database.run_execute(sql, bound(database, statement, values), pure=pure)
-    except DataError as error:
-        raise name_field(error, statement, values, database.naive) from error
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
+    except DataError as error:
+        raise name_field(error, statement, values, database.naive) from error
 
 
 def text_of(database: Database, statement: Statement) -> str:

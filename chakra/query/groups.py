@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from chakra.errors import ChakraError, DataError
+from chakra.errors import ChakraError, DatabaseError, DataError
 from chakra.query.hydrate import SLOT
 from chakra.query.write import written_values
 from chakra.schema import Column, Table
@@ -57,7 +57,7 @@ def rows_named_by(positions: Sequence[int]) -> Iterator[None]:
         yield
     except ChakraError as error:
         error.args = (_ROW.sub(renamed, str(error.args[0])), *error.args[1:])
-        if isinstance(error, DataError) and error.row is not None:
+        if isinstance(error, DataError | DatabaseError) and error.row is not None:
             error.row = positions[error.row]
         raise
 

@@ -9,11 +9,13 @@ from chakra.db.streams import Stream
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Expression
 from chakra.expressions.aggregates import has_aggregate, named_values
+from chakra.pg.conversion import shown
 from chakra.query import execute, run
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.narrowing import Narrowing
 from chakra.query.not_a_list import check_key
+from chakra.query.options import flag
 from chakra.query.pending import awaited
 from chakra.query.stream import rows_of
 from chakra.sql import Select, over_rows, select_statement
@@ -95,7 +97,7 @@ class Reading(Narrowing[R_co]):
 
     def _not_one(self, rows: Sequence[Any], conditions: Any, lookups: dict[str, Any]) -> Exception:
         cls = self.table.row_class
-        asked = ", ".join([repr(c) for c in conditions] + [f"{k}={v!r}" for k, v in lookups.items()])
+        asked = ", ".join([shown(c) for c in conditions] + [f"{k}={shown(v)}" for k, v in lookups.items()])
         if not rows:
             kind = getattr(cls, "DoesNotExist", DoesNotExist)
             return kind(f"no {self.table.title} matches ({asked})")
@@ -197,14 +199,19 @@ class Reading(Narrowing[R_co]):
         return {getattr(row, name): row for row in await wanted}
 
     def to_sql(self) -> tuple[str, list[Any]]:
-        """Return the SQL text and its parameters, without running anything."""
+        """Return the SQL text and its parameters, without running anything.
+
+        A datetime without a zone is what the setting ``database.naive_datetimes`` of the query's database says; where
+        none is connected, it is refused for ``timestamptz``.
+        """
         compiled, values = select_statement(self._select)
-        return compiled.statement.sql, list(compiled.statement.bind(values))
+        return compiled.statement.sql, list(compiled.statement.bind_for(self._naive)(values))
 
     async def explain(self, *, analyze: bool = False, format: str = "text") -> Any:
         """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query."""
         if format not in ("text", "json"):
             raise FieldError(f'explain format is "text" or "json", not {format!r}')
+        flag("analyze", analyze)
         compiled, values = select_statement(self._select)
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database

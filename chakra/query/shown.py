@@ -7,38 +7,39 @@ from html import escape
 from typing import Any
 
 from chakra.errors import ChakraError
+from chakra.pg.conversion import Naive
 from chakra.sql import Select, select_statement
 
 SHOWN_COLUMNS = 12
 """Columns that a text names; a notebook shows all of them."""
 
 
-def query_text(kind: str, select: Select) -> str:
+def query_text(kind: str, select: Select, naive: Naive = "error") -> str:
     """``<QuerySet of Author: id bigint, name text; SELECT …>``."""
     title = f"{kind} of {select.table.title}"
     try:
-        sql, params, columns = _compiled(select)
+        sql, params, columns = _compiled(select, naive)
     except ChakraError as error:
         return f"<{title} that cannot run: {error}>"
     return f"<{title}, not run: {columns_text(columns)}; {sql} {params!r}>"
 
 
-def query_html(kind: str, select: Select) -> str:
+def query_html(kind: str, select: Select, naive: Naive = "error") -> str:
     """The same as a table of columns above the SQL."""
     title = f"{kind} of {select.table.title}, not run"
     try:
-        sql, params, columns = _compiled(select)
+        sql, params, columns = _compiled(select, naive)
     except ChakraError as error:
         return f"<p><b>{escape(title)}</b>: {escape(str(error))}</p>"
     shown = html_table(("column", "type"), columns)
     return f"<p><b>{escape(title)}</b></p>{shown}<p><code>{escape(f'{sql} {params!r}')}</code></p>"
 
 
-def _compiled(select: Select) -> tuple[str, list[Any], list[tuple[str, str]]]:
+def _compiled(select: Select, naive: Naive) -> tuple[str, list[Any], list[tuple[str, str]]]:
     compiled, values = select_statement(select)
     statement = compiled.statement
     columns = [(o.name, o.type.sql if o.type is not None else "?") for o in statement.outputs]
-    return statement.sql, list(statement.bind(values)), columns
+    return statement.sql, list(statement.bind_for(naive)(values)), columns
 
 
 def columns_text(columns: Sequence[tuple[str, str]]) -> str:

@@ -49,10 +49,10 @@ async def _blocks(
                     yield rows
                 else:
                     first = False
-    except DataError as error:
-        raise name_field(error, statement, values, database.naive) from error
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
+    except DataError as error:
+        raise name_field(error, statement, values, database.naive) from error
 
 
 __all__ = ["rows_of"]

@@ -12,6 +12,7 @@ from chakra.db.streams import Reader, Stream
 from chakra.errors import FieldError
 from chakra.query import catalogue, loading
 from chakra.query.not_a_list import NotAList, check_key
+from chakra.query.options import checked
 from chakra.query.pending import Pending, awaited
 from chakra.query.queryset import QuerySet
 from chakra.query.reflect import NoTable, known, parse_name, reflect
@@ -98,6 +99,9 @@ class TableQuery(NotAList):
             dry_run: return the SQL that would be run, and run nothing.
             options: as for ``QuerySet.bulk_insert``.
         """
+        checked(
+            "bulk_insert", {"create": create, "mode": mode, "dry_run": dry_run}, ("create", "mode", "dry_run")
+        )
         if mode == "append" and not (create or dry_run):
             try:
                 query = await self.reflect()

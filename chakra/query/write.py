@@ -124,6 +124,7 @@ async def insert_values(table: Table, database: Database, values: dict[str, Any]
     """Insert a row of a table without a model; return what the role may read of it."""
     names = tuple(table.column(name).attribute for name in values)
     returning = tuple(c.attribute for c in table.columns if c.readable)
+    await checked_table(database, table, names)
     statement = insert_statement(table, names, returning)
     if not returning:
         await _written(table, execute.execute(database, statement, list(values.values())), names)

@@ -9,6 +9,7 @@ from chakra.errors import DoesNotExist, FieldError, UniqueViolation
 from chakra.expressions import Condition
 from chakra.query import bulk_write, sequences, write
 from chakra.query.base import R_co
+from chakra.query.options import CREATE_OPTIONS, checked
 from chakra.query.reading import Reading
 from chakra.schema import Table
 from chakra.sql import Select
@@ -127,6 +128,14 @@ class Writing(Reading[R_co]):
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
             timeout, sync_sequences, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
         """
+        fields = {"conflict_fields": conflict_fields, "update_fields": update_fields}
+        given: dict[str, Any] = {
+            "on_conflict": on_conflict,
+            "timeout": timeout,
+            "sync_sequences": sync_sequences,
+        }
+        given |= fields | conditions
+        options = checked("bulk_create", given, CREATE_OPTIONS)
         if self.table.row_class is None:
             raise FieldError(
                 f"{self.table.title} has no model to make instances of; bulk_insert() takes columns"
@@ -135,17 +144,7 @@ class Writing(Reading[R_co]):
         for name, value in self._given().items():
             for row in rows:
                 setattr(row, name, value)
-        return await bulk_write.create(
-            self.table,
-            self.database,
-            rows,
-            on_conflict=on_conflict,
-            conflict_fields=conflict_fields,
-            update_fields=update_fields,
-            timeout=timeout,
-            sync_sequences=sync_sequences,
-            **conditions,
-        )
+        return await bulk_write.create(self.table, self.database, rows, **options)
 
     async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
         """Insert columns: anything with ``__arrow_c_stream__``, a dict of arrays or a list of dicts, through COPY.

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from chakra.errors import DataError
 from chakra.pg.conversion import Conversion, Naive, Unfit, conversion_of, unfit
+from chakra.pg.conversion.base import ODD
 from chakra.pg.conversion.comparing import comparison_of, members_of, whole_bounds
 from chakra.pg.json_text import dump_json
 from chakra.pg.types import PgType
@@ -61,6 +62,8 @@ class ToType:
             except Unfit as error:
                 found = value[error.row] if self.place == "member list" else value
                 raise unfit(found, type_, error) from None
+            except ODD as error:
+                raise unfit(value, type_, error) from error
 
         return Step(conversion.usual, conversion.zoned, checked)
 
@@ -90,7 +93,18 @@ class ToColumn:
                 values = conversion.all_of(values)
             except Unfit as error:
                 raise self._named(error.row, unfit(values[error.row], type_, error)) from None
+            except ODD:
+                self._find(values, type_, conversion)
+                raise
         return list(map(self._json, range(len(values)), values)) if self.documents else values
+
+    def _find(self, values: list[Any], type_: PgType, conversion: Conversion) -> None:
+        """Raise for the value whose class raises something of its own."""
+        for row, value in enumerate(values):
+            try:
+                _ = None if value is None else conversion.convert(value)
+            except ODD as error:
+                raise self._named(row, unfit(value, type_, error)) from error
 
     def _json(self, row: int, value: Any) -> str | None:
         try:

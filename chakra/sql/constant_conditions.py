@@ -7,6 +7,7 @@ from typing import Any
 from chakra.errors import FieldError
 from chakra.expressions import Condition
 from chakra.expressions.q import Q
+from chakra.pg.conversion import Naive
 from chakra.schema import Table
 from chakra.sql.render import render_conditions
 from chakra.sql.resolve import resolve_filters
@@ -15,13 +16,16 @@ from chakra.sql.select import Select, numbered
 from chakra.sql.statement import Writer
 
 
-def constant_condition(table: Table, condition: Any, option: str, *, alias: str = "") -> str:
+def constant_condition(
+    table: Table, condition: Any, option: str, *, alias: str = "", naive: Naive = "error"
+) -> str:
     """The SQL of a condition over one table, its values written in as typed literals.
 
     Args:
         condition: ``Q(active=True)``, a typed expression (``Post.price > 10``), or several in a list, all of which
             must hold.
         option: what the caller named it, for errors.
+        naive: what a datetime without a zone means for ``timestamptz``.
         alias: what the statement calls the table; columns stand alone without it.
 
     Raises:
@@ -49,7 +53,7 @@ def constant_condition(table: Table, condition: Any, option: str, *, alias: str 
     scope.root.alias = alias or scope.root.alias
     writer = Writer(qualify=bool(alias))
     render_conditions(found, writer, "")
-    return writer.finish().literal_sql(values)
+    return writer.finish().literal_sql(values, naive)
 
 
 __all__ = ["constant_condition"]

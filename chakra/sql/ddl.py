@@ -93,7 +93,7 @@ def drop_statements(tables: Iterable[Table], *, cascade: bool = False) -> list[s
     statements = [f"DROP TABLE IF EXISTS {names}{' CASCADE' if cascade else ''}"]
     for type_ in _types(ordered):
         if type_.kind == "enum":
-            name = quote_qualified(type_.schema, type_.name)
+            name = quote_qualified(type_.schema, type_.typname)
             # Another table may still use the type: then it stays.
             ignored = "EXCEPTION WHEN dependent_objects_still_exist THEN NULL"
             statements.append(quote_block(f"DROP TYPE IF EXISTS {name}; {ignored};"))
@@ -102,14 +102,25 @@ def drop_statements(tables: Iterable[Table], *, cascade: bool = False) -> list[s
 
 def create_enum(type_: PgType) -> str:
     """``CREATE TYPE … AS ENUM``; an enum of that name and the same labels may exist already."""
-    name = quote_qualified(type_.schema, type_.name)
+    name = quote_qualified(type_.schema, type_.typname)
+    hidden = ""
+    if type_.schema is None:  # the server looks there first, so that columns would get its own type
+        message = quote_string(
+            f"the enum {type_.typname} has the name of a type of PostgreSQL; call it something else, "
+            f'Enum(…, "my_{type_.typname}"), or name its schema: Enum(…, schema="app")'
+        )
+        hidden = (
+            f"IF EXISTS (SELECT FROM pg_catalog.pg_type WHERE typname = {quote_string(type_.typname)} "
+            "AND typnamespace = 'pg_catalog'::regnamespace) THEN "
+            f"RAISE EXCEPTION USING ERRCODE = 'invalid_object_definition', MESSAGE = {message}; END IF; "
+        )
     labels = ", ".join(quote_string(label) for label in type_.labels)
     array = f"ARRAY[{labels}]::text[]"
     message = quote_string(
-        f"the type {type_.name} exists with other labels; rename the enum or alter the type"
+        f"the type {type_.typname} exists with other labels; rename the enum or alter the type"
     )
     return quote_block(
-        f"CREATE TYPE {name} AS ENUM ({labels}); "
+        f"{hidden}CREATE TYPE {name} AS ENUM ({labels}); "
         "EXCEPTION WHEN duplicate_object THEN "
         f"IF (SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum "
         f"WHERE enumtypid = {quote_string(name)}::regtype) IS DISTINCT FROM {array} "

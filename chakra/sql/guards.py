@@ -124,7 +124,7 @@ def _record(type_: PgType) -> str:
     The names show in a row of NULLs as JSON; the parser knows the types. A catalog query sees the attributes as of the
     transaction's snapshot, so it is only asked where a domain may refuse NULLs.
     """
-    name = quote_qualified(type_.schema, type_.name)
+    name = quote_qualified(type_.schema, type_.typname)
     if any(inner.kind == "domain" for _, inner in type_.fields):
         labels = quote_string(json.dumps([field for field, _ in type_.fields], ensure_ascii=False))
         named = (

@@ -16,13 +16,13 @@ from typing import Any
 
 from chakra.errors import DataError, FieldError
 from chakra.pg.composites import fields_of
+from chakra.pg.conversion.base import shown
 from chakra.pg.quoting import quote_string
 from chakra.pg.server_text import ServerText
 from chakra.pg.types import BY_OID, QCHAR, PgType
 from chakra.sql.literal_values import BARE, TEXT_OF, TextOf, char_number, enum_label, expected, quoted, text
 
 ARRAY_MAX_DIMENSIONS = 6  # MAXDIM, src/include/utils/array.h
-_SHOWN = 40  # characters of a refused value that its error message repeats
 
 # Where the SQL spelling alone means a length of one: src/backend/utils/adt/format_type.c does the same.
 _BARE_SPELLING = {"bpchar": "bpchar", "bit": '"bit"'}
@@ -59,12 +59,7 @@ def render_literal(value: object, type_: PgType, *, typed: bool = True) -> str:
     try:
         return "(" + quote_string(text_of(value)) + cast
     except Exception as error:  # __int__ and __iter__ are the caller's code and raise what they want
-        raise DataError(f"{_shown(value)} cannot be written as {type_.sql}: {error}") from error
-
-
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+        raise DataError(f"{shown(value)} cannot be written as {type_.sql}: {error}") from error
 
 
 def _cast(type_: PgType) -> str:
@@ -100,7 +95,7 @@ def input_text(type_: PgType) -> TextOf:
         try:
             return convert(value)
         except Exception as error:  # as in render_literal
-            raise DataError(f"{_shown(value)} cannot be written as {type_.sql}: {error}") from error
+            raise DataError(f"{shown(value)} cannot be written as {type_.sql}: {error}") from error
 
     return checked
 

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Literal
 
 from chakra.errors import FieldError
+from chakra.pg.conversion import Naive
 from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
 from chakra.pg.text import TEMPORARY_TABLE, SqlText, Touch
 from chakra.pg.types import without_binary
@@ -49,6 +50,7 @@ class Merge:
         drawn: columns of the primary key that the staging table fills by their default.
         predicate: of a partial unique index that decides, as a condition.
         where: which of the existing rows are overwritten, as a condition; ``None``: all.
+        naive: what a datetime without a zone means in these conditions.
     """
 
     table: Table
@@ -59,6 +61,7 @@ class Merge:
     drawn: tuple[Column, ...] = ()
     predicate: Any = None
     where: Any = None
+    naive: Naive = "error"
 
     def with_written(self, written: tuple[Column, ...]) -> Merge:
         """The plan with columns that are written beside those of the data, and never overwrite what is there."""
@@ -95,6 +98,7 @@ def plan_merge(
     where: Any = None,
     *,
     draw_keys: bool = False,
+    naive: Naive = "error",
 ) -> Merge:
     """Check the options of a bulk insert and fill in what they leave open.
 
@@ -106,6 +110,7 @@ def plan_merge(
         conflict_where: condition of the partial unique index over the conflict fields.
         where: condition on the rows that are there, for ``update``; others stay as they are.
         draw_keys: make values for generated key columns that are not in the data while staging.
+        naive: what a datetime without a zone means in the conditions.
 
     Raises:
         FieldError: an unknown option or field, or options that contradict each other.
@@ -123,7 +128,7 @@ def plan_merge(
         raise FieldError('where says which rows on_conflict="update" overwrites; nothing else takes it')
     for option, condition in (("conflict_where", conflict_where), ("where", where)):
         if condition is not None:
-            constant_condition(table, condition, option)
+            constant_condition(table, condition, option, naive=naive)
     conflict: tuple[Column, ...] = ()
     if conflict_fields is not None:
         conflict = named_columns(table, conflict_fields, "conflict_fields")
@@ -141,7 +146,7 @@ def plan_merge(
     if action == "update":
         update = _updated(table, written, conflict, update_fields)
     drawn = tuple(c for c in table.key_columns if c.generated and c not in written) if draw_keys else ()
-    return Merge(table, tuple(written), action, conflict, update, drawn, conflict_where, where)
+    return Merge(table, tuple(written), action, conflict, update, drawn, conflict_where, where, naive)
 
 
 def _action(on_conflict: str | None) -> Action:
@@ -160,7 +165,10 @@ def named_columns(table: Table, names: Iterable[str], option: str) -> tuple[Colu
     """
     if isinstance(names, str):
         raise FieldError(f"{option} takes a list of names: [{names!r}]")
-    found = tuple(dict.fromkeys(assigned_column(table, name) for name in names))
+    try:
+        found = tuple(dict.fromkeys(assigned_column(table, name) for name in names))
+    except FieldError as error:
+        raise FieldError(f"{option}: {error}") from None
     if not found:
         raise FieldError(f"{option} is empty; {table.title} has {table.field_names()}")
     return found
@@ -295,13 +303,15 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
     text = f"INSERT INTO {merge.table.quoted} AS target ({names}) {overriding}SELECT {names} FROM {_STAGING}"
     target = f" ({', '.join(c.quoted for c in merge.conflict)})" if merge.conflict else ""
     if merge.predicate is not None:
-        target += f" WHERE {constant_condition(merge.table, merge.predicate, 'conflict_where')}"
+        target += (
+            f" WHERE {constant_condition(merge.table, merge.predicate, 'conflict_where', naive=merge.naive)}"
+        )
     if merge.action != "update":
         nothing = f" ON CONFLICT{target} DO NOTHING" if merge.action == "ignore" else ""
         return text + nothing
     sets = ", ".join(f"{c.quoted} = EXCLUDED.{c.quoted}" for c in merge.update)
     if merge.where is not None:
-        sets += f" WHERE {constant_condition(merge.table, merge.where, 'where', alias='target')}"
+        sets += f" WHERE {constant_condition(merge.table, merge.where, 'where', alias='target', naive=merge.naive)}"
     if server_version >= OLD_ROWS_FROM:
         # Only a column that is never NULL tells: NULLS NOT DISTINCT finds rows by NULL.
         known = [c for c in (*merge.conflict, *merge.table.key_columns) if not c.nullable]
@@ -367,7 +377,9 @@ def _staged_keys(merge: Merge, all_there: bool) -> str:
     by = merge.conflict or key
     matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in by)
     if merge.predicate is not None:
-        predicate = constant_condition(merge.table, merge.predicate, "conflict_where", alias="target")
+        predicate = constant_condition(
+            merge.table, merge.predicate, "conflict_where", alias="target", naive=merge.naive
+        )
         matches += f" AND ({predicate})"
     columns = [f"target.{c.quoted}" for c in key]
     if merge.conflict and set(key) <= set(merge.staged):

@@ -6,16 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chakra.errors import FieldError
+from chakra.pg.conversion.numbers import NUMBERS
 from chakra.pg.types import INT2, INT4, INT8, PgType, without_binary
 from chakra.schema import Column, Stored, Table
 from chakra.schema.declared import JSONS, TEXTS, composites_in, refusal, storing
 from chakra.sql.guards import insert_check, write_guard
 
 
-def with_stored(table: Table, oid: int, name: str, types: Mapping[str, PgType]) -> Table:
+def holds_money(type_: PgType) -> bool:
+    """Whether values of a type are amounts of money, or hold some."""
+    base = type_.base
+    if base.element is not None:
+        return holds_money(base.element)
+    return base.name == "money" or any(holds_money(inner) for _, inner in base.fields)
+
+
+def with_stored(
+    table: Table, oid: int, name: str, types: Mapping[str, PgType], other_money: str | None = None
+) -> Table:
     """The table with its columns as a server has them.
 
     Args:
+        other_money: the server's ``lc_monetary``, if amounts have no two decimals there, or another decimal point.
         oid, name: of the relation; the name with its schema, quoted.
         types: type of each column by name, with modifiers.
     """
@@ -24,6 +36,12 @@ def with_stored(table: Table, oid: int, name: str, types: Mapping[str, PgType]) 
     by_value: set[str] = set()
     for column in table.columns:
         actual = types.get(column.name)
+        if other_money is not None and actual is not None and holds_money(actual):
+            refused[column.attribute] = (
+                f"{table.title}.{column.attribute} is of type money, which by this server's lc_monetary "
+                f"({other_money}) has no two decimals behind a point, so that 1.23 would be another amount: give the "
+                "column the type numeric, or the server a locale with two decimals, such as C"
+            )
         if actual is not None and table.row_class is None:
             # Declared by nobody: what is known of the column came from the server as well, some time ago.
             columns.append(replace(column, type=actual))
@@ -32,7 +50,7 @@ def with_stored(table: Table, oid: int, name: str, types: Mapping[str, PgType]) 
         if actual is not None and found is None:
             label = f"{table.title}.{column.attribute}"
             refused[column.attribute] = str(refusal("written", label, column.type, actual, storing))
-            if column.type.base.name in _NUMBERS and actual.base.name in _NUMBERS:
+            if column.type.base.name in NUMBERS and actual.base.name in NUMBERS:
                 by_value.add(column.attribute)
                 found = actual
         if found is None or _same(column.type.base, found.base):
@@ -61,7 +79,7 @@ def check_written(table: Table, columns: Sequence[Column]) -> None:
     """
     if table.stored is not None and table.stored.refused:
         for column in columns:
-            if column.attribute in table.stored.refused:
+            if column.attribute in table.stored.refused and column.attribute not in table.stored.by_value:
                 raise FieldError(table.stored.refused[column.attribute])
 
 
@@ -107,8 +125,7 @@ def row_check(table: Table, columns: Sequence[Column], *, assigned: bool = False
     return insert_check(stored.name, pairs)
 
 
-_NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
 _AS_SENT = TEXTS | JSONS
 _WHOLE = (INT2.oid, INT4.oid, INT8.oid)
 
-__all__ = ["check_written", "copy_guard", "row_check", "with_stored"]
+__all__ = ["check_written", "copy_guard", "holds_money", "row_check", "with_stored"]

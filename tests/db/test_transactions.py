@@ -252,6 +252,26 @@ async def test_on_commit(t: Database) -> None:
     assert "never" not in called
 
 
+async def test_every_callback_of_a_commit_runs(t: Database) -> None:
+    called: list[str] = []
+
+    async def later() -> None:
+        called.append("later")
+        raise ValueError("second")
+
+    with pytest.raises(KeyError, match="first") as caught:
+        async with t.transaction() as outer:
+            outer.on_commit(lambda: called.append("one"))
+            outer.on_commit(lambda: {}["first"])
+            async with t.transaction() as inner:
+                inner.on_commit(later)
+            outer.on_commit(lambda: called.append("last"))
+            await add(t, 1)
+    assert called == ["one", "later", "last"]
+    assert "second" in caught.value.__notes__[0]
+    assert await ids(t) == [1] and not t.in_transaction
+
+
 async def test_retries_need_something_to_call_again(t: Database) -> None:
     with pytest.raises(errors.TransactionError, match=r"@db\.transaction\(retries=n\)"):
         async with t.transaction(retries=2):

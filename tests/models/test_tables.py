@@ -18,7 +18,7 @@ from chakra.errors import (
     UniqueViolation,
 )
 from chakra.sql.ddl import object_name
-from chakra.types import BigInt, Char, Numeric, SmallInt, Text, Varchar
+from chakra.types import Array, BigInt, Char, Enum, Numeric, SmallInt, Text, Varchar
 
 
 class Size(enum.Enum):
@@ -346,3 +346,52 @@ def test_an_abstract_base_passes_its_meta_on() -> None:
     assert meta(Extended) == (("label",), 1, 1)
     assert meta(Own) == ((), 0, 0)
     assert [cls.__table__.name for cls in (Taken, Extended, Own)] == ["takens", "extendeds", "own_table"]
+
+
+class Word(enum.Enum):
+    OK = "ok"
+    SAD = "sad"
+
+
+@pytest.mark.parametrize(
+    "name", ["text", "money", "date", "int4", "jsonb", "uuid", "bytea", "point", "regtype", "pg_lsn"]
+)
+async def test_an_enum_called_like_a_type_of_the_server(db: Any, name: str) -> None:
+    def model(schema: str | None) -> Any:
+        type_ = Enum(Word, name, schema=schema)
+        body = {
+            "__module__": __name__,
+            "id": field(BigInt, primary_key=True),
+            "v": field(type_, null=True),
+            "many": field(Array(type_), null=True),
+        }
+        return type("Called", (Model,), body, table="called_like_types")
+
+    for more in ({}, {"if_not_exists": True}):
+        with pytest.raises(DatabaseError, match=f"the enum {name} has the name of a type of PostgreSQL"):
+            await db.create_tables(model(None), **more)
+    await db.execute("create schema app")
+    found = model("app")
+    await db.create_tables(found)
+    await db.create_tables(found, if_not_exists=True)
+    values = {"v": Word.OK, "many": [Word.SAD, None]}
+    await found.objects.create(id=1, **values)
+    await found.objects.bulk_create([found(id=n, **values) for n in range(2, 4)])
+    await found.objects.bulk_create([found(id=n, **values) for n in range(4, 604)])
+    await found.objects.bulk_insert({"id": [604], "v": ["ok"], "many": [["sad", None]]})
+    await found.objects.bulk_update([found(id=1, **values)], ["v", "many"])
+    table = db.table("called_like_types")
+    await table.bulk_insert([{"id": 605, "v": Word.OK, "many": ["sad", None]}])
+    await table.create(id=606, v="ok", many=["sad", None])
+    await found.objects.filter(id=2).update(**values)
+    for asked in ({"v": Word.OK}, {"v__in": ["ok"]}, {"many": [Word.SAD, None]}):
+        assert await found.objects.filter(**asked).count() == 606
+    one = await found.objects.get(id=606)
+    assert one.v is Word.OK and one.many == [Word.SAD, None]
+    columns = await found.objects.filter(v=Word.OK).to_arrow()
+    assert set(columns.column("v").to_pylist()) == {"ok"} and columns.column("many").to_pylist()[5] == [
+        "sad",
+        None,
+    ]
+    assert (await table.filter(v="ok").first())["many"] == ["sad", None]
+    await db.drop_tables(found)

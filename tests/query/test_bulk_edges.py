@@ -137,11 +137,18 @@ async def test_the_ends_of_time_are_infinite_as_in_single_rows(
         time.tzset()
 
 
-async def test_columns_mean_the_last_day_itself(db: Any, pg: asyncpg.Connection[Any]) -> None:
+async def test_arrays_mean_the_last_day_itself_and_lists_what_rows_do(
+    db: Any, pg: asyncpg.Connection[Any]
+) -> None:
     await db.create_tables(Span)
-    await Span.objects.bulk_insert({"day": [dt.date.max], "wall": [dt.datetime.min]})
-    (row,) = await spans(pg)
-    assert row[:2] == ("9999-12-31", "0001-01-01 00:00:00")
+    ends: dict[str, Any] = {"day": [dt.date.max], "wall": [dt.datetime.min]}
+    await Span.objects.bulk_insert(pa.table(ends))
+    await Span.objects.bulk_insert(ends)
+    await Span.objects.bulk_insert([{"day": "infinity", "wall": "-infinity"}])
+    await Span.objects.create(day="infinity", wall="-infinity")
+    days, *others = [row[:2] for row in await spans(pg)]
+    assert days == ("9999-12-31", "0001-01-01 00:00:00")
+    assert others == [("infinity", "-infinity")] * 3
 
 
 @pytest.mark.parametrize("staged", [False, True])

@@ -68,7 +68,7 @@ ASKED: list[Any] = [
     *(1.0, 1.5, -0.5, 1e300, -1e300, 2.0**63, math.inf, -math.inf),
     *(Decimal("1"), Decimal("1.5"), Decimal("1e40"), Decimal("9223372036854775807.5")),
     *(np.int16(1), np.uint64(2**64 - 1), np.float64(1.5), np.float32(0.5)),
-    *("1", " 2 ", "-1"),
+    *("1", " 2 ", "-1", "9" * 30, f"-{'9' * 19}", f" {'0' * 40}2 ", "1" * 700),
 ]
 
 
@@ -119,9 +119,23 @@ async def test_numbers_compare_as_numbers_in_copy() -> None:
 
 @pytest.mark.usefixtures("numbers")
 async def test_a_key_out_of_range_is_not_there() -> None:
-    for key in (2**40, 2**70, -(2**70), 1.5, Decimal("2.5"), "12345678901234"):
-        with pytest.raises(Number.DoesNotExist):
-            await Number.objects.get(id=key)
+    keys = (
+        2**40,
+        2**70,
+        -(2**70),
+        1.5,
+        Decimal("2.5"),
+        "12345678901234",
+        "9" * 30,
+        "-" + "9" * 30,
+        "7" * 5000,
+    )
+    for key in (*keys, 10**5000, 10**200_000, "9" * 200_000, Decimal("1e-30000")):
+        for name in ("id", "pk", "small", "whole__gt", "exact"):
+            with pytest.raises(Number.DoesNotExist):
+                await Number.objects.get(**{name: key}, id__lt=0)
+        assert await Number.objects.filter(Number.id == key).count() == 0
+        assert (await Number.objects.filter(whole=key).to_arrow()).num_rows == 0
     assert await Number.objects.filter(Q(whole=2**40) | Q(whole=1.5) | Q(whole=1)).count() == 1
     assert await Number.objects.filter(pk__in=[1, 1.5, 2**70, "2"]).count() == 2
     assert await Number.objects.filter(whole__range=(0.5, 1.5)).count() == 1
@@ -190,4 +204,27 @@ async def test_a_moment_without_a_zone(db: Any, dsn: str) -> None:
                 assert (await Moment.objects.get(id=one.id)).at == meant
             assert await moments.filter(at=noon).count() == 4
             assert (await moments.filter(at=noon).to_arrow()).num_rows == 4
+            assert moments.filter(at=noon).to_sql()[1] == [meant]
+            assert repr(meant) in repr(moments.filter(at=noon)) and "naive" not in repr(
+                moments.filter(at=noon)
+            )
+            await moments.filter(id__gt=made.id).delete()
+            await other.execute(f"create unique index on compared_moments (key) where at = '{meant}'")
+            changed = Moment(at=noon, **(values | {"day": dt.date(2000, 1, 1)}))
+            earlier, later = noon - dt.timedelta(hours=1), noon + dt.timedelta(hours=1)
+            for where, hit in (({"at__lt": earlier}, 0), ({"at__range": (earlier, later)}, 1)):
+                clause: dict[str, Any] = {
+                    "on_conflict": "update", "conflict_fields": ["key"], "update_fields": ["day"],
+                    "conflict_where": Q(at=noon), "where": Q(**where),
+                }  # fmt: skip
+                await moments.bulk_create([changed], **clause)
+                result = await moments.bulk_insert(
+                    [{"at": noon, **values, "day": dt.date(2001, 1, 1)}], **clause
+                )
+                assert result.updated == hit
+            # An option of the call goes before the setting.
+            refused = {"naive_datetimes": "error", "on_conflict": "update", "where": Q(at__gt=noon)}
+            with pytest.raises(DataError, match="naive_datetimes"):
+                await moments.bulk_insert([{"id": made.id, **values, "at": meant}], **refused)
             await moments.filter().delete()
+            await other.execute("drop index compared_moments_key_idx")

@@ -34,6 +34,7 @@ from chakra.types import (
     Interval,
     Json,
     Jsonb,
+    Money,
     Name,
     Numeric,
     Oid,
@@ -280,11 +281,8 @@ async def test_writing(small: Any, pg: Any, actual: str) -> None:
             "update": update,
         }
         outcomes: set[str] = set()
-        singles: set[str] = set()  # numbers among numbers go by their value there, which columns do not
         for way, write in ways.items():
             await pg.execute("truncate t")
-            if way == "2 instances":
-                singles, outcomes = outcomes, set()
             try:
                 await write()
             except FieldError as error:
@@ -299,8 +297,7 @@ async def test_writing(small: Any, pg: Any, actual: str) -> None:
                 written += 1
                 continue
             assert not await pg.fetchval("select count(v) from t"), (name, actual, way)
-        assert len(outcomes) == len(singles) == 1, (name, actual, singles, outcomes)
-        assert singles == outcomes or outcomes == {"refused"}, (name, actual)
+        assert len(outcomes) == 1, (name, actual, outcomes)
     assert written or actual in ("riap", "mood")
 
 
@@ -350,3 +347,33 @@ def test_every_pair_that_is_written_is_read() -> None:
         for actual in types.values():
             if storing(declared, actual) is not None and actual.name != "oid":
                 assert reading(declared, actual) is not None, (declared.sql, actual.sql)
+
+
+async def test_money_of_other_currencies_is_not_written(db: Any, pg: Any, monkeypatch: Any) -> None:
+    """Servers of the suite have no such locale: their answer stands in for one."""
+    await pg.execute("create table t (id bigint primary key, v money, many money[])")
+    model = type(
+        "Row",
+        (Model,),
+        {"__module__": __name__, "id": field(BigInt, primary_key=True), "v": field(Money, null=True)},
+        table="t",
+    )
+    amount = Decimal("12.50")
+    await model.objects.create(id=1, v=amount)
+    monkeypatch.setattr("chakra.query.described._MONEY", "SELECT false AS alike, 'ja_JP' AS locale")
+    await db.execute("alter table t alter id set default 5")  # so that the table is described anew
+    for write in (
+        lambda: model.objects.create(id=2, v=amount),
+        lambda: model.objects.filter(id=1).update(v=amount),
+        lambda: model.objects.bulk_create([model(id=n, v=amount) for n in range(2, 4)]),
+        lambda: model.objects.bulk_create([model(id=n, v=amount) for n in range(2, 604)]),
+        lambda: model.objects.bulk_update([model(id=1, v=amount)], ["v"]),
+        lambda: db.table("t").create(id=2, v=amount),
+        lambda: db.table("t").filter(id=1).update(v=amount),
+        lambda: db.table("t").bulk_insert([{"id": 2, "v": amount}]),
+        lambda: db.table("t").bulk_insert([{"id": 2, "many": [amount]}]),
+    ):
+        with pytest.raises(FieldError, match=r"lc_monetary \(ja_JP\) has no two decimals"):
+            await write()
+    await db.table("t").create(id=2)
+    assert await pg.fetchval("select sum(v)::text from t") == "$12.50"

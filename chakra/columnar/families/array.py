@@ -1,7 +1,8 @@
 """Arrays of any type, 1 to 6 dimensions, to nested lists and back; elements go through the dispatcher.
 
 The list is nested as deeply as the type declares dimensions; PostgreSQL does not enforce that declaration,
-so a row of another number of dimensions is an error that names it. An empty array is an empty outer list,
+so a row of another number of dimensions is an error that names it when reading, and what is nested deeper has as many
+when writing; a union of such lists has rows of several. An empty array is an empty outer list,
 whatever its dimensions. Arrow lists have no lower bounds: those other than 1 are dropped when reading and
 written as 1.
 """
@@ -163,14 +164,17 @@ def _raise(raw: RawColumn, row: int, position: int, status: int, type_: PgType, 
 
 
 def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
-    """Encode nested lists of any Arrow list type, as deep as the type declares dimensions.
+    """Encode nested lists of any Arrow list type, as deep as the type declares dimensions or deeper.
 
     Raises:
-        ValueFault: not lists, other depth, inner lists of different lengths or NULL, or a wrong element.
+        ValueFault: not lists, not as deep, inner lists of different lengths or NULL, or a wrong element.
     """
+    if pa.types.is_union(array.type):
+        return _encode_mixed(array, type_, options)
     element, ndims = _element(type_)
     oid = known_oid(element, type_)
     valid = is_valid(array)
+    ndims = max(ndims, _depth(array.type, element))
     levels: list[I64] = []
     flags = [valid]
     inner = array
@@ -178,6 +182,8 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         if level:
             flags.append(is_valid(inner))
         found = list_parts(inner)
+        if found is None and level and pa.types.is_null(inner.type) and not len(inner):
+            found = np.zeros(1, np.int64), inner  # of empty lists nobody knows how deep they are
         if found is None:
             if level == 0:
                 refuse(array, type_, f"lists nested {ndims} deep")
@@ -220,6 +226,49 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         out,
     )
     return raw_column(out, out_offsets, valid)
+
+
+def _depth(kind: pa.DataType, element: PgType) -> int:
+    """How deep lists are nested, down to what the element itself may be a list of."""
+    depth = 0
+    while is_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    if element.name in LISTS:
+        return 0
+    return depth - 1 if element.kind == "multirange" else depth
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is a list of some kind; maps are none."""
+    return bool(
+        pa.types.is_list(kind)
+        or pa.types.is_large_list(kind)
+        or pa.types.is_fixed_size_list(kind)
+        or pa.types.is_list_view(kind)
+        or pa.types.is_large_list_view(kind)
+    )
+
+
+LISTS = frozenset({"json", "jsonb", "vector", "halfvec", "path", "polygon", "hstore"})
+"""Types whose values may be lists themselves, so that those say nothing of dimensions."""
+
+
+def _encode_mixed(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
+    """Encode a dense union of lists, each of its own depth."""
+    codes = view(array.buffers()[1], np.int8, array.offset, len(array))
+    offsets = view(array.buffers()[2], np.int32, array.offset, len(array))
+    starts, lengths = np.zeros(len(array), np.int64), np.zeros(len(array), np.int32)
+    parts, base = [], 0
+    for code in range(array.type.num_fields):
+        rows = np.flatnonzero(codes == code)
+        try:
+            raw = encode_values(array.field(code).take(pa.array(offsets[rows])), type_, options)
+        except ValueFault as fault:
+            raise fault.within(int(rows[fault.index]), "") from None
+        starts[rows], lengths[rows] = raw.starts + base, raw.lengths
+        parts.append(raw.data)
+        base += raw.data.size
+    return RawColumn(np.concatenate(parts), starts, lengths)
 
 
 def _row_of(levels: list[I64], element: int) -> int:
@@ -272,4 +321,4 @@ def list_parts(array: pa.Array) -> tuple[I64, pa.Array] | None:
     return offsets - first, values.slice(first, last - first)
 
 
-__all__ = ["arrow_type", "decode", "encode", "known_oid", "list_parts", "same_layout"]
+__all__ = ["LISTS", "arrow_type", "decode", "encode", "is_list", "known_oid", "list_parts", "same_layout"]

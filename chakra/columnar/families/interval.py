@@ -26,6 +26,8 @@ _PARTS = {
     "days": ("days", pa.int32()),
     "nanoseconds": ("nanos", pa.int64()),
 }
+_STORED = {"months": "months", "days": "days", "microseconds": "time"}
+"""What Python's values become whose time passes the nanoseconds of month_day_nano."""
 _ACCEPTS = "intervals, durations and structs of months, days and nanoseconds"
 _MAX_MICROSECONDS = _I64.max // 1000
 
@@ -87,6 +89,10 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         # As a timedelta: days, and the rest of a day.
         days, rest = np.divmod(microseconds(array, pa.duration("us"), type_, options), 86_400_000_000)
         out["days"], out["time"] = days, rest
+        return fixed_column(out, valid)
+    if pa.types.is_struct(array.type) and {f.name for f in array.type} == set(_STORED):
+        for (name, field), kind in zip(_STORED.items(), (pa.int32(), pa.int32(), pa.int64()), strict=True):
+            out[field] = values_of(cast(array.field(name), kind, type_), kind.to_pandas_dtype())
         return fixed_column(out, valid)
     if pa.types.is_struct(array.type):
         values = _parts(array, type_)

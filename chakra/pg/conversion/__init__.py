@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import Any
 
-from chakra.pg.conversion.base import Conversion, Naive, Unfit, unfit
-from chakra.pg.conversion.containers import Bounds, container_conversion, items_of
+from chakra.pg.conversion.base import Conversion, Naive, Unfit, shown, unfit
+from chakra.pg.conversion.containers import Bounds, container_conversion, depth_of, items_of
 from chakra.pg.conversion.intervals import interval_conversion
 from chakra.pg.conversion.numbers import number_conversion
 from chakra.pg.conversion.shapes import shape_conversion
@@ -61,8 +61,10 @@ __all__ = [
     "Unfit",
     "conversion_of",
     "convert",
+    "depth_of",
     "enum_label",
     "enum_labels",
     "items_of",
+    "shown",
     "unfit",
 ]

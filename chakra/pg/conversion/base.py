@@ -83,6 +83,10 @@ class Unfit(Exception):
     row: int = 0
 
 
+ODD = (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What classes of the caller raise when they are asked for their value, beside :class:`Unfit`."""
+
+
 def refuse(what: str, value: Any) -> NoReturn:
     """Refuse a value because of its class.
 
@@ -92,11 +96,18 @@ def refuse(what: str, value: Any) -> NoReturn:
     raise Unfit(f"expected {what}, found {type(value).__name__}")
 
 
+def shown(value: Any) -> str:
+    """A value in an error, cut where it is long; by its class where it has no ``repr()`` (``10**5000``)."""
+    try:
+        text = repr(value)
+    except Exception as error:
+        return f"<{type(value).__name__}: {error}>"
+    return text if len(text) <= 80 else f"{text[:76]} …"
+
+
 def unfit(value: Any, type_: PgType, reason: Exception | str) -> DataError:
     """The error about a value that does not fit a type."""
-    shown = repr(value)
-    shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
-    return DataError(f"{shown} does not fit {type_.sql}: {reason}")
+    return DataError(f"{shown(value)} does not fit {type_.sql}: {reason}")
 
 
 def is_numpy(value: Any) -> bool:
@@ -140,6 +151,7 @@ def in_microseconds(value: Any, range_of: str) -> Any:
 
 
 __all__ = [
+    "ODD",
     "Conversion",
     "Naive",
     "Unfit",
@@ -148,5 +160,6 @@ __all__ = [
     "is_numpy",
     "numpy_unit",
     "refuse",
+    "shown",
     "unfit",
 ]

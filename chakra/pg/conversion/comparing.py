@@ -13,7 +13,7 @@ from typing import Any
 
 from chakra.pg.conversion import Naive, conversion_of
 from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refuse
-from chakra.pg.conversion.numbers import FLOAT4, as_decimal, whole
+from chakra.pg.conversion.numbers import FLOAT4, as_decimal, is_digits, whole
 from chakra.pg.types import FLOAT8, INT8, NUMERIC, PgType, array_of
 
 WHOLE = frozenset({"int2", "int4", "int8"})
@@ -30,11 +30,23 @@ def beyond_integers(value: Any) -> bool:
         return not _LOW <= value <= _HIGH
     if isinstance(value, float | Decimal):
         return True
+    if isinstance(value, str):
+        return len(value) > INT8_DIGITS and beyond_digits(value)
     if is_numpy(value):
         return bool(value.dtype.kind == "f" or (value.dtype.kind == "u" and int(value) > _HIGH))
     if isinstance(value, int):
         return not _LOW <= value <= _HIGH
     return isinstance(value, Number)
+
+
+INT8_DIGITS = 18
+"""Digits that always fit in ``bigint``."""
+
+
+def beyond_digits(text: str) -> bool:
+    """Whether a text is the digits of a whole number that ``bigint`` does not have."""
+    text = str.__str__(text)
+    return is_digits(text) and not _LOW <= whole(text) <= _HIGH
 
 
 def compared_type(type_: PgType, sample: Any) -> PgType:
@@ -58,7 +70,7 @@ def comparison_of(type_: PgType, naive: Naive = "error") -> Conversion:
     if base.kind == "base" and base.name in WHOLE:
         return Conversion(frozenset({int}), whole, "")
     if base.name == "numeric":
-        return Conversion(frozenset({Decimal}), _exact, "")
+        return Conversion(frozenset(), _exact, "")
     if base.kind == "base" and base.name in _FLOATS:
         single = base.name == "float4"
         return Conversion(frozenset() if single else frozenset({float}), partial(_float, single=single), "")
@@ -106,15 +118,34 @@ def _number(value: Any) -> Any:
 
 def _exact(value: Any) -> Decimal:
     """A number as a Decimal; a float beside integers is compared by all its digits, which 15 of them say here."""
+    if type(value) is Decimal and _within(value) and not value.is_snan():
+        return value
     if isinstance(value, Fraction):
         return Decimal(value.numerator) / Decimal(value.denominator)
-    return as_decimal(value)
+    found = as_decimal(value)
+    if not _within(found):  # what is beyond all that numeric holds is as large, or as small
+        if found.adjusted() > _DIGITS_BEFORE:
+            return Decimal((found.is_signed(), (9,), _DIGITS_BEFORE))
+        if found.adjusted() < -_DIGITS_AFTER:
+            return Decimal((found.is_signed(), (1,), -_DIGITS_AFTER))
+    return found
+
+
+def _within(number: Decimal) -> bool:
+    return -_DIGITS_AFTER <= number.adjusted() <= _DIGITS_BEFORE or not number or not number.is_finite()
+
+
+# src/include/utils/numeric.h and numeric.c: digits before the point, without the first, and behind it.
+_DIGITS_BEFORE, _DIGITS_AFTER = 131_071, 16_383
 
 
 def _float(value: Any, *, single: bool) -> float:
     """A number as the nearest float; beside ``real`` as the nearest of those, if it is within their range."""
     try:
-        found = float(_exact(value)) if not isinstance(value, float) else float.__float__(value)
+        if isinstance(value, float) or (is_numpy(value) and value.dtype.kind == "f"):
+            found = float(value)
+        else:
+            found = float(_exact(value))
     except OverflowError:
         found = math.inf if value > 0 else -math.inf
     if single and math.isfinite(found):
@@ -160,7 +191,9 @@ def _bare(type_: PgType) -> PgType:
 
 
 __all__ = [
+    "INT8_DIGITS",
     "WHOLE",
+    "beyond_digits",
     "beyond_integers",
     "compared_type",
     "comparison_of",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -44,7 +44,7 @@ def items_of(value: Any) -> list[Any]:
     if isinstance(value, tuple):
         return list(value)
     tolist = getattr(value, "tolist", None)
-    if tolist is not None and hasattr(value, "ndim"):
+    if tolist is not None and getattr(value, "ndim", 0) > 0 and hasattr(value, "dtype"):
         return tolist() if value.dtype.kind not in "mM" else list(value)
     refuse("a list", value)
 
@@ -54,24 +54,50 @@ def _array(value: Any, *, inner: Conversion, inner_type: PgType, element: Conver
         return value
 
     # The server counts no dimensions of a column: what the data has beyond those declared are dimensions as well.
-    nested = _NESTS.get(inner_type.name, _holds_containers if inner_type.kind in _TAKES_LISTS else bool)
+    nested = dimension_test(inner_type)
 
     def convert(item: Any, depth: int) -> Any:
         if item is None:
             return None
         if depth < max(ndims, 1):
             return [convert(member, depth + 1) for member in items_of(item)]
-        if isinstance(item, list) and nested(item):
-            return [convert(member, depth) for member in item]
+        if nested(item):
+            return [convert(member, depth) for member in items_of(item)]
         return element(item)
 
     found: list[Any] = convert(value, 0)
     return found
 
 
-def _holds_containers(items: list[Any]) -> bool:
+def dimension_test(element: PgType) -> Callable[[Any], bool]:
+    """What tells whether an element of an array is not a value of the type, but one more dimension of them."""
+    found = _NESTS.get(element.name)
+    if found is None:
+        return _list_of_containers if element.kind in _TAKES_LISTS else _has_items
+    return found
+
+
+def depth_of(value: Any, declared: int, element: PgType) -> int:
+    """How many dimensions the value of an array has, at least those declared.
+
+    Raises:
+        Unfit: it is no array.
+    """
+    nested, items, depth = dimension_test(element), items_of(value), 1
+    while True:
+        first = next((item for item in items if item is not None), None)
+        if first is None or not (depth < declared or nested(first)):
+            return max(depth, declared)
+        items, depth = items_of(first), depth + 1
+
+
+def _has_items(item: Any) -> bool:
+    return isinstance(item, list | tuple) or (getattr(item, "ndim", 0) > 0 and hasattr(item, "dtype"))
+
+
+def _list_of_containers(items: Any) -> bool:
     """Whether a list, among values that may be lists themselves (composites, ranges), is a dimension of them."""
-    return all(
+    return isinstance(items, list) and all(
         item is None
         or isinstance(item, list | tuple | Mapping)
         or hasattr(item, "keys")
@@ -80,14 +106,14 @@ def _holds_containers(items: list[Any]) -> bool:
     )
 
 
-def _never(items: list[Any]) -> bool:
+def _never(item: Any) -> bool:
     return False
 
 
 _TAKES_LISTS = frozenset({"composite", "range", "multirange"})
-_NESTS: Mapping[str, Callable[[list[Any]], bool]] = {
+_NESTS: Mapping[str, Callable[[Any], bool]] = {
     **{name: _never for name in ("json", "jsonb", "vector", "halfvec", "path", "polygon")},
-    **{name: _holds_containers for name in ("point", "lseg", "box", "line", "circle")},
+    **{name: _list_of_containers for name in ("point", "lseg", "box", "line", "circle")},
 }
 """Types whose values may be lists, and whether a list of them is a dimension."""
 
@@ -223,6 +249,14 @@ def _tuple(value: Any, *, convert: Convert) -> tuple[Any, ...]:
     return tuple(convert(value))
 
 
+_DOCUMENTS = frozenset({"json", "jsonb"})
+
+
+def _document(value: Any, *, convert: Convert) -> Any:
+    """A document in an array; a list would be a dimension of it, to the driver."""
+    return tuple(convert(value)) if isinstance(value, list) else convert(value)
+
+
 def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> Conversion | None:
     """The conversion of a container, or ``None`` for other types.
 
@@ -235,6 +269,9 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
         element = inner.convert
         if type_.element.base.name in _VECTORS:  # a list would be a dimension of the array
             element = partial(_tuple, convert=element)
+        elif type_.element.base.name in _DOCUMENTS:
+            inner = replace(inner, usual=inner.usual - {list})
+            element = partial(_document, convert=element)
         takes = "list, tuple or NumPy array of what the element takes; None for NULL"
         return Conversion(
             frozenset(),
@@ -262,4 +299,4 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
     return None
 
 
-__all__ = ["Bounds", "container_conversion", "items_of", "make_ranges_by"]
+__all__ = ["Bounds", "container_conversion", "depth_of", "items_of", "make_ranges_by"]

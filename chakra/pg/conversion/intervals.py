@@ -53,6 +53,13 @@ def _from_numpy(value: Any) -> dt.timedelta | None:
 
 
 def _interval(value: Any, *, fields: int, precision: int | None) -> dt.timedelta | None:
+    try:
+        return _kept(value, fields, precision)
+    except OverflowError:
+        raise Unfit("it is more days than a timedelta has (999,999,999)") from None
+
+
+def _kept(value: Any, fields: int, precision: int | None) -> dt.timedelta | None:
     if is_numpy(value) and value.dtype.kind == "m":
         value = _from_numpy(value)
         if value is None:

@@ -36,10 +36,22 @@ FLOAT4 = struct.Struct("=f")
 # in src/backend/utils/adt/numeric.c).
 DOUBLE_DIGITS, SINGLE_DIGITS = 15, 6
 
+NUMBERS = frozenset({"int2", "int4", "int8", "numeric", "float4", "float8"})
+"""Types whose values are written into columns of one another by their value: the same number, or an error."""
+
 MONEY_SCALE = 2
 """Digits after the point of ``money`` where ``lc_monetary`` is that of nearly every currency."""
 
 _EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+
+
+def _no_number(value: Any) -> bool:
+    """Whether a value is none though Python or NumPy make one of it: truth, times, arrays."""
+    return isinstance(value, bool) or (
+        hasattr(value, "dtype")
+        and (value.dtype.kind not in "iuf" or value.ndim > 0)
+        and as_str(value) is None
+    )
 
 
 def whole(value: Any) -> int:
@@ -48,13 +60,13 @@ def whole(value: Any) -> int:
     Raises:
         Unfit: it has a fraction, or is none.
     """
-    if isinstance(value, bool) or (is_numpy(value) and value.dtype.kind == "b"):
+    if _no_number(value):
         refuse("a whole number", value)
     text = as_str(value)
     if text is not None:
         if _DIGITS.fullmatch(text) is None:
             raise Unfit("expected the digits of a whole number")
-        return int(text)
+        return int(text) if len(text) < _MANY_DIGITS else int(Decimal(text.strip()))
     if not hasattr(type(value), "__int__") and not hasattr(type(value), "__index__"):
         refuse("a whole number", value)
     try:
@@ -66,6 +78,14 @@ def whole(value: Any) -> int:
     return found
 
 
+def is_digits(text: str) -> bool:
+    """Whether a text is the digits of a whole number, and so that number wherever one is expected."""
+    return _DIGITS.fullmatch(text) is not None
+
+
+_MANY_DIGITS = 600  # int() takes no more than sys.get_int_max_str_digits() of them, which is at least 640
+
+
 def _integer(value: Any, *, low: int, high: int) -> int:
     found = whole(value)
     if not low <= found <= high:
@@ -75,13 +95,15 @@ def _integer(value: Any, *, low: int, high: int) -> int:
 
 def real(value: Any) -> float:
     """A number of any class as a ``float``, if that is the nearest one there is."""
-    if isinstance(value, bool) or (is_numpy(value) and value.dtype.kind == "b"):
+    if _no_number(value):
         refuse("a number", value)
     text = as_str(value)
     if text is not None:
         if _NUMBER.fullmatch(text) is None:
             raise Unfit("expected the digits of a number")
         value = Decimal(text.strip())
+    if isinstance(value, Decimal) and value.is_nan():
+        return math.nan
     if not hasattr(type(value), "__float__") and not hasattr(type(value), "__index__"):
         refuse("a number", value)
     try:
@@ -123,8 +145,8 @@ def as_decimal(value: Any) -> Decimal:
         Unfit: it is no number.
     """
     if type(value) is Decimal:
-        return value
-    if isinstance(value, bool) or (is_numpy(value) and value.dtype.kind == "b"):
+        return Decimal("NaN") if value.is_snan() else value  # the server has one NaN
+    if _no_number(value):
         refuse("a number", value)
     if is_numpy(value) and value.dtype.kind == "f":
         digits = DOUBLE_DIGITS if value.dtype.itemsize >= 8 else SINGLE_DIGITS
@@ -134,7 +156,7 @@ def as_decimal(value: Any) -> Decimal:
     if isinstance(value, int):
         return Decimal(int(value))
     if isinstance(value, Decimal):
-        return Decimal(value)
+        return as_decimal(Decimal(value))
     text = as_str(value)
     if text is not None:
         if _NUMBER.fullmatch(text) is None:
@@ -146,7 +168,7 @@ def as_decimal(value: Any) -> Decimal:
 
 
 def fitted(number: Decimal, scale: int, *, rounds: bool) -> Decimal:
-    """The number with at most ``scale`` digits after the point.
+    """The number with ``scale`` digits after the point.
 
     Args:
         rounds: round half away from zero, as the server does; else refuse digits that would be lost.
@@ -155,7 +177,7 @@ def fitted(number: Decimal, scale: int, *, rounds: bool) -> Decimal:
         Unfit: it has more.
     """
     exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or -exponent <= scale:
+    if not isinstance(exponent, int):
         return number
     kept = number.quantize(Decimal((0, (1,), -scale)), decimal.ROUND_HALF_UP, _EXACT)
     if not rounds and kept != number:
@@ -169,8 +191,6 @@ def fitted(number: Decimal, scale: int, *, rounds: bool) -> Decimal:
 def _numeric(value: Any, *, precision: int | None, scale: int | None, rounds: bool) -> Decimal:
     number = as_decimal(value)
     if not number.is_finite():
-        if number.is_snan():
-            raise Unfit("it is a signaling NaN")
         if precision is not None and number.is_infinite():
             raise Unfit("a numeric with a precision holds no infinity")
         return number
@@ -286,4 +306,13 @@ def number_conversion(type_: PgType) -> Conversion | None:
     return None
 
 
-__all__ = ["MONEY_SCALE", "as_decimal", "fitted", "number_conversion", "real", "whole"]
+__all__ = [
+    "MONEY_SCALE",
+    "NUMBERS",
+    "as_decimal",
+    "fitted",
+    "is_digits",
+    "number_conversion",
+    "real",
+    "whole",
+]

@@ -119,7 +119,9 @@ def _mac(value: Any) -> str:
 def _label(value: Any, *, type_: PgType) -> str:
     cls = type_.python
     if isinstance(value, enum.Enum) and not (isinstance(cls, type) and isinstance(value, cls)):
-        text = as_str(value)
+        # Of a table without a model nobody knows the class: whatever has the label says what it means.
+        known = isinstance(cls, type) and issubclass(cls, enum.Enum)
+        text = as_str(value) if known or isinstance(value, str) else enum_label(value)
         if text is None:
             refuse(_members(type_), value)
     elif isinstance(value, enum.Enum):
@@ -129,7 +131,7 @@ def _label(value: Any, *, type_: PgType) -> str:
         if text is None:
             refuse(_members(type_), value)
     if type_.labels and text not in type_.labels:
-        raise Unfit(f"the labels of {type_.name} are {', '.join(type_.labels)}")
+        raise Unfit(f"the labels of {type_.typname} are {', '.join(type_.labels)}")
     return text
 
 

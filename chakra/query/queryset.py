@@ -75,7 +75,10 @@ class QuerySet(Writing[R_co], ColumnReads):
                 raise FieldError(f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}")
         select = self._select
         clauses = select.clauses
-        changes: dict[str, Any] = {"annotations": (*clauses.annotations, *values.items())}
+        changes: dict[str, Any] = {
+            "annotations": (*clauses.annotations, *values.items()),
+            "after": (*clauses.after, *(len(select.filters) for _ in values)),
+        }
         if clauses.outputs:
             # What is annotated after values() is wanted, too.
             changes["outputs"] = (*clauses.outputs, *((name, name) for name in values))
@@ -130,7 +133,10 @@ class QuerySet(Writing[R_co], ColumnReads):
         computed = (v for _, v in (*annotations, *outputs) if isinstance(v, Expression))
         if groups is None and any(map(has_aggregate, computed)):
             groups = ()
-        select = self._select.with_clauses(outputs=tuple(outputs), annotations=annotations, groups=groups)
+        after = clauses.after + (len(self._select.filters),) * (len(annotations) - len(clauses.after))
+        select = self._select.with_clauses(
+            outputs=tuple(outputs), annotations=annotations, after=after, groups=groups
+        )
         select.result = result
         return self._with(select)
 

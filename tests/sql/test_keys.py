@@ -17,6 +17,7 @@ from tests.query.library import Book
 BOOKS = Book.objects
 
 CLAUSES: dict[str, Callable[[Any], Any]] = {
+    "after": lambda q: q.filter(id=1).annotate(x=F("pages")),
     "annotations": lambda q: q.annotate(x=F("pages")),
     "deferred": lambda q: q.defer("title"),
     "distinct": lambda q: q.distinct(),

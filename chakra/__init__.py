@@ -47,10 +47,12 @@ from chakra.models import (
     Database,
     Field,
     ForeignKey,
+    ManyToMany,
     Model,
     OneToOne,
     field,
     foreign_key,
+    many_to_many,
     one_to_one,
 )
 from chakra.pg.interval import Interval
@@ -174,6 +176,7 @@ __all__ = [
     "IntegrityError",
     "Interval",
     "JsonAgg",
+    "ManyToMany",
     "Max",
     "Min",
     "Model",
@@ -198,6 +201,7 @@ __all__ = [
     "connect",
     "field",
     "foreign_key",
+    "many_to_many",
     "one_to_one",
     "raw",
     "transaction",

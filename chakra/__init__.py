@@ -57,6 +57,7 @@ from chakra.models import (
 )
 from chakra.pg.interval import Interval
 from chakra.query import QuerySet, raw
+from chakra.query.prefetch import Prefetch, prefetch
 from chakra.schema import Check, Index, Unique
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ __all__ = [
     "NotNullViolation",
     "OneToOne",
     "PoolTimeout",
+    "Prefetch",
     "Q",
     "QuerySet",
     "SerializationError",
@@ -203,6 +205,7 @@ __all__ = [
     "foreign_key",
     "many_to_many",
     "one_to_one",
+    "prefetch",
     "raw",
     "transaction",
 ]

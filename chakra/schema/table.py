@@ -114,6 +114,15 @@ class Relation:
         """The table the relation leads to."""
         return self.hops[-1].target
 
+    def leads_back(self, other: Relation) -> bool:
+        """Whether this is the way back along another relation over a table between."""
+        return (
+            len(self.hops) == len(other.hops) == 2
+            and self.hops[0].target is other.hops[0].target
+            and self.hops[0].target_columns == other.hops[1].columns
+            and self.hops[1].columns == other.hops[0].target_columns
+        )
+
     @property
     def key(self) -> str | None:
         """The attribute that holds the key of the partner, if the table has it and it is one."""

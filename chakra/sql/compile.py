@@ -109,7 +109,8 @@ def _write_apart(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
         one = query.select.with_clauses(outputs=tuple(given[position] for position in positions))
         writer.write(", (" if number else "(")
         found = _write_body(resolve_select(query._replace(select=one)), writer)
-        writer.write(f") AS a{number} ({', '.join(f'c{place}' for place in range(len(positions)))})")
+        names = ", ".join(f"c{place}" for place in range(len(positions)))
+        writer.write(f") AS a{number} ({names})")
         outputs.update(zip(positions, found, strict=True))
     return [outputs[position] for position in range(len(parts.outputs))]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from chakra.errors import FieldError
+from chakra.models.relations.sets import PartnerSet
 from chakra.query.queryset import QuerySet
 from chakra.query.write import database_of
 from chakra.schema import Hop, Relation, Table
@@ -83,21 +84,21 @@ class ManyRelation:
         return f"{self.link.source().__name__}.{self.link.name}"
 
 
-class ManySet(QuerySet[Any]):
+class ManySet(PartnerSet):
     """The partners of one instance; new rows made by it are linked with the instance."""
 
-    __slots__ = ("_instance", "_link")
+    __slots__ = ("_link",)
 
     def __init__(self, link: Link, instance: Any) -> None:
         super().__init__(link.target().__table__, database_of(instance))
         self._link = link
-        self._instance = instance
+        self._of(instance, link.name)
         key = type(instance).__chakra_key__(instance)
         self._select.filters = ((False, (), {link.back: key}),)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
-        new._link, new._instance = self._link, self._instance
+        new._link = self._link
         return new
 
     @property
@@ -144,6 +145,7 @@ class ManySet(QuerySet[Any]):
                 await self._add(keys, through_defaults or {})
 
     async def _add(self, keys: list[Any], extra: dict[str, Any]) -> None:
+        self._changed_set()
         link, key = self._link, self._key
         own, other = link.own(), link.other()
         pairs = [(key, k) for k in keys]
@@ -169,6 +171,7 @@ class ManySet(QuerySet[Any]):
             await self._remove(keys)
 
     async def _remove(self, keys: list[Any]) -> None:
+        self._changed_set()
         link = self._link
         await self._links().filter(**{f"{link.other()}__in": keys}).delete()
         if link.symmetrical:
@@ -177,6 +180,7 @@ class ManySet(QuerySet[Any]):
 
     async def clear(self) -> None:
         """Undo all links of the instance."""
+        self._changed_set()
         async with self.database.transaction():
             await self._links().delete()
             if self._link.symmetrical:

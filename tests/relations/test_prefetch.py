@@ -160,6 +160,19 @@ async def test_after_select_related_and_with_every_verb(music: Any) -> None:
     assert sum('FROM "songs"' in sql for sql in statements) == 2
 
 
+async def test_one_to_one_in_the_same_statement(music: Any) -> None:
+    with watched(music) as statements:
+        artists = await Artist.objects.order_by("id").select_related("manager", "nation")
+        assert [a.manager and a.manager.name for a in artists] == ["Max", None, None]
+        managers = await Manager.objects.select_related("artist__nation")
+        assert managers[0].artist.nation.name == "Oz"  # type: ignore[union-attr]
+    assert len(statements) == 2
+    with pytest.raises(
+        FieldError, match=r"'songs' of Artist may have several rows .* prefetch_related\(\"songs\"\)"
+    ):
+        await Artist.objects.select_related("songs")
+
+
 async def test_rows_that_are_there_already(music: Any) -> None:
     artists = await Artist.objects.order_by("id")
     await chakra.prefetch(artists[:1], "songs__genres", Prefetch("nation"))

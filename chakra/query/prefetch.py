@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from chakra.errors import FieldError
+from chakra.errors import FieldError, NotLoaded
 from chakra.expressions import F
 from chakra.query import run
 from chakra.query.hydrate import SLOT
@@ -31,7 +31,7 @@ class Prefetch:
     Args:
         path: of the relation: ``"posts"``, ``"posts__tags"``.
         queryset: which rows, in which order, with which annotations; default: all of them. The last relation of the
-            path gets it.
+            path gets it. A slice of it is taken for each row: ``Post.objects.order_by("-id")[:3]``.
         to_attr: name of the attribute that gets the list; the relation itself stays as it is then.
 
     Raises:
@@ -49,10 +49,6 @@ class Prefetch:
             if select is None or select.result != "instances":
                 raise FieldError(
                     f"Prefetch({path!r}): queryset= takes a query for instances, not {queryset!r}"
-                )
-            if select.sliced:
-                raise FieldError(
-                    f"Prefetch({path!r}): a sliced queryset would be cut over all parents together"
                 )
         if to_attr is not None and not (isinstance(to_attr, str) and to_attr.isidentifier()):
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
@@ -161,7 +157,14 @@ async def _behind(
             return [row for values in flat for row in values if row is not None]
     first = relation.hops[0]
     own = attrgetter(*(SLOT + name for name in first.columns))
-    keys = {key for row in rows if (key := own(row)) is not None}
+    try:
+        keys = {key for row in rows if (key := own(row)) is not None}
+    except AttributeError:
+        title = type(rows[0]).__name__
+        raise NotLoaded(
+            f"prefetch_related({relation.name!r}): {title}.{first.columns[0]} was not loaded with these rows (only(), "
+            "defer()), and says what is behind them"
+        ) from None
     if len(first.columns) > 1:
         raise FieldError(
             f"prefetch_related({relation.name!r}): a key of several columns cannot be prefetched"
@@ -189,17 +192,27 @@ def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Sel
     last = relation.hops[-1]
     if len(relation.hops) == 1:
         name = last.target_columns[0]
-        select = select.copy()
+        select = _each(select, name)
         select.filters = (*select.filters, (False, (), {f"{name}__in": keys}))
         return select, attrgetter(SLOT + name)
     back = next(name for name, other in last.target.relations.items() if other.leads_back(relation))
-    select = select.copy()
+    select = _each(select, back)
     select.filters = (*select.filters, (False, (), {f"{back}__in": keys}))
     clauses = select.clauses
     select = select.with_clauses(
         annotations=(*clauses.annotations, (OWNER, F(back))), after=(*clauses.after, len(select.filters))
     )
     return select, lambda row: loaded_value(row, OWNER)
+
+
+def _each(select: Select, path: str) -> Select:
+    """A copy, whose slice is one for each value of a path; a field of that name is loaded in any case."""
+    clauses = select.clauses
+    return select.with_clauses(
+        each=path if select.sliced else None,
+        only=None if clauses.only is None else clauses.only | {path},
+        deferred=clauses.deferred - {path},
+    )
 
 
 def _note(rows: Sequence[Any], name: str, key: str, held: dict[Any, Any]) -> None:

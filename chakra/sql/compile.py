@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chakra.expressions import Expression, Order
 from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
@@ -41,6 +43,8 @@ def compile_select(select: Select) -> Compiled:
         else:
             _write_body(parts, writer)
         outputs = [Output("count", INT8, False)]
+    elif parts.each is not None:
+        outputs = _write_slice_of_each(parts, parts.each, writer)
     elif parts.outer:
         outputs = _write_sorted_outside(parts, writer)
     else:
@@ -188,6 +192,50 @@ def _write_sorted_outside(parts: Resolved, writer: Writer) -> list[Output]:
     parts.outputs, parts.order, parts.limit, parts.offset = returned, order, limit, offset
     _write_slice(parts, writer)
     return outputs
+
+
+class _Rank(Expression):
+    """The number of a row among those that have one value in common, in the order of the query."""
+
+    __slots__ = ("each", "order")
+
+    def __init__(self, each: Expression, order: list[Order]) -> None:
+        self.each = each
+        self.order = order
+
+    def render_sql(self, writer: Writer, render: Callable[[Expression, Writer], None]) -> None:
+        """Write the window function."""
+        writer.write("row_number() OVER (PARTITION BY ")
+        render(self.each, writer)
+        _write_order(self.order, [], writer)
+        writer.write(")")
+
+
+def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> list[Output]:
+    """A slice for each value of something: rows are numbered inside, and kept by their number outside."""
+    width = len(parts.outputs)
+    names = [quote_identifier(f"c{position}") for position in range(width)]
+    key = parts.scope.root.table.key_columns
+    order = parts.order or [Order(ColumnRef(parts.scope.root, column), False) for column in key]
+    limit, offset, outputs = parts.limit, parts.offset, parts.outputs
+    parts.limit = parts.offset = None
+    parts.order, parts.outputs = [], [*outputs, ("rank", _Rank(each, order))]
+    picked = ", ".join(names)
+    writer.write(f"SELECT {picked} FROM (")
+    described = _write_body(parts, writer)[:width]
+    writer.write(f") AS ranked ({picked}, rank)")
+    if offset is not None:
+        writer.write(" WHERE rank > ")
+        writer.parameter(offset, (), INT8, "offset")
+    if limit is not None:
+        writer.write(" AND" if offset is not None else " WHERE")
+        writer.write(" rank <= ")
+        writer.parameter(limit, (), INT8, "limit")
+        if offset is not None:
+            writer.write(" + ")
+            writer.parameter(offset, (), INT8, "offset")
+    writer.write(" ORDER BY rank")
+    return described
 
 
 def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:

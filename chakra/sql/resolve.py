@@ -24,6 +24,7 @@ class Resolved:
 
     Attributes:
         groups: terms of GROUP BY; empty = there is none.
+        each: the value for each of which the slice is taken.
         apart: whether the aggregates have to be computed in subqueries of their own.
         outer: whether rows are sorted (and cut) around the SELECT, by values that it returns besides: where DISTINCT
             lets no other order in.
@@ -44,6 +45,7 @@ class Resolved:
     locked: list[str] = field(default_factory=list)
     outer: bool = False
     apart: bool = False
+    each: Expression | None = None
 
 
 def resolve_select(numbered: Numbered) -> Resolved:
@@ -97,6 +99,8 @@ def resolve_select(numbered: Numbered) -> Resolved:
         found.plan = None
         if not (grouped or select.sliced or clauses.distinct is not None):
             found.outputs = []  # nothing depends on what a row holds
+    if clauses.each is not None:
+        found.each = scope.resolve_value(clauses.each)
     found.locked = _locked(select, scope)
     return found
 

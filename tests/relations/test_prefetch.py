@@ -141,6 +141,45 @@ async def test_a_query_of_ones_own(music: Any) -> None:
     assert titles(ann.all_songs[0].genres) == ["pop", "rock"]
 
 
+async def test_some_rows_for_each(music: Any) -> None:
+    """A slice of the query is taken for each parent, by the server."""
+
+    async def found(path: str, query: Any, model: Any = Artist) -> list[list[str]]:
+        with watched(music) as statements:
+            rows = await model.objects.order_by("id").prefetch_related(Prefetch(path, query))
+        assert len(statements) == 2
+        return [[getattr(x, "title", None) or x.name for x in getattr(row, path)] for row in rows]
+
+    await Song.objects.create(title="d", length=1, artist_id=1)
+    assert await found("songs", Song.objects.order_by("-length")[:1]) == [["b"], ["c"], []]
+    assert await found("songs", Song.objects.order_by("length")[:2]) == [["d", "a"], ["c"], []]
+    assert await found("songs", Song.objects.order_by("length")[1:2]) == [["a"], [], []]
+    assert await found("songs", Song.objects.order_by("length").offset(1)) == [["a", "b"], [], []]
+    assert await found("songs", Song.objects.all()[:1]) == [["a"], ["c"], []]
+    annotated = (
+        Song.objects.annotate(n=Count("genres")).filter(n__gt=0).select_related("artist").order_by("-n")
+    )
+    assert await found("songs", annotated[:1]) == [["a"], [], []]
+    assert await found("genres", Genre.objects.order_by("-name")[:1], Song) == [["rock"], ["pop"], [], []]
+    (ann, *_) = await Artist.objects.order_by("id").prefetch_related(
+        Prefetch("songs", annotated[:1], to_attr="top")
+    )
+    assert [(song.n, song.artist.name) for song in ann.top] == [(2, "Ann")]
+
+
+async def test_fields_that_are_needed_are_loaded(music: Any) -> None:
+    few = Prefetch("songs", Song.objects.only("title").order_by("id"))
+    (ann, *_) = await Artist.objects.only("name").order_by("id").prefetch_related(few)
+    assert titles(ann.songs) == ["a", "b"]
+    with pytest.raises(NotLoaded):
+        list(ann.songs)[0].length  # noqa: B018, RUF015
+    none = Prefetch("songs", Song.objects.defer("artist").order_by("id"))
+    (ann, *_) = await Artist.objects.order_by("id").prefetch_related(none)
+    assert titles(ann.songs) == ["a", "b"]
+    with pytest.raises(NotLoaded, match=r"Song\.artist_id was not loaded with these rows"):
+        await Song.objects.only("title").prefetch_related("artist")
+
+
 async def test_after_select_related_and_with_every_verb(music: Any) -> None:
     with watched(music) as statements:
         songs = await Song.objects.order_by("id").select_related("artist").prefetch_related("artist__nation")
@@ -263,8 +302,6 @@ async def test_what_is_no_relation_is_refused_at_once(music: Any) -> None:
         Artist.objects.prefetch_related(Prefetch("songs", Genre.objects.all()))
     with pytest.raises(FieldError, match="takes a query for instances"):
         Prefetch("songs", Song.objects.values())
-    with pytest.raises(FieldError, match="cut over all parents together"):
-        Prefetch("songs", Song.objects.all()[:3])
     with pytest.raises(FieldError, match="is for instances"):
         Artist.objects.values().prefetch_related("songs")
     assert Artist.objects.prefetch_related("songs").prefetch_related(None)._prefetches == ()

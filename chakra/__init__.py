@@ -47,14 +47,17 @@ from chakra.models import (
     Database,
     Field,
     ForeignKey,
+    ManyToMany,
     Model,
     OneToOne,
     field,
     foreign_key,
+    many_to_many,
     one_to_one,
 )
 from chakra.pg.interval import Interval
 from chakra.query import QuerySet, raw
+from chakra.query.prefetch import Prefetch, prefetch
 from chakra.schema import Check, Index, Unique
 
 if TYPE_CHECKING:
@@ -174,6 +177,7 @@ __all__ = [
     "IntegrityError",
     "Interval",
     "JsonAgg",
+    "ManyToMany",
     "Max",
     "Min",
     "Model",
@@ -182,6 +186,7 @@ __all__ = [
     "NotNullViolation",
     "OneToOne",
     "PoolTimeout",
+    "Prefetch",
     "Q",
     "QuerySet",
     "SerializationError",
@@ -198,7 +203,9 @@ __all__ = [
     "connect",
     "field",
     "foreign_key",
+    "many_to_many",
     "one_to_one",
+    "prefetch",
     "raw",
     "transaction",
 ]

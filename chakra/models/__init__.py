@@ -3,6 +3,18 @@
 from chakra.models.database import Database
 from chakra.models.fields import Field, field
 from chakra.models.instance import Model
-from chakra.models.relations import ForeignKey, OneToOne, foreign_key, one_to_one
+from chakra.models.relations.many import ManyToMany
+from chakra.models.relations.specs import ForeignKey, OneToOne, foreign_key, many_to_many, one_to_one
 
-__all__ = ["Database", "Field", "ForeignKey", "Model", "OneToOne", "field", "foreign_key", "one_to_one"]
+__all__ = [
+    "Database",
+    "Field",
+    "ForeignKey",
+    "ManyToMany",
+    "Model",
+    "OneToOne",
+    "field",
+    "foreign_key",
+    "many_to_many",
+    "one_to_one",
+]

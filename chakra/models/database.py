@@ -119,9 +119,13 @@ def _tables(models: tuple[ModelMeta, ...]) -> list[Table]:
     for model in models:
         if not isinstance(model, ModelMeta):
             raise FieldError(f"create_tables() and drop_tables() take model classes, not {model!r}")
-    return [
-        model.__table__ for model in dict.fromkeys(models) if model.__chakra__.options.get("managed", True)
-    ]
+    found: dict[tuple[str | None, str], Table] = {}
+    for model in dict.fromkeys(models):
+        if model.__chakra__.options.get("managed", True):
+            table = model.__table__
+            for one in (table, *(between() for between in table.between)):
+                found.setdefault((one.schema, one.name), one)
+    return list(found.values())
 
 
 __all__ = ["Database"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.models.fields import FieldSpec
-from chakra.models.relations import ForeignKeySpec
+from chakra.models.relations.specs import ForeignKeySpec, ManyToManySpec
 
 
 def check_hidden(model: str, attribute: str, annotation: Any, namespace: Mapping[str, Any]) -> None:
@@ -19,7 +19,7 @@ def check_hidden(model: str, attribute: str, annotation: Any, namespace: Mapping
         FieldError: names both, and the two ways out.
     """
     for part in _parts(annotation):
-        if not isinstance(part, FieldSpec | ForeignKeySpec):
+        if not isinstance(part, FieldSpec | ForeignKeySpec | ManyToManySpec):
             continue
         name = next((n for n, value in namespace.items() if value is part), attribute)
         raise FieldError(

@@ -8,6 +8,7 @@ from chakra.db.default import default_database
 from chakra.errors import ConfigError, FieldError
 from chakra.pg.conversion import Naive
 from chakra.query.not_a_list import NotAList
+from chakra.query.prefetch import Prefetch
 from chakra.query.shown import query_html, query_text
 from chakra.schema import Table
 from chakra.sql import Select
@@ -21,17 +22,19 @@ R_co = TypeVar("R_co", covariant=True)
 class Base(NotAList, Generic[R_co]):
     """A question about one table; see ``QuerySet``."""
 
-    __slots__ = ("_database", "_select")
+    __slots__ = ("_database", "_prefetches", "_select")
 
     def __init__(self, table: Table, database: Database | None = None, select: Select | None = None) -> None:
         self._select = select if select is not None else Select(table)
         self._database = database
+        self._prefetches: tuple[Prefetch, ...] = ()
 
     def _with(self, select: Select) -> Self:
         """The same queryset with another question; one that carries more than these two overrides it."""
         new = self.__class__.__new__(self.__class__)
         new._select = select
         new._database = self._database
+        new._prefetches = self._prefetches
         return new
 
     def _clauses(self, **changes: Any) -> Self:

@@ -16,6 +16,7 @@ from chakra.query import bulk
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.columns import ColumnReads
+from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
 from chakra.query.writing import Writing
 
 if TYPE_CHECKING:
@@ -34,6 +35,24 @@ class QuerySet(Writing[R_co], ColumnReads):
         """Load the rows behind foreign keys in the same query: ``select_related("author__publisher")``."""
         self._for_instances("select_related")
         return self._clauses(related=tuple(dict.fromkeys((*self._select.clauses.related, *relations))))
+
+    def prefetch_related(self, *paths: str | Prefetch | None) -> Self:
+        """Load what stands behind relations, one statement for each: ``prefetch_related("posts__tags", Prefetch(…))``.
+
+        ``None`` takes back what was said before.
+
+        Raises:
+            FieldError: a path that does not lead along relations; names those there are.
+        """
+        self._for_instances("prefetch_related")
+        new = self._with(self._select)
+        if paths == (None,):
+            new._prefetches = ()
+            return new
+        added = tuple(as_prefetch(path) for path in paths)
+        new._prefetches = (*self._prefetches, *added)
+        check_paths(self.table, new._prefetches)
+        return new
 
     def only(self, *fields: str) -> Self:
         """Load only these fields (and the primary key); reading another raises ``NotLoaded``.
@@ -75,7 +94,10 @@ class QuerySet(Writing[R_co], ColumnReads):
                 raise FieldError(f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}")
         select = self._select
         clauses = select.clauses
-        changes: dict[str, Any] = {"annotations": (*clauses.annotations, *values.items())}
+        changes: dict[str, Any] = {
+            "annotations": (*clauses.annotations, *values.items()),
+            "after": (*clauses.after, *(len(select.filters) for _ in values)),
+        }
         if clauses.outputs:
             # What is annotated after values() is wanted, too.
             changes["outputs"] = (*clauses.outputs, *((name, name) for name in values))
@@ -130,7 +152,10 @@ class QuerySet(Writing[R_co], ColumnReads):
         computed = (v for _, v in (*annotations, *outputs) if isinstance(v, Expression))
         if groups is None and any(map(has_aggregate, computed)):
             groups = ()
-        select = self._select.with_clauses(outputs=tuple(outputs), annotations=annotations, groups=groups)
+        after = clauses.after + (len(self._select.filters),) * (len(annotations) - len(clauses.after))
+        select = self._select.with_clauses(
+            outputs=tuple(outputs), annotations=annotations, after=after, groups=groups
+        )
         select.result = result
         return self._with(select)
 

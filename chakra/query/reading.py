@@ -10,7 +10,7 @@ from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Expression
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.pg.conversion import shown
-from chakra.query import execute, run
+from chakra.query import execute, prefetch, run
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.narrowing import Narrowing
@@ -37,7 +37,16 @@ class Reading(Narrowing[R_co]):
         return self._fetch().__await__()
 
     async def _fetch(self) -> list[R_co]:
-        return await run.rows(self.database, self._select)
+        rows = await run.rows(self.database, self._select)
+        if self._prefetches:
+            await prefetch.load(self.database, rows, self._prefetches)
+        return rows
+
+    async def _row(self, select: Select) -> R_co | None:
+        row: R_co | None = await run.row(self.database, select)
+        if self._prefetches and row is not None:
+            await prefetch.load(self.database, [row], self._prefetches)
+        return row
 
     def __aiter__(self) -> Stream[R_co]:
         return self.iterator()
@@ -52,7 +61,9 @@ class Reading(Narrowing[R_co]):
         """
         if type(chunk_size) is not int or not 1 <= chunk_size <= MOST_AT_ONCE:
             raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
-        return Stream(lambda reader: rows_of(self._select, self.database, chunk_size, reader))
+        return Stream(
+            lambda reader: rows_of(self._select, self.database, chunk_size, reader, self._prefetches)
+        )
 
     @overload
     def __getitem__(self, key: slice) -> Self: ...
@@ -92,6 +103,8 @@ class Reading(Narrowing[R_co]):
             select.order = () if select.clauses.distinct is None else select.order
         rows = await run.some_rows(self.database, select)
         if len(rows) == 1:
+            if self._prefetches:
+                await prefetch.load(self.database, rows, self._prefetches)
             return rows[0]  # type: ignore[no-any-return]
         raise self._not_one(rows, conditions, lookups)
 
@@ -107,14 +120,14 @@ class Reading(Narrowing[R_co]):
     @awaited
     async def first(self) -> R_co | None:
         """Return the first row, by primary key if there is no order; ``None`` if there is none."""
-        return await run.row(self.database, self._ordered(backwards=False))  # type: ignore[no-any-return]
+        return await self._row(self._ordered(backwards=False))
 
     @awaited
     async def last(self) -> R_co | None:
         """Return the last row, by primary key if there is no order; ``None`` if there is none."""
         if self._select.sliced:
             raise FieldError("last() of a slice is not defined; take the list and its last element")
-        return await run.row(self.database, self._ordered(backwards=True))  # type: ignore[no-any-return]
+        return await self._row(self._ordered(backwards=True))
 
     def _ordered(self, *, backwards: bool) -> Select:
         select = self._select.copy()
@@ -135,10 +148,10 @@ class Reading(Narrowing[R_co]):
     async def _one_of_order(self, backwards: bool, fields: Sequence[str]) -> R_co:
         if not fields:
             raise FieldError("earliest() and latest() need the name of a field to order by")
-        row = await run.row(self.database, self._ordered(backwards=backwards))
+        row = await self._row(self._ordered(backwards=backwards))
         if row is None:
             raise self._not_one((), (), {})
-        return row  # type: ignore[no-any-return]
+        return row
 
     @awaited
     async def count(self) -> int:

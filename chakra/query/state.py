@@ -22,16 +22,18 @@ class RowState:
         changed: attributes set since the row was loaded or saved; of a shared state none.
         loaded: relation and annotation values by name; of a shared state none.
         places: of a shared state, the positions of such values in ``_along``.
+        behind: relations that were prefetched: the slot with the instance's key, and what is there for each key.
         shared: whether other instances may hold the same state.
     """
 
-    __slots__ = ("changed", "database", "loaded", "places", "saved", "shared")
+    __slots__ = ("behind", "changed", "database", "loaded", "places", "saved", "shared")
 
     def __init__(self, database: Database | None, saved: bool, *, shared: bool = False) -> None:
         self.database = database
         self.saved = saved
         self.shared = shared
         self.places: Mapping[str, int] = _NO_PLACES
+        self.behind: Mapping[str, tuple[str, dict[Any, Any]]] = _NOTHING_BEHIND
         self.changed: set[str] = _NOTHING_CHANGED if shared else set()
         self.loaded: dict[str, Any] = _NOTHING_LOADED if shared else {}
 
@@ -45,6 +47,7 @@ class RowState:
 _NOTHING_CHANGED: Any = frozenset()
 _NOTHING_LOADED: dict[str, Any] = {}
 _NO_PLACES: dict[str, int] = {}
+_NOTHING_BEHIND: dict[str, Any] = {}
 
 NEW = RowState(None, False, shared=True)
 """The state of instances that were never saved."""
@@ -59,7 +62,8 @@ def own_state(instance: Any) -> RowState:
     if state.shared:
         own = RowState(state.database, state.saved)
         if state.places:
-            own.loaded = loaded_values(instance)
+            own.loaded = {name: instance._along[place] for name, place in state.places.items()}
+        own.behind = state.behind
         state = instance._state = own
     return state
 
@@ -69,16 +73,32 @@ def loaded_value(instance: Any, name: str) -> Any:
     state: RowState = instance._state
     if state.shared:
         place = state.places.get(name)
-        return NOT_LOADED if place is None else instance._along[place]
-    return state.loaded.get(name, NOT_LOADED)
+        if place is not None:
+            return instance._along[place]
+    elif name in state.loaded:
+        return state.loaded[name]
+    if name in state.behind:
+        slot, held = state.behind[name]
+        key = getattr(instance, slot, None)
+        # For a key that was changed since, to one whose row was not asked for, nothing is loaded.
+        return None if key is None else held.get(key, NOT_LOADED)
+    return NOT_LOADED
 
 
 def loaded_values(instance: Any) -> dict[str, Any]:
     """All of them by name; a dict of the caller's own."""
     state: RowState = instance._state
-    if not state.shared:
-        return dict(state.loaded)
-    return {name: instance._along[place] for name, place in state.places.items()}
+    names = dict.fromkeys((*state.behind, *(state.places if state.shared else state.loaded)))
+    found = {name: loaded_value(instance, name) for name in names}
+    return {name: value for name, value in found.items() if value is not NOT_LOADED}
 
 
-__all__ = ["NEW", "NOT_LOADED", "RowState", "loaded_value", "loaded_values", "own_state"]
+def forget_loaded(instance: Any, name: str) -> None:
+    """Forget what was loaded of a relation of an instance: it was changed."""
+    state = own_state(instance)
+    state.loaded.pop(name, None)
+    if name in state.behind:
+        state.behind = {other: held for other, held in state.behind.items() if other != name}
+
+
+__all__ = ["NEW", "NOT_LOADED", "RowState", "forget_loaded", "loaded_value", "loaded_values", "own_state"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
+from chakra.query import prefetch
 from chakra.query.execute import bound, holds_documents, name_field, text_of
 from chakra.query.hydrate import hydrate, loader
+from chakra.query.prefetch import Prefetch
 from chakra.query.privileges import refused
 from chakra.query.state import RowState
 from chakra.sql import Select, Statement, select_statement
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def rows_of(
-    select: Select, database: Database, block: int, reader: Reader
+    select: Select, database: Database, block: int, reader: Reader, prefetches: Sequence[Prefetch] = ()
 ) -> AsyncGenerator[Any, None]:
     """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one."""
     compiled, values = select_statement(select)
@@ -27,7 +29,14 @@ async def rows_of(
     state = RowState(database, True, shared=True)
     async with aclosing(_blocks(database, compiled.statement, values, block, reader)) as blocks:
         async for rows in blocks:
-            for row in hydrate(load, rows, state, len(rows)):
+            if prefetches:
+                state = RowState(
+                    database, True, shared=True
+                )  # it will know what is behind the rows of this block
+            found = hydrate(load, rows, state, len(rows))
+            if prefetches:
+                await prefetch.load(database, found, prefetches)
+            for row in found:
                 yield row
 
 

@@ -254,6 +254,7 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     state.saved = True
     state.changed.difference_update(names)
     state.loaded.clear()
+    state.behind = {}
 
 
 async def update_rows(select: Select, database: Database, values: dict[str, Any]) -> int:

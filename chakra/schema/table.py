@@ -91,22 +91,37 @@ class Relation:
 
     Attributes:
         name: what queries call it (``author``, ``posts``).
-        hops: its steps: one along a foreign key in either direction, two over a table between.
+        steps: its hops, one along a foreign key in either direction, two over a table between; or what gives them,
+            where the names of their columns are not known yet.
         nullable: whether a row may lack a partner (the join is then a LEFT JOIN).
         many: whether a row may have several partners.
         forward: whether the table it starts from holds the key.
     """
 
     name: str
-    hops: tuple[Hop, ...]
+    steps: tuple[Hop, ...] | Callable[[], tuple[Hop, ...]]
     nullable: bool
     many: bool = False
     forward: bool = True
+
+    @cached_property
+    def hops(self) -> tuple[Hop, ...]:
+        """The steps of the way."""
+        return self.steps if isinstance(self.steps, tuple) else self.steps()
 
     @property
     def target(self) -> Table:
         """The table the relation leads to."""
         return self.hops[-1].target
+
+    def leads_back(self, other: Relation) -> bool:
+        """Whether this is the way back along another relation over a table between."""
+        return (
+            len(self.hops) == len(other.hops) == 2
+            and self.hops[0].target is other.hops[0].target
+            and self.hops[0].target_columns == other.hops[1].columns
+            and self.hops[1].columns == other.hops[0].target_columns
+        )
 
     @property
     def key(self) -> str | None:
@@ -147,6 +162,7 @@ class Table:
         row_class: class whose instances rows become, or ``None`` for tables without a model.
         ordering: default order of queries, as ``order_by`` takes it.
         label: what error messages call the table; the model's name.
+        between: give the tables of its many-to-many relations that no model declares.
         defaults: what Python fills in for attributes that a new row is made without.
         statements: compiled statements by shape; they live as long as the table they read.
         stored: what one server says of it; ``None`` = nobody was asked.
@@ -164,6 +180,7 @@ class Table:
     row_class: Any = field(default=None, repr=False)
     ordering: tuple[Any, ...] = ()
     label: str = ""
+    between: tuple[Callable[[], Table], ...] = field(default=(), repr=False)
     defaults: dict[str, PythonDefault] = field(default_factory=dict, repr=False)
     statements: dict[Any, Any] = field(default_factory=dict, repr=False)
     stored: Stored | None = field(default=None, repr=False)

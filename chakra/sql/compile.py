@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chakra.expressions import Expression, Order
 from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
+from chakra.sql.partner_aggregates import PartnerAggregate
 from chakra.sql.partners import write_join
+from chakra.sql.products import Branch, branch_of
 from chakra.sql.render import may_be_null, render, render_conditions, render_order, type_of_node
 from chakra.sql.resolve import Resolved, resolve_select
 from chakra.sql.rowplan import Compiled
@@ -21,9 +25,12 @@ def compile_select(select: Select) -> Compiled:
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
-    parts = resolve_select(numbered(select))
+    query = numbered(select)
+    parts = resolve_select(query)
     writer = Writer()
-    if select.result == "exists":
+    if parts.apart:
+        outputs = _write_apart(query, parts, writer)
+    elif select.result == "exists":
         writer.write("SELECT EXISTS (")
         _write_body(parts, writer)
         writer.write(")")
@@ -36,6 +43,8 @@ def compile_select(select: Select) -> Compiled:
         else:
             _write_body(parts, writer)
         outputs = [Output("count", INT8, False)]
+    elif parts.each is not None:
+        outputs = _write_slice_of_each(parts, parts.each, writer)
     elif parts.outer:
         outputs = _write_sorted_outside(parts, writer)
     else:
@@ -74,7 +83,7 @@ def _write_clauses(parts: Resolved, writer: Writer) -> list[Output]:
         writer.write(" GROUP BY ")
         _write_list(parts.groups, writer)
     render_conditions(parts.having, writer, " HAVING ")
-    _write_order(parts.order, writer)
+    _write_order(parts.order, parts.outputs, writer)
     _write_slice(parts, writer)
     lock = select.clauses.lock
     if lock is not None:
@@ -83,6 +92,31 @@ def _write_clauses(parts: Resolved, writer: Writer) -> list[Output]:
         of = f" OF {', '.join(parts.locked)}" if parts.scope.joined else ""
         writer.write(f" FOR {strength}{of}{wait}")
     return outputs
+
+
+def _write_apart(query: Numbered, parts: Resolved, writer: Writer) -> list[Output]:
+    """Aggregates of all rows along several to-many relations: for each of these a subquery that joins no other."""
+    block = parts.scope.main
+    groups: dict[Branch, list[int]] = {}
+    for position, (_, expression) in enumerate(parts.outputs):
+        groups.setdefault(branch_of(expression, block), []).append(position)
+    where: dict[int, str] = {}
+    for number, positions in enumerate(groups.values()):
+        where.update({at: f"a{number}.c{place}" for place, at in enumerate(positions)})
+    picked = ", ".join(
+        f"{where[position]} AS {quote_output(name)}" for position, (name, _) in enumerate(parts.outputs)
+    )
+    writer.write(f"SELECT {picked} FROM ")
+    outputs: dict[int, Output] = {}
+    given = query.select.clauses.outputs
+    for number, positions in enumerate(groups.values()):
+        one = query.select.with_clauses(outputs=tuple(given[position] for position in positions))
+        writer.write(", (" if number else "(")
+        found = _write_body(resolve_select(query._replace(select=one)), writer)
+        names = ", ".join(f"c{place}" for place in range(len(positions)))
+        writer.write(f") AS a{number} ({names})")
+        outputs.update(zip(positions, found, strict=True))
+    return [outputs[position] for position in range(len(parts.outputs))]
 
 
 def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
@@ -103,10 +137,27 @@ def _write_list(terms: list[Expression], writer: Writer) -> None:
         render(term, writer)
 
 
-def _write_order(order: list[Order], writer: Writer) -> None:
+def _write_order(order: list[Order], outputs: list[tuple[str, Expression]], writer: Writer) -> None:
     for position, term in enumerate(order):
         writer.write(", " if position else " ORDER BY ")
-        render_order(term, writer)
+        name = next((n for n, e in outputs if e is term.expression and isinstance(e, PartnerAggregate)), None)
+        if name is None:
+            render_order(term, writer)
+        else:
+            render_order(Order(OutputName(name), term.descending, term.nulls), writer)
+
+
+class OutputName(Expression):
+    """A value that the query returns, by its name: it is not computed twice to sort by it."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def render_sql(self, writer: Writer, render: object) -> None:
+        """Write the name."""
+        writer.write(quote_output(self.name))
 
 
 def _write_slice(parts: Resolved, writer: Writer) -> None:
@@ -141,6 +192,50 @@ def _write_sorted_outside(parts: Resolved, writer: Writer) -> list[Output]:
     parts.outputs, parts.order, parts.limit, parts.offset = returned, order, limit, offset
     _write_slice(parts, writer)
     return outputs
+
+
+class _Rank(Expression):
+    """The number of a row among those that have one value in common, in the order of the query."""
+
+    __slots__ = ("each", "order")
+
+    def __init__(self, each: Expression, order: list[Order]) -> None:
+        self.each = each
+        self.order = order
+
+    def render_sql(self, writer: Writer, render: Callable[[Expression, Writer], None]) -> None:
+        """Write the window function."""
+        writer.write("row_number() OVER (PARTITION BY ")
+        render(self.each, writer)
+        _write_order(self.order, [], writer)
+        writer.write(")")
+
+
+def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> list[Output]:
+    """A slice for each value of something: rows are numbered inside, and kept by their number outside."""
+    width = len(parts.outputs)
+    names = [quote_identifier(f"c{position}") for position in range(width)]
+    key = parts.scope.root.table.key_columns
+    order = parts.order or [Order(ColumnRef(parts.scope.root, column), False) for column in key]
+    limit, offset, outputs = parts.limit, parts.offset, parts.outputs
+    parts.limit = parts.offset = None
+    parts.order, parts.outputs = [], [*outputs, ("rank", _Rank(each, order))]
+    picked = ", ".join(names)
+    writer.write(f"SELECT {picked} FROM (")
+    described = _write_body(parts, writer)[:width]
+    writer.write(f") AS ranked ({picked}, rank)")
+    if offset is not None:
+        writer.write(" WHERE rank > ")
+        writer.parameter(offset, (), INT8, "offset")
+    if limit is not None:
+        writer.write(" AND" if offset is not None else " WHERE")
+        writer.write(" rank <= ")
+        writer.parameter(limit, (), INT8, "limit")
+        if offset is not None:
+            writer.write(" + ")
+            writer.parameter(offset, (), INT8, "offset")
+    writer.write(" ORDER BY rank")
+    return described
 
 
 def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:

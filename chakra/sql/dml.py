@@ -239,6 +239,7 @@ def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
         raise FieldError(
             f"{what}() takes no query grouped by {names}: a group is no row; annotate() without values()"
         )
+    scope.per_row = True
     for name, expression in select.clauses.annotations:
         scope.annotations[name] = scope.resolve(expression)
     return resolve_filters(select.filters, scope)

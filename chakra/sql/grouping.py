@@ -8,7 +8,7 @@ from chakra.expressions import Expression, Slot
 from chakra.expressions.aggregates import Aggregate
 from chakra.sql.keys import KeyRef
 from chakra.sql.scope import Scope
-from chakra.sql.sources import ColumnRef, Source
+from chakra.sql.sources import ColumnRef, Correlated, Source
 
 
 def group_terms(
@@ -32,7 +32,11 @@ def group_terms(
     for expression in returned:
         for column in _free_columns(expression, terms):
             source = column.source
-            if id(source) in keyed or any(same(column, term) for term in terms):
+            if (
+                source not in scope.sources
+                or id(source) in keyed
+                or any(same(column, term) for term in terms)
+            ):
                 continue
             if not given and source.table.primary_key:
                 keyed.add(id(source))
@@ -52,6 +56,8 @@ def _free_columns(expression: Expression, terms: list[Expression]) -> Iterator[C
         return
     if isinstance(expression, ColumnRef):
         yield expression
+    if isinstance(expression, Correlated):
+        yield from expression.outer
     parts = expression.parts if isinstance(expression, KeyRef) else expression.children
     for part in parts:
         yield from _free_columns(part, terms)

@@ -11,10 +11,10 @@ from typing import Any
 
 from chakra.expressions import Combined, Condition, Expression, IsTrue, Lookup, Not, Operation
 from chakra.sql.keys import KeyRef
-from chakra.sql.sources import Block, ColumnRef, Source
+from chakra.sql.sources import Block, ColumnRef, Correlated, Source
 
 
-class HasPartner(Condition):
+class HasPartner(Correlated, Condition):
     """EXISTS over the sources of a block, or of a part of it.
 
     Attributes:
@@ -91,7 +91,7 @@ def about_partners(parts: list[Condition], block: Block) -> list[Condition]:
     found: list[Condition] = []
     groups: list[tuple[set[int], list[Condition]]] = []
     for part in parts:
-        heads = {id(_head(source, block)) for source in _sources(part, block)}
+        heads = heads_of(part, block)
         if not heads:
             found.append(part)
             continue
@@ -144,14 +144,6 @@ def _is_there(value: Expression) -> bool:
     return isinstance(ref, ColumnRef) and not ref.column.nullable
 
 
-def _head(source: Source, block: Block) -> Source:
-    """The source of the block through which another one hangs on the query around."""
-    inside = {id(each) for each in block.sources}
-    while source.parent is not None and id(source.parent) in inside:
-        source = source.parent
-    return source
-
-
 def _needed(condition: Expression, block: Block) -> list[Source]:
     """The sources that a condition is about, and those between them and the query around, in the order of joins."""
     wanted: set[int] = set()
@@ -172,15 +164,17 @@ def _sources(expression: Expression, block: Block) -> Iterator[Source]:
             yield ref.source
 
 
+def heads_of(expression: Expression, block: Block) -> set[int]:
+    """The sources through which those that an expression names hang on what is around the block."""
+    return {id(block.head(source)) for source in _sources(expression, block)}
+
+
 def columns_of(expression: Expression) -> Iterator[ColumnRef]:
     """The columns in a resolved tree."""
     if isinstance(expression, ColumnRef):
         yield expression
-    if isinstance(expression, HasPartner):
-        for source in expression.sources:
-            parent, hop = source.parent, source.on
-            if parent is not None and hop is not None:
-                yield ColumnRef(parent, parent.table.by_attribute[hop.columns[0]])
+    if isinstance(expression, Correlated):
+        yield from expression.outer
     for part in expression.parts if isinstance(expression, KeyRef) else expression.children:
         yield from columns_of(part)
 
@@ -213,4 +207,4 @@ def _strict(value: Expression) -> set[int]:
     return set()
 
 
-__all__ = ["HasPartner", "about_partners", "columns_of", "write_join", "write_link"]
+__all__ = ["HasPartner", "about_partners", "columns_of", "heads_of", "write_join", "write_link"]

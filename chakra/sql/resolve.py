@@ -11,8 +11,9 @@ from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.base import Combined
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.grouping import group_terms, same
+from chakra.sql.products import multiplied
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
-from chakra.sql.scope import Scope
+from chakra.sql.scope import JoinedCall, Scope
 from chakra.sql.select import Filter, Numbered, Select
 from chakra.sql.sources import ColumnRef
 
@@ -23,6 +24,8 @@ class Resolved:
 
     Attributes:
         groups: terms of GROUP BY; empty = there is none.
+        each: the value for each of which the slice is taken.
+        apart: whether the aggregates have to be computed in subqueries of their own.
         outer: whether rows are sorted (and cut) around the SELECT, by values that it returns besides: where DISTINCT
             lets no other order in.
     """
@@ -41,6 +44,8 @@ class Resolved:
     distinct: list[Expression] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
     outer: bool = False
+    apart: bool = False
+    each: Expression | None = None
 
 
 def resolve_select(numbered: Numbered) -> Resolved:
@@ -52,8 +57,12 @@ def resolve_select(numbered: Numbered) -> Resolved:
     select, terms, limit, offset, inner = numbered
     scope = Scope(select.table)
     clauses = select.clauses
-    for name, expression in clauses.annotations:
+    # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
+    scope.per_row = clauses.groups == ()
+    for (name, expression), after in zip(clauses.annotations, clauses.after, strict=True):
+        scope.kept = select.filters[:after]
         scope.annotations[name] = scope.resolve(expression)
+    scope.kept = select.filters
     plan: RowPlan | None = None
     if select.result not in _VALUES and not clauses.outputs and select.table.row_class is not None:
         outputs, plan = instance_outputs(select, scope)
@@ -62,23 +71,36 @@ def resolve_select(numbered: Numbered) -> Resolved:
     resolved = resolve_filters(select.filters, scope)
     having = [c for c in resolved if has_aggregate(c)]
     conditions = [c for c in resolved if not has_aggregate(c)] if having else resolved
-    grouped = clauses.groups is not None
+    computed = [*scope.annotations.values(), *(e for _, e in outputs)]
+    grouped = clauses.groups is not None and (not scope.per_row or any(map(has_aggregate, computed)))
     # A default order by columns that are not grouped would be an error nobody asked for.
     order = _order(select, () if grouped and select.order is None else terms, scope)
     distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
     found = Resolved(
         select, inner, scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct
     )
-    if clauses.groups is not None:
+    if grouped and clauses.groups is not None:
         given = tuple(scope.resolve_term(term) for term in clauses.groups)
         returned = [*(e for _, e in outputs), *having, *(term.expression for term in order)]
         found.groups = group_terms(given, scope, returned)
+    repeated = multiplied(
+        [*(e for _, e in outputs), *having, *(term.expression for term in order)], scope.main
+    )
+    if repeated and clauses.groups is not None:
+        names = ", ".join(map(repr, repeated))
+        raise FieldError(
+            f"{names} would count each row once for every partner that another aggregate of the query joins; group by "
+            "the rows themselves (annotate() before values()), or ask in two queries"
+        )
+    found.apart = bool(repeated)
     if clauses.distinct is not None:
         _sort_distinct(select, found)
     if select.result in ("count", "exists"):
         found.plan = None
         if not (grouped or select.sliced or clauses.distinct is not None):
             found.outputs = []  # nothing depends on what a row holds
+    if clauses.each is not None:
+        found.each = scope.resolve_value(clauses.each)
     found.locked = _locked(select, scope)
     return found
 
@@ -87,9 +109,22 @@ _VALUES = frozenset({"dict", "tuple", "flat", "named"})
 
 
 def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition]:
-    """Resolve the calls of ``filter`` and ``exclude`` into conditions to be joined by AND."""
+    """Resolve the calls of ``filter`` and ``exclude`` into conditions to be joined by AND.
+
+    Where the query returns values of partners, the last call of ``filter`` about them says which.
+    """
     found: list[Condition] = []
-    for negated, conditions, keywords in filters:
+    last: tuple[int, JoinedCall] | None = None
+    for position in range(len(filters) - 1, -1, -1) if scope.main.many else ():
+        negated, conditions, keywords = filters[position]
+        joined = None if negated else scope.about_joined(conditions, keywords)
+        if joined is not None:
+            last = position, joined
+            break
+    for position, (negated, conditions, keywords) in enumerate(filters):
+        if last is not None and position == last[0]:
+            found += last[1].conditions
+            conditions, keywords = last[1].parts, last[1].keywords
         parts = scope.conditions(conditions, keywords)
         if negated:
             found.append(Not(parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))))

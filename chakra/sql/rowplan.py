@@ -130,10 +130,16 @@ def _related_plan(
     outputs: list[tuple[str, Expression]],
 ) -> tuple[RowPlan, int]:
     relation = source.table.relations.get(name)
-    if relation is None:
-        known = ", ".join(source.table.relations) or "none"
+    if relation is None or relation.many:
+        single = [n for n, r in source.table.relations.items() if not r.many]
+        if relation is not None:
+            raise FieldError(
+                f"select_related: {name!r} of {source.table.title} may have several rows for each; load them with "
+                f'prefetch_related("{name}")'
+            )
         raise FieldError(
-            f"select_related: {source.table.title} has no relation {name!r}; its relations are {known}"
+            f"select_related: {source.table.title} has no relation {name!r}; its relations to one row are "
+            f"{', '.join(single) or 'none'}"
         )
     joined = scope.join(source, relation)
     columns = joined.table.columns

@@ -9,10 +9,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, F, Lookup, Not, Slot
+from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.base import Combined
 from chakra.expressions.lookups import TRANSFORMS, Transform, find_lookup, known_words
 from chakra.expressions.q import Q, keyword_conditions
@@ -20,7 +21,10 @@ from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.keys import KeyRef
-from chakra.sql.partners import about_partners
+from chakra.sql.partner_aggregates import PartnerAggregate
+from chakra.sql.partners import about_partners, columns_of, heads_of
+from chakra.sql.products import branch_of
+from chakra.sql.select import Filter
 from chakra.sql.sources import Block, ColumnRef, Source
 
 
@@ -54,6 +58,14 @@ class Path:
     word: str
 
 
+class JoinedCall(NamedTuple):
+    """A call of ``filter``, taken apart: resolved conditions on joined partners, and what it says of others."""
+
+    conditions: list[Condition]
+    parts: tuple[Condition, ...]
+    keywords: dict[str, Any]
+
+
 class Scope:
     """Names, joins and literals of one query over ``table``."""
 
@@ -61,8 +73,11 @@ class Scope:
         self.root = Source(table, table.quoted, None, None, False)
         self.main = Block()
         self.main.sources.append(self.root)
-        self.call: Block | None = None
+        self.block: Block | None = None
         self.apart = False
+        self.per_row = False
+        self.kept: tuple[Filter, ...] = ()
+        self._denying = False
         self._prefix = prefix
         self._aliases = 0
         self.annotations: dict[str, Expression] = {}
@@ -89,15 +104,15 @@ class Scope:
     def steps(self, source: Source, relation: Relation) -> list[Source]:
         """The sources of all steps of a relation.
 
-        Where a condition is being resolved, the partners behind a to-many relation are looked for in a block of their
-        own, that of the call of ``filter``; what hangs on them goes there as well.
+        Where a condition or an aggregate is being resolved, the partners behind a to-many relation are looked for in a
+        block of their own; what hangs on them goes there as well.
         """
         block = self.main
-        if self.call is not None and source in self.call.sources:
-            block = self.call
+        if self.block is not None and source in self.block.sources:
+            block = self.block
         found = block.known(source, relation)
-        if found is None and relation.many and self.call is not None:
-            block = self.call
+        if found is None and relation.many and self.block is not None:
+            block = self.block
             found = block.known(source, relation)
         if found is not None:
             return found
@@ -116,15 +131,71 @@ class Scope:
 
     def conditions(self, parts: Iterable[Condition], keywords: Mapping[str, Any]) -> list[Condition]:
         """Resolve what one call of ``filter`` says: conditions joined by AND, about one row behind each relation."""
-        outside, self.call = self.call, Block()
+        block = Block()
+        resolved = self._within(block, parts, keywords)
+        self.apart = self.apart or bool(block.sources)
+        return about_partners(resolved, block)
+
+    def about_joined(self, parts: tuple[Condition, ...], keywords: Mapping[str, Any]) -> JoinedCall | None:
+        """What one call of ``filter`` says of partners that the query's own FROM has joined, and the rest of the call;
+        ``None`` if it says nothing of them.
+        """
+        if not self.main.many:
+            return None
+        longer = self.main.copy()
+        found = self._within(longer, parts, keywords)
+        joined = set(map(id, self.main.many))
+        about = [bool(b := branch_of(part, longer)) and b <= joined for part in found]
+        if not any(about):
+            return None
+        conditions = [part for part, chosen in zip(found, about, strict=True) if chosen]
+        wanted = {id(ref.source) for part in conditions for ref in columns_of(part)}
+        for key, steps in longer.joined.items():
+            if key not in self.main.joined and wanted & set(map(id, steps)):
+                self.main.joined[key] = steps
+                self.main.sources += steps
+        rest = [part for part, chosen in zip(parts, about, strict=False) if not chosen]
+        others = {
+            name: value
+            for (name, value), chosen in zip(keywords.items(), about[len(parts) :], strict=True)
+            if not chosen
+        }
+        return JoinedCall(conditions, tuple(rest), others)
+
+    def _within(
+        self, block: Block, parts: Iterable[Condition], keywords: Mapping[str, Any]
+    ) -> list[Condition]:
+        outside = self.block, self._denying
+        self.block, self._denying = block, True
         try:
-            resolved = [self.resolve_condition(part) for part in parts]
-            resolved += self.resolve_keywords(keywords)
-            found = about_partners(resolved, self.call)
-            self.apart = self.apart or bool(self.call.sources)
-            return found
+            return [*(self.resolve_condition(part) for part in parts), *self.resolve_keywords(keywords)]
         finally:
-            self.call = outside
+            self.block, self._denying = outside
+
+    def _aggregate(self, aggregate: Aggregate) -> Expression:
+        """Resolve an aggregate; one of the partners of each row becomes a subquery, where there is one value a row."""
+        block = Block()
+        outside = self.block, self._denying
+        self.block, self._denying = block, False
+        try:
+            resolved = aggregate.rebuild(tuple([self.resolve(child) for child in aggregate.children]))
+        finally:
+            self.block, self._denying = outside
+        if not block.sources:
+            return resolved
+        self.apart = True
+        heads = {id(block.head(source)) for source in block.sources}
+        for negated, parts, keywords in reversed(self.kept):
+            if negated:
+                continue
+            longer = block.copy()
+            conditions = self._within(longer, parts, keywords)
+            about = [part for part in conditions if (found := heads_of(part, longer)) and found <= heads]
+            if about:
+                # The filter before was about the same partners: what it dropped is not counted.
+                sources = [source for source in longer.sources if id(longer.head(source)) in heads]
+                return PartnerAggregate(resolved, sources, about)
+        return PartnerAggregate(resolved, block.sources, [])
 
     def resolve_path(self, path: str) -> Path:
         """Follow ``author__created_at__year__gte`` through relations, a column and its transforms.
@@ -208,7 +279,7 @@ class Scope:
 
     def between(self, source: Source, relation: Relation) -> Source:
         """The source of the table between, which holds the keys of both sides."""
-        block = self.call if self.call is not None else self.main
+        block = self.block if self.block is not None else self.main
         full = block.known(source, relation)
         if full is not None:
             return full[0]
@@ -263,7 +334,9 @@ class Scope:
         scoped = getattr(expression, "resolve_in", None)
         if scoped is not None:
             return scoped(self)  # type: ignore[no-any-return]
-        if isinstance(expression, Not) and self.call is not None:
+        if isinstance(expression, Aggregate) and self.per_row:
+            return self._aggregate(expression)
+        if isinstance(expression, Not) and self._denying:
             # What is denied is about none of the partners: a call of its own.
             return Not(_all(self.conditions([expression.inner], {})))
         children = expression.children

@@ -30,6 +30,8 @@ class Clauses:
     Attributes:
         outputs: what ``values`` returns, by name; empty = all columns.
         annotations: computed values by name.
+        after: of each annotation, how many calls of ``filter`` and ``exclude`` stand before it.
+        each: the path for each value of which the slice is taken; ``None`` = it is one of all rows.
         inner: the query whose rows stand in place of a table's; ``None`` = the table's own. ``table`` describes them.
         groups: what a query with aggregates is grouped by (paths and expressions); ``None`` = it is not.
         only: attributes to load of instances, or ``None`` for all but the deferred ones.
@@ -41,9 +43,11 @@ class Clauses:
     """
 
     __slots__ = (
+        "after",
         "annotations",
         "deferred",
         "distinct",
+        "each",
         "groups",
         "inner",
         "lock",
@@ -55,6 +59,8 @@ class Clauses:
 
     outputs: Named
     annotations: Named
+    after: tuple[int, ...]
+    each: str | None
     inner: Select | None
     groups: tuple[Any, ...] | None
     only: frozenset[str] | None
@@ -67,6 +73,8 @@ class Clauses:
     def __init__(self) -> None:
         self.outputs = ()
         self.annotations = ()
+        self.after = ()
+        self.each = None
         self.inner = None
         self.groups = None
         self.only = None
@@ -81,6 +89,8 @@ class Clauses:
         new = Clauses.__new__(Clauses)
         new.outputs = self.outputs
         new.annotations = self.annotations
+        new.after = self.after
+        new.each = self.each
         new.inner = self.inner
         new.groups = self.groups
         new.only = self.only
@@ -111,7 +121,7 @@ class Clauses:
         return new
 
 
-WORDS = ("related", "only", "deferred", "distinct", "lock", "nothing")
+WORDS = ("after", "each", "related", "only", "deferred", "distinct", "lock", "nothing")
 """Clauses that hold names and words; each is its own key."""
 
 _words_of = attrgetter(*WORDS)

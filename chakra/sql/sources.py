@@ -28,13 +28,32 @@ class Source:
 
 
 class Block:
-    """Sources of one FROM: of the query itself, or of a subquery about the partners of a row."""
+    """Sources of one FROM: of the query itself, or of a subquery about the partners of a row.
 
-    __slots__ = ("joined", "sources")
+    Attributes:
+        sources: in the order of their joins.
+        joined: the sources of a relation's steps, by the source it starts from and its name.
+        many: the first sources of to-many relations: what multiplies rows.
+    """
+
+    __slots__ = ("joined", "many", "sources")
 
     def __init__(self) -> None:
         self.sources: list[Source] = []
         self.joined: dict[tuple[int, str], list[Source]] = {}
+        self.many: list[Source] = []
+
+    def copy(self) -> Block:
+        """Return a block that goes on from here."""
+        new = Block()
+        new.sources, new.joined, new.many = list(self.sources), dict(self.joined), list(self.many)
+        return new
+
+    def head(self, source: Source) -> Source:
+        """The source of the block through which another one hangs on what is around it."""
+        while source.parent is not None and source.parent in self.sources:
+            source = source.parent
+        return source
 
     def known(self, source: Source, relation: Relation) -> list[Source] | None:
         """The sources of a relation's steps, if the block has joined them."""
@@ -44,6 +63,8 @@ class Block:
         """Note the sources of a relation's steps."""
         self.joined[id(source), relation.name] = steps
         self.sources += steps
+        if relation.many:
+            self.many.append(steps[0])
 
 
 class ColumnRef(Expression):
@@ -67,4 +88,22 @@ class ColumnRef(Expression):
         return f"{self.source.table.title}.{self.column.attribute}"
 
 
-__all__ = ["Block", "ColumnRef", "Source"]
+class Correlated:
+    """A node that is a subquery, and refers to columns of the query around it."""
+
+    __slots__ = ()
+
+    sources: list[Source]
+
+    @property
+    def outer(self) -> list[ColumnRef]:
+        """The columns of the query around it on which its sources hang."""
+        found = []
+        for source in self.sources:
+            parent, hop = source.parent, source.on
+            if parent is not None and hop is not None and parent not in self.sources:
+                found += [ColumnRef(parent, parent.table.by_attribute[name]) for name in hop.columns]
+        return found
+
+
+__all__ = ["Block", "ColumnRef", "Correlated", "Source"]

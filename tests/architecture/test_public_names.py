@@ -12,7 +12,7 @@ PUBLIC = ("chakra", "chakra.errors", "chakra.types", "chakra.embedded", "chakra.
 PROMISED = {
     "chakra": """
         connect configure transaction raw __version__
-        Model Field field ForeignKey foreign_key OneToOne one_to_one
+        Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Prefetch prefetch
         Index Unique Check
         Q F Value Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout

@@ -29,7 +29,8 @@ SAFE_ATTRIBUTES = frozenset({"quoted", "alias"})
 REVIEWED: dict[str, set[str]] = {
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
     "chakra.sql.compile": {
-        "strength", "of", "wait", "term.nulls.upper()", "picked", "name", "names", "', '.join(names)",
+        "strength", "of", "wait", "term.nulls.upper()", "picked", "name", "names", "number",
+        "where[position]", "', '.join(names)",
         "', ' if position else ' ORDER BY '", "' DESC' if term.descending else ''",
     },
     "chakra.sql.partners": {"kind"},

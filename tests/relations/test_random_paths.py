@@ -15,7 +15,18 @@ from typing import Any
 
 import pytest
 
-from chakra import Field, ForeignKey, Model, OneToOne, Q, field, foreign_key, one_to_one
+from chakra import (
+    Field,
+    ForeignKey,
+    ManyToMany,
+    Model,
+    OneToOne,
+    Q,
+    field,
+    foreign_key,
+    many_to_many,
+    one_to_one,
+)
 from chakra.types import Integer
 
 
@@ -29,6 +40,7 @@ class Person(Model, table="persons"):
     age: Field[int | None] = field(Integer)
     town: ForeignKey[Town | None] = foreign_key(related_name="people", default=None)
     boss: ForeignKey["Person | None"] = foreign_key(related_name="staff", default=None)  # noqa: UP037
+    visits: ManyToMany[Town] = many_to_many(related_name="guests")
 
 
 class Pet(Model, table="pets"):
@@ -51,7 +63,8 @@ BACK = {
     (Person, "pets"): (Pet, "owner"),
     (Person, "desk"): (Desk, "person"),
 }
-MANY = {(Town, "people"), (Person, "staff"), (Person, "pets")}
+LINKED = {(Person, "visits"): (Town, 0), (Town, "guests"): (Person, 1)}
+"""Many-to-many: the model behind, and the side of the pairs that is here."""
 
 
 @dataclass
@@ -59,18 +72,24 @@ class World:
     """All rows by model and key."""
 
     rows: dict[Any, dict[int, Any]]
+    pairs: list[tuple[int, int]]
 
     def partners(self, model: Any, name: str, row: Any) -> list[Any]:
         """The rows behind a relation of a row."""
         if (model, name) in FORWARD:
             found = self.rows[FORWARD[model, name]].get(getattr(row, f"{name}_id"))
             return [] if found is None else [found]
+        if (model, name) in LINKED:
+            other, side = LINKED[model, name]
+            return [self.rows[other][pair[1 - side]] for pair in self.pairs if pair[side] == row.id]
         other, back = BACK[model, name]
         return [r for r in self.rows[other].values() if getattr(r, f"{back}_id") == row.id]
 
 
 def target(model: Any, name: str) -> Any:
-    return FORWARD[model, name] if (model, name) in FORWARD else BACK[model, name][0]
+    if (model, name) in FORWARD:
+        return FORWARD[model, name]
+    return (LINKED if (model, name) in LINKED else BACK)[model, name][0]
 
 
 @dataclass
@@ -104,7 +123,7 @@ def choices(world: World, model: Any, row: Any, tests: list[Test]) -> Iterator[d
 def _ends_at(model: Any, path: tuple[str, ...]) -> Any:
     """The model behind a path of relations, or ``None`` if it ends in a field."""
     for name in path:
-        if (model, name) not in FORWARD and (model, name) not in BACK:
+        if (model, name) not in {**FORWARD, **BACK, **LINKED}:
             return None
         model = target(model, name)
     return model
@@ -155,7 +174,7 @@ def random_test(chance: random.Random, model: Any) -> Test:
     path: list[str] = []
     here = model
     for _ in range(chance.choice([0, 1, 1, 1, 2, 2, 3])):
-        names = [name for m, name in (*FORWARD, *BACK) if m is here]
+        names = [name for m, name in (*FORWARD, *BACK, *LINKED) if m is here]
         name = chance.choice(names)
         path.append(name)
         here = target(here, name)
@@ -192,7 +211,10 @@ async def world(db: Any) -> World:
         await Pet.objects.create(id=n, age=chance.choice([None, 0, 1, 2, 3]), owner_id=chance.randrange(1, 6))
     for n, person in enumerate((1, 3, 8), 1):
         await Desk.objects.create(id=n, age=chance.choice([None, 1, 2]), person_id=person)
-    return World({m: {row.id: row for row in await m.objects.all()} for m in VALUES})
+    pairs = sorted({(chance.randrange(1, 9), chance.randrange(1, 4)) for _ in range(9)})
+    for person, town in pairs:
+        await Person(id=person).visits.add(town)
+    return World({m: {row.id: row for row in await m.objects.all()} for m in VALUES}, pairs)
 
 
 @pytest.mark.parametrize("seed", range(4))

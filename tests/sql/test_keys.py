@@ -17,9 +17,11 @@ from tests.query.library import Book
 BOOKS = Book.objects
 
 CLAUSES: dict[str, Callable[[Any], Any]] = {
+    "after": lambda q: q.filter(id=1).annotate(x=F("pages")),
     "annotations": lambda q: q.annotate(x=F("pages")),
     "deferred": lambda q: q.defer("title"),
     "distinct": lambda q: q.distinct(),
+    "each": lambda q: q[:3]._clauses(each="author"),
     "groups": lambda q: q.annotate(n=Count("*")),
     "inner": lambda q: q._with(over_rows(q.limit(3)._select)),
     "lock": lambda q: q.select_for_update(),

@@ -1,0 +1,180 @@
+"""What a class body declares, read once: fields, relations, and the options of ``Meta``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chakra.errors import FieldError
+from chakra.models.annotations import own_annotations, split_optional
+from chakra.models.fields import MISSING, Field, FieldSpec
+from chakra.models.fields import field as declare
+from chakra.models.hidden import check_hidden
+from chakra.models.relations.forward import ForwardRelation
+from chakra.models.relations.many import ManyToMany
+from chakra.models.relations.specs import (
+    ForeignKey,
+    ForeignKeySpec,
+    ManyToManySpec,
+    OneToOne,
+    foreign_key,
+    many_to_many,
+    one_to_one,
+)
+from chakra.schema import Relation, Table
+
+META_OPTIONS = frozenset(
+    {"table", "schema", "ordering", "indexes", "constraints", "unique_together", "abstract", "managed"}
+)
+
+OWN_OPTIONS = frozenset({"abstract", "table"})
+"""What a class says of itself alone."""
+
+
+class Declared:
+    """One attribute as the class body declares it: the annotation's inside, nullability, and the spec."""
+
+    __slots__ = ("annotation", "nullable", "spec")
+
+    def __init__(self, annotation: Any, nullable: bool, spec: Any) -> None:
+        self.annotation = annotation
+        self.nullable = nullable
+        self.spec = spec
+
+
+class ModelInfo:
+    """What a model class knows about itself.
+
+    Attributes:
+        declared: fields and foreign keys by attribute, inherited ones first.
+        options: the options of ``Meta`` and of the class statement.
+        plan: per field the slot's setter, its default and its factory, for new instances.
+        relations: foreign keys by name.
+    """
+
+    def __init__(self, declared: dict[str, Declared], options: dict[str, Any]) -> None:
+        self.declared = declared
+        self.options = options
+        self.table: Table | None = None
+        self.plan: list[tuple[str, Callable[[Any, Any], None], Any, Any]] = []
+        self.relations: dict[str, ForwardRelation] = {}
+        self.reverse: dict[str, Relation] = {}
+        self.between: list[Callable[[], Table]] = []
+
+
+def read_options(
+    name: str, bases: tuple[type, ...], namespace: dict[str, Any], options: dict[str, Any]
+) -> dict[str, Any]:
+    """The options of ``Meta`` and of the class statement.
+
+    A class without a ``Meta`` takes that of its first abstract base that has one; a ``Meta`` of its own may
+    derive from it. ``abstract`` and ``table`` are never passed on.
+    """
+    chosen: dict[str, Any] = {}
+    meta = namespace.get("Meta") or next((m for m in (getattr(b, "Meta", None) for b in bases) if m), None)
+    for part in reversed(meta.__mro__ if isinstance(meta, type) else ()):
+        own = part is namespace.get("Meta")
+        chosen.update(
+            {k: v for k, v in vars(part).items() if not k.startswith("__") and (own or k not in OWN_OPTIONS)}
+        )
+    chosen.update(options)
+    unknown = set(chosen) - META_OPTIONS
+    if unknown:
+        raise FieldError(
+            f"{name}: unknown option {', '.join(sorted(unknown))}; there are {', '.join(sorted(META_OPTIONS))}"
+        )
+    chosen.setdefault("abstract", False)
+    return chosen
+
+
+def inherited(name: str, bases: tuple[type, ...]) -> dict[str, Declared]:
+    declared: dict[str, Declared] = {}
+    for base in reversed(bases):
+        info = getattr(base, "__chakra__", None)
+        if info is None:
+            continue
+        if not info.options.get("abstract"):
+            raise FieldError(
+                f"{name} inherits from {base.__name__}, which has a table of its own; "
+                "share fields through a base with `class Meta: abstract = True`"
+            )
+        declared.update(info.declared)
+    return declared
+
+
+def read_body(name: str, namespace: dict[str, Any]) -> dict[str, Declared]:
+    # Frames: own_annotations, this function, ModelMeta.__new__, the class statement.
+    annotations = own_annotations(namespace, namespace.get("__module__", ""), 3)
+    declared: dict[str, Declared] = {}
+    for attribute, annotation in annotations.items():
+        origin = getattr(annotation, "__origin__", annotation)
+        if origin in (Field, ForeignKey, OneToOne, ManyToMany):
+            check_hidden(name, attribute, annotation, namespace)
+        if origin is Field:
+            inner, nullable = split_optional(_argument(annotation, name, attribute))
+            spec: Any = namespace.get(attribute, MISSING)
+            if not isinstance(spec, FieldSpec):
+                spec = declare(default=spec)
+            declared[attribute] = Declared(inner, nullable, spec)
+        elif origin in (ForeignKey, OneToOne):
+            inner, nullable = split_optional(_argument(annotation, name, attribute))
+            spec = namespace.get(attribute)
+            if not isinstance(spec, ForeignKeySpec):
+                spec = one_to_one() if origin is OneToOne else foreign_key()
+            spec.target = spec.target or inner
+            declared[attribute] = Declared(inner, nullable, spec)
+        elif origin is ManyToMany:
+            inner, _ = split_optional(_argument(annotation, name, attribute))
+            spec = namespace.get(attribute)
+            if not isinstance(spec, ManyToManySpec):
+                spec = many_to_many()
+            spec.target = spec.target or inner
+            declared[attribute] = Declared(inner, True, spec)
+        elif isinstance(namespace.get(attribute), FieldSpec | ForeignKeySpec | ManyToManySpec):
+            raise FieldError(
+                f"{name}.{attribute}: annotate it as Field[…], ForeignKey[…] or ManyToMany[…], or leave the annotation "
+                "out"
+            )
+    for attribute, value in namespace.items():
+        if attribute in declared:
+            continue
+        if isinstance(value, FieldSpec):
+            if value.type is None:
+                raise FieldError(f"{name}.{attribute}: without an annotation field() needs a type")
+            declared[attribute] = Declared(None, bool(value.null), value)
+        elif isinstance(value, ForeignKeySpec):
+            if value.target is None:
+                raise FieldError(f"{name}.{attribute}: without an annotation foreign_key() needs a model")
+            declared[attribute] = Declared(value.target, bool(value.null), value)
+        elif isinstance(value, ManyToManySpec):
+            if value.target is None:
+                raise FieldError(f"{name}.{attribute}: without an annotation many_to_many() needs a model")
+            declared[attribute] = Declared(value.target, True, value)
+    for attribute in declared:
+        if attribute.startswith("_") or attribute.endswith("_") or "__" in attribute or attribute == "pk":
+            raise FieldError(
+                f"{name}.{attribute}: a field's name has no leading, trailing or double underscore "
+                "(queries use __ to separate names) and is not pk"
+            )
+    ordered = [a for a in (*annotations, *namespace) if a in declared]
+    return {attribute: declared[attribute] for attribute in dict.fromkeys(ordered)}
+
+
+def _argument(annotation: Any, name: str, attribute: str) -> Any:
+    arguments = getattr(annotation, "__args__", ())
+    if len(arguments) != 1:
+        raise FieldError(f"{name}.{attribute}: write the type in brackets, e.g. Field[str]")
+    return next(iter(arguments))
+
+
+def key_attribute(attribute: str) -> str:
+    """The attribute that holds the key of a relation: ``author`` → ``author_id``."""
+    return f"{attribute}_id"
+
+
+def stored(declared: dict[str, Declared]) -> list[tuple[str, Declared]]:
+    """What the table itself has a column for."""
+    return [(a, d) for a, d in declared.items() if not isinstance(d.spec, ManyToManySpec)]
+
+
+__all__ = ["Declared", "ModelInfo", "inherited", "key_attribute", "read_body", "read_options", "stored"]

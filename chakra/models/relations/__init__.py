@@ -1,0 +1,1 @@
+"""Relations between models: declared in ``specs``, followed by ``forward``, ``reverse`` and ``many``."""

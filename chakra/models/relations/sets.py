@@ -1,0 +1,68 @@
+"""What the sets of partners of an instance share: they may be loaded already."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from chakra.query.pending import awaited
+from chakra.query.queryset import QuerySet
+from chakra.query.state import NOT_LOADED, forget_loaded, loaded_value
+
+
+class PartnerSet(QuerySet[Any]):
+    """Rows behind a to-many relation of one instance: a queryset, which needs no query where they were prefetched."""
+
+    __slots__ = ("_instance", "_loaded", "_named")
+
+    def _of(self, instance: Any, name: str) -> None:
+        """Note whose partners these are, and what is loaded of them."""
+        self._instance = instance
+        self._named = name
+        found = loaded_value(instance, name)
+        self._loaded: list[Any] | None = None if found is NOT_LOADED else found
+
+    def _with(self, select: Any) -> Any:
+        new = super()._with(select)
+        new._instance, new._named, new._loaded = self._instance, self._named, None
+        return new
+
+    def _changed_set(self) -> None:
+        """Forget what was loaded: the set is another one now."""
+        self._loaded = None
+        forget_loaded(self._instance, self._named)
+
+    async def _fetch(self) -> list[Any]:
+        return await super()._fetch() if self._loaded is None else list(self._loaded)
+
+    def __aiter__(self) -> Any:
+        return super().__aiter__() if self._loaded is None else _each(self._loaded)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """The partners, where they were prefetched; else the error that says to await."""
+        if self._loaded is None:
+            super().__iter__()
+        return iter(self._loaded or ())
+
+    def __len__(self) -> int:  # type: ignore[override]
+        if self._loaded is None:
+            super().__len__()
+        return len(self._loaded or ())
+
+    @awaited
+    async def count(self) -> int:
+        """Return the number of partners."""
+        return await super().count() if self._loaded is None else len(self._loaded)
+
+    @awaited
+    async def exists(self) -> bool:
+        """Return whether there is a partner."""
+        return await super().exists() if self._loaded is None else bool(self._loaded)
+
+
+async def _each(rows: list[Any]) -> AsyncIterator[Any]:
+    for row in rows:
+        yield row
+
+
+__all__ = ["PartnerSet"]

@@ -1,0 +1,181 @@
+"""Aggregates and values along to-many relations: nothing is counted twice, and a filter before says of which rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chakra import ArrayAgg, Avg, Count, F, Field, ForeignKey, Max, Model, Q, Sum, field, foreign_key
+from chakra.errors import FieldError
+from chakra.types import Integer
+from tests.query.conftest import watched
+
+
+class Writer(Model, table="writers"):
+    id: Field[int] = field(primary_key=True)
+    name: Field[str]
+    city: Field[str]
+
+
+class Novel(Model, table="novels"):
+    id: Field[int] = field(primary_key=True)
+    title: Field[str]
+    pages: Field[int] = field(Integer)
+    writer: ForeignKey[Writer] = foreign_key(related_name="novels")
+
+
+class Prize(Model, table="prizes"):
+    id: Field[int] = field(primary_key=True)
+    sum: Field[int] = field(Integer)
+    writer: ForeignKey[Writer] = foreign_key(related_name="prizes")
+
+
+class Review(Model, table="reviews"):
+    id: Field[int] = field(primary_key=True)
+    stars: Field[int] = field(Integer)
+    novel: ForeignKey[Novel] = foreign_key(related_name="reviews")
+
+
+@pytest.fixture
+async def writers(db: Any) -> Any:
+    """Ann (Rome): novels a 100 (reviews 5, 1), b 200 (3), c 300; prizes 10, 20. Bob (Rome): novel d 50. Cy (Oslo)."""
+    await db.create_tables(Writer, Novel, Prize, Review)
+    ann, bob, _ = [
+        await Writer.objects.create(name=name, city=city)
+        for name, city in (("Ann", "Rome"), ("Bob", "Rome"), ("Cy", "Oslo"))
+    ]
+    for title, pages, writer in (("a", 100, ann), ("b", 200, ann), ("c", 300, ann), ("d", 50, bob)):
+        await Novel.objects.create(title=title, pages=pages, writer=writer)
+    for stars, novel in ((5, 1), (1, 1), (3, 2)):
+        await Review.objects.create(stars=stars, novel_id=novel)
+    for prize in (10, 20):
+        await Prize.objects.create(sum=prize, writer=ann)
+    return Writer.objects.order_by("id")
+
+
+async def test_one_value_a_row(writers: Any) -> None:
+    query = writers.annotate(
+        n=Count("novels"),
+        pages=Sum("novels__pages"),
+        won=Sum("prizes__sum", default=0),
+        stars=Avg("novels__reviews__stars"),
+    )
+    found = [(w.name, w.n, w.pages, w.won, w.stars) for w in await query]
+    assert found == [("Ann", 3, 600, 30, 3), ("Bob", 1, 50, 0, None), ("Cy", 0, None, 0, None)]
+    assert await query.values_list("name", "n", "won") == [("Ann", 3, 30), ("Bob", 1, 0), ("Cy", 0, 0)]
+    assert (await query.values("n", "won").to_arrow()).to_pylist() == [
+        {"n": 3, "won": 30}, {"n": 1, "won": 0}, {"n": 0, "won": 0},
+    ]  # fmt: skip
+    with watched(writers.database) as statements:
+        assert await query.filter(n__gt=0, won=0).values_list("name", flat=True) == ["Bob"]
+        assert await query.order_by("-n", "name").values_list("name", flat=True) == ["Ann", "Bob", "Cy"]
+        assert await query.exclude(n=0).count() == 2
+    assert len(statements) == 3
+
+
+async def test_one_value_a_row_with_the_rows_own(writers: Any) -> None:
+    """Count("*") is about the row itself, once."""
+    query = writers.annotate(rows=Count("*"), n=Count("novels"), shout=F("name"))
+    assert await query.values_list("rows", "n", "shout") == [(1, 3, "Ann"), (1, 1, "Bob"), (1, 0, "Cy")]
+
+
+async def test_options_of_aggregates(writers: Any) -> None:
+    query = writers.annotate(
+        long=Count("novels", filter=Q(novels__pages__gt=100)),
+        other=Count("novels", filter=~Q(novels__title="a")),
+        good=Count("novels__reviews", filter=Q(novels__reviews__stars__gte=3)),
+        titles=ArrayAgg("novels__title", order_by="-novels__pages"),
+        reviewed=Count("novels", distinct=True, filter=Q(novels__reviews__isnull=False)),
+    )
+    ann, bob, cy = await query
+    assert (ann.long, ann.other, ann.good, ann.titles, ann.reviewed) == (2, 2, 2, ["c", "b", "a"], 2)
+    assert (bob.long, bob.other, bob.good, bob.titles, bob.reviewed) == (0, 1, 0, ["d"], 0)
+    assert (cy.long, cy.titles) == (0, None)
+
+
+async def test_a_filter_before_says_of_which_partners(writers: Any) -> None:
+    """One after does not: it keeps or drops the row."""
+    before = writers.filter(novels__pages__lt=250).annotate(n=Count("novels"), won=Sum("prizes__sum"))
+    assert await before.values_list("name", "n", "won") == [("Ann", 2, 30), ("Bob", 1, None)]
+    after = writers.annotate(n=Count("novels")).filter(novels__pages__lt=250)
+    assert await after.values_list("name", "n") == [("Ann", 3), ("Bob", 1)]
+    twice = writers.filter(novels__pages=300).filter(novels__pages__lt=150).annotate(n=Count("novels"))
+    assert await twice.values_list("name", "n") == [("Ann", 1)]
+    apart = writers.filter(prizes__sum=10).annotate(n=Count("novels"))
+    assert await apart.values_list("name", "n") == [("Ann", 3)]
+    never = writers.exclude(novels__pages=50).annotate(n=Count("novels"))
+    assert await never.values_list("name", "n") == [("Ann", 3), ("Cy", 0)]
+
+
+async def test_values_of_partners(writers: Any) -> None:
+    """They come one row each; the last filter about them says which."""
+    assert await writers.order_by("novels__title").values_list("name", "novels__title") == [
+        ("Ann", "a"), ("Ann", "b"), ("Ann", "c"), ("Bob", "d"), ("Cy", None),
+    ]  # fmt: skip
+    kept = writers.filter(novels__pages__gte=200).order_by("novels__title")
+    assert await kept.values_list("name", "novels__title") == [("Ann", "b"), ("Ann", "c")]
+    two = kept.filter(novels__title="b", name="Ann", prizes__sum=20)
+    assert await two.values_list("novels__title", flat=True) == ["b"]
+    # A row is there once, whatever a condition finds.
+    assert await writers.filter(novels__pages__gte=100).values_list("name", flat=True) == ["Ann"]
+    assert await writers.filter(novels__pages__gte=100).count() == 1
+    assert [w.name for w in await writers.filter(novels__reviews__stars__gt=0)] == ["Ann"]
+
+
+async def test_groups_along_one_relation(writers: Any) -> None:
+    by_city = writers.order_by("city").values("city").annotate(n=Count("novels"), most=Max("novels__pages"))
+    assert await by_city == [{"city": "Oslo", "n": 0, "most": None}, {"city": "Rome", "n": 4, "most": 300}]
+    kept = writers.filter(novels__pages__gt=50).order_by().values("city").annotate(n=Count("novels"))
+    assert await kept == [{"city": "Rome", "n": 3}]
+    per_novel = writers.order_by("novels__title").values("novels__title").annotate(n=Count("novels__reviews"))
+    assert await per_novel.values_list("novels__title", "n") == [
+        ("a", 2),
+        ("b", 1),
+        ("c", 0),
+        ("d", 0),
+        (None, 0),
+    ]
+
+
+async def test_groups_along_several_relations_are_refused(writers: Any) -> None:
+    """Their rows would multiply each other's."""
+    by_city = writers.values("city")
+    with pytest.raises(FieldError, match="would count each row once for every partner"):
+        await by_city.annotate(n=Count("novels"), won=Sum("prizes__sum"))
+    with pytest.raises(FieldError, match="would count each row once for every partner"):
+        await by_city.annotate(n=Count("novels"), rows=Count("id"))
+    found = by_city.order_by("city").annotate(
+        n=Count("novels", distinct=True), rows=Count("id", distinct=True)
+    )
+    assert await found == [{"city": "Oslo", "n": 0, "rows": 1}, {"city": "Rome", "n": 4, "rows": 2}]
+
+
+async def test_aggregates_of_all_rows(writers: Any) -> None:
+    """Of several relations in one statement, each counted for itself."""
+    with watched(writers.database) as statements:
+        found = await writers.aggregate(
+            rows=Count("*"),
+            n=Count("novels"),
+            won=Sum("prizes__sum"),
+            stars=Sum("novels__reviews__stars"),
+            most=Max("novels__pages"),
+        )
+    assert found == {"rows": 3, "n": 4, "won": 30, "stars": 9, "most": 300}
+    assert len(statements) == 1
+    assert await writers.filter(novels__pages__lt=250).aggregate(n=Count("novels"), rows=Count("id")) == {
+        "n": 3, "rows": 2,
+    }  # fmt: skip
+    assert await writers.filter(name="Ann").aggregate(Count("novels__reviews")) == {
+        "novels__reviews__count": 3
+    }
+
+
+async def test_writing_by_what_partners_say(writers: Any) -> None:
+    few = writers.annotate(n=Count("novels")).filter(n=0)
+    assert await few.update(city="Nowhere") == 1
+    assert await Writer.objects.filter(novels__title="d").update(city="Paris") == 1
+    assert await writers.values_list("city", flat=True) == ["Rome", "Paris", "Nowhere"]
+    assert await Prize.objects.filter(writer__novels__reviews__stars=5, sum__gt=10).delete() == 1
+    assert await Novel.objects.exclude(reviews__isnull=False).delete() == 2
+    assert await Writer.objects.filter(novels=None).delete() == 2

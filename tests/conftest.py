@@ -5,4 +5,5 @@ from __future__ import annotations
 pytest_plugins = [
     "chakra.embedded.pytest_plugin",
     "tests.plugins.database",
+    "tests.plugins.needs",
 ]

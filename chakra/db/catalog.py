@@ -19,14 +19,16 @@ _QUERY = """
 WITH RECURSIVE types AS (
     SELECT t.oid, t.typname::text AS name, n.nspname::text AS schema, t.typarray AS array_oid,
            t.typlen::int AS size, t.typtype::text AS kind, t.typbasetype AS base, t.typtypmod AS typmod,
-           t.typsend::oid <> 0 AS sends, t.typreceive::oid <> 0 AS receives,
-           t.typndims AS ndims, t.typrelid AS relation, r.rngsubtype AS subtype, {range_of} AS range_of,
+           -- anyarray: array_send() asks the elements' type, which a column of pg_statistic says with each value.
+           t.typsend::oid <> 0 AND t.oid <> 'pg_catalog.anyarray'::pg_catalog.regtype AS sends,
+           t.typreceive::oid <> 0 AS receives,
+           t.typndims AS ndims, t.typrelid AS relation, r.rngsubtype AS subtype, m.rngtypid AS range_of,
            CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem ELSE 0 END AS element,
            pg_catalog.pg_type_is_visible(t.oid) AS visible
     FROM pg_catalog.pg_type t
     JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
     LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
-    {join_multirange}
+    LEFT JOIN pg_catalog.pg_range m ON m.rngmultitypid = t.oid
 ), wanted(oid) AS (
     SELECT unnest($1::oid[])
   UNION
@@ -109,7 +111,7 @@ class TypeCatalog:
         wanted = dict.fromkeys(oids)
         missing = [oid for oid in wanted if oid not in BY_OID and oid not in self._known]
         if missing:
-            rows = await (executor or self._database).run_fetch(self._query(), (missing,))
+            rows = await (executor or self._database).run_fetch(_QUERY, (missing,))
             built: dict[int, PgType] = {}
             by_oid = {row["oid"]: row for row in rows}
             for oid in missing:
@@ -131,14 +133,6 @@ class TypeCatalog:
         self._known.clear()
         self._names.clear()
         self.version += 1
-
-    def _query(self) -> str:
-        if self._database.server_version >= (14, 0):
-            return _QUERY.format(
-                range_of="m.rngtypid",
-                join_multirange="LEFT JOIN pg_catalog.pg_range m ON m.rngmultitypid = t.oid",
-            )
-        return _QUERY.format(range_of="0::oid", join_multirange="")
 
 
 def with_modifier(type_: PgType, typmod: int, ndims: int = 0) -> PgType:

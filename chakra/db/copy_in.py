@@ -158,7 +158,7 @@ class _Writing:
     async def __anext__(self) -> Any:
         refusal = self.refusal
         assert refusal is not None
-        if refusal.arrived or self.session.raw.is_closed():
+        if refusal.useless or self.session.raw.is_closed():
             raise StopAsyncIteration
         if self.stopping:
             raise _Stopped

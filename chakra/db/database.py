@@ -124,7 +124,6 @@ class Database(Executor):
         raw = await driver.open_connection(self.address, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
-        self.relation_facts.multiranges = self.server_version >= (14, 0)
         session = Session(raw, self.hooks, self._statement_limit, self.documents)
         try:
             await self.refresh_session(session)

@@ -15,14 +15,13 @@ from chakra.db.address import Address
 from chakra.db.driver_connection import Connection, set_builtin_codecs, set_codec
 from chakra.db.errors import translate_connect
 from chakra.errors import ConfigError
+from chakra.pg.versions import OLDEST_MAJOR
 
 RawConnection: TypeAlias = Any
 """An ``asyncpg.Connection``; asyncpg ships no types."""
 
 RawStatement: TypeAlias = Any
 """An ``asyncpg.prepared_stmt.PreparedStatement``."""
-
-MINIMUM_SERVER = 13
 
 # asyncpg's own cache serves only its type introspection query; Chakra keeps the statements itself.
 _INTERNAL_CACHE = 4
@@ -34,7 +33,7 @@ async def open_connection(address: Address, settings: DatabaseSettings) -> RawCo
     Raises:
         ConnectionLost: nobody answers there.
         DatabaseError: the server refused.
-        ConfigError: the server is older than 13, or the session cannot be used safely.
+        ConfigError: the server is older than PostgreSQL 14, or the session cannot be used safely.
     """
     where = address.where
     prepared = settings.prepared_statements and not settings.pgbouncer
@@ -107,8 +106,8 @@ def _check_session(raw: RawConnection, where: str) -> None:
     The server reports these settings by itself (``GUC_REPORT``), so no query is needed.
     """
     version = raw.get_server_version()
-    if version.major < MINIMUM_SERVER:
-        raise ConfigError(f"{where} runs PostgreSQL {version.major}; Chakra needs {MINIMUM_SERVER} or newer")
+    if version.major < OLDEST_MAJOR:
+        raise ConfigError(f"{where} runs PostgreSQL {version.major}; Chakra needs {OLDEST_MAJOR} or newer")
     refused = unsafe_text(raw)
     if refused is not None:
         raise ConfigError(f"{where}: {refused}. Remove the setting from the role, database or server")
@@ -186,11 +185,17 @@ class Refusal(asyncio.Protocol):
         arrived: an ErrorResponse (manual, section 54.7) has come, or the connection has ended.
     """
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.inner = transport.get_protocol()
         self.arrived = False
         self._begun = b""  # a message header cut by the end of a read
         self._skip = 0  # bytes left of the message before
+
+    @property
+    def useless(self) -> bool:
+        """Whether writing is: an error has come, or the transport could not send and only has yet to say so."""
+        return self.arrived or self.transport.is_closing()
 
     def data_received(self, data: bytes) -> None:
         self._scan(data)
@@ -226,7 +231,7 @@ class Refusal(asyncio.Protocol):
 def watch_refusal(raw: RawConnection) -> Iterator[Refusal]:
     """Watch what the server sends while nothing but an error can come: during COPY in."""
     transport = raw._transport
-    watch = Refusal(transport.get_protocol())
+    watch = Refusal(transport)
     transport.set_protocol(watch)
     try:
         yield watch

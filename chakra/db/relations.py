@@ -137,7 +137,7 @@ _QUERY = f"""WITH RECURSIVE asked (at, oid) AS (VALUES ASKED
         WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
       UNION ALL
         SELECT unnest(ARRAY[g.rngtypid, g.rngsubtype]) FROM pg_catalog.pg_range g
-        WHERE t.typtype IN ('r', 'm') AND t.oid IN (g.rngtypid, MULTIRANGE)
+        WHERE t.typtype IN ('r', 'm') AND t.oid IN (g.rngtypid, g.rngmultitypid)
     ) n
     WHERE n.oid <> 0
 ), typed (at, write, class, oid, tree) AS MATERIALIZED (
@@ -234,10 +234,9 @@ class RelationFacts:
         version: how often it was forgotten; what was asked before counts no more.
     """
 
-    __slots__ = ("_known", "_shadowing", "_unsafe_ddl", "_unsafe_operators", "multiranges", "version")
+    __slots__ = ("_known", "_shadowing", "_unsafe_ddl", "_unsafe_operators", "version")
 
     def __init__(self) -> None:
-        self.multiranges = True
         self.version = 0
         self._known: dict[str, int] = {}
         self._shadowing: re.Pattern[str] | None = None
@@ -274,7 +273,7 @@ class RelationFacts:
         names = [name for name, _ in touches if name and name not in self._known]
         for first in range(0, len(names), _AT_ONCE):
             part = names[first : first + _AT_ONCE]
-            tag = await run(facts_query(part, multiranges=self.multiranges))
+            tag = await run(facts_query(part))
             number = int(tag.rpartition(" ")[2])
             shadowing = None
             if number & 1:
@@ -294,7 +293,7 @@ class RelationFacts:
         return True
 
 
-def facts_query(names: Sequence[str], *, multiranges: bool = True) -> str:
+def facts_query(names: Sequence[str]) -> str:
     """The query about relations, by quoted name. Its answer is its number of rows, which the command tag tells.
 
     The simple protocol takes one round trip where a prepared statement takes two the first time on a connection, and
@@ -305,10 +304,8 @@ def facts_query(names: Sequence[str], *, multiranges: bool = True) -> str:
     asked = ", ".join(
         f"({at}, pg_catalog.to_regclass({quote_string(name)}))" for at, name in enumerate(names)
     )
-    multirange = "g.rngmultitypid" if multiranges else "0::oid"
     # The names come last: nothing in them is taken for a place to fill in.
-    query = _QUERY.replace("MULTIRANGE", multirange).replace("SHADOWING", _SHADOWING)
-    return _UNCOMPILED + query.replace("ASKED", asked)
+    return _UNCOMPILED + _QUERY.replace("SHADOWING", _SHADOWING).replace("ASKED", asked)
 
 
 __all__ = ["MAX_STATEMENTS", "Fetch", "RelationFacts", "Run", "facts_query"]

@@ -103,6 +103,8 @@ def write_array(value: Any, delimiter: str, write: Write) -> str:
             parts.append(write_array(item, delimiter, write))
         else:
             parts.append(_quoted(write(item)))
+    if parts and set(parts) == {"{}"}:  # array_in() refuses "{{}}" before PostgreSQL 17
+        return "{}"
     return "{" + delimiter.join(parts) + "}"
 
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chakra.errors import EmbeddedError
+from chakra.pg.versions import OLDEST_MAJOR
 
 __all__ = ["Binaries", "find_binaries"]
-
-OLDEST_MAJOR = 13
-"""The oldest PostgreSQL Chakra supports."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def find_binaries() -> Binaries:
     3. ``pg_config --bindir``, the folder of ``postgres`` on ``PATH``, Debian's ``/usr/lib/postgresql/*/bin``.
 
     Raises:
-        EmbeddedError: none is there, or it is older than PostgreSQL 13.
+        EmbeddedError: none is there, or it is older than PostgreSQL 14.
     """
     override = os.environ.get("CHAKRA_PG_BIN")
     if override:

@@ -10,9 +10,12 @@ NOT, AND, OR, PHRASE = 1, 2, 3, 4
 PRIORITY = {OR: 1, AND: 2, PHRASE: 3, NOT: 4}
 SIGNS = {"!": NOT, "&": AND, "|": OR, "<": PHRASE}
 SPACE = " \t-\r"
+OTHER_SPACE = "\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"  # refused where it is not quoted
 QUOTED = re.compile(r"'((?:[^'\\]|''|\\.)*+)'", re.S)
-BARE = re.compile(rf"((?:[^'{SPACE}\\]|\\.)(?:[^:{SPACE}\\]|\\.)*+)", re.S)
-QUERY_BARE = re.compile(rf"((?:[^':{SPACE}\\&|!()<]|\\.)(?:[^:{SPACE}\\&|!()<]|\\.)*+)", re.S)
+BARE = re.compile(rf"((?:[^'{SPACE}{OTHER_SPACE}\\]|\\.)(?:[^:{SPACE}{OTHER_SPACE}\\]|\\.)*+)", re.S)
+QUERY_BARE = re.compile(
+    rf"((?:[^':{SPACE}{OTHER_SPACE}\\&|!()<]|\\.)(?:[^:{SPACE}{OTHER_SPACE}\\&|!()<]|\\.)*+)", re.S
+)
 PHRASES = re.compile(r"<(-|[0-9]+)>")
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from chakra.pg.quoting import quote_string
 from tests.columnar.server_values import NO_ARROW, NO_PYTHON, SETUP, VALUES, both, values_of
 from tests.columnar.type_samples import same
+from tests.plugins.needs import ServerFacts
 
 Table = tuple[list[str], list[tuple[str | None, ...]]]
 
@@ -24,8 +25,10 @@ def tables(draw: st.DrawFn) -> Table:
 
 
 @pytest.fixture
-async def prepared(db: Any) -> Any:
+async def prepared(db: Any, server_facts: ServerFacts) -> Any:
     await db.execute(SETUP)
+    if "vector" in server_facts.extensions:
+        await db.execute("create extension vector")
     return db
 
 
@@ -50,8 +53,9 @@ async def texts(db: Any, table: str, types: list[str]) -> list[list[str | None]]
 
 @given(table=tables())
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-async def test_three_ways_agree(prepared: Any, table: Table) -> None:
+async def test_three_ways_agree(prepared: Any, server_facts: ServerFacts, table: Table) -> None:
     types, rows = table
+    assume("vector" in server_facts.extensions or "vector(3)" not in types)
     db = prepared
     await create(db, types, rows)
     expected = await texts(db, "source", types)

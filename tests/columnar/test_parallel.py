@@ -157,7 +157,7 @@ async def test_bounds_mean_the_same_to_sessions_of_other_settings(filled: Any, t
         "bytea_output": "escape",
         "extra_float_digits": "-10",
     }
-    other = await Database.connect(dsn + "&" + urlencode(settings, quote_via=quote))
+    other = await Database.connect(dsn + ("&" if "?" in dsn else "?") + urlencode(settings, quote_via=quote))
     try:
         assert await other.fetchval("show datestyle") == "SQL, DMY"
         plan = await other.table("keyed").values("id").read_plan(partitions=9, partition_by="key")

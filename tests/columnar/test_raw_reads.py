@@ -10,6 +10,7 @@ import pytest
 
 import chakra
 from chakra.errors import DataError, FieldError
+from tests.plugins.needs import needs_extension
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,7 @@ async def test_statements_that_copy_does_not_take(db: Any, sql: str) -> None:
     assert (await chakra.raw("select 1 as a", db).to_arrow()).num_rows == 1
 
 
+@needs_extension("vector")
 async def test_modifiers_of_plain_columns_are_known_to_raw_queries(db: Any) -> None:
     await db.execute("create extension vector")
     await db.execute("create domain price as numeric(9, 3)")

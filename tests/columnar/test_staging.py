@@ -21,6 +21,7 @@ from chakra.errors import (
     UniqueViolation,
 )
 from tests.columnar.accounts import counts, make_accounts, rows
+from tests.plugins.needs import needs_server
 
 
 @pytest.fixture
@@ -486,10 +487,9 @@ async def test_serial_keys_of_four_bytes(pg: asyncpg.Connection[Any], db: Databa
     assert [tuple(r) for r in await pg.fetch("select * from s order by id")] == [(1, 5), (2, 6)]
 
 
+@needs_server(15, "NULLS NOT DISTINCT")
 async def test_nulls_not_distinct(pg: asyncpg.Connection[Any], db: Database) -> None:
     """NULL finds a row; that it has another key than the staged one must not be hidden."""
-    if db.server_version < (15, 0):
-        pytest.skip("NULLS NOT DISTINCT came with PostgreSQL 15")
     await pg.execute("create table k (id serial primary key, k int, v int, unique nulls not distinct (k))")
     await pg.execute("insert into k (k, v) values (null, 0), (1, 1)")
     data = {"k": [None, 1, 2], "v": [10, 11, 12]}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-import pytest
 
 import chakra
 from chakra import F
@@ -15,7 +14,7 @@ from chakra.models import Model, field, foreign_key
 from chakra.pg.types import PgType
 from chakra.types import BigInt
 from tests.columnar.families.test_database import plain
-from tests.columnar.type_samples import TYPE_SAMPLES, TypeSample, same
+from tests.columnar.type_samples import TypeSample, every_sample, same
 
 
 def models(sample: TypeSample) -> tuple[Any, Any]:
@@ -37,9 +36,7 @@ def models(sample: TypeSample) -> tuple[Any, Any]:
     return holder, pointer
 
 
-@pytest.mark.parametrize(
-    "sample", [s for s in TYPE_SAMPLES if s.type.name != "xml"], ids=lambda sample: sample.id
-)
+@every_sample("xml")
 async def test_every_way_gives_the_same(db: Any, sample: TypeSample) -> None:
     for statement in sample.setup.split("; ") if sample.setup else ():
         await db.execute(statement)

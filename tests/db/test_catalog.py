@@ -10,7 +10,7 @@ import pytest
 from chakra import errors
 from chakra.db import Database, with_modifier
 from chakra.pg import types as pgt
-from tests.db.conftest import Open
+from tests.plugins.needs import needs_extension
 
 SCHEMA = """
 create schema other;
@@ -80,6 +80,7 @@ async def test_ranges(c: Database) -> None:
     assert await c.types.resolve("int4range") is pgt.INT4RANGE
 
 
+@needs_extension("vector")
 async def test_extensions(c: Database) -> None:
     for name in ("hstore", "citext", "vector"):
         await c.execute(f"create extension {name}")
@@ -160,13 +161,6 @@ async def test_a_name_is_a_value_not_sql(c: Database) -> None:
         with pytest.raises((errors.FieldError, errors.DatabaseError)):
             await c.types.resolve(name)
     assert await c.fetchval("select count(*) from t") == 0
-
-
-async def test_before_multiranges(open_db: Open) -> None:
-    db = await open_db()
-    await db.execute("create type mood as enum ('a')")
-    db.server_version = (13, 0)
-    assert (await db.types.resolve("mood")).labels == ("a",)
 
 
 def test_modifiers_of_arrays_belong_to_the_elements() -> None:

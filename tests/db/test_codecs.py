@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chakra import errors
 from chakra.db import Database, codecs
 from tests.db.conftest import Open
+from tests.plugins.needs import needs_extension
 
 JSON = st.recursive(
     st.none()
@@ -88,6 +89,7 @@ async def test_hstore(db: Database) -> None:
             await db.fetchval("select $1::hstore", wrong)
 
 
+@needs_extension("vector")
 async def test_vectors(db: Database) -> None:
     await db.execute("create extension vector")
     for type_ in ("vector", "halfvec"):

@@ -82,7 +82,7 @@ async def test_an_unsafe_session_is_refused(dsn: str, option: str, word: str) ->
 
 
 async def test_an_old_server_is_refused(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "MINIMUM_SERVER", 99)
+    monkeypatch.setattr(driver, "OLDEST_MAJOR", 99)
     with pytest.raises(errors.ConfigError, match="Chakra needs 99 or newer"):
         await Database.connect(dsn)
 

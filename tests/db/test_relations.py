@@ -155,6 +155,8 @@ async def answer(pg: asyncpg.Connection[Any], *names: str) -> int:
 
 @pytest.mark.parametrize(("ddl", "expected"), cases())
 async def test_one_relation(shared: asyncpg.Connection[Any], ddl: str, expected: int) -> None:
+    if ddl == WRITTEN_ONES["stored column"] and shared.get_server_version().major < 15:
+        expected = 2  # what its expression calls is noted for the column itself, as if reading it called it
     await shared.execute(ddl)
     assert await answer(shared, '"t"') == expected * 8
 

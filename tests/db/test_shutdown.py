@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import asyncpg
@@ -146,3 +146,30 @@ async def test_a_stream_under_which_the_database_is_closed(open_db: Open) -> Non
         async for _ in chakra.raw("select generate_series(1, 1000000) as n", db).arrow_batches(max_rows=100):
             await db.close(timeout=0)
     assert "NoneType" not in str(caught.value)
+
+
+async def test_copy_in_stops_taking_from_its_source_once_nothing_can_be_sent(
+    open_db: Open, dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    db = await open_db(max_connections=1)
+    await db.execute("create table t (v text)")
+    taken = 0
+
+    def rows() -> Iterator[bytes]:
+        nonlocal taken
+        yield b"PGCOPY\n\xff\r\n\0" + bytes(8)
+        with psycopg.connect(dsn, autocommit=True) as other:  # in the loop's thread: it does not get to know
+            other.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'chakra' "
+                "and datname = current_database()"
+            )
+        for _ in range(2000):
+            taken += 1
+            yield b"\0\1\0\0\0\1x"
+        yield b"\xff\xff"
+
+    with pytest.raises(errors.ConnectionLost):
+        await db.copy_in("t", ["v"], rows())
+    assert taken < 1000
+    assert not caplog.records  # asyncio complains of what cannot be sent
+    assert await db.fetchval("select count(*) from t") == 0

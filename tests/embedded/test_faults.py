@@ -45,10 +45,10 @@ def test_programs_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_programs_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("postgres", "initdb"):
-        (tmp_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 12.22'\n")
+        (tmp_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 13.22'\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("CHAKRA_PG_BIN", str(tmp_path))
-    with pytest.raises(EmbeddedError, match=r"12\.22; Chakra needs 13"):
+    with pytest.raises(EmbeddedError, match=r"13\.22; Chakra needs 14"):
         embedded.find_binaries()
 
 

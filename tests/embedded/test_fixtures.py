@@ -12,7 +12,7 @@ async def test_every_test_starts_with_an_empty_database(pg: Any, turn: int) -> N
     assert await pg.fetchval("select count(*) from pg_class where relnamespace = 'public'::regnamespace") == 0
     assert await pg.fetchval("select to_regnamespace('other')") is None
     await pg.execute(
-        "create table left_behind (i int); create schema other; create extension vector schema public"
+        "create table left_behind (i int); create schema other; create extension hstore schema public"
     )
 
 

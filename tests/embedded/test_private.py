@@ -139,8 +139,9 @@ async def test_a_connection_that_fails_ends_its_server(tmp_path: Path) -> None:
     assert await asyncio.to_thread(stopped, tmp_path)
 
 
-def test_a_start_that_takes_too_long_ends_its_server(tmp_path: Path) -> None:
+def test_a_start_that_takes_too_long_ends_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embedded.start(tmp_path, settings=FAST).stop()
+    monkeypatch.setattr(launch, "_ready_socket_folder", lambda folder: None)
     with pytest.raises(EmbeddedError, match="accepts no connections after"):
         embedded.start(tmp_path, settings=FAST, timeout=0)
     assert stopped(tmp_path)

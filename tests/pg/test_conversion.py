@@ -140,7 +140,7 @@ TAKEN: list[tuple[T.PgType, Any, Any]] = [
     ),
     (T.TIMESTAMPTZ, "-infinity", dt.datetime.min),
     (T.TIMESTAMPTZ, pd.NaT, None),
-    (T.TIMESTAMP, np.datetime64("NaT"), None),
+    (T.TIMESTAMP, np.datetime64("NaT", "us"), None),
     *(
         (T.INTERVAL, v, dt.timedelta(days=1, hours=2))
         for v in (
@@ -231,6 +231,12 @@ REFUSED: list[tuple[T.PgType, Any, str]] = [
     *((T.TIMESTAMPTZ, v, "naive_datetimes") for v in ("2024-01-01T12:00:00", "2024-01-01")),
     (T.TIMESTAMPTZ, np.datetime64("2024-01-01"), "naive_datetimes"),
     (T.TIMESTAMPTZ, 0, "expected a datetime"),
+    # 2⁶⁴ microseconds and a second: what is left when they are cut to 64 bits is a moment of 1970.
+    *((t, np.datetime64(18446744073710, "s"), "range of Python's dates") for t in (T.TIMESTAMP, T.TIMESTAMPTZ, T.DATE)),
+    *((T.TIMESTAMP, np.datetime64(2**62, u), "range of Python's dates") for u in ("ms", "us", "m", "h", "D", "Y")),
+    (T.DATE, np.datetime64("5900000-01-01"), "range of Python's dates"),
+    (T.INTERVAL, np.timedelta64(18446744073710, "s"), "range of Python's timedelta"),
+    (T.INTERVAL, np.timedelta64(2**62, "D"), "range of Python's timedelta"),
     (T.INTERVAL, 5, "expected a timedelta"),
     (T.INTERVAL, "1 day", "ISO format"),
     (T.INTERVAL, np.timedelta64(1, "ns"), "nanoseconds"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from chakra.errors import FieldError
 from chakra.pg import types as T
 from chakra.pg.types import ALL_TYPES, BY_NAME, BY_OID, BY_PYTHON, PgType, array_of, enum_type, parse_type
+from tests.plugins.needs import needs_extension, needs_server
 
 CATALOG = """
 select t.oid, t.typname as name, t.typarray as array_oid, t.typlen as size, t.typtype as kind,
@@ -47,7 +48,10 @@ async def test_builtin_type_is_as_the_catalog_has_it(pg: Connection, type_: PgTy
     assert type_.sql == row["sql_name"]
 
 
-@pytest.mark.parametrize("type_", [t for t in ALL_TYPES if not t.oid], ids=lambda t: t.name)
+@pytest.mark.parametrize(
+    "type_",
+    [pytest.param(t, marks=needs_extension(EXTENSIONS[t.name]), id=t.name) for t in ALL_TYPES if not t.oid],
+)
 async def test_extension_type_is_as_the_catalog_has_it(pg: Connection, type_: PgType) -> None:
     await pg.execute(f"create extension {EXTENSIONS[type_.name]}")
     row = await pg.fetchrow(
@@ -113,15 +117,15 @@ async def test_modifier_is_packed_as_the_server_packs_it(pg: Connection, type_: 
     assert await stored(pg, type_.sql) == (type_.oid, stored_typmod(type_), shown)
 
 
+@needs_server(15, "numeric(p, s) with s < 0 or s > p")
 async def test_scale_may_be_negative_or_exceed_the_precision_since_15(pg: Connection) -> None:
-    if pg.get_server_version().major < 15:
-        pytest.skip("numeric(p, s) with s < 0 or s > p came with PostgreSQL 15")
     for type_ in (T.NUMERIC(5, -3), T.NUMERIC(2, 5), T.NUMERIC(1000, 1000), T.NUMERIC(1, -1000)):
         oid, typmod, shown = await stored(pg, type_.sql)
         assert (oid, typmod) == (type_.oid, type_.typmod)
         assert shown == f"numeric({type_.precision},{type_.scale})"
 
 
+@needs_extension("vector")
 @pytest.mark.parametrize("type_", [T.VECTOR(3), T.VECTOR(16000), T.HALFVEC(5), T.SPARSEVEC(7)])
 async def test_dimensions_of_pgvector_are_packed_as_the_server_packs_them(
     pg: Connection, type_: PgType

@@ -16,6 +16,7 @@ import pytest
 
 import chakra
 from chakra import ChakraError, Database
+from tests.plugins.needs import ServerFacts
 from tests.query.tenant_cases import PREPARE, QUERIES, RELATIONS, SETUP, STATEMENTS
 
 Run = Callable[[Any, str], Awaitable[Any]]
@@ -192,10 +193,11 @@ async def test_sql_of_others(url: str, reset: str) -> None:
         assert db.pool.figures.size == 1
 
 
-async def test_each_way_would_leak(url: str) -> None:
+async def test_each_way_would_leak(url: str, server_facts: ServerFacts) -> None:
+    statements = [sql for sql in STATEMENTS if server_facts.major >= 15 or not sql.startswith("merge")]
     async with tenant(url, "never") as db:
-        found = await leaking(db, [*QUERIES, *STATEMENTS], {"execute": DOORS["execute"]})
-        assert {sql for sql, _ in found} == {*QUERIES, *STATEMENTS}
+        found = await leaking(db, [*QUERIES, *statements], {"execute": DOORS["execute"]})
+        assert {sql for sql, _ in found} == {*QUERIES, *statements}
         found = await leaking(db, QUERIES[:1], DOORS)
         assert {door for _, door in found} == DOORS.keys()
 

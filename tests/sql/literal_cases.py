@@ -27,7 +27,6 @@ create schema {QUOTED_SCHEMA};
 create extension if not exists hstore;
 create extension if not exists citext;
 create extension if not exists ltree;
-create extension if not exists vector;
 create type {QUOTED_SCHEMA}.mood as enum ('sad', 'it''s', 'a\\b', 'NULL', '"q"', '{{x}}', '');
 create domain {QUOTED_SCHEMA}.positive as bigint check (value > 0);
 create domain {QUOTED_SCHEMA}.tags as text[];
@@ -36,6 +35,8 @@ create type {QUOTED_SCHEMA}.outer as (p {QUOTED_SCHEMA}.pair, l bigint[], m {QUO
 create type {QUOTED_SCHEMA}.one as (x text);
 create type {QUOTED_SCHEMA}.textrange as range (subtype = text);
 """
+
+PGVECTOR = "create extension if not exists vector;"
 
 DROP = f"drop schema {QUOTED_SCHEMA} cascade"
 

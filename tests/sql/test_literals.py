@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.plugins.needs import needs_extension
 from tests.sql.literal_cases import CASES, JUNK
 from tests.sql.literal_server import Server
 
@@ -20,10 +21,18 @@ def server(dsn: str) -> Iterator[Server]:
     made.close()
 
 
+OF_PGVECTOR = {"vector", "halfvec", "sparsevec"}
+EVERY_CASE = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=needs_extension("vector") if name.removesuffix("[]") in OF_PGVECTOR else ())
+        for name in CASES
+    ],
+)
 few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@pytest.mark.parametrize("name", CASES)
+@EVERY_CASE
 @few
 @given(data=st.data())
 def test_literal_is_the_bound_parameter(server: Server, name: str, data: Any) -> None:
@@ -31,7 +40,7 @@ def test_literal_is_the_bound_parameter(server: Server, name: str, data: Any) ->
     server.compare(case, data.draw(case.values))
 
 
-@pytest.mark.parametrize("name", CASES)
+@EVERY_CASE
 @few
 @given(value=JUNK)
 def test_literal_refuses_what_the_parameter_refuses(server: Server, name: str, value: Any) -> None:

@@ -287,24 +287,26 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
     return found
 
 
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
 def _dates(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
-    if pa.types.is_timestamp(array.type) and array.type.tz is None:
-        days = array.cast(pa.date32())
-        early = is_valid(array) & ~(
-            pc.call_function("equal", [days.cast(array.type), array]).fill_null(True).to_numpy(False)
-        )
-        if early.any():
-            index = int(np.argmax(early))
-            raise ValueFault(
-                index, f"{shown(array, index)} has a time of day, which {type_.sql} does not keep"
-            )
-        array = days
-    elif pa.types.is_date64(array.type):
-        array = cast(array, pa.date32(), type_)
-    elif not pa.types.is_date32(array.type):
+    early: Any = False
+    if pa.types.is_date32(array.type):
+        days = values_of(array, np.int32).astype(np.int64)
+    elif pa.types.is_date64(array.type) or (pa.types.is_timestamp(array.type) and array.type.tz is None):
+        # Not by pyarrow's cast to date32: out of range it gives another day, for which a day has to be guessed.
+        day = 86_400 * _PER_SECOND["ms" if pa.types.is_date64(array.type) else array.type.unit]
+        moments = values_of(array, np.int64)
+        days = moments // day
+        early = (moments != days * day) & is_valid(array)
+    else:
         refuse(array, type_, "dates, and timestamps without zone at midnight")
-    values = values_of(array, np.int32).astype(np.int64) - DAYS_TO_EPOCH
+    values = days - DAYS_TO_EPOCH
     _check_range(array, values, MIN_DATE, END_DATE, type_, "5874897-12-31")
+    if np.any(early):
+        index = int(np.argmax(early))
+        raise ValueFault(index, f"{shown(array, index)} has a time of day, which {type_.sql} does not keep")
     days_from_2000: AnyArray = values.astype(np.int32)
     return _infinite(days_from_2000, DAYS_TO_EPOCH, DATE_BOUNDS, options)
 

@@ -36,6 +36,10 @@ _REFUSED = {
     kernels.NO_OPEN: "a ) without a (",
     kernels.BAD_DISTANCE: "expected <-> or <N> with N up to 16384",
     kernels.NO_QUERY: "PostgreSQL cannot read an empty tsquery from a binary COPY (tsqueryrecv)",
+    kernels.OTHER_SPACE: (
+        "a white space other than ASCII's, which the server takes for the end of a word or for a part of it, depending "
+        "on the database's locale; quote the word, or put a plain space"
+    ),
     kernels.TOO_LARGE: f"more than {kernels.MOST_BYTES} bytes of lexemes and positions",
 }
 

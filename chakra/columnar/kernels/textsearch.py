@@ -2,7 +2,7 @@
 
 Texts are what ``tsvectorin`` and ``tsqueryin`` take (``src/backend/utils/adt/tsvector_parser.c``,
 ``gettoken_tsvector``; ``tsquery.c``, ``gettoken_query_standard``), words as they stand; white space is ASCII white
-space.
+space. Other white space, not quoted, is refused: the server asks ``iswspace`` of the database's locale.
 
 Every kernel returns ``(status, row, position)``; status 0 is success.
 """
@@ -48,6 +48,7 @@ NO_OPEN = 16
 BAD_DISTANCE = 17
 NO_QUERY = 18  # tsqueryrecv refuses the empty query that tsquerysend writes
 TOO_LARGE = 19
+OTHER_SPACE = 20
 
 LONGEST_LEXEME = 2046  # bytes; ts_type.h, MAXSTRLEN - 1
 MOST_BYTES = 1048575  # of lexemes and positions in memory; ts_type.h, MAXSTRPOS
@@ -81,8 +82,22 @@ def put_decimal(out: AnyArray, at: int, value: int) -> Any:
 
 @inner
 def is_space(byte: int) -> bool:
-    """ASCII white space (src/common/wchar.c does not matter: servers in UTF-8 split at nothing else)."""
+    """ASCII white space."""
     return byte == 32 or 9 <= byte <= 13
+
+
+@inner
+def is_other_space(text: AnyArray, at: int, end: int) -> bool:
+    """A character of three bytes that ``iswspace`` of the C library takes for white space in locales other than C:
+    U+1680, U+2000–2006, U+2008–200A, U+2028, U+2029, U+205F, U+3000.
+    """
+    lead = text[at]
+    if lead < 0xE1 or lead > 0xE3 or at + 3 > end:
+        return False
+    code = (_i64(lead & 15) << 12) | (_i64(text[at + 1] & 63) << 6) | _i64(text[at + 2] & 63)
+    if 0x2000 <= code <= 0x200A:
+        return bool(code != 0x2007)
+    return bool(code == 0x3000 or code == 0x2028 or code == 0x2029 or code == 0x205F or code == 0x1680)
 
 
 @inner
@@ -131,6 +146,8 @@ def read_lexeme(text: AnyArray, at: int, end: int, query: int, out: AnyArray, to
                     break
         elif is_space(byte) or (byte == 58 and to > first) or (query and is_operator(byte)):
             break
+        elif byte >= 0xE1 and is_other_space(text, at, end):
+            return OTHER_SPACE, at, to
         if to - first == LONGEST_LEXEME:
             return LONG_LEXEME, at, to
         out[to] = byte

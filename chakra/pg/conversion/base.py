@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 from chakra.errors import DataError
 from chakra.pg.types import PgType
@@ -122,4 +122,44 @@ def as_str(value: Any) -> str | None:
     return str.__str__(value) if isinstance(value, str) else None
 
 
-__all__ = ["ODD", "Conversion", "Naive", "Unfit", "as_str", "is_numpy", "refuse", "shown", "unfit"]
+def numpy_unit(value: Any) -> str:
+    """The unit of a NumPy moment or length of time: ``"D"``, ``"us"``, ``"25s"``; empty if it has none."""
+    return str(value.dtype.name.partition("[")[2].rstrip("]"))
+
+
+_COARSER: Final = frozenset({"Y", "M", "W", "D", "h", "m", "s", "ms", "us"})
+
+
+def in_microseconds(value: Any, range_of: str) -> Any:
+    """A NumPy moment or length of time in microseconds.
+
+    Raises:
+        Unfit: it is more exact, or has more of them than 64 bits hold. ``range_of`` names what has fewer yet.
+    """
+    unit = numpy_unit(value)
+    try:
+        found = value.astype(f"{value.dtype.kind}8[us]")
+        # Compared in the unit of the value: compared in microseconds both are cut off alike.
+        same = found.astype(value.dtype) == value
+    except OverflowError:  # NumPy 2.5 says so; before it gives another moment
+        raise Unfit(f"it is out of range of {range_of}") from None
+    if not same and unit.lstrip("0123456789") in _COARSER:
+        raise Unfit(f"it is out of range of {range_of}")
+    if not same:
+        raise Unfit("it has nanoseconds, and the column keeps microseconds")
+    return found
+
+
+__all__ = [
+    "ODD",
+    "Conversion",
+    "Naive",
+    "Unfit",
+    "as_str",
+    "in_microseconds",
+    "is_numpy",
+    "numpy_unit",
+    "refuse",
+    "shown",
+    "unfit",
+]

@@ -7,7 +7,7 @@ import re
 from functools import partial
 from typing import Any
 
-from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refuse
+from chakra.pg.conversion.base import Conversion, Unfit, as_str, in_microseconds, is_numpy, numpy_unit, refuse
 from chakra.pg.interval import Interval, interval_of, interval_parts
 from chakra.pg.types import PgType
 
@@ -41,15 +41,12 @@ def _parsed(text: str) -> dt.timedelta:
 def _from_numpy(value: Any) -> dt.timedelta | None:
     if value != value:  # NaT
         return None
-    unit = value.dtype.name.partition("[")[2].rstrip("]")
+    unit = numpy_unit(value)
     if unit in ("Y", "M"):
-        return interval_of(int(value.astype("m8[M]").astype(int)), 0, 0)
+        return interval_of(int(value.astype("int64")) * (12 if unit == "Y" else 1), 0, 0)
     if unit == "generic" or unit == "":
         raise Unfit("a timedelta64 without a unit says no length")
-    micros = value.astype("m8[us]")
-    if micros != value:
-        raise Unfit("it has nanoseconds, and the column keeps microseconds")
-    found = micros.item()
+    found = in_microseconds(value, "Python's timedelta").item()
     if isinstance(found, int):
         raise Unfit("it is out of range of Python's timedelta")
     return found  # type: ignore[no-any-return]

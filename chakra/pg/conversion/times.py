@@ -7,7 +7,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from chakra.pg.conversion.base import Conversion, Naive, Unfit, as_str, is_numpy, refuse
+from chakra.pg.conversion.base import (
+    Conversion,
+    Naive,
+    Unfit,
+    as_str,
+    in_microseconds,
+    is_numpy,
+    numpy_unit,
+    refuse,
+)
 from chakra.pg.types import PgType
 
 _MIDNIGHT = dt.time()
@@ -29,15 +38,10 @@ def _from_numpy(value: Any) -> Any:
         return value
     if value != value:  # NaT
         return None
-    kind = value.dtype.str[1:3]
-    rounded = (
-        value
-        if value.dtype.name.partition("[")[2].rstrip("]") in ("D", "Y", "M", "W")
-        else value.astype(f"{kind}[us]")
-    )
-    if rounded != value:
-        raise Unfit("it has nanoseconds, and the column keeps microseconds")
-    found = rounded.item()
+    unit = numpy_unit(value)
+    if unit not in ("D", "Y", "M", "W"):
+        value = in_microseconds(value, "Python's dates")
+    found = value.item()
     if isinstance(found, int):
         raise Unfit("it is out of range of Python's dates")
     return found

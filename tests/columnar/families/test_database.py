@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 import chakra
-from tests.columnar.type_samples import AS_TEXT, TYPE_SAMPLES, TypeSample, same
+from tests.columnar.type_samples import AS_TEXT, TypeSample, every_sample, same
 
 
 def plain(column: Any, *, integers: bool) -> list[Any]:
@@ -22,9 +20,7 @@ def plain(column: Any, *, integers: bool) -> list[Any]:
     return column.to_pylist()
 
 
-@pytest.mark.parametrize(
-    "sample", [s for s in TYPE_SAMPLES if s.type.name != "xml"], ids=lambda sample: sample.id
-)
+@every_sample("xml")
 async def test_table_to_arrow_and_back(db: Any, sample: TypeSample) -> None:
     if sample.setup:
         for statement in sample.setup.split("; "):

@@ -63,6 +63,17 @@ ENCODE: list[tuple[PgType, pa.Array, int, str]] = [
     (t.UUID, pa.array([b"x" * 15]), 100, "has 15 bytes"),
     (t.DATE, pa.array([0, 2**31 - 1], pa.int32()).view(pa.date32()), 101, "out of range for date"),
     (t.DATE, pa.array([dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 1, 1)]), 101, "has a time of day"),
+    (t.DATE, pa.array([0, 1], pa.date64()), 101, "has a time of day"),
+    # Year 5,900,000, and 2³² days: cut to 32 bits they are other days.
+    (
+        t.DATE,
+        pa.array([0, 186123849580800], pa.timestamp("s")),
+        101,
+        "out of range for date, which goes from",
+    ),
+    (t.DATE, pa.array([0, 2**32 * 86_400], pa.timestamp("s")), 101, "out of range for date, which goes from"),
+    (t.DATE, pa.array([0, 2**32 * 86_400_000], pa.date64()), 101, "out of range for date, which goes from"),
+    (t.DATE, pa.array([0, -(2**63)], pa.timestamp("ms")), 101, "out of range for date, which goes from"),
     (t.TIMESTAMP, pa.array([-(2**62)]).view(pa.timestamp("us")), 100, "out of range"),
     (t.TIMESTAMP, pa.array([-(2**63)]).view(pa.timestamp("us")), 100, "out of range"),
     (t.TIMESTAMP, pa.array([1], pa.timestamp("ns")), 100, "allow_truncate=True"),

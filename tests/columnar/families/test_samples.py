@@ -14,7 +14,7 @@ from chakra.columnar.types import arrow_type
 from chakra.pg.types import PgType
 from tests.columnar import reference_families as reference
 from tests.columnar.families.support import copy_in, copy_out, raw_of, resolve, values_of
-from tests.columnar.type_samples import AS_TEXT, TYPE_SAMPLES, TypeSample, same
+from tests.columnar.type_samples import AS_TEXT, TYPE_SAMPLES, TypeSample, every_sample, same
 
 
 def plain(array: pa.Array, *, integers: bool) -> list[Any]:
@@ -48,7 +48,7 @@ def slices_encode_like_the_whole(array: pa.Array, type_: PgType) -> None:
         assert values_of(encode_column(array.slice(start, 2), type_)) == wire[start : start + 2]
 
 
-@pytest.mark.parametrize("sample", TYPE_SAMPLES, ids=lambda sample: sample.id)
+@every_sample()
 async def test_decode_and_round_trip(pg: asyncpg.Connection[Any], sample: TypeSample) -> None:
     if sample.setup:
         await pg.execute(sample.setup)

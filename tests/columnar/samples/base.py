@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from chakra.columnar.options import Options
 from chakra.pg.types import PgType
+from tests.plugins.needs import needs_extension, needs_server
 
 UTC = dt.UTC
 NAN = float("nan")
@@ -33,6 +35,7 @@ class TypeSample:
         options: how to decode.
         integers: values are given as the integers behind a date or timestamp, which Python's cannot hold.
         writes: the decoded array can be encoded again.
+        since: the PostgreSQL that came with such values, and what they are.
     """
 
     type: PgType
@@ -42,6 +45,7 @@ class TypeSample:
     options: Options = field(default_factory=Options)
     integers: bool = False
     writes: bool = True
+    since: tuple[int, str] | None = None
 
     @property
     def id(self) -> str:
@@ -51,6 +55,13 @@ class TypeSample:
         if self.integers:
             more.append("integers")
         return "-".join([self.type.sql, *more])
+
+    @property
+    def marks(self) -> list[pytest.MarkDecorator]:
+        """Skips where the server cannot have it."""
+        extension = self.setup.removeprefix("create extension ") if "create extension" in self.setup else ""
+        found = [needs_extension(extension)] if extension else []
+        return [*found, needs_server(*self.since)] if self.since else found
 
 
 def s(type_: PgType, arrow: pa.DataType, *values: tuple[str, Any], **more: Any) -> TypeSample:

@@ -13,6 +13,7 @@ from tests.columnar.samples.base import (
     s,
 )
 
+_SCALES = (15, "numeric(p, s) with s < 0 or s > p")
 _HUGE = "9" * 76
 NUMERIC = (
     s(
@@ -52,8 +53,8 @@ NUMERIC = (
         (f"'-{_HUGE}'", d("-" + _HUGE)),
         ("1", d("1")),
     ),
-    s(t.NUMERIC(2, -3), pa.decimal128(5, 0), ("99000", d("99000")), ("'-1000'", d("-1000"))),
-    s(t.NUMERIC(3, 5), pa.decimal128(5, 5), ("0.00999", d("0.00999"))),
+    s(t.NUMERIC(2, -3), pa.decimal128(5, 0), ("99000", d("99000")), ("'-1000'", d("-1000")), since=_SCALES),
+    s(t.NUMERIC(3, 5), pa.decimal128(5, 5), ("0.00999", d("0.00999")), since=_SCALES),
     s(
         t.NUMERIC,
         pa.decimal128(38, 7),

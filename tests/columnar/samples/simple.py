@@ -178,6 +178,7 @@ TEMPORAL = (
         ("'infinity'", None),
         ("'1 day'", MDN([0, 1, 0])),
         options=Options(infinity="null"),
+        since=(17, "the infinity of intervals"),
     ),
     s(
         t.TIMETZ,

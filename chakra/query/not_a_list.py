@@ -3,6 +3,7 @@ to write. Nothing here runs anything."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chakra.errors import FieldError
@@ -55,6 +56,44 @@ def _no_attribute(query: Any, name: str) -> str:
     return text + (said or near(name, known))
 
 
+def no_condition(given: object) -> str:
+    """What to say of something that is no condition: mostly Python has answered before the server could."""
+    if isinstance(given, bool):
+        return (
+            ": Python itself has answered. Conditions on fields are ==, !=, <, .in_(…), .is_null(), joined by & | ~; "
+            "`is`, `in`, `not`, `and` and `or` are not asked of the server, and a primary key of several columns is "
+            "filter(pk=(a, b))"
+        )
+    if isinstance(given, str):
+        return f": a field and what it has to be, filter({given}=…)" if given.isidentifier() else ""
+    if isinstance(given, dict):
+        return ": filter(**values)"
+    return ""
+
+
+def instances_of(given: Any) -> list[Any]:
+    """The instances given to ``bulk_create`` as a list.
+
+    Raises:
+        FieldError: it is a single one, or nothing that has items.
+    """
+    if not isinstance(given, Iterable):
+        raise FieldError(
+            f"bulk_create() takes a list of instances, not {given!r:.80}; a single one has .save()"
+        )
+    return list(given)
+
+
+def check_field(item: Any) -> None:
+    """Refuse a list of names in the place of a name.
+
+    Raises:
+        FieldError: it is one.
+    """
+    if isinstance(item, list | tuple | set):
+        raise FieldError(f"fields are named one by one: values(*{item!r}), not values({item!r})")
+
+
 def check_key(key: Any) -> None:
     """Refuse what is no position and no slice of rows.
 
@@ -74,7 +113,7 @@ def check_key(key: Any) -> None:
             f'`await query.values_list("{key}", flat=True)`, and as Arrow '
             f'`(await query.values("{key}").to_arrow())["{key}"]`'
         )
-    if not isinstance(key, int):
+    if not isinstance(key, int) or isinstance(key, bool):
         raise FieldError(
             f"a query takes positions and slices, query[3] and query[10:20], not {key!r}; rows by a condition are "
             "query.filter(…)"
@@ -83,4 +122,4 @@ def check_key(key: Any) -> None:
         raise FieldError("negative positions need the end of the result; use reverse() or last()")
 
 
-__all__ = ["NotAList", "check_key"]
+__all__ = ["NotAList", "check_field", "check_key", "instances_of", "no_condition"]

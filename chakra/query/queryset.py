@@ -15,7 +15,7 @@ from chakra.query import bulk, bulk_write, columnar_rows, execute, sequences, wr
 from chakra.query.checks import check_database, row_count, value_name
 from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import hydrate, loader
-from chakra.query.not_a_list import NotAList, check_key
+from chakra.query.not_a_list import NotAList, check_field, check_key, instances_of, no_condition
 from chakra.query.pending import awaited
 from chakra.query.shown import query_html, query_text
 from chakra.query.state import RowState
@@ -101,7 +101,9 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         if given:
             for condition in given:
                 if not isinstance(condition, Expression):
-                    raise FieldError(f"filter() takes conditions and keywords, not {condition!r}")
+                    raise FieldError(
+                        f"filter() takes conditions and keywords, not {condition!r}{no_condition(condition)}"
+                    )
             conditions = tuple(as_condition(c) for c in given if not (isinstance(c, Q) and not c))
         if not conditions and not lookups:
             return self
@@ -258,6 +260,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         aliases: list[str] = []
         values: list[Any] = []
         for position, item in enumerate(fields):
+            check_field(item)
             if isinstance(item, str):
                 aliases.append(item)
                 values.append(item)
@@ -503,8 +506,10 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         self._for_instances("update_or_create")
         return await write.update_or_create(self, defaults or {}, lookups)
 
-    async def update(self, /, **values: Any) -> int:
+    async def update(self, /, *given: Any, **values: Any) -> int:
         """Set fields of all rows (to values or expressions); return the number of rows."""
+        if given:
+            raise FieldError("update() takes fields as keywords: update(name=…), or update(**values)")
         return await write.update_rows(self._select, self.database, values)
 
     async def delete(self) -> int:
@@ -538,7 +543,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         return await bulk_write.create(
             self.table,
             self.database,
-            list(instances),
+            instances_of(instances),
             on_conflict=on_conflict,
             conflict_fields=conflict_fields,
             update_fields=update_fields,

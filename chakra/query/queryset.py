@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from chakra.db.default import default_database
 from chakra.db.streams import Stream
 from chakra.errors import ConfigError, DoesNotExist, FieldError, MultipleObjectsReturned
-from chakra.expressions import Condition, Expression, F, Order, as_condition
+from chakra.expressions import Condition, Expression, F, Order
 from chakra.expressions.aggregates import Aggregate, has_aggregate
-from chakra.expressions.q import Q
 from chakra.pg.conversion import Naive, shown
 from chakra.query import bulk, bulk_write, columnar_rows, execute, sequences, write
 from chakra.query.checks import check_database, row_count, value_name
 from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import hydrate, loader
-from chakra.query.not_a_list import NotAList, check_key
-from chakra.query.options import CREATE_OPTIONS, checked, flag
+from chakra.query.not_a_list import NotAList, check_field, check_key, conditions_of, instances_of
+from chakra.query.options import create_options, flag
 from chakra.query.pending import awaited
 from chakra.query.shown import query_html, query_text
 from chakra.query.state import RowState
@@ -107,12 +106,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         select = self._select
         if select.limit is not None or select.offset is not None:
             raise FieldError("a sliced query cannot be filtered; filter first, then slice")
-        conditions: tuple[Condition, ...] = ()
-        if given:
-            for condition in given:
-                if not isinstance(condition, Expression):
-                    raise FieldError(f"filter() takes conditions and keywords, not {condition!r}")
-            conditions = tuple(as_condition(c) for c in given if not (isinstance(c, Q) and not c))
+        conditions = conditions_of(given) if given else ()
         if not conditions and not lookups:
             return self
         select = select.copy()
@@ -268,6 +262,7 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         aliases: list[str] = []
         values: list[Any] = []
         for position, item in enumerate(fields):
+            check_field(item)
             if isinstance(item, str):
                 aliases.append(item)
                 values.append(item)
@@ -488,9 +483,8 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database
         pure = await database.is_harmless(statement.sql, statement.touches)
-        rows = await database.run_fetch(
-            prefix + statement.sql, execute.bound(database, statement, values), pure=pure
-        )
+        bound = execute.bound(database, statement, values)
+        rows = await database.run_fetch(prefix + statement.sql, bound, pure=pure)
         return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
 
     # -- writing --------------------------------------------------------------------------------------
@@ -518,8 +512,10 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
         self._for_instances("update_or_create")
         return await write.update_or_create(self, defaults or {}, lookups)
 
-    async def update(self, /, **values: Any) -> int:
+    async def update(self, /, *given: Any, **values: Any) -> int:
         """Set fields of all rows (to values or expressions); return the number of rows."""
+        if given:
+            raise FieldError("update() takes fields as keywords: update(name=…), or update(**values)")
         return await write.update_rows(self._select, self.database, values)
 
     async def delete(self) -> int:
@@ -546,19 +542,17 @@ class QuerySet(NotAList, ColumnReads, Generic[R_co]):
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
             timeout, sync_sequences, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
         """
-        fields = {"conflict_fields": conflict_fields, "update_fields": update_fields}
-        given: dict[str, Any] = {
-            "on_conflict": on_conflict,
-            "timeout": timeout,
-            "sync_sequences": sync_sequences,
-        }
-        given |= fields | conditions
-        options = checked("bulk_create", given, CREATE_OPTIONS)
-        if self.table.row_class is None:
-            raise FieldError(
-                f"{self.table.title} has no model to make instances of; bulk_insert() takes columns"
-            )
-        return await bulk_write.create(self.table, self.database, list(instances), **options)
+        options = create_options(
+            on_conflict=on_conflict,
+            conflict_fields=conflict_fields,
+            update_fields=update_fields,
+            timeout=timeout,
+            sync_sequences=sync_sequences,
+            **conditions,
+        )
+        return await bulk_write.create(
+            self.table, self.database, instances_of(self.table, instances), **options
+        )
 
     async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
         """Insert columns: anything with ``__arrow_c_stream__``, a dict of arrays or a list of dicts, through COPY.

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.families import encode_column
-from chakra.columnar.families.dispatch import storage_of, without_dictionary
+from chakra.columnar.families.dispatch import storage_of, wholly_null, without_dictionary
+from chakra.columnar.families.ends import has_ends
 from chakra.columnar.families.simple import has_bounds
 from chakra.columnar.kernels import rows_encode as kernels
 from chakra.columnar.meaning import meant, with_rounding
@@ -53,6 +54,8 @@ def source(array: pa.Array, spec: ColumnSpec, first_row: int, options: Options) 
     Raises:
         DataError: a value, or the Arrow type, does not fit the column; names row and column.
     """
+    if wholly_null(array):  # NULL is the same in every type
+        array = pa.nulls(len(array))
     array, options = meant(array, spec, first_row, options), with_rounding(spec, options)
     plain = unwrapped(array)
     words = _direct(plain, spec.type, options)
@@ -135,7 +138,7 @@ def _direct(array: pa.Array, type_: PgType, options: Options) -> dict[int, int] 
         kernels.VALUES: values.address + width * array.offset,
     }
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        if options.bounds_are_infinite and has_bounds(array):
+        if has_ends(array) or (options.bounds_are_infinite and has_bounds(array)):
             return None
         low, high = DATES if pa.types.is_date(kind) else TIMESTAMPS
         add = -DAYS_TO_EPOCH if pa.types.is_date(kind) else -MICROSECONDS_TO_EPOCH

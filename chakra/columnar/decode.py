@@ -18,6 +18,7 @@ from chakra.columnar.kernels import rows_decode as kernels
 from chakra.columnar.options import DEFAULT, InfinityOption, NumericOption, Options, StringsOption
 from chakra.columnar.pages import CAN_POPULATE
 from chakra.columnar.plan import ColumnPlan, field, plan_columns
+from chakra.columnar.reshape import reshape, reshaped_type, reshapes
 from chakra.columnar.segment import FIRST_BYTES, Segment
 from chakra.columnar.types import TypesInput, specs_from
 from chakra.errors import CopyFormatError, FieldError
@@ -70,6 +71,7 @@ class Decoder:
         self.options = options
         self.columns = plan_columns(self.specs, options)
         self._to_convert = [c for c, column in enumerate(self.columns) if column.target is not None]
+        self._reshapes = reshapes(options)
         self._has_families = any(column.layout == kernels.RAW for column in self.columns)
         self._max_rows = max_rows
         self._max_bytes = max_bytes
@@ -99,7 +101,10 @@ class Decoder:
         for column in self.columns:
             if column.arrow is None:
                 plan_columns([column.spec], replace(self.options, streaming=True))
-        return pa.schema([field(column.spec, column.target or column.arrow) for column in self.columns])
+        kinds = [column.target or column.arrow for column in self.columns]
+        if self._reshapes:
+            kinds = [reshaped_type(kind, self.options) for kind in kinds]
+        return pa.schema([field(c.spec, kind) for c, kind in zip(self.columns, kinds, strict=True)])
 
     @property
     def bytes_read(self) -> int:
@@ -165,7 +170,7 @@ class Decoder:
             for batch in done:
                 batch[c] = None  # so that unify() can let go of what it replaces
             if not arrays:
-                arrays = [_empty(column, self.options)]
+                arrays = [reshape(_empty(column, self.options), self.options, column.spec.name, 0)]
             if column.arrow is None:
                 arrays = unify(arrays, column.spec.name)
             fields.append(field(column.spec, arrays[0].type))
@@ -194,6 +199,12 @@ class Decoder:
         for c in self._to_convert:
             column = self.columns[c]
             arrays[c] = convert(arrays[c], column.spec, column.target, self.rows - row)
+        if self._reshapes:
+            first = self.rows - row
+            arrays = [
+                reshape(array, self.options, column.spec.name, first)
+                for array, column in zip(arrays, self.columns, strict=False)
+            ]
         self._done.append(arrays)
         self._segment = None
         self._row = 0

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from chakra.columnar.lazy_inputs import file_reader, lazy_batches
 from chakra.columnar.types import ColumnSpec
-from chakra.columnar.values import array_of, refuse_objects
+from chakra.columnar.values import array_of
 from chakra.errors import DataError
 from chakra.pg.types import TEXT, PgType
 
@@ -20,7 +23,8 @@ _INDEX = re.compile(r"__index_level_\d+__")
 
 _ACCEPTED = (
     "anything with __arrow_c_stream__ (a pyarrow Table or RecordBatchReader, a polars or pandas DataFrame, a "
-    "duckdb relation, …), a dict of NumPy arrays or lists, a list of dicts, or an iterable of such frames and batches"
+    "duckdb relation, …), a polars LazyFrame, a dataset or scanner of pyarrow, a dict of "
+    "NumPy arrays or lists, a list of dicts, or an iterable of such frames and batches"
 )
 
 
@@ -30,11 +34,27 @@ class Source:
 
     Attributes:
         instances: the values were Python objects, as in rows; their ``date.max`` is infinity, as in single rows.
+        reader: what was opened to read them, and holds resources of its library until it is closed.
     """
 
     names: list[str]
     batches: Iterable[pa.RecordBatch] | AsyncIterable[pa.RecordBatch]
     instances: bool = False
+    reader: Any = None
+
+    @contextmanager
+    def closed_on_failure(self) -> Iterator[None]:
+        """Close what was opened if the block fails: who keeps the exception would keep it open with its frames."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of what was opened, so that its library can go on (DuckDB runs no other query before that)."""
+        if self.reader is not None:
+            self.reader.close()
 
 
 async def source_of(data: Any, columns: Sequence[ColumnSpec]) -> Source:
@@ -60,6 +80,13 @@ async def source_of(data: Any, columns: Sequence[ColumnSpec]) -> Source:
     if hasattr(data, "__arrow_c_array__"):
         batch = _exported(data, pa.record_batch)
         return Source(batch.schema.names, [batch])
+    if type(data).__name__ == "LazyFrame" and type(data).__module__.startswith("polars"):
+        names, frames = await lazy_batches(data)
+        return Source(names, chain.from_iterable(_alike(names, _frame(f), n) for n, f in enumerate(frames)))
+    if type(data).__module__.startswith("pyarrow."):
+        reader = file_reader(data)
+        if reader is not None:
+            return Source(reader.schema.names, reader, reader=reader)
     if isinstance(data, AsyncIterable):
         return await _from_async(data)
     if isinstance(data, Iterable) and not isinstance(data, str | bytes):
@@ -91,7 +118,7 @@ def _from_mapping(data: Mapping[str, Any], columns: Sequence[ColumnSpec]) -> pa.
         elif isinstance(values, str | bytes | Mapping) or not hasattr(values, "__len__"):
             raise DataError(f'column "{name}" is a {type(values).__name__}, expected an array or a list')
         else:
-            array = array_of(_column(values, spec.name), spec)
+            array = array_of(_column(values, spec), spec)
             if count >= 0 and len(array) != count:
                 raise DataError(f'column "{name}" has {len(array)} values, others have {count}', column=name)
             count = len(array)
@@ -101,7 +128,7 @@ def _from_mapping(data: Mapping[str, Any], columns: Sequence[ColumnSpec]) -> pa.
     return pa.Table.from_arrays(whole, names=names)
 
 
-def _column(values: Any, name: str) -> Any:
+def _column(values: Any, spec: ColumnSpec) -> Any:
     """A column of a mapping; those of polars and pandas become Arrow arrays, which keep nanoseconds and NULLs."""
     if isinstance(values, pa.Array | pa.ChunkedArray | np.ndarray):
         return values
@@ -109,12 +136,20 @@ def _column(values: Any, name: str) -> Any:
         values = _loaded("pandas").Series(values)  # an Index, or an array of its own types
     if not hasattr(values, "__arrow_c_stream__"):
         return values
-    if str(getattr(values, "dtype", "")) == "object":
+    if str(getattr(values, "dtype", "")) == "object" and not _from_arrow(values, spec):
         # pandas: any Python objects, which the column's type tells how to read; NaN, NaT and NA stand for NULL.
         return np.ma.MaskedArray(values.to_numpy(), values.isna().to_numpy())
     array = _exported(values, pa.chunked_array)
-    _refuse_foreign(array.type, name)
+    _refuse_foreign(array.type, spec.name)
     return array
+
+
+def _from_arrow(values: Any, spec: ColumnSpec) -> bool:
+    """Whether objects of pandas are what Arrow makes of values for it: DateOffsets of intervals, 16 bytes of uuids."""
+    first = next(iter(values.dropna()), None)
+    return type(first).__name__ == "DateOffset" or (
+        spec.outside.base.name == "uuid" and isinstance(first, bytes)
+    )
 
 
 def _loaded(name: str) -> Any:
@@ -155,7 +190,7 @@ def _exported(data: Any, open_: Callable[[Any], Any]) -> Any:
         data = _without_int128(data)
     try:
         return open_(data)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except Exception as error:  # each library has its own
         reason = "; ".join(str(part) for part in error.args) or type(error).__name__
         raise DataError(f"the {title} cannot be read as columns of Arrow: {reason}") from error
 
@@ -166,19 +201,39 @@ def _without_int128(data: Any) -> Any:
     """
     pl = _loaded("polars")
     if isinstance(data, pl.Series):
-        return _narrowed(data) if str(data.dtype) in _INT128 else data
+        return _narrowed(data) if _is_wide(data.dtype) else data
     if not isinstance(data, pl.DataFrame):
         return data
-    wide = [name for name, dtype in data.schema.items() if str(dtype) in _INT128]
+    wide = [name for name, dtype in data.schema.items() if _is_wide(dtype)]
     return data.with_columns(_narrowed(data[name]) for name in wide) if wide else data
 
 
-_INT128 = frozenset({"Int128", "UInt128"})
+def _is_wide(dtype: Any) -> bool:
+    return "Int128" in str(dtype)
+
+
 _DECIMAL38 = 10**38  # one more than what polars' decimals of 38 digits hold
+
+
+def _with_leaves(dtype: Any, number: Any) -> Any:
+    """A type of polars with another one in place of its 128-bit integers."""
+    pl = _loaded("polars")
+    if isinstance(dtype, pl.List):
+        return pl.List(_with_leaves(dtype.inner, number))
+    if isinstance(dtype, pl.Array):
+        return pl.Array(_with_leaves(dtype.inner, number), dtype.size)
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({field.name: _with_leaves(field.dtype, number) for field in dtype.fields})
+    return number if str(dtype) in ("Int128", "UInt128") else dtype
 
 
 def _narrowed(series: Any) -> Any:
     pl = _loaded("polars")
+    if str(series.dtype) not in ("Int128", "UInt128"):  # inside lists and structs
+        try:
+            return series.cast(_with_leaves(series.dtype, pl.Int64))
+        except pl.exceptions.PolarsError:
+            return series.cast(_with_leaves(series.dtype, pl.Decimal(38, 0)))
     low, high = series.min(), series.max()
     if low is None or (low >= -(2**63) and high < 2**63):
         return series.cast(pl.Int64)
@@ -188,20 +243,37 @@ def _narrowed(series: Any) -> Any:
 
 
 def _from_stream(data: Any, columns: Sequence[ColumnSpec] = ()) -> Source:
-    documents = {c.name: c for c in columns if c.outside.base.name in ("json", "jsonb")}
-    if documents and type(data).__module__.partition(".")[0] == "pandas":
-        for name in documents.keys() & set(data.columns):
-            if str(getattr(data[name], "dtype", "")) == "object":
-                refuse_objects(data[name].to_numpy(), documents[name])
+    if type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns"):
+        known = {c.name: c for c in columns}
+        objects = [
+            n
+            for n, dtype in zip(data.columns, data.dtypes, strict=True)
+            if n in known and str(dtype) == "object"
+        ]
+        if objects and data.columns.is_unique:
+            return _with_objects(data, {name: known[name] for name in objects})
     reader = _exported(data, pa.RecordBatchReader.from_stream)
     names = reader.schema.names
-    for field in reader.schema:
-        _refuse_foreign(field.type, field.name)
+    source = Source(names, reader, reader=reader)
+    with source.closed_on_failure():
+        for field in reader.schema:
+            _refuse_foreign(field.type, field.name)
     # The unnamed index of a pandas DataFrame: row numbers, or what filtering left of them.
     kept = [name for name in names if not _INDEX.fullmatch(name)]
     if (reader.schema.metadata or {}).get(b"pandas") is None or kept == names:
-        return Source(names, reader)
-    return Source(kept, (batch.select(kept) for batch in reader))
+        return source
+    return replace(source, names=kept, batches=(batch.select(kept) for batch in reader))
+
+
+def _with_objects(frame: Any, objects: Mapping[str, ColumnSpec]) -> Source:
+    """A pandas frame whose columns of Python objects mean what they mean in lists; the others have types of Arrow."""
+    rest = _from_stream(frame.drop(columns=list(objects)))
+    table = pa.Table.from_batches(rest.batches, rest.reader.schema).select(rest.names)
+    found = {name: table[name] for name in table.column_names}
+    for name, spec in objects.items():
+        found[name] = pa.chunked_array([array_of(_column(frame[name], spec), spec)])
+    names = [*map(str, frame.columns), *(name for name in table.column_names if name not in frame.columns)]
+    return Source(names, pa.table([found[name] for name in names], names).to_batches())
 
 
 def _from_iterable(data: Iterable[Any]) -> Source:

@@ -8,16 +8,17 @@ the table of conversions.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from chakra.columnar.families.array import LISTS, is_list, list_parts
-from chakra.columnar.families.dispatch import storage_of, without_dictionary
+from chakra.columnar.families.dispatch import storage_of, without_dictionary, without_runs
+from chakra.columnar.families.ends import with_ends
 from chakra.columnar.families.fault import ValueFault, owner
 from chakra.columnar.families.parts import is_valid, values_of
 from chakra.columnar.families.simple import is_text
@@ -120,7 +121,7 @@ def _meant(array: pa.Array, base: PgType, naive: Naive, options: Options) -> pa.
     if pa.types.is_dictionary(kind):
         return _meant(without_dictionary(array), base, naive, options)
     if pa.types.is_run_end_encoded(kind):
-        return _meant(pc.call_function("run_end_decode", [array]), base, naive, options)
+        return _meant(without_runs(array), base, naive, options)
     if base.kind == "array" or base.kind == "multirange":
         return _list(array, base, naive, options)
     if pa.types.is_struct(kind) and base.kind in ("composite", "range"):
@@ -179,10 +180,14 @@ def _timestamps(array: pa.Array, base: PgType, naive: Naive, options: Options) -
     if not options.bounds_are_infinite:  # those of Python's own classes are within its years
         ends = np.abs(values_of(array, np.int64)) == _LAST
         ends &= valid
-        if ends.any():
+        if ends.any() and options.infinity == "sentinel":
+            array = with_ends(array, ends)
+            kind = array.type
+        elif ends.any():
             raise ValueFault(
                 int(np.argmax(ends)),
-                "the last number of 64 bits is no moment, but what other systems mean infinity by; replace it",
+                "the last number of 64 bits is no moment, but what other systems mean infinity by; "
+                'bulk_insert(…, infinity="sentinel") writes it as that',
             )
     if _digits(base) < 6:
         _check_digits(array, base, options)
@@ -242,19 +247,42 @@ def _whole(array: pa.Array, base: PgType) -> pa.Array:
 def _converted(array: pa.Array, base: PgType, naive: Naive) -> pa.Array:
     """The values through Python."""
     convert, found = conversion_of(base, naive).convert, []
-    for row, value in enumerate(_python_values(array)):
+    remake = _with_objects(array.type) or (lambda value: value)
+    for row, value in enumerate(array.to_pylist()):
         try:
-            found.append(None if value is None else convert(value))
-        except Unfit as error:
+            found.append(None if value is None else convert(remake(value)))
+        except (Unfit, OverflowError) as error:
             raise ValueFault(row, f"{shown(value)} does not fit {base.sql}: {error}") from None
     return as_array(found, base, naive)
 
 
-def _python_values(array: pa.Array) -> list[Any]:
-    kind = array.type
+def _with_objects(kind: pa.DataType) -> Callable[[Any], Any] | None:
+    """What makes objects of JSON of the maps in a value, at any depth; ``None`` = it has none."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _with_objects(kind.storage_type)
     if pa.types.is_map(kind):
-        return [None if v is None else dict(v) for v in array.to_pylist()]
-    return array.to_pylist()  # type: ignore[no-any-return]
+        item = _with_objects(kind.item_type)
+        return lambda pairs: _object([(k, v if v is None or item is None else item(v)) for k, v in pairs])
+    if pa.types.is_struct(kind):
+        fields = {f.name: made for f in kind if (made := _with_objects(f.type)) is not None}
+        if not fields:
+            return None
+        return lambda value: {
+            name: v if v is None or name not in fields else fields[name](v) for name, v in value.items()
+        }
+    if is_list(kind):
+        inner = _with_objects(kind.value_type)
+        return None if inner is None else lambda items: [v if v is None else inner(v) for v in items]
+    return None
+
+
+def _object(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise Unfit(f"the key {twice!r} twice, of which one would be lost")
+    return found
 
 
 def with_rounding(spec: ColumnSpec, options: Options) -> Options:

@@ -29,7 +29,7 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 DAY_MICROSECONDS = 86_400_000_000
 INLINE_DIGITS = 18  # of a numeric the row kernel decodes itself: 10**18 fits an int64 with room for one carry
 
-_POLICIES = {"error": kernels.ERROR, "null": kernels.NULL, "clamp": kernels.CLAMP}
+_POLICIES = {"error": kernels.ERROR, "null": kernels.NULL, "clamp": kernels.CLAMP, "sentinel": kernels.ERROR}
 _FIXED = {FIXED2: kernels.FIXED2, FIXED4: kernels.FIXED4, FIXED8: kernels.FIXED8, FIXED16: kernels.FIXED16}
 _WIDTHS = {
     kernels.FIXED2: 2,
@@ -127,6 +127,8 @@ def _plan(spec: ColumnSpec, options: Options) -> ColumnPlan:
     if row.layout == VARLEN and arrow is not None:
         layout = _varlen(arrow)
         return ColumnPlan(spec, arrow, layout, 0, ((kernels.SKIP, row.skip),))
+    if options.infinity == "sentinel" and (row.infinities or base.name == "time"):
+        return ColumnPlan(spec, arrow, kernels.RAW, 0)  # the family tells infinity from what is only too late
     if row.infinities or base.name == "time":
         return _ranged(spec, arrow, row.add, options)
     if row.layout == BOOL:

@@ -77,4 +77,13 @@ def kept_columns(source: Source, known: Collection[str], extra: str, table: str)
     return replace(source, names=kept, batches=map(pick, batches))
 
 
-__all__ = ["as_columns", "kept_columns"]
+def known_part(data: Any, known: Collection[str]) -> Any:
+    """A frame without the columns that a table does not have: of those nobody asks whether Arrow has their types."""
+    library, names = type(data).__module__.partition(".")[0], getattr(data, "columns", None)
+    if library not in ("pandas", "polars") or names is None or not hasattr(data, "__arrow_c_stream__"):
+        return data
+    kept = [name for name in names if name in known]
+    return data[kept] if kept and len(kept) < len(names) else data
+
+
+__all__ = ["as_columns", "kept_columns", "known_part"]

@@ -66,8 +66,9 @@ async def typed_source(data: Any) -> tuple[Any, dict[str, PgType]]:
     if isinstance(data, Mapping):
         return data, {str(name): _column_type(str(name), values) for name, values in data.items()}
     source = await source_of(data, ())
-    schema, source = await _schema_of(source)
-    return source, {field.name: _field_type(field) for field in schema}
+    with source.closed_on_failure():
+        schema, source = await _schema_of(source)
+        return source, {field.name: _field_type(field) for field in schema}
 
 
 async def _schema_of(source: Source) -> tuple[pa.Schema, Source]:

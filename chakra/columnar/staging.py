@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.derived import extended, mapped
-from chakra.columnar.inputs import Source, source_of
+from chakra.columnar.inputs import Source
+from chakra.columnar.opening import known_rows, open_data, sent, specs_of
+from chakra.columnar.options import InfinityOption
 from chakra.columnar.progress import Progress
 from chakra.columnar.read import read_table
 from chakra.columnar.result import InsertResult
-from chakra.columnar.rows_of_dicts import as_columns, kept_columns
-from chakra.columnar.types import ColumnSpec
 from chakra.columnar.values import array_of
-from chakra.columnar.write import copy_source, match_columns
+from chakra.columnar.write import copy_source
 from chakra.columnar.write_facts import (
     default_of,
     insert_facts,
@@ -44,11 +44,6 @@ NO_ARBITER = "42P10"  # invalid_column_reference: no unique index over the confl
 NO_SYSTEM_COLUMN = "cannot retrieve a system column"
 
 
-def specs_of(columns: Iterable[Column], naive: Naive = "error") -> list[ColumnSpec]:
-    """Describe columns for the encoder, by the names queries use."""
-    return [ColumnSpec(c.attribute, c.type, c.nullable, c.declared, naive=naive) for c in columns]
-
-
 def naive_of(db: Executor, option: str | None) -> Naive:
     """What a datetime without a zone means: as the call says, or the database's setting.
 
@@ -60,6 +55,17 @@ def naive_of(db: Executor, option: str | None) -> Naive:
     if option not in ("error", "utc", "local"):
         raise FieldError(f'naive_datetimes is "error", "utc" or "local", not {option!r}')
     return cast(Naive, option)
+
+
+def _infinity(option: str) -> InfinityOption:
+    """What writes take of ``infinity=``.
+
+    Raises:
+        FieldError: it is something else.
+    """
+    if option not in ("error", "sentinel"):
+        raise FieldError(f'infinity={option!r}: for writes it is "error" or "sentinel"')
+    return cast(InfinityOption, option)
 
 
 async def insert_table(
@@ -77,6 +83,7 @@ async def insert_table(
     progress: Progress = None,
     allow_truncate: bool = False,
     naive_datetimes: str | None = None,
+    infinity: Literal["error", "sentinel"] = "error",
     extra: str = "error",
 ) -> InsertResult:
     """Insert columns into a table, all rows or none.
@@ -108,6 +115,7 @@ async def insert_table(
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
         naive_datetimes: what a datetime (or date) without a zone means for ``timestamptz``: ``"utc"``, ``"local"``
             (the zone of this process), or ``"error"``; default: the setting ``database.naive_datetimes``.
+        infinity: ``"sentinel"`` = ±(2**63 - 1) of timestamps mean infinity, as DuckDB has it; else they are errors.
         extra: ``"ignore"`` leaves out columns of the data that the table does not have.
 
     Raises:
@@ -121,51 +129,53 @@ async def insert_table(
     if returning and not table.primary_key:
         raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
     naive = naive_of(db, naive_datetimes)
-    source, given = await _open(data, table, table.columns, naive, extra, rounded=allow_truncate)
-    source, columns = _defaulted(source, given, table, naive)
-    check_written(table, columns)
-    merge = sql.plan_merge(
-        table,
-        given,
-        on_conflict,
-        conflict_fields,
-        update_fields,
-        conflict_where,
-        where,
-        draw_keys=returning is not None,
-        naive=naive,
-    ).with_written(columns)
-    how: dict[str, Any] = {
-        "batch_rows": batch_rows,
-        "progress": progress,
-        "allow_truncate": allow_truncate,
-        "naive": naive,
-    }
-    staged = merge.action != "insert" or returning is not None
-    if staged and missing_columns(table, columns):
-        await insert_facts(db, table, columns)
-    if merge.action != "insert":
-        return await insert_staged(db, merge, source, keys=returning is not None, **how)
-    if returning is None:
-        facts = await insert_facts(db, table, columns)
-        if facts.filled:  # NULL, too, may be what a trigger fills in
-            columns = tuple(replace(c, nullable=True) for c in columns)
-            merge = replace(merge, written=columns)
-        if facts.insert_only or any(without_binary(c.type, to="write") for c in columns):
-            return await insert_staged(db, merge, source, keys=False, **how)
-        for column in facts.asked:
-            source = extended(source, column.name, lambda _, rows: pa.nulls(rows, pa.string()))
-        columns = (*columns, *facts.asked)
-        return await _copy(db, table, source, columns, **how)
-    rows = _known_rows(data, source)
-    made = None
-    if rows is not None and len(table.key_columns) == 1 and merge.drawn:
-        made = await draw_keys(db, table, merge.drawn[0], rows, columns)
-    if made is None or any(without_binary(c.type, to="write") for c in columns):
-        return await insert_staged(db, merge, source, keys=True, **how)
-    drawn, keys = merge.drawn[0], as_array(made)
-    source = extended(source, drawn.attribute, keys.slice)
-    return replace(await _copy(db, table, source, (*columns, drawn), **how), keys=keys)
+    source, given = await open_data(data, table, table.columns, naive, extra, rounded=allow_truncate)
+    with source.closed_on_failure():
+        source, columns = _defaulted(source, given, table, naive)
+        check_written(table, columns)
+        merge = sql.plan_merge(
+            table,
+            given,
+            on_conflict,
+            conflict_fields,
+            update_fields,
+            conflict_where,
+            where,
+            draw_keys=returning is not None,
+            naive=naive,
+        ).with_written(columns)
+        how: dict[str, Any] = {
+            "batch_rows": batch_rows,
+            "progress": progress,
+            "allow_truncate": allow_truncate,
+            "naive": naive,
+            "infinity": _infinity(infinity),
+        }
+        staged = merge.action != "insert" or returning is not None
+        if staged and missing_columns(table, columns):
+            await insert_facts(db, table, columns)
+        if merge.action != "insert":
+            return await insert_staged(db, merge, source, keys=returning is not None, **how)
+        if returning is None:
+            facts = await insert_facts(db, table, columns)
+            if facts.filled:  # NULL, too, may be what a trigger fills in
+                columns = tuple(replace(c, nullable=True) for c in columns)
+                merge = replace(merge, written=columns)
+            if facts.insert_only or any(without_binary(c.type, to="write") for c in columns):
+                return await insert_staged(db, merge, source, keys=False, **how)
+            for column in facts.asked:
+                source = extended(source, column.name, lambda _, rows: pa.nulls(rows, pa.string()))
+            columns = (*columns, *facts.asked)
+            return await _copy(db, table, source, columns, **how)
+        rows = known_rows(data, source)
+        made = None
+        if rows is not None and len(table.key_columns) == 1 and merge.drawn:
+            made = await draw_keys(db, table, merge.drawn[0], rows, columns)
+        if made is None or any(without_binary(c.type, to="write") for c in columns):
+            return await insert_staged(db, merge, source, keys=True, **how)
+        drawn, keys = merge.drawn[0], as_array(made)
+        source = extended(source, drawn.attribute, keys.slice)
+        return replace(await _copy(db, table, source, (*columns, drawn), **how), keys=keys)
 
 
 async def insert_staged(
@@ -178,6 +188,7 @@ async def insert_staged(
     progress: Progress = None,
     allow_truncate: bool = False,
     naive: Naive = "error",
+    infinity: InfinityOption = "error",
 ) -> InsertResult:
     """Insert through a staging table, as a plan says; with ``keys``, the primary keys come in the result.
 
@@ -190,6 +201,7 @@ async def insert_staged(
         "progress": progress,
         "allow_truncate": allow_truncate,
         "naive": naive,
+        "infinity": infinity,
     }
     try:
         return await _insert_staged(db, merge, source, keys, **how)
@@ -323,6 +335,7 @@ async def update_table(
     progress: Progress = None,
     allow_truncate: bool = False,
     naive_datetimes: str | None = None,
+    infinity: Literal["error", "sentinel"] = "error",
 ) -> int:
     """Update rows from columns, through a staging table and one UPDATE; returns the number of rows updated.
 
@@ -343,49 +356,51 @@ async def update_table(
         raise FieldError(f"{table.title} has no primary key; name the fields that tell rows apart: key=[…]")
     keys = table.key_columns if key is None else sql.named_columns(table, key, "key")
     naive = naive_of(db, naive_datetimes)
-    source, given = await _open(data, table, table.columns, naive, rounded=allow_truncate)
-    if fields is None:
-        written = tuple(c for c in given if c not in keys)
-        if not written:
-            raise FieldError("bulk_update has nothing to write: the data has no column beside the key")
-    else:
-        written = sql.named_columns(table, fields, "fields")
-    for column in (*keys, *written):
-        if column not in given:
-            raise DataError(f'the data has no column "{column.attribute}"', column=column.attribute)
-    both = [c.attribute for c in written if c in keys]
-    if both:
-        raise FieldError(f"{', '.join(both)} cannot be both the key of a bulk update and written by it")
-    columns = (*keys, *written)
-    check_written(table, columns)
-    names = [c.attribute for c in columns]
-    if names != source.names:
-        picked = mapped(source, lambda batch: batch.select(names))
-        source = replace(source, names=names, batches=picked)
-    nested = db.in_transaction
-    async with db.transaction():
-        await _script(db, sql.create_update_staging(table, columns))
-        copied = await _stage(
-            db,
-            table,
-            source,
-            columns,
-            batch_rows=batch_rows,
-            progress=progress,
-            allow_truncate=allow_truncate,
-            naive=naive,
-        )
-        await _type_staged(db, columns)
-        updated = await db.run_execute(sql.update_staged(table, keys, written))
-        # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
-        # count; other fields may stand in several rows.
-        if updated != copied.inserted or keys != table.key_columns:
-            twice = await _duplicate(db, table, keys)
-            if twice is not None:
-                raise twice
-        if nested:
-            await _script(db, sql.DROP_STAGING)
-    return updated
+    source, given = await open_data(data, table, table.columns, naive, rounded=allow_truncate)
+    with source.closed_on_failure():
+        if fields is None:
+            written = tuple(c for c in given if c not in keys)
+            if not written:
+                raise FieldError("bulk_update has nothing to write: the data has no column beside the key")
+        else:
+            written = sql.named_columns(table, fields, "fields")
+        for column in (*keys, *written):
+            if column not in given:
+                raise DataError(f'the data has no column "{column.attribute}"', column=column.attribute)
+        both = [c.attribute for c in written if c in keys]
+        if both:
+            raise FieldError(f"{', '.join(both)} cannot be both the key of a bulk update and written by it")
+        columns = (*keys, *written)
+        check_written(table, columns)
+        names = [c.attribute for c in columns]
+        if names != source.names:
+            picked = mapped(source, lambda batch: batch.select(names))
+            source = replace(source, names=names, batches=picked)
+        nested = db.in_transaction
+        async with db.transaction():
+            await _script(db, sql.create_update_staging(table, columns))
+            copied = await _stage(
+                db,
+                table,
+                source,
+                columns,
+                batch_rows=batch_rows,
+                progress=progress,
+                allow_truncate=allow_truncate,
+                naive=naive,
+                infinity=_infinity(infinity),
+            )
+            await _type_staged(db, columns)
+            updated = await db.run_execute(sql.update_staged(table, keys, written))
+            # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
+            # count; other fields may stand in several rows.
+            if updated != copied.inserted or keys != table.key_columns:
+                twice = await _duplicate(db, table, keys)
+                if twice is not None:
+                    raise twice
+            if nested:
+                await _script(db, sql.DROP_STAGING)
+        return updated
 
 
 # -- keys -----------------------------------------------------------------------------------------------
@@ -466,61 +481,13 @@ def _defaulted(
 
 
 def _default_column(column: Column, default: PythonDefault, naive: Naive) -> Callable[[int, int], pa.Array]:
-    (spec,) = _sent([column], naive)
+    (spec,) = sent([column], naive)
 
     def made(first: int, rows: int) -> pa.Array:
         array = array_of(default.values(rows), spec, first)
         return array if default.factory is not None else array.take(np.zeros(rows, np.int64))
 
     return made
-
-
-async def _open(
-    data: Any,
-    table: Table,
-    known: Sequence[Column],
-    naive: Naive,
-    extra: str = "error",
-    *,
-    rounded: bool = False,
-) -> tuple[Source, tuple[Column, ...]]:
-    """Open the data, its columns named as fields; returns them in the order of the data.
-
-    Raises:
-        FieldError: ``extra`` is no known word.
-        DataError: not data, an unknown column, or one twice.
-    """
-    data = as_columns(data)
-    fields = {
-        c.name: c.attribute for c in known if c.name != c.attribute and c.name not in table.by_attribute
-    }
-    if fields and isinstance(data, Mapping):
-        twice = [name for name in data if name in fields and fields[name] in data]
-        if twice:
-            raise DataError(f'the data has two columns "{fields[twice[0]]}"', column=fields[twice[0]])
-        data = {fields.get(name, name): values for name, values in data.items()}
-    specs = [replace(spec, rounded=rounded) for spec in _sent(known, naive)]
-    source = kept_columns(await source_of(data, specs), {*fields, *table.by_attribute}, extra, table.title)
-    names = [fields.get(name, name) for name in source.names]
-    if names != source.names:
-        renamed = mapped(source, lambda batch: batch.rename_columns(names))
-        source = replace(source, names=names, batches=renamed)
-    match_columns(names, specs, table.title)
-    return source, tuple(table.by_attribute[name] for name in names)
-
-
-def _known_rows(data: Any, source: Source) -> int | None:
-    """How many rows the data has, if it can say so without being read."""
-    if isinstance(source.batches, list):
-        return sum(int(batch.num_rows) for batch in source.batches)
-    for name in ("num_rows", "height"):  # pyarrow, polars
-        found: object = getattr(data, name, None)
-        if isinstance(found, int):
-            return found
-    if hasattr(data, "__dataframe__"):  # pandas
-        rows: int = len(data)
-        return rows
-    return None
 
 
 async def _copy(
@@ -534,7 +501,7 @@ async def _copy(
 ) -> InsertResult:
     """Copy straight into the table."""
     names, guard = [c.name for c in columns], copy_guard(table, columns)
-    specs = _sent(columns, naive)
+    specs = sent(columns, naive)
     return await copy_source(db, table.name, table.schema, source, specs, names=names, guard=guard, **how)
 
 
@@ -549,16 +516,10 @@ async def _stage(
 ) -> InsertResult:
     """Copy into the staging table, whose columns have the types those of ``table`` had when it was made."""
     names, guard = [c.name for c in columns], copy_guard(table, columns, sql.STAGED)
-    specs = _sent(columns, naive)
+    specs = sent(columns, naive)
     return await copy_source(
         db, sql.STAGING, sql.STAGING_SCHEMA, source, specs, names=names, guard=guard, **how
     )
-
-
-def _sent(columns: Sequence[Column], naive: Naive) -> list[ColumnSpec]:
-    """The columns as they travel: text where the type has no binary format."""
-    specs = specs_of(columns, naive)
-    return [replace(s, type=without_binary(s.type, to="write") or s.type) for s in specs]
 
 
 async def _type_staged(db: Executor, columns: Sequence[Column]) -> None:

@@ -15,11 +15,14 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 
+from chakra.columnar.families.ends import DATE_ENDS, TIMESTAMP_ENDS
+from chakra.columnar.said_infinity import with_ends
 from chakra.columnar.types import ZONE, ColumnSpec, arrow_type
 from chakra.errors import DataError, FieldError
 from chakra.pg.composites import fields_of
 from chakra.pg.conversion import Naive, Unfit, conversion_of, depth_of, items_of, shown
 from chakra.pg.conversion.numbers import MONEY_SCALE
+from chakra.pg.conversion.times import FIRST_DATE, FIRST_MOMENT, LAST_DATE, LAST_MOMENT
 from chakra.pg.interval import Interval, interval_parts
 from chakra.pg.json_text import dump_json
 from chakra.pg.types import PgType
@@ -109,6 +112,8 @@ def _numpy(values: np.ndarray[Any, Any], spec: ColumnSpec) -> pa.Array:
             values[mask] = None
         refuse_objects(values, spec)
         return array_of(values.tolist(), spec)
+    if values.dtype.kind == "m" and values.ndim == 1 and spec.outside.base.name == "time":
+        return _since_midnight(values, mask)
     months = values.dtype.kind == "m" and np.datetime_data(values.dtype)[0] in ("Y", "M")
     try:
         if months and spec.outside.base.name == "interval":
@@ -125,6 +130,18 @@ def _numpy(values: np.ndarray[Any, Any], spec: ColumnSpec) -> pa.Array:
             f'column "{spec.name}": NumPy {values.dtype} of shape {values.shape} has no Arrow type ({error})',
             column=spec.name,
         ) from None
+
+
+def _since_midnight(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> pa.Array:
+    """Times of day, for which NumPy has no type: what to_numpy() gives for them, as Arrow's, if they fit a day."""
+    nulls = np.isnat(values) if mask is None else np.isnat(values) | mask
+    try:
+        found = pa.array(values, pa.duration("us"), mask=nulls) if values.dtype.str[4:] != "ns]" else None
+    except (pa.ArrowException, TypeError):
+        found = _flat(values, nulls).cast(pa.duration("us"))
+    if found is None:  # nanoseconds keep the checks of Arrow's
+        return pa.array(values, mask=nulls).view(pa.int64()).view(pa.time64("ns"))
+    return found.view(pa.int64()).view(pa.time64("us"))
 
 
 def refuse_objects(values: np.ndarray[Any, Any], spec: ColumnSpec) -> None:
@@ -312,6 +329,7 @@ def _timestamps(values: list[Any], type_: PgType) -> pa.Array:
         passed = [None if v is None else _instant(v) - epoch for v in values]
     found = pa.array(passed, pa.duration("us"))
     _check_digits(found, type_)
+    found = with_ends(found.view(pa.int64()), values, FIRST_MOMENT, LAST_MOMENT, TIMESTAMP_ENDS)
     return found.view(pa.timestamp("us", "UTC" if zoned else None))
 
 
@@ -346,7 +364,8 @@ def _instant(value: dt.datetime) -> dt.datetime:
 
 
 def _dates(values: list[Any], type_: PgType) -> pa.Array:
-    return pa.array(values, pa.date32())
+    found = pa.array(values, pa.date32()).view(pa.int32())
+    return with_ends(found, values, FIRST_DATE, LAST_DATE, DATE_ENDS).view(pa.date32())
 
 
 def _times(values: list[Any], type_: PgType) -> pa.Array:

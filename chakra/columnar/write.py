@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from chakra.columnar.encode import SLICE_ROWS, Encoder
 from chakra.columnar.inputs import Source, check_batch
-from chakra.columnar.options import Options
+from chakra.columnar.options import InfinityOption, Options
 from chakra.columnar.progress import Meter, Progress
 from chakra.columnar.result import InsertResult
 from chakra.columnar.types import ColumnSpec
@@ -44,6 +44,7 @@ async def copy_source(
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
+    infinity: InfinityOption = "error",
     guard: str | None = None,
 ) -> InsertResult:
     """Write an opened source through one COPY; all rows or none, but those that triggers leave out (``skipped``).
@@ -56,6 +57,7 @@ async def copy_source(
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
+        infinity: ``"sentinel"`` = ±(2**63 - 1) of timestamps mean infinity.
         guard: SQL that fails if the columns are others than ``specs``; see ``chakra.sql.guards``.
 
     Raises:
@@ -65,7 +67,7 @@ async def copy_source(
     """
     if batch_rows is not None and (type(batch_rows) is not int or batch_rows < 1):
         raise FieldError(f"batch_rows={batch_rows!r}: expected a whole number from 1 on, or None")
-    options = Options(allow_truncate=allow_truncate, bounds_are_infinite=source.instances)
+    options = Options(allow_truncate=allow_truncate, bounds_are_infinite=source.instances, infinity=infinity)
     encoder = Encoder(specs, options, slice_rows=min(batch_rows or SLICE_ROWS, MOST_ROWS))
     with Meter(progress, "writing") as meter:
         written = await db.copy_in(

@@ -496,7 +496,7 @@ def operand(value: Any) -> Any:
         raise FieldError(f"{value!r} can be read only once, and a query may run twice; pass a list of it")
     if hasattr(type(value), "__aiter__"):
         raise FieldError(
-            f"a query cannot stand for a value; read it first: {{field}}__in=await {type(value).__name__}…"
+            "a query cannot stand for a value; read it first: field__in=await query, or a list of its values"
         )
     return value
 

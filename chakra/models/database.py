@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from chakra import db
 from chakra.db import default as databases
@@ -10,6 +11,8 @@ from chakra.errors import DatabaseError, FieldError
 from chakra.models.metaclass import ModelMeta
 from chakra.query import catalogue
 from chakra.query.catalogue import Tables
+from chakra.query.other_names import DATABASES, near, written
+from chakra.query.pending import Pending
 from chakra.query.tables import TableQuery
 from chakra.schema import Table
 from chakra.sql import create_statements, drop_statements
@@ -25,6 +28,19 @@ class Database(db.Database):
     """
 
     _server: Any = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            text = f"a database has no attribute {name!r}"
+            if not name.startswith("_"):
+                text += written(DATABASES, name, "Model") or near(
+                    name, [n for n in dir(type(self)) if n[0] != "_"]
+                )
+            raise AttributeError(text)
+
+        def __getitem__(self, name: object) -> NoReturn:
+            raise FieldError(f"a table of the database is db.table({name!r})")
 
     async def create_tables(self, *models: ModelMeta, if_not_exists: bool = False) -> None:
         """Create the tables of models in the order of their foreign keys, in one transaction.
@@ -75,7 +91,7 @@ class Database(db.Database):
         async with self.transaction():
             await self.execute(";\n".join(statements))
 
-    async def tables(self, schema: str | None = None) -> Tables:
+    def tables(self, schema: str | None = None) -> Coroutine[Any, Any, Tables]:
         """The tables, views and foreign tables of the database: schema, name, kind and about how many rows.
 
         All of it comes from the catalog; no data is read. Partitions are left out.
@@ -83,7 +99,7 @@ class Database(db.Database):
         Args:
             schema: only those of one schema.
         """
-        return await catalogue.tables(self, schema)
+        return Pending(catalogue.tables(self, schema), "tables()", "db")
 
     def table(self, name: str) -> TableQuery:
         """An existing table without a model: ``await db.table("schema.name").filter(x__gt=1).to_polars()``.

@@ -6,6 +6,14 @@ import json
 from typing import Any
 
 
+class JsonText(str):
+    """Text that is a document of JSON, where any other ``str`` is a string of one: what columns give for json inside
+    lists and composites, so that it can be written back.
+    """
+
+    __slots__ = ()
+
+
 def dump_json(value: Any) -> str:
     """Render a document without spaces and with its characters as they are.
 
@@ -13,7 +21,9 @@ def dump_json(value: Any) -> str:
         TypeError: the object is none that JSON knows.
         ValueError: it holds a NaN or an infinity, for which JSON has no word, or itself.
     """
+    if type(value) is JsonText:
+        return str(value)
     return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
 
 
-__all__ = ["dump_json"]
+__all__ = ["JsonText", "dump_json"]

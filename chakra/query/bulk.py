@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-READ_OPTIONS = ("numeric", "infinity", "strings")
+READ_OPTIONS = ("numeric", "infinity", "strings", "uuid", "interval")
 """What every read takes; see ``chakra.columnar.Options``."""
 
 TABLE_OPTIONS = ("partitions", "partition_by", "progress", "timeout")
@@ -56,6 +56,7 @@ class ColumnSource:
         select: what it was compiled from; ``None`` = SQL of the caller, of which nothing else is known.
         described: where the types of the columns come from; ``None`` = they were asked for just now.
         as_text: what makes text of the columns whose type has no binary format, for the parts of the query.
+        asked: the query before that.
     """
 
     sql: str
@@ -63,6 +64,7 @@ class ColumnSource:
     select: Select | None = None
     described: Described | None = None
     as_text: Callable[[str], str] | None = None
+    asked: str | None = None
 
     def __post_init__(self) -> None:
         as_text = select_as_text([column.type for column in self.columns])
@@ -71,7 +73,8 @@ class ColumnSource:
                 replace(column, type=without_binary(column.type, to="read") or column.type)
                 for column in self.columns
             ]
-            for name, value in (("as_text", as_text), ("sql", as_text(self.sql)), ("columns", columns)):
+            changed = {"asked": self.sql, "sql": as_text(self.sql), "as_text": as_text, "columns": columns}
+            for name, value in changed.items():
                 object.__setattr__(self, name, value)
 
     @property
@@ -80,11 +83,7 @@ class ColumnSource:
         found = self.described
         if found is None or not found.types:
             return None
-        stand_ins = [without_binary(type_, to="read") for type_ in found.types]
-        if not any(stand_ins):
-            return found.guard
-        pairs = zip(stand_ins, found.guard.oids, strict=True)
-        return replace(found.guard, oids=tuple(s.oid if s is not None else oid for s, oid in pairs))
+        return found.guard if self.asked is None else replace(found.guard, asked=self.asked)
 
     @property
     def whole(self) -> bool:
@@ -191,12 +190,23 @@ async def to_arrow(
     while True:
         source = await again.source()
         try:
-            return await read(source)
+            return await read(_undeclared(source))
         except (StaleTypes, DataError) as error:
             await again.after(error)
         except DatabaseError as error:
             await refused(database, source.sql, error)
             raise
+
+
+def _undeclared(source: ColumnSource) -> ColumnSource:
+    """The source of a table without a model, whose arrays have the dimensions the data says; nobody declared them."""
+    if source.select is None or source.select.table.row_class is not None:
+        return source
+    columns = [
+        replace(column, type=replace(column.type, ndims=0)) if column.type.kind == "array" else column
+        for column in source.columns
+    ]
+    return replace(source, columns=columns)
 
 
 class Again:

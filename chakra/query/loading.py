@@ -43,6 +43,7 @@ async def load(
         DataError: a column from which no type can be told; names it.
         DatabaseError: the table cannot be dropped or emptied, since others depend on it. Nothing is changed then.
     """
+    from chakra.columnar.inputs import Source
     from chakra.columnar.schema_of import typed_source
 
     if mode not in MODES:
@@ -65,12 +66,16 @@ async def load(
         statements += create_statements([made])
     elif mode == "truncate":
         statements.append(f"TRUNCATE {Table(bare, (), schema=schema).quoted}")
-    if dry_run:
-        return await _script(database, name, data, statements, names)
-    async with database.transaction():
-        if statements:
-            await database.execute(";\n".join(statements))
-        return await (await _query(database, name)).bulk_insert(data, **options)
+    try:
+        if dry_run:
+            return await _script(database, name, data, statements, names)
+        async with database.transaction():
+            if statements:
+                await database.execute(";\n".join(statements))
+            return await (await _query(database, name)).bulk_insert(data, **options)
+    finally:
+        if isinstance(data, Source):
+            data.close()
 
 
 async def _query(database: Database, name: str) -> QuerySet[dict[str, Any]]:
@@ -86,11 +91,14 @@ def _table(schema: str | None, name: str, types: dict[str, PgType]) -> Table:
 
 async def _script(database: Database, name: str, data: Any, statements: list[str], names: list[str]) -> str:
     """What would be run, as text."""
+    from chakra.columnar.inputs import Source
     from chakra.columnar.schema_of import typed_source
 
     table = Table((parsed := parse_name(name))[1], (), schema=parsed[0])
     if not names:
-        _, types = await typed_source(data)
+        opened, types = await typed_source(data)
+        if isinstance(opened, Source) and opened is not data:
+            opened.close()
         names = [Column(column, type_).quoted for column, type_ in types.items()]
     copy = f"COPY {table.quoted} ({', '.join(names)}) FROM STDIN (FORMAT binary)"
     lines = [*statements, copy]

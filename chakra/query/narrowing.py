@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, Order, as_condition
-from chakra.expressions.q import Q
+from chakra.expressions import Expression, Order
 from chakra.query.base import Base, R_co
 from chakra.query.checks import check_database, row_count
+from chakra.query.not_a_list import conditions_of
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -32,12 +32,7 @@ class Narrowing(Base[R_co]):
         select = self._select
         if select.limit is not None or select.offset is not None:
             self._not_sliced("filtered", "filter")
-        conditions: tuple[Condition, ...] = ()
-        if given:
-            for condition in given:
-                if not isinstance(condition, Expression):
-                    raise FieldError(f"filter() takes conditions and keywords, not {condition!r}")
-            conditions = tuple(as_condition(c) for c in given if not (isinstance(c, Q) and not c))
+        conditions = conditions_of(given) if given else ()
         if not conditions and not lookups:
             return self
         select = select.copy()

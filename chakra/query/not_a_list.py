@@ -3,10 +3,17 @@ to write. Nothing here runs anything."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chakra.errors import FieldError
+from chakra.expressions import Condition, Expression, as_condition
+from chakra.expressions.q import Q
+from chakra.pg.conversion import shown
 from chakra.query.other_names import QUERIES, near, written
+
+if TYPE_CHECKING:
+    from chakra.schema import Table
 
 # Methods of Django that have a twin with an "a" in front; all of ours are asynchronous.
 _ASYNC = "a"
@@ -55,6 +62,58 @@ def _no_attribute(query: Any, name: str) -> str:
     return text + (said or near(name, known))
 
 
+def conditions_of(given: tuple[Any, ...]) -> tuple[Condition, ...]:
+    """The conditions given to ``filter()``, without those that say nothing.
+
+    Raises:
+        FieldError: one is none: mostly Python has answered before the server could.
+    """
+    for condition in given:
+        if not isinstance(condition, Expression):
+            raise _no_condition(condition)
+    return tuple(as_condition(c) for c in given if not (isinstance(c, Q) and not c))
+
+
+def _no_condition(given: object) -> FieldError:
+    said = ""
+    if isinstance(given, bool):
+        said = (
+            ": Python itself has answered. Conditions on fields are ==, !=, <, .in_(…), .is_null(), joined by & | ~; "
+            "`is`, `in`, `not`, `and` and `or` are not asked of the server, and a primary key of several columns is "
+            "filter(pk=(a, b))"
+        )
+    elif isinstance(given, str) and given.isidentifier():
+        said = f": a field and what it has to be, filter({given}=…)"
+    elif isinstance(given, dict):
+        said = ": filter(**values)"
+    return FieldError(f"filter() takes conditions and keywords, not {shown(given)}{said}")
+
+
+def instances_of(table: Table, given: Any) -> list[Any]:
+    """The instances given to ``bulk_create`` as a list.
+
+    Raises:
+        FieldError: it is a single one, or nothing that has items; or the table has no model.
+    """
+    if table.row_class is None:
+        raise FieldError(f"{table.title} has no model to make instances of; bulk_insert() takes columns")
+    if not isinstance(given, Iterable):
+        raise FieldError(
+            f"bulk_create() takes a list of instances, not {shown(given)}; a single one has .save()"
+        )
+    return list(given)
+
+
+def check_field(item: Any) -> None:
+    """Refuse a list of names in the place of a name.
+
+    Raises:
+        FieldError: it is one.
+    """
+    if isinstance(item, list | tuple | set):
+        raise FieldError(f"fields are named one by one: values(*{item!r}), not values({item!r})")
+
+
 def check_key(key: Any) -> None:
     """Refuse what is no position and no slice of rows.
 
@@ -74,7 +133,7 @@ def check_key(key: Any) -> None:
             f'`await query.values_list("{key}", flat=True)`, and as Arrow '
             f'`(await query.values("{key}").to_arrow())["{key}"]`'
         )
-    if not isinstance(key, int):
+    if not isinstance(key, int) or isinstance(key, bool):
         raise FieldError(
             f"a query takes positions and slices, query[3] and query[10:20], not {key!r}; rows by a condition are "
             "query.filter(…)"
@@ -83,4 +142,4 @@ def check_key(key: Any) -> None:
         raise FieldError("negative positions need the end of the result; use reverse() or last()")
 
 
-__all__ = ["NotAList", "check_key"]
+__all__ = ["NotAList", "check_field", "check_key", "conditions_of", "instances_of"]

@@ -20,6 +20,15 @@ def options_of(function: Callable[..., Any], *more: str) -> tuple[str, ...]:
     return (*(function.__kwdefaults__ or {}), *more, "timeout")
 
 
+def create_options(**given: Any) -> dict[str, Any]:
+    """The options of ``bulk_create``.
+
+    Raises:
+        FieldError: as for :func:`checked`.
+    """
+    return checked("bulk_create", given, CREATE_OPTIONS)
+
+
 def checked(what: str, options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     """The options of a call, lists of names as tuples.
 
@@ -70,11 +79,18 @@ def _timeout(name: str, value: Any) -> Any:
     return value
 
 
+def _written_infinity(name: str, value: Any) -> Any:
+    if not isinstance(value, str) or value not in ("error", "sentinel"):
+        raise FieldError(f'{name}={shown(value)}: for writes it is "error" or "sentinel"')
+    return value
+
+
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("allow_truncate", "sync_sequences", "create", "dry_run"), flag),
     **dict.fromkeys(("conflict_fields", "update_fields", "fields", "key"), _names),
     "batch_rows": _batch_rows,
+    "infinity": _written_infinity,
     "timeout": _timeout,
 }
 
-__all__ = ["CREATE_OPTIONS", "checked", "flag", "options_of"]
+__all__ = ["CREATE_OPTIONS", "checked", "create_options", "flag", "options_of"]

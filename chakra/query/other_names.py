@@ -85,6 +85,27 @@ INSTANCES: dict[str, str] = {
 """The same on instances."""
 
 
+DATABASES: dict[str, str] = {
+    "query": "await db.fetch(sql, *values)",
+    "fetchone": "await db.fetchrow(sql, *values)",
+    "fetchall": "await db.fetch(sql, *values)",
+    "fetch_all": "await db.fetch(sql, *values)",
+    "fetch_one": "await db.fetchrow(sql, *values)",
+    "scalar": "await db.fetchval(sql, *values)",
+    "cursor": "await db.fetch(sql, *values); rows one by one are `async for row in db.table(name)`",
+    "commit": "the end of `async with db.transaction():`; alone, every statement is committed by itself",
+    "rollback": "an exception that leaves `async with db.transaction():`",
+    "begin": "async with db.transaction():",
+    "session": "the database itself, or `async with db.transaction():`",
+    "create_all": "await db.create_tables(Model, …)",
+    "disconnect": "await db.close()",
+    "read_sql": "await chakra.raw(sql, db).to_pandas()",
+    "read_table": "await db.table(name).to_pandas()",
+    "to_sql": "await db.table(name).bulk_insert(frame, create=True)",
+}
+"""The same on databases."""
+
+
 def written(names: dict[str, str], name: str, model: str) -> str:
     """The part of a message that says what to write in place of ``name``; empty if nobody knows."""
     found = names.get(name)
@@ -97,4 +118,4 @@ def near(name: str, names: Iterable[str]) -> str:
     return f". Did you mean {found[0]!r}?" if found else ""
 
 
-__all__ = ["INSTANCES", "MODELS", "QUERIES", "near", "written"]
+__all__ = ["DATABASES", "INSTANCES", "MODELS", "QUERIES", "near", "written"]

@@ -14,11 +14,12 @@ T = TypeVar("T")
 class Pending(Coroutine[Any, Any, T]):
     """A coroutine that knows which call made it; everything that takes coroutines takes it."""
 
-    __slots__ = ("_call", "_coroutine")
+    __slots__ = ("_call", "_coroutine", "_owner")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], call: str) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T], call: str, owner: str = "query") -> None:
         self._coroutine = coroutine
         self._call = call
+        self._owner = owner
 
     def __await__(self) -> Generator[Any, Any, T]:
         return self._coroutine.__await__()
@@ -38,7 +39,7 @@ class Pending(Coroutine[Any, Any, T]):
     def _forgotten(self, what: str) -> TypeError:
         self._coroutine.close()  # else Python warned of it, too, and in other words
         return TypeError(
-            f"{self._call} has {what} only once it was awaited: write `await query.{self._call}`"
+            f"{self._call} has {what} only once it was awaited: write `await {self._owner}.{self._call}`"
         )
 
     def __bool__(self) -> NoReturn:
@@ -46,6 +47,12 @@ class Pending(Coroutine[Any, Any, T]):
 
     def __format__(self, spec: str) -> NoReturn:
         raise self._forgotten("a text")
+
+    def _computed(self, other: object) -> NoReturn:
+        raise self._forgotten("a number")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _computed
+    __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = _computed
 
     def __int__(self) -> NoReturn:
         raise self._forgotten("a number")
@@ -74,7 +81,7 @@ class Pending(Coroutine[Any, Any, T]):
             raise AttributeError(name)
         self._coroutine.close()
         raise AttributeError(
-            f"{self._call} was not awaited, and has no .{name} before: (await query.{self._call}).{name}"
+            f"{self._call} was not awaited, and has no .{name} before: (await {self._owner}.{self._call}).{name}"
         )
 
     def __repr__(self) -> str:

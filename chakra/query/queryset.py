@@ -16,6 +16,7 @@ from chakra.query import bulk
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.columns import ColumnReads
+from chakra.query.not_a_list import check_field
 from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
 from chakra.query.writing import Writing
 
@@ -136,6 +137,7 @@ class QuerySet(Writing[R_co], ColumnReads):
     ) -> QuerySet[Any]:
         outputs: list[tuple[str, Any]] = []
         for position, item in enumerate(fields):
+            check_field(item)
             name = item if isinstance(item, str) else getattr(item, "attribute", None)
             outputs.append((name or f"column{position + 1}", item))
         clauses = self._select.clauses

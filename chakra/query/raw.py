@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from chakra.db.default import default_database
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
@@ -12,7 +12,7 @@ from chakra.query import bulk
 from chakra.query.checks import check_database
 from chakra.query.columns import ColumnReads
 from chakra.query.hydrate import SLOT
-from chakra.query.not_a_list import NotAList
+from chakra.query.not_a_list import NotAList, check_key
 from chakra.query.state import RowState
 from chakra.sql.literals import render_literal
 
@@ -49,6 +49,12 @@ class RawQuery(NotAList, ColumnReads):
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
         return self.all().__await__()
+
+    def __getitem__(self, key: object) -> NoReturn:
+        check_key(key)
+        raise FieldError(
+            f"a raw query has no position {key!r}: write LIMIT and OFFSET into it, or await it first"
+        )
 
     def __repr__(self) -> str:
         return f"<raw query, not run: {self.sql.strip()} {list(self.params)!r}>"
@@ -152,7 +158,11 @@ def _query_of(sql: str) -> str:
 
 
 def raw(
-    sql: str, database: Database | None = None, *, params: Sequence[Any] = (), model: Any = None
+    sql: str,
+    database: Database | None = None,
+    *more: Any,
+    params: Sequence[Any] = (),
+    model: Any = None,
 ) -> RawQuery:
     """Wrap a hand-written statement: ``await chakra.raw("select … where id = $1", db, params=[1]).all()``.
 
@@ -162,6 +172,9 @@ def raw(
         params: values of the parameters.
         model: make instances of this model of the rows; its primary key must be among the columns.
     """
+    if more:
+        given = ", ".join(map(repr, more))
+        raise FieldError(f"raw(sql, database, {given}): values of $1, $2, … go into params=[{given}]")
     return RawQuery(sql, database, params=params, model=model)
 
 

@@ -73,12 +73,20 @@ _ON_DELETE: dict[str, OnDelete] = {  # manual, pg_constraint.confdeltype
 _reflected: WeakKeyDictionary[Database, dict[str, tuple[str, Table]]] = WeakKeyDictionary()
 
 
+def _check_text(name: Any) -> None:
+    if not isinstance(name, str):
+        model = getattr(name, "__table__", None)
+        said = "" if model is None else f"; of a model the query is {name.__name__}.objects"
+        raise FieldError(f"db.table() takes the name of a table as text, not {name!r}{said}")
+
+
 def parse_name(text: str) -> tuple[str | None, str]:
     """Take ``name``, ``schema.name`` or a quoted form of either apart; case is kept.
 
     Raises:
         FieldError: anything else.
     """
+    _check_text(text)
     parts: list[str] = []
     expect_name = True
     for kind, token in tokens(text):

@@ -9,7 +9,8 @@ from chakra.errors import DoesNotExist, FieldError, UniqueViolation
 from chakra.expressions import Condition
 from chakra.query import bulk_write, sequences, write
 from chakra.query.base import R_co
-from chakra.query.options import CREATE_OPTIONS, checked
+from chakra.query.not_a_list import instances_of
+from chakra.query.options import create_options
 from chakra.query.reading import Reading
 from chakra.schema import Table
 from chakra.sql import Select
@@ -100,8 +101,10 @@ class Writing(Reading[R_co]):
                 found = await everything.get(**{name: values.get(name, key[name]) for name in key})
         return found, created
 
-    async def update(self, /, **values: Any) -> int:
+    async def update(self, /, *given: Any, **values: Any) -> int:
         """Set fields of all rows (to values or expressions); return the number of rows."""
+        if given:
+            raise FieldError("update() takes fields as keywords: update(name=…), or update(**values)")
         return await write.update_rows(self._select, self.database, values)
 
     async def delete(self) -> int:
@@ -128,19 +131,15 @@ class Writing(Reading[R_co]):
             update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
             timeout, sync_sequences, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
         """
-        fields = {"conflict_fields": conflict_fields, "update_fields": update_fields}
-        given: dict[str, Any] = {
-            "on_conflict": on_conflict,
-            "timeout": timeout,
-            "sync_sequences": sync_sequences,
-        }
-        given |= fields | conditions
-        options = checked("bulk_create", given, CREATE_OPTIONS)
-        if self.table.row_class is None:
-            raise FieldError(
-                f"{self.table.title} has no model to make instances of; bulk_insert() takes columns"
-            )
-        rows = list(instances)
+        options = create_options(
+            on_conflict=on_conflict,
+            conflict_fields=conflict_fields,
+            update_fields=update_fields,
+            timeout=timeout,
+            sync_sequences=sync_sequences,
+            **conditions,
+        )
+        rows = instances_of(self.table, instances)
         for name, value in self._given().items():
             for row in rows:
                 setattr(row, name, value)

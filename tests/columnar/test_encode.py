@@ -155,7 +155,7 @@ def test_accepted(array: pa.Array, type_: str, expected: list[Any]) -> None:
         (pa.array([0, 1001], stamps("ns")), "timestamp", 1, "allow_truncate"),
         (pa.array([0, -(2**63)], stamps("us")), "timestamp", 1, "out of range"),
         (pa.array([0, 2**62], stamps("s")), "timestamp", 1, "4611686018427387904|does not fit|out of range"),
-        (pa.array([0, 2**31 - 1], pa.date32()), "date", 1, "out of range"),
+        (pa.array([0, 2**31 - 2], pa.date32()), "date", 1, "out of range"),
         (pa.array(["x", str(UUID)]), "uuid", 0, "not a UUID"),
         (pa.array([b"abc"]), "uuid", 0, "3 bytes"),
         (pa.array([Decimal("1.255")]), "numeric(12,2)", 0, "digits after the point"),

@@ -11,9 +11,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from pyarrow import dataset, parquet
 
 from chakra import raw
-from chakra.errors import DataError, FieldError
+from chakra.errors import ChakraError, DataError, FieldError
 
 NOTHING = pa.RecordBatch.from_struct_array(pa.array([{}, {}], pa.struct([])))
 
@@ -118,7 +119,7 @@ async def test_integers_of_128_bits_out_of_range(db: Any) -> None:
     await db.execute("create table t (v int)")
     with pytest.raises(DataError, match='row 1, column "v"'):
         await db.table("t").bulk_insert(pl.DataFrame({"v": pl.Series([1, 2**100], dtype=pl.Int128)}))
-    with pytest.raises(DataError, match="cannot be read as columns of Arrow"):
+    with pytest.raises(DataError, match="does not fit integer"):
         await db.table("t").bulk_insert(pl.DataFrame({"v": pl.Series([[1]], dtype=pl.List(pl.Int128))}))
 
 
@@ -187,3 +188,180 @@ async def test_sizes_of_batches(db: Any) -> None:
             [row async for row in t.iterator(wrong)]
     with pytest.raises(FieldError, match="chunk_size"):
         [row async for row in t.iterator(10**10)]
+
+
+NULLS: list[pa.Array] = [
+    pa.nulls(2),
+    *(
+        pa.nulls(2, kind)
+        for kind in (pa.int32(), pa.float64(), pa.string(), pa.bool_(), pa.uuid(), pa.duration("s"))
+    ),
+    pa.nulls(2, pa.list_(pa.int8())),
+    pa.nulls(2, pa.struct({"q": pa.int8()})),
+    pa.DictionaryArray.from_arrays(pa.array([0, None]), pa.nulls(1, pa.int64())),
+    pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.nulls(1, pa.date32())),
+]
+
+
+@pytest.mark.parametrize(
+    "kind", ["text", "int4", "numeric(5, 2)", "timestamptz", "jsonb", "uuid", "int4[]", "int4range"]
+)
+async def test_null_has_no_type(db: Any, kind: str) -> None:
+    await db.execute(f"create table t (v {kind})")
+    frames = [pa.table({"v": array}) for array in NULLS]
+    frames += [
+        pd.DataFrame({"v": [np.nan] * 2}),
+        pd.DataFrame({"v": [pd.NaT] * 2}),
+        pl.DataFrame({"v": [None] * 2}),
+    ]
+    for frame in frames:
+        await db.table("t").bulk_insert(frame)
+    assert await db.table("t").filter(v__isnull=True).count() == 2 * len(frames)
+
+
+async def test_lazy_frames_and_datasets(db: Any, tmp_path: Any) -> None:
+    await db.execute("create table t (v int)")
+    table, path = pa.table({"v": [1, 2]}), tmp_path / "t.parquet"
+    parquet.write_table(table, path)
+    files = dataset.dataset(path)
+    for data in (
+        pl.LazyFrame({"v": [1, 2]}),
+        pl.scan_parquet(path).filter(pl.col("v") > 0),
+        files,
+        files.scanner(),
+        next(files.get_fragments()),
+        dataset.Scanner.from_batches(iter(table.to_batches()), schema=table.schema),
+        parquet.ParquetFile(path),
+    ):
+        await db.table("t").bulk_insert(data)
+        assert await db.table("t").order_by("v").values_list("v", flat=True) == [1, 2]
+        await db.table("t").delete()
+    assert (await db.table("t").bulk_insert(pl.LazyFrame({"v": [1]}).filter(pl.col("v") > 1))).inserted == 0
+    for plan in (pl.LazyFrame({"v": [1]}).select("w"), pl.LazyFrame({"v": ["x"]}).cast(pl.Int64)):
+        with pytest.raises(DataError, match="the polars LazyFrame cannot be read"):
+            await db.table("t").bulk_insert(plan)
+
+
+async def test_duckdb_goes_on_after_a_refusal(db: Any) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    await db.execute("create table t (v int2)")
+    with duckdb.connect() as connection:
+        connection.execute("create table d as select range v from range(100000)")
+        relation = connection.table("d")
+        kept = []
+        for query, options in (
+            (relation, {}),
+            (relation.project("v as w"), {}),
+            (relation, {"on_conflict": "nonsense"}),
+            (relation, {"mode": "nonsense"}),
+        ):
+            with pytest.raises(ChakraError) as caught:
+                await db.table("t").bulk_insert(query, **options)
+            kept.append(caught)  # who keeps the error keeps its frames
+            assert connection.execute("select count(*) from d").fetchall() == [(100_000,)]
+        await db.table("new").bulk_insert(relation, create=True, dry_run=True)
+        connection.execute("drop table d")
+
+
+async def test_infinity_of_duckdb(db: Any) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    await db.execute("create table t (d date, s timestamp, z timestamptz)")
+    with duckdb.connect() as connection:
+        ends = connection.sql(
+            "select '-infinity'::date d, 'infinity'::timestamp s, '-infinity'::timestamptz z "
+            "union all select '2024-01-01', '2024-01-01', null"
+        )
+        with pytest.raises(DataError, match=r'infinity="sentinel"'):
+            await db.table("t").bulk_insert(ends)
+        await db.table("t").bulk_insert(ends, infinity="sentinel")
+    found = await db.fetch("select d::text, s::text, z::text from t order by d")
+    assert [tuple(row) for row in found] == [
+        ("-infinity", "infinity", "-infinity"),
+        ("2024-01-01", "2024-01-01 00:00:00", None),
+    ]
+    with pytest.raises(FieldError, match=r'infinity=.clamp.: for writes it is "error" or "sentinel"'):
+        await db.table("t").bulk_insert({"d": []}, infinity="clamp")
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+async def test_texts_that_name_infinity(db: Any, kind: str) -> None:
+    """In columns date.max is a day; the text "infinity" is none."""
+    await db.execute(f"create table t (id int, v {kind}, r {kind}[])")
+    words = [
+        "infinity",
+        "-infinity",
+        None,
+        "9999-12-31T00:00:00+00" if kind == "timestamptz" else "9999-12-31",
+    ]
+    for values in (words, pa.array(words), pl.Series(words), np.array(words, object)):
+        lists = [[word] for word in words]
+        await db.table("t").bulk_insert({"id": [0, 1, 2, 3], "v": values, "r": lists})
+        rows = await db.fetch("select v::text, r::text from t order by id")
+        assert [row[0] and row[0][:10] for row in rows] == ["infinity", "-infinity", None, "9999-12-31"]
+        assert [row[1][:9] for row in rows[:2]] == ["{infinity", "{-infinit"]
+        await db.table("t").delete()
+
+
+MAPS = [
+    (pa.array([{"m": [("a", 1)]}], pa.struct({"m": pa.map_(pa.string(), pa.int8())})), {"m": {"a": 1}}),
+    (pa.array([[[("a", 1)]], None], pa.list_(pa.map_(pa.string(), pa.int8()))), [{"a": 1}]),
+    (
+        pa.array([[("k", [("a", None)])]], pa.map_(pa.string(), pa.map_(pa.string(), pa.int8()))),
+        {"k": {"a": None}},
+    ),
+]
+
+
+@pytest.mark.parametrize("number", range(len(MAPS)))
+async def test_maps_are_objects_of_json_at_any_depth(db: Any, number: int) -> None:
+    array, expected = MAPS[number]
+    await db.execute("create table t (v jsonb)")
+    await db.table("t").bulk_insert(pa.table({"v": array}))
+    assert (await db.table("t").values_list("v", flat=True))[0] == expected
+
+
+async def test_a_doubled_key_is_refused_in_json(db: Any) -> None:
+    await db.execute("create table t (v jsonb)")
+    twice = pa.array([[[("a", 1), ("a", 2)]]], pa.list_(pa.map_(pa.string(), pa.int8())))
+    with pytest.raises(DataError, match=r"the key 'a' twice"):
+        await db.table("t").bulk_insert(pa.table({"v": twice}))
+
+
+async def test_objects_of_pandas_mean_what_they_mean_in_lists(db: Any) -> None:
+    await db.execute("create table t (id int, r int4range, d interval, l int8[], j jsonb)")
+    values = {
+        "r": [(1, 5), None],
+        "d": ["P1D", None],
+        "l": [[2**53 + 1, None], None],
+        "j": [{"a": [1, None]}, None],
+    }
+    frame = pd.DataFrame({name: pd.Series(column, dtype=object) for name, column in values.items()})
+    for data in (frame.assign(id=[0, 1]), {**values, "id": [0, 1]}):
+        await db.table("t").bulk_insert(data)
+        found = await db.fetch("select r::text, d::text, l::text, j::text from t order by id")
+        assert tuple(found[0]) == ("[1,5)", "1 day", "{9007199254740993,NULL}", '{"a": [1, null]}')
+        assert tuple(found[1]) == (None,) * 4
+        await db.table("t").delete()
+
+
+async def test_other_columns_are_not_asked_for_their_types(db: Any) -> None:
+    await db.execute("create table t (v int)")
+    for frame in (
+        pl.DataFrame({"v": [1], "w": [object()]}, schema={"v": pl.Int64, "w": pl.Object}),
+        pd.DataFrame({"v": [1], "w": pd.period_range("2024", periods=1, freq="D")}),
+    ):
+        await db.table("t").bulk_insert(frame, extra="ignore")
+        with pytest.raises(DataError, match='column "w"'):
+            await db.table("t").bulk_insert(frame)
+    assert await db.table("t").count() == 2
+
+
+async def test_runs_and_wide_integers_anywhere(db: Any) -> None:
+    await db.execute("create table t (v text, n int8[])")
+    runs = pa.RunEndEncodedArray.from_arrays(
+        pa.array([2, 3], pa.int32()), pa.array(["a", None]).dictionary_encode()
+    )
+    await db.table("t").bulk_insert(pa.table({"v": runs}).slice(1))
+    wide = pl.DataFrame({"n": pl.Series([[2**62, None]], dtype=pl.List(pl.Int128))})
+    await db.table("t").bulk_insert(wide)
+    assert await db.table("t").values_list("v", "n") == [("a", None), (None, None), (None, [2**62, None])]

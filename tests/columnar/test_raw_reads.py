@@ -123,8 +123,7 @@ async def test_intervals_uuids_and_views_inside_other_types(db: Any) -> None:
 
 async def test_dates_python_has_no_object_for(db: Any) -> None:
     dates = chakra.raw("select date '4713-01-01 BC' as d", db)
-    with pytest.raises(DataError, match=r'column "d": .*has no Python object'):
-        await dates.to_pandas()
+    assert str((await dates.to_pandas())["d"].dtype) == "datetime64[ms]"
     nested = chakra.raw("select array[timestamp '294246-01-01'] as d", db)
     with pytest.raises(DataError, match=r'column "d": .*has no Python object'):
         await nested.to_numpy()

@@ -240,6 +240,12 @@ async def test_connect_without_await(dsn: str) -> None:
         (lambda: chakra.raw("select $1::text", params="abc"), r"params=\['abc'\]"),
         (lambda: chakra.raw("select $1::int", params={"a": 1}), "in order"),
         (lambda: chakra.raw(3), "SQL as text"),
+        (lambda: chakra.raw("select $1::int", None, 3), r"go into params=\[3\]"),
+        (lambda: chakra.raw("select 1")[0], "write LIMIT and OFFSET"),
+        (lambda: SHOPS[True], "positions and slices"),
+        (lambda: SHOPS.filter(Shop.name is None), "Python itself has answered"),
+        (lambda: SHOPS.filter("name"), r"filter\(name=…\)"),
+        (lambda: SHOPS.values(["name"]), r"values\(\*\['name'\]\)"),
         (lambda: chakra.raw("select 1", model=3), "takes a model class"),
         (lambda: SHOPS.using("postgresql://x"), "takes a database"),
     ],
@@ -247,6 +253,31 @@ async def test_connect_without_await(dsn: str) -> None:
 async def test_wrong_arguments(call: Any, says: str) -> None:
     with pytest.raises(FieldError, match=says):
         call()
+
+
+async def test_wrong_calls(shops: Any) -> None:
+    calls: list[tuple[Callable[[], Any], str]] = [
+        (lambda: SHOPS.update({"name": "x"}), r"update\(\*\*values\)"),
+        (lambda: SHOPS.bulk_create(Shop(name="x")), r"a single one has \.save\(\)"),
+        (lambda: shops.table(None).count(), "takes the name of a table"),
+        (lambda: shops.table(Shop).count(), r"the query is Shop\.objects"),
+    ]
+    for call, says in calls:
+        with pytest.raises(FieldError, match=says):
+            await call()
+    with pytest.raises(FieldError, match=r"db\.table\('shops'\)"):
+        shops["shops"]
+    for name, says in (
+        ("fetchone", "await db.fetchrow"),
+        ("commit", "async with db.transaction"),
+        ("tabel", "table"),
+    ):
+        with pytest.raises(AttributeError, match=says):
+            getattr(shops, name)
+    with pytest.raises(TypeError, match=r"await query\.count\(\)"):
+        SHOPS.count() + 1
+    with pytest.raises(TypeError, match=r"await db\.tables\(\)"):
+        list(shops.tables())
 
 
 # -- conditions ---------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 The list is nested as deeply as the type declares dimensions; PostgreSQL does not enforce that declaration,
 so a row of another number of dimensions is an error that names it when reading, and what is nested deeper has as many
 when writing; a union of such lists has rows of several. An empty array is an empty outer list,
-whatever its dimensions. Arrow lists have no lower bounds: those other than 1 are dropped when reading and
-written as 1.
+whatever its dimensions. Arrow lists have no lower bounds: others than 1 are an error when reading, since they
+could not be written back.
 """
 
 from __future__ import annotations
@@ -152,6 +152,12 @@ def _raise(raw: RawColumn, row: int, position: int, status: int, type_: PgType, 
         shape, _ = _element(type_)
         raise ValueFault(
             row, f"an array of {position} dimensions in a column read as {shape.sql}{'[]' * ndims}; {advice}"
+        )
+    if status == kernels.LOWER_BOUND:
+        raise ValueFault(
+            row,
+            f"an array that begins at {position}, which a list of Arrow cannot: read it from 1 on, as column[:], or "
+            "as text, CAST(column AS text)",
         )
     expected = {
         kernels.BAD_HEADER: "an array of at least 12 bytes with 0 to 6 dimensions",

@@ -6,6 +6,7 @@ import importlib
 from functools import cache
 from typing import Protocol, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -48,16 +49,28 @@ def encode_values(array: pa.Array, type_: PgType, options: Options) -> RawColumn
     Raises:
         ValueFault: a value does not fit the PostgreSQL type.
     """
+    if wholly_null(array):
+        return all_null(len(array))
     if isinstance(array, pa.ExtensionArray):
         array = storage_of(array)
-    if pa.types.is_null(array.type):
-        return all_null(len(array))
     base = type_.base
     if pa.types.is_dictionary(array.type) and base.kind != "enum":
         array = without_dictionary(array)
     if pa.types.is_run_end_encoded(array.type):
-        array = pc.call_function("run_end_decode", [array])
+        array = without_runs(array)
     return _family(column_type(base).family).encode(array, base, options)
+
+
+def wholly_null(array: pa.Array) -> bool:
+    """Whether no value of an array is there, whatever type its maker gave it."""
+    kind = array.type
+    if pa.types.is_dictionary(kind) and array.dictionary.null_count:
+        return bool(len(array) == pc.call_function("is_null", [array]).true_count)
+    if pa.types.is_run_end_encoded(kind):
+        return wholly_null(array.values)
+    if pa.types.is_union(kind):
+        return all(value is None for value in array.to_pylist())
+    return bool(array.null_count == len(array))
 
 
 def storage_of(array: pa.ExtensionArray) -> pa.Array:
@@ -74,6 +87,19 @@ def without_dictionary(array: pa.Array) -> pa.Array:
     if plain is not None:
         array = pa.DictionaryArray.from_arrays(array.indices, values.cast(plain))
     return array.dictionary_decode()
+
+
+def without_runs(array: pa.RunEndEncodedArray) -> pa.Array:
+    """The values of a run-end encoded array; Arrow's own function knows few types of them."""
+    positions = pa.array(np.arange(len(array.values), dtype=np.int32))
+    runs = pa.RunEndEncodedArray.from_arrays(array.run_ends, positions)
+    values = array.values
+    if pa.types.is_dictionary(values.type) and not pa.types.is_nested(values.type.value_type):
+        values = without_dictionary(values)
+    if len(array) == 0:
+        return values.slice(0, 0)
+    whole = pc.call_function("run_end_decode", [runs])
+    return values.take(whole.slice(array.offset, len(array)))
 
 
 _PLAIN = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
@@ -146,5 +172,7 @@ __all__ = [
     "encode_column",
     "encode_values",
     "storage_of",
+    "wholly_null",
     "without_dictionary",
+    "without_runs",
 ]

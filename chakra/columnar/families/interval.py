@@ -55,7 +55,8 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
             word = "infinity" if high[index] else "-infinity"
             raise ValueFault(
                 index,
-                f'{word} of an interval has no month_day_nano; choose infinity="null" or infinity="clamp"',
+                f'{word} of an interval has no month_day_nano; choose infinity="null", infinity="clamp" or '
+                'infinity="sentinel", which can be written back',
             )
         if options.infinity == "null":
             valid &= ~infinite
@@ -100,7 +101,10 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         values = values_of(array, _ARROW)
     else:
         refuse(array, type_, _ACCEPTS)
-    finer = (values["nanos"] % 1000 != 0) & valid
+    # What decode() makes of ±infinity: nanoseconds that no other interval has.
+    high = (values["months"] == _I32.max) & (values["days"] == _I32.max) & (values["nanos"] == _I64.max)
+    low = (values["months"] == _I32.min) & (values["days"] == _I32.min) & (values["nanos"] == _I64.min)
+    finer = (values["nanos"] % 1000 != 0) & valid & ~high & ~low
     if finer.any() and not options.allow_truncate:
         index = int(np.argmax(finer))
         raise ValueFault(
@@ -110,6 +114,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         )
     out["months"], out["days"] = values["months"], values["days"]
     out["time"] = values["nanos"] // 1000
+    out["time"][high], out["time"][low] = _I64.max, _I64.min
     return fixed_column(out, valid)
 
 

@@ -36,7 +36,7 @@ from chakra.errors import FieldError
 from chakra.pg.types import PgType
 
 DECIMAL128_DIGITS = 38  # Arrow columnar format: the largest precision of a 128-bit decimal
-_POLICIES = {"error": kernels.ERROR, "null": kernels.NULL, "clamp": kernels.CLAMP}
+_POLICIES = {"error": kernels.ERROR, "null": kernels.NULL, "clamp": kernels.CLAMP, "sentinel": kernels.ERROR}
 _HINT = 'read the column with numeric="string", numeric="float64" or infinity="null"'
 _ACCEPTS = "decimals, integers, floats and strings"
 

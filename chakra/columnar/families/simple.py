@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from chakra.columnar.buffers import I64, AnyArray, RawColumn
+from chakra.columnar.families.ends import DATE_ENDS, TIMESTAMP_ENDS, with_infinities
 from chakra.columnar.families.fault import ValueFault, malformed
 from chakra.columnar.families.parts import (
     build,
@@ -127,6 +128,8 @@ def _shift(
     high = values > limits.max - add  # +infinity, and the timestamps of the years 294247–294276
     low = values == limits.min
     outside = (high | low) & valid
+    if options.infinity == "sentinel":
+        return with_infinities(values, valid, add, type_, storage, outside)
     if outside.any():
         if options.infinity == "error":
             index = int(np.argmax(outside))
@@ -134,7 +137,8 @@ def _shift(
             what = word if values[index] in (limits.min, limits.max) else "a value after 294247-01-10"
             raise ValueFault(
                 index,
-                f'{what} of a {type_.name} has no {storage}; choose infinity="null" or infinity="clamp"',
+                f'{what} of a {type_.name} has no {storage}; choose infinity="null", infinity="clamp" or '
+                'infinity="sentinel", which can be written back',
             )
         if options.infinity == "null":
             valid &= ~outside
@@ -154,9 +158,11 @@ def time_of_day(values: I64, valid: NDArray[np.bool_], type_: PgType, options: O
     if np.any(outside & (values != DAY_MICROSECONDS)):
         index = int(np.argmax(outside & (values != DAY_MICROSECONDS)))
         raise ValueFault(index, f"{int(values[index])} microseconds are not a {type_.name}")
-    if options.infinity == "error":
+    if options.infinity in ("error", "sentinel"):
         raise ValueFault(
-            index, f'24:00:00 of a {type_.name} has no time64[us]; choose infinity="null" or infinity="clamp"'
+            index,
+            f'24:00:00 of a {type_.name} has no time64[us]; choose infinity="null" or infinity="clamp", or read it '
+            "as text: CAST(column AS text)",
         )
     if options.infinity == "null":
         valid &= ~outside
@@ -302,13 +308,16 @@ def _dates(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
         early = (moments != days * day) & is_valid(array)
     else:
         refuse(array, type_, "dates, and timestamps without zone at midnight")
+    first, last = (days == end for end in DATE_ENDS)
     values = days - DAYS_TO_EPOCH
+    values[first | last] = 0
     _check_range(array, values, MIN_DATE, END_DATE, type_, "5874897-12-31")
     if np.any(early):
         index = int(np.argmax(early))
         raise ValueFault(index, f"{shown(array, index)} has a time of day, which {type_.sql} does not keep")
-    days_from_2000: AnyArray = values.astype(np.int32)
-    return _infinite(days_from_2000, DAYS_TO_EPOCH, DATE_BOUNDS, options)
+    days_from_2000: AnyArray = _infinite(values.astype(np.int32), DAYS_TO_EPOCH, DATE_BOUNDS, options)
+    days_from_2000[first], days_from_2000[last] = np.iinfo(np.int32).min, np.iinfo(np.int32).max
+    return days_from_2000
 
 
 def times(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
@@ -331,11 +340,16 @@ def _timestamps(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
     # A timestamp without zone in a timestamptz column is UTC: NumPy's datetime64 is defined so, and it has
     # no zone.
     values = microseconds(array, pa.timestamp("us", array.type.tz), type_, options)
-    shifted = values - np.int64(MICROSECONDS_TO_EPOCH)
-    early = values < MIN_TIMESTAMP + MICROSECONDS_TO_EPOCH
+    first, last = (values == end for end in TIMESTAMP_ENDS)
+    with np.errstate(over="ignore"):
+        shifted = values - np.int64(MICROSECONDS_TO_EPOCH)
+    shifted[first | last] = 0
+    early = (values < MIN_TIMESTAMP + MICROSECONDS_TO_EPOCH) & ~first
     shifted[early] = MIN_TIMESTAMP - 1  # no wrap to the far end
     _check_range(array, shifted, MIN_TIMESTAMP, END_TIMESTAMP, type_, "294276-12-31")
-    return _infinite(shifted, MICROSECONDS_TO_EPOCH, TIMESTAMP_BOUNDS, options)
+    found = _infinite(shifted, MICROSECONDS_TO_EPOCH, TIMESTAMP_BOUNDS, options)
+    found[first], found[last] = INT64.min, INT64.max
+    return found
 
 
 def has_bounds(array: pa.Array) -> bool:

@@ -29,6 +29,7 @@ BAD_ELEMENT = 6  # an element passes the end of the value, or bytes are left aft
 RAGGED = 7  # lists of one level differ in length
 NULL_LIST = 8  # a NULL inside, above the elements
 TOO_LARGE = 9
+LOWER_BOUND = 10  # a dimension that does not begin at 1; position holds where it begins
 
 
 @kernel
@@ -37,7 +38,7 @@ def shapes(data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid:
 
     data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. ndims: declared number. oid: element OID to
     find, 0 = any. sizes: int64[n * ndims], result; zeros for NULL and empty arrays.
-    Returns BAD_HEADER, BAD_FLAGS, BAD_OID, OTHER_DIMENSIONS or BAD_SIZE.
+    Returns BAD_HEADER, BAD_FLAGS, BAD_OID, OTHER_DIMENSIONS, BAD_SIZE or LOWER_BOUND.
     """
     base = data.ctypes.data
     for row in range(starts.size):
@@ -71,6 +72,9 @@ def shapes(data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid:
             size = load_be_i32(base + start + 12 + 8 * k)
             if size < 0 or size * total > room // 4:
                 return BAD_SIZE, row, start + 12 + 8 * k
+            bound = load_be_i32(base + start + 16 + 8 * k)
+            if bound != 1:
+                return LOWER_BOUND, row, bound
             sizes[row * ndims + k] = size
             total *= size
     return OK, 0, 0

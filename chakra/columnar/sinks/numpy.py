@@ -2,8 +2,9 @@
 
 One rule for NULL: numbers, booleans and times come as plain arrays where no value is NULL and as
 ``numpy.ma.MaskedArray`` where one is (NaN stays a value of its own). Everything NumPy has no number for
-(text, bytes, decimals, lists, structs, …) comes as an object array of Python values with ``None`` for NULL; JSON
-as an array of ``StringDType``, so that it can be told from strings.
+(text, bytes, decimals, lists, structs, …) comes as an object array of Python values with ``None`` for NULL, hstore
+as dicts; JSON as an array of ``StringDType``, and as :class:`~chakra.pg.json_text.JsonText` inside lists and
+structs, so that it can be told from strings.
 
 dtypes: bool, intN, uintN, floatN; date ``datetime64[D]``; timestamp ``datetime64[us]``, in UTC where the
 column has a zone (then the dtype's metadata say ``{"tz": "UTC"}``, by which bulk writes know that they are
@@ -12,6 +13,8 @@ moments); time ``timedelta64[us]`` since midnight; vectors float32 or float16 of
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from numpy.typing import NDArray
 from chakra.columnar.sinks.plain import refuse_duplicates
 from chakra.columnar.types import ZONE
 from chakra.errors import DataError
+from chakra.pg.json_text import JsonText
 
 
 def to_numpy(table: pa.Table) -> dict[str, NDArray[Any]]:
@@ -49,7 +53,9 @@ def column_to_numpy(column: pa.ChunkedArray, name: str = "") -> NDArray[Any]:
     if dtype is None:
         out = np.empty(len(column), object)
         try:
-            out[:] = column.to_pylist()
+            values_of = column.to_pylist()
+            remake = _remade(kind)
+            out[:] = values_of if remake is None else list(map(remake, values_of))
         except (OverflowError, ValueError) as error:  # dates outside the years 1 to 9999 have no Python value
             raise DataError(
                 f'column "{name}": a value inside {column.type} has no Python object ({error}); '
@@ -66,6 +72,41 @@ def column_to_numpy(column: pa.ChunkedArray, name: str = "") -> NDArray[Any]:
     mask = np.concatenate([chunk.is_null().to_numpy(zero_copy_only=False) for chunk in column.chunks])
     masked: NDArray[Any] = np.ma.MaskedArray(values, mask)
     return masked
+
+
+def _remade(kind: pa.DataType) -> Callable[[Any], Any] | None:
+    """What makes of pyarrow's values those that say what they are: dicts of maps, marked text of json; ``None`` = they
+    do already.
+    """
+    if isinstance(kind, pa.BaseExtensionType):
+        return _document if kind.extension_name == "arrow.json" else _remade(kind.storage_type)
+    if pa.types.is_map(kind):
+        return _mapping
+    if pa.types.is_struct(kind):
+        parts = {field.name: part for field in kind if (part := _remade(field.type)) is not None}
+        return partial(_struct, parts) if parts else None
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = _remade(kind.value_type)
+        return None if inner is None else partial(_list, inner)
+    return None
+
+
+def _document(value: Any) -> Any:
+    return None if value is None else JsonText(value)
+
+
+def _mapping(value: Any) -> Any:
+    return None if value is None else dict(value)
+
+
+def _struct(parts: dict[str, Callable[[Any], Any]], value: Any) -> Any:
+    if value is None:
+        return None
+    return {name: parts[name](item) if name in parts else item for name, item in value.items()}
+
+
+def _list(inner: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else list(map(inner, value))
 
 
 def _dtype(kind: pa.DataType) -> np.dtype[Any] | None:

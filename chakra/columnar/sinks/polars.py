@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -20,7 +20,7 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
 
     Where it has not, also inside other types: uuid and json become their storage (16 bytes, text); an interval
     becomes struct{months: Int32, days: Int32, nanoseconds: Int64}; decimals of more than 38 digits become
-    decimals of 38 if every value fits.
+    decimals of 38 if every value fits. An enum becomes ``pl.Enum`` with all its labels.
 
     Raises:
         FieldError: two columns have one name.
@@ -34,7 +34,26 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
     refuse_duplicates(table, "a Polars frame")
     frame = pl.from_arrow(plain(table), rechunk=False)
     assert isinstance(frame, pl.DataFrame)
-    return frame
+    enums = {name: dtype for name in table.column_names if (dtype := _enum(table[name])) is not None}
+    return frame.cast(enums) if enums else frame
+
+
+def _enum(column: pa.ChunkedArray) -> Any:
+    """The Polars type for a column of an enum, or of a list of them: its labels, in their order."""
+    import polars as pl
+
+    kind, depth = column.type, 0
+    while pa.types.is_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    if not pa.types.is_dictionary(kind) or not column.num_chunks:
+        return None
+    chunk = column.chunk(0)
+    for _ in range(depth):
+        chunk = chunk.values
+    found: Any = pl.Enum(chunk.dictionary.to_pylist())
+    for _ in range(depth):
+        found = pl.List(found)
+    return found
 
 
 def plain(table: pa.Table) -> pa.Table:

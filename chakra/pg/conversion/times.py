@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,10 @@ from chakra.pg.conversion.base import (
 from chakra.pg.types import PgType
 
 _MIDNIGHT = dt.time()
+# What texts for infinity become: equal to Python's own bounds, which rows mean infinity by, but not the same objects,
+# so that columns, where those bounds are the days themselves, can tell.
+LAST_DATE, FIRST_DATE = dt.date(9999, 12, 31), dt.date(1, 1, 1)
+LAST_MOMENT, FIRST_MOMENT = dt.datetime(9999, 12, 31, 23, 59, 59, 999999), dt.datetime(1, 1, 1)
 _INFINITIES = {"infinity": True, "inf": True, "+infinity": True, "-infinity": False, "-inf": False}
 
 
@@ -77,7 +81,7 @@ def _date(value: Any) -> dt.date | None:
     if text is not None:
         end = _infinite(text)
         if end is not None:
-            return dt.date.max if end else dt.date.min
+            return LAST_DATE if end else FIRST_DATE
         return _parsed(text, dt.date.fromisoformat, "a date")  # type: ignore[no-any-return]
     if isinstance(value, dt.datetime):
         moment = _plain_datetime(value)
@@ -87,7 +91,7 @@ def _date(value: Any) -> dt.date | None:
             raise Unfit("it has a time of day or a zone; take its .date() first")
         return moment.date()
     if isinstance(value, dt.date):
-        return dt.date(value.year, value.month, value.day)
+        return value if type(value) is dt.date else dt.date(value.year, value.month, value.day)
     refuse("a date", value)
 
 
@@ -101,6 +105,9 @@ def _time(value: Any, *, zoned: bool, precision: int | None) -> dt.time | None:
     text = as_str(value)
     if text is not None:
         value = _parsed(text, dt.time.fromisoformat, "a time")
+    if zoned and isinstance(value, Mapping) and value.keys() == {"time", "offset_seconds"}:
+        zone = dt.timezone(dt.timedelta(seconds=int(value["offset_seconds"])))  # as columns have it
+        value = value["time"].replace(tzinfo=zone)
     if not isinstance(value, dt.time):
         refuse("a time", value)
     if zoned and value.utcoffset() is None:
@@ -126,7 +133,7 @@ def _moment(value: Any) -> dt.datetime | dt.date | None:
     if text is not None:
         end = _infinite(text)
         if end is not None:
-            return dt.datetime.max if end else dt.datetime.min
+            return LAST_MOMENT if end else FIRST_MOMENT
         value = _parsed(text, dt.datetime.fromisoformat, "a timestamp")
     if isinstance(value, dt.datetime):
         return _plain_datetime(value)
@@ -185,7 +192,11 @@ def time_conversion(type_: PgType, naive: Naive) -> Conversion | None:
         return Conversion(frozenset({dt.date}), _date, takes)
     if name in ("time", "timetz"):
         zoned = name == "timetz"
-        takes = "time with a fixed offset; ISO text" if zoned else "time without a zone; ISO text"
+        takes = (
+            "time with a fixed offset; mapping of time, offset_seconds; ISO text"
+            if zoned
+            else "time without a zone; ISO text"
+        )
         convert = partial(_time, zoned=zoned, precision=precision)
         usual = frozenset({dt.time}) if precision in (None, 6) else frozenset[type]()
         return Conversion(usual, convert, takes, zoned)
@@ -203,4 +214,11 @@ def _usual(precision: int | None) -> frozenset[type]:
     return frozenset({dt.datetime}) if precision in (None, 6) else frozenset[type]()
 
 
-__all__ = ["NAIVE_CURE", "time_conversion"]
+__all__ = [
+    "FIRST_DATE",
+    "FIRST_MOMENT",
+    "LAST_DATE",
+    "LAST_MOMENT",
+    "NAIVE_CURE",
+    "time_conversion",
+]

@@ -61,7 +61,7 @@ ENCODE: list[tuple[PgType, pa.Array, int, str]] = [
     (t.BYTEA, pa.array(["x"]), 100, "takes bytes"),
     (t.UUID, pa.array(["00000000-0000-0000-0000-00000000000g"]), 100, "is not a UUID"),
     (t.UUID, pa.array([b"x" * 15]), 100, "has 15 bytes"),
-    (t.DATE, pa.array([0, 2**31 - 1], pa.int32()).view(pa.date32()), 101, "out of range for date"),
+    (t.DATE, pa.array([0, 2**31 - 2], pa.int32()).view(pa.date32()), 101, "out of range for date"),
     (t.DATE, pa.array([dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 1, 1)]), 101, "has a time of day"),
     (t.DATE, pa.array([0, 1], pa.date64()), 101, "has a time of day"),
     # Year 5,900,000, and 2³² days: cut to 32 bits they are other days.

@@ -112,7 +112,8 @@ async def settled(db: Database, pg: asyncpg.Connection[Any]) -> None:
     assert [row for row in left if row["state"] == "active"] == []
     locks = await pg.fetch(
         "select locktype, mode, relation::regclass from pg_locks "
-        "where pid <> pg_backend_pid() "
+        "join pg_stat_activity a using (pid) "
+        "where pid <> pg_backend_pid() and a.backend_type = 'client backend' "  # and no autovacuum worker
         "and database = (select oid from pg_database where datname = current_database())"
     )
     assert locks == []

@@ -271,8 +271,9 @@ class ReadTask:
             await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(self.snapshot)}")
         except (DatabaseError, DataError) as error:
             # 42704: no file of that name under pg_snapshots; up to PostgreSQL 17 it is 22023, as for a text that is
-            # no identifier at all, which Chakra counts with the values that do not fit.
-            if error.sqlstate in ("22023", "42704"):
+            # no identifier at all, which Chakra counts with the values that do not fit. 55000: the file is there, and
+            # who exported it has just ended.
+            if error.sqlstate in ("22023", "42704", "55000"):
                 raise self._gone() from error
             raise
 

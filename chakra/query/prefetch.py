@@ -156,7 +156,11 @@ async def _behind(
             flat = (value if isinstance(value, list) else [value] for value in there)
             return [row for values in flat for row in values if row is not None]
     first = relation.hops[0]
-    own = attrgetter(*(SLOT + name for name in first.columns))
+    if len(first.columns) != 1:
+        raise FieldError(
+            f"prefetch_related({relation.name!r}): a key of several columns cannot be prefetched"
+        )
+    own = attrgetter(SLOT + first.columns[0])
     try:
         keys = {key for row in rows if (key := own(row)) is not None}
     except AttributeError:
@@ -165,10 +169,6 @@ async def _behind(
             f"prefetch_related({relation.name!r}): {title}.{first.columns[0]} was not loaded with these rows (only(), "
             "defer()), and says what is behind them"
         ) from None
-    if len(first.columns) > 1:
-        raise FieldError(
-            f"prefetch_related({relation.name!r}): a key of several columns cannot be prefetched"
-        )
     select = level.select or Select(relation.target)
     found: list[Any] = []
     owner: Callable[[Any], Any] = own
@@ -189,7 +189,7 @@ async def _behind(
 
 def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, Callable[[Any], Any]]:
     """The query for the rows behind a relation of certain rows, and what tells whose a row is."""
-    last = relation.hops[-1]
+    *_, last = relation.hops
     if len(relation.hops) == 1:
         name = last.target_columns[0]
         select = _each(select, name)
@@ -249,12 +249,12 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     """
     from chakra.query.write import database_of
 
-    several = (
-        list(rows) if isinstance(rows, Iterable) and not hasattr(type(rows), "__chakra_model__") else [rows]
-    )
+    several: list[Any] = [rows]
+    if isinstance(rows, Iterable) and not hasattr(type(rows), "__chakra_model__"):
+        several = list(rows)
     if not several:
         return
-    model = type(several[0])
+    model: Any = type(several[0])
     if not hasattr(model, "__chakra_model__") or any(type(row) is not model for row in several):
         raise FieldError(f"prefetch() takes instances of one model, not {several[0]!r} and others")
     prefetches = [as_prefetch(path) for path in paths]

@@ -134,7 +134,7 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
 
 
 def _order(select: Select, terms: tuple[Any, ...], scope: Scope) -> list[Order]:
-    found = [_order_term(term, scope) for term in terms]
+    found = [order for term in terms for order in _order_term(term, scope)]
     if select.backwards:
         if not found and not select.table.primary_key:
             raise FieldError(
@@ -147,13 +147,32 @@ def _order(select: Select, terms: tuple[Any, ...], scope: Scope) -> list[Order]:
     return found
 
 
-def _order_term(term: Any, scope: Scope) -> Order:
+def _order_term(term: Any, scope: Scope, depth: int = 0) -> list[Order]:
+    """One term as resolved ones: the name of a relation means the order of the table it leads to."""
     if isinstance(term, str):
         descending = term.startswith("-")
-        return Order(scope.resolve_value(term[1:] if descending else term), descending)
+        path = term[1:] if descending else term
+        relation = scope.relation_at(path)
+        if relation is not None and relation.target.ordering and depth < MOST_RELATIONS:
+            further = [_through(path, other) for other in relation.target.ordering]
+            if None not in further:
+                found = [order for other in further for order in _order_term(other, scope, depth + 1)]
+                return [order.reversed() for order in found] if descending else found
+        return [Order(scope.resolve_value(path), descending)]
     if isinstance(term, Order):
-        return Order(scope.resolve(term.expression), term.descending, term.nulls)
-    return Order(scope.resolve(term), False)
+        return [Order(scope.resolve(term.expression), term.descending, term.nulls)]
+    return [Order(scope.resolve(term), False)]
+
+
+MOST_RELATIONS = 8
+"""Relations that an order follows from one table's order to the next; those of tables may run in a circle."""
+
+
+def _through(path: str, term: Any) -> Any:
+    """A term of a table's own order as seen through a relation, or ``None`` if it is no plain name."""
+    if not isinstance(term, str):
+        return None
+    return f"-{path}__{term[1:]}" if term.startswith("-") else f"{path}__{term}"
 
 
 def _sort_distinct(select: Select, found: Resolved) -> None:

@@ -311,6 +311,18 @@ class Scope:
             f"{table.title} has no field {part!r}{where}; it has {', '.join(names)}{_close(part, names)}"
         )
 
+    def relation_at(self, path: str) -> Relation | None:
+        """The relation that a path of names ends in, if it does."""
+        table, relation = self.root.table, None
+        if path in self.annotations:
+            return None
+        for part in path.split("__"):
+            if part in table.by_attribute or part not in table.relations:
+                return None
+            relation = table.relations[part]
+            table = relation.target
+        return relation
+
     def resolve_value(self, path: str) -> Expression:
         """Follow a path that must end at a value, as in ``F`` and ``order_by``."""
         found = self.resolve_path(path)

@@ -157,3 +157,12 @@ async def test_distinct_rows_in_an_order_of_something_else(boxes: Any) -> None:
     ]
     assert await firsts.count() == 2
     assert [s.label for s in await Shelf.objects.distinct("rank").order_by("-label")] == ["zz"]
+
+
+async def test_the_name_of_a_relation_sorts_by_the_order_of_its_table(boxes: Any) -> None:
+    """Its key sorts by the key."""
+    assert await boxes.order_by("shelf", "id").values_list("id", flat=True) == [2, 3, 1]
+    assert await boxes.order_by("-shelf", "-id").values_list("id", flat=True) == [1, 3, 2]
+    assert await boxes.order_by("shelf_id", "id").values_list("id", flat=True) == [1, 2, 3]
+    assert await boxes.order_by("shelf", "id").reverse().values_list("id", flat=True) == [1, 3, 2]
+    assert await Shelf.objects.order_by("rank").first() is not None

@@ -16,6 +16,7 @@ from chakra.db.errors import (
     may_mean_other_types,
 )
 from chakra.db.unreadable import explain, undecodable
+from chakra.errors import DataError
 
 if TYPE_CHECKING:
     from chakra.db.session import Session
@@ -29,6 +30,11 @@ async def prepared_again(
     Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
     statement has run, so only a statement compiled by Chakra that just reads is run again.
     """
+    if (
+        undecodable(error) and session.just_parsed
+    ):  # nothing ran: it is the driver's message that cannot show a value
+        await session.settle(error)
+        raise DataError(f"a value cannot be sent: {error}") from error
     if undecodable(error):
         raise await explain(session, sql, args, pure, error) from error
     if session.ending is not None and is_busy(error):  # found out here, to cost nothing where there is none

@@ -148,6 +148,14 @@ def decode_timetz(data: bytes) -> dt.time:
     return dt.time(minutes // 60, minutes % 60, second, fraction, zone)
 
 
+# The forms of macaddr_in(); macaddr8_in() takes a separator after any byte.
+_MAC = re.compile(
+    r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{6}[:-]?[0-9a-f]{6}"
+    r"|[0-9a-f]{4}([.-])[0-9a-f]{4}\2[0-9a-f]{4}",
+    re.IGNORECASE,
+)
+
+
 def _address_codec(size: int) -> Codec:
     """``mac.c`` and ``mac8.c``: the bytes; as text with colons, as the server writes it."""
 
@@ -155,6 +163,8 @@ def _address_codec(size: int) -> Codec:
         if not isinstance(value, str):
             raise TypeError(f"expected str, got {type(value).__name__}")
         raw = "".join(_HEX.findall(value))
+        if size == 6 and _MAC.fullmatch(value.strip()) is None:
+            raise ValueError(f"{value!r} is not an address of {size} bytes")
         if len(raw) == 12 and size == 8:
             raw = raw[:6] + "fffe" + raw[6:]  # as macaddr8_in() completes six bytes
         if len(raw) != 2 * size or re.sub(r"[:.\s-]", "", value) != "".join(_HEX.findall(value)):

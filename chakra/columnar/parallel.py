@@ -161,11 +161,27 @@ async def _work(
             database.acquire(_EXTRA_WAIT) as connection,
             connection.transaction("repeatable_read", readonly=True),
         ):
-            await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}")
+            await _adopt(connection, snapshot)
             waiting.difference_update([asyncio.current_task()])
             await _read_left(connection, left, watch, guard)
-    except PoolTimeout:
+    except (PoolTimeout, _SnapshotGone):  # whoever holds the snapshot has failed, and is about to say why
         return
+
+
+class _SnapshotGone(Exception):
+    """The transaction that exported a snapshot is over."""
+
+
+async def _adopt(connection: Connection, snapshot: str) -> None:
+    try:
+        await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}")
+    except (DatabaseError, DataError) as error:
+        # 42704: no file of that name under pg_snapshots; up to PostgreSQL 17 it is 22023, as for a text that is
+        # no identifier at all, which Chakra counts with the values that do not fit. 55000: the file is there, and
+        # who exported it has just ended.
+        if error.sqlstate in ("22023", "42704", "55000"):
+            raise _SnapshotGone from error
+        raise
 
 
 async def _read_left(
@@ -257,25 +273,16 @@ class ReadTask:
             database.acquire() as connection,
             connection.transaction("repeatable_read", readonly=True),
         ):
-            await self._adopt(connection)
             try:
+                await _adopt(connection, self.snapshot)
                 await _read(connection, self.sql, decoder, self.guard)
+            except _SnapshotGone as gone:
+                raise self._gone() from gone.__cause__
             except StaleTypes as error:
                 raise DatabaseError(
                     "the types of the columns are not those of when the read plan was made; make a new plan"
                 ) from error
         return decoder.table()
-
-    async def _adopt(self, connection: Connection) -> None:
-        try:
-            await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(self.snapshot)}")
-        except (DatabaseError, DataError) as error:
-            # 42704: no file of that name under pg_snapshots; up to PostgreSQL 17 it is 22023, as for a text that is
-            # no identifier at all, which Chakra counts with the values that do not fit. 55000: the file is there, and
-            # who exported it has just ended.
-            if error.sqlstate in ("22023", "42704", "55000"):
-                raise self._gone() from error
-            raise
 
     def _gone(self) -> TransactionError:
         return TransactionError(

@@ -285,7 +285,7 @@ async def test_infinity_of_duckdb(db: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
 async def test_texts_that_name_infinity(db: Any, kind: str) -> None:
-    """In columns date.max is a day; the text "infinity" is none."""
+    """In columns of arrays and frames date.max is a day; the text "infinity" is none. Lists mean what rows mean."""
     await db.execute(f"create table t (id int, v {kind}, r {kind}[])")
     words = [
         "infinity",
@@ -297,7 +297,8 @@ async def test_texts_that_name_infinity(db: Any, kind: str) -> None:
         lists = [[word] for word in words]
         await db.table("t").bulk_insert({"id": [0, 1, 2, 3], "v": values, "r": lists})
         rows = await db.fetch("select v::text, r::text from t order by id")
-        assert [row[0] and row[0][:10] for row in rows] == ["infinity", "-infinity", None, "9999-12-31"]
+        last = "infinity" if values is words and kind == "date" else "9999-12-31"
+        assert [row[0] and row[0][:10] for row in rows] == ["infinity", "-infinity", None, last]
         assert [row[1][:9] for row in rows[:2]] == ["{infinity", "{-infinit"]
         await db.table("t").delete()
 

@@ -128,3 +128,22 @@ async def test_an_extension_made_in_a_transaction(open_db: Open) -> None:
             assert await connection.fetchval("select 'a=>1'::hstore") == {"a": "1"}
     await db.execute("drop extension hstore; create extension hstore")  # under a new OID
     assert await db.fetchval("select 'a=>1'::hstore") == {"a": "1"}
+
+
+async def test_hardware_addresses_in_the_forms_of_the_server(db: Database) -> None:
+    forms = ("08:00:2B:01:02:03", "08-00-2b-01-02-03", "08002b:010203", "08002b-010203", "0800.2b01.0203")
+    for text in (*forms, "0800-2b01-0203", "08002b010203", " 08002b010203 "):
+        assert await db.fetchval("select $1::macaddr", text) == "08:00:2b:01:02:03", text
+        assert await db.fetchval("select ($1::text)::macaddr", text) == "08:00:2b:01:02:03", text
+    for text in (
+        "08002b010203.",
+        "08.00.2b.01.02.03",
+        "08:00-2b:01:02:03",
+        "08002b.010203",
+        "0800:2b01:0203",
+        "x",
+        "",
+    ):
+        for sql in ("select $1::macaddr", "select ($1::text)::macaddr"):
+            with pytest.raises(errors.DataError):
+                await db.fetchval(sql, text)

@@ -15,6 +15,7 @@ from chakra.expressions import F
 from chakra.query import run
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, RowState, loaded_value, own_state
+from chakra.query.write import database_of
 from chakra.schema import Relation, Table
 from chakra.sql import Select
 
@@ -247,8 +248,6 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     Raises:
         FieldError: rows of several models, or no instances; a path that is none.
     """
-    from chakra.query.write import database_of
-
     several: list[Any] = [rows]
     if isinstance(rows, Iterable) and not hasattr(type(rows), "__chakra_model__"):
         several = list(rows)

@@ -517,7 +517,7 @@ async def test_a_timeout_stops_what_waits_for_a_lock(db: Any, pg: asyncpg.Connec
 async def test_an_unknown_option_is_told_the_others(db: Any) -> None:
     await db.create_tables(Team)
     teams = Team.objects.all()
-    common = "numeric, infinity, strings"
+    common = "numeric, infinity, strings, uuid, interval"
     with pytest.raises(
         FieldError,
         match=rf"unknown option max_rows; .* {common}, partitions, partition_by, progress, timeout$",

@@ -118,7 +118,7 @@ ENCODE: list[tuple[PgType, pa.Array, int, str]] = [
     (array_of(t.INT4, 2), pa.array([[[1], None]]), 100, "a NULL instead of an inner list"),
     (array_of(t.INT4, 2), pa.array([[1]]), 100, "nested 1 deep, not 2"),
     (array_of(t.INT4), pa.array([1]), 100, "lists nested 1 deep"),
-    (array_of(t.INT4), pa.array([[[1]]]), 100, "takes integers"),
+    (array_of(t.INT4), pa.array([[["1"]]]), 100, "takes integers"),
     (PAIR, pa.array([{"a": 1, "b": "x"}, {"a": 40000, "b": "x"}]), 101, 'column "c".a: 40000'),
     (PAIR, pa.array([{"a": 1}]), 100, "structs of exactly the fields a, b"),
     (

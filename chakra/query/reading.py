@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Self, overload
 
 from chakra.db.streams import Stream
-from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
+from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Expression
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.pg.conversion import shown
@@ -218,7 +218,14 @@ class Reading(Narrowing[R_co]):
         none is connected, it is refused for ``timestamptz``.
         """
         compiled, values = select_statement(self._select)
-        return compiled.statement.sql, list(compiled.statement.bind_for(self._naive)(values))
+        statement = compiled.statement
+        try:
+            return statement.sql, list(statement.bind(values))
+        except DataError:
+            naive = self._naive  # asked for only where it matters
+            if naive == "error":
+                raise
+            return statement.sql, list(statement.bind_for(naive)(values))
 
     async def explain(self, *, analyze: bool = False, format: str = "text") -> Any:
         """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query."""

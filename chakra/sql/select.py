@@ -229,7 +229,8 @@ class Select:
                 for negated, conditions, keywords in self.filters
             ]
         )
-        order, terms = self.order, self.ordered_by
+        order = self.order
+        terms = self.table.ordering if order is None else order
         if terms:
             terms = tuple([t if type(t) is str else t.shape(values) for t in terms])
         limit, offset, more = self.limit, self.offset, self.more

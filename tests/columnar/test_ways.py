@@ -78,7 +78,9 @@ async def test_every_way_gives_the_same(db: Any, sample: TypeSample) -> None:
         if told and not follows_from_data(sample):
             batches = [batch async for batch in query.arrow_batches(**options)]
             streamed = pa.Table.from_batches(batches)
-            assert streamed.schema.equals(table.schema, check_metadata=True), way
+            # Of a table without a model the rows say how deep its arrays are, which a stream has not seen.
+            deep = "table" in way and sample.type.ndims > 1
+            assert streamed.schema.equals(table.schema, check_metadata=not deep), way
             assert same(plain(streamed.column(-1), integers=sample.integers), expected), way
 
 

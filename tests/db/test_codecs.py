@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chakra import errors
@@ -26,6 +26,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(JSON)
 def test_json_round_trip(value: Any) -> None:
     assert codecs.decode_json(codecs.encode_json(value)) == value

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from chakra import Field, Model, Sum, field
-from chakra.errors import DatabaseError, FieldError
+from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.query import bulk_write, columnar_rows
 from chakra.types import BigInt, Double, Text
 
@@ -288,7 +288,7 @@ async def test_few_rows_in_a_transaction(small: Any, pg: Any) -> None:
     async with small.transaction():
         await Number.objects.bulk_create(numbers[1:])
     await pg.execute("alter table t alter v type int8")
-    with pytest.raises(FieldError, match=r"Number\.v is declared as double precision"):
+    with pytest.raises(DataError, match=r"Number\.v: .*1\.5 does not fit bigint: it is not a whole number"):
         await Number.objects.bulk_create([Number(id=4, v=1.5)])
     assert await pg.fetchval("select count(*) from t") == 3
 
@@ -308,9 +308,8 @@ async def test_numbers_of_one_width(small: Any, pg: Any, where: str) -> None:
     await pg.execute("alter table t alter v type float8 using 0")
     for write in (few, many, upsert, arrow_table, update):
         await pg.execute("truncate t")
-        with pytest.raises(FieldError, match=r"Whole\.v is declared as bigint, but .* double precision"):
-            await write(small)
-        assert not await pg.fetchval("select count(v) from t")
+        await write(small)  # numbers among numbers go by their value
+        assert {row[0] for row in await pg.fetch("select v from t")} <= {5.0}
 
 
 async def test_data_that_can_be_read_once(small: Any, pg: Any) -> None:

@@ -71,7 +71,8 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
     count = len(raw)
     sizes = np.empty(count * ndims, np.int64)
     oid = _seen_oid(raw, element)
-    status, row, position = kernels.shapes(raw.data, raw.starts, raw.lengths, ndims, oid, sizes)
+    first = 0 if type_.name in _FROM_ZERO else 1
+    status, row, position = kernels.shapes(raw.data, raw.starts, raw.lengths, ndims, oid, first, sizes)
     if status == kernels.BAD_OID and _oid(raw, int(row)) == element.oid:
         row = np.flatnonzero(raw.lengths >= 12)[0]  # the first row, which the others were held against
         position = raw.starts[row] + 8
@@ -144,6 +145,10 @@ def same_layout(oid: int, type_: PgType) -> bool:
         return True
     a, b = column_type(seen), column_type(type_)
     return (a.family, a.layout, a.arrow, seen.base.kind) == (b.family, b.layout, b.arrow, type_.base.kind)
+
+
+_FROM_ZERO = frozenset({"oidvector", "int2vector"})
+"""Types whose values all begin at 0 (``oid.c``, ``int.c``: buildoidvector, buildint2vector)."""
 
 
 def _raise(raw: RawColumn, row: int, position: int, status: int, type_: PgType, ndims: int) -> NoReturn:

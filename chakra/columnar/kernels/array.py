@@ -33,11 +33,14 @@ LOWER_BOUND = 10  # a dimension that does not begin at 1; position holds where i
 
 
 @kernel
-def shapes(data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid: int, sizes: AnyArray) -> Any:
+def shapes(
+    data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid: int, first: int, sizes: AnyArray
+) -> Any:
     """Check the headers and read the dimensions.
 
     data: uint8[]. starts: int64[n]. lengths: int32[n], -1 = NULL. ndims: declared number. oid: element OID to
-    find, 0 = any. sizes: int64[n * ndims], result; zeros for NULL and empty arrays.
+    find, 0 = any. first: the index that dimensions begin at. sizes: int64[n * ndims], result; zeros for NULL and
+    empty arrays.
     Returns BAD_HEADER, BAD_FLAGS, BAD_OID, OTHER_DIMENSIONS, BAD_SIZE or LOWER_BOUND.
     """
     base = data.ctypes.data
@@ -73,7 +76,7 @@ def shapes(data: AnyArray, starts: AnyArray, lengths: AnyArray, ndims: int, oid:
             if size < 0 or size * total > room // 4:
                 return BAD_SIZE, row, start + 12 + 8 * k
             bound = load_be_i32(base + start + 16 + 8 * k)
-            if bound != 1:
+            if bound != first:
                 return LOWER_BOUND, row, bound
             sizes[row * ndims + k] = size
             total *= size

@@ -50,6 +50,9 @@ class ModelInfo:
         options: the options of ``Meta`` and of the class statement.
         plan: per field the slot's setter, its default and its factory, for new instances.
         relations: foreign keys by name.
+        reverse: the ways whose key is elsewhere, by name.
+        ways: those that other models opened (``ways_back``), by name, the last one in force.
+        between: give the tables of many-to-many relations that no model declares.
     """
 
     def __init__(self, declared: dict[str, Declared], options: dict[str, Any]) -> None:
@@ -59,6 +62,7 @@ class ModelInfo:
         self.plan: list[tuple[str, Callable[[Any, Any], None], Any, Any]] = []
         self.relations: dict[str, ForwardRelation] = {}
         self.reverse: dict[str, Relation] = {}
+        self.ways: dict[str, list[Any]] = {}
         self.between: list[Callable[[], Table]] = []
 
 

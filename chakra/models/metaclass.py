@@ -24,6 +24,7 @@ from chakra.models.relations.many import Link, ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
 from chakra.models.relations.specs import ForeignKeySpec, ManyToManySpec
 from chakra.models.tables import table_of
+from chakra.models.ways_back import Way, close_way, open_way
 from chakra.pg.types import PgType
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import MODELS, written
@@ -175,22 +176,14 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is not a plain name")
     if name in model.__chakra__.declared:
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is a field of {model.__name__}")
-    old = None if before is None else vars(before).get(name)
-    if isinstance(old, ReverseRelation) and old.source() is cls:
-        if old.hidden is None:
-            delattr(before, name)
-        else:
-            setattr(before, name, old.hidden)
+    if before is not None:
+        close_way(before, name, cls)
     back = ReverseRelation(name, lambda: cls, attribute, key_attribute(attribute), spec.unique)
-    back.hidden = vars(model).get(name)
-    setattr(model, name, back)
-    key = _only_key(model)
+    key, relation = _only_key(model), None
     if key is not None:
         hop = Hop((key,), (key_attribute(attribute),), lambda: cls.__table__)
         relation = Relation(name, (hop,), nullable=True, many=not spec.unique, forward=False)
-        model.__chakra__.reverse[name] = relation
-        if model.__chakra__.table is not None:
-            model.__chakra__.table.relate(relation)
+    open_way(model, name, Way(cls, back, relation))
 
 
 def _only_key(model: ModelMeta) -> str | None:
@@ -218,6 +211,8 @@ def _attach_many(cls: ModelMeta, attribute: str, spec: ManyToManySpec, info: Mod
     back = str(spec.related_name) if named else f"{cls.__name__.lower()}_{attribute}+"
 
     def meant(model: Any, before: Any) -> None:
+        if before is not None:
+            close_way(before, back, cls)
         if isinstance(model, ModelMeta):
             _attach_many_back(cls, attribute, link.reversed(), model, named)
 
@@ -255,11 +250,7 @@ def _attach_many_back(cls: ModelMeta, attribute: str, link: Link, model: ModelMe
             raise FieldError(
                 f"{cls.__name__}.{attribute}: related_name={link.name!r} is a field of {model.__name__}"
             )
-        setattr(model, link.name, ManyRelation(link))
-    relation = link.relation()
-    model.__chakra__.reverse[link.name] = relation
-    if model.__chakra__.table is not None:
-        model.__chakra__.table.relate(relation)
+    open_way(model, link.name, Way(cls, ManyRelation(link) if named else None, link.relation()))
 
 
 class _KeySpec:

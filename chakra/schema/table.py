@@ -221,12 +221,15 @@ class Table:
         """The columns of the primary key, in its order."""
         return tuple(self.by_attribute[name] for name in self.primary_key)
 
-    def relate(self, relation: Relation) -> None:
-        """Note a way that another table, described later, opens to itself.
+    def relate(self, name: str, relation: Relation | None) -> None:
+        """Note a way that another table, described later, opens to itself, or takes back.
 
         What was compiled may have been compiled with another one of that name.
         """
-        self.relations[relation.name] = relation
+        if relation is None:
+            self.relations.pop(name, None)
+        else:
+            self.relations[name] = relation
         self.statements.clear()
 
     @property

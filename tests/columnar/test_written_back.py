@@ -193,3 +193,12 @@ async def test_enums_in_polars(db: Any) -> None:
     await filled(db, "mood", ["'ok'", "null"])
     frame = await db.table("t").order_by("id").to_polars()
     assert frame.schema["v"] == pl.Enum(["sad", "ok", "very happy"])
+
+
+async def test_arrays_without_elements_go_back_whatever_their_depth(db: Any) -> None:
+    """Of arrays that are all empty or NULL nobody sees the dimensions."""
+    await db.execute("create table deep (id int, v int[][]); insert into deep values (1, '{}'), (2, null)")
+    found = await db.table("deep").to_arrow()
+    await db.table("deep").bulk_insert(found)
+    rows = await db.fetch("select id, v::text from deep order by id, v")
+    assert [tuple(row) for row in rows] == [(1, "{}"), (1, "{}"), (2, None), (2, None)]

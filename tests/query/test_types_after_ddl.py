@@ -288,7 +288,7 @@ async def test_few_rows_in_a_transaction(small: Any, pg: Any) -> None:
     async with small.transaction():
         await Number.objects.bulk_create(numbers[1:])
     await pg.execute("alter table t alter v type int8")
-    with pytest.raises(DataError, match=r"Number\.v: .*1\.5 does not fit bigint: it is not a whole number"):
+    with pytest.raises(DataError, match=r"1\.5 does not fit bigint: it is not a whole number"):
         await Number.objects.bulk_create([Number(id=4, v=1.5)])
     assert await pg.fetchval("select count(*) from t") == 3
 

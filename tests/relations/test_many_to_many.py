@@ -236,3 +236,26 @@ async def test_several_keys_in_the_table_between(db: Any) -> None:
     club, fan = await Named.objects.create(), await Fan.objects.create(name="ann")
     await club.people.add(fan)
     assert await Sponsored.objects.values_list("club_id", "sponsor_id", "fan_id") == [(club.id, fan.id, None)]
+
+
+def test_a_model_elsewhere_keeps_its_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the class that is meant exists, one of its name elsewhere is: what that one had comes back."""
+    before = dict(Tag.__table__.relations), vars(Tag)["posts"]
+    space: dict[str, Any] = {"__name__": "somewhere_else"}
+    body = """
+from chakra import Field, ForeignKey, ManyToMany, Model, field, foreign_key, many_to_many
+
+class Post(Model, table="other_posts"):
+    id: Field[int] = field(primary_key=True)
+    tags: ManyToMany["Tag"] = many_to_many(related_name="posts")
+    main: ForeignKey["Tag"] = foreign_key(related_name="mains")
+
+class Tag(Model, table="other_tags"):
+    id: Field[int] = field(primary_key=True)
+"""
+    exec(compile(body, "somewhere_else", "exec", dont_inherit=True), space)
+    assert (dict(Tag.__table__.relations), vars(Tag)["posts"]) == before
+    assert "mains" not in vars(Tag)
+    other = space["Tag"]
+    assert {"posts", "mains"} <= set(other.__table__.relations)
+    assert other.posts.link.target() is space["Post"]

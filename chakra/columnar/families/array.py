@@ -193,7 +193,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         if level:
             flags.append(is_valid(inner))
         found = list_parts(inner)
-        if found is None and level and pa.types.is_null(inner.type) and not len(inner):
+        if found is None and level and not len(inner):
             found = np.zeros(1, np.int64), inner  # of empty lists nobody knows how deep they are
         if found is None:
             if level == 0:

@@ -24,7 +24,6 @@ class ReverseRelation:
         self.relation = relation
         self.key = key
         self.single = single
-        self.hidden: Any = None  # what the target had under that name before
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:

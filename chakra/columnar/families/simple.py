@@ -282,6 +282,8 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
                 raise ValueFault(index, f"{float(wide[index])!r} is out of range for {type_.sql}")
             return narrowed
     elif pa.types.is_integer(array.type) or pa.types.is_decimal(array.type):
+        if pa.types.is_integer(array.type):
+            return _whole_floats(array, storage, type_)
         given, array = array, cast(array, storage, type_)
         outside = np.isinf(values_of(array, storage.to_pandas_dtype())) & is_valid(array)
         if outside.any():
@@ -290,6 +292,21 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
     else:
         refuse(array, type_, "floats, integers and decimals")
     found: AnyArray = values_of(array, storage.to_pandas_dtype())
+    return found
+
+
+def _whole_floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
+    """Integers as floats that are the same numbers, of any size: pyarrow's own cast asks for 24 or 53 bits."""
+    given = values_of(array, array.type.to_pandas_dtype())
+    found: AnyArray = given.astype(storage.to_pandas_dtype())
+    # 2**63 and 2**64 are floats, and no integers of 64 bits: to them the largest ones are rounded up.
+    past = found >= float(2 ** (array.type.bit_width - pa.types.is_signed_integer(array.type)))
+    with np.errstate(invalid="ignore"):
+        other = past | (np.where(past, 0, found).astype(given.dtype) != np.where(past, 0, given))
+    other &= is_valid(array)
+    if other.any():
+        index = int(np.argmax(other))
+        raise ValueFault(index, f"{shown(array, index)} does not fit {type_.sql}: it would be another number")
     return found
 
 

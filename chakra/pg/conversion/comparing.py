@@ -64,10 +64,16 @@ def compared_type(type_: PgType, sample: Any) -> PgType:
 
 
 @lru_cache(maxsize=1024)
-def comparison_of(type_: PgType, naive: Naive = "error") -> Conversion:
-    """The conversion of a value that is compared with one of a type, to what :func:`compared_type` says."""
+def comparison_of(type_: PgType, naive: Naive = "error", beyond: bool = False) -> Conversion:
+    """The conversion of a value that is compared with one of a type, to what :func:`compared_type` says.
+
+    Args:
+        beyond: beside integers, for numbers that may be none of ``bigint``, which travel as ``numeric``.
+    """
     base = type_.base
     if base.kind == "base" and base.name in WHOLE:
+        if beyond:
+            return Conversion(frozenset(), _beside_integers, "")
         return Conversion(frozenset({int}), whole, "")
     if base.name == "numeric":
         return Conversion(frozenset(), _exact, "")
@@ -113,11 +119,17 @@ def _number(value: Any) -> Any:
         return value
     if value is None:
         refuse("a number", value)
+    if isinstance(value, float) or (is_numpy(value) and value.dtype.kind == "f"):
+        return Decimal(float(value))  # by all its digits, as it is stored in a column of integers
     return whole(value) if as_str(value) is not None else _exact(value)
 
 
+def _beside_integers(value: Any) -> Decimal:
+    return _exact(Decimal(_number(value)))
+
+
 def _exact(value: Any) -> Decimal:
-    """A number as a Decimal; a float beside integers is compared by all its digits, which 15 of them say here."""
+    """A number as a Decimal; a float with the digits that the server's cast to ``numeric`` keeps."""
     if type(value) is Decimal and _within(value) and not value.is_snan():
         return value
     if isinstance(value, Fraction):

@@ -12,7 +12,7 @@ from numbers import Number
 from typing import Any
 
 from chakra.pg.conversion import Naive, conversion_of
-from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refuse
+from chakra.pg.conversion.base import ODD, Conversion, Unfit, as_str, is_numpy, refuse
 from chakra.pg.conversion.numbers import FLOAT4, as_decimal, is_digits, whole
 from chakra.pg.types import FLOAT8, INT8, NUMERIC, PgType, array_of
 
@@ -90,12 +90,13 @@ def members_of(type_: PgType, naive: Naive = "error") -> Conversion:
     if base.kind == "base" and base.name in WHOLE:
         return Conversion(frozenset(), _whole_members, "")
     inner = comparison_of(base, naive)
-    if base.name in _VECTORS:
+    if base.name in _LISTS:
         return conversion_of(array_of(_bare(base)), naive)
     return Conversion(frozenset(), inner.all_of, "")
 
 
-_VECTORS = frozenset({"vector", "halfvec"})
+_LISTS = frozenset({"vector", "halfvec", "json", "jsonb"})
+"""Types of which a value may be a list, which is none of the dimensions of an array of them."""
 
 
 def whole_bounds(pair: tuple[Any, Any]) -> tuple[int, int]:
@@ -169,6 +170,14 @@ def _float(value: Any, *, single: bool) -> float:
     return found
 
 
+def may_be_integer(value: Any) -> bool:
+    """Whether a value may equal one of ``bigint``; what is no number at all may, for the conversion to refuse it."""
+    try:
+        return value is None or bool(_whole_members([value]))
+    except (Unfit, *ODD):
+        return True
+
+
 def _whole_members(values: list[Any]) -> list[int]:
     if set(map(type, values)) <= _INT and (not values or (min(values) >= _LOW and max(values) <= _HIGH)):
         return values
@@ -209,6 +218,7 @@ __all__ = [
     "beyond_integers",
     "compared_type",
     "comparison_of",
+    "may_be_integer",
     "members_of",
     "whole_bounds",
 ]

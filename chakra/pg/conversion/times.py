@@ -88,7 +88,7 @@ def _no_end(value: Any, ends: tuple[Any, Any]) -> None:
     if value in ends:
         raise Unfit(
             "a row cannot tell this from infinity, which Python's first and last day and moment mean there: "
-            'give "infinity" or "-infinity", or write it from a column: Arrow, a frame, a NumPy array of strings or days'
+            'give "infinity" or "-infinity", or write it from a column: Arrow, a frame, a NumPy array of days'
         )
 
 
@@ -190,9 +190,7 @@ def _timestamp(value: Any, *, precision: int | None, in_columns: bool) -> dt.dat
     return _checked_precision(moment, moment.microsecond, precision)  # type: ignore[no-any-return]
 
 
-def _timestamptz(
-    value: Any, *, precision: int | None, naive: Naive, in_columns: bool
-) -> dt.datetime | None:
+def _timestamptz(value: Any, *, precision: int | None, naive: Naive, in_columns: bool) -> dt.datetime | None:
     moment = _moment(value, in_columns=in_columns)
     if moment is None:
         return None

@@ -246,7 +246,7 @@ def _whole(array: pa.Array, base: PgType) -> pa.Array:
 
 def _converted(array: pa.Array, base: PgType, naive: Naive) -> pa.Array:
     """The values through Python."""
-    convert, found = conversion_of(base, naive).convert, []
+    convert, found = conversion_of(base, naive, True).convert, []
     remake = _with_objects(array.type) or (lambda value: value)
     for row, value in enumerate(array.to_pylist()):
         try:

@@ -111,7 +111,10 @@ def _numpy(values: np.ndarray[Any, Any], spec: ColumnSpec) -> pa.Array:
             values = values.copy()
             values[mask] = None
         refuse_objects(values, spec)
-        return array_of(values.tolist(), spec)
+        found = values.tolist()
+        if spec.outside.base.name in _DAYS and set(map(type, found)) <= _TEXT:
+            return pa.array(found, pa.string())  # a column of texts, which may say Python's last day, too
+        return array_of(found, spec)
     if values.dtype.kind == "m" and values.ndim == 1 and spec.outside.base.name == "time":
         return _since_midnight(values, mask)
     months = values.dtype.kind == "m" and np.datetime_data(values.dtype)[0] in ("Y", "M")
@@ -130,6 +133,9 @@ def _numpy(values: np.ndarray[Any, Any], spec: ColumnSpec) -> pa.Array:
             f'column "{spec.name}": NumPy {values.dtype} of shape {values.shape} has no Arrow type ({error})',
             column=spec.name,
         ) from None
+
+
+_DAYS = frozenset({"date", "timestamp", "timestamptz"})
 
 
 def _since_midnight(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None) -> pa.Array:

@@ -103,7 +103,11 @@ def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
         elif cls in SEQUENCES:
             plain = literal(value)
             # ``in`` takes the type of its left side; elsewhere the items may decide.
-            inner = None if name.endswith("in") else type(next(iter(value), None))
+            inner: Any = None
+            if not name.endswith("in"):
+                inner = type(next(iter(value), None))
+                if any(map(beyond_integers, value)):
+                    inner = (inner, BEYOND)
             parts += (name, list, inner if plain is value else models_of(value))
             values.append(plain)
         else:

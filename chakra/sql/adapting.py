@@ -18,7 +18,7 @@ Adapt = Callable[[Any], Any]
 
 TEXTS = frozenset({"text", "varchar", "bpchar", "name", "citext"})
 """Types for which the driver takes nothing but ``str``, of any class, as it is."""
-As = Literal["stored", "compared", "member list"]
+As = Literal["stored", "compared", "beyond", "member list"]
 
 
 class Step(NamedTuple):
@@ -50,8 +50,10 @@ class ToType:
         type_ = self.type
         if self.place == "stored":
             conversion = conversion_of(type_, naive)
+        elif self.place == "member list":
+            conversion = members_of(type_, naive)
         else:
-            conversion = (comparison_of if self.place == "compared" else members_of)(type_, naive)
+            conversion = comparison_of(type_, naive, self.place == "beyond")
         convert = conversion.convert
 
         def checked(value: Any) -> Any:

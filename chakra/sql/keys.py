@@ -7,12 +7,20 @@ from typing import Any
 
 from chakra.errors import DataError, FieldError
 from chakra.expressions import Expression, Lookup, Slot
-from chakra.pg.types import PgType, array_of
+from chakra.pg.conversion.comparing import WHOLE, beyond_integers, may_be_integer
+from chakra.pg.types import INT8, NUMERIC, PgType, array_of
 from chakra.schema import Column, Table
 from chakra.sql.adapting import ToColumn, ToType
 from chakra.sql.statement import Writer
 
 _OPERATORS = {"exact": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+_ROWS = (tuple, list)
+
+
+def _is_whole(column: Column) -> bool:
+    return column.type.base.kind == "base" and column.type.base.name in WHOLE
 
 
 class KeyRef(Expression):
@@ -56,15 +64,28 @@ class KeyRef(Expression):
             writer.write(f" {operator} (")
             for position, column in enumerate(columns):
                 writer.write(", " if position else "")
-                one = (self._part(position), ToType(column.type))
-                self._parameter(writer, slot, column, one, column.type, beside_column=True)
+                type_, whole = column.type, _is_whole(column)
+                if whole:
+                    beyond = (
+                        any(map(beyond_integers, slot.sample)) if isinstance(slot.sample, _ROWS) else False
+                    )
+                    type_ = NUMERIC if beyond else INT8
+                to_type = (
+                    ToType(column.type, "beyond" if type_ is NUMERIC else "compared")
+                    if whole
+                    else ToType(type_)
+                )
+                self._parameter(
+                    writer, slot, column, (self._part(position), to_type), type_, beside_column=True
+                )
             writer.write(")")
             return
         writer.write(" IN (SELECT * FROM unnest(")
         for position, column in enumerate(columns):
             writer.write(", " if position else "")
-            adapt = (self._parts(position), ToColumn(column.attribute, (column.type,)))
-            self._parameter(writer, slot, column, adapt, array_of(column.type))
+            type_ = INT8 if _is_whole(column) else column.type
+            adapt = (self._parts(position), ToColumn(column.attribute, (type_,)))
+            self._parameter(writer, slot, column, adapt, array_of(type_))
         writer.write("))")
 
     def _parameter(
@@ -94,11 +115,15 @@ class KeyRef(Expression):
 
     def _parts(self, position: int) -> Callable[[Any], Any]:
         part = self._part(position)
+        wholes = [self._part(i) for i, other in enumerate(self.parts) if _is_whole(other.column)]
 
         def parts(values: Any) -> list[Any]:
             if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
                 raise DataError(f"in takes several values, not the single {values!r}")
-            return [part(value) for value in values if value is not None]
+            found = [value for value in values if value is not None]
+            if wholes:  # keys that no row can have
+                found = [value for value in found if all(may_be_integer(one(value)) for one in wholes)]
+            return [part(value) for value in found]
 
         return parts
 

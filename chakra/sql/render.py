@@ -291,7 +291,7 @@ def _right(
     if rule.right == "pair":
         adapt.append(_first if kind == "r0" else _second)
     if left_type is not None and rule.right != "array" and not (rule.right == "pair" and whole):
-        adapt += _compared(NUMERIC if type_ is NUMERIC else left_type)
+        adapt += (ToType(left_type, "beyond"),) if whole and type_ is NUMERIC else _compared(left_type)
     writer.parameter(
         slot.index, tuple(adapt), type_, label, beside_column=isinstance(left, ColumnRef | Transformed)
     )

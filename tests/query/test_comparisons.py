@@ -228,3 +228,15 @@ async def test_a_moment_without_a_zone(db: Any, dsn: str) -> None:
                 await moments.bulk_insert([{"id": made.id, **values, "at": meant}], **refused)
             await moments.filter().delete()
             await other.execute("drop index compared_moments_key_idx")
+
+
+@pytest.mark.parametrize("make", [float, np.float64, Decimal, int], ids=lambda c: c.__name__)
+async def test_floats_beside_integers_count_by_all_their_digits(db: Any, make: Any) -> None:
+    await db.create_tables(Number)
+    for number in (2**53, 2**62, -(2**60)):
+        row = await Number.objects.create(big=make(number))
+        assert row.big == number
+        assert await Number.objects.filter(big=make(number)).count() == 1
+        assert await Number.objects.filter(big__in=[make(number), 1.5]).count() == 1
+        assert await Number.objects.filter(big__range=(make(number), make(number))).count() == 1
+        assert await Number.objects.filter(big__gt=make(number), id=row.id).count() == 0

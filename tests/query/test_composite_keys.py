@@ -63,6 +63,12 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[int, str]]]] = {
     "lt": ({"pk__lt": (2, "a")}, [(1, "a"), (1, "b")]),
     "with others": ({"pk__gte": (1, "b"), "amount": 20}, [(2, "a")]),
     "isnull": ({"pk__isnull": True}, []),
+    "out of range": ({"pk": (2**70, "a")}, []),
+    "out of range, in": ({"pk__in": [(2**70, "a"), (1.5, "a"), (1.0, "b")]}, [(1, "b")]),
+    "out of range, lte": ({"pk__lte": ("9" * 30, "a")}, [(1, "a"), (1, "b"), (2, "a")]),
+    "a fraction": ({"pk": (1.5, "a")}, []),
+    "a fraction, gt": ({"pk__gt": (1.5, "a")}, [(2, "a")]),
+    "a float": ({"pk": (1.0, "b")}, [(1, "b")]),
 }
 
 

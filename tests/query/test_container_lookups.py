@@ -10,7 +10,7 @@ import pytest
 
 from chakra import F, Field, Model, field
 from chakra.errors import FieldError
-from chakra.types import Array, DateRange, HStore, Inet, Int4MultiRange, Int4Range, Integer, Text
+from chakra.types import Array, DateRange, HStore, Inet, Int4MultiRange, Int4Range, Integer, Jsonb, Text
 from tests.query.library import ids
 
 R = asyncpg.Range
@@ -110,3 +110,17 @@ def test_the_text_of_a_container_is_not_searched(keyword: str) -> None:
         Slot.objects.filter(**{keyword: "1"}).to_sql()
     assert "contains" in str(caught.value)
     assert "regex" not in str(caught.value).partition("there are")[2]
+
+
+class Doc(Model, table="listed_docs"):
+    id: Field[int] = field(primary_key=True)
+    body: Field[object] = field(Jsonb)
+
+
+async def test_documents_that_are_lists_are_no_dimensions_of_in(db: Any) -> None:
+    bodies: list[Any] = [[1, 2], [], {"a": 1}, "x", [[1]], 1, 2]
+    await db.create_tables(Doc)
+    await Doc.objects.bulk_create([Doc(id=n, body=body) for n, body in enumerate(bodies)])
+    for asked in ([0], [1], [4], [0, 1], [0, 2, 3], [0, 4], [5, 0]):
+        found = Doc.objects.filter(body__in=[bodies[n] for n in asked])
+        assert await ids(found) == sorted(asked)

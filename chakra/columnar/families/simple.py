@@ -268,6 +268,9 @@ def _integers(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
 
 
 def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
+    if pa.types.is_decimal(array.type):
+        # As text, which is read as the nearest float: pyarrow's own cast multiplies, and is off in the last digits.
+        array = array.cast(pa.string()).cast(pa.float64())
     if pa.types.is_floating(array.type):
         if array.type.bit_width <= storage.bit_width:
             array = array.cast(storage)
@@ -281,15 +284,26 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
                 index = int(np.argmax(outside))
                 raise ValueFault(index, f"{float(wide[index])!r} is out of range for {type_.sql}")
             return narrowed
-    elif pa.types.is_integer(array.type) or pa.types.is_decimal(array.type):
-        given, array = array, cast(array, storage, type_)
-        outside = np.isinf(values_of(array, storage.to_pandas_dtype())) & is_valid(array)
-        if outside.any():
-            index = int(np.argmax(outside))
-            raise ValueFault(index, f"{shown(given, index)} is out of range for {type_.sql}")
+    elif pa.types.is_integer(array.type):
+        return _whole_floats(array, storage, type_)
     else:
         refuse(array, type_, "floats, integers and decimals")
     found: AnyArray = values_of(array, storage.to_pandas_dtype())
+    return found
+
+
+def _whole_floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
+    """Integers as floats that are the same numbers, of any size: pyarrow's own cast asks for 24 or 53 bits."""
+    given = values_of(array, array.type.to_pandas_dtype())
+    found: AnyArray = given.astype(storage.to_pandas_dtype())
+    # 2**63 and 2**64 are floats, and no integers of 64 bits: to them the largest ones are rounded up.
+    past = found >= float(2 ** (array.type.bit_width - pa.types.is_signed_integer(array.type)))
+    with np.errstate(invalid="ignore"):
+        other = past | (np.where(past, 0, found).astype(given.dtype) != np.where(past, 0, given))
+    other &= is_valid(array)
+    if other.any():
+        index = int(np.argmax(other))
+        raise ValueFault(index, f"{shown(array, index)} does not fit {type_.sql}: it would be another number")
     return found
 
 
@@ -309,6 +323,11 @@ def _dates(array: pa.Array, type_: PgType, options: Options) -> AnyArray:
     else:
         refuse(array, type_, "dates, and timestamps without zone at midnight")
     first, last = (days == end for end in DATE_ENDS)
+    if pa.types.is_timestamp(array.type):  # or infinity as timestamps say it
+        first, last = (
+            known | (days == end // DAY_MICROSECONDS)
+            for known, end in zip((first, last), TIMESTAMP_ENDS, strict=True)
+        )
     values = days - DAYS_TO_EPOCH
     values[first | last] = 0
     _check_range(array, values, MIN_DATE, END_DATE, type_, "5874897-12-31")

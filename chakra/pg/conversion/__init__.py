@@ -21,18 +21,19 @@ from chakra.pg.types import PgType
 
 
 @lru_cache(maxsize=1024)
-def conversion_of(type_: PgType, naive: Naive = "error") -> Conversion:
+def conversion_of(type_: PgType, naive: Naive = "error", in_columns: bool = False) -> Conversion:
     """The conversion of a type; a domain takes what its base does.
 
     Args:
         naive: what a datetime without a zone means for ``timestamptz``, also inside containers.
+        in_columns: for texts in columns, where Python's first and last day and moment do not mean infinity.
     """
     base = type_.base
-    inner = partial(conversion_of, naive=naive)
+    inner = partial(conversion_of, naive=naive, in_columns=in_columns)
     return (
         container_conversion(base, inner)
         or number_conversion(base)
-        or time_conversion(base, naive)
+        or time_conversion(base, naive, in_columns)
         or interval_conversion(base)
         or shape_conversion(base)
         or text_conversion(base)

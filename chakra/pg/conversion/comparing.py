@@ -12,7 +12,7 @@ from numbers import Number
 from typing import Any
 
 from chakra.pg.conversion import Naive, conversion_of
-from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refuse
+from chakra.pg.conversion.base import ODD, Conversion, Unfit, as_str, is_numpy, refuse
 from chakra.pg.conversion.numbers import FLOAT4, as_decimal, is_digits, whole
 from chakra.pg.types import FLOAT8, INT8, NUMERIC, PgType, array_of
 
@@ -64,10 +64,16 @@ def compared_type(type_: PgType, sample: Any) -> PgType:
 
 
 @lru_cache(maxsize=1024)
-def comparison_of(type_: PgType, naive: Naive = "error") -> Conversion:
-    """The conversion of a value that is compared with one of a type, to what :func:`compared_type` says."""
+def comparison_of(type_: PgType, naive: Naive = "error", beyond: bool = False) -> Conversion:
+    """The conversion of a value that is compared with one of a type, to what :func:`compared_type` says.
+
+    Args:
+        beyond: beside integers, for numbers that may be none of ``bigint``, which travel as ``numeric``.
+    """
     base = type_.base
     if base.kind == "base" and base.name in WHOLE:
+        if beyond:
+            return Conversion(frozenset(), _beside_integers, "")
         return Conversion(frozenset({int}), whole, "")
     if base.name == "numeric":
         return Conversion(frozenset(), _exact, "")
@@ -84,12 +90,13 @@ def members_of(type_: PgType, naive: Naive = "error") -> Conversion:
     if base.kind == "base" and base.name in WHOLE:
         return Conversion(frozenset(), _whole_members, "")
     inner = comparison_of(base, naive)
-    if base.name in _VECTORS:
+    if base.name in _LISTS:
         return conversion_of(array_of(_bare(base)), naive)
     return Conversion(frozenset(), inner.all_of, "")
 
 
-_VECTORS = frozenset({"vector", "halfvec"})
+_LISTS = frozenset({"vector", "halfvec", "json", "jsonb"})
+"""Types of which a value may be a list, which is none of the dimensions of an array of them."""
 
 
 def whole_bounds(pair: tuple[Any, Any]) -> tuple[int, int]:
@@ -113,11 +120,17 @@ def _number(value: Any) -> Any:
         return value
     if value is None:
         refuse("a number", value)
+    if isinstance(value, float) or (is_numpy(value) and value.dtype.kind == "f"):
+        return Decimal(float(value))  # by all its digits, as it is stored in a column of integers
     return whole(value) if as_str(value) is not None else _exact(value)
 
 
+def _beside_integers(value: Any) -> Decimal:
+    return _exact(Decimal(_number(value)))
+
+
 def _exact(value: Any) -> Decimal:
-    """A number as a Decimal; a float beside integers is compared by all its digits, which 15 of them say here."""
+    """A number as a Decimal; a float with the digits that the server's cast to ``numeric`` keeps."""
     if type(value) is Decimal and _within(value) and not value.is_snan():
         return value
     if isinstance(value, Fraction):
@@ -155,6 +168,14 @@ def _float(value: Any, *, single: bool) -> float:
             return found
         return found if rounded == 0 else float(rounded)
     return found
+
+
+def may_be_integer(value: Any) -> bool:
+    """Whether a value may equal one of ``bigint``; what is no number at all may, for the conversion to refuse it."""
+    try:
+        return value is None or bool(_whole_members([value]))
+    except (Unfit, *ODD):
+        return True
 
 
 def _whole_members(values: list[Any]) -> list[int]:
@@ -197,6 +218,7 @@ __all__ = [
     "beyond_integers",
     "compared_type",
     "comparison_of",
+    "may_be_integer",
     "members_of",
     "whole_bounds",
 ]

@@ -85,6 +85,8 @@ def _inet(value: Any) -> Any:
     text = as_str(value)
     if text is None:
         refuse("an address or its text", value)
+    if "%" in text:
+        raise Unfit("inet has no place for the zone of an address (behind %)")
     try:
         return ipaddress.ip_interface(text.strip()) if "/" in text else ipaddress.ip_address(text.strip())
     except ValueError as error:

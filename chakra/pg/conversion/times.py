@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -65,14 +66,33 @@ def _plain_datetime(value: dt.datetime) -> dt.datetime | None:
     )  # fmt: skip
 
 
+_FINER = re.compile(r"[.,][0-9]{6}[0-9]*[1-9]")
+
+
 def _parsed(text: str, parse: Callable[[str], Any], what: str) -> Any:
     try:
-        return parse(text.strip())
+        found = parse(text.strip())
     except ValueError:
         raise Unfit(f"expected {what} in ISO format") from None
+    if _FINER.search(text):  # which Python cuts off
+        raise Unfit("it has nanoseconds, and the column keeps microseconds")
+    return found
 
 
-def _date(value: Any) -> dt.date | None:
+def _no_end(value: Any, ends: tuple[Any, Any]) -> None:
+    """Refuse a text that names the last or first day or moment of Python, by which a row would mean infinity.
+
+    Raises:
+        Unfit: it does.
+    """
+    if value in ends:
+        raise Unfit(
+            "a row cannot tell this from infinity, which Python's first and last day and moment mean there: "
+            'give "infinity" or "-infinity", or write it from a column: Arrow, a frame, a NumPy array of days'
+        )
+
+
+def _date(value: Any, *, in_columns: bool) -> dt.date | None:
     if is_numpy(value):
         value = _from_numpy(value)
         if value is None:
@@ -82,7 +102,10 @@ def _date(value: Any) -> dt.date | None:
         end = _infinite(text)
         if end is not None:
             return LAST_DATE if end else FIRST_DATE
-        return _parsed(text, dt.date.fromisoformat, "a date")  # type: ignore[no-any-return]
+        day: dt.date = _parsed(text, dt.date.fromisoformat, "a date")
+        if not in_columns:
+            _no_end(day, (LAST_DATE, FIRST_DATE))
+        return day
     if isinstance(value, dt.datetime):
         moment = _plain_datetime(value)
         if moment is None:
@@ -121,7 +144,15 @@ def _time(value: Any, *, zoned: bool, precision: int | None) -> dt.time | None:
     return _checked_precision(value, value.microsecond, precision)  # type: ignore[no-any-return]
 
 
-def _moment(value: Any) -> dt.datetime | dt.date | None:
+def _in_utc(moment: dt.datetime) -> dt.datetime | None:
+    """The clock of UTC at a moment, or ``None`` where Python has no year for it."""
+    try:
+        return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+    except OverflowError:
+        return None
+
+
+def _moment(value: Any, *, in_columns: bool) -> dt.datetime | dt.date | None:
     """A datetime (or a date, for the caller to judge) of whatever stands for one."""
     if is_numpy(value):
         value = _from_numpy(value)
@@ -135,6 +166,8 @@ def _moment(value: Any) -> dt.datetime | dt.date | None:
         if end is not None:
             return LAST_MOMENT if end else FIRST_MOMENT
         value = _parsed(text, dt.datetime.fromisoformat, "a timestamp")
+        if not in_columns:
+            _no_end(_in_utc(value), (LAST_MOMENT, FIRST_MOMENT))
     if isinstance(value, dt.datetime):
         return _plain_datetime(value)
     if isinstance(value, dt.date):
@@ -142,8 +175,8 @@ def _moment(value: Any) -> dt.datetime | dt.date | None:
     refuse("a datetime", value)
 
 
-def _timestamp(value: Any, *, precision: int | None) -> dt.datetime | None:
-    moment = _moment(value)
+def _timestamp(value: Any, *, precision: int | None, in_columns: bool) -> dt.datetime | None:
+    moment = _moment(value, in_columns=in_columns)
     if moment is None:
         return None
     if not isinstance(moment, dt.datetime):
@@ -157,8 +190,8 @@ def _timestamp(value: Any, *, precision: int | None) -> dt.datetime | None:
     return _checked_precision(moment, moment.microsecond, precision)  # type: ignore[no-any-return]
 
 
-def _timestamptz(value: Any, *, precision: int | None, naive: Naive) -> dt.datetime | None:
-    moment = _moment(value)
+def _timestamptz(value: Any, *, precision: int | None, naive: Naive, in_columns: bool) -> dt.datetime | None:
+    moment = _moment(value, in_columns=in_columns)
     if moment is None:
         return None
     if not isinstance(moment, dt.datetime):
@@ -182,14 +215,18 @@ NAIVE_CURE = (
 )
 
 
-def time_conversion(type_: PgType, naive: Naive) -> Conversion | None:
-    """The conversion of a date or time type, or ``None`` for others."""
+def time_conversion(type_: PgType, naive: Naive, in_columns: bool = False) -> Conversion | None:
+    """The conversion of a date or time type, or ``None`` for others.
+
+    Args:
+        in_columns: Python's first and last day and moment are themselves, and may be said in text.
+    """
     name = type_.base.name
     modifiers = type_.modifiers
     precision = modifiers[0] if modifiers else None
     if name == "date":
         takes = "date; ISO text; a datetime at midnight without a zone"
-        return Conversion(frozenset({dt.date}), _date, takes)
+        return Conversion(frozenset({dt.date}), partial(_date, in_columns=in_columns), takes)
     if name in ("time", "timetz"):
         zoned = name == "timetz"
         takes = (
@@ -202,10 +239,11 @@ def time_conversion(type_: PgType, naive: Naive) -> Conversion | None:
         return Conversion(usual, convert, takes, zoned)
     if name == "timestamp":
         takes = "datetime without a zone; a date (midnight); ISO text; no more digits than are kept"
-        return Conversion(_usual(precision), partial(_timestamp, precision=precision), takes, False)
+        plain = partial(_timestamp, precision=precision, in_columns=in_columns)
+        return Conversion(_usual(precision), plain, takes, False)
     if name == "timestamptz":
         takes = "datetime with a zone; ISO text with one; without one only as naive_datetimes says"
-        zoned_moment = partial(_timestamptz, precision=precision, naive=naive)
+        zoned_moment = partial(_timestamptz, precision=precision, naive=naive, in_columns=in_columns)
         return Conversion(_usual(precision), zoned_moment, takes, True)
     return None
 

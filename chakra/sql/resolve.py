@@ -59,6 +59,11 @@ def resolve_select(numbered: Numbered) -> Resolved:
     clauses = select.clauses
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
     scope.per_row = clauses.groups == ()
+    computed_names = {name for name, _ in clauses.annotations}
+    for term in clauses.groups or ():
+        if isinstance(term, str) and term not in computed_names:
+            scope.resolve_value(term)
+    scope.shown = frozenset(map(id, scope.main.many))
     for (name, expression), after in zip(clauses.annotations, clauses.after, strict=True):
         scope.kept = select.filters[:after]
         scope.annotations[name] = scope.resolve(expression)

@@ -175,6 +175,7 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is not a plain name")
     if name in model.__chakra__.declared:
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is a field of {model.__name__}")
+    _check_way(cls, attribute, model, name)
     old = None if before is None else vars(before).get(name)
     if isinstance(old, ReverseRelation) and old.source() is cls:
         if old.hidden is None:
@@ -191,6 +192,29 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
         model.__chakra__.reverse[name] = relation
         if model.__chakra__.table is not None:
             model.__chakra__.table.relate(relation)
+
+
+def _check_way(cls: ModelMeta, attribute: str, model: ModelMeta, name: str) -> None:
+    """A way back must hide neither what models have nor another way; a model that was defined again replaces its own.
+
+    Raises:
+        FieldError: the name is taken; says by what.
+    """
+    label = f"{cls.__name__}.{attribute}: related_name={name!r}"
+    held = next((vars(base)[name] for base in model.__mro__ if name in vars(base)), None)
+    if isinstance(held, ReverseRelation):
+        source, other = held.source(), held.relation
+    elif isinstance(held, ManyRelation):
+        source, other = held.link.target(), held.link.back
+    elif held is None:
+        return
+    else:
+        raise FieldError(f"{label}: {model.__name__} has an attribute of that name; choose another")
+    if (source.__name__, other) != (cls.__name__, attribute):
+        raise FieldError(
+            f"{label} is the way back of {source.__name__}.{other} already; each relation to {model.__name__} needs a "
+            "name of its own"
+        )
 
 
 def _only_key(model: ModelMeta) -> str | None:
@@ -255,6 +279,7 @@ def _attach_many_back(cls: ModelMeta, attribute: str, link: Link, model: ModelMe
             raise FieldError(
                 f"{cls.__name__}.{attribute}: related_name={link.name!r} is a field of {model.__name__}"
             )
+        _check_way(cls, attribute, model, link.name)
         setattr(model, link.name, ManyRelation(link))
     relation = link.relation()
     model.__chakra__.reverse[link.name] = relation

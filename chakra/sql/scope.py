@@ -331,7 +331,8 @@ class Scope:
 
     def _unknown(self, table: Table, part: str, path: str) -> FieldError:
         where = "" if part == path else f" (in {path!r})"
-        names = [*table.by_attribute, *table.relations, *self.annotations]
+        relations = (name for name in table.relations if BETWEEN not in name)  # for others users have no name
+        names = [*table.by_attribute, *relations, *self.annotations]
         return FieldError(
             f"{table.title} has no field {part!r}{where}; it has {', '.join(names)}{_close(part, names)}"
         )

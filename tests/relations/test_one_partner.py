@@ -89,7 +89,10 @@ async def test_aggregates_of_all_rows_take_each_row_once(texts: None) -> None:
     marked = Q(marks__in=["x", "y"])
     assert await Text.objects.aggregate(n=Sum("views", filter=marked), m=Count("id")) == {"n": 60, "m": 3}
     seen = Q(texts__views__gt=5)
-    assert await Writer.objects.aggregate(n=Count("id", filter=seen), s=Sum("texts__views")) == {"n": 2, "s": 60}
+    assert await Writer.objects.aggregate(n=Count("id", filter=seen), s=Sum("texts__views")) == {
+        "n": 2,
+        "s": 60,
+    }
     groups = Mark.objects.values("name").annotate(n=Count("texts", filter=Q(texts__views__gt=15)))
     assert await groups.order_by("name").values_list("name", "n") == [("x", 1), ("y", 1), ("z", 1)]
 

@@ -6,7 +6,21 @@ from typing import Any
 
 import pytest
 
-from chakra import Count, F, Field, ForeignKey, ManyToMany, Model, Q, Sum, field, foreign_key, many_to_many
+from chakra import (
+    Count,
+    F,
+    Field,
+    ForeignKey,
+    ManyToMany,
+    Model,
+    Prefetch,
+    Q,
+    Sum,
+    field,
+    foreign_key,
+    many_to_many,
+)
+from chakra.errors import FieldError
 from chakra.types import Integer
 
 
@@ -111,3 +125,26 @@ async def test_exclude_is_the_complement_where_values_of_partners_are_returned(t
     assert await two.values_list("name", "texts__title") == [("Ada", "t2")]
     shown = query.annotate(v=F("texts__views")).exclude(texts__title="t1")
     assert await shown.values_list("name", "v") == [("Bob", 30), ("Cy", None)]
+
+
+async def test_aggregates_without_groups_are_refused_by_name(texts: None) -> None:
+    with pytest.raises(FieldError, match="name the aggregate first"):
+        await Writer.objects.filter(Count("texts") > 1)
+    with pytest.raises(FieldError, match="name it first"):
+        await Writer.objects.order_by(Count("texts"))
+
+
+async def test_locks_that_no_server_grants_are_refused_by_name(texts: None) -> None:
+    with pytest.raises(FieldError, match="select_for_update"):
+        await Text.objects.select_for_update().distinct()
+    with pytest.raises(FieldError, match="may not be there"):
+        await Text.objects.select_for_update(of=("marks",)).filter(title="t1")
+    sliced = Prefetch("texts", Text.objects.select_for_update()[:1])
+    with pytest.raises(FieldError, match="lock them in a query of their own"):
+        await Writer.objects.prefetch_related(sliced)
+
+
+async def test_errors_name_no_relations_without_a_name(texts: None) -> None:
+    with pytest.raises(FieldError) as caught:
+        await Text.objects.filter(nothing=1)
+    assert "+" not in str(caught.value)

@@ -171,12 +171,12 @@ class ManySet(PartnerSet):
             return
         # The table between may be without a constraint that tells pairs apart, and have defaults of its own.
         there = links.filter(**{f"{own}__in": [p[0] for p in pairs], f"{other}__in": [p[1] for p in pairs]})
-        left: Callable[[Any], Hashable] = self._text if link.symmetrical else lambda key: None
+        side: Callable[[Any], Hashable] = self._text if link.symmetrical else lambda key: None
         linked = await there.select_for_update().values_list(own, other)
         # All have the instance's own key on the left, but those of a symmetrical relation, whose sides are one model.
-        known = {(left(a), self._text(b)) for a, b in linked}
+        known = {(side(a), self._text(b)) for a, b in linked}
         through = link.through()
-        new = [(a, b) for a, b in pairs if (left(a), self._text(b)) not in known]
+        new = [(a, b) for a, b in pairs if (side(a), self._text(b)) not in known]
         made = [through(**{own: a, other: b, **extra}) for a, b in new]
         if made:
             await links.bulk_create(made)

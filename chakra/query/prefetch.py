@@ -203,6 +203,11 @@ async def _behind(
         select, owner = _of_owners(select, relation, list(keys))
         found = await run.rows(database, select)
     held: dict[Any, Any] = {key: [] if relation.many else None for key in keys}
+    if len(relation.hops) > 1 and set(first.target.primary_key) != {
+        *first.target_columns,
+        *relation.hops[1].columns,
+    }:
+        found = _once(found, owner)
     for row in found:
         if relation.many:
             held[owner(row)].append(row)
@@ -240,6 +245,11 @@ def _each(select: Select, path: str) -> Select:
         only=None if clauses.only is None else clauses.only | {path},
         deferred=clauses.deferred - {path},
     )
+
+
+def _once(rows: Sequence[Any], owner: Callable[[Any], Any]) -> list[Any]:
+    """Each partner of a row once: a table between that is a model may link the two several times."""
+    return list({(owner(row), type(row).__chakra_key__(row)): row for row in reversed(rows)}.values())[::-1]
 
 
 def _note(rows: Sequence[Any], name: str, key: str, held: dict[Any, Any]) -> None:

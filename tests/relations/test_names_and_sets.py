@@ -179,3 +179,17 @@ async def test_a_key_is_the_same_in_any_spelling(db: Any) -> None:
     assert await loans == [(one.id, 5), (two.id, 3)]
     with pytest.raises(FieldError, match="unpack it"):
         await book.readers.add([one, two])
+
+
+async def test_partners_that_are_linked_twice_are_loaded_once(db: Any) -> None:
+    await db.create_tables(Book, Reader, Loan)
+    book, reader, other = (
+        await Book.objects.create(),
+        await Reader.objects.create(),
+        await Reader.objects.create(),
+    )
+    for who in (reader, other, reader):
+        await Loan.objects.create(book=book, reader=who)
+    (loaded,) = await Book.objects.prefetch_related("readers")
+    assert len(loaded.readers) == await book.readers.count() == 2
+    assert {r.id for r in loaded.readers} == {reader.id, other.id}

@@ -58,7 +58,7 @@ def resolve_select(numbered: Numbered) -> Resolved:
     scope = Scope(select.table)
     clauses = select.clauses
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
-    scope.per_row = clauses.groups == ()
+    scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)
     computed_names = {name for name, _ in clauses.annotations}
     for term in clauses.groups or ():
         if isinstance(term, str) and term not in computed_names:

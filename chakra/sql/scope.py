@@ -195,6 +195,7 @@ class Scope:
         """
         block = Block() if self.per_row else self.main
         outside = self.block, self._denying, self.joins
+        kept = self.kept
         self.block, self._denying, self.joins = (block if self.per_row else None), False, None
         try:
             children = [c if c is aggregate.condition else self.resolve(c) for c in aggregate.children]
@@ -208,7 +209,8 @@ class Scope:
                 return resolved
             self.apart = True
             heads = {id(block.head(source)) for source in block.sources}
-            for negated, parts, keywords in reversed(self.kept):
+            self.kept = ()  # an aggregate in one of these filters is of all partners
+            for negated, parts, keywords in reversed(kept):
                 if negated:
                     continue
                 longer = block.copy()
@@ -222,6 +224,7 @@ class Scope:
             return PartnerAggregate(resolved, block.sources, [])
         finally:
             self.block, self._denying, self.joins = outside
+            self.kept = kept
 
     def resolve_path(self, path: str) -> Path:
         """Follow ``author__created_at__year__gte`` through relations, a column and its transforms.

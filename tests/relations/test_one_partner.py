@@ -127,11 +127,29 @@ async def test_exclude_is_the_complement_where_values_of_partners_are_returned(t
     assert await shown.values_list("name", "v") == [("Bob", 30), ("Cy", None)]
 
 
+async def test_an_aggregate_of_partners_needs_no_name(texts: None) -> None:
+    names = Writer.objects.order_by("name")
+    several = names.filter(Count("texts") > 1)
+    assert await several.values_list("name", flat=True) == ["Ada"]
+    assert await several.count() == 1
+    assert await names.exclude(Count("texts") > 1).count() == 2
+    assert await names.annotate(n=Sum("texts__views")).filter(Count("texts") == 1).values_list(
+        "name", "n"
+    ) == [("Bob", 30)]
+    assert [w.name for w in await Writer.objects.order_by(Count("texts").desc(), "id")] == [
+        "Ada",
+        "Bob",
+        "Cy",
+    ]
+    assert await several.update(name="Eve") == 1
+    assert await names.values_list("name", flat=True) == ["Bob", "Cy", "Eve"]
+
+
 async def test_aggregates_without_groups_are_refused_by_name(texts: None) -> None:
     with pytest.raises(FieldError, match="name the aggregate first"):
-        await Writer.objects.filter(Count("texts") > 1)
+        await Writer.objects.filter(Count("id") > 1)
     with pytest.raises(FieldError, match="name it first"):
-        await Writer.objects.order_by(Count("texts"))
+        await Writer.objects.order_by(Count("id"))
 
 
 async def test_locks_that_no_server_grants_are_refused_by_name(texts: None) -> None:

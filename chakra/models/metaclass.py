@@ -169,13 +169,14 @@ def _attach_relation(cls: ModelMeta, attribute: str, declared: Declared, info: M
 
 def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: Any, before: Any) -> None:
     """Give the target its way back (``author.posts``), and take it from the model that was meant before."""
-    name = spec.related_name
+    name = _way_name(cls, spec)
     if name is None or name.endswith("+") or not isinstance(model, ModelMeta):
         return  # "+" is Django's word for no way back
     if not name.isidentifier() or "__" in name:
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is not a plain name")
     if name in model.__chakra__.declared:
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is a field of {model.__name__}")
+    _check_way(cls, attribute, spec.target, model, name)
     if before is not None:
         close_way(before, name, cls)
     back = ReverseRelation(name, lambda: cls, attribute, key_attribute(attribute), spec.unique)
@@ -184,6 +185,39 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
         hop = Hop((key,), (key_attribute(attribute),), lambda: cls.__table__)
         relation = Relation(name, (hop,), nullable=True, many=not spec.unique, forward=False)
     open_way(model, name, Way(cls, back, relation))
+
+
+def _way_name(cls: ModelMeta, spec: ForeignKeySpec | ManyToManySpec) -> str | None:
+    """``related_name``; ``%(class)s`` in it stands for the model's own name, so that an abstract base may have one."""
+    name = spec.related_name
+    return None if name is None else name.replace("%(class)s", cls.__name__.lower())
+
+
+def _check_way(cls: ModelMeta, attribute: str, target: Any, model: ModelMeta, name: str) -> None:
+    """A way back must hide neither what models have nor another way; a model that was defined again replaces its own.
+
+    A model of another module that was named, not given, may be meant only until the right one is there.
+
+    Raises:
+        FieldError: the name is taken; says by what.
+    """
+    if _name_of(target) is not None and cls.__module__ != model.__module__:
+        return
+    label = f"{cls.__name__}.{attribute}: related_name={name!r}"
+    held = next((vars(base)[name] for base in model.__mro__ if name in vars(base)), None)
+    if isinstance(held, ReverseRelation):
+        source, other = held.source(), held.relation
+    elif isinstance(held, ManyRelation):
+        source, other = held.link.target(), held.link.back
+    elif held is None:
+        return
+    else:
+        raise FieldError(f"{label}: {model.__name__} has an attribute of that name; choose another")
+    if (source.__name__, other) != (cls.__name__, attribute):
+        raise FieldError(
+            f"{label} is the way back of {source.__name__}.{other} already; each relation to {model.__name__} needs a "
+            "name of its own"
+        )
 
 
 def _only_key(model: ModelMeta) -> str | None:
@@ -207,14 +241,15 @@ def _attach_many(cls: ModelMeta, attribute: str, spec: ManyToManySpec, info: Mod
         raise FieldError(
             f"{cls.__name__}.{attribute}: only a relation to the model itself can be symmetrical"
         )
-    named = spec.related_name is not None and not spec.related_name.endswith("+")
-    back = str(spec.related_name) if named else f"{cls.__name__.lower()}_{attribute}+"
+    name = _way_name(cls, spec)
+    named = name is not None and not name.endswith("+")
+    back = str(name) if named else f"{cls.__name__.lower()}_{attribute}+"
 
     def meant(model: Any, before: Any) -> None:
         if before is not None:
             close_way(before, back, cls)
         if isinstance(model, ModelMeta):
-            _attach_many_back(cls, attribute, link.reversed(), model, named)
+            _attach_many_back(cls, attribute, spec, link.reversed(), model, named)
 
     through = None
     if spec.through is not None:
@@ -242,7 +277,9 @@ def _attach_many(cls: ModelMeta, attribute: str, spec: ManyToManySpec, info: Mod
         info.between.append(between.table)
 
 
-def _attach_many_back(cls: ModelMeta, attribute: str, link: Link, model: ModelMeta, named: bool) -> None:
+def _attach_many_back(
+    cls: ModelMeta, attribute: str, spec: ManyToManySpec, link: Link, model: ModelMeta, named: bool
+) -> None:
     if named:
         if not link.name.isidentifier() or "__" in link.name:
             raise FieldError(f"{cls.__name__}.{attribute}: related_name={link.name!r} is not a plain name")
@@ -250,6 +287,7 @@ def _attach_many_back(cls: ModelMeta, attribute: str, link: Link, model: ModelMe
             raise FieldError(
                 f"{cls.__name__}.{attribute}: related_name={link.name!r} is a field of {model.__name__}"
             )
+        _check_way(cls, attribute, spec.target, model, link.name)
     open_way(model, link.name, Way(cls, ManyRelation(link) if named else None, link.relation()))
 
 

@@ -39,7 +39,7 @@ class Prefetch:
         FieldError: no path, or a queryset of values.
     """
 
-    __slots__ = ("path", "select", "to_attr")
+    __slots__ = ("further", "path", "select", "to_attr")
 
     def __init__(self, path: str, queryset: Any = None, to_attr: str | None = None) -> None:
         if not isinstance(path, str) or not path:
@@ -53,6 +53,7 @@ class Prefetch:
                 )
         if to_attr is not None and not (isinstance(to_attr, str) and to_attr.isidentifier()):
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
+        self.further: tuple[Prefetch, ...] = () if queryset is None else queryset._prefetches
         self.path = path
         self.select = select
         self.to_attr = to_attr
@@ -64,10 +65,11 @@ class Prefetch:
 class _Level:
     """One relation to load, and what to load behind it."""
 
-    __slots__ = ("further", "name", "select", "to_attr")
+    __slots__ = ("further", "name", "of_query", "select", "to_attr")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.of_query: tuple[Prefetch, ...] = ()
         self.select: Select | None = None
         self.to_attr: str | None = None
         self.further: dict[tuple[str, str | None], _Level] = {}
@@ -92,12 +94,34 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
             name = lists.get(tuple(parts[: position + 1]), part)
             here = _relation(here, name, prefetch.path).target
         if prefetch.to_attr is not None:
-            lists[*parts[:-1], prefetch.to_attr] = parts[-1]
+            owner = table
+            for position in range(len(parts) - 1):
+                owner = _relation(owner, lists.get(tuple(parts[: position + 1]), parts[position]), "").target
+            _check_list(owner, prefetch)
+            key = (*parts[:-1], prefetch.to_attr)
+            if lists.setdefault(key, parts[-1]) != parts[-1]:
+                raise FieldError(
+                    f"{prefetch!r}: to_attr={prefetch.to_attr!r} is the list of another Prefetch"
+                )
         select = prefetch.select
         if select is not None and select.table.row_class is not here.row_class:
             raise FieldError(
                 f"{prefetch!r}: the relation leads to {here.title}, and queryset= is about {select.table.title}"
             )
+
+
+def _check_list(table: Table, prefetch: Prefetch) -> None:
+    """Refuse a list under a name that reads something else of an instance.
+
+    Raises:
+        FieldError: the name is one of a field, a relation or a method.
+    """
+    name = prefetch.to_attr or ""
+    if name.startswith("_") or name in table.by_attribute or hasattr(table.row_class, name):
+        raise FieldError(
+            f"{prefetch!r}: to_attr={name!r} is the name of a field, a relation or a method of {table.title}, or "
+            "begins with an underscore; choose another"
+        )
 
 
 def _relation(table: Table, name: str, path: str) -> Relation:
@@ -123,6 +147,7 @@ async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Pre
             here = _level(here, name, None).further
         level = _level(here, last, prefetch.to_attr)
         level.select = prefetch.select or level.select
+        level.of_query += prefetch.further
     await _load(database, rows, levels)
 
 
@@ -143,6 +168,7 @@ async def _load(
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
         found = await _behind(database, rows, relation, level)
+        await load(database, found, level.of_query)
         if found and level.further:
             await _load(database, found, level.further)
 
@@ -177,6 +203,11 @@ async def _behind(
         select, owner = _of_owners(select, relation, list(keys))
         found = await run.rows(database, select)
     held: dict[Any, Any] = {key: [] if relation.many else None for key in keys}
+    if len(relation.hops) > 1 and set(first.target.primary_key) != {
+        *first.target_columns,
+        *relation.hops[1].columns,
+    }:
+        found = _once(found, owner)
     for row in found:
         if relation.many:
             held[owner(row)].append(row)
@@ -214,6 +245,11 @@ def _each(select: Select, path: str) -> Select:
         only=None if clauses.only is None else clauses.only | {path},
         deferred=clauses.deferred - {path},
     )
+
+
+def _once(rows: Sequence[Any], owner: Callable[[Any], Any]) -> list[Any]:
+    """Each partner of a row once: a table between that is a model may link the two several times."""
+    return list({(owner(row), type(row).__chakra_key__(row)): row for row in reversed(rows)}.values())[::-1]
 
 
 def _note(rows: Sequence[Any], name: str, key: str, held: dict[Any, Any]) -> None:

@@ -51,6 +51,12 @@ class QuerySet(Writing[R_co], ColumnReads):
             new._prefetches = ()
             return new
         added = tuple(as_prefetch(path) for path in paths)
+        computed = dict(self._select.clauses.annotations)
+        for each in added:
+            if each.to_attr in computed and "__" not in each.path:
+                raise FieldError(
+                    f"{each!r}: to_attr={each.to_attr!r} is the name of an annotation of the query"
+                )
         new._prefetches = (*self._prefetches, *added)
         check_paths(self.table, new._prefetches)
         return new
@@ -159,7 +165,9 @@ class QuerySet(Writing[R_co], ColumnReads):
             outputs=tuple(outputs), annotations=annotations, after=after, groups=groups
         )
         select.result = result
-        return self._with(select)
+        new = self._with(select)
+        new._prefetches = ()  # rows of values have no relations to load
+        return new
 
     async def column_source(self, database: Database) -> bulk.ColumnSource:
         """Compile the query for COPY: values as literals, result columns, and what may be cut into parts.

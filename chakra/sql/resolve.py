@@ -58,7 +58,12 @@ def resolve_select(numbered: Numbered) -> Resolved:
     scope = Scope(select.table)
     clauses = select.clauses
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
-    scope.per_row = clauses.groups == ()
+    scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)
+    computed_names = {name for name, _ in clauses.annotations}
+    for term in clauses.groups or ():
+        if isinstance(term, str) and term not in computed_names:
+            scope.resolve_value(term)
+    scope.shown = frozenset(map(id, scope.main.many))
     for (name, expression), after in zip(clauses.annotations, clauses.after, strict=True):
         scope.kept = select.filters[:after]
         scope.annotations[name] = scope.resolve(expression)
@@ -71,10 +76,22 @@ def resolve_select(numbered: Numbered) -> Resolved:
     resolved = resolve_filters(select.filters, scope)
     having = [c for c in resolved if has_aggregate(c)]
     conditions = [c for c in resolved if not has_aggregate(c)] if having else resolved
+    if clauses.groups is None and having:
+        raise FieldError(
+            f"{having[0]!r} is about groups, which the query does not have; name the aggregate first: "
+            'annotate(n=Count("…")).filter(n__gt=…)'
+        )
     computed = [*scope.annotations.values(), *(e for _, e in outputs)]
     grouped = clauses.groups is not None and (not scope.per_row or any(map(has_aggregate, computed)))
     # A default order by columns that are not grouped would be an error nobody asked for.
     order = _order(select, () if grouped and select.order is None else terms, scope)
+    if clauses.groups is None and not any(has_aggregate(e) for _, e in outputs):
+        alone = next((term.expression for term in order if has_aggregate(term.expression)), None)
+        if alone is not None:
+            raise FieldError(
+                f"order_by(): {alone!r} is an aggregate, and the query has none to be grouped for; name it first: "
+                'annotate(n=Count("…")).order_by("n")'
+            )
     distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
     found = Resolved(
         select, inner, scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct
@@ -205,6 +222,11 @@ def _locked(select: Select, scope: Scope) -> list[str]:
     lock = select.clauses.lock
     if lock is None:
         return []
+    if select.clauses.distinct is not None or select.clauses.each is not None:
+        raise FieldError(
+            "select_for_update() locks rows of tables, and what is distinct or sliced for each value of something is "
+            "made of them; lock them in a query of their own"
+        )
     found: list[str] = []
     for path in lock[1] or ("self",):
         source = scope.root
@@ -214,6 +236,11 @@ def _locked(select: Select, scope: Scope) -> list[str]:
                 known = ", ".join(["self", *source.table.relations])
                 raise FieldError(f"select_for_update(of=…): no relation {name!r}; there are {known}")
             source = scope.join(source, relation)
+        if source.nullable:
+            raise FieldError(
+                f"select_for_update(of=…): {path!r} leads to rows that may not be there, which cannot be locked along "
+                "with others; lock them in a query of their own"
+            )
         found.append(quote_identifier(source.table.name) if source is scope.root else source.alias)
     return found
 

@@ -25,7 +25,7 @@ from chakra.sql.partner_aggregates import PartnerAggregate
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
 from chakra.sql.select import Filter
-from chakra.sql.sources import Block, ColumnRef, Source
+from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source
 
 
 class Transformed(Expression):
@@ -74,6 +74,8 @@ class Scope:
         self.main = Block()
         self.main.sources.append(self.root)
         self.block: Block | None = None
+        self.joins: tuple[Block, frozenset[int]] | None = None
+        self.shown: frozenset[int] = frozenset()
         self.apart = False
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
@@ -105,24 +107,37 @@ class Scope:
         """The sources of all steps of a relation.
 
         Where a condition or an aggregate is being resolved, the partners behind a to-many relation are looked for in a
-        block of their own; what hangs on them goes there as well.
+        block of their own; what hangs on them goes there as well. The condition of an aggregate is about the partners
+        that its argument names.
         """
-        block = self.main
-        if self.block is not None and source in self.block.sources:
-            block = self.block
+        block = self._block_of(source, relation)
         found = block.known(source, relation)
-        if found is None and relation.many and self.block is not None:
-            block = self.block
-            found = block.known(source, relation)
         if found is not None:
             return found
         nullable = source.nullable or relation.nullable or relation.many
-        found, last = [], source
-        for hop in relation.hops:
+        found = list(block.begun(source, relation))
+        last = found[-1] if found else source
+        for hop in relation.hops[len(found) :]:
             last = self._source(hop, last, nullable)
             found.append(last)
         block.add(source, relation, found)
         return found
+
+    def _block_of(self, source: Source, relation: Relation) -> Block:
+        """The block that has, or is to have, the sources of a relation."""
+        if relation.many and self.block is not None:
+            if self.joins is not None:
+                around, named = self.joins
+                name = relation.name.removesuffix(BETWEEN)
+                for key in (name, f"{name}{BETWEEN}"):
+                    steps = around.joined.get((id(source), key))
+                    if steps is not None and id(steps[0]) in named:
+                        return around
+            return self.block
+        for block in (self.block, None if self.joins is None else self.joins[0]):
+            if block is not None and source in block.sources:
+                return block
+        return self.main
 
     def _source(self, hop: Hop, parent: Source, nullable: bool) -> Source:
         self._aliases += 1
@@ -153,7 +168,7 @@ class Scope:
         for key, steps in longer.joined.items():
             if key not in self.main.joined and wanted & set(map(id, steps)):
                 self.main.joined[key] = steps
-                self.main.sources += steps
+                self.main.sources += [step for step in steps if step not in self.main.sources]
         rest = [part for part, chosen in zip(parts, about, strict=False) if not chosen]
         others = {
             name: value
@@ -173,29 +188,43 @@ class Scope:
             self.block, self._denying = outside
 
     def _aggregate(self, aggregate: Aggregate) -> Expression:
-        """Resolve an aggregate; one of the partners of each row becomes a subquery, where there is one value a row."""
-        block = Block()
-        outside = self.block, self._denying
-        self.block, self._denying = block, False
+        """Resolve an aggregate; one of the partners of each row becomes a subquery, where there is one value a row.
+
+        Its condition is about the rows that its argument names, each of which counts once: what it says of partners of
+        theirs is an EXISTS.
+        """
+        block = Block() if self.per_row else self.main
+        outside = self.block, self._denying, self.joins
+        kept = self.kept
+        self.block, self._denying, self.joins = (block if self.per_row else None), False, None
         try:
-            resolved = aggregate.rebuild(tuple([self.resolve(child) for child in aggregate.children]))
+            children = [c if c is aggregate.condition else self.resolve(c) for c in aggregate.children]
+            if aggregate.condition is not None:
+                named = [branch_of(child, block) for child in children if child is not aggregate.condition]
+                self.joins = block, frozenset[int](self.shown).union(*named)
+                condition = _all(self.conditions([aggregate.condition], {}))
+                children = [condition if c is aggregate.condition else c for c in children]
+            resolved = aggregate.rebuild(tuple(children))
+            if block is self.main or not block.sources:
+                return resolved
+            self.apart = True
+            heads = {id(block.head(source)) for source in block.sources}
+            self.kept = ()  # an aggregate in one of these filters is of all partners
+            for negated, parts, keywords in reversed(kept):
+                if negated:
+                    continue
+                longer = block.copy()
+                self.joins = longer, frozenset(map(id, longer.many))
+                conditions = self.conditions(parts, keywords)
+                about = [part for part in conditions if heads_of(part, longer)]
+                if about:
+                    # The filter before was about the same partners: what it dropped is not counted.
+                    sources = [source for source in longer.sources if id(longer.head(source)) in heads]
+                    return PartnerAggregate(resolved, sources, about)
+            return PartnerAggregate(resolved, block.sources, [])
         finally:
-            self.block, self._denying = outside
-        if not block.sources:
-            return resolved
-        self.apart = True
-        heads = {id(block.head(source)) for source in block.sources}
-        for negated, parts, keywords in reversed(self.kept):
-            if negated:
-                continue
-            longer = block.copy()
-            conditions = self._within(longer, parts, keywords)
-            about = [part for part in conditions if (found := heads_of(part, longer)) and found <= heads]
-            if about:
-                # The filter before was about the same partners: what it dropped is not counted.
-                sources = [source for source in longer.sources if id(longer.head(source)) in heads]
-                return PartnerAggregate(resolved, sources, about)
-        return PartnerAggregate(resolved, block.sources, [])
+            self.block, self._denying, self.joins = outside
+            self.kept = kept
 
     def resolve_path(self, path: str) -> Path:
         """Follow ``author__created_at__year__gte`` through relations, a column and its transforms.
@@ -279,11 +308,10 @@ class Scope:
 
     def between(self, source: Source, relation: Relation) -> Source:
         """The source of the table between, which holds the keys of both sides."""
-        block = self.block if self.block is not None else self.main
-        full = block.known(source, relation)
+        full = self._block_of(source, relation).known(source, relation)
         if full is not None:
             return full[0]
-        first = Relation(f"{relation.name}+", relation.hops[:-1], relation.nullable, True, False)
+        first = Relation(f"{relation.name}{BETWEEN}", relation.hops[:-1], relation.nullable, True, False)
         return self.steps(source, first)[-1]
 
     def _transform(self, found: Expression, parts: list[str], position: int, path: str) -> Path:
@@ -306,7 +334,8 @@ class Scope:
 
     def _unknown(self, table: Table, part: str, path: str) -> FieldError:
         where = "" if part == path else f" (in {path!r})"
-        names = [*table.by_attribute, *table.relations, *self.annotations]
+        relations = (name for name in table.relations if BETWEEN not in name)  # for others users have no name
+        names = [*table.by_attribute, *relations, *self.annotations]
         return FieldError(
             f"{table.title} has no field {part!r}{where}; it has {', '.join(names)}{_close(part, names)}"
         )
@@ -346,7 +375,7 @@ class Scope:
         scoped = getattr(expression, "resolve_in", None)
         if scoped is not None:
             return scoped(self)  # type: ignore[no-any-return]
-        if isinstance(expression, Aggregate) and self.per_row:
+        if isinstance(expression, Aggregate):
             return self._aggregate(expression)
         if isinstance(expression, Not) and self._denying:
             # What is denied is about none of the partners: a call of its own.

@@ -27,6 +27,10 @@ class Source:
         self.nullable = nullable
 
 
+BETWEEN = "+"
+"""Added to the name of a many-to-many relation: the way to its table between."""
+
+
 class Block:
     """Sources of one FROM: of the query itself, or of a subquery about the partners of a row.
 
@@ -59,11 +63,16 @@ class Block:
         """The sources of a relation's steps, if the block has joined them."""
         return self.joined.get((id(source), relation.name))
 
+    def begun(self, source: Source, relation: Relation) -> list[Source]:
+        """The sources of the first steps of a relation, where its table between was joined for the keys it holds."""
+        return self.joined.get((id(source), f"{relation.name}{BETWEEN}"), [])
+
     def add(self, source: Source, relation: Relation, steps: list[Source]) -> None:
         """Note the sources of a relation's steps."""
         self.joined[id(source), relation.name] = steps
-        self.sources += steps
-        if relation.many:
+        new = [step for step in steps if step not in self.sources]
+        self.sources += new
+        if relation.many and steps[0] in new:
             self.many.append(steps[0])
 
 
@@ -106,4 +115,4 @@ class Correlated:
         return found
 
 
-__all__ = ["Block", "ColumnRef", "Correlated", "Source"]
+__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "Source"]

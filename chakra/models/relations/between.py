@@ -103,7 +103,7 @@ class Between:
                     "relation needs one on each side, or a model of the table between (through=)"
                 )
         left, right = source.title.lower(), target.title.lower()
-        if self._same:
+        if self._same or left == right:  # two models may have one name
             left, right = f"from_{left}", f"to_{right}"
         columns = [
             Column(f"{name}_id", side.key_columns[0].type) for name, side in ((left, source), (right, target))

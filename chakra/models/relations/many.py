@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from chakra.errors import FieldError
+from chakra.errors import DataError, FieldError
 from chakra.models.relations.sets import PartnerSet
 from chakra.query.queryset import QuerySet
 from chakra.query.write import database_of
 from chakra.schema import Hop, Relation, Table
+from chakra.sql.literals import input_text
 
 M = TypeVar("M", bound=Any)
 
@@ -113,7 +114,7 @@ class ManySet(PartnerSet):
     def _keys(self, given: Iterable[Any], method: str) -> list[Any]:
         """The keys of instances, or keys themselves, each once."""
         model = self._link.target()
-        found: dict[Any, None] = {}
+        found: dict[Hashable, Any] = {}
         for item in given:
             if hasattr(type(item), "__chakra_model__"):
                 if type(item).__chakra_model__(item) is not model:
@@ -126,8 +127,20 @@ class ManySet(PartnerSet):
                     f"{self._name}.{method}() takes {model.__name__} instances or their keys, not {item!r}; "
                     f"of a query: {method}(*await query)"
                 )
-            found[item] = None
-        return list(found)
+            elif isinstance(item, list | set | frozenset | dict):
+                raise FieldError(
+                    f"{self._name}.{method}() takes {model.__name__} instances or their keys, not a "
+                    f"{type(item).__name__} of them; {'unpack it: add(*rows)' if method == 'add' else 'unpack it'}"
+                )
+            found.setdefault(self._text(item), item)
+        return list(found.values())
+
+    def _text(self, key: Any) -> Hashable:
+        """A partner's key as the server will have it: a UUID and its text are one key."""
+        try:
+            return input_text(self.table.key_columns[0].type)(key)
+        except (DataError, TypeError, ValueError):  # it does not fit, which whoever sends it says better
+            return (type(key), repr(key))
 
     @property
     def _name(self) -> str:
@@ -150,7 +163,7 @@ class ManySet(PartnerSet):
         own, other = link.own(), link.other()
         pairs = [(key, k) for k in keys]
         if link.symmetrical:
-            pairs += [(k, key) for k in keys if k != key]
+            pairs += [(k, key) for k in keys if self._text(k) != self._text(key)]
         links: QuerySet[Any] = QuerySet(link.table(), self._database)
         if link.through is None:
             left, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -158,9 +171,13 @@ class ManySet(PartnerSet):
             return
         # The table between may be without a constraint that tells pairs apart, and have defaults of its own.
         there = links.filter(**{f"{own}__in": [p[0] for p in pairs], f"{other}__in": [p[1] for p in pairs]})
-        known = set(await there.select_for_update().values_list(own, other))
+        side: Callable[[Any], Hashable] = self._text if link.symmetrical else lambda key: None
+        linked = await there.select_for_update().values_list(own, other)
+        # All have the instance's own key on the left, but those of a symmetrical relation, whose sides are one model.
+        known = {(side(a), self._text(b)) for a, b in linked}
         through = link.through()
-        made = [through(**{own: a, other: b, **extra}) for a, b in pairs if (a, b) not in known]
+        new = [(a, b) for a, b in pairs if (side(a), self._text(b)) not in known]
+        made = [through(**{own: a, other: b, **extra}) for a, b in new]
         if made:
             await links.bulk_create(made)
 
@@ -194,10 +211,11 @@ class ManySet(PartnerSet):
         keys = self._keys(partners, "set")
         async with self.database.transaction():
             there = await self._links().values_list(self._link.other(), flat=True)
-            gone = [key for key in there if key not in keys]
+            wanted, linked = set(map(self._text, keys)), set(map(self._text, there))
+            gone = [key for key in there if self._text(key) not in wanted]
             if gone:
                 await self._remove(gone)
-            new = [key for key in keys if key not in there]
+            new = [key for key in keys if self._text(key) not in linked]
             if new:
                 await self._add(new, through_defaults or {})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from chakra.errors import FieldError
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, forget_loaded, loaded_value
@@ -31,6 +32,31 @@ class PartnerSet(QuerySet[Any]):
         """Forget what was loaded: the set is another one now."""
         self._loaded = None
         forget_loaded(self._instance, self._named)
+
+    async def update(self, /, *given: Any, **values: Any) -> int:
+        """Set fields of all partners (to values or expressions); return their number."""
+        count = await super().update(*given, **values)
+        self._changed_set()
+        return count
+
+    async def delete(self) -> int:
+        """Delete all partners; return their number."""
+        count = await super().delete()
+        self._changed_set()
+        return count
+
+    async def bulk_insert(self, data: Any, **options: Any) -> Any:
+        """Refused: columns do not say whose partners their rows are.
+
+        Raises:
+            FieldError: always; says what does it.
+        """
+        model = self.table.title
+        raise FieldError(
+            f"bulk_insert() of {type(self._instance).__name__}.{self._named} would write rows that belong to nobody: "
+            f"bulk_create() of this set takes instances; {model}.objects.bulk_insert() takes columns, the key of "
+            "the row they belong to among them"
+        )
 
     async def _fetch(self) -> list[Any]:
         return await super()._fetch() if self._loaded is None else list(self._loaded)

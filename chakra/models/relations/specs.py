@@ -55,6 +55,7 @@ def foreign_key(
     Args:
         to: the model or its name, for keys declared without an annotation.
         related_name: what the other model calls the way back (``author.posts``); ``None`` or ``"+"``: there is none.
+            ``%(class)s`` in it stands for the model's name in lower case, for keys of abstract bases.
         on_delete: ``"no action"``, ``"restrict"``, ``"cascade"``, ``"set null"`` or ``"set default"``; the
             server does it.
         null: whether the key may be NULL, for keys declared without an annotation.

@@ -139,7 +139,7 @@ async def test_what_libraries_hold(db: Any, data: Any, expected: list[str | None
         (pa.array([1]), "pyarrow Int64Array cannot be read as columns"),
         ({"t": {"a": 1}}, 'column "t" is a dict, expected an array or a list'),
         ({"i": np.array(5)}, r'column "i": NumPy int64 of shape \(\) has no Arrow type'),
-        ({"f": pa.array([Decimal("1e50")])}, r'row 0, column "f": Decimal.* is out of range for real'),
+        ({"f": pa.array([Decimal("1e50")])}, r'row 0, column "f": 1e\+50 is out of range for real'),
     ],
 )  # fmt: skip
 async def test_what_no_column_can_be_made_of(db: Any, data: Any, says: str) -> None:

@@ -4,6 +4,7 @@ many columns, and with keys of their own."""
 from __future__ import annotations
 
 import enum
+import io
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -347,3 +348,15 @@ async def test_other_collisions_are_not_explained_so(jobs: Any) -> None:
         with pytest.raises(UniqueViolation) as caught:
             await write()
         assert "sequence" not in str(caught.value)
+
+
+async def test_whole_numbers_with_gaps_of_pandas(db: Any) -> None:
+    """They are integers to integer columns; beside a text the error says how to read them."""
+    await db.execute("create table gaps (id int8, v text)")
+    table = db.table("gaps")
+    await table.bulk_insert(pd.read_csv(io.StringIO("id,v\n1,a\n,b\n")))
+    assert [tuple(row) for row in await db.fetch("select * from gaps order by v")] == [(1, "a"), (None, "b")]
+    with pytest.raises(DataError, match=r"row 0, column \"v\": .*read_csv\(…, dtype_backend=\"pyarrow\"\)"):
+        await table.bulk_insert(pd.read_csv(io.StringIO("id,v\n1,5\n2,\n")))
+    await table.bulk_insert(pd.read_csv(io.StringIO("id,v\n2,5\n3,\n"), dtype={"v": str}))
+    assert await db.fetchval("select v from gaps where id = 2") == "5"

@@ -250,6 +250,8 @@ def _from_stream(data: Any, columns: Sequence[ColumnSpec] = ()) -> Source:
             for n, dtype in zip(data.columns, data.dtypes, strict=True)
             if n in known and str(dtype) == "object"
         ]
+        if data.columns.is_unique:
+            _refuse_rounded(data, known)
         if objects and data.columns.is_unique:
             return _with_objects(data, {name: known[name] for name in objects})
     reader = _exported(data, pa.RecordBatchReader.from_stream)
@@ -263,6 +265,34 @@ def _from_stream(data: Any, columns: Sequence[ColumnSpec] = ()) -> Source:
     if (reader.schema.metadata or {}).get(b"pandas") is None or kept == names:
         return source
     return replace(source, names=kept, batches=(batch.select(kept) for batch in reader))
+
+
+_ROUNDED = 2.0**53
+"""From here on a double stands for several whole numbers (IEEE 754, binary64: 53 bits of significand)."""
+
+
+def _refuse_rounded(frame: Any, known: Mapping[str, ColumnSpec]) -> None:
+    """Refuse doubles that pandas made of large whole numbers with gaps: which ones they were it no longer knows.
+
+    Raises:
+        DataError: names row and column, and how to read them.
+    """
+    for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if name not in known or str(dtype) != "float64" or known[name].outside.base.name not in _WHOLE:
+            continue
+        values = frame[name].to_numpy()
+        large = np.flatnonzero(np.isfinite(values) & (np.abs(values) >= _ROUNDED))
+        if large.size and np.isnan(values).any():
+            row = int(large[0])
+            raise DataError(
+                f'row {row}, column "{name}": {values[row]!r} may have been another whole number before pandas made a '
+                'double of it, as it does with gaps: read_csv(…, dtype_backend="pyarrow") keeps them whole',
+                row=row,
+                column=name,
+            )
+
+
+_WHOLE = frozenset({"int2", "int4", "int8"})
 
 
 def _with_objects(frame: Any, objects: Mapping[str, ColumnSpec]) -> Source:

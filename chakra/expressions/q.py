@@ -7,7 +7,7 @@ the types of values are looked at. ``keyword_shape`` (every call), and ``numbere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from chakra.errors import FieldError
 from chakra.expressions.base import (
     PLAIN,
     SEQUENCES,
+    Combined,
     Condition,
     Expression,
     Lookup,
@@ -69,6 +70,11 @@ class Q(Condition):
     def __repr__(self) -> str:
         parts = [repr(c) for c in self.conditions] + [f"{k}={v!r}" for k, v in self.keywords.items()]
         return f"Q({', '.join(parts)})"
+
+
+def all_of(parts: Sequence[Condition]) -> Condition:
+    """Conditions joined by AND; a single one as it is."""
+    return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
 
 
 BEYOND = "beyond bigint"
@@ -165,4 +171,4 @@ def keyword_conditions(
             yield Lookup(left, word, inner(value))
 
 
-__all__ = ["PLAIN", "SEQUENCES", "Q", "keyword_conditions", "keyword_shape", "numbered_keywords"]
+__all__ = ["PLAIN", "SEQUENCES", "Q", "all_of", "keyword_conditions", "keyword_shape", "numbered_keywords"]

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from chakra.expressions import Combined, Condition, Expression, IsTrue, Lookup, Not, Operation
+from chakra.expressions.q import all_of
 from chakra.sql.keys import KeyRef
-from chakra.sql.sources import Block, ColumnRef, Correlated, Source
+from chakra.sql.sources import Block, ColumnRef, Correlated, Source, Transformed
 
 
 class HasPartner(Correlated, Condition):
@@ -102,7 +103,7 @@ def about_partners(parts: list[Condition], block: Block) -> list[Condition]:
             together = other[1] + together
         groups.append((heads, together))
     for _, together in groups:
-        found.append(_one(together[0] if len(together) == 1 else Combined("AND", tuple(together)), block))
+        found.append(_one(all_of(together), block))
     return found
 
 
@@ -110,9 +111,7 @@ def _one(condition: Condition, block: Block) -> Condition:
     """One condition that holds if it does for one row of its sources, or for none of them where it allows that."""
     if isinstance(condition, Combined) and condition.connector == "OR":
         # One partner fulfils one of them exactly if one of them is fulfilled by one partner.
-        return Combined(
-            "OR", tuple(c for part in condition.parts for c in [_joined(about_partners([part], block))])
-        )
+        return Combined("OR", tuple(all_of(about_partners([part], block)) for part in condition.parts))
     if isinstance(condition, Combined):
         plain = [part for part in condition.parts if not any(True for _ in _sources(part, block))]
         if plain:
@@ -132,10 +131,6 @@ def _one(condition: Condition, block: Block) -> Condition:
         if id(source) in required and source.parent is not None:
             required.add(id(source.parent))
     return HasPartner(sources, condition, required)
-
-
-def _joined(parts: list[Condition]) -> Condition:
-    return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
 
 
 def _is_there(value: Expression) -> bool:
@@ -202,7 +197,7 @@ def _strict(value: Expression) -> set[int]:
         return {id(value.source)}
     if isinstance(value, KeyRef):
         return {id(part.source) for part in value.parts}
-    if isinstance(value, Operation) or type(value).__name__ == "Transformed":
+    if isinstance(value, Operation | Transformed):
         return set().union(*(_strict(child) for child in value.children))
     return set()
 

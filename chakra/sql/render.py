@@ -37,8 +37,8 @@ from chakra.sql.adapting import TEXTS, ToType, WholeBounds
 from chakra.sql.keys import KeyRef
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.partners import HasPartner
-from chakra.sql.scope import Transformed, type_of
-from chakra.sql.sources import ColumnRef
+from chakra.sql.scope import type_of
+from chakra.sql.sources import ColumnRef, Transformed
 from chakra.sql.statement import Writer
 
 _TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})

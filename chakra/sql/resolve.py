@@ -8,7 +8,7 @@ from typing import Any
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Not, Order
 from chakra.expressions.aggregates import has_aggregate
-from chakra.expressions.base import Combined
+from chakra.expressions.q import all_of
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.grouping import group_terms, same
 from chakra.sql.products import multiplied
@@ -60,6 +60,7 @@ def resolve_select(numbered: Numbered) -> Resolved:
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
     scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)
     computed_names = {name for name, _ in clauses.annotations}
+    # What a query is grouped by is joined first: partners that it names are those that its aggregates are about.
     for term in clauses.groups or ():
         if isinstance(term, str) and term not in computed_names:
             scope.resolve_value(term)
@@ -144,7 +145,7 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
             conditions, keywords = last[1].parts, last[1].keywords
         parts = scope.conditions(conditions, keywords)
         if negated:
-            found.append(Not(parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))))
+            found.append(Not(all_of(parts)))
         else:
             found.extend(parts)
     return found

@@ -7,16 +7,15 @@ What it resolves is numbered: literals are slots already.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, F, Lookup, Not, Slot
 from chakra.expressions.aggregates import Aggregate
-from chakra.expressions.base import Combined
-from chakra.expressions.lookups import TRANSFORMS, Transform, find_lookup, known_words
-from chakra.expressions.q import Q, keyword_conditions
+from chakra.expressions.lookups import TRANSFORMS, find_lookup, known_words
+from chakra.expressions.q import Q, all_of, keyword_conditions
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Hop, Relation, Table
@@ -25,29 +24,7 @@ from chakra.sql.partner_aggregates import PartnerAggregate
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
 from chakra.sql.select import Filter
-from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source
-
-
-class Transformed(Expression):
-    """A resolved part of a value (``__year``)."""
-
-    __slots__ = ("inner", "inner_type", "transform")
-
-    def __init__(self, inner: Expression, inner_type: PgType, transform: Transform) -> None:
-        self.inner = inner
-        self.inner_type = inner_type
-        self.transform = transform
-
-    @property
-    def children(self) -> tuple[Expression, ...]:
-        return (self.inner,)
-
-    def own_shape(self) -> Hashable:
-        return self.transform
-
-    @property
-    def type(self) -> PgType:
-        return self.transform.type
+from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source, Transformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +179,7 @@ class Scope:
             if aggregate.condition is not None:
                 named = [branch_of(child, block) for child in children if child is not aggregate.condition]
                 self.joins = block, frozenset[int](self.shown).union(*named)
-                condition = _all(self.conditions([aggregate.condition], {}))
+                condition = all_of(self.conditions([aggregate.condition], {}))
                 children = [condition if c is aggregate.condition else c for c in children]
             resolved = aggregate.rebuild(tuple(children))
             if block is self.main or not block.sources:
@@ -379,7 +356,7 @@ class Scope:
             return self._aggregate(expression)
         if isinstance(expression, Not) and self._denying:
             # What is denied is about none of the partners: a call of its own.
-            return Not(_all(self.conditions([expression.inner], {})))
+            return Not(all_of(self.conditions([expression.inner], {})))
         children = expression.children
         if not children:
             return expression
@@ -394,7 +371,7 @@ class Scope:
         """Resolve the positional conditions of a Q and its keywords."""
         parts = [self.resolve_condition(c) for c in q.conditions]
         parts.extend(self.resolve_keywords(q.keywords))
-        return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
+        return all_of(parts)
 
     def resolve_keywords(self, keywords: Mapping[str, Any]) -> list[Condition]:
         """Resolve keyword filters."""
@@ -434,10 +411,6 @@ class Scope:
         words = [repr(lookup.left), *lookup.name.split("__")]
         found = self._transform(lookup.left, words, 1, "__".join(words))
         return Lookup(found.expression, found.word, lookup.right)
-
-
-def _all(parts: list[Condition]) -> Condition:
-    return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
 
 
 def _names(table: Table, part: str) -> bool:
@@ -508,4 +481,4 @@ def _close(word: str, names: list[str]) -> str:
     return f". Did you mean {near[0]!r}?" if near else ""
 
 
-__all__ = ["Path", "Scope", "Transformed", "check_models", "check_partner", "type_of"]
+__all__ = ["Path", "Scope", "check_models", "check_partner", "type_of"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from chakra.expressions import Expression
+from chakra.expressions.lookups import Transform
 from chakra.pg.types import PgType
 from chakra.schema import Column, Hop, Relation, Table
 
@@ -97,6 +100,28 @@ class ColumnRef(Expression):
         return f"{self.source.table.title}.{self.column.attribute}"
 
 
+class Transformed(Expression):
+    """A resolved part of a value (``__year``)."""
+
+    __slots__ = ("inner", "inner_type", "transform")
+
+    def __init__(self, inner: Expression, inner_type: PgType, transform: Transform) -> None:
+        self.inner = inner
+        self.inner_type = inner_type
+        self.transform = transform
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.inner,)
+
+    def own_shape(self) -> Hashable:
+        return self.transform
+
+    @property
+    def type(self) -> PgType:
+        return self.transform.type
+
+
 class Correlated:
     """A node that is a subquery, and refers to columns of the query around it."""
 
@@ -115,4 +140,4 @@ class Correlated:
         return found
 
 
-__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "Source"]
+__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "Source", "Transformed"]

@@ -358,5 +358,10 @@ async def test_whole_numbers_with_gaps_of_pandas(db: Any) -> None:
     assert [tuple(row) for row in await db.fetch("select * from gaps order by v")] == [(1, "a"), (None, "b")]
     with pytest.raises(DataError, match=r"row 0, column \"v\": .*read_csv\(…, dtype_backend=\"pyarrow\"\)"):
         await table.bulk_insert(pd.read_csv(io.StringIO("id,v\n1,5\n2,\n")))
+    large = "id,v\n9007199254740993,a\n,b\n"
+    with pytest.raises(DataError, match=r"row 0, column \"id\": .* may have been another whole number"):
+        await table.bulk_insert(pd.read_csv(io.StringIO(large)))
+    await table.bulk_insert(pd.read_csv(io.StringIO(large), dtype_backend="pyarrow"))
+    assert await db.fetchval("select id from gaps where v = 'a' order by id desc limit 1") == 9007199254740993
     await table.bulk_insert(pd.read_csv(io.StringIO("id,v\n2,5\n3,\n"), dtype={"v": str}))
     assert await db.fetchval("select v from gaps where id = 2") == "5"

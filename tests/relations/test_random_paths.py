@@ -221,7 +221,7 @@ async def world(db: Any) -> World:
 async def test_filter_and_exclude(world: World, seed: int) -> None:
     """A condition, its opposite, and two calls after another."""
     chance = random.Random(seed)
-    for model, _ in itertools.product(VALUES, range(15)):
+    for model, _ in itertools.product(VALUES, range(10)):
         q, second = random_condition(chance, model), random_condition(chance, model, 1)
         every = world.rows[model].values()
         kept = {row.id for row in every if holds(world, model, row, q)}

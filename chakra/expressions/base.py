@@ -247,18 +247,28 @@ class Slot(Expression):
     """A literal whose value is kept apart from the statement: position ``index`` of the query's values.
 
     Made by the compiler out of ``Value`` and of keywords; ``sample`` is the value of the query that was compiled first
-    and may be looked at for its Python type only, which is part of the shape.
+    may be looked at for its Python type only, which is part of the shape.
+
+    Attributes:
+        models: those whose instances the value is, or holds.
+        steps: what turns such instances into values, before anything else is done to these.
     """
 
-    __slots__ = ("index", "models", "sample", "type")
+    __slots__ = ("index", "models", "sample", "steps", "type")
 
     def __init__(
-        self, index: int, sample: Any, type: PgType | None = None, models: frozenset[Any] = frozenset()
+        self,
+        index: int,
+        sample: Any,
+        type: PgType | None = None,
+        models: frozenset[Any] = frozenset(),
+        steps: tuple[Any, ...] = (),
     ) -> None:
         self.index = index
         self.sample = sample
         self.type = type
         self.models = models
+        self.steps = steps
 
     def __repr__(self) -> str:
         return f"Slot({self.index})"
@@ -484,14 +494,11 @@ _NO_MODELS: frozenset[Any] = frozenset()
 
 
 def operand(value: Any) -> Any:
-    """What a right side stands for: a model instance for its key, anything else for itself.
+    """A right side as it is: of a model instance it is known later which of its values is meant.
 
     Raises:
         FieldError: the value can be read only once, or is a query.
     """
-    key = getattr(type(value), "__chakra_key__", None)
-    if key is not None:
-        return key(value)
     if isinstance(value, Iterator):
         raise FieldError(f"{value!r} can be read only once, and a query may run twice; pass a list of it")
     if hasattr(type(value), "__aiter__"):
@@ -502,18 +509,14 @@ def operand(value: Any) -> Any:
 
 
 def literal(value: Any) -> Any:
-    """A sequence of plain values; model instances among them stand for their keys.
+    """A sequence of plain values and model instances, as it is.
 
     Raises:
         FieldError: an expression is among them.
     """
     for item in value:
-        if type(item) in PLAIN:
-            continue
-        if isinstance(item, Expression):
+        if type(item) not in PLAIN and isinstance(item, Expression):
             raise FieldError(f"a list of values cannot hold the expression {item!r}")
-        if hasattr(type(item), "__chakra_key__"):
-            return [operand(v) for v in value]
     return value
 
 

@@ -213,13 +213,12 @@ def _foreign_key(table: Table, constraint: ForeignKeyConstraint) -> str:
         raise FieldError(f"on_delete={constraint.on_delete!r}: use one of {', '.join(ON_DELETE)}")
     if constraint.on_delete != "no action":
         line += f" ON DELETE {constraint.on_delete.upper()}"
+    if constraint.set_columns:
+        line += f" ({', '.join(map(quote_identifier, constraint.set_columns))})"
     return line + (" DEFERRABLE INITIALLY DEFERRED" if constraint.deferrable else "")
 
 
 def _column(table: Table, attribute: str) -> Column:
-    relation = table.relations.get(attribute)
-    if relation is not None and attribute not in table.by_attribute and relation.key is not None:
-        return table.by_attribute[relation.key]
     return table.column(attribute)
 
 

@@ -99,7 +99,7 @@ class KeyRef(Expression):
         beside_column: bool = False,
     ) -> None:
         label = f"{self.table.title}.{column.attribute}"
-        writer.parameter(slot.index, adapt, type_, label, beside_column=beside_column)
+        writer.parameter(slot.index, (*slot.steps, *adapt), type_, label, beside_column=beside_column)
 
     def _part(self, position: int) -> Callable[[Any], Any]:
         count = len(self.parts)

@@ -89,7 +89,7 @@ def render_conditions(conditions: list[Condition], writer: Writer, keyword: str 
 def render_slot(slot: Slot, writer: Writer, type_: PgType | None, label: str) -> None:
     """Write a literal with its type spelled out, where the place alone does not say which it is."""
     type_ = slot.type or type_ or python_type(slot.sample)
-    writer.parameter(slot.index, _compared(type_), type_, label)
+    writer.parameter(slot.index, (*slot.steps, *_compared(type_)), type_, label)
 
 
 def _compared(type_: PgType | None) -> tuple[ToType, ...]:
@@ -260,7 +260,9 @@ def _right(
     slot: Slot, kind: str, left: Expression, left_type: PgType | None, rule: LookupRule, writer: Writer
 ) -> None:
     label = label_of(left)
-    adapt: list[Any] = [rule.adapt] if rule.adapt is not None else []
+    adapt: list[Any] = [*slot.steps]
+    if rule.adapt is not None:
+        adapt.append(rule.adapt)
     type_: PgType | None
     if rule.right == "text":
         writer.parameter(slot.index, tuple(adapt), TEXT, label)
@@ -275,7 +277,7 @@ def _right(
     if rule.right in ("member", "bound") and left_type is not None:
         # The operators of ranges take the bounds' own type and no other.
         type_ = _member_type(left_type.base, slot.sample, rule)
-        writer.parameter(slot.index, (ToType(type_),), type_, label)
+        writer.parameter(slot.index, (*slot.steps, ToType(type_)), type_, label)
         return
     whole = left_type is not None and left_type.base.kind == "base" and left_type.base.name in WHOLE
     if left_type is None:

@@ -21,6 +21,7 @@ from chakra.pg.types import PgType
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.keys import KeyRef
 from chakra.sql.partner_aggregates import PartnerAggregate
+from chakra.sql.partner_keys import read_as, read_by
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
 from chakra.sql.select import Filter
@@ -357,15 +358,18 @@ class Scope:
         if isinstance(expression, Not) and self._denying:
             # What is denied is about none of the partners: a call of its own.
             return Not(all_of(self.conditions([expression.inner], {})))
+        if isinstance(expression, Slot) and expression.models:
+            return read_as(expression, {})
         children = expression.children
         if not children:
             return expression
+        if isinstance(expression, Lookup) and isinstance(expression.right, Slot):
+            left, right = self.resolve(expression.left), expression.right
+            return self._lookup(
+                Lookup(left, expression.name, read_by(left, right) if right.models else right)
+            )
         resolved = expression.rebuild(tuple(self.resolve(child) for child in children))
-        if isinstance(expression, Lookup) and isinstance(resolved, Lookup):
-            if isinstance(expression.right, Slot) and expression.right.models:
-                check_models(resolved.left, expression.right.models)
-            return self._lookup(resolved)
-        return resolved
+        return self._lookup(resolved) if isinstance(resolved, Lookup) else resolved
 
     def resolve_q(self, q: Q) -> Condition:
         """Resolve the positional conditions of a Q and its keywords."""
@@ -380,7 +384,7 @@ class Scope:
             found = self.resolve_path(path)
             return found.expression, found.word
 
-        return list(keyword_conditions(keywords, split, self.resolve, check_models))
+        return list(keyword_conditions(keywords, split, self.resolve, read_by))
 
     def resolve_condition(self, condition: Condition) -> Condition:
         """Resolve a condition.
@@ -402,7 +406,7 @@ class Scope:
                 f"{table.title}.{attribute} cannot be used in a query over {self.root.table.title}; "
                 f"reach it through a relation by name, e.g. relation__{attribute}"
             )
-        return ColumnRef(self.root, table.by_attribute[attribute])
+        return self.resolve_value(attribute)
 
     def _lookup(self, lookup: Lookup) -> Lookup:
         """Take transforms before the lookup's word (``year__gte``) to the left side."""
@@ -437,40 +441,6 @@ def _dunder_column(source: Source, parts: list[str]) -> tuple[Expression | None,
     return None, 0
 
 
-def check_models(left: Expression, models: frozenset[Any]) -> None:
-    """Refuse a comparison of a column with instances of a model whose keys it does not hold.
-
-    Raises:
-        FieldError: ``filter(author=post)``; names the column and the model it takes.
-    """
-    if isinstance(left, KeyRef):
-        for part in left.parts:
-            models = models - {r.target.row_class for r in _relations(left.table, part.column.attribute)}
-        if models <= {left.table.row_class}:
-            return
-    if not isinstance(left, ColumnRef):
-        raise FieldError(f"{left!r} cannot be compared with instances of a model, only with values")
-    check_partner(left.source.table, left.column.attribute, models)
-
-
-def check_partner(table: Table, attribute: str, models: frozenset[Any]) -> None:
-    """Refuse instances of other models than those whose keys a column of ``table`` holds."""
-    taken = {r.target.row_class for r in _relations(table, attribute)}
-    if (attribute,) == table.primary_key:
-        taken.add(table.row_class)
-    wrong = models - taken
-    if wrong:
-        shown = " or ".join(sorted(f"an instance of {m.__name__}" for m in taken if m is not None))
-        raise FieldError(
-            f"{table.title}.{attribute} takes {shown or 'plain values'}, "
-            f"not an instance of {', '.join(sorted(m.__name__ for m in wrong))}"
-        )
-
-
-def _relations(table: Table, attribute: str) -> list[Relation]:
-    return [r for r in table.relations.values() if r.key == attribute]
-
-
 def type_of(expression: Expression) -> PgType | None:
     """The PostgreSQL type of a resolved expression, or ``None`` where only the server knows."""
     return getattr(expression, "type", None)
@@ -481,4 +451,4 @@ def _close(word: str, names: list[str]) -> str:
     return f". Did you mean {near[0]!r}?" if near else ""
 
 
-__all__ = ["Path", "Scope", "check_models", "check_partner", "type_of"]
+__all__ = ["Path", "Scope", "type_of"]

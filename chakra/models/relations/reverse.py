@@ -6,10 +6,11 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
-from chakra.models.relations.sets import PartnerSet
+from chakra.models.relations.sets import PartnerSet, key_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, loaded_value, own_state
 from chakra.query.write import database_of
+from chakra.schema import Relation, Table
 
 
 class ReverseRelation:
@@ -18,12 +19,21 @@ class ReverseRelation:
     Of a one-to-one relation it is the one row, or ``None``: at once where it was loaded, else awaited.
     """
 
-    def __init__(self, name: str, source: Callable[[], Any], relation: str, key: str, single: bool) -> None:
+    def __init__(self, name: str, source: Callable[[], Any], relation: str, single: bool) -> None:
         self.name = name
         self.source = source
         self.relation = relation
-        self.key = key
         self.single = single
+
+    @property
+    def forward(self) -> Relation:
+        """The foreign key that this is the way back of."""
+        table: Table = self.source().__table__
+        return table.relations[self.relation]
+
+    def rows_of(self, instance: Any) -> dict[str, Any]:
+        """What the rows that point at an instance have in common, as a filter says it."""
+        return {self.relation: key_of(instance, self.forward.target_keys)}
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
@@ -60,7 +70,7 @@ class UnloadedBack:
         relation, instance = self._relation, self._instance
         rows: QuerySet[Any] = QuerySet(relation.source().__table__, database_of(instance))
         try:
-            found = await rows.get(**{relation.key: type(instance).__chakra_key__(instance)})
+            found = await rows.get(**relation.rows_of(instance))
         except DoesNotExist:
             found = None
         own_state(instance).loaded[relation.name] = found
@@ -94,16 +104,12 @@ class RelatedSet(PartnerSet):
         super().__init__(relation.source().__table__, database_of(instance))
         self._relation = relation
         self._of(instance, relation.name)
-        self._select.filters = ((False, (), {relation.key: self._owner_key}),)
+        self._select.filters = ((False, (), relation.rows_of(instance)),)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
         new._relation = self._relation
         return new
-
-    @property
-    def _owner_key(self) -> Any:
-        return type(self._instance).__chakra_key__(self._instance)
 
     def _given(self) -> dict[str, Any]:
         self._changed_set()
@@ -115,7 +121,7 @@ class RelatedSet(PartnerSet):
         if not keys:
             return
         rows: QuerySet[Any] = QuerySet(self.table, self._database)
-        found = await rows.filter(pk__in=keys).update(**{self._relation.key: self._owner_key})
+        found = await rows.filter(pk__in=keys).update(**self._relation.rows_of(self._instance))
         if found != len(keys):
             raise self.table.row_class.DoesNotExist(
                 f"{len(keys) - found} of the {len(keys)} rows given to {self._label}.add() are not there"
@@ -151,12 +157,12 @@ class RelatedSet(PartnerSet):
             await self.add(*given)
 
     async def _release(self, rows: Any, method: str) -> None:
-        if not self.table.by_attribute[self._relation.key].nullable:
+        if not self._relation.forward.nullable:
             raise FieldError(
                 f"{self._label}.{method}(): {self.table.title}.{self._relation.relation} cannot be NULL, so a row has "
                 "to point at another one or be deleted"
             )
-        await rows.update(**{self._relation.key: None})
+        await rows.update(**{self._relation.relation: None})
         self._changed_set()
 
     @property
@@ -176,7 +182,7 @@ class RelatedSet(PartnerSet):
         """Let instances that were written know where they point now."""
         for item in instances:
             setattr(item, self._relation.relation, owner)
-            own_state(item).changed.discard(self._relation.key)
+            own_state(item).changed.difference_update(self._relation.forward.keys)
 
 
 __all__ = ["RelatedSet", "ReverseRelation", "UnloadedBack"]

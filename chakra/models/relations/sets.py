@@ -11,6 +11,16 @@ from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, forget_loaded, loaded_value
 
 
+def key_of(instance: Any, names: tuple[str, ...]) -> Any:
+    """The values by which others point at an instance: one, or a tuple.
+
+    Raises:
+        FieldError: it has none yet.
+    """
+    values = type(instance).__chakra_values__(instance, names)
+    return values[0] if len(values) == 1 else values
+
+
 class PartnerSet(QuerySet[Any]):
     """Rows behind a to-many relation of one instance: a queryset, which needs no query where they were prefetched."""
 
@@ -91,4 +101,4 @@ async def _each(rows: list[Any]) -> AsyncIterator[Any]:
         yield row
 
 
-__all__ = ["PartnerSet"]
+__all__ = ["PartnerSet", "key_of"]

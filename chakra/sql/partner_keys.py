@@ -54,7 +54,8 @@ def _reader(named: Named) -> Callable[[Any], Any]:
         return values[0] if len(values) == 1 else values
 
     def read(value: Any) -> Any:
-        if value.__class__ not in SEQUENCES:
+        cls: Any = type(value)
+        if cls not in SEQUENCES:
             return one(value)
         items = [one(item) for item in value]
         return tuple(items) if isinstance(value, tuple) else items

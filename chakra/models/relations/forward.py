@@ -15,6 +15,10 @@ from chakra.query.write import database_of
 from chakra.schema import Table
 
 
+def _or_none(instance: Any, key: str) -> Any:
+    return getattr(instance, SLOT + key, None)
+
+
 class Unloaded:
     """Stands for a related instance that was not loaded: await it, or load it with the query.
 
@@ -149,11 +153,21 @@ class ForwardRelation(TypedExpression[Any]):
         return table.cleared(self.name)
 
     def key_of(self, instance: Any) -> tuple[Any, ...]:
-        """The key that an instance holds, part by part."""
-        return tuple([getattr(instance, slot, None) for slot in self.slots])
+        """The key that an instance holds, part by part; ``None`` where a new one was given none.
+
+        Raises:
+            NotLoaded: it was left out by ``only`` or ``defer``.
+        """
+        try:
+            return tuple([getattr(instance, slot) for slot in self.slots])
+        except AttributeError:
+            read = getattr if instance._state.saved else _or_none  # the field says what is missing
+            return tuple([read(instance, key) for key in self.keys])
 
     async def load(self, instance: Any) -> Any:
         """Read the row behind the key and keep it on the instance; a NULL key gives ``None`` without a query."""
+        if instance._state.saved and not all(hasattr(instance, slot) for slot in self.slots):
+            return await self._load_with_key(instance)
         key = self.key_of(instance)
         if None in key:
             return None
@@ -167,6 +181,15 @@ class ForwardRelation(TypedExpression[Any]):
                 f"{self.label} points at {model.__name__} {shown!r}, which is gone"
             ) from error
         own_state(instance).loaded[self.name] = found
+        return found
+
+    async def _load_with_key(self, instance: Any) -> Any:
+        """Read the row and the key that was left out."""
+        rows: QuerySet[Any] = QuerySet(type(instance).__table__, database_of(instance))
+        own = await rows.only(self.name).select_related(self.name).get(pk=instance)
+        for slot in self.slots:
+            object.__setattr__(instance, slot, getattr(own, slot))
+        found = own_state(instance).loaded[self.name] = loaded_value(own, self.name)
         return found
 
     def not_loaded(self, name: str) -> NotLoaded:

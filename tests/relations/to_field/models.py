@@ -6,8 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from chakra import Field, ForeignKey, ManyToMany, Model, OneToOne
-from chakra import field, foreign_key, many_to_many, one_to_one
+from chakra import (
+    Field,
+    ForeignKey,
+    ManyToMany,
+    Model,
+    OneToOne,
+    field,
+    foreign_key,
+    many_to_many,
+    one_to_one,
+)
 from chakra.types import Integer, Varchar
 
 
@@ -56,10 +65,11 @@ MODELS = (Country, Capital, City, Language, Spoken, Mayor)
 
 
 async def fill(db: Any) -> list[Country]:
-    """Countries a (id 1, number 2), b (2, 3), c (3, 1): a1, a2 and b1 are cities, d lies nowhere; a's neighbour is b."""
+    """Countries a (id 1, number 2), b (2, 3), c (3, 1); cities a1, a2, b1, and d, which lies nowhere; a is beside b."""
     await db.create_tables(*MODELS)
     a, b, c = [
-        await Country.objects.create(name=name, number=number) for name, number in (("a", 2), ("b", 3), ("c", 1))
+        await Country.objects.create(name=name, number=number)
+        for name, number in (("a", 2), ("b", 3), ("c", 1))
     ]
     a.neighbour = b
     await a.save()

@@ -207,10 +207,9 @@ class _Instances(_Source):
         shared = f"s_{variable}"
         self.before(f"{shared} = {state}.along({self.name('places', places(child))})")
         found, value = (f"a_{variable}", "({},)") if alone else (variable, "{}")
-        if child.nullable:
-            # A row of the LEFT JOIN without partner has NULL in the partner's key.
-            index = next(i for i, c in enumerate(child.columns) if c.attribute == child.table.primary_key[0])
-            self.add(depth, f"if c{child.start + index} is None:")
+        if child.joined_by is not None:
+            # A row of the LEFT JOIN without partner has NULL in what the partner is joined by.
+            self.add(depth, f"if c{child.joined_by} is None:")
             self.add(depth + 1, f"{found} = {value.format(None)}")
             self.add(depth, "else:")
             depth += 1

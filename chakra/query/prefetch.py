@@ -6,7 +6,7 @@ them; what reads a relation looks there. The rows that are loaded know their par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, RowState, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
-from chakra.sql import Select
+from chakra.sql import EVERYTHING, Loaded, Select, loaded_of
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -77,6 +77,21 @@ class _Level:
         self.select: Select | None = None
         self.to_attr: str | None = None
         self.further: dict[tuple[str, str | None], _Level] = {}
+
+    def paths(self) -> Iterator[str]:
+        """The relations to load behind this one, seen from its rows."""
+        for level in self.further.values():
+            yield level.name
+            yield from (f"{level.name}__{path}" for path in level.paths())
+
+    def query(self, relation: Relation, said: Loaded) -> Select:
+        """The query for the rows: one that was given says itself which of their columns it wants."""
+        select = self.select
+        if select is None:
+            select = Select(relation.target)
+            if not said.everything:
+                select = select.with_clauses(only=said.only, deferred=said.deferred)
+        return _keeping(select, (*self.paths(), *(prefetch.path for prefetch in self.of_query)))
 
 
 def as_prefetch(given: Any) -> Prefetch:
@@ -139,15 +154,30 @@ def _relation(table: Table, name: str, path: str) -> Relation:
     return found
 
 
+def with_keys(select: Select, prefetches: Sequence[Prefetch]) -> Select:
+    """The query whose rows hold the keys by which what is prefetched is found, whatever ``only`` and ``defer`` say."""
+    return _keeping(select, [prefetch.path for prefetch in prefetches]) if prefetches else select
+
+
+def _keeping(select: Select, paths: Iterable[str]) -> Select:
+    said = loaded_of(select)
+    if said.everything:
+        return select
+    kept = said.keeping(select.table, paths)
+    return select.with_clauses(only=kept.only, deferred=kept.deferred)
+
+
 async def load(
     database: Database,
     rows: Sequence[Any],
     prefetches: Iterable[Prefetch],
+    said: Loaded = EVERYTHING,
     states: Iterable[RowState] | None = None,
 ) -> None:
     """Load what stands behind relations of instances of one model.
 
     Args:
+        said: which columns, as the query of the instances says for all that is loaded with it.
         states: of the rows; default: the one state they share, as the result of one query.
     """
     if not rows:
@@ -161,7 +191,7 @@ async def load(
         level = _level(here, last, prefetch.to_attr)
         level.select = prefetch.select or level.select
         level.of_query += prefetch.further
-    await _load(database, rows, {rows[0]._state} if states is None else states, levels)
+    await _load(database, rows, {rows[0]._state} if states is None else states, levels, said)
 
 
 def _level(levels: dict[tuple[str, str | None], _Level], name: str, to_attr: str | None) -> _Level:
@@ -179,19 +209,22 @@ async def _load(
     rows: Sequence[Any],
     states: Iterable[RowState],
     levels: dict[tuple[str, str | None], _Level],
+    said: Loaded,
 ) -> None:
     table: Table = type(rows[0]).__table__
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
+        behind = said.behind(level.name)
         found = _there(rows, states, relation) if level.select is None and level.to_attr is None else None
         if found is not None:
-            behind = set(map(_state_of, found))
+            of_found = set(map(_state_of, found))
         else:
-            found = await _behind(database, rows, states, relation, level)
-            behind = {found[0]._state} if found else set()
-        await load(database, found, level.of_query, behind)
+            found = await _behind(database, rows, states, relation, level, behind)
+            of_found = {found[0]._state} if found else set()
+        if level.select is not None:
+            await load(database, found, level.of_query, loaded_of(level.select), of_found)
         if found and level.further:
-            await _load(database, found, behind, level.further)
+            await _load(database, found, of_found, level.further, behind)
 
 
 def _there(rows: Sequence[Any], states: Iterable[RowState], relation: Relation) -> Sequence[Any] | None:
@@ -208,7 +241,7 @@ def _there(rows: Sequence[Any], states: Iterable[RowState], relation: Relation) 
     values = {id(value): value for value in there}
     if id(NOT_LOADED) in values:
         return None
-    found = chain.from_iterable(values.values()) if relation.many else values.values()
+    found = chain.from_iterable(filter(None, values.values())) if relation.many else values.values()
     return [row for row in {id(row): row for row in found}.values() if row is not None]
 
 
@@ -218,6 +251,7 @@ async def _behind(
     states: Iterable[RowState],
     relation: Relation,
     level: _Level,
+    said: Loaded,
 ) -> Sequence[Any]:
     """Load the rows behind one relation and return them."""
     first = relation.hops[0]
@@ -238,7 +272,7 @@ async def _behind(
     found: list[Any] = []
     held: dict[Any, Any] = {key: [] for key in keys} if relation.many else dict.fromkeys(keys)
     if keys:
-        select, owner = _of_owners(level.select or Select(relation.target), relation, list(keys))
+        select, owner = _of_owners(level.query(relation, said), relation, list(keys))
         found = await run.groups(database, select, owner, relation.many, held)
     if len(relation.hops) > 1 and set(first.target.primary_key) != {
         *first.target_columns,
@@ -329,7 +363,7 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     check_paths(model.__table__, prefetches)
     for row in several:
         own_state(row)
-    await load(database_of(several[0], using), several, prefetches, list(map(_state_of, several)))
+    await load(database_of(several[0], using), several, prefetches, states=list(map(_state_of, several)))
 
 
-__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch"]
+__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch", "with_keys"]

@@ -11,9 +11,9 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression, Slot
-from chakra.expressions.base import SEQUENCES
+from chakra.expressions.infer import SEQUENCES
 from chakra.schema import Relation, Table
-from chakra.sql.keys import KeyRef
+from chakra.sql.nodes import KeyRef
 from chakra.sql.sources import ColumnRef
 
 Named = Mapping[Any, tuple[str, ...]]

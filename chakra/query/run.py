@@ -23,7 +23,7 @@ async def rows(database: Database, select: Select) -> list[Any]:
 
 
 async def groups(
-    database: Database, select: Select, owner: str, many: bool, held: dict[Any, Any]
+    database: Database, select: Select, owner: tuple[str, ...], many: bool, held: dict[Any, Any]
 ) -> list[Any]:
     """All rows as instances, put where they belong: into the list of ``held`` for their ``owner``, or there
     themselves if there is one for each (``hydrate.grouper``). Rows that stand in several lists are one instance."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class RowState:
         changed: attributes set since the row was loaded or saved; of a shared state none.
         loaded: relation and annotation values by name; of a shared state none.
         places: of a shared state, the positions of such values in ``_along``.
-        behind: relations that were prefetched: the slot with the instance's key, and what is there for each key.
+        behind: relations that were prefetched: what reads the instance's key, and what is there for each key.
         shared: whether other instances may hold the same state.
     """
 
@@ -33,7 +33,7 @@ class RowState:
         self.saved = saved
         self.shared = shared
         self.places: Mapping[str, int] = _NO_PLACES
-        self.behind: Mapping[str, tuple[str, dict[Any, Any]]] = _NOTHING_BEHIND
+        self.behind: Mapping[str, tuple[Callable[[Any], Any], dict[Any, Any]]] = _NOTHING_BEHIND
         self.changed: set[str] = _NOTHING_CHANGED if shared else set()
         self.loaded: dict[str, Any] = _NOTHING_LOADED if shared else {}
 
@@ -78,10 +78,12 @@ def loaded_value(instance: Any, name: str) -> Any:
     elif name in state.loaded:
         return state.loaded[name]
     if name in state.behind:
-        slot, held = state.behind[name]
-        key = getattr(instance, slot, None)
+        read, held = state.behind[name]
+        key = read(instance)
+        if key is None or (type(key) is tuple and None in key):
+            return None
         # For a key that was changed since, to one whose row was not asked for, nothing is loaded.
-        return None if key is None else held.get(key, NOT_LOADED)
+        return held.get(key, NOT_LOADED)
     return NOT_LOADED
 
 

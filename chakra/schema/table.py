@@ -123,6 +123,14 @@ class Relation:
             and self.hops[1].columns == other.hops[0].target_columns
         )
 
+    def returns(self, other: Relation, source: Table) -> bool:
+        """Whether this is the foreign key that another relation, of the table ``source``, is the way back of."""
+        return (
+            self.keys == other.hops[0].target_columns
+            and self.target_keys == other.hops[0].columns
+            and self.target is source
+        )
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The attributes that hold the key of the partner, if the table has it; else none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chakra.errors import FieldError
+from chakra.errors import DataError, FieldError
 from chakra.expressions import Expression, Slot
 from chakra.expressions.infer import SEQUENCES
 from chakra.schema import Relation, Table
@@ -128,7 +128,17 @@ def assigned_values(table: Table, name: str, value: Any) -> dict[str, Any]:
         model = cls.__chakra_model__(value)
         check_partner(table, names, frozenset([model]))
         return dict(zip(names, cls.__chakra_values__(value, _of_columns(table, names)[model]), strict=True))
-    return {names[0]: value}
+    if len(names) == 1:
+        return {names[0]: value}
+    if isinstance(value, Expression):
+        shown = ", ".join(names)
+        raise FieldError(
+            f"{table.title}.{name} has several fields; set each of them to an expression: {shown}"
+        )
+    if not isinstance(value, tuple | list) or len(value) != len(names):
+        label, shown = f"{table.title}.{name}", ", ".join(names)
+        raise DataError(f"{label} takes a tuple of ({shown}), not {value!r}", column=label)
+    return dict(zip(names, value, strict=True))
 
 
 __all__ = ["assigned_values", "check_partner", "own_key", "read_as", "read_by"]

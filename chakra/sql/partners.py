@@ -67,8 +67,8 @@ def _one(condition: Condition, block: Block) -> Condition:
 
 def _is_there(value: Expression) -> bool:
     """Whether a value is NULL only where there is no row."""
-    ref = value.parts[0] if isinstance(value, KeyRef) else value
-    return isinstance(ref, ColumnRef) and not ref.column.nullable
+    parts = value.parts if isinstance(value, KeyRef) else (value,)
+    return all(isinstance(part, ColumnRef) and not part.column.nullable for part in parts)
 
 
 def _needed(condition: Expression, block: Block) -> list[Source]:

@@ -10,7 +10,8 @@ from chakra.expressions import Condition, Expression, Not, Order
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import all_of
 from chakra.pg.quoting import quote_identifier
-from chakra.sql.grouping import group_terms, same
+from chakra.sql.grouping import columns_of_key, group_terms, same
+from chakra.sql.nodes import RootKey
 from chakra.sql.products import multiplied
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
 from chakra.sql.scope import JoinedCall, Scope
@@ -93,7 +94,7 @@ def resolve_select(numbered: Numbered) -> Resolved:
                 f"order_by(): {alone!r} is an aggregate, and the query has none to be grouped for; name it first: "
                 'annotate(n=Count("…")).order_by("n")'
             )
-    distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
+    distinct = [part for name in clauses.distinct or () for part in columns_of_key(scope.resolve_value(name))]
     found = Resolved(
         select, inner, scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct
     )
@@ -118,7 +119,8 @@ def resolve_select(numbered: Numbered) -> Resolved:
         if not (grouped or select.sliced or clauses.distinct is not None):
             found.outputs = []  # nothing depends on what a row holds
     if clauses.each is not None:
-        found.each = scope.resolve_value(clauses.each)
+        each = clauses.each
+        found.each = scope.resolve_term(RootKey(each) if isinstance(each, tuple) else each)
     found.locked = _locked(select, scope)
     return found
 
@@ -176,10 +178,11 @@ def _order_term(term: Any, scope: Scope, depth: int = 0) -> list[Order]:
             if None not in further:
                 found = [order for other in further for order in _order_term(other, scope, depth + 1)]
                 return [order.reversed() for order in found] if descending else found
-        return [Order(scope.resolve_value(path), descending)]
+        return [Order(part, descending) for part in columns_of_key(scope.resolve_value(path))]
     if isinstance(term, Order):
-        return [Order(scope.resolve(term.expression), term.descending, term.nulls)]
-    return [Order(scope.resolve(term), False)]
+        parts = columns_of_key(scope.resolve(term.expression))
+        return [Order(part, term.descending, term.nulls) for part in parts]
+    return [Order(part, False) for part in columns_of_key(scope.resolve(term))]
 
 
 MOST_RELATIONS = 8

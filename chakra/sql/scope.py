@@ -19,7 +19,7 @@ from chakra.expressions.q import Q, all_of, keyword_conditions
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.infer import type_of
-from chakra.sql.nodes import KeyRef, PartnerAggregate, RootColumn
+from chakra.sql.nodes import KeyRef, PartnerAggregate, RootColumn, RootKey
 from chakra.sql.partner_keys import read_as, read_by
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
@@ -229,7 +229,7 @@ class Scope:
                     break
             column = source.table.by_attribute.get(part)
             if column is None and part == "pk" and len(source.table.primary_key) > 1:
-                found = KeyRef(source.table, tuple(ColumnRef(source, c) for c in source.table.key_columns))
+                found = _key_ref(source)
                 position += 1
                 break
             if column is None and part == "pk":
@@ -259,28 +259,38 @@ class Scope:
     def _key_of(
         self, source: Source, relation: Relation, following: str | None
     ) -> tuple[Expression, int] | None:
-        """The column with the partner's key, if the path asks for nothing but the key: no join is needed for it."""
+        """The columns with the partner's key, if the path asks for nothing but the key: no join is needed for it."""
         *_, hop = relation.hops
-        if len(hop.columns) != 1 or not (relation.forward or len(relation.hops) > 1):
+        if not (relation.forward or len(relation.hops) > 1):
             return None
 
-        def local() -> ColumnRef:
-            holder = source
-            if len(relation.hops) > 1:
-                holder = self.between(source, relation)
-            return ColumnRef(holder, holder.table.by_attribute[hop.columns[0]])
+        def held(name: str) -> ColumnRef:
+            holder = source if len(relation.hops) == 1 else self.between(source, relation)
+            return ColumnRef(holder, holder.table.by_attribute[name])
+
+        def key() -> Expression:
+            parts = tuple(map(held, hop.columns))
+            if len(parts) == 1:
+                return parts[0]
+            return KeyRef(parts[0].source.table, parts, relation.name, hop.target_columns)
 
         target = relation.target
         if following is None or following == "isnull":
-            return local(), 1
-        if following == hop.target_columns[0]:
-            return local(), 2
+            return key(), 1
         if following == "pk" and target.primary_key == hop.target_columns:
-            return local(), 2
-        type_ = target.by_attribute[hop.target_columns[0]].type
+            return key(), 2
+        if following in hop.target_columns:
+            name = hop.columns[hop.target_columns.index(following)]
+            # Where another part of the key is NULL, there is no partner whose field this would be.
+            holder = source.table if len(relation.hops) == 1 else relation.hops[0].target
+            if any(holder.by_attribute[other].nullable for other in hop.columns if other != name):
+                return None
+            return held(name), 2
+        type_ = target.by_attribute[hop.target_columns[0]].type if len(hop.columns) == 1 else None
         known = following in target.by_attribute or following in target.relations
-        if not known and (following in TRANSFORMS or find_lookup(following, type_) is not None):
-            return local(), 1  # author__in, author__gt: a lookup on the key
+        transforms = type_ is not None and following in TRANSFORMS
+        if not known and (transforms or find_lookup(following, type_) is not None):
+            return key(), 1  # author__in, author__gt: a lookup on the key
         return None
 
     def between(self, source: Source, relation: Relation) -> Source:
@@ -351,6 +361,9 @@ class Scope:
             return self._declared(bound)
         if isinstance(expression, RootColumn):
             return ColumnRef(self.root, expression.column)
+        if isinstance(expression, RootKey):
+            columns = self.root.table.by_attribute
+            return KeyRef(self.root.table, tuple(ColumnRef(self.root, columns[n]) for n in expression.names))
         if isinstance(expression, IsTrue):
             return self._truth(expression)
         if isinstance(expression, Aggregate):

@@ -171,7 +171,7 @@ class ManySet(PartnerSet):
             pairs += [(k, key) for k in keys if self._text(k) != self._text(key)]
         links: QuerySet[Any] = QuerySet(link.table(), self._database)
         if link.through is None:
-            rows = [(*_parts(a, own.keys), *_parts(b, other.keys)) for a, b in pairs]
+            rows = [(*_parts(a, own.target_keys), *_parts(b, other.target_keys)) for a, b in pairs]
             columns = {name: [row[place] for row in rows] for place, name in enumerate(held)}
             await links.bulk_insert(columns, on_conflict="ignore")
             return
@@ -186,7 +186,7 @@ class ManySet(PartnerSet):
         known = {(side(_key(row[:width])), self._text(_key(row[width:]))) for row in linked}
         through = link.through()
         new = [(a, b) for a, b in pairs if (side(a), self._text(b)) not in known]
-        rows = [(*_parts(a, own.keys), *_parts(b, other.keys)) for a, b in new]
+        rows = [(*_parts(a, own.target_keys), *_parts(b, other.target_keys)) for a, b in new]
         made = [through(**dict(zip(held, row, strict=True)), **extra) for row in rows]
         if made:
             await links.bulk_create(made)

@@ -15,7 +15,7 @@ from chakra.sql.infer import TEXT_TYPES, type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import KeyRef
 from chakra.sql.render.base import render
-from chakra.sql.render.keys import key_lookup
+from chakra.sql.render.keys import key_isnull, key_lookup
 from chakra.sql.render.nodes import compared
 from chakra.sql.sources import ColumnRef, Transformed
 from chakra.sql.statement import Writer
@@ -23,6 +23,9 @@ from chakra.sql.statement import Writer
 
 def lookup(node: Lookup, writer: Writer) -> None:
     left, right = node.left, node.right
+    if node.name == "isnull" and isinstance(left, KeyRef):
+        key_isnull(left, bool(right), writer)
+        return
     if node.name == "isnull":
         _operand(left, writer)
         writer.write(" IS NULL" if right else " IS NOT NULL")

@@ -14,7 +14,7 @@ from chakra.errors import FieldError, NotLoaded
 from chakra.expressions import F
 from chakra.query import run
 from chakra.query.hydrate import SLOT
-from chakra.query.state import NOT_LOADED, RowState, loaded_value, own_state
+from chakra.query.state import NOT_LOADED, Behind, RowState, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
 from chakra.sql import Select
@@ -31,15 +31,16 @@ class Prefetch:
 
     Args:
         path: of the relation: ``"posts"``, ``"posts__tags"``.
-        queryset: which rows, in which order, with which annotations; default: all of them. The last relation of the
-            path gets it. A slice of it is taken for each row: ``Post.objects.order_by("-id")[:3]``.
+        queryset: which rows, in which order, with which annotations, of which database; default: all of them. The last
+            relation of the path gets it. A slice of it is taken for each row, ``Post.objects.order_by("-id")[:3]``,
+            and so is the first row of ``distinct("kind")``.
         to_attr: name of the attribute that gets the list; the relation itself stays as it is then.
 
     Raises:
-        FieldError: no path, or a queryset of values.
+        FieldError: no path, a queryset of values, or a slice of one that takes the first row for each value.
     """
 
-    __slots__ = ("further", "path", "select", "to_attr")
+    __slots__ = ("database", "further", "path", "select", "to_attr")
 
     def __init__(self, path: str, queryset: Any = None, to_attr: str | None = None) -> None:
         if not isinstance(path, str) or not path:
@@ -51,9 +52,16 @@ class Prefetch:
                 raise FieldError(
                     f"Prefetch({path!r}): queryset= takes a query for instances, not {queryset!r}"
                 )
+            if select.sliced and select.clauses.distinct:
+                names = ", ".join(map(repr, select.clauses.distinct))
+                raise FieldError(
+                    f"Prefetch({path!r}): a slice of distinct({names}) cannot be taken for each row; leave out the one "
+                    "or the other"
+                )
         if to_attr is not None and not (isinstance(to_attr, str) and to_attr.isidentifier()):
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
         self.further: tuple[Prefetch, ...] = () if queryset is None else queryset._prefetches
+        self.database: Database | None = None if queryset is None else queryset._database
         self.path = path
         self.select = select
         self.to_attr = to_attr
@@ -65,12 +73,13 @@ class Prefetch:
 class _Level:
     """One relation to load, and what to load behind it."""
 
-    __slots__ = ("further", "name", "of_query", "select", "to_attr")
+    __slots__ = ("database", "further", "name", "of_query", "select", "to_attr")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.of_query: tuple[Prefetch, ...] = ()
         self.select: Select | None = None
+        self.database: Database | None = None
         self.to_attr: str | None = None
         self.further: dict[tuple[str, str | None], _Level] = {}
 
@@ -87,6 +96,7 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
         FieldError: names what exists.
     """
     lists: dict[tuple[str, ...], str] = {}
+    queries: dict[tuple[str, str | None], Select] = {}
     for prefetch in prefetches:
         here = table
         parts = prefetch.path.split("__")
@@ -107,6 +117,11 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
         if select is not None and select.table.row_class is not here.row_class:
             raise FieldError(
                 f"{prefetch!r}: the relation leads to {here.title}, and queryset= is about {select.table.title}"
+            )
+        if select is not None and queries.setdefault((prefetch.path, prefetch.to_attr), select) is not select:
+            raise FieldError(
+                f"{prefetch!r}: another Prefetch has a query of its own for {prefetch.to_attr or prefetch.path!r}; "
+                "give one of them a list of its own: to_attr="
             )
 
 
@@ -146,7 +161,8 @@ async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Pre
         for name in before:
             here = _level(here, name, None).further
         level = _level(here, last, prefetch.to_attr)
-        level.select = prefetch.select or level.select
+        if prefetch.select is not None:
+            level.select, level.database = prefetch.select, prefetch.database
         level.of_query += prefetch.further
     await _load(database, rows, levels)
 
@@ -167,10 +183,11 @@ async def _load(
     table: Table = type(rows[0]).__table__
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
-        found = await _behind(database, rows, relation, level)
-        await load(database, found, level.of_query)
+        where = level.database or database
+        found = await _behind(where, rows, relation, level)
+        await load(where, found, level.of_query)
         if found and level.further:
-            await _load(database, found, level.further)
+            await _load(where, found, level.further)
 
 
 async def _behind(
@@ -213,7 +230,8 @@ async def _behind(
             held[owner(row)].append(row)
         else:
             held[owner(row)] = row
-    _note(rows, level.to_attr or relation.name, first.columns[0], held)
+    some = level.select is not None and level.to_attr is None
+    _note(rows, level.to_attr or relation.name, first.columns[0], held, some)
     if found and not relation.forward and len(relation.hops) == 1:
         _know_parents(rows, found, relation)
     return found
@@ -238,10 +256,13 @@ def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Sel
 
 
 def _each(select: Select, path: str) -> Select:
-    """A copy, whose slice is one for each value of a path; a field of that name is loaded in any case."""
+    """A copy, whose slice is one for each value of a path, as is the first row of DISTINCT ON; a field of that name is
+    loaded in any case.
+    """
     clauses = select.clauses
     return select.with_clauses(
         each=path if select.sliced else None,
+        distinct=(path, *clauses.distinct) if clauses.distinct else clauses.distinct,
         only=None if clauses.only is None else clauses.only | {path},
         deferred=clauses.deferred - {path},
     )
@@ -252,14 +273,14 @@ def _once(rows: Sequence[Any], owner: Callable[[Any], Any]) -> list[Any]:
     return list({(owner(row), type(row).__chakra_key__(row)): row for row in reversed(rows)}.values())[::-1]
 
 
-def _note(rows: Sequence[Any], name: str, key: str, held: dict[Any, Any]) -> None:
+def _note(rows: Sequence[Any], name: str, key: str, held: dict[Any, Any], some: bool = False) -> None:
     """Let rows know what is behind a relation: once for all that share a state."""
     seen: set[int] = set()
     for row in rows:
         state: RowState = row._state
         if id(state) not in seen:
             seen.add(id(state))
-            state.behind = {**state.behind, name: (SLOT + key, held)}
+            state.behind = {**state.behind, name: Behind(SLOT + key, held, some)}
 
 
 def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:

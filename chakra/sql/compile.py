@@ -129,6 +129,7 @@ def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
         _write_body(parts, writer)
     names = ", ".join(column.quoted for column in scope.root.table.columns)
     writer.write(f") AS {scope.root.alias} ({names})")
+    _write_joins(scope, writer)
 
 
 def _write_list(terms: list[Expression], writer: Writer) -> None:
@@ -195,17 +196,22 @@ def _write_sorted_outside(parts: Resolved, writer: Writer) -> list[Output]:
 
 
 class _Rank(Expression):
-    """The number of a row among those that have one value in common, in the order of the query."""
+    """The number of a row among those that have one value in common, in the order of the query.
 
-    __slots__ = ("each", "order")
+    Attributes:
+        linked: whether links stand between, of which a row may have several: it has one number all the same.
+    """
 
-    def __init__(self, each: Expression, order: list[Order]) -> None:
+    __slots__ = ("each", "linked", "order")
+
+    def __init__(self, each: Expression, order: list[Order], linked: bool) -> None:
         self.each = each
         self.order = order
+        self.linked = linked
 
     def render_sql(self, writer: Writer, render: Callable[[Expression, Writer], None]) -> None:
         """Write the window function."""
-        writer.write("row_number() OVER (PARTITION BY ")
+        writer.write(f"{'dense_rank' if self.linked else 'row_number'}() OVER (PARTITION BY ")
         render(self.each, writer)
         _write_order(self.order, [], writer)
         writer.write(")")
@@ -215,11 +221,14 @@ def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> l
     """A slice for each value of something: rows are numbered inside, and kept by their number outside."""
     width = len(parts.outputs)
     names = [quote_identifier(f"c{position}") for position in range(width)]
-    key = parts.scope.root.table.key_columns
-    order = parts.order or [Order(ColumnRef(parts.scope.root, column), False) for column in key]
+    root = parts.scope.root
+    linked = not (isinstance(each, ColumnRef) and each.source is root)
+    order = parts.order
+    if linked or not order:  # rows of one rank are links of one row
+        order = [*order, *(Order(ColumnRef(root, column), False) for column in root.table.key_columns)]
     limit, offset, outputs = parts.limit, parts.offset, parts.outputs
     parts.limit = parts.offset = None
-    parts.order, parts.outputs = [], [*outputs, ("rank", _Rank(each, order))]
+    parts.order, parts.outputs = [], [*outputs, ("rank", _Rank(each, order, linked))]
     picked = ", ".join(names)
     writer.write(f"SELECT {picked} FROM (")
     described = _write_body(parts, writer)[:width]
@@ -262,8 +271,11 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
 def write_from(scope: Scope, writer: Writer) -> None:
     """Write FROM with the joins that resolving the query asked for."""
     writer.write(f" FROM {scope.root.table.quoted}")
-    for source in scope.sources:
-        writer.touch(source.table.quoted)
+    writer.touch(scope.root.table.quoted)
+    _write_joins(scope, writer)
+
+
+def _write_joins(scope: Scope, writer: Writer) -> None:
     for source in scope.sources[1:]:
         write_join(source, "LEFT JOIN" if source.nullable else "JOIN", writer)
 

@@ -37,9 +37,13 @@ class PartnerAggregate(Correlated, Expression):
 
     def render_sql(self, writer: Any, render: Any) -> None:
         """Write the subquery."""
-        first = self.sources[0]
         writer.write("(SELECT ")
         render(self.aggregate, writer)
+        self._write_partners(writer, render)
+        writer.write(")")
+
+    def _write_partners(self, writer: Any, render: Any) -> None:
+        first = self.sources[0]
         writer.touch(first.table.quoted)
         writer.write(f" FROM {first.table.quoted} AS {first.alias}")
         for source in self.sources[1:]:
@@ -50,10 +54,30 @@ class PartnerAggregate(Correlated, Expression):
             writer.write(" AND (")
             render(condition, writer)
             writer.write(")")
-        writer.write(")")
 
     def __repr__(self) -> str:
         return repr(self.aggregate)
 
 
-__all__ = ["PartnerAggregate"]
+class FirstPartner(PartnerAggregate):
+    """The value of the partner that comes first by it: what a row is sorted by. A partner without a value is none.
+
+    Attributes:
+        aggregate: the value; what ``min`` and ``max`` would give, for every type that can be sorted.
+        descending: whether the largest comes first.
+    """
+
+    __slots__ = ("descending",)
+
+    def __init__(
+        self, value: Expression, sources: list[Source], conditions: list[Condition], descending: bool
+    ) -> None:
+        super().__init__(value, sources, conditions)
+        self.descending = descending
+
+    def _write_partners(self, writer: Any, render: Any) -> None:
+        super()._write_partners(writer, render)
+        writer.write(f" ORDER BY 1{' DESC' if self.descending else ''} NULLS LAST LIMIT 1")
+
+
+__all__ = ["FirstPartner", "PartnerAggregate"]

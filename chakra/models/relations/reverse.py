@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
@@ -142,7 +143,7 @@ class RelatedSet(PartnerSet):
         for item in instances:
             before = loaded_value(item, name)
             if before is not NOT_LOADED and before is not None and before is not self._instance:
-                change_loaded(before, self._named, lambda rows, item=item: without(rows, [item.pk]))
+                change_loaded(before, self._named, partial(without, gone=[item.pk]))
             self._point(item, self._instance)
         self._changed_set(lambda rows: joined(rows, instances))
 

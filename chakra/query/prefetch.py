@@ -6,7 +6,7 @@ them; what reads a relation looks there. The rows that are loaded know their par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, Behind, RowState, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
-from chakra.sql import Select
+from chakra.sql import EVERYTHING, Loaded, Select, loaded_of
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -82,6 +82,21 @@ class _Level:
         self.database: Database | None = None
         self.to_attr: str | None = None
         self.further: dict[tuple[str, str | None], _Level] = {}
+
+    def paths(self) -> Iterator[str]:
+        """The relations to load behind this one, seen from its rows."""
+        for level in self.further.values():
+            yield level.name
+            yield from (f"{level.name}__{path}" for path in level.paths())
+
+    def query(self, relation: Relation, said: Loaded) -> Select:
+        """The query for the rows: one that was given says itself which of their columns it wants."""
+        select = self.select
+        if select is None:
+            select = Select(relation.target)
+            if not said.everything:
+                select = select.with_clauses(only=said.only, deferred=said.deferred)
+        return _keeping(select, (*self.paths(), *(prefetch.path for prefetch in self.of_query)))
 
 
 def as_prefetch(given: Any) -> Prefetch:
@@ -150,8 +165,27 @@ def _relation(table: Table, name: str, path: str) -> Relation:
     return found
 
 
-async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Prefetch]) -> None:
-    """Load what stands behind relations of instances of one model."""
+def with_keys(select: Select, prefetches: Sequence[Prefetch]) -> Select:
+    """The query whose rows hold the keys by which what is prefetched is found, whatever ``only`` and ``defer`` say."""
+    return _keeping(select, [prefetch.path for prefetch in prefetches]) if prefetches else select
+
+
+def _keeping(select: Select, paths: Iterable[str]) -> Select:
+    said = loaded_of(select)
+    if said.everything:
+        return select
+    kept = said.keeping(select.table, paths)
+    return select.with_clauses(only=kept.only, deferred=kept.deferred)
+
+
+async def load(
+    database: Database, rows: Sequence[Any], prefetches: Iterable[Prefetch], said: Loaded = EVERYTHING
+) -> None:
+    """Load what stands behind relations of instances of one model.
+
+    Args:
+        said: which columns, as the query of the instances says for all that is loaded with it.
+    """
     if not rows:
         return
     levels: dict[tuple[str, str | None], _Level] = {}
@@ -164,7 +198,7 @@ async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Pre
         if prefetch.select is not None:
             level.select, level.database = prefetch.select, prefetch.database
         level.of_query += prefetch.further
-    await _load(database, rows, levels)
+    await _load(database, rows, levels, said)
 
 
 def _level(levels: dict[tuple[str, str | None], _Level], name: str, to_attr: str | None) -> _Level:
@@ -178,20 +212,21 @@ def _level(levels: dict[tuple[str, str | None], _Level], name: str, to_attr: str
 
 
 async def _load(
-    database: Database, rows: Sequence[Any], levels: dict[tuple[str, str | None], _Level]
+    database: Database, rows: Sequence[Any], levels: dict[tuple[str, str | None], _Level], said: Loaded
 ) -> None:
     table: Table = type(rows[0]).__table__
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
-        where = level.database or database
-        found = await _behind(where, rows, relation, level)
-        await load(where, found, level.of_query)
+        where, behind = level.database or database, said.behind(level.name)
+        found = await _behind(where, rows, relation, level, behind)
+        if level.select is not None:
+            await load(where, found, level.of_query, loaded_of(level.select))
         if found and level.further:
-            await _load(where, found, level.further)
+            await _load(where, found, level.further, behind)
 
 
 async def _behind(
-    database: Database, rows: Sequence[Any], relation: Relation, level: _Level
+    database: Database, rows: Sequence[Any], relation: Relation, level: _Level, said: Loaded
 ) -> Sequence[Any]:
     """Load the rows behind one relation, unless they are there, and return them."""
     if level.select is None and level.to_attr is None:
@@ -213,7 +248,7 @@ async def _behind(
             f"prefetch_related({relation.name!r}): {title}.{first.columns[0]} was not loaded with these rows (only(), "
             "defer()), and says what is behind them"
         ) from None
-    select = level.select or Select(relation.target)
+    select = level.query(relation, said)
     found: list[Any] = []
     owner: Callable[[Any], Any] = own
     if keys:
@@ -320,4 +355,4 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     await load(database_of(several[0], using), several, prefetches)
 
 
-__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch"]
+__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch", "with_keys"]

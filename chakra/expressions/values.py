@@ -68,7 +68,7 @@ class Slot(Expression):
         self.steps = steps
 
     def __repr__(self) -> str:
-        return f"Slot({self.index})"
+        return "…"
 
 
 class F(Expression):

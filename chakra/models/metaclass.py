@@ -17,7 +17,7 @@ from chakra.models.declare import (
     stored,
 )
 from chakra.models.fields import MISSING, Field, make_setter
-from chakra.models.keys import held_keys, made_keys
+from chakra.models.keys import held_keys, made_keys, pointed_at
 from chakra.models.relations.between import Between
 from chakra.models.relations.forward import ForwardRelation
 from chakra.models.relations.many import Link, ManyRelation
@@ -193,8 +193,8 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
         close_way(before, name, cls)
 
     def hops() -> tuple[Hop, ...]:
-        (forward,) = cls.__table__.relations[attribute].hops
-        return (Hop(forward.target_columns, forward.columns, lambda: cls.__table__),)
+        pointed = pointed_at(f"{cls.__name__}.{attribute}", spec, model)
+        return (Hop(pointed, cls.__chakra__.keys[attribute], lambda: cls.__table__),)
 
     back = ReverseRelation(name, lambda: cls, attribute, spec.unique)
     relation = Relation(name, hops, nullable=True, many=not spec.unique, forward=False)

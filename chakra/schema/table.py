@@ -271,6 +271,12 @@ class Table:
                 if key
                 else f"{self.title} has no primary key; it has {self.field_names()}"
             )
+        if found is None and attribute in self.relations and "+" not in attribute:
+            fields = ", ".join(self.by_attribute)
+            raise FieldError(
+                f"{self.title}.{attribute} leads to rows of {self.relations[attribute].target.title} and is no field; "
+                f"its fields are {fields}"
+            )
         if found is None:
             near = get_close_matches(attribute, [*self.by_attribute, *self.relations], n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""
@@ -284,9 +290,15 @@ class Table:
             FieldError: there is neither; the message lists what exists.
         """
         relation = self.relations.get(name)
-        if relation is not None and name not in self.by_attribute and relation.keys:
+        if relation is None or name in self.by_attribute:
+            return (self.column(name).attribute,)
+        if relation.keys:
             return relation.keys
-        return (self.column(name).attribute,)
+        target = relation.target.title
+        how = f"await instance.{name}.set(…)" if relation.many else f"{target}.objects.filter(…).update(…)"
+        raise FieldError(
+            f"{self.title}.{name} leads to rows of {target} and is no field to be set; write {how}"
+        )
 
     def cleared(self, name: str) -> tuple[str, ...]:
         """The attributes that are set to NULL where a relation is given no partner: those of its key that can be.
@@ -305,4 +317,4 @@ class Table:
 
     def field_names(self) -> str:
         """The names queries may use, for error messages."""
-        return ", ".join([*self.by_attribute, *(name for name in self.relations)])
+        return ", ".join([*self.by_attribute, *(name for name in self.relations if "+" not in name)])

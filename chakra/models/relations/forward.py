@@ -131,7 +131,7 @@ class ForwardRelation(TypedExpression[Any]):
         else:
             model = self.target()
             if not isinstance(value, model):
-                raise FieldError(f"{self.label} takes a {model.__name__} or None, not {value!r}")
+                raise FieldError(f"{self.label} takes an instance of {model.__name__} or None, not {value!r}")
             key = [getattr(value, SLOT + name, None) for name in self.target_keys]
             if None in key:
                 missing = self.target_keys[key.index(None)]

@@ -106,7 +106,7 @@ async def test_instances(orders: dict[str, Order]) -> None:
     assert (note.tenant, note.order_number) == ("a", None)  # it stays the tenant's
     with pytest.raises(FieldError, match=r"Line\.order: this Order has no number yet; save it first"):
         Line(name="n", order=Order(tenant="a"))
-    with pytest.raises(FieldError, match=r"Line\.order takes a Order or None"):
+    with pytest.raises(FieldError, match=r"Line\.order takes an instance of Order or None"):
         Line(name="n", order=Line())
     invoice = await Invoice.objects.get(order=orders["a1"])
     assert invoice.pk == ("a", 1)

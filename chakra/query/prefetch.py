@@ -305,9 +305,9 @@ def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Sel
     if len(relation.hops) == 1:
         names = last.target_columns
         select = _each(select, names)
-        conditions = (RootKey(names).in_(keys),) if len(names) > 1 else ()
-        keywords = {} if conditions else {f"{names[0]}__in": keys}
-        select.filters = (*select.filters, (False, conditions, keywords))
+        one = len(names) == 1
+        wanted = (False, (), {f"{names[0]}__in": keys}) if one else (False, (RootKey(names).in_(keys),), {})
+        select.filters = (*select.filters, wanted)
         return select, names
     back, way = next((n, other) for n, other in last.target.relations.items() if other.leads_back(relation))
     select = _each(select, (back,))

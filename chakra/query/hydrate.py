@@ -12,9 +12,10 @@ import gc
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
+from weakref import ref
 
 from chakra.errors import FieldError
-from chakra.query.state import RowState
+from chakra.query.state import Fetch, RowState
 from chakra.sql import Compiled, Output, RowPlan
 
 Loader: TypeAlias = "Callable[[Iterable[Any], RowState], list[Any]]"
@@ -48,6 +49,23 @@ def hydrate(load: Loader, rows: Iterable[Any], state: RowState, count: int) -> l
         return load(rows, state)
     finally:
         gc.enable()
+
+
+def joined(rows: list[Any], plan: RowPlan | None, mode: str | None, path: str = "") -> list[Any]:
+    """Let rows of one result, and those loaded along, know how relations of theirs are loaded, and each other.
+
+    Args:
+        mode: what the query said; ``None`` = nothing.
+        path: from the rows of the query that was asked to these, with ``__`` behind it.
+    """
+    if mode in (None, "one") or plan is None or not rows:
+        return rows
+    state: RowState = rows[0]._state
+    state.fetch = Fetch(mode, path, [ref(row) for row in rows] if mode == "peers" else [])
+    for place, (name, child) in enumerate(plan.related):
+        behind = [partner for row in rows if (partner := row._along[place]) is not None]
+        joined(behind, child, mode, f"{path}{name}__")
+    return rows
 
 
 class _Source:
@@ -172,4 +190,4 @@ def _plain(outputs: Sequence[Output], style: str) -> Loader:
     return source.function()
 
 
-__all__ = ["HOLD_COLLECTOR_FROM", "SLOT", "Loader", "hydrate", "loader"]
+__all__ = ["HOLD_COLLECTOR_FROM", "SLOT", "Loader", "hydrate", "joined", "loader"]

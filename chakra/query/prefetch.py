@@ -39,7 +39,7 @@ class Prefetch:
         FieldError: no path, or a queryset of values.
     """
 
-    __slots__ = ("further", "path", "select", "to_attr")
+    __slots__ = ("further", "mode", "path", "select", "to_attr")
 
     def __init__(self, path: str, queryset: Any = None, to_attr: str | None = None) -> None:
         if not isinstance(path, str) or not path:
@@ -54,6 +54,7 @@ class Prefetch:
         if to_attr is not None and not (isinstance(to_attr, str) and to_attr.isidentifier()):
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
         self.further: tuple[Prefetch, ...] = () if queryset is None else queryset._prefetches
+        self.mode: str | None = None if queryset is None else queryset._mode
         self.path = path
         self.select = select
         self.to_attr = to_attr
@@ -65,12 +66,13 @@ class Prefetch:
 class _Level:
     """One relation to load, and what to load behind it."""
 
-    __slots__ = ("further", "name", "of_query", "select", "to_attr")
+    __slots__ = ("further", "mode", "name", "of_query", "select", "to_attr")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.of_query: tuple[Prefetch, ...] = ()
         self.select: Select | None = None
+        self.mode: str | None = None
         self.to_attr: str | None = None
         self.further: dict[tuple[str, str | None], _Level] = {}
 
@@ -181,6 +183,7 @@ async def load(
             here = _level(here, name, None).further
         level = _level(here, last, prefetch.to_attr)
         level.select = prefetch.select or level.select
+        level.mode = prefetch.mode or level.mode
         level.of_query += prefetch.further
     await _load(database, rows, levels, said)
 
@@ -237,7 +240,11 @@ async def _behind(
     owner: Callable[[Any], Any] = own
     if keys:
         select, owner = _of_owners(select, relation, list(keys))
-        found = await run.rows(database, select)
+        state: RowState = rows[0]._state
+        mode, path = (None, "") if state.fetch is None else (state.fetch.mode, state.fetch.path)
+        found = await run.rows(
+            database, select, level.mode or mode, f"{path}{level.to_attr or relation.name}__"
+        )
     held: dict[Any, Any] = {key: [] if relation.many else None for key in keys}
     if len(relation.hops) > 1 and set(first.target.primary_key) != {
         *first.target_columns,

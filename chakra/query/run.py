@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from chakra.query import columnar_rows, execute
-from chakra.query.hydrate import hydrate, loader
+from chakra.query.hydrate import hydrate, joined, loader
 from chakra.query.state import RowState
 from chakra.sql import Select, select_statement
 
@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 
-async def rows(database: Database, select: Select) -> list[Any]:
-    """All rows, as what the query says they are; large results of simple types are read as columns."""
+async def rows(database: Database, select: Select, mode: str | None = None, path: str = "") -> list[Any]:
+    """All rows, as what the query says they are; large results of simple types are read as columns.
+
+    Args:
+        mode: how their relations are loaded when they are awaited, see ``QuerySet.fetch_mode``.
+        path: from the rows of the query that was asked to these, which are loaded for it.
+    """
     compiled, values = select_statement(select)
     load = loader(compiled)
     state = RowState(database, True, shared=True)
@@ -22,26 +27,28 @@ async def rows(database: Database, select: Select) -> list[Any]:
         found = await columnar_rows.fetch_columns(database, compiled, values)
         if found is not None:
             tuples, compiled.last_rows = found
-            return hydrate(load, tuples, state, compiled.last_rows)
+            return joined(hydrate(load, tuples, state, compiled.last_rows), compiled.plan, mode, path)
     records = await execute.fetch(database, compiled.statement, values)
     compiled.last_rows = len(records)
-    return hydrate(load, records, state, len(records))
+    return joined(hydrate(load, records, state, len(records)), compiled.plan, mode, path)
 
 
-async def some_rows(database: Database, select: Select) -> list[Any]:
+async def some_rows(database: Database, select: Select, mode: str | None = None) -> list[Any]:
     """The rows of a query with a small limit."""
     compiled, values = select_statement(select)
     records = await execute.fetch(database, compiled.statement, values)
-    return loader(compiled)(records, RowState(database, True, shared=True)) if records else []
+    if not records:
+        return []
+    return joined(loader(compiled)(records, RowState(database, True, shared=True)), compiled.plan, mode)
 
 
-async def row(database: Database, select: Select) -> Any:
+async def row(database: Database, select: Select, mode: str | None = None) -> Any:
     """The first row, or ``None``."""
     compiled, values = select_statement(select)
     record = await execute.fetchrow(database, compiled.statement, values)
     if record is None:
         return None
-    return loader(compiled)((record,), RowState(database, True, shared=True))[0]
+    return joined(loader(compiled)((record,), RowState(database, True, shared=True)), compiled.plan, mode)[0]
 
 
 async def scalar(database: Database, select: Select) -> Any:

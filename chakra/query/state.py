@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 if TYPE_CHECKING:
     from chakra.db import Database
+
+
+class Fetch:
+    """What the query of some rows said about relations that are awaited before they were loaded.
+
+    Attributes:
+        mode: ``"one"``, ``"peers"`` or ``"raise"``.
+        path: from the rows of the query to these, with ``__`` behind it.
+        peers: for ``"peers"``, the rows that came with them; weakly, so that rows nobody keeps are not held.
+        running: relations that are being loaded, by name and transaction.
+        awaited: relations that were loaded by awaiting them: where they lead nowhere, they can be awaited again.
+    """
+
+    __slots__ = ("awaited", "mode", "path", "peers", "running")
+
+    def __init__(self, mode: str, path: str = "", peers: list[ref[Any]] | None = None) -> None:
+        self.mode = mode
+        self.path = path
+        self.peers = peers or []
+        self.running: dict[Any, asyncio.Event] = {}
+        self.awaited: set[str] = set()
+
+    def alone(self) -> Fetch:
+        """The same for a copy of a row, which has no peers."""
+        new = Fetch(self.mode, self.path)
+        new.awaited.update(self.awaited)
+        return new
 
 
 class RowState:
@@ -23,15 +52,17 @@ class RowState:
         loaded: relation and annotation values by name; of a shared state none.
         places: of a shared state, the positions of such values in ``_along``.
         behind: relations that were prefetched: the slot with the instance's key, and what is there for each key.
+        fetch: how relations are loaded that are awaited; ``None`` = each by itself. Rows of a result share it.
         shared: whether other instances may hold the same state.
     """
 
-    __slots__ = ("behind", "changed", "database", "loaded", "places", "saved", "shared")
+    __slots__ = ("behind", "changed", "database", "fetch", "loaded", "places", "saved", "shared")
 
     def __init__(self, database: Database | None, saved: bool, *, shared: bool = False) -> None:
         self.database = database
         self.saved = saved
         self.shared = shared
+        self.fetch: Fetch | None = None
         self.places: Mapping[str, int] = _NO_PLACES
         self.behind: Mapping[str, tuple[str, dict[Any, Any]]] = _NOTHING_BEHIND
         self.changed: set[str] = _NOTHING_CHANGED if shared else set()
@@ -63,7 +94,7 @@ def own_state(instance: Any) -> RowState:
         own = RowState(state.database, state.saved)
         if state.places:
             own.loaded = {name: instance._along[place] for name, place in state.places.items()}
-        own.behind = state.behind
+        own.behind, own.fetch = state.behind, state.fetch
         state = instance._state = own
     return state
 
@@ -101,4 +132,13 @@ def forget_loaded(instance: Any, name: str) -> None:
         state.behind = {other: held for other, held in state.behind.items() if other != name}
 
 
-__all__ = ["NEW", "NOT_LOADED", "RowState", "forget_loaded", "loaded_value", "loaded_values", "own_state"]
+__all__ = [
+    "NEW",
+    "NOT_LOADED",
+    "Fetch",
+    "RowState",
+    "forget_loaded",
+    "loaded_value",
+    "loaded_values",
+    "own_state",
+]

@@ -92,7 +92,7 @@ async def _once(fetch: Fetch, instance: Any, relation: Relation) -> None:
     try:
         rows = [row for row in _peers(fetch, instance) if loaded_value(row, name) is NOT_LOADED]
         await _fill(database, rows, relation.hops[0].columns)
-        await prefetch.load(database, rows, (prefetch.Prefetch(name),))
+        await prefetch.load(database, rows, (prefetch.Prefetch(name),), states={row._state for row in rows})
         fetch.awaited.add(name)
     finally:
         del fetch.running[key]

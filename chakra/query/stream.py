@@ -41,7 +41,7 @@ async def rows_of(
                 state = RowState(
                     database, True, shared=True
                 )  # it will know what is behind the rows of this block
-            found = joined(hydrate(load, rows, state, len(rows)), compiled.plan, mode)
+            found = joined(hydrate(len(rows), load, rows, state), compiled.plan, mode)
             if prefetches:
                 await prefetch.load(database, found, prefetches, loaded_of(select))
             for row in found:

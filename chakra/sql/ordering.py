@@ -12,7 +12,7 @@ from typing import Any
 from chakra.errors import FieldError
 from chakra.expressions import Expression, F, Order
 from chakra.expressions.aggregates import Max, Min
-from chakra.sql.partner_aggregates import FirstPartner
+from chakra.sql.nodes import FirstPartner
 from chakra.sql.products import Branch
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select

@@ -8,6 +8,7 @@ from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.expressions import TypedExpression
+from chakra.query.fetching import refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, loaded_value, own_state
@@ -21,6 +22,8 @@ def _or_none(instance: Any, key: str) -> Any:
 
 class Unloaded:
     """Stands for a related instance that was not loaded: await it, or load it with the query.
+
+    Where it was awaited and there is none, it can be awaited again.
 
     Its truth and equality follow from the key. Any other use raises ``NotLoaded``, so no attribute access ever
     runs a query in secret.
@@ -122,7 +125,9 @@ class ForwardRelation(TypedExpression[Any]):
         if instance is None:
             return self
         value = loaded_value(instance, self.name)
-        return Unloaded(instance, self) if value is NOT_LOADED else value
+        if value is NOT_LOADED or (value is None and was_awaited(instance, self.name)):
+            return Unloaded(instance, self)
+        return value
 
     def __set__(self, instance: Any, value: Any) -> None:
         if value is None:
@@ -158,30 +163,38 @@ class ForwardRelation(TypedExpression[Any]):
         Raises:
             NotLoaded: it was left out by ``only`` or ``defer``.
         """
-        try:
+        if self._holds_key(instance):
             return tuple([getattr(instance, slot) for slot in self.slots])
-        except AttributeError:
-            read = getattr if instance._state.saved else _or_none  # the field says what is missing
-            return tuple([read(instance, key) for key in self.keys])
+        read = getattr if instance._state.saved else _or_none  # the field says what is missing
+        return tuple([read(instance, key) for key in self.keys])
+
+    def _holds_key(self, instance: Any) -> bool:
+        return all([hasattr(instance, slot) for slot in self.slots])
 
     async def load(self, instance: Any) -> Any:
         """Read the row behind the key and keep it on the instance; a NULL key gives ``None`` without a query."""
-        if instance._state.saved and not all(hasattr(instance, slot) for slot in self.slots):
-            return await self._load_with_key(instance)
-        key = self.key_of(instance)
-        if None in key:
-            return None
-        model = self.target()
-        related: QuerySet[Any] = QuerySet(model.__table__, database_of(instance))
+        found = loaded_value(instance, self.name)
+        left_out = instance._state.saved and not self._holds_key(instance)
+        if (found is NOT_LOADED or found is None) and (left_out or None not in self.key_of(instance)):
+            refuse(instance, self.name)
+            found = await with_peers(instance, self.name)
+            if found is NOT_LOADED:
+                found = await (self._load_with_key(instance) if left_out else self._load_one(instance))
+                if found is not None:
+                    own_state(instance).loaded[self.name] = found
+            if found is None and None not in self.key_of(instance):
+                model, key = self.target(), self.key_of(instance)
+                shown = key[0] if len(key) == 1 else key
+                raise model.DoesNotExist(f"{self.label} points at {model.__name__} {shown!r}, which is gone")
+        return None if found is NOT_LOADED else found
+
+    async def _load_one(self, instance: Any) -> Any:
+        """Read the row behind the key, or ``None``."""
+        related: QuerySet[Any] = QuerySet(self.target().__table__, database_of(instance))
         try:
-            found = await related.get(**dict(zip(self.target_keys, key, strict=True)))
-        except DoesNotExist as error:
-            shown = key[0] if len(key) == 1 else key
-            raise model.DoesNotExist(
-                f"{self.label} points at {model.__name__} {shown!r}, which is gone"
-            ) from error
-        own_state(instance).loaded[self.name] = found
-        return found
+            return await related.get(**dict(zip(self.target_keys, self.key_of(instance), strict=True)))
+        except DoesNotExist:
+            return None
 
     async def _load_with_key(self, instance: Any) -> Any:
         """Read the row and the key that was left out."""
@@ -189,8 +202,7 @@ class ForwardRelation(TypedExpression[Any]):
         own = await rows.only(self.name).select_related(self.name).get(pk=instance)
         for slot in self.slots:
             object.__setattr__(instance, slot, getattr(own, slot))
-        found = own_state(instance).loaded[self.name] = loaded_value(own, self.name)
-        return found
+        return loaded_value(own, self.name)
 
     def not_loaded(self, name: str) -> NotLoaded:
         """The error for reading ``name`` of the missing row; says how to load it."""

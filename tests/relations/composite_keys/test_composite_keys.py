@@ -501,3 +501,25 @@ async def test_columns(orders: dict[str, Order]) -> None:
         ],
         "n": [2, 1, 1, 0],
     }
+
+
+async def test_peers_and_refreshed_keys(orders: dict[str, Order], db: Any) -> None:
+    with watched(db) as sent:
+        rows = await Line.objects.order_by("name").fetch_mode("peers")
+        totals = [order.total if (order := await row.order) else None for row in rows]
+    assert totals == [10, 10, 30, 20, None]
+    assert len(sent) == 2
+    with watched(db) as sent:
+        found = await Order.objects.order_by("pk").fetch_mode("peers")
+        assert ["".join(sorted(line.name for line in await row.lines)) for row in found] == [
+            "pq",
+            "s",
+            "r",
+            "",
+        ]
+    assert len(sent) == 2
+    line = await Line.objects.select_related("order").get(name="p")
+    await Line.objects.filter(name="p").update(order=orders["b2"])
+    await line.refresh("order_number")
+    with pytest.raises(NotLoaded, match=r"Line\.order is not loaded"):
+        _ = line.order.total

@@ -178,7 +178,7 @@ async def _sent(bench: Bench, query: Any) -> list[tuple[str, Any]]:
         model.__table__.statements.clear()  # shapes that were large before might be read as columns
     remove = bench.db.hooks.add(note)
     try:
-        await query
+        await query.using(bench.db)
     finally:
         remove()
     return sent

@@ -91,9 +91,12 @@ class RelatedSet(PartnerSet):
     __slots__ = ("_relation",)
 
     def __init__(self, relation: ReverseRelation, instance: Any) -> None:
-        super().__init__(relation.source().__table__, database_of(instance))
         self._relation = relation
-        self._of(instance, relation.name)
+        PartnerSet.__init__(self, instance, relation.name)
+
+    def _ask(self) -> None:
+        relation = self._relation
+        QuerySet.__init__(self, relation.source().__table__, database_of(self._instance))
         self._select.filters = ((False, (), {relation.key: self._owner_key}),)
 
     def _with(self, select: Any) -> Any:

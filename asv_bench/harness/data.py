@@ -1,4 +1,4 @@
-"""The data: `users`, `authors` with their `posts` and `tags`, and `lineitem`, the same rows on every machine, made once and kept."""
+"""The data: `users`, `authors` with `posts` and `tags`, `lineitem`; the same rows on every machine, made once, kept."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Piccolo on asyncpg, with its connection pool. It loads the rows behind foreign keys with objects, in one JOIN; there is
-nothing that loads sets of partners with objects, so rows 18 go without it."""
+"""Piccolo on asyncpg, with its connection pool. It loads rows behind foreign keys with objects, in one JOIN; nothing
+in it loads sets of partners with objects, so both rows 18 go without it."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chakra.db.statements import Own, behind
 from chakra.errors import DatabaseError
 from chakra.pg.text import SqlText
 from chakra.schema import Column
@@ -20,7 +21,7 @@ _SAMPLED_PER_PART = 100
 """Values a part's bounds must rest on; of fewer rows all are looked at, which is then cheap. With 100 a part has
 within a tenth of its share of the rows, two times in three."""
 
-_PLAIN_TEXT = "SET LOCAL datestyle TO 'ISO'; SET LOCAL intervalstyle TO 'iso_8601'"
+_PLAIN_TEXT = Own("SET LOCAL datestyle TO 'ISO'; SET LOCAL intervalstyle TO 'iso_8601'")
 """Bounds are read by other sessions, so they must mean the same under whatever settings those have."""
 
 
@@ -53,13 +54,14 @@ class Cutting:
         keys.result = "tuple"
         sql, connection = _sql(keys, snapshot), snapshot.connection
         session = connection.held_session()
-        if not await connection.is_harmless(sql.key, sql.touches):
+        keys_read = behind(sql)
+        if not await connection.is_harmless(keys_read):
             connection.note(session)
         try:
             await session.script(_PLAIN_TEXT)
-            [row] = await session.fetch_once(quantiles(sql, self.partitions))
+            [row] = await session.fetch_once(keys_read, quantiles(sql, self.partitions))
             if row["sampled"] < _SAMPLED_PER_PART * self.partitions:
-                [row] = await session.fetch_once(quantiles(sql, self.partitions, 1))
+                [row] = await session.fetch_once(keys_read, quantiles(sql, self.partitions, 1))
         except DatabaseError as error:
             error.add_note(
                 f"while asking for quantiles of partition_by={column.attribute!r} ({column.type.sql})"

@@ -49,7 +49,7 @@ def compile_select(select: Select) -> Compiled:
         outputs = _write_sorted_outside(parts, writer)
     else:
         outputs = _write_body(parts, writer)
-    return Compiled(writer.finish(outputs), parts.plan, select.result)
+    return Compiled(writer.finish(outputs, reads=True), parts.plan, select.result)
 
 
 def _write_body(parts: Resolved, writer: Writer) -> list[Output]:

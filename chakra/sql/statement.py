@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import CodeType
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from chakra.errors import FieldError
 from chakra.expressions.base import python_type
@@ -83,6 +83,9 @@ class Statement:
         outputs: result columns, in order.
         relations: the tables (quoted) it reads or writes, and whether it writes them.
         pure: whether it calls nothing that is not Chakra's own; what the relations call is not known here.
+        reads: whether it is a SELECT: it may be run again.
+
+    It is what the connection layer wants of a statement (``chakra.db.Statement``), and goes down there as it is.
     """
 
     pieces: tuple[str, ...]
@@ -91,6 +94,8 @@ class Statement:
     outputs: tuple[Output, ...] = ()
     relations: tuple[Touch, ...] = ()
     pure: bool = True
+    reads: bool = False
+    author: ClassVar[Literal["compiler"]] = "compiler"
 
     @cached_property
     def touches(self) -> tuple[Touch, ...] | None:
@@ -181,7 +186,7 @@ class Statement:
         for use, piece in zip(self.uses, self.pieces[1:], strict=True):
             parts.append(rendered[use])
             parts.append(piece)
-        return SqlText("".join(parts), self.touches, self.sql)
+        return SqlText("".join(parts), self.touches, self.sql, self.reads)
 
 
 @lru_cache(maxsize=512)
@@ -268,8 +273,8 @@ class Writer:
         self._text.clear()
         self.uses.append(position)
 
-    def finish(self, outputs: Sequence[Output] = ()) -> Statement:
-        """Return the statement written so far."""
+    def finish(self, outputs: Sequence[Output] = (), *, reads: bool = False) -> Statement:
+        """Return the statement written so far; ``reads``: it is a SELECT."""
         return Statement(
             (*self.pieces, "".join(self._text)),
             tuple(self.uses),
@@ -277,6 +282,7 @@ class Writer:
             tuple(outputs),
             tuple(self._touched.items()),
             self.pure,
+            reads,
         )
 
 

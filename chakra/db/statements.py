@@ -7,7 +7,7 @@ A compiled statement (``chakra.sql.Statement``) says all of this itself and is h
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from chakra.pg.text import SqlText, Touch
 
@@ -52,8 +52,8 @@ class Own(_Text):
 
     __slots__ = ()
 
-    touches: Final = ()
-    author: Final = "chakra"
+    touches: tuple[Touch, ...] | None = ()
+    author: Author = "chakra"
 
     @property
     def reads(self) -> bool:
@@ -65,8 +65,8 @@ class Foreign(_Text):
 
     __slots__ = ()
 
-    touches: Final = None
-    author: Final = "user"
+    touches: tuple[Touch, ...] | None = None
+    author: Author = "user"
 
     @property
     def reads(self) -> bool:
@@ -84,12 +84,12 @@ class Told(_Text):
 
     __slots__ = ("reads", "touches")
 
-    author: Final = "compiler"
+    author: Author = "compiler"
 
     def __init__(self, sql: str, touches: tuple[Touch, ...] | None, *, reads: bool) -> None:
         self.sql = sql
-        self.touches: Final = touches
-        self.reads: Final = reads
+        self.touches = touches
+        self.reads = reads
 
 
 def behind(text: str) -> Statement:

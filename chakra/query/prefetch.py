@@ -6,7 +6,8 @@ them; what reads a relation looks there. The rows that are loaded know their par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,16 @@ from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, RowState, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
-from chakra.sql import Select
+from chakra.sql import EVERYTHING, Loaded, Select, loaded_of
 
 if TYPE_CHECKING:
     from chakra.db import Database
 
 OWNER = "_owner"
-"""Annotation of rows behind a table between: the key of the row they were loaded for."""
+"""Annotation of rows behind a table between: the key of the row they were loaded for. It tells them apart and is gone
+then."""
+
+_state_of: Callable[[Any], RowState] = attrgetter("_state")
 
 
 class Prefetch:
@@ -73,6 +77,21 @@ class _Level:
         self.select: Select | None = None
         self.to_attr: str | None = None
         self.further: dict[tuple[str, str | None], _Level] = {}
+
+    def paths(self) -> Iterator[str]:
+        """The relations to load behind this one, seen from its rows."""
+        for level in self.further.values():
+            yield level.name
+            yield from (f"{level.name}__{path}" for path in level.paths())
+
+    def query(self, relation: Relation, said: Loaded) -> Select:
+        """The query for the rows: one that was given says itself which of their columns it wants."""
+        select = self.select
+        if select is None:
+            select = Select(relation.target)
+            if not said.everything:
+                select = select.with_clauses(only=said.only, deferred=said.deferred)
+        return _keeping(select, (*self.paths(), *(prefetch.path for prefetch in self.of_query)))
 
 
 def as_prefetch(given: Any) -> Prefetch:
@@ -135,8 +154,32 @@ def _relation(table: Table, name: str, path: str) -> Relation:
     return found
 
 
-async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Prefetch]) -> None:
-    """Load what stands behind relations of instances of one model."""
+def with_keys(select: Select, prefetches: Sequence[Prefetch]) -> Select:
+    """The query whose rows hold the keys by which what is prefetched is found, whatever ``only`` and ``defer`` say."""
+    return _keeping(select, [prefetch.path for prefetch in prefetches]) if prefetches else select
+
+
+def _keeping(select: Select, paths: Iterable[str]) -> Select:
+    said = loaded_of(select)
+    if said.everything:
+        return select
+    kept = said.keeping(select.table, paths)
+    return select.with_clauses(only=kept.only, deferred=kept.deferred)
+
+
+async def load(
+    database: Database,
+    rows: Sequence[Any],
+    prefetches: Iterable[Prefetch],
+    said: Loaded = EVERYTHING,
+    states: Iterable[RowState] | None = None,
+) -> None:
+    """Load what stands behind relations of instances of one model.
+
+    Args:
+        said: which columns, as the query of the instances says for all that is loaded with it.
+        states: of the rows; default: the one state they share, as the result of one query.
+    """
     if not rows:
         return
     levels: dict[tuple[str, str | None], _Level] = {}
@@ -148,7 +191,7 @@ async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Pre
         level = _level(here, last, prefetch.to_attr)
         level.select = prefetch.select or level.select
         level.of_query += prefetch.further
-    await _load(database, rows, levels)
+    await _load(database, rows, {rows[0]._state} if states is None else states, levels, said)
 
 
 def _level(levels: dict[tuple[str, str | None], _Level], name: str, to_attr: str | None) -> _Level:
@@ -162,26 +205,55 @@ def _level(levels: dict[tuple[str, str | None], _Level], name: str, to_attr: str
 
 
 async def _load(
-    database: Database, rows: Sequence[Any], levels: dict[tuple[str, str | None], _Level]
+    database: Database,
+    rows: Sequence[Any],
+    states: Iterable[RowState],
+    levels: dict[tuple[str, str | None], _Level],
+    said: Loaded,
 ) -> None:
     table: Table = type(rows[0]).__table__
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
-        found = await _behind(database, rows, relation, level)
-        await load(database, found, level.of_query)
+        behind = said.behind(level.name)
+        found = _there(rows, states, relation) if level.select is None and level.to_attr is None else None
+        if found is not None:
+            of_found = set(map(_state_of, found))
+        else:
+            found = await _behind(database, rows, states, relation, level, behind)
+            of_found = {found[0]._state} if found else set()
+        if level.select is not None:
+            await load(database, found, level.of_query, loaded_of(level.select), of_found)
         if found and level.further:
-            await _load(database, found, level.further)
+            await _load(database, found, of_found, level.further, behind)
+
+
+def _there(rows: Sequence[Any], states: Iterable[RowState], relation: Relation) -> Sequence[Any] | None:
+    """The rows behind one relation, each once, if all of them are there already."""
+    name = relation.name
+    if not all(name in state.places or name in state.behind or name in state.loaded for state in states):
+        return None
+    first, *others = states
+    if first.shared and not others and name in first.places:
+        place = first.places[name]
+        there = [row._along[place] for row in rows]
+    else:
+        there = [loaded_value(row, name) for row in rows]
+    values = {id(value): value for value in there}
+    if id(NOT_LOADED) in values:
+        return None
+    found = chain.from_iterable(filter(None, values.values())) if relation.many else values.values()
+    return [row for row in {id(row): row for row in found}.values() if row is not None]
 
 
 async def _behind(
-    database: Database, rows: Sequence[Any], relation: Relation, level: _Level
+    database: Database,
+    rows: Sequence[Any],
+    states: Iterable[RowState],
+    relation: Relation,
+    level: _Level,
+    said: Loaded,
 ) -> Sequence[Any]:
-    """Load the rows behind one relation, unless they are there, and return them."""
-    if level.select is None and level.to_attr is None:
-        there = [loaded_value(row, relation.name) for row in rows]
-        if not any(value is NOT_LOADED for value in there):
-            flat = (value if isinstance(value, list) else [value] for value in there)
-            return [row for values in flat for row in values if row is not None]
+    """Load the rows behind one relation and return them."""
     first = relation.hops[0]
     if len(first.columns) != 1:
         raise FieldError(
@@ -189,44 +261,39 @@ async def _behind(
         )
     own = attrgetter(SLOT + first.columns[0])
     try:
-        keys = {key for row in rows if (key := own(row)) is not None}
+        keys = set(map(own, rows))
     except AttributeError:
         title = type(rows[0]).__name__
         raise NotLoaded(
             f"prefetch_related({relation.name!r}): {title}.{first.columns[0]} was not loaded with these rows (only(), "
             "defer()), and says what is behind them"
         ) from None
-    select = level.select or Select(relation.target)
+    keys.discard(None)
     found: list[Any] = []
-    owner: Callable[[Any], Any] = own
+    held: dict[Any, Any] = {key: [] for key in keys} if relation.many else dict.fromkeys(keys)
     if keys:
-        select, owner = _of_owners(select, relation, list(keys))
-        found = await run.rows(database, select)
-    held: dict[Any, Any] = {key: [] if relation.many else None for key in keys}
+        select, owner = _of_owners(level.query(relation, said), relation, list(keys))
+        found = await run.groups(database, select, owner, relation.many, held)
     if len(relation.hops) > 1 and set(first.target.primary_key) != {
         *first.target_columns,
         *relation.hops[1].columns,
     }:
-        found = _once(found, owner)
-    for row in found:
-        if relation.many:
-            held[owner(row)].append(row)
-        else:
-            held[owner(row)] = row
-    _note(rows, level.to_attr or relation.name, first.columns[0], held)
+        _once(held, relation.target)
+        found = list({id(row): row for row in chain.from_iterable(held.values())}.values())
+    _note(states, level.to_attr or relation.name, first.columns[0], held)
     if found and not relation.forward and len(relation.hops) == 1:
         _know_parents(rows, found, relation)
     return found
 
 
-def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, Callable[[Any], Any]]:
-    """The query for the rows behind a relation of certain rows, and what tells whose a row is."""
+def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, str]:
+    """The query for the rows behind a relation of certain rows, and the attribute that tells whose a row is."""
     *_, last = relation.hops
     if len(relation.hops) == 1:
         name = last.target_columns[0]
         select = _each(select, name)
         select.filters = (*select.filters, (False, (), {f"{name}__in": keys}))
-        return select, attrgetter(SLOT + name)
+        return select, name
     back = next(name for name, other in last.target.relations.items() if other.leads_back(relation))
     select = _each(select, back)
     select.filters = (*select.filters, (False, (), {f"{back}__in": keys}))
@@ -234,7 +301,7 @@ def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Sel
     select = select.with_clauses(
         annotations=(*clauses.annotations, (OWNER, F(back))), after=(*clauses.after, len(select.filters))
     )
-    return select, lambda row: loaded_value(row, OWNER)
+    return select, OWNER
 
 
 def _each(select: Select, path: str) -> Select:
@@ -247,19 +314,19 @@ def _each(select: Select, path: str) -> Select:
     )
 
 
-def _once(rows: Sequence[Any], owner: Callable[[Any], Any]) -> list[Any]:
-    """Each partner of a row once: a table between that is a model may link the two several times."""
-    return list({(owner(row), type(row).__chakra_key__(row)): row for row in reversed(rows)}.values())[::-1]
+def _once(held: dict[Any, list[Any]], table: Table) -> None:
+    """Leave each partner of a row once: a table between that is a model may link the two several times."""
+    key = attrgetter(*(SLOT + name for name in table.primary_key))
+    for partners in held.values():
+        partners.reverse()
+        partners[:] = dict(zip(map(key, partners), partners, strict=True)).values()
+        partners.reverse()
 
 
-def _note(rows: Sequence[Any], name: str, key: str, held: dict[Any, Any]) -> None:
+def _note(states: Iterable[RowState], name: str, key: str, held: dict[Any, Any]) -> None:
     """Let rows know what is behind a relation: once for all that share a state."""
-    seen: set[int] = set()
-    for row in rows:
-        state: RowState = row._state
-        if id(state) not in seen:
-            seen.add(id(state))
-            state.behind = {**state.behind, name: (SLOT + key, held)}
+    for state in states:
+        state.behind = {**state.behind, name: (SLOT + key, held)}
 
 
 def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:
@@ -270,7 +337,7 @@ def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation)
     if back is None:
         return
     own = attrgetter(SLOT + hop.columns[0])
-    _note(found, back, hop.target_columns[0], {own(row): row for row in rows})
+    _note((found[0]._state,), back, hop.target_columns[0], dict(zip(map(own, rows), rows, strict=True)))
 
 
 async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> None:
@@ -296,7 +363,7 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     check_paths(model.__table__, prefetches)
     for row in several:
         own_state(row)
-    await load(database_of(several[0], using), several, prefetches)
+    await load(database_of(several[0], using), several, prefetches, states=list(map(_state_of, several)))
 
 
-__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch"]
+__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch", "with_keys"]

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import CodeType
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from chakra.errors import FieldError
-from chakra.expressions.base import python_type
+from chakra.expressions import python_type
 from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText, Touch
 from chakra.pg.types import BY_OID, PgType
@@ -95,7 +95,11 @@ class Statement:
     relations: tuple[Touch, ...] = ()
     pure: bool = True
     reads: bool = False
-    author: ClassVar[Literal["compiler"]] = "compiler"
+
+    @property
+    def author(self) -> Literal["compiler"]:
+        """Who wrote it."""
+        return "compiler"
 
     @cached_property
     def touches(self) -> tuple[Touch, ...] | None:

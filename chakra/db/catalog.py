@@ -10,7 +10,7 @@ from chakra.db.statements import Own, Statement
 from chakra.errors import FieldError
 from chakra.pg.types import BY_NAME, BY_OID, PgType
 
-Fetch: TypeAlias = Callable[[Statement, Sequence[Any]], Awaitable[Sequence[Mapping[str, Any]]]]
+Fetch: TypeAlias = Callable[[Statement, Sequence[Any]], Awaitable[Sequence[Any]]]
 """Runs a question about the server and returns its rows."""
 
 # Everything a type stands on, in one query: elements of arrays, bases of domains, subtypes of ranges, ranges

@@ -21,18 +21,22 @@ class Statement(Protocol):
     @property
     def sql(self) -> str:
         """The text, with ``$1``, ``$2``, … or nothing at all in place of values."""
+        ...
 
     @property
     def reads(self) -> bool:
         """Whether it only reads rows, so that running it once more changes nothing."""
+        ...
 
     @property
     def touches(self) -> tuple[Touch, ...] | None:
         """The relations it reads and writes; ``None`` = it may do more than that."""
+        ...
 
     @property
     def author(self) -> Author:
         """Who wrote it."""
+        ...
 
 
 class _Text:

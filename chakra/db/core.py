@@ -62,7 +62,7 @@ class Core:
         database = settings.database
         self.address = Address.read(url, database)
         self.settings = settings
-        self.naive = cast(Naive, database.naive_datetimes)
+        self.naive: Naive = cast(Naive, database.naive_datetimes)
         self.hooks = HookChain()
         if settings.debug.slow_query:
             self.hooks.add(log_slow(settings.debug.slow_query))

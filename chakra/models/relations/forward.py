@@ -124,8 +124,13 @@ class ForwardRelation(TypedExpression[Any]):
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
             return self
-        value = loaded_value(instance, self.name)
-        if value is NOT_LOADED or (value is None and was_awaited(instance, self.name)):
+        state, name = instance._state, self.name
+        if (
+            state.shared and name in state.places
+        ):  # the first case of loaded_value, read for every row of a result
+            return instance._along[state.places[name]]
+        value = loaded_value(instance, name)
+        if value is NOT_LOADED or (value is None and was_awaited(instance, name)):
             return Unloaded(instance, self)
         return value
 
@@ -163,18 +168,16 @@ class ForwardRelation(TypedExpression[Any]):
         Raises:
             NotLoaded: it was left out by ``only`` or ``defer``.
         """
-        if self._holds_key(instance):
+        try:
             return tuple([getattr(instance, slot) for slot in self.slots])
-        read = getattr if instance._state.saved else _or_none  # the field says what is missing
-        return tuple([read(instance, key) for key in self.keys])
-
-    def _holds_key(self, instance: Any) -> bool:
-        return all([hasattr(instance, slot) for slot in self.slots])
+        except AttributeError:
+            read = getattr if instance._state.saved else _or_none  # the field says what is missing
+            return tuple([read(instance, key) for key in self.keys])
 
     async def load(self, instance: Any) -> Any:
         """Read the row behind the key and keep it on the instance; a NULL key gives ``None`` without a query."""
         found = loaded_value(instance, self.name)
-        left_out = instance._state.saved and not self._holds_key(instance)
+        left_out = instance._state.saved and not all(hasattr(instance, slot) for slot in self.slots)
         if (found is NOT_LOADED or found is None) and (left_out or None not in self.key_of(instance)):
             refuse(instance, self.name)
             found = await with_peers(instance, self.name)
@@ -182,9 +185,9 @@ class ForwardRelation(TypedExpression[Any]):
                 found = await (self._load_with_key(instance) if left_out else self._load_one(instance))
                 if found is not None:
                     own_state(instance).loaded[self.name] = found
-            if found is None and None not in self.key_of(instance):
-                model, key = self.target(), self.key_of(instance)
-                shown = key[0] if len(key) == 1 else key
+            key = self.key_of(instance)
+            if found is None and None not in key:
+                model, shown = self.target(), key[0] if len(key) == 1 else key
                 raise model.DoesNotExist(f"{self.label} points at {model.__name__} {shown!r}, which is gone")
         return None if found is NOT_LOADED else found
 

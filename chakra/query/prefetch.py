@@ -32,11 +32,12 @@ class Prefetch:
     Args:
         path: of the relation: ``"posts"``, ``"posts__tags"``.
         queryset: which rows, in which order, with which annotations; default: all of them. The last relation of the
-            path gets it. A slice of it is taken for each row: ``Post.objects.order_by("-id")[:3]``.
+            path gets it. A slice of it is taken for each row: ``Post.objects.order_by("-id")[:3]``. Rows of
+            ``values()`` are for ``to_arrow(nested=True)`` alone: instances hold instances.
         to_attr: name of the attribute that gets the list; the relation itself stays as it is then.
 
     Raises:
-        FieldError: no path, or a queryset of values.
+        FieldError: no path, or a queryset of other rows than instances and dicts.
     """
 
     __slots__ = ("further", "path", "select", "to_attr")
@@ -47,9 +48,10 @@ class Prefetch:
         select: Select | None = None
         if queryset is not None:
             select = getattr(queryset, "_select", None)
-            if select is None or select.result != "instances":
+            if select is None or select.result not in ("instances", "dict"):
                 raise FieldError(
-                    f"Prefetch({path!r}): queryset= takes a query for instances, not {queryset!r}"
+                    f"Prefetch({path!r}): queryset= takes a query for instances, or values() for columns, not "
+                    f"{queryset!r}"
                 )
         if to_attr is not None and not (isinstance(to_attr, str) and to_attr.isidentifier()):
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
@@ -62,8 +64,16 @@ class Prefetch:
         return f"Prefetch({self.path!r})"
 
 
-class _Level:
-    """One relation to load, and what to load behind it."""
+class Level:
+    """One relation to load, and what to load behind it.
+
+    Attributes:
+        name: of the relation.
+        select: the query for its rows that a ``Prefetch`` gave.
+        of_query: what that query prefetches itself.
+        to_attr: name of the list, where it is not the relation's.
+        further: the levels behind it.
+    """
 
     __slots__ = ("further", "name", "of_query", "select", "to_attr")
 
@@ -72,7 +82,22 @@ class _Level:
         self.of_query: tuple[Prefetch, ...] = ()
         self.select: Select | None = None
         self.to_attr: str | None = None
-        self.further: dict[tuple[str, str | None], _Level] = {}
+        self.further: dict[tuple[str, str | None], Level] = {}
+
+    def behind(self) -> dict[tuple[str, str | None], Level]:
+        """All levels behind this one: those of its query, and those of longer paths."""
+        found = levels_of(self.of_query)
+        _merge(found, self.further)
+        return found
+
+
+def _merge(levels: dict[tuple[str, str | None], Level], others: dict[tuple[str, str | None], Level]) -> None:
+    for key, other in others.items():
+        level = levels.setdefault(key, other)
+        if level is not other:
+            level.select = other.select or level.select
+            level.of_query += other.of_query
+            _merge(level.further, other.further)
 
 
 def as_prefetch(given: Any) -> Prefetch:
@@ -137,9 +162,13 @@ def _relation(table: Table, name: str, path: str) -> Relation:
 
 async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Prefetch]) -> None:
     """Load what stands behind relations of instances of one model."""
-    if not rows:
-        return
-    levels: dict[tuple[str, str | None], _Level] = {}
+    if rows:
+        await _load(database, rows, levels_of(prefetches))
+
+
+def levels_of(prefetches: Iterable[Prefetch]) -> dict[tuple[str, str | None], Level]:
+    """Prefetches as a tree of relations."""
+    levels: dict[tuple[str, str | None], Level] = {}
     for prefetch in prefetches:
         here = levels
         *before, last = prefetch.path.split("__")
@@ -148,22 +177,20 @@ async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Pre
         level = _level(here, last, prefetch.to_attr)
         level.select = prefetch.select or level.select
         level.of_query += prefetch.further
-    await _load(database, rows, levels)
+    return levels
 
 
-def _level(levels: dict[tuple[str, str | None], _Level], name: str, to_attr: str | None) -> _Level:
+def _level(levels: dict[tuple[str, str | None], Level], name: str, to_attr: str | None) -> Level:
     # Behind a list of its own (to_attr) a later path goes on by the name of that list.
     for level in levels.values():
         if to_attr is None and level.to_attr == name:
             return level
-    found = levels.setdefault((name, to_attr), _Level(name))
+    found = levels.setdefault((name, to_attr), Level(name))
     found.to_attr = to_attr
     return found
 
 
-async def _load(
-    database: Database, rows: Sequence[Any], levels: dict[tuple[str, str | None], _Level]
-) -> None:
+async def _load(database: Database, rows: Sequence[Any], levels: dict[tuple[str, str | None], Level]) -> None:
     table: Table = type(rows[0]).__table__
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
@@ -173,10 +200,13 @@ async def _load(
             await _load(database, found, level.further)
 
 
-async def _behind(
-    database: Database, rows: Sequence[Any], relation: Relation, level: _Level
-) -> Sequence[Any]:
+async def _behind(database: Database, rows: Sequence[Any], relation: Relation, level: Level) -> Sequence[Any]:
     """Load the rows behind one relation, unless they are there, and return them."""
+    if level.select is not None and level.select.result != "instances":
+        raise FieldError(
+            f"prefetch_related({relation.name!r}): rows of values() are for columns, to_arrow(nested=True); only() "
+            "chooses what instances load"
+        )
     if level.select is None and level.to_attr is None:
         there = [loaded_value(row, relation.name) for row in rows]
         if not any(value is NOT_LOADED for value in there):
@@ -299,4 +329,4 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     await load(database_of(several[0], using), several, prefetches)
 
 
-__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch"]
+__all__ = ["OWNER", "Level", "Prefetch", "as_prefetch", "check_paths", "levels_of", "load", "prefetch"]

@@ -4,7 +4,7 @@ from chakra.sql.ddl import create_statements, drop_statements
 from chakra.sql.dml import assigned_column, no_key, takes_columns
 from chakra.sql.rowplan import Compiled, RowPlan
 from chakra.sql.scope import check_partner
-from chakra.sql.select import Clauses, Select
+from chakra.sql.select import Clauses, Nested, Select
 from chakra.sql.shapes import (
     delete_row_statement,
     delete_statement,
@@ -21,6 +21,7 @@ from chakra.sql.statement import Output, Statement
 __all__ = [
     "Clauses",
     "Compiled",
+    "Nested",
     "Output",
     "RowPlan",
     "Select",

@@ -11,7 +11,7 @@ from chakra.sql.partner_aggregates import PartnerAggregate
 from chakra.sql.partners import write_join
 from chakra.sql.products import Branch, branch_of
 from chakra.sql.render import may_be_null, render, render_conditions, render_order, type_of_node
-from chakra.sql.resolve import Resolved, resolve_select
+from chakra.sql.resolve import NestedRows, Resolved, resolve_select
 from chakra.sql.rowplan import Compiled
 from chakra.sql.scope import Scope
 from chakra.sql.select import Numbered, Select, numbered
@@ -247,7 +247,10 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
     computed = len(parts.outputs) - len(parts.plan.extras) if parts.plan is not None else 0
     for position, (name, expression) in enumerate(parts.outputs):
         writer.write(", " if position else "")
-        render(expression, writer)
+        if isinstance(expression, NestedRows):
+            _write_nested(expression, writer)
+        else:
+            render(expression, writer)
         load = column = None
         if isinstance(expression, ColumnRef):
             load = expression.column.load
@@ -259,9 +262,23 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
     return described
 
 
+def _write_nested(node: NestedRows, writer: Writer) -> None:
+    """Write the rows behind a relation as an array of records, empty where there are none, or as one record or NULL."""
+    names = [f"c{position}" for position in range(len(node.rows.outputs))]
+    casts = [f"::{node.casts[name]}" if name in node.casts else "" for name, _ in node.rows.outputs]
+    values = ", ".join(f"r.{name}{cast}" for name, cast in zip(names, casts, strict=True))
+    writer.write(f"{'ARRAY' if node.many else ''}(SELECT ROW({values}) FROM (")
+    if node.rows.outer:
+        _write_sorted_outside(node.rows, writer)
+    else:
+        _write_body(node.rows, writer)
+    writer.write(f") AS r ({', '.join(names)}))")
+
+
 def write_from(scope: Scope, writer: Writer) -> None:
     """Write FROM with the joins that resolving the query asked for."""
-    writer.write(f" FROM {scope.root.table.quoted}")
+    named = f" AS {scope.root.alias}" if scope.alias else ""
+    writer.write(f" FROM {scope.root.table.quoted}{named}")
     for source in scope.sources:
         writer.touch(source.table.quoted)
     for source in scope.sources[1:]:

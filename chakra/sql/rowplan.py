@@ -9,6 +9,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
+from chakra.sql.nested import Record
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select
 from chakra.sql.sources import ColumnRef, Source
@@ -95,6 +96,29 @@ def instance_outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expr
     return outputs, RowPlan(select.table, columns, 0, False, tuple(related), extras)
 
 
+def record_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
+    """What instances hold, as values: their columns, the annotations, and a record of each row that is loaded along."""
+    outputs, plan = instance_outputs(select, scope)
+    casts = dict(select.clauses.texts)
+    extras = outputs[len(outputs) - len(plan.extras) :]
+    records = [(name, _record(outputs, child, (name,), casts)) for name, child in plan.related]
+    return [*outputs[: len(plan.columns)], *extras, *records]
+
+
+def _record(
+    outputs: list[tuple[str, Expression]], plan: RowPlan, path: tuple[str, ...], casts: dict[Any, str]
+) -> Record:
+    """The record of a row that is loaded along, out of the values of the whole row."""
+    fields: list[tuple[Expression, str]] = []
+    there: Expression | None = None
+    for (_, value), column in zip(outputs[plan.start :], plan.columns, strict=False):
+        fields.append((value, casts.get((*path, column.attribute), "")))
+        if plan.nullable and column.attribute in plan.table.primary_key:
+            there = value  # NULL only where there is no row
+    fields += [(_record(outputs, child, (*path, name), casts), "") for name, child in plan.related]
+    return Record(tuple(fields), there)
+
+
 def _readable(table: Table) -> tuple[Column, ...]:
     """The columns the role may read; all, if it may read none, so that the server says so."""
     return tuple(c for c in table.columns if c.readable) or table.columns
@@ -152,4 +176,4 @@ def _related_plan(
     return RowPlan(joined.table, columns, own_start, joined.nullable, tuple(related)), start
 
 
-__all__ = ["Compiled", "RowPlan", "derived_table", "instance_outputs", "plain_outputs"]
+__all__ = ["Compiled", "RowPlan", "derived_table", "instance_outputs", "plain_outputs", "record_outputs"]

@@ -162,8 +162,8 @@ class Model(metaclass=ModelMeta):
         label = f"{type(self).__name__}.{name}"
         if state.saved:
             return NotLoaded(
-                f"{label} was not loaded with this row (only(), defer(), or made by the server); "
-                f'read it with `await instance.refresh("{name}")`'
+                f"{label} was not loaded with this row (only(), defer(), or made by the server); load it "
+                f'with the query, or read it with `await instance.refresh("{name}")`'
             )
         return NotLoaded(
             f"{label} has no value: this {type(self).__name__} was made without one and not saved"

@@ -87,12 +87,5 @@ class Base(NotAList, Generic[R_co]):
         if self._select.sliced:
             raise FieldError(f"a sliced query cannot be {what}; {instead} first, then slice")
 
-    def _attribute(self, name: str) -> str:
-        """The attribute of a field; of a relation, that of its key."""
-        relation = self.table.relations.get(name)
-        if relation is not None and name not in self.table.by_attribute and relation.key is not None:
-            return relation.key
-        return self.table.column(name).attribute
-
 
 __all__ = ["Base", "R_co"]

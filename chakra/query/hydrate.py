@@ -132,11 +132,9 @@ def _build(
         shared = f"s_{inner}"
         held = f"{state}.along({head.name('places', places(child))})"
         head.add(1, f"{shared} = {held}")
-        if child.nullable:
-            # A row of the LEFT JOIN without partner has NULL in the partner's key.
-            keys = [c.attribute for c in child.columns if c.attribute in child.table.primary_key]
-            index = next(i for i, c in enumerate(child.columns) if c.attribute == keys[0])
-            body.add(depth, f"if c{child.start + index} is None:")
+        if child.joined_by is not None:
+            # A row of the LEFT JOIN without partner has NULL in what the partner is joined by.
+            body.add(depth, f"if c{child.joined_by} is None:")
             body.add(depth + 1, f"{inner} = None")
             body.add(depth, "else:")
             _build(body, head, child, inner, depth + 1, shared, width)

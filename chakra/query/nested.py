@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chakra.errors import FieldError
 from chakra.pg.types import array_of, record_of, without_binary
 from chakra.query.described import Described, described_columns
-from chakra.query.prefetch import Level, Prefetch, levels_of
+from chakra.query.prefetch import Level, Prefetch, levels_of, with_keys
 from chakra.schema import Table
-from chakra.sql import Nested, RowPlan, Select, select_statement
+from chakra.sql import Loaded, Nested, RowPlan, Select, loaded_of, select_statement
 from chakra.sql.guards import ReadGuard
 
 if TYPE_CHECKING:
@@ -39,11 +39,13 @@ def nested_select(select: Select, prefetches: Sequence[Prefetch]) -> Select:
             "nested=True reads what prefetch_related() and select_related() load along, and the query has neither: "
             'Author.objects.prefetch_related("posts").to_arrow(nested=True)'
         )
-    return _with(select, levels_of(prefetches), "nested=True")
+    select = with_keys(select, prefetches)
+    said = loaded_of(select)
+    return _with(select, [(level, said) for level in levels_of(prefetches).values()], "nested=True")
 
 
-def _with(select: Select, levels: dict[Any, Level], what: str) -> Select:
-    """A query with the levels behind its rows."""
+def _with(select: Select, levels: Sequence[tuple[Level, Loaded]], what: str) -> Select:
+    """A query with the levels behind its rows, and what the query before them says of the columns of each."""
     clauses = select.clauses
     if clauses.lock is not None:
         raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
@@ -52,7 +54,7 @@ def _with(select: Select, levels: dict[Any, Level], what: str) -> Select:
         raise FieldError(
             f"{what}: its rows are grouped, and no row has relations of its own; prefetch nothing behind it"
         )
-    nested = tuple(_nested(select.table, level, what) for level in levels.values())
+    nested = tuple(_nested(select.table, level, said.behind(level.name), what) for level, said in levels)
     names = [name for name, _ in (*clauses.outputs, *clauses.annotations)] if plain else []
     names += [name for name, _ in clauses.annotations] if not plain else []
     twice = next((n.name for n in nested if n.name in names), None)
@@ -66,12 +68,14 @@ def _with(select: Select, levels: dict[Any, Level], what: str) -> Select:
     return new
 
 
-def _nested(table: Table, level: Level, path: str) -> Nested:
+def _nested(table: Table, level: Level, said: Loaded, path: str) -> Nested:
     relation = table.relations[level.name]
     name = level.to_attr or level.name
     path = name if path == "nested=True" else f"{path}__{name}"
-    rows = level.select or Select(relation.target)
-    nested = _with(rows, level.behind(), path)
+    rows = level.query(relation, said)
+    own, of_query = loaded_of(rows), levels_of(level.of_query)
+    behind = [(inner, own if key in of_query else said) for key, inner in level.behind().items()]
+    nested = _with(rows, behind, path)
     return Nested(name, level.name, _sorted(nested) if relation.many else nested)
 
 

@@ -6,7 +6,7 @@ them; what reads a relation looks there. The rows that are loaded know their par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, RowState, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
-from chakra.sql import Select
+from chakra.sql import EVERYTHING, Loaded, Select, loaded_of
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -90,6 +90,21 @@ class Level:
         _merge(found, self.further)
         return found
 
+    def paths(self) -> Iterator[str]:
+        """The relations to load behind this one, seen from its rows."""
+        for level in self.further.values():
+            yield level.name
+            yield from (f"{level.name}__{path}" for path in level.paths())
+
+    def query(self, relation: Relation, said: Loaded) -> Select:
+        """The query for the rows: one that was given says itself which of their columns it wants."""
+        select = self.select
+        if select is None:
+            select = Select(relation.target)
+            if not said.everything:
+                select = select.with_clauses(only=said.only, deferred=said.deferred)
+        return _keeping(select, (*self.paths(), *(prefetch.path for prefetch in self.of_query)))
+
 
 def _merge(levels: dict[tuple[str, str | None], Level], others: dict[tuple[str, str | None], Level]) -> None:
     for key, other in others.items():
@@ -160,10 +175,29 @@ def _relation(table: Table, name: str, path: str) -> Relation:
     return found
 
 
-async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Prefetch]) -> None:
-    """Load what stands behind relations of instances of one model."""
+def with_keys(select: Select, prefetches: Sequence[Prefetch]) -> Select:
+    """The query whose rows hold the keys by which what is prefetched is found, whatever ``only`` and ``defer`` say."""
+    return _keeping(select, [prefetch.path for prefetch in prefetches]) if prefetches else select
+
+
+def _keeping(select: Select, paths: Iterable[str]) -> Select:
+    said = loaded_of(select)
+    if said.everything:
+        return select
+    kept = said.keeping(select.table, paths)
+    return select.with_clauses(only=kept.only, deferred=kept.deferred)
+
+
+async def load(
+    database: Database, rows: Sequence[Any], prefetches: Iterable[Prefetch], said: Loaded = EVERYTHING
+) -> None:
+    """Load what stands behind relations of instances of one model.
+
+    Args:
+        said: which columns, as the query of the instances says for all that is loaded with it.
+    """
     if rows:
-        await _load(database, rows, levels_of(prefetches))
+        await _load(database, rows, levels_of(prefetches), said)
 
 
 def levels_of(prefetches: Iterable[Prefetch]) -> dict[tuple[str, str | None], Level]:
@@ -190,17 +224,23 @@ def _level(levels: dict[tuple[str, str | None], Level], name: str, to_attr: str 
     return found
 
 
-async def _load(database: Database, rows: Sequence[Any], levels: dict[tuple[str, str | None], Level]) -> None:
+async def _load(
+    database: Database, rows: Sequence[Any], levels: dict[tuple[str, str | None], Level], said: Loaded
+) -> None:
     table: Table = type(rows[0]).__table__
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
-        found = await _behind(database, rows, relation, level)
-        await load(database, found, level.of_query)
+        behind = said.behind(level.name)
+        found = await _behind(database, rows, relation, level, behind)
+        if level.select is not None:
+            await load(database, found, level.of_query, loaded_of(level.select))
         if found and level.further:
-            await _load(database, found, level.further)
+            await _load(database, found, level.further, behind)
 
 
-async def _behind(database: Database, rows: Sequence[Any], relation: Relation, level: Level) -> Sequence[Any]:
+async def _behind(
+    database: Database, rows: Sequence[Any], relation: Relation, level: Level, said: Loaded
+) -> Sequence[Any]:
     """Load the rows behind one relation, unless they are there, and return them."""
     if level.select is not None and level.select.result != "instances":
         raise FieldError(
@@ -226,7 +266,7 @@ async def _behind(database: Database, rows: Sequence[Any], relation: Relation, l
             f"prefetch_related({relation.name!r}): {title}.{first.columns[0]} was not loaded with these rows (only(), "
             "defer()), and says what is behind them"
         ) from None
-    select = level.select or Select(relation.target)
+    select = level.query(relation, said)
     found: list[Any] = []
     owner: Callable[[Any], Any] = own
     if keys:
@@ -329,4 +369,14 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     await load(database_of(several[0], using), several, prefetches)
 
 
-__all__ = ["OWNER", "Level", "Prefetch", "as_prefetch", "check_paths", "levels_of", "load", "prefetch"]
+__all__ = [
+    "OWNER",
+    "Level",
+    "Prefetch",
+    "as_prefetch",
+    "check_paths",
+    "levels_of",
+    "load",
+    "prefetch",
+    "with_keys",
+]

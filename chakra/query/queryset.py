@@ -21,6 +21,7 @@ from chakra.query.not_a_list import check_field
 from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
 from chakra.query.verbs import runs
 from chakra.query.writing import Writing
+from chakra.sql import field_paths
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -64,22 +65,40 @@ class QuerySet(Writing[R_co], ColumnReads):
         return new
 
     def only(self, *fields: str) -> Self:
-        """Load only these fields (and the primary key); reading another raises ``NotLoaded``.
+        """Load only these fields, keys besides; reading another raises ``NotLoaded``.
 
-        Fields that were deferred before stay so.
+        Paths are about what is loaded along: ``select_related("author").only("title", "author__name")``. A relation
+        none of whose fields is named is loaded with all of them. Primary keys and the keys by which relations are
+        loaded are there in any case.
+
+        Another call of ``only`` stands in place of the one before; what ``defer`` named before it stays left out.
+
+        Raises:
+            FieldError: a name is none of a field; lists what exists.
         """
-        self._for_instances("only")
-        wanted = frozenset(self._attribute(name) for name in fields)
-        return self._clauses(only=wanted - self._select.clauses.deferred, deferred=frozenset())
-
-    def defer(self, *fields: str) -> Self:
-        """Load all fields but these; reading one of them raises ``NotLoaded``."""
-        self._for_instances("defer")
-        names = frozenset(self._attribute(name) for name in fields)
         clauses = self._select.clauses
-        if clauses.only is None:
-            return self._clauses(deferred=clauses.deferred | names)
-        return self._clauses(only=clauses.only - names)
+        deferred = clauses.deferred if clauses.only is None else frozenset()
+        return self._clauses(only=self._paths("only", fields), deferred=deferred)
+
+    def defer(self, *fields: str | None) -> Self:
+        """Leave these fields out, also such of relations that are loaded along; reading one raises ``NotLoaded``.
+
+        Calls add up, and take from what ``only`` named. ``None`` takes back both.
+
+        Raises:
+            FieldError: a name is none of a field; lists what exists.
+        """
+        if fields == (None,):
+            return self._clauses(only=None, deferred=frozenset())
+        return self._clauses(deferred=self._select.clauses.deferred | self._paths("defer", fields))
+
+    def _paths(self, method: str, names: Sequence[Any]) -> frozenset[str]:
+        self._for_instances(method)
+        for name in names:
+            check_field(name)
+            if not isinstance(name, str):
+                raise FieldError(f"{method}() takes names of fields, not {name!r}")
+        return frozenset(path for name in names for path in field_paths(self.table, name, method))
 
     def annotate(self, /, *unnamed: Expression, **values: Expression) -> Self:
         """Add computed values; they become attributes of instances and keys of ``values()``.

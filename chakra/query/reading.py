@@ -19,7 +19,7 @@ from chakra.query.options import flag
 from chakra.query.pending import awaited
 from chakra.query.stream import rows_of
 from chakra.query.verbs import runs
-from chakra.sql import Select, over_rows, select_statement
+from chakra.sql import Select, loaded_of, over_rows, select_statement
 
 GET_LIMIT = 2
 """Rows ``get`` asks for: the second one is enough to know that there are several."""
@@ -38,15 +38,22 @@ class Reading(Narrowing[R_co]):
         return self._fetch().__await__()
 
     async def _fetch(self) -> list[R_co]:
-        rows = await run.rows(self.database, self._select)
+        select = self._whole
+        rows = await run.rows(self.database, select)
         if self._prefetches:
-            await prefetch.load(self.database, rows, self._prefetches)
+            await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
         return rows
 
+    @property
+    def _whole(self) -> Select:
+        """The question, with the keys that what is prefetched needs."""
+        return prefetch.with_keys(self._select, self._prefetches)
+
     async def _row(self, select: Select) -> R_co | None:
+        select = prefetch.with_keys(select, self._prefetches)
         row: R_co | None = await run.row(self.database, select)
         if self._prefetches and row is not None:
-            await prefetch.load(self.database, [row], self._prefetches)
+            await prefetch.load(self.database, [row], self._prefetches, loaded_of(select))
         return row
 
     def __aiter__(self) -> Stream[R_co]:
@@ -63,7 +70,7 @@ class Reading(Narrowing[R_co]):
         if type(chunk_size) is not int or not 1 <= chunk_size <= MOST_AT_ONCE:
             raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(
-            lambda reader: rows_of(self._select, self.database, chunk_size, reader, self._prefetches)
+            lambda reader: rows_of(self._whole, self.database, chunk_size, reader, self._prefetches)
         )
 
     @overload
@@ -103,10 +110,11 @@ class Reading(Narrowing[R_co]):
             select = select.copy()
             select.limit = GET_LIMIT
             select.order = () if select.clauses.distinct is None else select.order
+        select = prefetch.with_keys(select, self._prefetches)
         rows = await run.some_rows(self.database, select)
         if len(rows) == 1:
             if self._prefetches:
-                await prefetch.load(self.database, rows, self._prefetches)
+                await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
             return rows[0]  # type: ignore[no-any-return]
         raise self._not_one(rows, conditions, lookups)
 
@@ -228,7 +236,7 @@ class Reading(Narrowing[R_co]):
         A datetime without a zone is what the setting ``database.naive_datetimes`` of the query's database says; where
         none is connected, it is refused for ``timestamptz``.
         """
-        compiled, values = select_statement(self._select)
+        compiled, values = select_statement(self._whole)
         statement = compiled.statement
         try:
             return statement.sql, list(statement.bind(values))
@@ -244,7 +252,7 @@ class Reading(Narrowing[R_co]):
         if format not in ("text", "json"):
             raise FieldError(f'explain format is "text" or "json", not {format!r}')
         flag("analyze", analyze)
-        compiled, values = select_statement(self._select)
+        compiled, values = select_statement(self._whole)
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database
         pure = await database.is_harmless(statement.sql, statement.touches)

@@ -13,7 +13,7 @@ from chakra.query.hydrate import hydrate, loader
 from chakra.query.prefetch import Prefetch
 from chakra.query.privileges import refused
 from chakra.query.state import RowState
-from chakra.sql import Select, Statement, select_statement
+from chakra.sql import Select, Statement, loaded_of, select_statement
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -35,7 +35,7 @@ async def rows_of(
                 )  # it will know what is behind the rows of this block
             found = hydrate(load, rows, state, len(rows))
             if prefetches:
-                await prefetch.load(database, found, prefetches)
+                await prefetch.load(database, found, prefetches, loaded_of(select))
             for row in found:
                 yield row
 

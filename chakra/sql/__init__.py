@@ -2,6 +2,7 @@
 
 from chakra.sql.ddl import create_statements, drop_statements
 from chakra.sql.dml import assigned_column, no_key, takes_columns
+from chakra.sql.loaded import EVERYTHING, Loaded, field_paths, loaded_of
 from chakra.sql.rowplan import Compiled, RowPlan
 from chakra.sql.scope import check_partner
 from chakra.sql.select import Clauses, Nested, Select
@@ -19,8 +20,10 @@ from chakra.sql.shapes import (
 from chakra.sql.statement import Output, Statement
 
 __all__ = [
+    "EVERYTHING",
     "Clauses",
     "Compiled",
+    "Loaded",
     "Nested",
     "Output",
     "RowPlan",
@@ -32,9 +35,11 @@ __all__ = [
     "delete_row_statement",
     "delete_statement",
     "drop_statements",
+    "field_paths",
     "insert_columns_statement",
     "insert_rows_statement",
     "insert_statement",
+    "loaded_of",
     "no_key",
     "over_rows",
     "select_statement",

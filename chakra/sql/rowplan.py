@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.pg.types import PgType
-from chakra.schema import Column, Table
+from chakra.schema import Column, Relation, Table
+from chakra.sql.loaded import Loaded, loaded_of
 from chakra.sql.nested import Record
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select
@@ -23,7 +24,7 @@ class RowPlan:
     Attributes:
         start: position of the first column.
         columns: in result order.
-        nullable: whether the whole instance may be missing (LEFT JOIN).
+        joined_by: of one that may be missing (LEFT JOIN), the position of a column that is NULL only then.
         related: relation name → plan of the instance behind it.
         extras: names of annotations, standing after all columns of the row.
     """
@@ -31,7 +32,7 @@ class RowPlan:
     table: Table
     columns: tuple[Column, ...]
     start: int
-    nullable: bool = False
+    joined_by: int | None = None
     related: tuple[tuple[str, RowPlan], ...] = ()
     extras: tuple[str, ...] = ()
 
@@ -84,16 +85,12 @@ def plain_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
 
 def instance_outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expression]], RowPlan]:
     """The columns of instances and of those loaded along, then the annotations; and the plan that takes them apart."""
-    columns = _row_columns(select)
-    outputs: list[tuple[str, Expression]] = [(c.attribute, ColumnRef(scope.root, c)) for c in columns]
-    start = len(columns)
-    related: list[tuple[str, RowPlan]] = []
-    for path, children in _relation_tree(select.clauses.related).items():
-        plan, start = _related_plan(scope, scope.root, path, children, start, outputs)
-        related.append((path, plan))
+    clauses = select.clauses
+    outputs: list[tuple[str, Expression]] = []
+    tree = _relation_tree(clauses.related)
+    plan = _plan(scope, scope.root, tree, loaded_of(select), outputs)
     outputs.extend(scope.annotations.items())
-    extras = tuple(name for name, _ in select.clauses.annotations)
-    return outputs, RowPlan(select.table, columns, 0, False, tuple(related), extras)
+    return outputs, replace(plan, extras=tuple(name for name, _ in clauses.annotations))
 
 
 def record_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
@@ -109,12 +106,10 @@ def _record(
     outputs: list[tuple[str, Expression]], plan: RowPlan, path: tuple[str, ...], casts: dict[Any, str]
 ) -> Record:
     """The record of a row that is loaded along, out of the values of the whole row."""
-    fields: list[tuple[Expression, str]] = []
-    there: Expression | None = None
-    for (_, value), column in zip(outputs[plan.start :], plan.columns, strict=False):
-        fields.append((value, casts.get((*path, column.attribute), "")))
-        if plan.nullable and column.attribute in plan.table.primary_key:
-            there = value  # NULL only where there is no row
+    values = [value for _, value in outputs[plan.start : plan.start + len(plan.columns)]]
+    names = [(*path, column.attribute) for column in plan.columns]
+    fields = [(value, casts.get(name, "")) for value, name in zip(values, names, strict=True)]
+    there = None if plan.joined_by is None else outputs[plan.joined_by][1]
     fields += [(_record(outputs, child, (*path, name), casts), "") for name, child in plan.related]
     return Record(tuple(fields), there)
 
@@ -122,18 +117,6 @@ def _record(
 def _readable(table: Table) -> tuple[Column, ...]:
     """The columns the role may read; all, if it may read none, so that the server says so."""
     return tuple(c for c in table.columns if c.readable) or table.columns
-
-
-def _row_columns(select: Select) -> tuple[Column, ...]:
-    only, deferred = select.clauses.only, select.clauses.deferred
-    key = select.table.primary_key
-    if only is None and not deferred:
-        return select.table.columns
-    return tuple(
-        c
-        for c in select.table.columns
-        if c.attribute in key or (c.attribute not in deferred if only is None else c.attribute in only)
-    )
 
 
 def _relation_tree(paths: tuple[str, ...]) -> dict[str, Any]:
@@ -145,35 +128,53 @@ def _relation_tree(paths: tuple[str, ...]) -> dict[str, Any]:
     return tree
 
 
-def _related_plan(
+def _plan(
     scope: Scope,
     source: Source,
-    name: str,
-    children: dict[str, Any],
-    start: int,
+    tree: dict[str, Any],
+    loaded: Loaded,
     outputs: list[tuple[str, Expression]],
-) -> tuple[RowPlan, int]:
-    relation = source.table.relations.get(name)
-    if relation is None or relation.many:
-        single = [n for n, r in source.table.relations.items() if not r.many]
-        if relation is not None:
-            raise FieldError(
-                f"select_related: {name!r} of {source.table.title} may have several rows for each; load them with "
-                f'prefetch_related("{name}")'
-            )
-        raise FieldError(
-            f"select_related: {source.table.title} has no relation {name!r}; its relations to one row are "
-            f"{', '.join(single) or 'none'}"
+    prefix: str = "",
+) -> RowPlan:
+    """Add the columns of a source and of what is loaded along with its rows to the outputs."""
+    relations = {name: _to_one(source.table, name) for name in tree}
+    keys = [key for relation in relations.values() for key in relation.hops[0].columns]
+    joined_by = None if source.on is None else source.on.target_columns[0]
+    if source.on is not None:
+        keys += source.on.target_columns
+    columns = loaded.columns(source.table, keys)
+    start = len(outputs)
+    outputs.extend((f"{prefix}{c.attribute}", ColumnRef(source, c)) for c in columns)
+    place = next((start + i for i, c in enumerate(columns) if c.attribute == joined_by), None)
+    related = [
+        (
+            name,
+            _plan(scope, scope.join(source, relation), tree[name], loaded.behind(name), outputs, f"{name}__"),
         )
-    joined = scope.join(source, relation)
-    columns = joined.table.columns
-    outputs.extend((f"{name}__{c.attribute}", ColumnRef(joined, c)) for c in columns)
-    own_start, start = start, start + len(columns)
-    related: list[tuple[str, RowPlan]] = []
-    for child, grandchildren in children.items():
-        plan, start = _related_plan(scope, joined, child, grandchildren, start, outputs)
-        related.append((child, plan))
-    return RowPlan(joined.table, columns, own_start, joined.nullable, tuple(related)), start
+        for name, relation in relations.items()
+    ]
+    return RowPlan(source.table, columns, start, place if source.nullable else None, tuple(related))
+
+
+def _to_one(table: Table, name: str) -> Relation:
+    """The relation of a name given to ``select_related``.
+
+    Raises:
+        FieldError: there is none, or it leads to several rows; says what does.
+    """
+    relation = table.relations.get(name)
+    if relation is not None and not relation.many:
+        return relation
+    if relation is not None:
+        raise FieldError(
+            f"select_related: {name!r} of {table.title} may have several rows for each; load them with "
+            f'prefetch_related("{name}")'
+        )
+    single = [n for n, r in table.relations.items() if not r.many]
+    raise FieldError(
+        f"select_related: {table.title} has no relation {name!r}; its relations to one row are "
+        f"{', '.join(single) or 'none'}"
+    )
 
 
 __all__ = ["Compiled", "RowPlan", "derived_table", "instance_outputs", "plain_outputs", "record_outputs"]

@@ -176,8 +176,11 @@ async def test_fields_that_are_needed_are_loaded(music: Any) -> None:
     none = Prefetch("songs", Song.objects.defer("artist").order_by("id"))
     (ann, *_) = await Artist.objects.order_by("id").prefetch_related(none)
     assert titles(ann.songs) == ["a", "b"]
+    (a, *_) = await Song.objects.order_by("id").only("title").prefetch_related("artist")
+    assert a.artist.name == "Ann"
+    without = await Song.objects.only("title")
     with pytest.raises(NotLoaded, match=r"Song\.artist_id was not loaded with these rows"):
-        await Song.objects.only("title").prefetch_related("artist")
+        await chakra.prefetch(without, "artist")
 
 
 async def test_after_select_related_and_with_every_verb(music: Any) -> None:

@@ -33,8 +33,12 @@ class Unloaded:
 
     @classmethod
     def __chakra_key__(cls, unloaded: Unloaded) -> Any:
-        """The key is at hand without the row, so it can stand in a filter."""
-        return getattr(unloaded._instance, unloaded._relation.slot, None)
+        """The key is at hand without the row, so it can stand in a filter.
+
+        Raises:
+            NotLoaded: it was left out by ``only`` or ``defer``.
+        """
+        return unloaded._relation.key_of(unloaded._instance)
 
     @classmethod
     def __chakra_model__(cls, unloaded: Unloaded) -> Any:
@@ -122,9 +126,24 @@ class ForwardRelation(TypedExpression[Any]):
         keys: tuple[str, ...] = self.target().__table__.primary_key
         return keys[0]
 
+    def key_of(self, instance: Any) -> Any:
+        """The key that an instance has; ``None`` of a new one that was given none.
+
+        Raises:
+            NotLoaded: it was left out by ``only`` or ``defer``.
+        """
+        try:
+            return getattr(instance, self.slot)
+        except AttributeError:
+            return (
+                getattr(instance, self.key) if instance._state.saved else None
+            )  # the field says what is missing
+
     async def load(self, instance: Any) -> Any:
         """Read the row behind the key and keep it on the instance; a NULL key gives ``None`` without a query."""
-        key = getattr(instance, self.slot, None)
+        if instance._state.saved and not hasattr(instance, self.slot):
+            return await self._load_with_key(instance)
+        key = self.key_of(instance)
         if key is None:
             return None
         model = self.target()
@@ -136,6 +155,14 @@ class ForwardRelation(TypedExpression[Any]):
                 f"{self.label} points at {model.__name__} {key!r}, which is gone"
             ) from error
         own_state(instance).loaded[self.name] = found
+        return found
+
+    async def _load_with_key(self, instance: Any) -> Any:
+        """Read the row and the key that was left out."""
+        rows: QuerySet[Any] = QuerySet(type(instance).__table__, database_of(instance))
+        own = await rows.only(self.key).select_related(self.name).get(pk=instance)
+        object.__setattr__(instance, self.slot, getattr(own, self.slot))
+        found = own_state(instance).loaded[self.name] = loaded_value(own, self.name)
         return found
 
     def not_loaded(self, name: str) -> NotLoaded:

@@ -338,3 +338,21 @@ def test_the_sql() -> None:
         'WHERE "n2"."id" = "nc_farmers"."teacher_id") AS r (c0, c1, c2, c3)) AS "teacher" '
         'FROM "nc_farmers"'
     )
+
+
+async def test_only_along_paths(farms: Any) -> None:
+    """``only`` and ``defer`` of the query are about what is loaded along, as with instances; keys are there."""
+    query = FARMERS.only("name", "region__name", "animals__name", "animals__foods__name")
+    table = await query.select_related("region").prefetch_related("animals__foods").to_arrow(nested=True)
+    assert table.to_pylist()[0] == {
+        "id": 1,
+        "name": "Ada",
+        "region_id": 1,
+        "region": {"id": 1, "name": "north"},
+        "animals": [
+            {"id": 2, "name": "Bella", "foods": [{"id": 1, "name": "hay"}, {"id": 2, "name": "corn"}]},
+            {"id": 1, "name": "Chick", "foods": [{"id": 2, "name": "corn"}]},
+        ],
+    }
+    table = await FARMERS.defer("teacher__name", "teacher").prefetch_related("teacher").to_arrow(nested=True)
+    assert table["teacher"].to_pylist()[1] == {"id": 1, "region_id": 1, "teacher_id": None}

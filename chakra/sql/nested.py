@@ -1,6 +1,6 @@
 """Rows inside of rows: records of what a query joins, and the condition that finds the rows behind a relation.
 
-They are anonymous records, which carry the types of their fields on the wire (docs/decisions/0022-nested-columns.md).
+They are anonymous records, which carry the types of their fields on the wire (docs/decisions/0024-nested-columns.md).
 """
 
 from __future__ import annotations

@@ -30,9 +30,11 @@ REVIEWED: dict[str, set[str]] = {
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
     "chakra.sql.compile": {
         "strength", "of", "wait", "term.nulls.upper()", "picked", "name", "names", "number",
-        "where[position]", "', '.join(names)",
+        "where[position]", "', '.join(names)", "values", "named", "node.casts[name]",
         "', ' if position else ' ORDER BY '", "' DESC' if term.descending else ''",
     },
+    # Spellings of types without a binary format, and equations between quoted columns.
+    "chakra.sql.nested": {"cast", "_equal(self.around, first, between)", "_equal(between, second, self.target)"},
     "chakra.sql.partners": {"kind"},
     "chakra.sql.partitions": {"joint", "column", "operator", "shares", "some", "share", "keys"},
     "chakra.sql.dml": {

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from chakra import Field, ForeignKey, Prefetch
+from chakra.errors import DataError
 from chakra.models import Model, field, foreign_key
 from chakra.pg.types import PgType
 from chakra.types import BigInt
@@ -70,6 +71,15 @@ async def test_every_type_in_records(db: Any, sample: TypeSample) -> None:
         found += plain(pa.chunked_array([values.slice(ids.index(number), 1)]), integers=sample.integers)
     assert same(found, expected)
     assert [len(each) for each in lists] == [(count + 1) // 2, count // 2, 0]
+
+    nested = parent.objects.order_by("id").prefetch_related(rows)
+    for sink in () if sample.integers else ("to_polars", "to_pandas", "to_numpy"):
+        try:
+            await getattr(child.objects.all(), sink)(**options)
+        except DataError:
+            continue  # more digits than the library has
+        frame = await getattr(nested, sink)(nested=True, **options)
+        assert [len(each) for each in frame["children"]] == [(count + 1) // 2, count // 2, 0]
 
     for query in (
         pointer.objects.order_by("id").select_related("child"),

@@ -30,7 +30,7 @@ from chakra.errors import (
     TransactionError,
     UniqueViolation,
 )
-from chakra.expressions import F, Q, Value
+from chakra.expressions import F, Func, Q, Value
 from chakra.expressions.aggregates import (
     ArrayAgg,
     Avg,
@@ -173,6 +173,7 @@ __all__ = [
     "FieldError",
     "ForeignKey",
     "ForeignKeyViolation",
+    "Func",
     "Index",
     "IntegrityError",
     "Interval",

@@ -1,30 +1,18 @@
 """What queries say about values and conditions: trees without tables, aliases or SQL text."""
 
-from chakra.expressions.base import (
-    Combined,
-    Condition,
-    Expression,
-    F,
-    IsTrue,
-    Lookup,
-    Not,
-    Operation,
-    Order,
-    Slot,
-    TypedExpression,
-    Value,
-    as_condition,
-    as_expression,
-    compare,
-    python_type,
-)
+from chakra.expressions.base import Condition, Expression, Order, TypedExpression
+from chakra.expressions.conditions import Combined, IsTrue, Lookup, Not, as_condition, compare
+from chakra.expressions.functions import Func
+from chakra.expressions.infer import python_type
 from chakra.expressions.q import Q
+from chakra.expressions.values import F, Operation, Slot, Value, as_expression
 
 __all__ = [
     "Combined",
     "Condition",
     "Expression",
     "F",
+    "Func",
     "IsTrue",
     "Lookup",
     "Not",

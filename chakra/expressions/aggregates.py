@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 from chakra.errors import FieldError
-from chakra.expressions.base import Expression, F, Order, Value, as_condition, as_expression
+from chakra.expressions.base import Expression, Order
+from chakra.expressions.conditions import as_condition
+from chakra.expressions.values import F, Value, as_expression
 from chakra.pg.types import FLOAT8, INT8, JSONB, NUMERIC, TEXT, PgType, array_of
 
 MAX_DIGITS = 38  # Arrow decimal128; a sum keeps the scale of its argument and may use all digits
@@ -46,7 +48,7 @@ class Aggregate(Expression):
     function: ClassVar[str] = ""
     ordered: ClassVar[bool] = False
 
-    __slots__ = ("argument", "condition", "default", "distinct", "extra", "order", "type")
+    __slots__ = ("argument", "condition", "default", "distinct", "extra", "order")
 
     def __init__(
         self,
@@ -68,7 +70,6 @@ class Aggregate(Expression):
         self.order = tuple(_order_term(term) for term in terms)
         self.default = None if default is None else as_expression(default)
         self.extra: tuple[Expression, ...] = ()
-        self.type: PgType | None = None
 
     @property
     def children(self) -> tuple[Expression, ...]:
@@ -88,8 +89,6 @@ class Aggregate(Expression):
         new.condition = None if self.condition is None else last.pop(0)  # type: ignore[assignment]
         new.default = None if self.default is None else last.pop(0)
         new.distinct = self.distinct
-        argument: PgType | None = getattr(new.argument, "type", None)
-        new.type = self.result(argument.base if argument is not None else None)
         return new
 
     def own_shape(self) -> Hashable:
@@ -99,30 +98,6 @@ class Aggregate(Expression):
     def result(self, argument: PgType | None) -> PgType | None:
         """The type of the result for an argument of that type; ``None`` where only the server knows."""
         return argument
-
-    def render_sql(self, writer: Any, render: Callable[[Expression, Any], None]) -> None:
-        """Write the call."""
-        if self.default is not None:
-            writer.write("COALESCE(")
-        writer.write(f"{self.call_name()}({'DISTINCT ' if self.distinct else ''}")
-        render(self.argument, writer)
-        for value in self.extra:
-            writer.write(", ")
-            render(value, writer)
-        for position, term in enumerate(self.order):
-            writer.write(", " if position else " ORDER BY ")
-            render(term.expression, writer)
-            writer.write(" DESC" if term.descending else "")
-            writer.write(f" NULLS {term.nulls.upper()}" if term.nulls else "")
-        writer.write(")")
-        if self.condition is not None:
-            writer.write(" FILTER (WHERE ")
-            render(self.condition, writer)
-            writer.write(")")
-        if self.default is not None:
-            writer.write(", ")
-            render(self.default, writer)
-            writer.write(")")
 
     def call_name(self) -> str:
         """The SQL function."""
@@ -144,10 +119,6 @@ class Star(Expression):
     """``*``, the argument of ``count(*)``."""
 
     __slots__ = ()
-
-    def render_sql(self, writer: Any, render: Any) -> None:
-        """Write the star."""
-        writer.write("*")
 
 
 class Count(Aggregate):

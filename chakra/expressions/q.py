@@ -12,21 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions.base import (
-    PLAIN,
-    SEQUENCES,
-    Combined,
-    Condition,
-    Expression,
-    Lookup,
-    Not,
-    Slot,
-    as_condition,
-    compare,
-    literal,
-    models_of,
-    operand,
-)
+from chakra.expressions.base import Condition, Expression
+from chakra.expressions.conditions import Combined, Lookup, Not, as_condition, compare
+from chakra.expressions.infer import PLAIN, SEQUENCES, literal, models_of, operand
+from chakra.expressions.values import Slot
 from chakra.pg.conversion.comparing import INT8_DIGITS, beyond_digits, beyond_integers
 
 
@@ -171,4 +160,4 @@ def keyword_conditions(
             yield Lookup(left, word, inner(value))
 
 
-__all__ = ["PLAIN", "SEQUENCES", "Q", "all_of", "keyword_conditions", "keyword_shape", "numbered_keywords"]
+__all__ = ["Q", "all_of", "keyword_conditions", "keyword_shape", "numbered_keywords"]

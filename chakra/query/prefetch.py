@@ -7,6 +7,7 @@ them; what reads a relation looks there. The rows that are loaded know their par
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 OWNER = "_owner"
-"""Annotation of rows behind a table between: the key of the row they were loaded for."""
+"""Annotation of rows behind a table between: the key of the row they were loaded for. It tells them apart and is gone
+then."""
+
+_state_of: Callable[[Any], RowState] = attrgetter("_state")
 
 
 class Prefetch:
@@ -189,15 +193,21 @@ def _keeping(select: Select, paths: Iterable[str]) -> Select:
 
 
 async def load(
-    database: Database, rows: Sequence[Any], prefetches: Iterable[Prefetch], said: Loaded = EVERYTHING
+    database: Database,
+    rows: Sequence[Any],
+    prefetches: Iterable[Prefetch],
+    said: Loaded = EVERYTHING,
+    states: Iterable[RowState] | None = None,
 ) -> None:
     """Load what stands behind relations of instances of one model.
 
     Args:
         said: which columns, as the query of the instances says for all that is loaded with it.
+        states: of the rows; default: the one state they share, as the result of one query.
     """
     if rows:
-        await _load(database, rows, levels_of(prefetches), said)
+        shared = {rows[0]._state} if states is None else states
+        await _load(database, rows, shared, levels_of(prefetches), said)
 
 
 def levels_of(prefetches: Iterable[Prefetch]) -> dict[tuple[str, str | None], Level]:
@@ -225,33 +235,60 @@ def _level(levels: dict[tuple[str, str | None], Level], name: str, to_attr: str 
 
 
 async def _load(
-    database: Database, rows: Sequence[Any], levels: dict[tuple[str, str | None], Level], said: Loaded
+    database: Database,
+    rows: Sequence[Any],
+    states: Iterable[RowState],
+    levels: dict[tuple[str, str | None], Level],
+    said: Loaded,
 ) -> None:
     table: Table = type(rows[0]).__table__
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
         behind = said.behind(level.name)
-        found = await _behind(database, rows, relation, level, behind)
+        found = _there(rows, states, relation) if level.select is None and level.to_attr is None else None
+        if found is not None:
+            of_found = set(map(_state_of, found))
+        else:
+            found = await _behind(database, rows, states, relation, level, behind)
+            of_found = {found[0]._state} if found else set()
         if level.select is not None:
-            await load(database, found, level.of_query, loaded_of(level.select))
+            await load(database, found, level.of_query, loaded_of(level.select), of_found)
         if found and level.further:
-            await _load(database, found, level.further, behind)
+            await _load(database, found, of_found, level.further, behind)
+
+
+def _there(rows: Sequence[Any], states: Iterable[RowState], relation: Relation) -> Sequence[Any] | None:
+    """The rows behind one relation, each once, if all of them are there already."""
+    name = relation.name
+    if not all(name in state.places or name in state.behind or name in state.loaded for state in states):
+        return None
+    first, *others = states
+    if first.shared and not others and name in first.places:
+        place = first.places[name]
+        there = [row._along[place] for row in rows]
+    else:
+        there = [loaded_value(row, name) for row in rows]
+    values = {id(value): value for value in there}
+    if id(NOT_LOADED) in values:
+        return None
+    found = chain.from_iterable(filter(None, values.values())) if relation.many else values.values()
+    return [row for row in {id(row): row for row in found}.values() if row is not None]
 
 
 async def _behind(
-    database: Database, rows: Sequence[Any], relation: Relation, level: Level, said: Loaded
+    database: Database,
+    rows: Sequence[Any],
+    states: Iterable[RowState],
+    relation: Relation,
+    level: Level,
+    said: Loaded,
 ) -> Sequence[Any]:
-    """Load the rows behind one relation, unless they are there, and return them."""
+    """Load the rows behind one relation and return them."""
     if level.select is not None and level.select.result != "instances":
         raise FieldError(
             f"prefetch_related({relation.name!r}): rows of values() are for columns, to_arrow(nested=True); only() "
             "chooses what instances load"
         )
-    if level.select is None and level.to_attr is None:
-        there = [loaded_value(row, relation.name) for row in rows]
-        if not any(value is NOT_LOADED for value in there):
-            flat = (value if isinstance(value, list) else [value] for value in there)
-            return [row for values in flat for row in values if row is not None]
     first = relation.hops[0]
     if len(first.columns) != 1:
         raise FieldError(
@@ -259,44 +296,39 @@ async def _behind(
         )
     own = attrgetter(SLOT + first.columns[0])
     try:
-        keys = {key for row in rows if (key := own(row)) is not None}
+        keys = set(map(own, rows))
     except AttributeError:
         title = type(rows[0]).__name__
         raise NotLoaded(
             f"prefetch_related({relation.name!r}): {title}.{first.columns[0]} was not loaded with these rows (only(), "
             "defer()), and says what is behind them"
         ) from None
-    select = level.query(relation, said)
+    keys.discard(None)
     found: list[Any] = []
-    owner: Callable[[Any], Any] = own
+    held: dict[Any, Any] = {key: [] for key in keys} if relation.many else dict.fromkeys(keys)
     if keys:
-        select, owner = _of_owners(select, relation, list(keys))
-        found = await run.rows(database, select)
-    held: dict[Any, Any] = {key: [] if relation.many else None for key in keys}
+        select, owner = _of_owners(level.query(relation, said), relation, list(keys))
+        found = await run.groups(database, select, owner, relation.many, held)
     if len(relation.hops) > 1 and set(first.target.primary_key) != {
         *first.target_columns,
         *relation.hops[1].columns,
     }:
-        found = _once(found, owner)
-    for row in found:
-        if relation.many:
-            held[owner(row)].append(row)
-        else:
-            held[owner(row)] = row
-    _note(rows, level.to_attr or relation.name, first.columns[0], held)
+        _once(held, relation.target)
+        found = list({id(row): row for row in chain.from_iterable(held.values())}.values())
+    _note(states, level.to_attr or relation.name, first.columns[0], held)
     if found and not relation.forward and len(relation.hops) == 1:
         _know_parents(rows, found, relation)
     return found
 
 
-def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, Callable[[Any], Any]]:
-    """The query for the rows behind a relation of certain rows, and what tells whose a row is."""
+def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, str]:
+    """The query for the rows behind a relation of certain rows, and the attribute that tells whose a row is."""
     *_, last = relation.hops
     if len(relation.hops) == 1:
         name = last.target_columns[0]
         select = _each(select, name)
         select.filters = (*select.filters, (False, (), {f"{name}__in": keys}))
-        return select, attrgetter(SLOT + name)
+        return select, name
     back = next(name for name, other in last.target.relations.items() if other.leads_back(relation))
     select = _each(select, back)
     select.filters = (*select.filters, (False, (), {f"{back}__in": keys}))
@@ -304,7 +336,7 @@ def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Sel
     select = select.with_clauses(
         annotations=(*clauses.annotations, (OWNER, F(back))), after=(*clauses.after, len(select.filters))
     )
-    return select, lambda row: loaded_value(row, OWNER)
+    return select, OWNER
 
 
 def _each(select: Select, path: str) -> Select:
@@ -317,19 +349,19 @@ def _each(select: Select, path: str) -> Select:
     )
 
 
-def _once(rows: Sequence[Any], owner: Callable[[Any], Any]) -> list[Any]:
-    """Each partner of a row once: a table between that is a model may link the two several times."""
-    return list({(owner(row), type(row).__chakra_key__(row)): row for row in reversed(rows)}.values())[::-1]
+def _once(held: dict[Any, list[Any]], table: Table) -> None:
+    """Leave each partner of a row once: a table between that is a model may link the two several times."""
+    key = attrgetter(*(SLOT + name for name in table.primary_key))
+    for partners in held.values():
+        partners.reverse()
+        partners[:] = dict(zip(map(key, partners), partners, strict=True)).values()
+        partners.reverse()
 
 
-def _note(rows: Sequence[Any], name: str, key: str, held: dict[Any, Any]) -> None:
+def _note(states: Iterable[RowState], name: str, key: str, held: dict[Any, Any]) -> None:
     """Let rows know what is behind a relation: once for all that share a state."""
-    seen: set[int] = set()
-    for row in rows:
-        state: RowState = row._state
-        if id(state) not in seen:
-            seen.add(id(state))
-            state.behind = {**state.behind, name: (SLOT + key, held)}
+    for state in states:
+        state.behind = {**state.behind, name: (SLOT + key, held)}
 
 
 def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:
@@ -340,7 +372,7 @@ def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation)
     if back is None:
         return
     own = attrgetter(SLOT + hop.columns[0])
-    _note(found, back, hop.target_columns[0], {own(row): row for row in rows})
+    _note((found[0]._state,), back, hop.target_columns[0], dict(zip(map(own, rows), rows, strict=True)))
 
 
 async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> None:
@@ -366,7 +398,7 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     check_paths(model.__table__, prefetches)
     for row in several:
         own_state(row)
-    await load(database_of(several[0], using), several, prefetches)
+    await load(database_of(several[0], using), several, prefetches, states=list(map(_state_of, several)))
 
 
 __all__ = [

@@ -33,7 +33,7 @@ async def rows_of(
                 state = RowState(
                     database, True, shared=True
                 )  # it will know what is behind the rows of this block
-            found = hydrate(load, rows, state, len(rows))
+            found = hydrate(len(rows), load, rows, state)
             if prefetches:
                 await prefetch.load(database, found, prefetches, loaded_of(select))
             for row in found:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db.default import default_database
 from chakra.errors import DatabaseError, DataError, DoesNotExist, FieldError, UniqueViolation
-from chakra.expressions.base import Expression, models_of, operand
+from chakra.expressions import Expression
+from chakra.expressions.infer import models_of, operand
 from chakra.query import execute
 from chakra.query.computed import named
 from chakra.query.described import checked_table, outdated

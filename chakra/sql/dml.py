@@ -18,10 +18,9 @@ from chakra.pg.types import PgType
 from chakra.schema import Column, Table
 from chakra.schema.declared import JSONS
 from chakra.sql.adapting import TEXTS, ToColumn, ToType
-from chakra.sql.compile import write_from
 from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
-from chakra.sql.render import render, render_conditions
+from chakra.sql.render import render, render_conditions, write_from
 from chakra.sql.resolve import resolve_filters
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select, numbered

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from chakra.expressions import Expression, Slot
 from chakra.expressions.aggregates import Aggregate
-from chakra.sql.keys import KeyRef
+from chakra.sql.nodes import KeyRef
 from chakra.sql.scope import Scope
 from chakra.sql.sources import ColumnRef, Correlated, Source
 

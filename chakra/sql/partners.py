@@ -7,79 +7,11 @@ one partner: what it says of a relation stands in one EXISTS. A negated conditio
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from chakra.expressions import Combined, Condition, Expression, IsTrue, Lookup, Not, Operation
 from chakra.expressions.q import all_of
-from chakra.sql.keys import KeyRef
+from chakra.sql.nodes import HasPartner, KeyRef
 from chakra.sql.sources import Block, ColumnRef, Correlated, Source, Transformed
-
-
-class HasPartner(Correlated, Condition):
-    """EXISTS over the sources of a block, or of a part of it.
-
-    Attributes:
-        sources: in the order of their joins; the first hangs on a row of the query around.
-        condition: what a partner has to fulfil; ``None`` = it has to be there.
-        required: the sources without a row of which the condition cannot hold; the others are joined by LEFT JOIN.
-    """
-
-    __slots__ = ("condition", "required", "sources")
-
-    def __init__(self, sources: list[Source], condition: Condition | None, required: set[int]) -> None:
-        self.sources = sources
-        self.condition = condition
-        self.required = required
-
-    @property
-    def children(self) -> tuple[Expression, ...]:
-        return () if self.condition is None else (self.condition,)
-
-    def render_sql(self, writer: Any, render: Any) -> None:
-        """Write the subquery."""
-        keyword = " WHERE "
-        writer.write("EXISTS (SELECT 1 FROM ")
-        first = self.sources[0]
-        if id(first) not in self.required:
-            writer.write("(SELECT 1) AS one")
-            for source in self.sources:
-                write_join(source, "LEFT JOIN", writer)
-        else:
-            writer.touch(first.table.quoted)
-            writer.write(f"{first.table.quoted} AS {first.alias}")
-            for source in self.sources[1:]:
-                write_join(source, "JOIN" if id(source) in self.required else "LEFT JOIN", writer)
-            writer.write(keyword)
-            write_link(first, writer)
-            keyword = " AND "
-        if self.condition is not None:
-            writer.write(keyword)
-            either = isinstance(self.condition, Combined) and self.condition.connector == "OR"
-            writer.write("(" if either else "")
-            render(self.condition, writer)
-            writer.write(")" if either else "")
-        writer.write(")")
-
-    def __repr__(self) -> str:
-        return f"has {self.sources[0].table.title}"
-
-
-def write_join(source: Source, kind: str, writer: Any) -> None:
-    """Write the join of a source to its parent."""
-    writer.touch(source.table.quoted)
-    writer.write(f" {kind} {source.table.quoted} AS {source.alias} ON ")
-    write_link(source, writer)
-
-
-def write_link(source: Source, writer: Any) -> None:
-    """Write the equation between the columns of a source and of its parent."""
-    hop, parent = source.on, source.parent
-    assert hop is not None and parent is not None
-    for position, (own, other) in enumerate(zip(hop.columns, hop.target_columns, strict=True)):
-        own_column = parent.table.by_attribute[own].quoted
-        other_column = source.table.by_attribute[other].quoted
-        writer.write(" AND " if position else "")
-        writer.write(f"{source.alias}.{other_column} = {parent.alias}.{own_column}")
 
 
 def about_partners(parts: list[Condition], block: Block) -> list[Condition]:
@@ -202,4 +134,4 @@ def _strict(value: Expression) -> set[int]:
     return set()
 
 
-__all__ = ["HasPartner", "about_partners", "columns_of", "heads_of", "write_join", "write_link"]
+__all__ = ["about_partners", "columns_of", "heads_of"]

@@ -12,7 +12,7 @@ from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import all_of
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.grouping import group_terms, same
-from chakra.sql.nested import Behind
+from chakra.sql.nodes import Behind
 from chakra.sql.products import multiplied
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_outputs
 from chakra.sql.scope import JoinedCall, Scope
@@ -51,11 +51,11 @@ class Resolved:
 
 
 class NestedRows(Correlated, Expression):
-    """The rows behind a relation of each row, as one value; ``chakra.sql.compile`` writes it.
+    """The rows behind a relation of each row, as one value: an array of records, or one of them.
 
     Attributes:
         rows: the resolved query for them, with the condition that binds it to the row around.
-        many: whether they are an array, or one record.
+        many: whether there may be several.
         casts: names of values that are cast, and to which type.
     """
 

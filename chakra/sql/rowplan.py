@@ -10,7 +10,7 @@ from chakra.expressions import Expression
 from chakra.pg.types import PgType
 from chakra.schema import Column, Relation, Table
 from chakra.sql.loaded import Loaded, loaded_of
-from chakra.sql.nested import Record
+from chakra.sql.nodes import Record
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select
 from chakra.sql.sources import ColumnRef, Source
@@ -41,15 +41,16 @@ class RowPlan:
 class Compiled:
     """A compiled SELECT: the statement, for instances their plan, and the loader made of it.
 
-    ``loader``, ``last_rows`` (how many rows the shape returned last time) and ``listable`` (whether the types
-    allow reading it as columns) belong to whoever runs the query, and ``derived`` describes its rows where they
-    stand in place of a table; they live here so that they live as long.
+    ``loader``, ``groupers`` (those that put rows beside others), ``last_rows`` (how many rows the shape returned last
+    time) and ``listable`` (whether the types allow reading it as columns) belong to whoever runs the query, and
+    ``derived`` describes its rows where they stand in place of a table; they live here so that they live as long.
     """
 
     statement: Statement
     plan: RowPlan | None
     result: str
     loader: Any = field(default=None)
+    groupers: dict[Any, Any] = field(default_factory=dict)
     last_rows: int = 0
     listable: bool | None = None
     derived: Table | None = None

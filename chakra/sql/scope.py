@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, F, Lookup, Not, Slot
+from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, Slot
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.lookups import TRANSFORMS, find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
 from chakra.pg.quoting import quote_identifier
-from chakra.pg.types import PgType
 from chakra.schema import Hop, Relation, Table
-from chakra.sql.keys import KeyRef
-from chakra.sql.partner_aggregates import PartnerAggregate
+from chakra.sql.infer import type_of
+from chakra.sql.nodes import KeyRef, PartnerAggregate, RootColumn
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
 from chakra.sql.select import Filter
@@ -355,9 +354,10 @@ class Scope:
         bound = getattr(expression, "bind_column", None)
         if bound is not None:
             return self._declared(bound)
-        scoped = getattr(expression, "resolve_in", None)
-        if scoped is not None:
-            return scoped(self)  # type: ignore[no-any-return]
+        if isinstance(expression, RootColumn):
+            return ColumnRef(self.root, expression.column)
+        if isinstance(expression, IsTrue):
+            return self._truth(expression)
         if isinstance(expression, Aggregate):
             return self._aggregate(expression)
         if isinstance(expression, Not) and self._denying:
@@ -372,6 +372,16 @@ class Scope:
                 check_models(resolved.left, expression.right.models)
             return self._lookup(resolved)
         return resolved
+
+    def _truth(self, condition: IsTrue) -> Condition:
+        inner = self.resolve(condition.inner)
+        found = type_of(inner)
+        if found is None or found.base.name == "bool":
+            return inner if isinstance(inner, Condition) else IsTrue(inner)
+        raise FieldError(
+            f"{condition.inner!r} is {found.sql}, and only boolean values are conditions by themselves: write what it "
+            f"has to be, e.g. {condition.inner!r} == …, {condition.inner!r} > … or {condition.inner!r}.is_not_null()"
+        )
 
     def resolve_q(self, q: Q) -> Condition:
         """Resolve the positional conditions of a Q and its keywords."""
@@ -477,14 +487,9 @@ def _relations(table: Table, attribute: str) -> list[Relation]:
     return [r for r in table.relations.values() if r.key == attribute]
 
 
-def type_of(expression: Expression) -> PgType | None:
-    """The PostgreSQL type of a resolved expression, or ``None`` where only the server knows."""
-    return getattr(expression, "type", None)
-
-
 def _close(word: str, names: list[str]) -> str:
     near = difflib.get_close_matches(word, names, n=1)
     return f". Did you mean {near[0]!r}?" if near else ""
 
 
-__all__ = ["Path", "Scope", "check_models", "check_partner", "type_of"]
+__all__ = ["Path", "Scope", "check_models", "check_partner"]

@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions.base import python_type
+from chakra.expressions import python_type
 from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText, Touch
 from chakra.pg.types import BY_OID, PgType

@@ -28,21 +28,22 @@ SAFE_ATTRIBUTES = frozenset({"quoted", "alias"})
 
 REVIEWED: dict[str, set[str]] = {
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
-    "chakra.sql.compile": {
-        "strength", "of", "wait", "term.nulls.upper()", "picked", "name", "names", "number",
-        "where[position]", "', '.join(names)", "values", "named", "node.casts[name]",
-        "', ' if position else ' ORDER BY '", "' DESC' if term.descending else ''",
+    "chakra.sql.render.select": {
+        "strength", "of", "wait", "picked", "name", "names", "number", "where[position]", "', '.join(names)", "named",
     },
-    # Spellings of types without a binary format, and equations between quoted columns.
-    "chakra.sql.nested": {"cast", "_equal(self.around, first, between)", "_equal(between, second, self.target)"},
-    "chakra.sql.partners": {"kind"},
-    "chakra.sql.partitions": {"joint", "column", "operator", "shares", "some", "share", "keys"},
+    # Spellings of types without a binary format, numbered names, and equations between quoted columns.
+    "chakra.sql.render.nested": {"cast", "values", "name", "', '.join(names)", "equal(node.around, first, between)",
+        "equal(between, second, node.target)", "node.casts[name]"},
+    "chakra.sql.render.base": {"term.nulls.upper()"},
+    "chakra.sql.render.nodes": {"node.connector"},
+    "chakra.sql.render.partners": {"kind"},
+    # A name of plain words joined by dots, and a type.
+    "chakra.sql.render.functions": {"node.type.sql"},
+    "chakra.sql.partitions": {"shares", "some", "share", "keys"},
     "chakra.sql.dml": {
         "names", "picked", "i", "keys", "check",
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },
-    "chakra.sql.render": {"node.connector", "term.nulls.upper()"},
-    "chakra.expressions.aggregates": {"self.function", "'DISTINCT ' if self.distinct else ''", "term.nulls.upper()"},
     "chakra.expressions.lookups": {"part"},
     "chakra.sql.staging": {
         "default", "drawn", "names", "target", "text", "sets", "fresh", "known", "number",

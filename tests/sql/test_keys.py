@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chakra import Count, F, Field, Model, Q, Value, field
+from chakra import Count, F, Field, Func, Model, Q, Value, field
 from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.sql import Clauses, Nested, Select, over_rows, select_statement
@@ -68,32 +68,10 @@ def test_copies_keep_every_clause(name: str) -> None:
     assert getattr(clauses.copy(), name) == getattr(clauses, name)
 
 
-def wrap(function: str) -> type[Expression]:
-    """A user's node; all have one class name."""
-
-    class Wrap(Expression):
-        def __init__(self, inner: Expression) -> None:
-            self.inner = inner
-
-        @property
-        def children(self) -> tuple[Expression, ...]:
-            return (self.inner,)
-
-        def rebuild(self, children: tuple[Expression, ...]) -> Wrap:
-            return Wrap(*children)
-
-        def render_sql(self, writer: Any, render: Any) -> None:
-            writer.write(f"{function}(")
-            render(self.inner, writer)
-            writer.write(")")
-
-    return Wrap
-
-
-def test_two_node_classes_of_one_name() -> None:
-    absolute, sign = wrap("abs"), wrap("sign")
-    assert 'abs("stock")' in BOOKS.annotate(x=absolute(F("stock"))).to_sql()[0]
-    assert 'sign("stock")' in BOOKS.annotate(x=sign(F("stock"))).to_sql()[0]
+def test_functions_of_one_shape() -> None:
+    assert 'abs("stock")' in BOOKS.annotate(x=Func("abs", "stock")).to_sql()[0]
+    assert 'sign("stock")' in BOOKS.annotate(x=Func("sign", "stock")).to_sql()[0]
+    assert 'abs("stock")::integer' in BOOKS.annotate(x=Func("abs", "stock", type=Integer)).to_sql()[0]
 
 
 class Loose(Model):

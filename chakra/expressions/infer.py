@@ -1,0 +1,93 @@
+"""What Python values stand for in a query: their PostgreSQL type, the keys of instances, lists of values."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import enum
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from chakra.errors import FieldError
+from chakra.expressions.base import Expression
+from chakra.pg.conversion.comparing import beyond_integers
+from chakra.pg.types import BY_PYTHON, INT8, NUMERIC, TIMESTAMP, PgType, array_of
+
+# Types whose values never change the shape of a statement. bool is not among them: isnull=True and
+# isnull=False are two statements.
+PLAIN = frozenset(
+    {int, str, float, bytes, decimal.Decimal, dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID}
+)
+SEQUENCES: tuple[type, ...] = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
+
+_NO_MODELS: frozenset[Any] = frozenset()
+
+
+def models_of(value: Any) -> frozenset[Any]:
+    """The models whose instances ``value`` is, or holds if it is a sequence."""
+    cls = value.__class__
+    if cls in PLAIN:
+        return _NO_MODELS
+    items = value if cls in SEQUENCES else (value,)
+    found = [
+        item for item in items if item.__class__ not in PLAIN and hasattr(type(item), "__chakra_model__")
+    ]
+    return frozenset(type(item).__chakra_model__(item) for item in found) if found else _NO_MODELS
+
+
+def operand(value: Any) -> Any:
+    """What a right side stands for: a model instance for its key, anything else for itself.
+
+    Raises:
+        FieldError: the value can be read only once, or is a query.
+    """
+    key = getattr(type(value), "__chakra_key__", None)
+    if key is not None:
+        return key(value)
+    if isinstance(value, Iterator):
+        raise FieldError(f"{value!r} can be read only once, and a query may run twice; pass a list of it")
+    if hasattr(type(value), "__aiter__"):
+        raise FieldError(
+            "a query cannot stand for a value; read it first: field__in=await query, or a list of its values"
+        )
+    return value
+
+
+def literal(value: Any) -> Any:
+    """A sequence of plain values; model instances among them stand for their keys.
+
+    Raises:
+        FieldError: an expression is among them.
+    """
+    for item in value:
+        if type(item) in PLAIN:
+            continue
+        if isinstance(item, Expression):
+            raise FieldError(f"a list of values cannot hold the expression {item!r}")
+        if hasattr(type(item), "__chakra_key__"):
+            return [operand(v) for v in value]
+    return value
+
+
+def python_type(value: Any) -> PgType | None:
+    """The PostgreSQL type a bare Python value stands for, or ``None`` if it does not say."""
+    if isinstance(value, enum.Enum):
+        return python_type(value.value) if isinstance(value, str | int) else None
+    found = BY_PYTHON.get(type(value))
+    if found is not None:
+        if found is INT8 and beyond_integers(value):
+            return NUMERIC
+        if found.name == "timestamptz" and value.tzinfo is None:
+            return TIMESTAMP
+        return found
+    if isinstance(value, list | tuple) and value:
+        inner = next((python_type(v) for v in value if v is not None), None)
+        return None if inner is None or inner.kind == "array" else array_of(inner)
+    for cls in type(value).__mro__[1:-1]:
+        if cls in BY_PYTHON:
+            return BY_PYTHON[cls]
+    return None
+
+
+__all__ = ["PLAIN", "SEQUENCES", "literal", "models_of", "operand", "python_type"]

@@ -1,0 +1,123 @@
+"""Values: literals, fields by name, and arithmetic over them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+from chakra.errors import FieldError
+from chakra.expressions.base import MAKE, Expression
+from chakra.expressions.infer import SEQUENCES, literal, models_of, operand, python_type
+from chakra.pg.conversion.comparing import beyond_integers
+from chakra.pg.types import PgType
+
+
+class Value(Expression):
+    """A literal, sent as a parameter. ``type`` says which PostgreSQL type it has; else Python's decides."""
+
+    __slots__ = ("models", "type", "value")
+
+    def __init__(self, value: Any, type: PgType | None = None) -> None:
+        self.models = models_of(value)
+        self.value = operand(value) if value.__class__ not in SEQUENCES else literal(value)
+        self.type = type
+
+    def own_shape(self) -> Hashable:
+        return self.type
+
+    def shape(self, values: list[Any]) -> Hashable:
+        value = self.value
+        values.append(value)
+        type_: Any = self.type or python_type(value) or type(value)
+        if isinstance(value, str) and beyond_integers(value):
+            type_ = (type_, "beyond bigint")
+        return (Value, type_, self.models) if self.models else (Value, type_)
+
+    def numbered(self, numbers: Iterator[int]) -> Slot:
+        return Slot(next(numbers), self.value, self.type, self.models)
+
+    def __repr__(self) -> str:
+        return f"Value({self.value!r})"
+
+
+class Slot(Expression):
+    """A literal whose value is kept apart from the statement: position ``index`` of the query's values.
+
+    Made by the compiler out of ``Value`` and of keywords; ``sample`` is the value of the query that was compiled first
+    and may be looked at for its Python type only, which is part of the shape.
+    """
+
+    __slots__ = ("index", "models", "sample", "type")
+
+    def __init__(
+        self, index: int, sample: Any, type: PgType | None = None, models: frozenset[Any] = frozenset()
+    ) -> None:
+        self.index = index
+        self.sample = sample
+        self.type = type
+        self.models = models
+
+    def __repr__(self) -> str:
+        return f"Slot({self.index})"
+
+
+class F(Expression):
+    """A field by its path from the query's model: ``F("price")``, ``F("author__name")``."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        if not isinstance(path, str) or not path:
+            raise FieldError(f"F() takes the name of a field, not {path!r}")
+        self.path = path
+
+    def own_shape(self) -> Hashable:
+        return self.path
+
+    def shape(self, values: list[Any]) -> Hashable:
+        return (F, self.path)
+
+    def __repr__(self) -> str:
+        return f"F({self.path!r})"
+
+
+class Operation(Expression):
+    """Two values joined by an arithmetic operator."""
+
+    __slots__ = ("left", "operator", "right")
+
+    OPERATORS = frozenset({"+", "-", "*", "/", "%", "||"})
+
+    def __init__(self, operator: str, left: Expression, right: Expression) -> None:
+        if operator not in self.OPERATORS:
+            raise FieldError(f"unknown operator {operator!r}; known are {' '.join(sorted(self.OPERATORS))}")
+        self.operator = operator
+        self.left = left
+        self.right = right
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.left, self.right)
+
+    def rebuild(self, children: tuple[Expression, ...]) -> Operation:
+        return Operation(self.operator, *children)
+
+    def own_shape(self) -> Hashable:
+        return self.operator
+
+    def __repr__(self) -> str:
+        return f"({self.left!r} {self.operator} {self.right!r})"
+
+
+def as_expression(value: Any) -> Expression:
+    """Return expressions as they are and wrap anything else as a ``Value``."""
+    return value if isinstance(value, Expression) else Value(value)
+
+
+def _operation(operator: str, left: Any, right: Any) -> Operation:
+    return Operation(operator, as_expression(left), as_expression(right))
+
+
+MAKE.operation = _operation
+
+__all__ = ["F", "Operation", "Slot", "Value", "as_expression"]

@@ -1,0 +1,194 @@
+"""Nodes that only the compiler makes, most of them resolved: data, which ``chakra.sql.render`` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from chakra.expressions import Condition, Expression, Order
+from chakra.schema import Column, Hop, Table
+from chakra.sql.sources import ColumnRef, Correlated, Source
+
+
+class KeyRef(Expression):
+    """The primary key of a source's table, if it has several columns; it compares as a row does in SQL."""
+
+    __slots__ = ("parts", "table")
+
+    def __init__(self, table: Table, parts: tuple[ColumnRef, ...]) -> None:
+        self.table = table
+        self.parts = parts
+
+    @property
+    def names(self) -> str:
+        """The attributes, as errors show a key."""
+        return f"({', '.join(part.column.attribute for part in self.parts)})"
+
+    def __repr__(self) -> str:
+        return f"{self.table.title}.pk"
+
+
+class RootColumn(Expression):
+    """A column of the query's root table, which need not be one that the table declares: ``ctid``."""
+
+    __slots__ = ("column",)
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+
+    def own_shape(self) -> Hashable:
+        return self.column.name, self.column.nullable
+
+    def __repr__(self) -> str:
+        return f"RootColumn({self.column.name!r})"
+
+
+class RowRange(Condition):
+    """True for rows whose value in a column is in ``[low, high)``.
+
+    Args:
+        low: first value, or ``None`` = from the start, NULLs among them.
+        high: value behind the last one, or ``None`` = no end.
+    """
+
+    __slots__ = ("column", "high", "low")
+
+    def __init__(self, column: Expression, low: Expression | None, high: Expression | None) -> None:
+        self.column = column
+        self.low = low
+        self.high = high
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.column, *(bound for bound in (self.low, self.high) if bound is not None))
+
+    def rebuild(self, children: tuple[Expression, ...]) -> RowRange:
+        column, *bounds = children
+        low = None if self.low is None else bounds[0]
+        return RowRange(column, low, None if self.high is None else bounds[-1])
+
+    def own_shape(self) -> Hashable:
+        return self.low is None
+
+
+class OutputName(Expression):
+    """A value that the query returns, by its name: it is not computed twice to sort by it."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Rank(Expression):
+    """The number of a row among those that have one value in common, in the order of the query."""
+
+    __slots__ = ("each", "order")
+
+    def __init__(self, each: Expression, order: list[Order]) -> None:
+        self.each = each
+        self.order = order
+
+
+class HasPartner(Correlated, Condition):
+    """EXISTS over the sources of a block, or of a part of it.
+
+    Attributes:
+        sources: in the order of their joins; the first hangs on a row of the query around.
+        condition: what a partner has to fulfil; ``None`` = it has to be there.
+        required: the sources without a row of which the condition cannot hold; the others are joined by LEFT JOIN.
+    """
+
+    __slots__ = ("condition", "required", "sources")
+
+    def __init__(self, sources: list[Source], condition: Condition | None, required: set[int]) -> None:
+        self.sources = sources
+        self.condition = condition
+        self.required = required
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return () if self.condition is None else (self.condition,)
+
+    def __repr__(self) -> str:
+        return f"has {self.sources[0].table.title}"
+
+
+class PartnerAggregate(Correlated, Expression):
+    """An aggregate of the rows behind a to-many relation, one value for each row of the query: a scalar subquery.
+
+    A join with GROUP BY would do for one of them; two joined relations multiply each other's rows, and one multiplies
+    what else the query returns.
+
+    Attributes:
+        aggregate: resolved.
+        sources: in the order of their joins; the first hangs on a row of the query around.
+        conditions: what a partner has to fulfil to be counted in: those of the ``filter`` before.
+    """
+
+    __slots__ = ("aggregate", "conditions", "sources")
+
+    def __init__(self, aggregate: Expression, sources: list[Source], conditions: list[Condition]) -> None:
+        self.aggregate = aggregate
+        self.sources = sources
+        self.conditions = conditions
+
+    def __repr__(self) -> str:
+        return repr(self.aggregate)
+
+
+class Record(Expression):
+    """The row of a joined source as one value; NULL where there is none.
+
+    Attributes:
+        fields: values, and the type each is cast to; ``""`` = none.
+        there: the column that is NULL where there is no row; ``None`` = there is always one.
+    """
+
+    __slots__ = ("fields", "there")
+
+    def __init__(self, fields: tuple[tuple[Expression, str], ...], there: Expression | None) -> None:
+        self.fields = fields
+        self.there = there
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return tuple([value for value, _ in self.fields])
+
+
+class Behind(Condition):
+    """True for rows of one source that stand behind a relation of the row of another.
+
+    Rows behind a table between come once, however often it links the two.
+
+    Attributes:
+        around: the source the relation starts from, in the query around.
+        target: the source it leads to.
+        hops: its steps.
+        alias: for the table between.
+    """
+
+    __slots__ = ("alias", "around", "hops", "target")
+
+    def __init__(self, around: Source, target: Source, hops: Sequence[Hop], alias: str) -> None:
+        self.around = around
+        self.target = target
+        self.hops = hops
+        self.alias = alias
+
+    @property
+    def outer(self) -> list[ColumnRef]:
+        """The columns of the query around by which the rows are found."""
+        return [ColumnRef(self.around, self.around.table.by_attribute[name]) for name in self.hops[0].columns]
+
+
+__all__ = [
+    "Behind",
+    "HasPartner",
+    "KeyRef",
+    "OutputName",
+    "PartnerAggregate",
+    "Rank",
+    "Record",
+    "RootColumn",
+    "RowRange",
+]

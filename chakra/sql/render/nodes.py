@@ -1,0 +1,125 @@
+"""Rows of the table: values, and what joins conditions."""
+
+from __future__ import annotations
+
+from chakra.expressions import Combined, Expression, IsTrue, Not, Operation, Slot, python_type
+from chakra.pg.quoting import quote_output
+from chakra.pg.types import PgType
+from chakra.sql.adapting import TEXTS, ToType
+from chakra.sql.infer import TEXT_TYPES, may_be_null, operand_type, type_of
+from chakra.sql.nodes import HasPartner, OutputName, RowRange
+from chakra.sql.render.base import render
+from chakra.sql.sources import ColumnRef, Transformed
+from chakra.sql.statement import Writer
+
+
+def column(node: ColumnRef, writer: Writer) -> None:
+    if writer.qualify:
+        writer.write(f"{node.source.alias}.{node.column.quoted}")
+    else:
+        writer.write(node.column.quoted)
+
+
+def transformed(node: Transformed, writer: Writer) -> None:
+    before, _, after = node.transform.sql.partition("{l}")
+    writer.write(before)
+    if node.inner_type.name == "timestamptz":
+        writer.write("(")
+        render(node.inner, writer)
+        writer.write(" AT TIME ZONE 'UTC')")
+    else:
+        render(node.inner, writer)
+    writer.write(after)
+
+
+def slot(node: Slot, writer: Writer) -> None:
+    typed_slot(node, writer, None)
+
+
+def typed_slot(node: Slot, writer: Writer, type_: PgType | None) -> None:
+    """Write a literal with its type spelled out, where the place alone does not say which it is."""
+    type_ = node.type or type_ or python_type(node.sample)
+    writer.parameter(node.index, compared(type_), type_, "value")
+
+
+def compared(type_: PgType | None) -> tuple[ToType, ...]:
+    """What a literal goes through that is compared with a value of that type."""
+    if type_ is None or type_.base.name in TEXTS:
+        return ()
+    return (ToType(type_, "compared"),)
+
+
+def operation(node: Operation, writer: Writer) -> None:
+    writer.write("(")
+    left, right = node.left, node.right
+    operator = node.operator
+    if operator == "+" and _is_text(left) and _is_text(right):
+        operator = "||"
+    for position, (side, other) in enumerate(((left, right), (right, left))):
+        if position:
+            writer.write(f" {operator} ")
+        if isinstance(side, Slot):
+            typed_slot(side, writer, operand_type(side, type_of(other), node.operator))
+        else:
+            render(side, writer)
+    writer.write(")")
+
+
+def _is_text(node: Expression) -> bool:
+    """Whether ``+`` beside the value means that texts are put together."""
+    found = type_of(node)
+    return found is not None and found.base.name in TEXT_TYPES
+
+
+def combined(node: Combined, writer: Writer) -> None:
+    if not node.parts:
+        writer.write("TRUE")
+        return
+    for position, part in enumerate(node.parts):
+        if position:
+            writer.write(f" {node.connector} ")
+        nested = isinstance(part, Combined) and len(part.parts) > 1 and part.connector != node.connector
+        if nested:
+            writer.write("(")
+        render(part, writer)
+        if nested:
+            writer.write(")")
+
+
+def denied(node: Not, writer: Writer) -> None:
+    if isinstance(node.inner, HasPartner):
+        writer.write("NOT ")
+        render(node.inner, writer)
+    elif may_be_null(node.inner):
+        writer.write("(")
+        render(node.inner, writer)
+        writer.write(") IS NOT TRUE")
+    else:
+        writer.write("NOT (")
+        render(node.inner, writer)
+        writer.write(")")
+
+
+def is_true(node: IsTrue, writer: Writer) -> None:
+    render(node.inner, writer)
+
+
+def row_range(node: RowRange, writer: Writer) -> None:
+    nulls = node.low is None and node.high is not None and may_be_null(node.column)
+    writer.write("(" if nulls else "")
+    joint = ""
+    for operator, bound in ((">=", node.low), ("<", node.high)):
+        if bound is not None:
+            writer.write(joint)
+            render(node.column, writer)
+            writer.write(f" {operator} ")
+            render(bound, writer)
+            joint = " AND "
+    if nulls:
+        writer.write(" OR ")
+        render(node.column, writer)
+        writer.write(" IS NULL)")
+
+
+def output_name(node: OutputName, writer: Writer) -> None:
+    writer.write(quote_output(node.name))

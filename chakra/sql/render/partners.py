@@ -1,0 +1,69 @@
+"""Rows of the table: subqueries over the rows behind a to-many relation, and the joins that FROM is made of."""
+
+from __future__ import annotations
+
+from chakra.expressions import Combined
+from chakra.sql.nodes import HasPartner, PartnerAggregate
+from chakra.sql.render.base import render
+from chakra.sql.sources import Source
+from chakra.sql.statement import Writer
+
+
+def has_partner(node: HasPartner, writer: Writer) -> None:
+    keyword = " WHERE "
+    writer.write("EXISTS (SELECT 1 FROM ")
+    first = node.sources[0]
+    if id(first) not in node.required:
+        writer.write("(SELECT 1) AS one")
+        for source in node.sources:
+            write_join(source, "LEFT JOIN", writer)
+    else:
+        writer.touch(first.table.quoted)
+        writer.write(f"{first.table.quoted} AS {first.alias}")
+        for source in node.sources[1:]:
+            write_join(source, "JOIN" if id(source) in node.required else "LEFT JOIN", writer)
+        writer.write(keyword)
+        write_link(first, writer)
+        keyword = " AND "
+    if node.condition is not None:
+        writer.write(keyword)
+        either = isinstance(node.condition, Combined) and node.condition.connector == "OR"
+        writer.write("(" if either else "")
+        render(node.condition, writer)
+        writer.write(")" if either else "")
+    writer.write(")")
+
+
+def partner_aggregate(node: PartnerAggregate, writer: Writer) -> None:
+    first = node.sources[0]
+    writer.write("(SELECT ")
+    render(node.aggregate, writer)
+    writer.touch(first.table.quoted)
+    writer.write(f" FROM {first.table.quoted} AS {first.alias}")
+    for source in node.sources[1:]:
+        write_join(source, "LEFT JOIN", writer)
+    writer.write(" WHERE ")
+    write_link(first, writer)
+    for condition in node.conditions:
+        writer.write(" AND (")
+        render(condition, writer)
+        writer.write(")")
+    writer.write(")")
+
+
+def write_join(source: Source, kind: str, writer: Writer) -> None:
+    """Write the join of a source to its parent."""
+    writer.touch(source.table.quoted)
+    writer.write(f" {kind} {source.table.quoted} AS {source.alias} ON ")
+    write_link(source, writer)
+
+
+def write_link(source: Source, writer: Writer) -> None:
+    """Write the equation between the columns of a source and of its parent."""
+    hop, parent = source.on, source.parent
+    assert hop is not None and parent is not None
+    for position, (own, other) in enumerate(zip(hop.columns, hop.target_columns, strict=True)):
+        own_column = parent.table.by_attribute[own].quoted
+        other_column = source.table.by_attribute[other].quoted
+        writer.write(" AND " if position else "")
+        writer.write(f"{source.alias}.{other_column} = {parent.alias}.{own_column}")

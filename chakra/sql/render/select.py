@@ -1,0 +1,229 @@
+"""A resolved SELECT as SQL: its clauses, and the queries that stand around it or inside of it."""
+
+from __future__ import annotations
+
+from chakra.expressions import Expression, Order
+from chakra.pg.quoting import quote_identifier, quote_output
+from chakra.pg.types import BOOL, INT8
+from chakra.sql.infer import may_be_null, type_of
+from chakra.sql.nodes import OutputName, PartnerAggregate, Rank
+from chakra.sql.products import Branch, branch_of
+from chakra.sql.render.base import render, render_conditions, render_list, render_order
+from chakra.sql.render.partners import write_join
+from chakra.sql.resolve import Resolved, resolve_select
+from chakra.sql.scope import Scope
+from chakra.sql.select import Numbered
+from chakra.sql.sources import ColumnRef
+from chakra.sql.statement import Output, Writer
+
+
+def write_select(query: Numbered, parts: Resolved, writer: Writer) -> list[Output]:
+    """Write a query and return what it returns.
+
+    Args:
+        parts: the query, resolved.
+    """
+    if parts.apart:
+        return _write_apart(query, parts, writer)
+    result = query.select.result
+    if result == "exists":
+        writer.write("SELECT EXISTS (")
+        _write_body(parts, writer)
+        writer.write(")")
+        return [Output("exists", BOOL, False)]
+    if result == "count":
+        if parts.outputs:
+            writer.write("SELECT count(*) FROM (")
+            _write_body(parts, writer)
+            writer.write(") AS counted")
+        else:
+            _write_body(parts, writer)
+        return [Output("count", INT8, False)]
+    if parts.each is not None:
+        return _write_slice_of_each(parts, parts.each, writer)
+    return write_rows(parts, writer)
+
+
+def write_rows(parts: Resolved, writer: Writer) -> list[Output]:
+    """Write a query that returns rows, which may stand inside of another."""
+    return _write_sorted_outside(parts, writer) if parts.outer else _write_body(parts, writer)
+
+
+def _write_body(parts: Resolved, writer: Writer) -> list[Output]:
+    """Write one SELECT, which may stand inside of another."""
+    outside, writer.qualify = writer.qualify, parts.scope.qualified
+    outputs = _write_clauses(parts, writer)
+    writer.qualify = outside
+    return outputs
+
+
+def _write_clauses(parts: Resolved, writer: Writer) -> list[Output]:
+    select = parts.select
+    writer.write("SELECT ")
+    if select.clauses.distinct is not None:
+        writer.write("DISTINCT ")
+        if parts.distinct:
+            writer.write("ON (")
+            render_list(parts.distinct, writer)
+            writer.write(") ")
+    outputs = _write_outputs(parts, writer)
+    if parts.inner is not None:
+        _write_inner(parts.inner, parts.scope, writer)
+    else:
+        write_from(parts.scope, writer)
+    if select.clauses.nothing:
+        writer.write(" WHERE FALSE")
+        render_conditions(parts.conditions, writer, " AND ")
+    else:
+        render_conditions(parts.conditions, writer)
+    if parts.groups:
+        writer.write(" GROUP BY ")
+        render_list(parts.groups, writer)
+    render_conditions(parts.having, writer, " HAVING ")
+    _write_order(parts.order, parts.outputs, writer)
+    _write_slice(parts, writer)
+    lock = select.clauses.lock
+    if lock is not None:
+        strength, _, wait = lock
+        # Of joined tables only those asked for are locked; the nullable side of a join cannot be.
+        of = f" OF {', '.join(parts.locked)}" if parts.scope.joined else ""
+        writer.write(f" FOR {strength}{of}{wait}")
+    return outputs
+
+
+def _write_apart(query: Numbered, parts: Resolved, writer: Writer) -> list[Output]:
+    """Aggregates of all rows along several to-many relations: for each of these a subquery that joins no other."""
+    block = parts.scope.main
+    groups: dict[Branch, list[int]] = {}
+    for position, (_, expression) in enumerate(parts.outputs):
+        groups.setdefault(branch_of(expression, block), []).append(position)
+    where: dict[int, str] = {}
+    for number, positions in enumerate(groups.values()):
+        where.update({at: f"a{number}.c{place}" for place, at in enumerate(positions)})
+    picked = ", ".join(
+        f"{where[position]} AS {quote_output(name)}" for position, (name, _) in enumerate(parts.outputs)
+    )
+    writer.write(f"SELECT {picked} FROM ")
+    outputs: dict[int, Output] = {}
+    given = query.select.clauses.outputs
+    for number, positions in enumerate(groups.values()):
+        one = query.select.with_clauses(outputs=tuple(given[position] for position in positions))
+        writer.write(", (" if number else "(")
+        found = _write_body(resolve_select(query._replace(select=one)), writer)
+        names = ", ".join(f"c{place}" for place in range(len(positions)))
+        writer.write(f") AS a{number} ({names})")
+        outputs.update(zip(positions, found, strict=True))
+    return [outputs[position] for position in range(len(parts.outputs))]
+
+
+def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
+    """Write FROM with another query, under the names that the table which describes its rows gives them."""
+    parts = resolve_select(inner)
+    writer.write(" FROM (")
+    write_rows(parts, writer)
+    names = ", ".join(column.quoted for column in scope.root.table.columns)
+    writer.write(f") AS {scope.root.alias} ({names})")
+
+
+def _write_order(order: list[Order], outputs: list[tuple[str, Expression]], writer: Writer) -> None:
+    """Write ORDER BY, in which subqueries that the query returns stand by their names."""
+    names = {id(e): name for name, e in outputs if isinstance(e, PartnerAggregate)}
+    if names:
+        order = [
+            Order(OutputName(names[id(term.expression)]), term.descending, term.nulls)
+            if id(term.expression) in names
+            else term
+            for term in order
+        ]
+    render_order(order, writer)
+
+
+def _write_slice(parts: Resolved, writer: Writer) -> None:
+    if parts.limit is not None:
+        writer.write(" LIMIT ")
+        writer.parameter(parts.limit, (), INT8, "limit")
+    if parts.offset is not None:
+        writer.write(" OFFSET ")
+        writer.parameter(parts.offset, (), INT8, "offset")
+
+
+def _write_sorted_outside(parts: Resolved, writer: Writer) -> list[Output]:
+    """DISTINCT in a subquery that returns what it is sorted by as well; the order and the slice around it."""
+    order, limit, offset = parts.order, parts.limit, parts.offset
+    width = len(parts.outputs)
+    names = [quote_identifier(f"c{position}") for position in range(width + len(order))]
+    picked = ", ".join(
+        f"{name} AS {quote_output(output)}" for name, (output, _) in zip(names, parts.outputs, strict=False)
+    )
+    writer.write(f"SELECT {picked} FROM (")
+    parts.limit = parts.offset = None
+    parts.order = [*(Order(e, False) for e in parts.distinct), *order] if parts.distinct else []
+    returned = parts.outputs
+    parts.outputs = [*returned, *((f"c{width + i}", term.expression) for i, term in enumerate(order))]
+    outputs = _write_body(parts, writer)[:width]
+    writer.write(f") AS sorted ({', '.join(names)})")
+    render_order(
+        [Order(OutputName(f"c{width + i}"), term.descending, term.nulls) for i, term in enumerate(order)],
+        writer,
+    )
+    parts.outputs, parts.order, parts.limit, parts.offset = returned, order, limit, offset
+    _write_slice(parts, writer)
+    return outputs
+
+
+def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> list[Output]:
+    """A slice for each value of something: rows are numbered inside, and kept by their number outside."""
+    width = len(parts.outputs)
+    names = [quote_identifier(f"c{position}") for position in range(width)]
+    key = parts.scope.root.table.key_columns
+    order = parts.order or [Order(ColumnRef(parts.scope.root, column), False) for column in key]
+    limit, offset, outputs = parts.limit, parts.offset, parts.outputs
+    parts.limit = parts.offset = None
+    parts.order, parts.outputs = [], [*outputs, ("rank", Rank(each, order))]
+    picked = ", ".join(names)
+    writer.write(f"SELECT {picked} FROM (")
+    described = _write_body(parts, writer)[:width]
+    writer.write(f") AS ranked ({picked}, rank)")
+    if offset is not None:
+        writer.write(" WHERE rank > ")
+        writer.parameter(offset, (), INT8, "offset")
+    if limit is not None:
+        writer.write(" AND" if offset is not None else " WHERE")
+        writer.write(" rank <= ")
+        writer.parameter(limit, (), INT8, "limit")
+        if offset is not None:
+            writer.write(" + ")
+            writer.parameter(offset, (), INT8, "offset")
+    writer.write(" ORDER BY rank")
+    return described
+
+
+def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
+    if not parts.outputs:
+        # A table without columns has rows all the same: SELECT FROM t.
+        writer.write({"count": "count(*)", "exists": "1"}.get(parts.select.result, ""))
+        return []
+    described: list[Output] = []
+    computed = len(parts.outputs) - len(parts.plan.extras) if parts.plan is not None else 0
+    for position, (name, expression) in enumerate(parts.outputs):
+        writer.write(", " if position else "")
+        render(expression, writer)
+        load = column = None
+        if isinstance(expression, ColumnRef):
+            load = expression.column.load
+            if expression.source.table.row_class is not None:  # only a model declares
+                column = repr(expression)
+        elif position >= computed:
+            writer.write(f" AS {quote_output(name)}")
+        described.append(Output(name, type_of(expression), may_be_null(expression), load, column))
+    return described
+
+
+def write_from(scope: Scope, writer: Writer) -> None:
+    """Write FROM with the joins that resolving the query asked for."""
+    named = f" AS {scope.root.alias}" if scope.alias else ""
+    writer.write(f" FROM {scope.root.table.quoted}{named}")
+    for source in scope.sources:
+        writer.touch(source.table.quoted)
+    for source in scope.sources[1:]:
+        write_join(source, "LEFT JOIN" if source.nullable else "JOIN", writer)

@@ -1,0 +1,47 @@
+"""The table of rendering: which function writes the nodes of a class. A node that is not here is no SQL."""
+
+from __future__ import annotations
+
+from chakra.expressions import Combined, Func, IsTrue, Lookup, Not, Operation, Slot, aggregates
+from chakra.sql.nodes import Behind, HasPartner, KeyRef, OutputName, PartnerAggregate, Rank, Record, RowRange
+from chakra.sql.render import functions, keys, lookups, nested, nodes, partners
+from chakra.sql.render.base import Renderer
+from chakra.sql.resolve import NestedRows
+from chakra.sql.sources import ColumnRef, Transformed
+
+TABLE: dict[type, Renderer] = {
+    # values
+    ColumnRef: nodes.column,
+    Transformed: nodes.transformed,
+    KeyRef: keys.key,
+    Slot: nodes.slot,
+    Operation: nodes.operation,
+    OutputName: nodes.output_name,
+    Record: nested.record,
+    NestedRows: nested.nested_rows,
+    # conditions
+    IsTrue: nodes.is_true,
+    Combined: nodes.combined,
+    Not: nodes.denied,
+    Lookup: lookups.lookup,
+    RowRange: nodes.row_range,
+    HasPartner: partners.has_partner,
+    Behind: nested.behind,
+    # functions
+    Func: functions.function,
+    Rank: functions.rank,
+    PartnerAggregate: partners.partner_aggregate,
+    aggregates.Star: functions.star,
+    aggregates.ArrayAgg: functions.aggregate,
+    aggregates.Avg: functions.aggregate,
+    aggregates.Count: functions.aggregate,
+    aggregates.JsonAgg: functions.aggregate,
+    aggregates.Max: functions.aggregate,
+    aggregates.Min: functions.aggregate,
+    aggregates.StdDev: functions.aggregate,
+    aggregates.StringAgg: functions.aggregate,
+    aggregates.Sum: functions.aggregate,
+    aggregates.Variance: functions.aggregate,
+}
+
+__all__ = ["TABLE"]

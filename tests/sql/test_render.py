@@ -1,0 +1,40 @@
+"""One table writes all nodes: each class is a row of it, or is gone when names are resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import chakra
+from chakra.expressions import Expression, F, Q, Value
+from chakra.expressions.aggregates import Aggregate
+from chakra.sql.nodes import RootColumn
+from chakra.sql.render.table import TABLE
+
+RESOLVED = {F, Q, Value, RootColumn}
+"""Names, keywords and literals, for which resolving a query puts other nodes."""
+
+
+def classes(root: type = Expression) -> Iterator[type]:
+    for cls in root.__subclasses__():
+        yield cls
+        yield from classes(cls)
+
+
+def concrete(cls: type) -> bool:
+    """Whether there are nodes of the class itself; fields of models are names as well."""
+    made_here = cls.__module__.startswith("chakra.") and not cls.__name__.startswith("_")
+    abstract = cls in (chakra.expressions.Condition, chakra.expressions.TypedExpression, Aggregate)
+    return made_here and not abstract and not hasattr(cls, "bind_column")
+
+
+@pytest.mark.parametrize(
+    "cls", sorted(set(filter(concrete, classes())), key=str), ids=lambda cls: cls.__qualname__
+)
+def test_every_node_is_written_by_the_table(cls: type) -> None:
+    assert (cls in TABLE) != (cls in RESOLVED)
+
+
+def test_nothing_else_is_in_the_table() -> None:
+    assert set(TABLE) <= set(filter(concrete, classes()))

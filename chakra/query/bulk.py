@@ -157,12 +157,17 @@ class Readable(Protocol):
         ...
 
 
-async def to_arrow(query: Readable, database: Database, options: TableOptions) -> pyarrow.Table:
+async def to_arrow(
+    query: Readable, database: Database, options: TableOptions, verb: str = "to_arrow"
+) -> pyarrow.Table:
     """Read a query into one ``pyarrow.Table``, over several connections if ``partitions`` says so.
 
     Inside a transaction, and where the query must not be cut, one connection reads all of it.
+
+    Args:
+        verb: the call whose options they are, for errors.
     """
-    given = checked("to_arrow", options, TableOptions, reading=True)
+    given = checked(verb, options, TableOptions, reading=True)
     timeout = given.pop("timeout", None)
     if timeout is None:
         return await _to_arrow(query, database, given)
@@ -328,7 +333,7 @@ def _took_longer(timeout: float) -> QueryCancelled:
 
 async def to_polars(query: Readable, database: Database, options: TableOptions) -> polars.DataFrame:
     """Read a query into a ``polars.DataFrame``."""
-    table = await to_arrow(query, database, options)
+    table = await to_arrow(query, database, options, "to_polars")
     from chakra.columnar.sinks import to_polars as sink
 
     return sink(table)
@@ -336,7 +341,7 @@ async def to_polars(query: Readable, database: Database, options: TableOptions) 
 
 async def to_pandas(query: Readable, database: Database, options: TableOptions) -> pandas.DataFrame:
     """Read a query into a ``pandas.DataFrame``."""
-    table = await to_arrow(query, database, options)
+    table = await to_arrow(query, database, options, "to_pandas")
     from chakra.columnar.sinks import to_pandas as sink
 
     return sink(table)
@@ -344,7 +349,7 @@ async def to_pandas(query: Readable, database: Database, options: TableOptions) 
 
 async def to_numpy(query: Readable, database: Database, options: TableOptions) -> dict[str, Any]:
     """Read a query into arrays by column name."""
-    table = await to_arrow(query, database, options)
+    table = await to_arrow(query, database, options, "to_numpy")
     from chakra.columnar.sinks import to_numpy as sink
 
     return sink(table)

@@ -6,7 +6,7 @@ is described as the flat query it is without the others, as any query is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 
-def nested_select(select: Select, prefetches: Sequence[Prefetch]) -> Select:
+def nested_select(select: Select, prefetches: Sequence[Prefetch], database: Database | None) -> Select:
     """The query whose rows hold what is prefetched, and in records what is joined.
+
+    Args:
+        database: the one that is read, if one was named.
 
     Raises:
         FieldError: nothing is loaded along, the query is one of values, or rows behind a relation cannot be nested.
@@ -41,7 +44,19 @@ def nested_select(select: Select, prefetches: Sequence[Prefetch]) -> Select:
         )
     select = with_keys(select, prefetches)
     said = loaded_of(select)
-    return _with(select, [(level, said) for level in levels_of(prefetches).values()], "nested=True")
+    levels = levels_of(prefetches)
+    _check_database(levels.values(), database)
+    return _with(select, [(level, said) for level in levels.values()], "nested=True")
+
+
+def _check_database(levels: Iterable[Level], database: Database | None) -> None:
+    for level in levels:
+        if level.database is not None and level.database is not database:
+            raise FieldError(
+                f"nested=True reads all levels by one statement, and {level.to_attr or level.name!r} is to be read "
+                f"from another database, {level.database!r}; leave out using() there"
+            )
+        _check_database(level.behind().values(), database)
 
 
 def _with(select: Select, levels: Sequence[tuple[Level, Loaded]], what: str) -> Select:

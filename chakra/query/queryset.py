@@ -120,6 +120,8 @@ class QuerySet(Writing[R_co], ColumnReads):
                 )
             if not isinstance(value, Expression):
                 raise FieldError(f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}")
+            if any(each.to_attr == name and "__" not in each.path for each in self._prefetches):
+                raise FieldError(f"annotation {name!r} has the name of the list of a Prefetch of the query")
         select = self._select
         clauses = select.clauses
         changes: dict[str, Any] = {
@@ -200,7 +202,7 @@ class QuerySet(Writing[R_co], ColumnReads):
         Raises:
             FieldError: the query locks rows, which COPY cannot, or nothing is loaded along that could be nested.
         """
-        select = nested_select(self._select, self._prefetches) if nested else self._select
+        select = nested_select(self._select, self._prefetches, database) if nested else self._select
         return await bulk.source_of(select, database)
 
 

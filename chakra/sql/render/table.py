@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from chakra.expressions import Combined, Func, IsTrue, Lookup, Not, Operation, Slot, aggregates
-from chakra.sql.nodes import Behind, HasPartner, KeyRef, OutputName, PartnerAggregate, Rank, Record, RowRange
+from chakra.sql.nodes import (
+    Behind,
+    FirstPartner,
+    HasPartner,
+    KeyRef,
+    OutputName,
+    PartnerAggregate,
+    Rank,
+    Record,
+    RowRange,
+)
 from chakra.sql.render import functions, keys, lookups, nested, nodes, partners
 from chakra.sql.render.base import Renderer
 from chakra.sql.resolve import NestedRows
@@ -31,6 +41,7 @@ TABLE: dict[type, Renderer] = {
     Func: functions.function,
     Rank: functions.rank,
     PartnerAggregate: partners.partner_aggregate,
+    FirstPartner: partners.first_partner,
     aggregates.Star: functions.star,
     aggregates.ArrayAgg: functions.aggregate,
     aggregates.Avg: functions.aggregate,

@@ -240,7 +240,11 @@ async def test_without_nested_nothing_changes(farms: Any) -> None:
     assert (await query.to_arrow(nested=False)).column_names == ["id", "name", "region_id", "teacher_id"]
 
 
-async def test_what_cannot_be_nested_is_refused_by_name(farms: Any) -> None:
+async def test_what_cannot_be_nested_is_refused_by_name(farms: Any, dsn: str) -> None:
+    async with chakra.connect(dsn) as other:
+        theirs = Prefetch("teacher__animals", Animal.objects.using(other))
+        with pytest.raises(FieldError, match="'animals' is to be read from another database"):
+            await FARMERS.using(farms).prefetch_related(theirs).to_arrow(nested=True)
     with watched(farms) as statements:
         for query, why in (
             (FARMERS, r"neither: Author.objects.prefetch_related"),
@@ -326,7 +330,7 @@ def test_the_sql() -> None:
     query = Farmer.objects.prefetch_related(
         Prefetch("animals", Animal.objects.filter(weight__gt=3)[:2]), "teacher"
     )
-    select = nested_select(query._select, query._prefetches)
+    select = nested_select(query._select, query._prefetches, None)
     assert select_statement(select)[0].statement.sql == (
         'SELECT "nc_farmers"."id", "nc_farmers"."name", "nc_farmers"."region_id", "nc_farmers"."teacher_id", '
         "ARRAY(SELECT ROW(r.c0, r.c1, r.c2, r.c3) FROM ("

@@ -62,7 +62,7 @@ REVIEWED: dict[str, set[str]] = {
         "', '.join(columns)", "names", "' CASCADE' if cascade else ''", "'UNIQUE ' if index.unique else ''",
         "'IF NOT EXISTS ' if if_not_exists else ''", "constraint.on_delete.upper()", "_foreign_key(table, constraint)",
         # Expressions and types as SQL that developers wrote into their declarations.
-        "check.condition", "index.where", "column.db_default", "column.type.sql",
+        "check.condition", "index.where", "column.computed", "column.db_default", "column.type.sql",
         "f' WHERE {index.where}' if index.where else ''",
     },
     # A number behind a fixed word.

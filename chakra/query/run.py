@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from chakra.query import columnar_rows, execute
+from chakra.query.columnar_rows import COLUMNAR_FROM_ROWS as LARGE
 from chakra.query.hydrate import grouper, hydrate, loader
 from chakra.query.state import RowState
 from chakra.sql import Compiled, Select, select_statement
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 async def rows(database: Database, select: Select) -> list[Any]:
     """All rows, as what the query says they are; large results of simple types are read as columns."""
     compiled, values = select_statement(select)
-    load = loader(compiled)
-    found = await _read(database, select, compiled, values)
+    load = compiled.loader or loader(compiled)
+    found = await _columns(database, select, compiled, values) if compiled.last_rows >= LARGE else None
+    if found is None:
+        found = await execute.fetch(database, compiled.statement, values)
+        compiled.last_rows = len(found)
     return hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True))
 
 
@@ -29,27 +33,34 @@ async def groups(
     themselves if there is one for each (``hydrate.grouper``). Rows that stand in several lists are one instance."""
     compiled, values = select_statement(select)
     load = grouper(compiled, owner, many)
-    found = await _read(database, select, compiled, values)
+    found = await _columns(database, select, compiled, values) if compiled.last_rows >= LARGE else None
+    if found is None:
+        found = await execute.fetch(database, compiled.statement, values)
+        compiled.last_rows = len(found)
     return hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True), held)
 
 
-async def _read(database: Database, select: Select, compiled: Compiled, values: list[Any]) -> Iterable[Any]:
-    """The rows of a statement as sequences; their number is noted with the statement."""
-    if columnar_rows.pays(compiled, database) and select.clauses.lock is None:
-        found = await columnar_rows.fetch_columns(database, compiled, values)
-        if found is not None:
-            tuples, compiled.last_rows = found
-            return tuples
-    records = await execute.fetch(database, compiled.statement, values)
-    compiled.last_rows = len(records)
-    return records
+async def _columns(
+    database: Database, select: Select, compiled: Compiled, values: list[Any]
+) -> Iterable[Any] | None:
+    """The rows of a large result as tuples, read as columns; ``None`` if they have to be read as records."""
+    if select.clauses.lock is not None or not columnar_rows.pays(compiled, database):
+        return None
+    found = await columnar_rows.fetch_columns(database, compiled, values)
+    if found is None:
+        return None
+    tuples, compiled.last_rows = found
+    return tuples
 
 
 async def some_rows(database: Database, select: Select) -> list[Any]:
     """The rows of a query with a small limit."""
     compiled, values = select_statement(select)
     records = await execute.fetch(database, compiled.statement, values)
-    return loader(compiled)(records, RowState(database, True, shared=True)) if records else []
+    if not records:
+        return []
+    load = compiled.loader or loader(compiled)
+    return load(records, RowState(database, True, shared=True))
 
 
 async def row(database: Database, select: Select) -> Any:

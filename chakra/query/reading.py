@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Self, overload
 
+from chakra.db.statements import Told
 from chakra.db.streams import Stream
 from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Expression
@@ -38,7 +39,7 @@ class Reading(Narrowing[R_co]):
 
     async def _fetch(self) -> list[R_co]:
         select = self._whole if self._prefetches else self._select
-        rows = await run.rows(self.database, select)
+        rows = await run.rows(self.database, select, self._mode)
         if self._prefetches:
             await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
         return rows
@@ -50,7 +51,7 @@ class Reading(Narrowing[R_co]):
 
     async def _row(self, select: Select) -> R_co | None:
         select = prefetch.with_keys(select, self._prefetches)
-        row: R_co | None = await run.row(self.database, select)
+        row: R_co | None = await run.row(self.database, select, self._mode)
         if self._prefetches and row is not None:
             await prefetch.load(self.database, [row], self._prefetches, loaded_of(select))
         return row
@@ -69,7 +70,9 @@ class Reading(Narrowing[R_co]):
         if type(chunk_size) is not int or not 1 <= chunk_size <= MOST_AT_ONCE:
             raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(
-            lambda reader: rows_of(self._whole, self.database, chunk_size, reader, self._prefetches)
+            lambda reader: rows_of(
+                self._whole, self.database, chunk_size, reader, self._prefetches, self._mode
+            )
         )
 
     @overload
@@ -112,7 +115,7 @@ class Reading(Narrowing[R_co]):
                 select.order = ()
         if self._prefetches:
             select = prefetch.with_keys(select, self._prefetches)
-        rows = await run.some_rows(self.database, select)
+        rows = await run.some_rows(self.database, select, self._mode)
         if len(rows) == 1:
             if self._prefetches:
                 await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
@@ -247,10 +250,8 @@ class Reading(Narrowing[R_co]):
         compiled, values = select_statement(self._whole)
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database
-        pure = await database.is_harmless(statement.sql, statement.touches)
-        rows = await database.run_fetch(
-            prefix + statement.sql, execute.bound(database, statement, values), pure=pure
-        )
+        question = Told(prefix + statement.sql, statement.touches, reads=not analyze)
+        rows = await database.run_fetch(question, execute.bound(database, statement, values))
         return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
 
 

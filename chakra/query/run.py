@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.query import columnar_rows, execute
 from chakra.query.columnar_rows import COLUMNAR_FROM_ROWS as LARGE
-from chakra.query.hydrate import grouper, hydrate, loader
+from chakra.query.hydrate import grouper, hydrate, joined, loader
 from chakra.query.state import RowState
 from chakra.sql import Compiled, Select, select_statement
 
@@ -15,29 +15,46 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 
-async def rows(database: Database, select: Select) -> list[Any]:
-    """All rows, as what the query says they are; large results of simple types are read as columns."""
+async def rows(database: Database, select: Select, mode: str | None = None) -> list[Any]:
+    """All rows, as what the query says they are; large results of simple types are read as columns.
+
+    Args:
+        mode: how their relations are loaded when they are awaited, see ``QuerySet.fetch_mode``.
+    """
     compiled, values = select_statement(select)
     load = compiled.loader or loader(compiled)
     found = await _columns(database, select, compiled, values) if compiled.last_rows >= LARGE else None
     if found is None:
         found = await execute.fetch(database, compiled.statement, values)
         compiled.last_rows = len(found)
-    return hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True))
+    made = hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True))
+    return made if mode is None else joined(made, compiled.plan, mode)
 
 
 async def groups(
-    database: Database, select: Select, owner: str, many: bool, held: dict[Any, Any]
+    database: Database,
+    select: Select,
+    owner: str,
+    many: bool,
+    held: dict[Any, Any],
+    mode: str | None = None,
+    path: str = "",
 ) -> list[Any]:
     """All rows as instances, put where they belong: into the list of ``held`` for their ``owner``, or there
-    themselves if there is one for each (``hydrate.grouper``). Rows that stand in several lists are one instance."""
+    themselves if there is one for each (``hydrate.grouper``). Rows that stand in several lists are one instance.
+
+    Args:
+        mode: how their relations are loaded when they are awaited.
+        path: from the rows of the query that was asked to these, which are loaded for it.
+    """
     compiled, values = select_statement(select)
     load = grouper(compiled, owner, many)
     found = await _columns(database, select, compiled, values) if compiled.last_rows >= LARGE else None
     if found is None:
         found = await execute.fetch(database, compiled.statement, values)
         compiled.last_rows = len(found)
-    return hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True), held)
+    made = hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True), held)
+    return made if mode is None else joined(made, compiled.plan, mode, path)
 
 
 async def _columns(
@@ -53,23 +70,24 @@ async def _columns(
     return tuples
 
 
-async def some_rows(database: Database, select: Select) -> list[Any]:
+async def some_rows(database: Database, select: Select, mode: str | None = None) -> list[Any]:
     """The rows of a query with a small limit."""
     compiled, values = select_statement(select)
     records = await execute.fetch(database, compiled.statement, values)
     if not records:
         return []
     load = compiled.loader or loader(compiled)
-    return load(records, RowState(database, True, shared=True))
+    made = load(records, RowState(database, True, shared=True))
+    return made if mode is None else joined(made, compiled.plan, mode)
 
 
-async def row(database: Database, select: Select) -> Any:
+async def row(database: Database, select: Select, mode: str | None = None) -> Any:
     """The first row, or ``None``."""
     compiled, values = select_statement(select)
     record = await execute.fetchrow(database, compiled.statement, values)
     if record is None:
         return None
-    return loader(compiled)((record,), RowState(database, True, shared=True))[0]
+    return joined(loader(compiled)((record,), RowState(database, True, shared=True)), compiled.plan, mode)[0]
 
 
 async def scalar(database: Database, select: Select) -> Any:

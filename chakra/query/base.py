@@ -22,19 +22,21 @@ R_co = TypeVar("R_co", covariant=True)
 class Base(NotAList, Generic[R_co]):
     """A question about one table; see ``QuerySet``."""
 
-    __slots__ = ("_database", "_prefetches", "_select")
+    __slots__ = ("_database", "_mode", "_prefetches", "_select")
 
     def __init__(self, table: Table, database: Database | None = None, select: Select | None = None) -> None:
         self._select = select if select is not None else Select(table)
         self._database = database
         self._prefetches: tuple[Prefetch, ...] = ()
+        self._mode: str | None = None
 
     def _with(self, select: Select) -> Self:
-        """The same queryset with another question; one that carries more than these two overrides it."""
+        """The same queryset with another question; one that carries more than this overrides it."""
         new = self.__class__.__new__(self.__class__)
         new._select = select
         new._database = self._database
         new._prefetches = self._prefetches
+        new._mode = self._mode
         return new
 
     def _clauses(self, **changes: Any) -> Self:

@@ -18,7 +18,7 @@ from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, Behind, RowState, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
-from chakra.sql import EVERYTHING, Loaded, Select, loaded_of
+from chakra.sql import EVERYTHING, Loaded, RootKey, Select, loaded_of
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -37,14 +37,16 @@ class Prefetch:
         path: of the relation: ``"posts"``, ``"posts__tags"``.
         queryset: which rows, in which order, with which annotations, of which database; default: all of them. The last
             relation of the path gets it. A slice of it is taken for each row, ``Post.objects.order_by("-id")[:3]``,
-            and so is the first row of ``distinct("kind")``.
+            and so is the first row of ``distinct("kind")``. Rows of ``values()`` are for ``to_arrow(nested=True)``
+            alone: instances hold instances.
         to_attr: name of the attribute that gets the list; the relation itself stays as it is then.
 
     Raises:
-        FieldError: no path, a queryset of values, or a slice of one that takes the first row for each value.
+        FieldError: no path, a queryset of other rows than instances and dicts, or a slice of one that takes the first
+            row for each value.
     """
 
-    __slots__ = ("database", "further", "path", "select", "to_attr")
+    __slots__ = ("database", "further", "mode", "path", "select", "to_attr")
 
     def __init__(self, path: str, queryset: Any = None, to_attr: str | None = None) -> None:
         if not isinstance(path, str) or not path:
@@ -52,9 +54,10 @@ class Prefetch:
         select: Select | None = None
         if queryset is not None:
             select = getattr(queryset, "_select", None)
-            if select is None or select.result != "instances":
+            if select is None or select.result not in ("instances", "dict"):
                 raise FieldError(
-                    f"Prefetch({path!r}): queryset= takes a query for instances, not {queryset!r}"
+                    f"Prefetch({path!r}): queryset= takes a query for instances, or values() for columns, not "
+                    f"{queryset!r}"
                 )
             if select.sliced and select.clauses.distinct:
                 names = ", ".join(map(repr, select.clauses.distinct))
@@ -66,6 +69,7 @@ class Prefetch:
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
         self.further: tuple[Prefetch, ...] = () if queryset is None else queryset._prefetches
         self.database: Database | None = None if queryset is None else queryset._database
+        self.mode: str | None = None if queryset is None else queryset._mode
         self.path = path
         self.select = select
         self.to_attr = to_attr
@@ -74,18 +78,33 @@ class Prefetch:
         return f"Prefetch({self.path!r})"
 
 
-class _Level:
-    """One relation to load, and what to load behind it."""
+class Level:
+    """One relation to load, and what to load behind it.
 
-    __slots__ = ("database", "further", "name", "of_query", "select", "to_attr")
+    Attributes:
+        name: of the relation.
+        select, database: the query for its rows that a ``Prefetch`` gave, and where it runs.
+        of_query: what that query prefetches itself.
+        to_attr: name of the list, where it is not the relation's.
+        further: the levels behind it.
+    """
+
+    __slots__ = ("database", "further", "mode", "name", "of_query", "select", "to_attr")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.of_query: tuple[Prefetch, ...] = ()
         self.select: Select | None = None
         self.database: Database | None = None
+        self.mode: str | None = None
         self.to_attr: str | None = None
-        self.further: dict[tuple[str, str | None], _Level] = {}
+        self.further: dict[tuple[str, str | None], Level] = {}
+
+    def behind(self) -> dict[tuple[str, str | None], Level]:
+        """All levels behind this one: those of its query, and those of longer paths."""
+        found = levels_of(self.of_query)
+        _merge(found, self.further)
+        return found
 
     def paths(self) -> Iterator[str]:
         """The relations to load behind this one, seen from its rows."""
@@ -101,6 +120,16 @@ class _Level:
             if not said.everything:
                 select = select.with_clauses(only=said.only, deferred=said.deferred)
         return _keeping(select, (*self.paths(), *(prefetch.path for prefetch in self.of_query)))
+
+
+def _merge(levels: dict[tuple[str, str | None], Level], others: dict[tuple[str, str | None], Level]) -> None:
+    for key, other in others.items():
+        level = levels.setdefault(key, other)
+        if level is not other:
+            if other.select is not None:
+                level.select, level.database = other.select, other.database
+            level.of_query += other.of_query
+            _merge(level.further, other.further)
 
 
 def as_prefetch(given: Any) -> Prefetch:
@@ -195,9 +224,14 @@ async def load(
         said: which columns, as the query of the instances says for all that is loaded with it.
         states: of the rows; default: the one state they share, as the result of one query.
     """
-    if not rows:
-        return
-    levels: dict[tuple[str, str | None], _Level] = {}
+    if rows:
+        shared = {rows[0]._state} if states is None else states
+        await _load(database, rows, shared, levels_of(prefetches), said)
+
+
+def levels_of(prefetches: Iterable[Prefetch]) -> dict[tuple[str, str | None], Level]:
+    """Prefetches as a tree of relations."""
+    levels: dict[tuple[str, str | None], Level] = {}
     for prefetch in prefetches:
         here = levels
         *before, last = prefetch.path.split("__")
@@ -206,16 +240,17 @@ async def load(
         level = _level(here, last, prefetch.to_attr)
         if prefetch.select is not None:
             level.select, level.database = prefetch.select, prefetch.database
+        level.mode = prefetch.mode or level.mode
         level.of_query += prefetch.further
-    await _load(database, rows, {rows[0]._state} if states is None else states, levels, said)
+    return levels
 
 
-def _level(levels: dict[tuple[str, str | None], _Level], name: str, to_attr: str | None) -> _Level:
+def _level(levels: dict[tuple[str, str | None], Level], name: str, to_attr: str | None) -> Level:
     # Behind a list of its own (to_attr) a later path goes on by the name of that list.
     for level in levels.values():
         if to_attr is None and level.to_attr == name:
             return level
-    found = levels.setdefault((name, to_attr), _Level(name))
+    found = levels.setdefault((name, to_attr), Level(name))
     found.to_attr = to_attr
     return found
 
@@ -224,7 +259,7 @@ async def _load(
     database: Database,
     rows: Sequence[Any],
     states: Iterable[RowState],
-    levels: dict[tuple[str, str | None], _Level],
+    levels: dict[tuple[str, str | None], Level],
     said: Loaded,
 ) -> None:
     table: Table = type(rows[0]).__table__
@@ -266,30 +301,34 @@ async def _behind(
     rows: Sequence[Any],
     states: Iterable[RowState],
     relation: Relation,
-    level: _Level,
+    level: Level,
     said: Loaded,
 ) -> Sequence[Any]:
     """Load the rows behind one relation and return them."""
-    first = relation.hops[0]
-    if len(first.columns) != 1:
+    if level.select is not None and level.select.result != "instances":
         raise FieldError(
-            f"prefetch_related({relation.name!r}): a key of several columns cannot be prefetched"
+            f"prefetch_related({relation.name!r}): rows of values() are for columns, to_arrow(nested=True); only() "
+            "chooses what instances load"
         )
-    own = attrgetter(SLOT + first.columns[0])
+    first = relation.hops[0]
+    own = _getter(first.columns)
     try:
         keys = set(map(own, rows))
     except AttributeError:
-        title = type(rows[0]).__name__
+        title, names = type(rows[0]).__name__, ", ".join(first.columns)
         raise NotLoaded(
-            f"prefetch_related({relation.name!r}): {title}.{first.columns[0]} was not loaded with these rows (only(), "
+            f"prefetch_related({relation.name!r}): {title}.{names} was not loaded with these rows (only(), "
             "defer()), and says what is behind them"
         ) from None
-    keys.discard(None)
+    keys = {key for key in keys if None not in key} if len(first.columns) > 1 else keys - {None}
     found: list[Any] = []
     held: dict[Any, Any] = {key: [] for key in keys} if relation.many else dict.fromkeys(keys)
     if keys:
         select, owner = _of_owners(level.query(relation, said), relation, list(keys))
-        found = await run.groups(database, select, owner, relation.many, held)
+        fetch = next(iter(states)).fetch
+        mode, path = (None, "") if fetch is None else (fetch.mode, fetch.path)
+        path = f"{path}{level.to_attr or relation.name}__"
+        found = await run.groups(database, select, owner, relation.many, held, level.mode or mode, path)
     if len(relation.hops) > 1 and set(first.target.primary_key) != {
         *first.target_columns,
         *relation.hops[1].columns,
@@ -297,67 +336,82 @@ async def _behind(
         _once(held, relation.target)
         found = list({id(row): row for row in chain.from_iterable(held.values())}.values())
     some = level.select is not None and level.to_attr is None
-    _note(states, level.to_attr or relation.name, first.columns[0], held, some)
+    _note(states, level.to_attr or relation.name, first.columns, held, some)
     if found and not relation.forward and len(relation.hops) == 1:
         _know_parents(rows, found, relation)
     return found
 
 
-def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, str]:
-    """The query for the rows behind a relation of certain rows, and the attribute that tells whose a row is."""
+def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, tuple[str, ...]]:
+    """The query for the rows behind a relation of certain rows, and the attributes that tell whose a row is."""
     *_, last = relation.hops
     if len(relation.hops) == 1:
-        name = last.target_columns[0]
-        select = _each(select, name)
-        select.filters = (*select.filters, (False, (), {f"{name}__in": keys}))
-        return select, name
-    back = next(name for name, other in last.target.relations.items() if other.leads_back(relation))
-    select = _each(select, back)
+        names = last.target_columns
+        select = _each(select, names)
+        one = len(names) == 1
+        wanted = (False, (), {f"{names[0]}__in": keys}) if one else (False, (RootKey(names).in_(keys),), {})
+        select.filters = (*select.filters, wanted)
+        return select, names
+    back, way = next((n, other) for n, other in last.target.relations.items() if other.leads_back(relation))
+    select = _each(select, (back,))
     select.filters = (*select.filters, (False, (), {f"{back}__in": keys}))
     clauses = select.clauses
+    fields = way.hops[-1].target_columns
+    owner = tuple(f"{OWNER}{place or ''}" for place in range(len(fields)))
+    computed = [F(back)] if len(fields) == 1 else [F(f"{back}__{name}") for name in fields]
     select = select.with_clauses(
-        annotations=(*clauses.annotations, (OWNER, F(back))), after=(*clauses.after, len(select.filters))
+        annotations=(*clauses.annotations, *zip(owner, computed, strict=True)),
+        after=(*clauses.after, *(len(select.filters) for _ in fields)),
     )
-    return select, OWNER
+    return select, owner
 
 
-def _each(select: Select, path: str) -> Select:
-    """A copy, whose slice is one for each value of a path, as is the first row of DISTINCT ON; a field of that name is
-    loaded in any case.
+def _each(select: Select, names: tuple[str, ...]) -> Select:
+    """A copy, whose slice is one for each value of a path, or of fields, as is the first row of DISTINCT ON; fields of
+    those names are loaded in any case.
     """
     clauses = select.clauses
+    each = names[0] if len(names) == 1 else names
     return select.with_clauses(
-        each=path if select.sliced else None,
-        distinct=(path, *clauses.distinct) if clauses.distinct else clauses.distinct,
-        only=None if clauses.only is None else clauses.only | {path},
-        deferred=clauses.deferred - {path},
+        each=each if select.sliced else None,
+        distinct=(*names, *clauses.distinct) if clauses.distinct else clauses.distinct,
+        only=None if clauses.only is None else clauses.only | {*names},
+        deferred=clauses.deferred - {*names},
     )
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    """What reads a key of an instance: a value, or a tuple of several."""
+    return attrgetter(*(SLOT + name for name in names))
 
 
 def _once(held: dict[Any, list[Any]], table: Table) -> None:
     """Leave each partner of a row once: a table between that is a model may link the two several times."""
-    key = attrgetter(*(SLOT + name for name in table.primary_key))
+    key = _getter(table.primary_key)
     for partners in held.values():
         partners.reverse()
         partners[:] = dict(zip(map(key, partners), partners, strict=True)).values()
         partners.reverse()
 
 
-def _note(states: Iterable[RowState], name: str, key: str, held: dict[Any, Any], some: bool = False) -> None:
+def _note(
+    states: Iterable[RowState], name: str, key: tuple[str, ...], held: dict[Any, Any], some: bool = False
+) -> None:
     """Let rows know what is behind a relation: once for all that share a state."""
+    behind = Behind(_getter(key), held, some)
     for state in states:
-        state.behind = {**state.behind, name: Behind(SLOT + key, held, some)}
+        state.behind = {**state.behind, name: behind}
 
 
 def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:
     """Let rows that were loaded from the other side of a foreign key know the row they belong to."""
     hop = relation.hops[0]
     table: Table = type(found[0]).__table__
-    back = next((n for n, r in table.relations.items() if r.key == hop.target_columns[0]), None)
+    back = next((n for n, r in table.relations.items() if r.returns(relation, type(rows[0]).__table__)), None)
     if back is None:
         return
-    own = attrgetter(SLOT + hop.columns[0])
-    _note((found[0]._state,), back, hop.target_columns[0], dict(zip(map(own, rows), rows, strict=True)))
+    own = _getter(hop.columns)
+    _note((found[0]._state,), back, hop.target_columns, dict(zip(map(own, rows), rows, strict=True)))
 
 
 async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> None:
@@ -386,4 +440,14 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     await load(database_of(several[0], using), several, prefetches, states=list(map(_state_of, several)))
 
 
-__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch", "with_keys"]
+__all__ = [
+    "OWNER",
+    "Level",
+    "Prefetch",
+    "as_prefetch",
+    "check_paths",
+    "levels_of",
+    "load",
+    "prefetch",
+    "with_keys",
+]

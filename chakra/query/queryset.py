@@ -16,13 +16,18 @@ from chakra.query import bulk
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.columns import ColumnReads
+from chakra.query.nested import nested_select
 from chakra.query.not_a_list import check_field
 from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
+from chakra.query.verbs import runs
 from chakra.query.writing import Writing
 from chakra.sql import field_paths
 
 if TYPE_CHECKING:
     from chakra.db import Database
+
+
+MODES = ("one", "peers", "raise")
 
 
 class QuerySet(Writing[R_co], ColumnReads):
@@ -60,6 +65,27 @@ class QuerySet(Writing[R_co], ColumnReads):
                 )
         new._prefetches = (*self._prefetches, *added)
         check_paths(self.table, new._prefetches)
+        return new
+
+    def fetch_mode(self, mode: str) -> Self:
+        """Say what awaiting a relation does that was not loaded: ``await post.author``, ``await author.posts``.
+
+        Rows that are loaded along, by ``select_related`` and ``prefetch_related`` and by awaiting, take the mode over.
+
+        Args:
+            mode: ``"one"`` asks for the one row. ``"peers"`` loads the relation for all rows of the same result (of a
+                stream: of the same block) that are still in use, in one statement: a loop over them asks once; so does
+                ``refresh("field")`` with a field that was left out. ``"raise"`` raises ``NotLoaded``, which names the
+                call to add.
+
+        Raises:
+            FieldError: another mode, or a query of values.
+        """
+        self._for_instances("fetch_mode")
+        if mode not in MODES:
+            raise FieldError(f"fetch_mode is one of {', '.join(map(repr, MODES))}, not {mode!r}")
+        new = self._with(self._select)
+        new._mode = mode
         return new
 
     def only(self, *fields: str) -> Self:
@@ -190,13 +216,18 @@ class QuerySet(Writing[R_co], ColumnReads):
         new._prefetches = ()  # rows of values have no relations to load
         return new
 
-    async def column_source(self, database: Database) -> bulk.ColumnSource:
+    @runs
+    async def column_source(self, database: Database, *, nested: bool = False) -> bulk.ColumnSource:
         """Compile the query for COPY: values as literals, result columns, and what may be cut into parts.
 
+        Args:
+            nested: with what is loaded along, in lists of structs and in structs.
+
         Raises:
-            FieldError: the query locks rows, which COPY cannot.
+            FieldError: the query locks rows, which COPY cannot, or nothing is loaded along that could be nested.
         """
-        return await bulk.source_of(self._select, database)
+        select = nested_select(self._select, self._prefetches, database) if nested else self._select
+        return await bulk.source_of(select, database)
 
 
 __all__ = ["QuerySet"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chakra.errors import DatabaseError, DataError
 from chakra.query import prefetch
 from chakra.query.execute import bound, holds_documents, name_field, sent_for
-from chakra.query.hydrate import hydrate, loader
+from chakra.query.hydrate import hydrate, joined, loader
 from chakra.query.prefetch import Prefetch
 from chakra.query.privileges import refused
 from chakra.query.state import RowState
@@ -21,19 +21,27 @@ if TYPE_CHECKING:
 
 
 async def rows_of(
-    select: Select, database: Database, block: int, reader: Reader, prefetches: Sequence[Prefetch] = ()
+    select: Select,
+    database: Database,
+    block: int,
+    reader: Reader,
+    prefetches: Sequence[Prefetch] = (),
+    mode: str | None = None,
 ) -> AsyncGenerator[Any, None]:
-    """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one."""
+    """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one.
+
+    Rows of one block are peers.
+    """
     compiled, values = select_statement(select)
     load = loader(compiled)
     state = RowState(database, True, shared=True)
     async with aclosing(_blocks(database, compiled.statement, values, block, reader)) as blocks:
         async for rows in blocks:
-            if prefetches:
+            if prefetches or mode:
                 state = RowState(
                     database, True, shared=True
                 )  # it will know what is behind the rows of this block
-            found = hydrate(len(rows), load, rows, state)
+            found = joined(hydrate(len(rows), load, rows, state), compiled.plan, mode)
             if prefetches:
                 await prefetch.load(database, found, prefetches, loaded_of(select))
             for row in found:

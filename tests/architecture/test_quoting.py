@@ -29,8 +29,11 @@ SAFE_ATTRIBUTES = frozenset({"quoted", "alias"})
 REVIEWED: dict[str, set[str]] = {
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
     "chakra.sql.render.select": {
-        "strength", "of", "wait", "picked", "name", "names", "number", "where[position]", "', '.join(names)",
+        "strength", "of", "wait", "picked", "name", "names", "number", "where[position]", "', '.join(names)", "named",
     },
+    # Spellings of types without a binary format, numbered names, and equations between quoted columns.
+    "chakra.sql.render.nested": {"cast", "values", "name", "', '.join(names)", "equal(node.around, first, between)",
+        "equal(between, second, node.target)", "node.casts[name]"},
     "chakra.sql.render.base": {"term.nulls.upper()"},
     "chakra.sql.render.nodes": {"node.connector"},
     "chakra.sql.render.partners": {"kind", "' DESC' if node.descending else ''"},
@@ -48,7 +51,7 @@ REVIEWED: dict[str, set[str]] = {
         "defaults[column.name]", "type_.sql", "c.type.sql", "', '.join(changes)", "unchecked('$4')", "indirect",
         "unsynced", "overriding", "keys", "predicate",
         "constant_condition(merge.table, merge.predicate, 'conflict_where', naive=merge.naive)",
-        "constant_condition(merge.table, merge.where, 'where', alias='target', naive=merge.naive)",
+        "condition.sql",
         "', '.join(columns)",
         "' AND '.join(both)",
     },

@@ -52,7 +52,7 @@ async def groups(
 
 async def _read(database: Database, select: Select, compiled: Compiled, values: list[Any]) -> Iterable[Any]:
     """The rows of a statement as sequences; their number is noted with the statement."""
-    if columnar_rows.pays(compiled, database) and select.clauses.lock is None:
+    if columnar_rows.pays(compiled, select, database):
         found = await columnar_rows.fetch_columns(database, compiled, values)
         if found is not None:
             tuples, compiled.last_rows = found

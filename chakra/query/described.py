@@ -88,13 +88,13 @@ async def _describe(database: Database, outputs: Sequence[Output], sql: str, key
     try:
         question = describe_query(sql, len(outputs))
         if isinstance(sql, SqlText):
-            question = SqlText(question, sql.touches, sql.key)
+            question = SqlText(question, sql.touches, sql.key, reads=True)
         (row,) = await database.ask(question)
     except DatabaseError as error:
         await refused(database, sql, error)
         raise
     oids = tuple(row["types"])
-    known = await database.types.resolve_many(oids, executor=database)
+    known = await database.types.resolve_many(oids)
     types = [replace(t, ndims=0) if t.kind == "array" else t for t in (known[oid] for oid in oids)]
     if any(o.column is None and _unknown(o.type, t) for o, t in zip(outputs, types, strict=True)):
         types = await _with_modifiers(database, sql, types)
@@ -176,7 +176,7 @@ async def stored_table(database: Database, table: Table) -> Table:
         rows = await database.ask(_TABLE, (table.quoted,))
         if not rows:
             return table  # the server will say what is wrong with it
-        known = await database.types.resolve_many([row["type"] for row in rows], executor=database)
+        known = await database.types.resolve_many([row["type"] for row in rows])
         types = {r["name"]: with_modifier(known[r["type"]], r["typmod"], r["ndims"]) for r in rows}
         name = quote_qualified(rows[0]["schema"], rows[0]["relation"])
         other_money = None

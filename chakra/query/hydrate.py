@@ -159,10 +159,11 @@ class _Instances(_Source):
             self.add(2, f"({', '.join(targets)},) = row")
             self._fill(plan, "o", 2, "state", targets)
             self.add(2, "append(o)")
+            row = "row"
         else:
             self.before("seen = {}")
             self.before("known = seen.get")
-            self.add(2, f"({', '.join(targets)},) = row")
+            row = f"({', '.join(targets)},)"
             self.add(2, f"o = known({identity})")
             self.add(2, "if o is None:")
             self.add(3, f"o = seen[{identity}] = new({self.name('cls', plan.table.row_class)})")
@@ -178,7 +179,7 @@ class _Instances(_Source):
             *self.head,
             "    out = []",
             "    append = out.append",
-            "    for row in rows:",
+            f"    for {row} in rows:",
             *self.body,
             "    return out",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Self, overload
 
+from chakra.db.statements import Told
 from chakra.db.streams import Stream
 from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Expression
@@ -262,10 +263,8 @@ class Reading(Narrowing[R_co]):
         compiled, values = select_statement(self._whole)
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database
-        pure = await database.is_harmless(statement.sql, statement.touches)
-        rows = await database.run_fetch(
-            prefix + statement.sql, execute.bound(database, statement, values), pure=pure
-        )
+        question = Told(prefix + statement.sql, statement.touches, reads=not analyze)
+        rows = await database.run_fetch(question, execute.bound(database, statement, values))
         if format == "json":
             return rows[0][0]
         how = columnar_rows.how_read(compiled, self._whole, database)

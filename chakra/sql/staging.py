@@ -361,7 +361,7 @@ def staged_keys(merge: Merge, *, all_there: bool) -> SqlText:
     Args:
         all_there: every staged row is in the table under the key it was staged with, or in conflict with it.
     """
-    return SqlText(_staged_keys(merge, all_there), ((merge.table.quoted, False),))
+    return SqlText(_staged_keys(merge, all_there), ((merge.table.quoted, False),), reads=True)
 
 
 def _staged_keys(merge: Merge, all_there: bool) -> str:

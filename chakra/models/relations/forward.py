@@ -105,8 +105,13 @@ class ForwardRelation(TypedExpression[Any]):
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
             return self
-        value = loaded_value(instance, self.name)
-        if value is NOT_LOADED or (value is None and was_awaited(instance, self.name)):
+        state, name = instance._state, self.name
+        if (
+            state.shared and name in state.places
+        ):  # the first case of loaded_value, read for every row of a result
+            return instance._along[state.places[name]]
+        value = loaded_value(instance, name)
+        if value is NOT_LOADED or (value is None and was_awaited(instance, name)):
             return Unloaded(instance, self)
         return value
 

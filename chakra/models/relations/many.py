@@ -92,10 +92,13 @@ class ManySet(PartnerSet):
     __slots__ = ("_link",)
 
     def __init__(self, link: Link, instance: Any) -> None:
-        super().__init__(link.target().__table__, database_of(instance))
         self._link = link
-        self._of(instance, link.name)
-        self._select.filters = ((False, (), {link.back: key_of(instance, self._name)}),)
+        PartnerSet.__init__(self, instance, link.name)
+
+    def _ask(self) -> None:
+        link = self._link
+        QuerySet.__init__(self, link.target().__table__, database_of(self._instance))
+        self._select.filters = ((False, (), {link.back: key_of(self._instance, self._name)}),)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)

@@ -116,10 +116,13 @@ class RelatedSet(PartnerSet):
     __slots__ = ("_relation",)
 
     def __init__(self, relation: ReverseRelation, instance: Any) -> None:
-        super().__init__(relation.source().__table__, database_of(instance))
         self._relation = relation
-        self._of(instance, relation.name)
-        self._select.filters = ((False, (), {relation.key: key_of(instance, self._label)}),)
+        PartnerSet.__init__(self, instance, relation.name)
+
+    def _ask(self) -> None:
+        relation = self._relation
+        QuerySet.__init__(self, relation.source().__table__, database_of(self._instance))
+        self._select.filters = ((False, (), {relation.key: key_of(self._instance, self._label)}),)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)

@@ -29,8 +29,8 @@ MODELS = (Poll, Choice)
 
 
 async def fill() -> None:
-    """Poll 1 "why": choices 1 "a" 3, 2 without a text 5, 3 "c" without votes. Poll 2 without a question: 4 "a" 1. Poll 3
-    "how": none. Choice 5 "e" 9 has no poll.
+    """Poll 1 "why": choices 1 "a" 3, 2 without a text 5, 3 "c" without votes. Poll 2 without a question: 4 "a" 1.
+    Poll 3 "how": none. Choice 5 "e" 9 has no poll.
     """
     why, nameless, _ = [await Poll.objects.create(question=q) for q in ("why", None, "how")]
     for text, votes, poll in (
@@ -90,7 +90,7 @@ async def test_along_a_key(rows: Any, lookups: dict[str, Any], expected: list[in
 
 @pytest.mark.parametrize(("lookups", "expected"), BACK, ids=str)
 async def test_along_the_way_back(rows: Any, lookups: dict[str, Any], expected: list[int]) -> None:
-    """Where there is no row, it has no values: a poll without choices has one whose text is NULL, as a join shows it."""
+    """Where there is no row, there are no values: the text of the choice of a poll without any is NULL."""
     assert await ids(Poll.objects.filter(**lookups)) == expected
     rest = [n for n in (1, 2, 3) if n not in expected]
     assert await ids(Poll.objects.exclude(**lookups)) == rest

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 
 async def rows_of(
-    select: Select, database: Database, block: int, reader: Reader, prefetches: Sequence[Prefetch] = ()
+    select: Select, database: Database, block: int, reader: Reader, prefetches: Sequence[Prefetch] = (),
+    known: Mapping[str, Behind] = NOTHING_BEHIND,
 ) -> AsyncGenerator[Any, None]:
-    """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one."""
+    """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one.
+
+    Args:
+        known: what is known of the rows' relations beforehand.
+    """
     compiled, values = select_statement(select)
     load = loader(compiled)
     state = RowState(database, True, shared=True)

@@ -124,6 +124,14 @@ class Relation:
         )
 
     @property
+    def back(self) -> str | None:
+        """Of a way back along a foreign key, the name of the relation that goes the other way."""
+        if self.forward or len(self.hops) > 1:
+            return None
+        (key, *_) = self.hops[0].target_columns
+        return next((name for name, other in self.target.relations.items() if other.key == key), None)
+
+    @property
     def key(self) -> str | None:
         """The attribute that holds the key of the partner, if the table has it and it is one."""
         columns = self.hops[0].columns

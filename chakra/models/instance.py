@@ -12,7 +12,7 @@ from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta, queryset_of
 from chakra.models.relations.many import ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
-from chakra.query import write
+from chakra.query import fetching, write
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
 from chakra.query.queryset import QuerySet
@@ -140,8 +140,11 @@ class Model(metaclass=ModelMeta):
         return await write.delete(self, database=using)
 
     async def refresh(self, *fields: str, using: Database | None = None) -> None:
-        """Read the row again, all of it or the given fields."""
-        await write.refresh(self, fields, database=using)
+        """Read the row again, all of it or the given fields; what was loaded of relations by what is read is forgotten.
+
+        Where the query said ``fetch_mode("peers")``, fields that were left out are read for the other rows, too.
+        """
+        await fetching.refresh(self, fields, using)
 
     def __await__(self) -> Generator[Any, None, Self]:
         """A loaded row is there at once, so ``await post.author`` works whether it was loaded or not."""
@@ -215,16 +218,18 @@ class Model(metaclass=ModelMeta):
             a: getattr(self, SLOT + a) for a, *_ in type(self).__chakra__.plan if hasattr(self, SLOT + a)
         }
         # The values travel as state, after the object itself: loaded rows may point back at it.
-        return _blank, (type(self),), (values, state.saved, set(state.changed), loaded_values(self))
+        fetch = None if state.fetch is None else state.fetch.alone()
+        return _blank, (type(self),), (values, state.saved, set(state.changed), loaded_values(self), fetch)
 
-    def __setstate__(self, content: tuple[dict[str, Any], bool, set[str], dict[str, Any]]) -> None:
-        """Fill a pickled or copied instance; the database it came from is not part of it."""
-        values, saved, changed, loaded = content
+    def __setstate__(self, content: tuple[Any, ...]) -> None:
+        """Fill a pickled or copied instance; neither the database it came from nor its peers are part of it."""
+        values, saved, changed, loaded, fetch = content
         for attribute, value in values.items():
             setattr(self, SLOT + attribute, value)
         state = self._state = RowState(None, saved)
         state.changed = changed
         state.loaded = loaded
+        state.fetch = fetch
 
 
 def _blank(cls: type[Model]) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from chakra.db.default import default_database
@@ -10,6 +11,7 @@ from chakra.pg.conversion import Naive
 from chakra.query.not_a_list import NotAList
 from chakra.query.prefetch import Prefetch
 from chakra.query.shown import query_html, query_text
+from chakra.query.state import Behind
 from chakra.schema import Table
 from chakra.sql import Select
 
@@ -22,19 +24,21 @@ R_co = TypeVar("R_co", covariant=True)
 class Base(NotAList, Generic[R_co]):
     """A question about one table; see ``QuerySet``."""
 
-    __slots__ = ("_database", "_prefetches", "_select")
+    __slots__ = ("_database", "_mode", "_prefetches", "_select")
 
     def __init__(self, table: Table, database: Database | None = None, select: Select | None = None) -> None:
         self._select = select if select is not None else Select(table)
         self._database = database
         self._prefetches: tuple[Prefetch, ...] = ()
+        self._mode: str | None = None
 
     def _with(self, select: Select) -> Self:
-        """The same queryset with another question; one that carries more than these two overrides it."""
+        """The same queryset with another question; one that carries more than this overrides it."""
         new = self.__class__.__new__(self.__class__)
         new._select = select
         new._database = self._database
         new._prefetches = self._prefetches
+        new._mode = self._mode
         return new
 
     def _clauses(self, **changes: Any) -> Self:
@@ -43,6 +47,10 @@ class Base(NotAList, Generic[R_co]):
     def _given(self) -> dict[str, Any]:
         """What every new row of the set has: of a related set, its owner."""
         return {}
+
+    def _known(self) -> Mapping[str, Behind] | None:
+        """What is known of relations of the rows before they are read: of a related set, its owner."""
+        return None
 
     def _rows_as(self, result: str) -> Self:
         select = self._select.copy()

@@ -16,9 +16,10 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
+from weakref import ref
 
 from chakra.errors import FieldError
-from chakra.query.state import RowState
+from chakra.query.state import Fetch, RowState
 from chakra.sql import Compiled, Output, RowPlan
 
 Loader: TypeAlias = "Callable[[Iterable[Any], RowState], list[Any]]"
@@ -68,6 +69,23 @@ def hydrate(count: int, load: Callable[..., list[Any]], *arguments: Any) -> list
         return load(*arguments)
     finally:
         gc.enable()
+
+
+def joined(rows: list[Any], plan: RowPlan | None, mode: str | None, path: str = "") -> list[Any]:
+    """Let rows of one result, and those loaded along, know how relations of theirs are loaded, and each other.
+
+    Args:
+        mode: what the query said; ``None`` = nothing.
+        path: from the rows of the query that was asked to these, with ``__`` behind it.
+    """
+    if mode in (None, "one") or plan is None or not rows:
+        return rows
+    state: RowState = rows[0]._state
+    state.fetch = Fetch(mode, path, [ref(row) for row in rows] if mode == "peers" else [])
+    for place, (name, child) in enumerate(plan.related):
+        behind = {id(partner): partner for row in rows if (partner := row._along[place]) is not None}
+        joined([*behind.values()], child, mode, f"{path}{name}__")
+    return rows
 
 
 def places(plan: RowPlan) -> dict[str, int]:
@@ -291,4 +309,4 @@ def _plain(outputs: Sequence[Output], style: str) -> Loader:
     return found
 
 
-__all__ = ["HOLD_COLLECTOR_FROM", "SLOT", "Grouper", "Loader", "grouper", "hydrate", "loader"]
+__all__ = ["HOLD_COLLECTOR_FROM", "SLOT", "Grouper", "Loader", "grouper", "hydrate", "joined", "loader"]

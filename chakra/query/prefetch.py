@@ -44,7 +44,7 @@ class Prefetch:
         FieldError: no path, a queryset of values, or a slice of one that takes the first row for each value.
     """
 
-    __slots__ = ("database", "further", "path", "select", "to_attr")
+    __slots__ = ("database", "further", "mode", "path", "select", "to_attr")
 
     def __init__(self, path: str, queryset: Any = None, to_attr: str | None = None) -> None:
         if not isinstance(path, str) or not path:
@@ -66,6 +66,7 @@ class Prefetch:
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
         self.further: tuple[Prefetch, ...] = () if queryset is None else queryset._prefetches
         self.database: Database | None = None if queryset is None else queryset._database
+        self.mode: str | None = None if queryset is None else queryset._mode
         self.path = path
         self.select = select
         self.to_attr = to_attr
@@ -77,13 +78,14 @@ class Prefetch:
 class _Level:
     """One relation to load, and what to load behind it."""
 
-    __slots__ = ("database", "further", "name", "of_query", "select", "to_attr")
+    __slots__ = ("database", "further", "mode", "name", "of_query", "select", "to_attr")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.of_query: tuple[Prefetch, ...] = ()
         self.select: Select | None = None
         self.database: Database | None = None
+        self.mode: str | None = None
         self.to_attr: str | None = None
         self.further: dict[tuple[str, str | None], _Level] = {}
 
@@ -206,6 +208,7 @@ async def load(
         level = _level(here, last, prefetch.to_attr)
         if prefetch.select is not None:
             level.select, level.database = prefetch.select, prefetch.database
+        level.mode = prefetch.mode or level.mode
         level.of_query += prefetch.further
     await _load(database, rows, {rows[0]._state} if states is None else states, levels, said)
 
@@ -289,7 +292,10 @@ async def _behind(
     held: dict[Any, Any] = {key: [] for key in keys} if relation.many else dict.fromkeys(keys)
     if keys:
         select, owner = _of_owners(level.query(relation, said), relation, list(keys))
-        found = await run.groups(database, select, owner, relation.many, held)
+        fetch = next(iter(states)).fetch
+        mode, path = (None, "") if fetch is None else (fetch.mode, fetch.path)
+        path = f"{path}{level.to_attr or relation.name}__"
+        found = await run.groups(database, select, owner, relation.many, held, level.mode or mode, path)
     if len(relation.hops) > 1 and set(first.target.primary_key) != {
         *first.target_columns,
         *relation.hops[1].columns,
@@ -351,9 +357,7 @@ def _note(states: Iterable[RowState], name: str, key: str, held: dict[Any, Any],
 
 def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:
     """Let rows that were loaded from the other side of a foreign key know the row they belong to."""
-    hop = relation.hops[0]
-    table: Table = type(found[0]).__table__
-    back = next((n for n, r in table.relations.items() if r.key == hop.target_columns[0]), None)
+    hop, back = relation.hops[0], relation.back
     if back is None:
         return
     own = attrgetter(SLOT + hop.columns[0])

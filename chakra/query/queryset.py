@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 
+MODES = ("one", "peers", "raise")
+
+
 class QuerySet(Writing[R_co], ColumnReads):
     """Rows of one table, as objects of type ``R_co``; every method that narrows it returns a new one.
 
@@ -73,6 +76,27 @@ class QuerySet(Writing[R_co], ColumnReads):
                 )
         new._prefetches = (*self._prefetches, *added)
         check_paths(self.table, new._prefetches)
+        return new
+
+    def fetch_mode(self, mode: str) -> Self:
+        """Say what awaiting a relation does that was not loaded: ``await post.author``, ``await author.posts``.
+
+        Rows that are loaded along, by ``select_related`` and ``prefetch_related`` and by awaiting, take the mode over.
+
+        Args:
+            mode: ``"one"`` asks for the one row. ``"peers"`` loads the relation for all rows of the same result (of a
+                stream: of the same block) that are still in use, in one statement: a loop over them asks once; so does
+                ``refresh("field")`` with a field that was left out. ``"raise"`` raises ``NotLoaded``, which names the
+                call to add.
+
+        Raises:
+            FieldError: another mode, or a query of values.
+        """
+        self._for_instances("fetch_mode")
+        if mode not in MODES:
+            raise FieldError(f"fetch_mode is one of {', '.join(map(repr, MODES))}, not {mode!r}")
+        new = self._with(self._select)
+        new._mode = mode
         return new
 
     def only(self, *fields: str) -> Self:

@@ -38,7 +38,7 @@ class Reading(Narrowing[R_co]):
 
     async def _fetch(self) -> list[R_co]:
         select = self._whole
-        rows = await run.rows(self.database, select)
+        rows = await run.rows(self.database, select, self._mode)
         if self._prefetches:
             await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
         return rows
@@ -50,7 +50,7 @@ class Reading(Narrowing[R_co]):
 
     async def _row(self, select: Select) -> R_co | None:
         select = prefetch.with_keys(select, self._prefetches)
-        row: R_co | None = await run.row(self.database, select)
+        row: R_co | None = await run.row(self.database, select, self._mode)
         if self._prefetches and row is not None:
             await prefetch.load(self.database, [row], self._prefetches, loaded_of(select))
         return row
@@ -69,7 +69,15 @@ class Reading(Narrowing[R_co]):
         if type(chunk_size) is not int or not 1 <= chunk_size <= MOST_AT_ONCE:
             raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(
-            lambda reader: rows_of(self._whole, self.database, chunk_size, reader, self._prefetches)
+            lambda reader: rows_of(
+                self._whole,
+                self.database,
+                chunk_size,
+                reader,
+                self._prefetches,
+                self._mode,
+                self._known(),
+            )
         )
 
     @overload
@@ -109,7 +117,7 @@ class Reading(Narrowing[R_co]):
             select.limit = GET_LIMIT
             select.order = () if select.clauses.distinct is None else select.order
         select = prefetch.with_keys(select, self._prefetches)
-        rows = await run.some_rows(self.database, select)
+        rows = await run.some_rows(self.database, select, self._mode)
         if len(rows) == 1:
             if self._prefetches:
                 await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -23,6 +25,33 @@ class Behind(NamedTuple):
     some: bool
 
 
+class Fetch:
+    """What the query of some rows said about relations that are awaited before they were loaded.
+
+    Attributes:
+        mode: ``"one"``, ``"peers"`` or ``"raise"``.
+        path: from the rows of the query to these, with ``__`` behind it.
+        peers: for ``"peers"``, the rows that came with them; weakly, so that rows nobody keeps are not held.
+        running: relations that are being loaded, by name and transaction.
+        awaited: relations that were loaded by awaiting them: where they lead nowhere, they can be awaited again.
+    """
+
+    __slots__ = ("awaited", "mode", "path", "peers", "running")
+
+    def __init__(self, mode: str, path: str = "", peers: list[ref[Any]] | None = None) -> None:
+        self.mode = mode
+        self.path = path
+        self.peers = peers or []
+        self.running: dict[Any, asyncio.Event] = {}
+        self.awaited: set[str] = set()
+
+    def alone(self) -> Fetch:
+        """The same for a copy of a row, which has no peers."""
+        new = Fetch(self.mode, self.path)
+        new.awaited.update(self.awaited)
+        return new
+
+
 class RowState:
     """State of one instance, or, while nothing changed, of all instances that one query loaded.
 
@@ -37,15 +66,17 @@ class RowState:
         loaded: relation and annotation values by name; of a shared state none.
         places: of a shared state, the positions of such values in ``_along``.
         behind: relations that were prefetched.
+        fetch: how relations are loaded that are awaited; ``None`` = each by itself. Rows of a result share it.
         shared: whether other instances may hold the same state.
     """
 
-    __slots__ = ("behind", "changed", "database", "loaded", "places", "saved", "shared")
+    __slots__ = ("behind", "changed", "database", "fetch", "loaded", "places", "saved", "shared")
 
     def __init__(self, database: Database | None, saved: bool, *, shared: bool = False) -> None:
         self.database = database
         self.saved = saved
         self.shared = shared
+        self.fetch: Fetch | None = None
         self.places: Mapping[str, int] = _NO_PLACES
         self.behind: Mapping[str, Behind] = _NOTHING_BEHIND
         self.changed: set[str] = _NOTHING_CHANGED if shared else set()
@@ -77,7 +108,7 @@ def own_state(instance: Any) -> RowState:
         own = RowState(state.database, state.saved)
         if state.places:
             own.loaded = {name: instance._along[place] for name, place in state.places.items()}
-        own.behind = state.behind
+        own.behind, own.fetch = state.behind, state.fetch
         state = instance._state = own
     return state
 
@@ -93,7 +124,7 @@ def loaded_value(instance: Any, name: str) -> Any:
         return state.loaded[name]
     if name in state.behind:
         slot, held, _ = state.behind[name]
-        key = getattr(instance, slot, None)
+        key = getattr(instance, slot, NOT_LOADED)
         # For a key that was changed since, to one whose row was not asked for, nothing is loaded.
         return None if key is None else held.get(key, NOT_LOADED)
     return NOT_LOADED
@@ -137,6 +168,7 @@ __all__ = [
     "NEW",
     "NOT_LOADED",
     "Behind",
+    "Fetch",
     "RowState",
     "change_loaded",
     "forget_loaded",

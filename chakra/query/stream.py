@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
 from chakra.query import prefetch
 from chakra.query.execute import bound, holds_documents, name_field, text_of
-from chakra.query.hydrate import hydrate, loader
+from chakra.query.hydrate import hydrate, joined, loader
 from chakra.query.prefetch import Prefetch
 from chakra.query.privileges import refused
-from chakra.query.state import RowState
+from chakra.query.state import Behind, RowState
 from chakra.sql import Select, Statement, loaded_of, select_statement
 
 if TYPE_CHECKING:
@@ -21,24 +21,33 @@ if TYPE_CHECKING:
 
 
 async def rows_of(
-    select: Select, database: Database, block: int, reader: Reader, prefetches: Sequence[Prefetch] = (),
-    known: Mapping[str, Behind] = NOTHING_BEHIND,
+    select: Select,
+    database: Database,
+    block: int,
+    reader: Reader,
+    prefetches: Sequence[Prefetch] = (),
+    mode: str | None = None,
+    known: Mapping[str, Behind] | None = None,
 ) -> AsyncGenerator[Any, None]:
     """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one.
 
+    Rows of one block are peers.
+
     Args:
-        known: what is known of the rows' relations beforehand.
+        known: what is known of relations of the rows before they are read.
     """
     compiled, values = select_statement(select)
     load = loader(compiled)
     state = RowState(database, True, shared=True)
     async with aclosing(_blocks(database, compiled.statement, values, block, reader)) as blocks:
         async for rows in blocks:
-            if prefetches:
+            if prefetches or mode:
                 state = RowState(
                     database, True, shared=True
                 )  # it will know what is behind the rows of this block
-            found = hydrate(len(rows), load, rows, state)
+            if known:
+                state.behind = known
+            found = joined(hydrate(len(rows), load, rows, state), compiled.plan, mode)
             if prefetches:
                 await prefetch.load(database, found, prefetches, loaded_of(select))
             for row in found:

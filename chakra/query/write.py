@@ -14,7 +14,7 @@ from chakra.query.computed import named
 from chakra.query.described import checked_table, outdated
 from chakra.query.hydrate import SLOT, loader
 from chakra.query.sequences import explain
-from chakra.query.state import RowState, own_state
+from chakra.query.state import RowState, forget_loaded, own_state
 from chakra.schema import Table
 from chakra.sql import (
     Select,
@@ -229,7 +229,7 @@ async def delete(instance: Any, *, database: Database | None = None) -> int:
 
 
 async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Database | None = None) -> None:
-    """Read the instance's row again, all of it or some fields; loaded relations are forgotten.
+    """Read the instance's row again, all of it or some fields; loaded relations are forgotten: all, or those by these.
 
     Raises:
         DoesNotExist: the row is gone.
@@ -254,8 +254,12 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     state = own_state(instance)
     state.saved = True
     state.changed.difference_update(names)
-    state.loaded.clear()
-    state.behind = {}
+    if not wanted:
+        state.loaded.clear()
+        state.behind = {}
+    for name, relation in table.relations.items() if wanted else ():
+        if relation.key in wanted:
+            forget_loaded(instance, name)
 
 
 async def update_rows(select: Select, database: Database, values: dict[str, Any]) -> int:

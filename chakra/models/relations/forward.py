@@ -7,6 +7,7 @@ from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.expressions import TypedExpression
+from chakra.query.fetching import refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, loaded_value, own_state
@@ -16,6 +17,8 @@ from chakra.schema import Table
 
 class Unloaded:
     """Stands for a related instance that was not loaded: await it, or load it with the query.
+
+    Where it was awaited and there is none, it can be awaited again.
 
     Its truth and equality follow from the key. Any other use raises ``NotLoaded``, so no attribute access ever
     runs a query in secret.
@@ -103,7 +106,9 @@ class ForwardRelation(TypedExpression[Any]):
         if instance is None:
             return self
         value = loaded_value(instance, self.name)
-        return Unloaded(instance, self) if value is NOT_LOADED else value
+        if value is NOT_LOADED or (value is None and was_awaited(instance, self.name)):
+            return Unloaded(instance, self)
+        return value
 
     def __set__(self, instance: Any, value: Any) -> None:
         if value is None:
@@ -132,38 +137,42 @@ class ForwardRelation(TypedExpression[Any]):
         Raises:
             NotLoaded: it was left out by ``only`` or ``defer``.
         """
-        try:
+        if hasattr(instance, self.slot):
             return getattr(instance, self.slot)
-        except AttributeError:
-            return (
-                getattr(instance, self.key) if instance._state.saved else None
-            )  # the field says what is missing
+        return (
+            getattr(instance, self.key) if instance._state.saved else None
+        )  # the field says what is missing
 
     async def load(self, instance: Any) -> Any:
         """Read the row behind the key and keep it on the instance; a NULL key gives ``None`` without a query."""
-        if instance._state.saved and not hasattr(instance, self.slot):
-            return await self._load_with_key(instance)
-        key = self.key_of(instance)
-        if key is None:
-            return None
-        model = self.target()
-        related: QuerySet[Any] = QuerySet(model.__table__, database_of(instance))
+        found = loaded_value(instance, self.name)
+        left_out = instance._state.saved and not hasattr(instance, self.slot)
+        if (found is NOT_LOADED or found is None) and (left_out or self.key_of(instance) is not None):
+            refuse(instance, self.name)
+            found = await with_peers(instance, self.name)
+            if found is NOT_LOADED:
+                found = await (self._load_with_key(instance) if left_out else self._load_one(instance))
+                if found is not None:
+                    own_state(instance).loaded[self.name] = found
+            if found is None and self.key_of(instance) is not None:
+                model, key = self.target(), self.key_of(instance)
+                raise model.DoesNotExist(f"{self.label} points at {model.__name__} {key!r}, which is gone")
+        return None if found is NOT_LOADED else found
+
+    async def _load_one(self, instance: Any) -> Any:
+        """Read the row behind the key, or ``None``."""
+        related: QuerySet[Any] = QuerySet(self.target().__table__, database_of(instance))
         try:
-            found = await related.get(**{self.target_key: key})
-        except DoesNotExist as error:
-            raise model.DoesNotExist(
-                f"{self.label} points at {model.__name__} {key!r}, which is gone"
-            ) from error
-        own_state(instance).loaded[self.name] = found
-        return found
+            return await related.get(**{self.target_key: self.key_of(instance)})
+        except DoesNotExist:
+            return None
 
     async def _load_with_key(self, instance: Any) -> Any:
         """Read the row and the key that was left out."""
         rows: QuerySet[Any] = QuerySet(type(instance).__table__, database_of(instance))
         own = await rows.only(self.key).select_related(self.name).get(pk=instance)
         object.__setattr__(instance, self.slot, getattr(own, self.slot))
-        found = own_state(instance).loaded[self.name] = loaded_value(own, self.name)
-        return found
+        return loaded_value(own, self.name)
 
     def not_loaded(self, name: str) -> NotLoaded:
         """The error for reading ``name`` of the missing row; says how to load it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.models.relations.sets import PartnerSet, joined, key_of, without
+from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value, own_state
@@ -33,7 +34,9 @@ class ReverseRelation:
         if not self.single:
             return RelatedSet(self, instance)
         found = loaded_value(instance, self.name)
-        return UnloadedBack(self, instance) if found is NOT_LOADED else found
+        if found is NOT_LOADED or (found is None and was_awaited(instance, self.name)):
+            return UnloadedBack(self, instance)
+        return found
 
     def __set__(self, instance: Any, value: Any) -> None:
         label = f"{type(instance).__name__}.{self.name}"
@@ -46,7 +49,10 @@ class ReverseRelation:
 
 
 class UnloadedBack:
-    """Stands for the one row that points here, while it is not loaded: await it, or load it with the query."""
+    """Stands for the one row that points here, while it is not loaded: await it, or load it with the query.
+
+    Where it was awaited and there is none, it can be awaited again.
+    """
 
     __slots__ = ("_instance", "_relation")
 
@@ -60,16 +66,33 @@ class UnloadedBack:
     async def _load(self) -> Any:
         """Read the row, and keep it on the instance; ``None`` if there is none."""
         relation, instance = self._relation, self._instance
-        rows: QuerySet[Any] = QuerySet(relation.source().__table__, database_of(instance))
-        try:
-            found = await rows.get(**{relation.key: type(instance).__chakra_key__(instance)})
-        except DoesNotExist:
-            found = None
-        own_state(instance).loaded[relation.name] = found
+        found = loaded_value(instance, relation.name)
+        if found is NOT_LOADED:
+            refuse(instance, relation.name)
+            found = await with_peers(instance, relation.name)
+        if found is NOT_LOADED:
+            rows: QuerySet[Any] = QuerySet(relation.source().__table__, database_of(instance))
+            try:
+                found = await rows.get(**{relation.key: type(instance).__chakra_key__(instance)})
+            except DoesNotExist:
+                found = None
+            note_awaited(instance, relation.name, found)
         return found
 
+    def _there_is_none(self) -> bool:
+        return loaded_value(self._instance, self._relation.name) is None
+
     def __bool__(self) -> bool:
+        """False once it was awaited and there is none."""
+        if self._there_is_none():
+            return False
         raise self._not_loaded()
+
+    def __eq__(self, other: object) -> bool:
+        """An absent one equals ``None``, once it was awaited."""
+        return self is other or (other is None and self._there_is_none())
+
+    __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

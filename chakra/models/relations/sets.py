@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 from chakra.errors import FieldError
+from chakra.query.fetching import fetch_of, refuse, with_peers
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
@@ -38,7 +39,7 @@ def joined(rows: list[Any], added: Iterable[Any]) -> list[Any]:
 class PartnerSet(QuerySet[Any]):
     """Rows behind a to-many relation of one instance: a queryset, which needs no query where they were prefetched."""
 
-    __slots__ = ("_instance", "_loaded", "_named")
+    __slots__ = ("_instance", "_loaded", "_named", "_narrowed")
 
     def _of(self, instance: Any, name: str) -> None:
         """Note whose partners these are, and what is loaded of them."""
@@ -46,10 +47,14 @@ class PartnerSet(QuerySet[Any]):
         self._named = name
         found = loaded_value(instance, name)
         self._loaded: list[Any] | None = None if found is NOT_LOADED else found
+        self._narrowed = False
+        fetch = fetch_of(instance)
+        self._mode = None if fetch is None else fetch.mode
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
         new._instance, new._named, new._loaded = self._instance, self._named, None
+        new._narrowed = True
         return new
 
     def _changed_set(self, change: Callable[[list[Any]], list[Any]] | None = None) -> None:
@@ -85,10 +90,17 @@ class PartnerSet(QuerySet[Any]):
         )
 
     async def _fetch(self) -> list[Any]:
+        if self._loaded is None and not self._narrowed:
+            refuse(self._instance, self._named, several=True)
+            found = await with_peers(self._instance, self._named)
+            self._loaded = None if found is NOT_LOADED else found
         return await super()._fetch() if self._loaded is None else list(self._loaded)
 
     def __aiter__(self) -> Any:
-        return super().__aiter__() if self._loaded is None else _each(self._loaded)
+        fetch = fetch_of(self._instance)
+        if self._loaded is None and (self._narrowed or fetch is None or fetch.mode == "one"):
+            return super().__aiter__()
+        return _each(self)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """The partners, where they were prefetched; else the error that says to await."""
@@ -112,8 +124,8 @@ class PartnerSet(QuerySet[Any]):
         return await super().exists() if self._loaded is None else bool(self._loaded)
 
 
-async def _each(rows: list[Any]) -> AsyncIterator[Any]:
-    for row in rows:
+async def _each(rows: PartnerSet) -> AsyncIterator[Any]:
+    for row in await rows:
         yield row
 
 

@@ -13,7 +13,7 @@ import chakra
 from chakra import F, Prefetch
 from chakra.errors import FieldError, NotLoaded
 from tests.query.conftest import watched
-from tests.relations.defer.press import Author, House, Passport, Post, fill
+from tests.relations.press import Author, House, Passport, Post, fill
 from tests.sql.test_shapes import calls
 
 
@@ -228,7 +228,8 @@ async def test_reading_says_what_to_write(press: Any) -> None:
     two = await Post.objects.only("title").get(title="two")
     assert await two.editor is None
     assert two.editor_id is None
-    assert two.editor is None
+    assert not two.editor
+    assert await two.editor is None
 
 
 async def test_changes_of_partly_loaded_rows(press: Any) -> None:

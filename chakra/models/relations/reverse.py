@@ -11,7 +11,7 @@ from chakra.models.relations.sets import PartnerSet, joined, key_of, without
 from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
-from chakra.query.state import NOT_LOADED, change_loaded, loaded_value, own_state
+from chakra.query.state import NOT_LOADED, Behind, change_loaded, loaded_value, own_state
 from chakra.query.write import database_of
 
 
@@ -76,6 +76,8 @@ class UnloadedBack:
                 found = await rows.get(**{relation.key: type(instance).__chakra_key__(instance)})
             except DoesNotExist:
                 found = None
+            else:
+                own_state(found).loaded[relation.relation] = instance
             note_awaited(instance, relation.name, found)
         return found
 
@@ -132,6 +134,36 @@ class RelatedSet(PartnerSet):
 
     def _given(self) -> dict[str, Any]:
         return {self._relation.relation: self._instance}
+
+    def _known(self) -> dict[str, Behind] | None:
+        if self._select.result != "instances":
+            return None
+        slot = SLOT + self._relation.key
+        return {self._relation.relation: Behind(slot, {self._owner_key: self._instance}, False)}
+
+    async def _fetch(self) -> list[Any]:
+        rows = await super()._fetch()
+        if self._loaded is None and rows:
+            self._introduce(rows[0])
+        return rows
+
+    async def _row(self, select: Any) -> Any:
+        row = await super()._row(select)
+        if row is not None:
+            self._introduce(row)
+        return row
+
+    async def get(self, /, *conditions: Any, **lookups: Any) -> Any:
+        """Return the one row of the set that matches; see ``QuerySet.get``."""
+        row = await super().get(*conditions, **lookups)
+        self._introduce(row)
+        return row
+
+    def _introduce(self, row: Any) -> None:
+        """Let the rows of a result, which share a state, know the instance that they point at."""
+        known = self._known()
+        if known is not None:
+            row._state.behind = {**known, **row._state.behind}
 
     async def create(self, /, **values: Any) -> Any:
         """Make and save a row that points at the instance."""

@@ -83,7 +83,7 @@ async def test_prefetched_rows_know_their_owner(rows: Any) -> None:
             for pool in cup.pools:
                 assert pool.cup is cup
                 assert pool.style is None or pool.style.pool is pool
-    with sends(rows, 2):
+    with sends(rows, 3):
         (org,) = await Organiser.objects.prefetch_related("pools__cup")
         assert len({id(pool.cup) for pool in org.pools}) == 1  # one row, one instance
 

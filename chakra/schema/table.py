@@ -128,7 +128,7 @@ class Relation:
         """Of a way back along a foreign key, the name of the relation that goes the other way."""
         if self.forward or len(self.hops) > 1:
             return None
-        (key, *_) = self.hops[0].target_columns
+        key = self.hops[0].target_columns[0]
         return next((name for name, other in self.target.relations.items() if other.key == key), None)
 
     @property

@@ -141,7 +141,7 @@ def _plan(
     for name, relation in relations.items():
         joined = scope.join(source, relation)
         behind = _plan(scope, joined, tree[name], loaded.behind(name), outputs, f"{name}__")
-        back = relation.back
+        back = relation.way_here(source.table)
         related.append((name, behind if back in tree[name] else replace(behind, back=back)))
     return RowPlan(source.table, columns, start, place if source.nullable else None, tuple(related))
 

@@ -68,7 +68,7 @@ async def test_both_sides(rows: Any) -> None:
         assert restaurant.pizza and restaurant.pk == 1
         assert ace.restaurant is restaurant
         assert await bob.restaurant is None
-        assert not bob.restaurant
+        assert not bob.restaurant  # and can be awaited again
         assert (await bob.bar).beer == "ale"
         assert restaurant.place is ace
     with pytest.raises(NotLoaded, match=r'Place\.restaurant is not loaded.*select_related\("restaurant"\)'):

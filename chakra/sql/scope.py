@@ -44,10 +44,15 @@ class JoinedCall(NamedTuple):
 
 
 class Scope:
-    """Names, joins and literals of one query over ``table``."""
+    """Names, joins and literals of one query over ``table``.
 
-    def __init__(self, table: Table, *, prefix: str = "t") -> None:
-        self.root = Source(table, table.quoted, None, None, False)
+    Args:
+        alias: what the table is called in the query, and how the aliases of what it joins begin, so that a query inside
+            of another has others. Empty = the table goes by its own name.
+    """
+
+    def __init__(self, table: Table, *, alias: str = "") -> None:
+        self.root = Source(table, quote_identifier(alias) if alias else table.quoted, None, None, False)
         self.main = Block()
         self.main.sources.append(self.root)
         self.block: Block | None = None
@@ -57,7 +62,8 @@ class Scope:
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
         self._denying = False
-        self._prefix = prefix
+        self.alias = alias
+        self.inside = 0  # queries inside of this one, whose aliases are numbered
         self._aliases = 0
         self.annotations: dict[str, Expression] = {}
 
@@ -118,7 +124,7 @@ class Scope:
 
     def _source(self, hop: Hop, parent: Source, nullable: bool) -> Source:
         self._aliases += 1
-        alias = quote_identifier(f"{self._prefix}{self._aliases}")
+        alias = quote_identifier(f"{self.alias}t{self._aliases}")
         return Source(hop.target, alias, parent, hop, nullable)
 
     def conditions(self, parts: Iterable[Condition], keywords: Mapping[str, Any]) -> list[Condition]:

@@ -41,9 +41,12 @@ def write_select(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
         return [Output("count", INT8, False)]
     if parts.each is not None:
         return _write_slice_of_each(parts, parts.each, writer)
-    if parts.outer:
-        return _write_sorted_outside(parts, writer)
-    return _write_body(parts, writer)
+    return write_rows(parts, writer)
+
+
+def write_rows(parts: Resolved, writer: Writer) -> list[Output]:
+    """Write a query that returns rows, which may stand inside of another."""
+    return _write_sorted_outside(parts, writer) if parts.outer else _write_body(parts, writer)
 
 
 def _write_body(parts: Resolved, writer: Writer) -> list[Output]:
@@ -117,10 +120,7 @@ def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
     """Write FROM with another query, under the names that the table which describes its rows gives them."""
     parts = resolve_select(inner)
     writer.write(" FROM (")
-    if parts.outer:
-        _write_sorted_outside(parts, writer)
-    else:
-        _write_body(parts, writer)
+    write_rows(parts, writer)
     names = ", ".join(column.quoted for column in scope.root.table.columns)
     writer.write(f") AS {scope.root.alias} ({names})")
     _write_joins(scope, writer)
@@ -229,7 +229,8 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
 
 def write_from(scope: Scope, writer: Writer) -> None:
     """Write FROM with the joins that resolving the query asked for."""
-    writer.write(f" FROM {scope.root.table.quoted}")
+    named = f" AS {scope.root.alias}" if scope.alias else ""
+    writer.write(f" FROM {scope.root.table.quoted}{named}")
     writer.touch(scope.root.table.quoted)
     _write_joins(scope, writer)
 

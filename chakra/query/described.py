@@ -11,7 +11,7 @@ from chakra.errors import ChakraError, DatabaseError, DataError, FieldError, Int
 from chakra.pg.marks import STALE_TYPES
 from chakra.pg.quoting import quote_qualified
 from chakra.pg.text import SqlText
-from chakra.pg.types import PgType
+from chakra.pg.types import RECORD, PgType
 from chakra.query.privileges import refused
 from chakra.schema import Table
 from chakra.schema.declared import composites_in, reading, refusal
@@ -124,6 +124,8 @@ _MODIFIED = frozenset({"numeric", "vector", "halfvec", "sparsevec"})  # the Arro
 
 def _computed(expected: PgType | None, actual: PgType) -> PgType:
     """The type of a computed value: the server's, with what compiling knows of it where that is the same type."""
+    if expected is not None and expected.oid == actual.oid == RECORD.oid:
+        return expected  # the server does not tell its fields, and its values do
     found = None if expected is None else reading(expected, actual)
     return actual if found is None or found.declared is not None else found.wire
 

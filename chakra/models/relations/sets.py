@@ -13,16 +13,17 @@ from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 
 
-def key_of(instance: Any, label: str) -> Any:
-    """The primary key of an instance.
+def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:
+    """The values by which others point at an instance: one, or a tuple.
 
     Raises:
         FieldError: it has none yet; names what asked for it.
     """
     try:
-        return type(instance).__chakra_key__(instance)
+        values = type(instance).__chakra_values__(instance, names)
     except FieldError as error:
         raise FieldError(f"{label}: {error}") from None
+    return values[0] if len(values) == 1 else values
 
 
 def without(rows: list[Any], gone: Iterable[Any]) -> list[Any]:

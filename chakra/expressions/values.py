@@ -58,7 +58,7 @@ class Slot(Expression):
         self.models = models
 
     def __repr__(self) -> str:
-        return f"Slot({self.index})"
+        return "…"
 
 
 class F(Expression):

@@ -10,6 +10,8 @@ from chakra.errors import FieldError, NotLoaded
 from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
 from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta, queryset_of
+from chakra.models.relations.many import ManyRelation
+from chakra.models.relations.reverse import ReverseRelation
 from chakra.query import fetching, write
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
@@ -74,6 +76,8 @@ class Model(metaclass=ModelMeta):
                 setattr(self, name, value)
             elif name == "pk":
                 self.pk = value
+            elif isinstance(getattr(type(self), name, None), ManyRelation | ReverseRelation):
+                setattr(self, name, value)  # says how such a set gets its rows
             else:
                 raise self._unknown(name, FieldError)
 

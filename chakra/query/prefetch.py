@@ -15,7 +15,7 @@ from chakra.errors import FieldError, NotLoaded
 from chakra.expressions import F
 from chakra.query import run
 from chakra.query.hydrate import SLOT
-from chakra.query.state import NOT_LOADED, RowState, loaded_value, own_state
+from chakra.query.state import NOT_LOADED, Behind, RowState, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
 from chakra.sql import EVERYTHING, Loaded, Select, loaded_of
@@ -35,15 +35,16 @@ class Prefetch:
 
     Args:
         path: of the relation: ``"posts"``, ``"posts__tags"``.
-        queryset: which rows, in which order, with which annotations; default: all of them. The last relation of the
-            path gets it. A slice of it is taken for each row: ``Post.objects.order_by("-id")[:3]``.
+        queryset: which rows, in which order, with which annotations, of which database; default: all of them. The last
+            relation of the path gets it. A slice of it is taken for each row, ``Post.objects.order_by("-id")[:3]``,
+            and so is the first row of ``distinct("kind")``.
         to_attr: name of the attribute that gets the list; the relation itself stays as it is then.
 
     Raises:
-        FieldError: no path, or a queryset of values.
+        FieldError: no path, a queryset of values, or a slice of one that takes the first row for each value.
     """
 
-    __slots__ = ("further", "mode", "path", "select", "to_attr")
+    __slots__ = ("database", "further", "mode", "path", "select", "to_attr")
 
     def __init__(self, path: str, queryset: Any = None, to_attr: str | None = None) -> None:
         if not isinstance(path, str) or not path:
@@ -55,10 +56,17 @@ class Prefetch:
                 raise FieldError(
                     f"Prefetch({path!r}): queryset= takes a query for instances, not {queryset!r}"
                 )
+            if select.sliced and select.clauses.distinct:
+                names = ", ".join(map(repr, select.clauses.distinct))
+                raise FieldError(
+                    f"Prefetch({path!r}): a slice of distinct({names}) cannot be taken for each row; leave out the one "
+                    "or the other"
+                )
         if to_attr is not None and not (isinstance(to_attr, str) and to_attr.isidentifier()):
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
         self.further: tuple[Prefetch, ...] = () if queryset is None else queryset._prefetches
         self.mode: str | None = None if queryset is None else queryset._mode
+        self.database: Database | None = None if queryset is None else queryset._database
         self.path = path
         self.select = select
         self.to_attr = to_attr
@@ -70,13 +78,14 @@ class Prefetch:
 class _Level:
     """One relation to load, and what to load behind it."""
 
-    __slots__ = ("further", "mode", "name", "of_query", "select", "to_attr")
+    __slots__ = ("database", "further", "mode", "name", "of_query", "select", "to_attr")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.of_query: tuple[Prefetch, ...] = ()
         self.select: Select | None = None
         self.mode: str | None = None
+        self.database: Database | None = None
         self.to_attr: str | None = None
         self.further: dict[tuple[str, str | None], _Level] = {}
 
@@ -108,6 +117,7 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
         FieldError: names what exists.
     """
     lists: dict[tuple[str, ...], str] = {}
+    queries: dict[tuple[str, str | None], Select] = {}
     for prefetch in prefetches:
         here = table
         parts = prefetch.path.split("__")
@@ -128,6 +138,11 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
         if select is not None and select.table.row_class is not here.row_class:
             raise FieldError(
                 f"{prefetch!r}: the relation leads to {here.title}, and queryset= is about {select.table.title}"
+            )
+        if select is not None and queries.setdefault((prefetch.path, prefetch.to_attr), select) is not select:
+            raise FieldError(
+                f"{prefetch!r}: another Prefetch has a query of its own for {prefetch.to_attr or prefetch.path!r}; "
+                "give one of them a list of its own: to_attr="
             )
 
 
@@ -191,7 +206,8 @@ async def load(
         for name in before:
             here = _level(here, name, None).further
         level = _level(here, last, prefetch.to_attr)
-        level.select = prefetch.select or level.select
+        if prefetch.select is not None:
+            level.select, level.database = prefetch.select, prefetch.database
         level.mode = prefetch.mode or level.mode
         level.of_query += prefetch.further
     await _load(database, rows, {rows[0]._state} if states is None else states, levels, said)
@@ -217,17 +233,17 @@ async def _load(
     table: Table = type(rows[0]).__table__
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
-        behind = said.behind(level.name)
+        where, behind = level.database or database, said.behind(level.name)
         found = _there(rows, states, relation) if level.select is None and level.to_attr is None else None
         if found is not None:
             of_found = set(map(_state_of, found))
         else:
-            found = await _behind(database, rows, states, relation, level, behind)
+            found = await _behind(where, rows, states, relation, level, behind)
             of_found = {found[0]._state} if found else set()
         if level.select is not None:
-            await load(database, found, level.of_query, loaded_of(level.select), of_found)
+            await load(where, found, level.of_query, loaded_of(level.select), of_found)
         if found and level.further:
-            await _load(database, found, of_found, level.further, behind)
+            await _load(where, found, of_found, level.further, behind)
 
 
 def _there(rows: Sequence[Any], states: Iterable[RowState], relation: Relation) -> Sequence[Any] | None:
@@ -286,7 +302,8 @@ async def _behind(
     }:
         _once(held, relation.target)
         found = list({id(row): row for row in chain.from_iterable(held.values())}.values())
-    _note(states, level.to_attr or relation.name, first.columns[0], held)
+    some = level.select is not None and level.to_attr is None
+    _note(states, level.to_attr or relation.name, first.columns[0], held, some)
     if found and not relation.forward and len(relation.hops) == 1:
         _know_parents(rows, found, relation)
     return found
@@ -311,10 +328,13 @@ def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Sel
 
 
 def _each(select: Select, path: str) -> Select:
-    """A copy, whose slice is one for each value of a path; a field of that name is loaded in any case."""
+    """A copy, whose slice is one for each value of a path, as is the first row of DISTINCT ON; a field of that name is
+    loaded in any case.
+    """
     clauses = select.clauses
     return select.with_clauses(
         each=path if select.sliced else None,
+        distinct=(path, *clauses.distinct) if clauses.distinct else clauses.distinct,
         only=None if clauses.only is None else clauses.only | {path},
         deferred=clauses.deferred - {path},
     )
@@ -329,10 +349,10 @@ def _once(held: dict[Any, list[Any]], table: Table) -> None:
         partners.reverse()
 
 
-def _note(states: Iterable[RowState], name: str, key: str, held: dict[Any, Any]) -> None:
+def _note(states: Iterable[RowState], name: str, key: str, held: dict[Any, Any], some: bool = False) -> None:
     """Let rows know what is behind a relation: once for all that share a state."""
     for state in states:
-        state.behind = {**state.behind, name: (SLOT + key, held)}
+        state.behind = {**state.behind, name: Behind(SLOT + key, held, some)}
 
 
 def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:

@@ -142,6 +142,8 @@ class QuerySet(Writing[R_co], ColumnReads):
                 )
             if not isinstance(value, Expression):
                 raise FieldError(f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}")
+            if any(each.to_attr == name and "__" not in each.path for each in self._prefetches):
+                raise FieldError(f"annotation {name!r} has the name of the list of a Prefetch of the query")
         select = self._select
         clauses = select.clauses
         changes: dict[str, Any] = {

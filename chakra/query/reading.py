@@ -149,16 +149,17 @@ class Reading(Narrowing[R_co]):
 
     async def earliest(self, *fields: str) -> R_co:
         """Return the row that comes first by these fields."""
-        return await self.order_by(*fields)._one_of_order(False, fields)
+        return await self.order_by(*fields)._first_of_order(fields)
 
     async def latest(self, *fields: str) -> R_co:
         """Return the row that comes last by these fields."""
-        return await self.order_by(*fields)._one_of_order(True, fields)
+        turned = [name[1:] if name.startswith("-") else f"-{name}" for name in fields]
+        return await self.order_by(*turned)._first_of_order(fields)
 
-    async def _one_of_order(self, backwards: bool, fields: Sequence[str]) -> R_co:
+    async def _first_of_order(self, fields: Sequence[str]) -> R_co:
         if not fields:
             raise FieldError("earliest() and latest() need the name of a field to order by")
-        row = await self._row(self._ordered(backwards=backwards))
+        row = await self._row(self._ordered(backwards=False))
         if row is None:
             raise self._not_one((), (), {})
         return row

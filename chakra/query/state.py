@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 if TYPE_CHECKING:
@@ -38,6 +38,20 @@ class Fetch:
         return new
 
 
+class Behind(NamedTuple):
+    """What was prefetched of a relation.
+
+    Attributes:
+        slot: of the instance, with its key.
+        held: what is behind the relation, for each key.
+        some: whether it is what a query of one's own gave, which may not be all of it.
+    """
+
+    slot: str
+    held: dict[Any, Any]
+    some: bool
+
+
 class RowState:
     """State of one instance, or, while nothing changed, of all instances that one query loaded.
 
@@ -51,7 +65,7 @@ class RowState:
         changed: attributes set since the row was loaded or saved; of a shared state none.
         loaded: relation and annotation values by name; of a shared state none.
         places: of a shared state, the positions of such values in ``_along``.
-        behind: relations that were prefetched: the slot with the instance's key, and what is there for each key.
+        behind: relations that were prefetched.
         fetch: how relations are loaded that are awaited; ``None`` = each by itself. Rows of a result share it.
         shared: whether other instances may hold the same state.
     """
@@ -64,7 +78,7 @@ class RowState:
         self.shared = shared
         self.fetch: Fetch | None = None
         self.places: Mapping[str, int] = _NO_PLACES
-        self.behind: Mapping[str, tuple[str, dict[Any, Any]]] = _NOTHING_BEHIND
+        self.behind: Mapping[str, Behind] = _NOTHING_BEHIND
         self.changed: set[str] = _NOTHING_CHANGED if shared else set()
         self.loaded: dict[str, Any] = _NOTHING_LOADED if shared else {}
 
@@ -78,7 +92,7 @@ class RowState:
 _NOTHING_CHANGED: Any = frozenset()
 _NOTHING_LOADED: dict[str, Any] = {}
 _NO_PLACES: dict[str, int] = {}
-_NOTHING_BEHIND: dict[str, Any] = {}
+_NOTHING_BEHIND: dict[str, Behind] = {}
 
 NEW = RowState(None, False, shared=True)
 """The state of instances that were never saved."""
@@ -109,7 +123,7 @@ def loaded_value(instance: Any, name: str) -> Any:
     elif name in state.loaded:
         return state.loaded[name]
     if name in state.behind:
-        slot, held = state.behind[name]
+        slot, held, _ = state.behind[name]
         key = getattr(instance, slot, None)
         # For a key that was changed since, to one whose row was not asked for, nothing is loaded.
         return None if key is None else held.get(key, NOT_LOADED)
@@ -124,6 +138,24 @@ def loaded_values(instance: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not NOT_LOADED}
 
 
+def change_loaded(instance: Any, name: str, change: Callable[[list[Any]], list[Any]] | None) -> None:
+    """Bring what was loaded of a to-many relation of an instance up to date with what was written.
+
+    Args:
+        change: makes the list of what is there now; ``None`` = only a query can tell. What a query of one's own gave is
+            forgotten: whether it would give the same is not known.
+    """
+    found = loaded_value(instance, name)
+    if found is NOT_LOADED:
+        return
+    state: RowState = instance._state
+    behind = state.behind.get(name)
+    if change is None or (behind is not None and behind.some and name not in state.loaded):
+        forget_loaded(instance, name)
+    else:
+        own_state(instance).loaded[name] = change(found)
+
+
 def forget_loaded(instance: Any, name: str) -> None:
     """Forget what was loaded of a relation of an instance: it was changed."""
     state = own_state(instance)
@@ -135,8 +167,10 @@ def forget_loaded(instance: Any, name: str) -> None:
 __all__ = [
     "NEW",
     "NOT_LOADED",
+    "Behind",
     "Fetch",
     "RowState",
+    "change_loaded",
     "forget_loaded",
     "loaded_value",
     "loaded_values",

@@ -253,6 +253,12 @@ class Table:
                 if key
                 else f"{self.title} has no primary key; it has {self.field_names()}"
             )
+        if found is None and attribute in self.relations and "+" not in attribute:
+            fields = ", ".join(self.by_attribute)
+            raise FieldError(
+                f"{self.title}.{attribute} leads to rows of {self.relations[attribute].target.title} and is no field; "
+                f"its fields are {fields}"
+            )
         if found is None:
             near = get_close_matches(attribute, [*self.by_attribute, *self.relations], n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""
@@ -268,4 +274,4 @@ class Table:
 
     def field_names(self) -> str:
         """The names queries may use, for error messages."""
-        return ", ".join([*self.by_attribute, *(name for name in self.relations)])
+        return ", ".join([*self.by_attribute, *(name for name in self.relations if "+" not in name)])

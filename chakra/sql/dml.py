@@ -225,6 +225,12 @@ def assigned_column(table: Table, name: str) -> Column:
     relation = table.relations.get(name)
     if relation is not None and relation.key is not None and name not in table.by_attribute:
         return table.by_attribute[relation.key]
+    if relation is not None and not relation.forward and name not in table.by_attribute:
+        target = relation.target.title
+        how = f"await instance.{name}.set(…)" if relation.many else f"{target}.objects.filter(…).update(…)"
+        raise FieldError(
+            f"{table.title}.{name} leads to rows of {target} and is no field to be set; write {how}"
+        )
     return table.column(name)
 
 

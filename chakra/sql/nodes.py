@@ -80,13 +80,18 @@ class OutputName(Expression):
 
 
 class Rank(Expression):
-    """The number of a row among those that have one value in common, in the order of the query."""
+    """The number of a row among those that have one value in common, in the order of the query.
 
-    __slots__ = ("each", "order")
+    Attributes:
+        linked: whether links stand between, of which a row may have several: it has one number all the same.
+    """
 
-    def __init__(self, each: Expression, order: list[Order]) -> None:
+    __slots__ = ("each", "linked", "order")
+
+    def __init__(self, each: Expression, order: list[Order], linked: bool) -> None:
         self.each = each
         self.order = order
+        self.linked = linked
 
 
 class HasPartner(Correlated, Condition):
@@ -136,4 +141,30 @@ class PartnerAggregate(Correlated, Expression):
         return repr(self.aggregate)
 
 
-__all__ = ["HasPartner", "KeyRef", "OutputName", "PartnerAggregate", "Rank", "RootColumn", "RowRange"]
+class FirstPartner(PartnerAggregate):
+    """The value of the partner that comes first by it: what a row is sorted by. A partner without a value is none.
+
+    Attributes:
+        aggregate: the value; what ``min`` and ``max`` would give, for every type that can be sorted.
+        descending: whether the largest comes first.
+    """
+
+    __slots__ = ("descending",)
+
+    def __init__(
+        self, value: Expression, sources: list[Source], conditions: list[Condition], descending: bool
+    ) -> None:
+        super().__init__(value, sources, conditions)
+        self.descending = descending
+
+
+__all__ = [
+    "FirstPartner",
+    "HasPartner",
+    "KeyRef",
+    "OutputName",
+    "PartnerAggregate",
+    "Rank",
+    "RootColumn",
+    "RowRange",
+]

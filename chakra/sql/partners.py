@@ -50,14 +50,15 @@ def _one(condition: Condition, block: Block) -> Condition:
             rest = [part for part in condition.parts if not any(part is p for p in plain)]
             return Combined("AND", (*plain, *about_partners(rest, block)))
     sources = _needed(condition, block)
-    if (
-        isinstance(condition, Lookup)
-        and condition.name == "isnull"
-        and len(sources) == 1
-        and _is_there(condition.left)
-    ):
-        there = HasPartner(sources, None, {id(sources[0])})
-        return Not(there) if condition.right else there
+    if isinstance(condition, Lookup) and condition.name == "isnull" and len(sources) == 1:
+        left = condition.left
+        there: Condition | None = None
+        if _is_there(left):
+            there = HasPartner(sources, None, {id(sources[0])})
+        elif isinstance(left, ColumnRef) and left.partner:  # a link that leads nowhere is none
+            there = HasPartner(sources, Lookup(left, "isnull", False), {id(sources[0])})
+        if there is not None:
+            return Not(there) if condition.right else there
     required = _required(condition)
     for source in reversed(sources):  # who needs a row needs those on the way to it
         if id(source) in required and source.parent is not None:

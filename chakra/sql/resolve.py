@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Not, Order
@@ -11,11 +10,11 @@ from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import all_of
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.grouping import group_terms, same
-from chakra.sql.products import multiplied
+from chakra.sql.ordering import order_of
+from chakra.sql.products import multiplied, shown_of
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
 from chakra.sql.scope import JoinedCall, Scope
 from chakra.sql.select import Filter, Numbered, Select
-from chakra.sql.sources import ColumnRef
 
 
 @dataclass(slots=True)
@@ -85,7 +84,10 @@ def resolve_select(numbered: Numbered) -> Resolved:
     computed = [*scope.annotations.values(), *(e for _, e in outputs)]
     grouped = clauses.groups is not None and (not scope.per_row or any(map(has_aggregate, computed)))
     # A default order by columns that are not grouped would be an error nobody asked for.
-    order = _order(select, () if grouped and select.order is None else terms, scope)
+    distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
+    given = tuple(scope.resolve_term(term) for term in clauses.groups or ())
+    shown = shown_of([*(e for _, e in outputs), *distinct, *given], scope.main)
+    order = order_of(select, () if grouped and select.order is None else terms, scope, shown)
     if clauses.groups is None and not any(has_aggregate(e) for _, e in outputs):
         alone = next((term.expression for term in order if has_aggregate(term.expression)), None)
         if alone is not None:
@@ -93,12 +95,10 @@ def resolve_select(numbered: Numbered) -> Resolved:
                 f"order_by(): {alone!r} is an aggregate, and the query has none to be grouped for; name it first: "
                 'annotate(n=Count("…")).order_by("n")'
             )
-    distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
     found = Resolved(
         select, inner, scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct
     )
-    if grouped and clauses.groups is not None:
-        given = tuple(scope.resolve_term(term) for term in clauses.groups)
+    if grouped:
         returned = [*(e for _, e in outputs), *having, *(term.expression for term in order)]
         found.groups = group_terms(given, scope, returned)
     repeated = multiplied(
@@ -149,48 +149,6 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
         else:
             found.extend(parts)
     return found
-
-
-def _order(select: Select, terms: tuple[Any, ...], scope: Scope) -> list[Order]:
-    found = [order for term in terms for order in _order_term(term, scope)]
-    if select.backwards:
-        if not found and not select.table.primary_key:
-            raise FieldError(
-                f"{select.table.title} has no primary key and the query no order, so nothing can be turned round: "
-                "say which rows come last, order_by(…)"
-            )
-        if not found:
-            found = [Order(ColumnRef(scope.root, c), False) for c in select.table.key_columns]
-        found = [term.reversed() for term in found]
-    return found
-
-
-def _order_term(term: Any, scope: Scope, depth: int = 0) -> list[Order]:
-    """One term as resolved ones: the name of a relation means the order of the table it leads to."""
-    if isinstance(term, str):
-        descending = term.startswith("-")
-        path = term[1:] if descending else term
-        relation = scope.relation_at(path)
-        if relation is not None and relation.target.ordering and depth < MOST_RELATIONS:
-            further = [_through(path, other) for other in relation.target.ordering]
-            if None not in further:
-                found = [order for other in further for order in _order_term(other, scope, depth + 1)]
-                return [order.reversed() for order in found] if descending else found
-        return [Order(scope.resolve_value(path), descending)]
-    if isinstance(term, Order):
-        return [Order(scope.resolve(term.expression), term.descending, term.nulls)]
-    return [Order(scope.resolve(term), False)]
-
-
-MOST_RELATIONS = 8
-"""Relations that an order follows from one table's order to the next; those of tables may run in a circle."""
-
-
-def _through(path: str, term: Any) -> Any:
-    """A term of a table's own order as seen through a relation, or ``None`` if it is no plain name."""
-    if not isinstance(term, str):
-        return None
-    return f"-{path}__{term[1:]}" if term.startswith("-") else f"{path}__{term}"
 
 
 def _sort_distinct(select: Select, found: Resolved) -> None:

@@ -66,8 +66,18 @@ def derived_table(compiled: Compiled, title: str) -> Table:
         for position, output in enumerate(compiled.statement.outputs):
             name = f"c{position}" if output.name in columns else output.name
             columns[name] = Column(name, output.type or UNKNOWN, output.nullable)
-        compiled.derived = Table("rows", tuple(columns.values()), label=title)
+        compiled.derived = Table(
+            "rows", tuple(columns.values()), relations=_kept_relations(compiled.plan), label=title
+        )
     return compiled.derived
+
+
+def _kept_relations(plan: RowPlan | None) -> dict[str, Relation]:
+    """The relations of instances whose keys are among the columns of a query."""
+    if plan is None:
+        return {}
+    names = {column.attribute for column in plan.columns}
+    return {n: r for n, r in plan.table.relations.items() if names.issuperset(r.hops[0].columns)}
 
 
 UNKNOWN = PgType("unknown")

@@ -171,7 +171,6 @@ class Scope:
         """
         block = Block() if self.per_row else self.main
         outside = self.block, self._denying, self.joins
-        kept = self.kept
         self.block, self._denying, self.joins = (block if self.per_row else None), False, None
         try:
             children = [c if c is aggregate.condition else self.resolve(c) for c in aggregate.children]
@@ -184,8 +183,16 @@ class Scope:
             if block is self.main or not block.sources:
                 return resolved
             self.apart = True
-            heads = {id(block.head(source)) for source in block.sources}
-            self.kept = ()  # an aggregate in one of these filters is of all partners
+            return PartnerAggregate(resolved, *self.counted(block))
+        finally:
+            self.block, self._denying, self.joins = outside
+
+    def counted(self, block: Block) -> tuple[list[Source], list[Condition]]:
+        """The sources of a block to be read, and what the last ``filter`` about the same partners says of them."""
+        heads = {id(block.head(source)) for source in block.sources}
+        kept, joins = self.kept, self.joins
+        self.kept = ()  # an aggregate in one of these filters is of all partners
+        try:
             for negated, parts, keywords in reversed(kept):
                 if negated:
                     continue
@@ -196,11 +203,20 @@ class Scope:
                 if about:
                     # The filter before was about the same partners: what it dropped is not counted.
                     sources = [source for source in longer.sources if id(longer.head(source)) in heads]
-                    return PartnerAggregate(resolved, sources, about)
-            return PartnerAggregate(resolved, block.sources, [])
+                    return sources, about
+            return block.sources, []
         finally:
-            self.block, self._denying, self.joins = outside
-            self.kept = kept
+            self.kept, self.joins = kept, joins
+
+    def beside(self, term: Expression, shown: frozenset[int]) -> tuple[Expression, Block]:
+        """Resolve a value; partners that are not among those joined and ``shown`` stand in a block of their own."""
+        block = Block()
+        outside = self.block, self.joins
+        self.block, self.joins = block, (self.main, shown)
+        try:
+            return self.resolve(term), block
+        finally:
+            self.block, self.joins = outside
 
     def resolve_path(self, path: str) -> Path:
         """Follow ``author__created_at__year__gte`` through relations, a column and its transforms.
@@ -264,10 +280,9 @@ class Scope:
             return None
 
         def local() -> ColumnRef:
-            holder = source
-            if len(relation.hops) > 1:
-                holder = self.between(source, relation)
-            return ColumnRef(holder, holder.table.by_attribute[hop.columns[0]])
+            linked = len(relation.hops) > 1
+            holder = self.between(source, relation) if linked else source
+            return ColumnRef(holder, holder.table.by_attribute[hop.columns[0]], linked)
 
         target = relation.target
         if following is None or following == "isnull":

@@ -33,9 +33,9 @@ REVIEWED: dict[str, set[str]] = {
     },
     "chakra.sql.render.base": {"term.nulls.upper()"},
     "chakra.sql.render.nodes": {"node.connector"},
-    "chakra.sql.render.partners": {"kind"},
+    "chakra.sql.render.partners": {"kind", "' DESC' if node.descending else ''"},
     # A name of plain words joined by dots, and a type.
-    "chakra.sql.render.functions": {"node.type.sql"},
+    "chakra.sql.render.functions": {"node.type.sql", "'dense_rank' if node.linked else 'row_number'"},
     "chakra.sql.partitions": {"shares", "some", "share", "keys"},
     "chakra.sql.dml": {
         "names", "picked", "i", "keys", "check",

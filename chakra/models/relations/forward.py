@@ -116,7 +116,7 @@ class ForwardRelation(TypedExpression[Any]):
         else:
             model = self.target()
             if not isinstance(value, model):
-                raise FieldError(f"{self.label} takes a {model.__name__} or None, not {value!r}")
+                raise FieldError(f"{self.label} takes an instance of {model.__name__} or None, not {value!r}")
             key = getattr(value, SLOT + self.target_key, None)
             if key is None:
                 raise FieldError(

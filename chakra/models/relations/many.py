@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from chakra.errors import DataError, FieldError
-from chakra.models.relations.sets import PartnerSet
+from chakra.models.relations.sets import PartnerSet, joined, key_of, without
 from chakra.query.queryset import QuerySet
+from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 from chakra.query.write import database_of
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.literals import input_text
@@ -94,8 +95,7 @@ class ManySet(PartnerSet):
         super().__init__(link.target().__table__, database_of(instance))
         self._link = link
         self._of(instance, link.name)
-        key = type(instance).__chakra_key__(instance)
-        self._select.filters = ((False, (), {link.back: key}),)
+        self._select.filters = ((False, (), {link.back: key_of(instance, self._name)}),)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
@@ -121,7 +121,7 @@ class ManySet(PartnerSet):
                     raise FieldError(
                         f"{self._name}.{method}() takes {model.__name__} instances, not {item!r}"
                     )
-                item = type(item).__chakra_key__(item)
+                item = key_of(item, f"{self._name}.{method}()")
             elif item is None or hasattr(type(item), "__aiter__"):
                 raise FieldError(
                     f"{self._name}.{method}() takes {model.__name__} instances or their keys, not {item!r}; "
@@ -154,11 +154,25 @@ class ManySet(PartnerSet):
         """
         keys = self._keys(partners, "add")
         if keys:
+            extra = self._extra(through_defaults)
             async with self.database.transaction():
-                await self._add(keys, through_defaults or {})
+                await self._add(keys, extra)
+            self._now_has(partners)
+
+    def _extra(self, given: dict[str, Any] | None) -> dict[str, Any]:
+        """The values of the other fields of the table between.
+
+        Raises:
+            FieldError: it has no other fields.
+        """
+        if given and self._link.through is None:
+            raise FieldError(
+                f"{self._name}: the table between has no fields of its own for through_defaults={given!r}; one that "
+                "has is a model: many_to_many(through=…)"
+            )
+        return given or {}
 
     async def _add(self, keys: list[Any], extra: dict[str, Any]) -> None:
-        self._changed_set()
         link, key = self._link, self._key
         own, other = link.own(), link.other()
         pairs = [(key, k) for k in keys]
@@ -184,11 +198,14 @@ class ManySet(PartnerSet):
     async def remove(self, *partners: Any) -> None:
         """Undo the links with others (instances or keys); the rows themselves stay."""
         keys = self._keys(partners, "remove")
-        if keys:
+        if keys and self._link.symmetrical:
+            async with self.database.transaction():
+                await self._remove(keys)
+        elif keys:
             await self._remove(keys)
+        self._has_lost(keys, partners)
 
     async def _remove(self, keys: list[Any]) -> None:
-        self._changed_set()
         link = self._link
         await self._links().filter(**{f"{link.other()}__in": keys}).delete()
         if link.symmetrical:
@@ -197,33 +214,68 @@ class ManySet(PartnerSet):
 
     async def clear(self) -> None:
         """Undo all links of the instance."""
-        self._changed_set()
         async with self.database.transaction():
             await self._links().delete()
             if self._link.symmetrical:
                 back: QuerySet[Any] = QuerySet(self._link.table(), self._database)
                 await back.filter(**{self._link.other(): self._key}).delete()
+        self._back_of(self._there(), lambda rows: without(rows, [self._key]))
+        self._changed_set(lambda rows: [])
+
+    def _there(self) -> list[Any]:
+        """The partners that were loaded, whichever query said which."""
+        found = loaded_value(self._instance, self._named)
+        return [] if found is NOT_LOADED else found
+
+    def _now_has(self, partners: Iterable[Any]) -> None:
+        """Let what is in memory know of new links: of keys alone, only a query can tell whose they are."""
+        rows = [item for item in partners if hasattr(type(item), "__chakra_model__")]
+        model = self._link.target()
+        self._back_of(rows, lambda there: joined(there, [self._instance]))
+        known = all(type(item) is model for item in partners)
+        self._changed_set((lambda there: joined(there, rows)) if known else None)
+
+    def _has_lost(self, keys: Iterable[Any], partners: Iterable[Any] = ()) -> None:
+        """Let what is in memory know of links that are gone."""
+        gone = set(map(self._text, keys))
+        there = [row for row in self._there() if self._text(type(row).__chakra_key__(row)) in gone]
+        self._back_of([*there, *partners], lambda rows: without(rows, [self._key]))
+        self._changed_set(lambda rows: without(rows, [type(row).__chakra_key__(row) for row in there]))
+
+    def _back_of(self, partners: Iterable[Any], change: Callable[[list[Any]], list[Any]]) -> None:
+        """Bring up to date what partners have loaded of the other side of the relation."""
+        link, model = self._link, self._link.target()
+        name = link.name if link.symmetrical else link.back
+        for row in partners:
+            if type(row) is model:
+                change_loaded(row, name, change)
 
     async def set(self, partners: Iterable[Any], *, through_defaults: dict[str, Any] | None = None) -> None:
         """Link the instance with these others (instances or keys) and with no more, in one transaction."""
         if hasattr(type(partners), "__aiter__"):
             raise FieldError(f"{self._name}.set() takes a list; of a query: set(await query)")
-        keys = self._keys(partners, "set")
+        partners = list(partners)
+        keys, extra = self._keys(partners, "set"), self._extra(through_defaults)
         async with self.database.transaction():
-            there = await self._links().values_list(self._link.other(), flat=True)
+            linked_keys = await self._links().values_list(self._link.other(), flat=True)
+            there = [key for key in linked_keys if key is not None]  # a link may lead nowhere
             wanted, linked = set(map(self._text, keys)), set(map(self._text, there))
             gone = [key for key in there if self._text(key) not in wanted]
             if gone:
                 await self._remove(gone)
             new = [key for key in keys if self._text(key) not in linked]
             if new:
-                await self._add(new, through_defaults or {})
+                await self._add(new, extra)
+        self._has_lost(gone)
+        self._now_has(partners)
 
     async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> Any:
         """Make and save a partner, and link it with the instance, in one transaction."""
+        extra = self._extra(through_defaults)
         async with self.database.transaction():
             made = await super().create(**values)
-            await self._add([type(made).__chakra_key__(made)], through_defaults or {})
+            await self._add([type(made).__chakra_key__(made)], extra)
+        self._now_has([made])
         return made
 
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
@@ -233,6 +285,7 @@ class ManySet(PartnerSet):
             keys = [type(row).__chakra_key__(row) for row in made]
             if keys:
                 await self._add(keys, {})
+        self._now_has(made)
         return made
 
 

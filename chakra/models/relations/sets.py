@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 from chakra.errors import FieldError
 from chakra.query.fetching import fetch_of, refuse, with_peers
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
-from chakra.query.state import NOT_LOADED, forget_loaded, loaded_value
+from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
+
+
+def key_of(instance: Any, label: str) -> Any:
+    """The primary key of an instance.
+
+    Raises:
+        FieldError: it has none yet; names what asked for it.
+    """
+    try:
+        return type(instance).__chakra_key__(instance)
+    except FieldError as error:
+        raise FieldError(f"{label}: {error}") from None
+
+
+def without(rows: list[Any], gone: Iterable[Any]) -> list[Any]:
+    """Instances but those of certain keys."""
+    keys = set(gone)
+    return [row for row in rows if type(row).__chakra_key__(row) not in keys]
+
+
+def joined(rows: list[Any], added: Iterable[Any]) -> list[Any]:
+    """Instances and further ones, each row once."""
+    new = {type(row).__chakra_key__(row): row for row in added}
+    return [*without(rows, new), *new.values()]
 
 
 class PartnerSet(QuerySet[Any]):
@@ -33,10 +57,12 @@ class PartnerSet(QuerySet[Any]):
         new._narrowed = True
         return new
 
-    def _changed_set(self) -> None:
-        """Forget what was loaded: the set is another one now."""
-        self._loaded = None
-        forget_loaded(self._instance, self._named)
+    def _changed_set(self, change: Callable[[list[Any]], list[Any]] | None = None) -> None:
+        """The set is another one now: bring what was loaded up to date, or forget it where only a query can tell."""
+        change_loaded(self._instance, self._named, change)
+        if self._loaded is not None:
+            found = loaded_value(self._instance, self._named)
+            self._loaded = None if found is NOT_LOADED else found
 
     async def update(self, /, *given: Any, **values: Any) -> int:
         """Set fields of all partners (to values or expressions); return their number."""
@@ -103,4 +129,4 @@ async def _each(rows: PartnerSet) -> AsyncIterator[Any]:
         yield row
 
 
-__all__ = ["PartnerSet"]
+__all__ = ["PartnerSet", "joined", "key_of", "without"]

@@ -123,6 +123,7 @@ def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
         _write_body(parts, writer)
     names = ", ".join(column.quoted for column in scope.root.table.columns)
     writer.write(f") AS {scope.root.alias} ({names})")
+    _write_joins(scope, writer)
 
 
 def _write_order(order: list[Order], outputs: list[tuple[str, Expression]], writer: Writer) -> None:
@@ -175,11 +176,14 @@ def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> l
     """A slice for each value of something: rows are numbered inside, and kept by their number outside."""
     width = len(parts.outputs)
     names = [quote_identifier(f"c{position}") for position in range(width)]
-    key = parts.scope.root.table.key_columns
-    order = parts.order or [Order(ColumnRef(parts.scope.root, column), False) for column in key]
+    root = parts.scope.root
+    linked = not (isinstance(each, ColumnRef) and each.source is root)
+    order = parts.order
+    if linked or not order:  # rows of one rank are links of one row
+        order = [*order, *(Order(ColumnRef(root, column), False) for column in root.table.key_columns)]
     limit, offset, outputs = parts.limit, parts.offset, parts.outputs
     parts.limit = parts.offset = None
-    parts.order, parts.outputs = [], [*outputs, ("rank", Rank(each, order))]
+    parts.order, parts.outputs = [], [*outputs, ("rank", Rank(each, order, linked))]
     picked = ", ".join(names)
     writer.write(f"SELECT {picked} FROM (")
     described = _write_body(parts, writer)[:width]
@@ -222,7 +226,10 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
 def write_from(scope: Scope, writer: Writer) -> None:
     """Write FROM with the joins that resolving the query asked for."""
     writer.write(f" FROM {scope.root.table.quoted}")
-    for source in scope.sources:
-        writer.touch(source.table.quoted)
+    writer.touch(scope.root.table.quoted)
+    _write_joins(scope, writer)
+
+
+def _write_joins(scope: Scope, writer: Writer) -> None:
     for source in scope.sources[1:]:
         write_join(source, "LEFT JOIN" if source.nullable else "JOIN", writer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chakra.expressions import Combined, Func, IsTrue, Lookup, Not, Operation, Slot, aggregates
-from chakra.sql.nodes import HasPartner, KeyRef, OutputName, PartnerAggregate, Rank, RowRange
+from chakra.sql.nodes import FirstPartner, HasPartner, KeyRef, OutputName, PartnerAggregate, Rank, RowRange
 from chakra.sql.render import functions, keys, lookups, nodes, partners
 from chakra.sql.render.base import Renderer
 from chakra.sql.sources import ColumnRef, Transformed
@@ -27,6 +27,7 @@ TABLE: dict[type, Renderer] = {
     Func: functions.function,
     Rank: functions.rank,
     PartnerAggregate: partners.partner_aggregate,
+    FirstPartner: partners.first_partner,
     aggregates.Star: functions.star,
     aggregates.ArrayAgg: functions.aggregate,
     aggregates.Avg: functions.aggregate,

@@ -25,6 +25,9 @@ from chakra import (
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.types import Integer
 from tests.query.conftest import watched
+from tests.relations.conftest import SHARED
+
+pytestmark = SHARED
 
 
 class Nation(Model, table="nations"):
@@ -58,10 +61,11 @@ class Genre(Model, table="genres"):
     name: Field[str]
 
 
-@pytest.fixture
-async def music(db: Any) -> Any:
+MODELS = (Nation, Artist, Manager, Song, Genre)
+
+
+async def fill() -> None:
     """Ann (Oz, manager Max): songs a (pop, rock), b (pop); Bob (no nation): song c covers a; Cy: nothing."""
-    await db.create_tables(Nation, Artist, Manager, Song, Genre)
     oz = await Nation.objects.create(name="Oz")
     ann = await Artist.objects.create(name="Ann", nation=oz)
     bob = await Artist.objects.create(name="Bob")
@@ -73,7 +77,12 @@ async def music(db: Any) -> Any:
     pop, rock = await Genre.objects.create(name="pop"), await Genre.objects.create(name="rock")
     await a.genres.add(pop, rock)
     await b.genres.add(pop)
-    return db
+
+
+@pytest.fixture
+def music(rows: Any) -> Any:
+    """The database, filled."""
+    return rows
 
 
 def titles(rows: Any) -> list[str]:

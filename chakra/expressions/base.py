@@ -22,12 +22,13 @@ class Makers:
     which put their makers here when the package is imported.
     """
 
-    __slots__ = ("compare", "denied", "joined", "operation")
+    __slots__ = ("compare", "denied", "joined", "operation", "rows")
 
     operation: Callable[[str, Any, Any], Expression]
     compare: Callable[[Expression, str, Any], Condition]
     joined: Callable[[str, Expression, Expression], Condition]
     denied: Callable[[Expression], Condition]
+    rows: Callable[[Any], Expression]
 
 
 MAKE = Makers()

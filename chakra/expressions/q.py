@@ -129,6 +129,9 @@ def numbered_keywords(keywords: Mapping[str, Any], numbers: Iterator[int]) -> di
         else:
             models = models_of(value)
             plain = literal(value) if type(value) in SEQUENCES else operand(value)
+            if isinstance(plain, Expression):
+                found[name] = plain.numbered(numbers)
+                continue
             found[name] = Slot(next(numbers), plain, None, models)
     return found
 
@@ -136,14 +139,14 @@ def numbered_keywords(keywords: Mapping[str, Any], numbers: Iterator[int]) -> di
 def keyword_conditions(
     keywords: Mapping[str, Any],
     resolve: Callable[[str], tuple[Expression, str]],
-    inner: Callable[[Expression], Expression],
+    inner: Callable[[Expression, str, Expression], Expression],
     check: Callable[[Expression, frozenset[Any]], None],
 ) -> Iterator[Condition]:
     """Yield one condition per numbered keyword, in order.
 
     Args:
         resolve: turns ``author__name__icontains`` into the value it names and the lookup's word.
-        inner: resolves an expression on the right side.
+        inner: resolves an expression on the right side of a value and a lookup's word.
         check: refuses instances of models whose keys the left side does not hold.
     """
     for name, value in keywords.items():
@@ -157,7 +160,7 @@ def keyword_conditions(
                 check(left, value.models)
             yield compare(left, word, value.sample) if word == "isnull" else Lookup(left, word, value)
         else:
-            yield Lookup(left, word, inner(value))
+            yield Lookup(left, word, inner(left, word, value))
 
 
 __all__ = ["Q", "all_of", "keyword_conditions", "keyword_shape", "numbered_keywords"]

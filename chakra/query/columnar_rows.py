@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from chakra.db import StaleTypes
 from chakra.errors import DataError
 from chakra.query.described import Described, described_outputs, key_of
+from chakra.query.execute import one_database
 from chakra.sql import Compiled
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ async def fetch_columns(
     known: Described | None = database.descriptions.get(key_of(database, statement.sql))
     if known is not None and known.listable is False:
         return None
+    one_database(database, statement)
     try:
         sql = statement.literal_sql(values, database.naive)
     except DataError:

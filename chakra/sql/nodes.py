@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 from chakra.expressions import Condition, Expression, Order
 from chakra.schema import Column, Table
-from chakra.sql.sources import ColumnRef, Correlated, Source
+from chakra.sql.sources import ColumnRef, Correlated, OverSources, Source
 
 
 class KeyRef(Expression):
@@ -94,7 +95,7 @@ class Rank(Expression):
         self.linked = linked
 
 
-class HasPartner(Correlated, Condition):
+class HasPartner(OverSources, Condition):
     """EXISTS over the sources of a block, or of a part of it.
 
     Attributes:
@@ -118,7 +119,7 @@ class HasPartner(Correlated, Condition):
         return f"has {self.sources[0].table.title}"
 
 
-class PartnerAggregate(Correlated, Expression):
+class PartnerAggregate(OverSources, Expression):
     """An aggregate of the rows behind a to-many relation, one value for each row of the query: a scalar subquery.
 
     A join with GROUP BY would do for one of them; two joined relations multiply each other's rows, and one multiplies
@@ -158,9 +159,61 @@ class FirstPartner(PartnerAggregate):
         self.descending = descending
 
 
+class Inner(Correlated):
+    """A query inside of another one, resolved.
+
+    Attributes:
+        query: numbered.
+        parts: the same resolved.
+        outer: the columns of queries around it that it names.
+        database: weak reference to the one it was said to run on, or ``None``.
+    """
+
+    __slots__ = ("database", "outer", "parts", "query")
+
+    outer: list[ColumnRef]
+
+    def __init__(self, query: Any, parts: Any, outer: list[ColumnRef], database: Any) -> None:
+        self.query = query
+        self.parts = parts
+        self.outer = outer
+        self.database = database
+
+    @property
+    def value(self) -> Expression:
+        """The one value that a row of it has."""
+        found: Expression = self.parts.outputs[0][1]
+        return found
+
+    def __repr__(self) -> str:
+        return f"query of {self.query.select.table.title}"
+
+
+class InnerQuery(Inner, Expression):
+    """The rows of a query, or the value of its one row."""
+
+    __slots__ = ()
+
+
+class InnerArray(Inner, Expression):
+    """The values of a query as an array."""
+
+    __slots__ = ()
+
+
+class InnerExists(Inner, Condition):
+    """Whether a query has a row."""
+
+    __slots__ = ()
+
+
 __all__ = [
     "FirstPartner",
     "HasPartner",
+    "Inner",
+    "InnerArray",
+    "InnerExists",
+    "InnerQuery",
     "KeyRef",
     "OutputName",
     "PartnerAggregate",

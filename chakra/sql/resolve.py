@@ -47,14 +47,17 @@ class Resolved:
     each: Expression | None = None
 
 
-def resolve_select(numbered: Numbered) -> Resolved:
+def resolve_select(numbered: Numbered, around: Scope | None = None) -> Resolved:
     """Resolve the names of a query whose literals are numbered.
+
+    Args:
+        around: of the query that it stands in.
 
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
     select, terms, limit, offset, inner = numbered
-    scope = Scope(select.table)
+    scope = Scope(select.table, around)
     clauses = select.clauses
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
     scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)

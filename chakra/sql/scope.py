@@ -7,12 +7,13 @@ What it resolves is numbered: literals are slots already.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, Slot
+from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, QueryExpression, Slot
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.lookups import TRANSFORMS, find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
@@ -42,22 +43,30 @@ class JoinedCall(NamedTuple):
     keywords: dict[str, Any]
 
 
+RESOLVERS: dict[type, Callable[[Any, Any], Expression]] = {}
+"""How nodes are resolved that are queries or refer to one: put here by ``chakra.sql.inner``, which stands above."""
+
+
 class Scope:
     """Names, joins and literals of one query over ``table``."""
 
-    def __init__(self, table: Table, *, prefix: str = "t") -> None:
-        self.root = Source(table, table.quoted, None, None, False)
+    def __init__(self, table: Table, around: Scope | None = None) -> None:
+        self.around = around
+        self.outer: list[ColumnRef] = []
+        self.compared: tuple[Expression, str] | None = None
+        self._numbers: Iterator[int] = count(1) if around is None else around._numbers
+        # Inside of another query the same table has another name: OuterRef may name columns of both.
+        alias = table.quoted if around is None else self.alias()
+        self.root = Source(table, alias, None, None, False)
         self.main = Block()
         self.main.sources.append(self.root)
         self.block: Block | None = None
         self.joins: tuple[Block, frozenset[int]] | None = None
         self.shown: frozenset[int] = frozenset()
-        self.apart = False
+        self.apart = around is not None
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
         self._denying = False
-        self._prefix = prefix
-        self._aliases = 0
         self.annotations: dict[str, Expression] = {}
 
     @property
@@ -116,9 +125,15 @@ class Scope:
         return self.main
 
     def _source(self, hop: Hop, parent: Source, nullable: bool) -> Source:
-        self._aliases += 1
-        alias = quote_identifier(f"{self._prefix}{self._aliases}")
-        return Source(hop.target, alias, parent, hop, nullable)
+        return Source(hop.target, self.alias(), parent, hop, nullable)
+
+    def alias(self) -> str:
+        """A name for a source that no other one has, not even of a query around."""
+        outermost = self if self.around is None else self.around
+        while outermost.around is not None:
+            outermost = outermost.around
+        taken = outermost.root.alias  # a table may be called so
+        return next(name for n in self._numbers if (name := quote_identifier(f"t{n}")) != taken)
 
     def conditions(self, parts: Iterable[Condition], keywords: Mapping[str, Any]) -> list[Condition]:
         """Resolve what one call of ``filter`` says: conditions joined by AND, about one row behind each relation."""
@@ -356,6 +371,9 @@ class Scope:
 
     def resolve(self, expression: Expression) -> Expression:
         """Return the tree with names turned into columns."""
+        special = RESOLVERS.get(type(expression))
+        if special is not None:
+            return special(self, expression)
         if isinstance(expression, F):
             return self.resolve_value(expression.path)
         if isinstance(expression, Q):
@@ -375,12 +393,9 @@ class Scope:
         children = expression.children
         if not children:
             return expression
-        resolved = expression.rebuild(tuple(self.resolve(child) for child in children))
-        if isinstance(expression, Lookup) and isinstance(resolved, Lookup):
-            if isinstance(expression.right, Slot) and expression.right.models:
-                check_models(resolved.left, expression.right.models)
-            return self._lookup(resolved)
-        return resolved
+        if isinstance(expression, Lookup):
+            return self._lookup(expression)
+        return expression.rebuild(tuple(self.resolve(child) for child in children))
 
     def _truth(self, condition: IsTrue) -> Condition:
         inner = self.resolve(condition.inner)
@@ -405,7 +420,7 @@ class Scope:
             found = self.resolve_path(path)
             return found.expression, found.word
 
-        return list(keyword_conditions(keywords, split, self.resolve, check_models))
+        return list(keyword_conditions(keywords, split, self.resolve_right, check_models))
 
     def resolve_condition(self, condition: Condition) -> Condition:
         """Resolve a condition.
@@ -430,12 +445,27 @@ class Scope:
         return ColumnRef(self.root, table.by_attribute[attribute])
 
     def _lookup(self, lookup: Lookup) -> Lookup:
-        """Take transforms before the lookup's word (``year__gte``) to the left side."""
-        if lookup.name == "isnull" or find_lookup(lookup.name, type_of(lookup.left)) is not None:
-            return lookup
-        words = [repr(lookup.left), *lookup.name.split("__")]
-        found = self._transform(lookup.left, words, 1, "__".join(words))
-        return Lookup(found.expression, found.word, lookup.right)
+        """Resolve both sides, and take transforms before the lookup's word (``year__gte``) to the left one."""
+        left, word, right = self.resolve(lookup.left), lookup.name, lookup.right
+        if isinstance(right, Slot) and right.models:
+            check_models(left, right.models)
+        if word != "isnull" and find_lookup(word, type_of(left)) is None:
+            words = [repr(left), *word.split("__")]
+            found = self._transform(left, words, 1, "__".join(words))
+            left, word = found.expression, found.word
+        return Lookup(
+            left, word, self.resolve_right(left, word, right) if isinstance(right, Expression) else right
+        )
+
+    def resolve_right(self, left: Expression, word: str, right: Expression) -> Expression:
+        """Resolve what a value is compared with; of a query it depends on the value what is meant."""
+        if not isinstance(right, QueryExpression):
+            return self.resolve(right)
+        outside, self.compared = self.compared, (left, word)
+        try:
+            return self.resolve(right)
+        finally:
+            self.compared = outside
 
 
 def _names(table: Table, part: str) -> bool:
@@ -501,4 +531,4 @@ def _close(word: str, names: list[str]) -> str:
     return f". Did you mean {near[0]!r}?" if near else ""
 
 
-__all__ = ["Path", "Scope", "check_models", "check_partner"]
+__all__ = ["RESOLVERS", "Path", "Scope", "check_models", "check_partner"]

@@ -11,8 +11,8 @@ from chakra.pg.conversion.comparing import WHOLE, beyond_integers, may_be_intege
 from chakra.pg.types import INT8, NUMERIC, array_of
 from chakra.schema import Column
 from chakra.sql.adapting import ToColumn, ToType
-from chakra.sql.nodes import KeyRef
-from chakra.sql.render.base import render_list
+from chakra.sql.nodes import InnerQuery, KeyRef
+from chakra.sql.render.base import render, render_list
 from chakra.sql.statement import Writer
 
 _OPERATORS = {"exact": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -35,6 +35,11 @@ def key_lookup(left: KeyRef, node: Lookup, writer: Writer) -> None:
     if operator is None and node.name != "in":
         words = ", ".join([*_OPERATORS, "in", "isnull"])
         raise FieldError(f"{left!r} has several columns, and the lookups {words}, not {node.name!r}")
+    if isinstance(slot, InnerQuery) or (isinstance(slot, KeyRef) and operator is not None):
+        key(left, writer)
+        writer.write(f" {operator or 'IN'} ")
+        render(slot, writer)
+        return
     if not isinstance(slot, Slot):
         raise FieldError(f"{left!r} has several columns and takes tuples of {left.names}, not {slot!r}")
     key(left, writer)

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from chakra.expressions import Combined, Func, IsTrue, Lookup, Not, Operation, Slot, aggregates
-from chakra.sql.nodes import FirstPartner, HasPartner, KeyRef, OutputName, PartnerAggregate, Rank, RowRange
-from chakra.sql.render import functions, keys, lookups, nodes, partners
+from chakra.sql.nodes import (
+    FirstPartner,
+    HasPartner,
+    InnerArray,
+    InnerExists,
+    InnerQuery,
+    KeyRef,
+    OutputName,
+    PartnerAggregate,
+    Rank,
+    RowRange,
+)
+from chakra.sql.render import functions, inner, keys, lookups, nodes, partners
 from chakra.sql.render.base import Renderer
 from chakra.sql.sources import ColumnRef, Transformed
 
@@ -23,6 +34,10 @@ TABLE: dict[type, Renderer] = {
     Lookup: lookups.lookup,
     RowRange: nodes.row_range,
     HasPartner: partners.has_partner,
+    # queries
+    InnerQuery: inner.inner_query,
+    InnerArray: inner.inner_array,
+    InnerExists: inner.inner_exists,
     # functions
     Func: functions.function,
     Rank: functions.rank,

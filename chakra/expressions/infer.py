@@ -1,4 +1,4 @@
-"""What Python values stand for in a query: their PostgreSQL type, the keys of instances, lists of values."""
+"""What Python values stand for in a query: their PostgreSQL type, the models of instances, lists of values."""
 
 from __future__ import annotations
 
@@ -37,14 +37,11 @@ def models_of(value: Any) -> frozenset[Any]:
 
 
 def operand(value: Any) -> Any:
-    """What a right side stands for: a model instance for its key, a query for its rows, anything else for itself.
+    """A right side as it is, a query as its rows; of a model instance it is known later which of its values is meant.
 
     Raises:
         FieldError: the value can be read only once.
     """
-    key = getattr(type(value), "__chakra_key__", None)
-    if key is not None:
-        return key(value)
     if hasattr(type(value), "__chakra_query__"):
         return MAKE.rows(value)
     if isinstance(value, Iterator):
@@ -57,18 +54,14 @@ def operand(value: Any) -> Any:
 
 
 def literal(value: Any) -> Any:
-    """A sequence of plain values; model instances among them stand for their keys.
+    """A sequence of plain values and model instances, as it is.
 
     Raises:
         FieldError: an expression is among them.
     """
     for item in value:
-        if type(item) in PLAIN:
-            continue
-        if isinstance(item, Expression):
+        if type(item) not in PLAIN and isinstance(item, Expression):
             raise FieldError(f"a list of values cannot hold the expression {item!r}")
-        if hasattr(type(item), "__chakra_key__"):
-            return [operand(v) for v in value]
     return value
 
 

@@ -103,15 +103,16 @@ def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
                 inner = type(next(iter(value), None))
                 if any(map(beyond_integers, value)):
                     inner = (inner, BEYOND)
-            parts += (name, list, inner if plain is value else models_of(value))
+            parts += (name, list, models_of(value) or inner)
             values.append(plain)
         else:
             plain = operand(value)
             if isinstance(plain, Expression):
                 parts.append((name, plain.shape(values)))
             else:
-                if plain is not value:
-                    parts.append((name, models_of(value)))
+                models = models_of(value)
+                if models:
+                    parts.append((name, models))
                 else:
                     parts.append((name, cls, BEYOND if beyond_integers(value) else None))
                 values.append(plain)
@@ -140,14 +141,14 @@ def keyword_conditions(
     keywords: Mapping[str, Any],
     resolve: Callable[[str], tuple[Expression, str]],
     inner: Callable[[Expression, str, Expression], Expression],
-    check: Callable[[Expression, frozenset[Any]], None],
+    keys: Callable[[Expression, Slot], Slot],
 ) -> Iterator[Condition]:
     """Yield one condition per numbered keyword, in order.
 
     Args:
         resolve: turns ``author__name__icontains`` into the value it names and the lookup's word.
         inner: resolves an expression on the right side of a value and a lookup's word.
-        check: refuses instances of models whose keys the left side does not hold.
+        keys: lets instances of models stand for what the left side is compared with.
     """
     for name, value in keywords.items():
         left, word = resolve(name)
@@ -157,7 +158,7 @@ def keyword_conditions(
             yield compare(left, word, value)
         elif isinstance(value, Slot):
             if value.models:
-                check(left, value.models)
+                value = keys(left, value)
             yield compare(left, word, value.sample) if word == "isnull" else Lookup(left, word, value)
         else:
             yield Lookup(left, word, inner(left, word, value))

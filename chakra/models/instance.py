@@ -91,11 +91,24 @@ class Model(metaclass=ModelMeta):
         names = cls.__table__.primary_key
         if not names:
             raise FieldError(f"{cls.__name__} has no primary key by which its instances stand in a query")
-        values = tuple(getattr(instance, SLOT + name, None) for name in names)
+        values = cls.__chakra_values__(instance, names)
+        return values[0] if len(names) == 1 else values
+
+    @classmethod
+    def __chakra_values__(cls, instance: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+        """The values of fields by which an instance stands in a filter.
+
+        Raises:
+            FieldError: one of them has no value yet.
+            NotLoaded: one of them was not loaded with the instance.
+        """
+        values = tuple([getattr(instance, SLOT + name, None) for name in names])
         if None in values:
             missing = names[values.index(None)]
+            if instance._state.saved and not hasattr(instance, SLOT + missing):
+                raise instance._no_value(missing, instance._state)
             raise FieldError(f"this {cls.__name__} has no {missing} yet; save it before using it in a query")
-        return values[0] if len(names) == 1 else values
+        return values
 
     @classmethod
     def __chakra_model__(cls, instance: Any) -> Any:

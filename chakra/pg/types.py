@@ -325,6 +325,9 @@ SPARSEVEC = _b("sparsevec", 0, 0, -1, "sparsevec")
 
 ALL_TYPES: tuple[PgType, ...] = tuple(v for v in dict(globals()).values() if isinstance(v, PgType))
 
+RECORD = PgType("record", 2249, 2287, -1, "record", tuple)
+"""A row without a type of its own (a pseudo-type: no column has it); its values say which types they hold."""
+
 BY_NAME: Mapping[str, PgType] = MappingProxyType({t.name: t for t in ALL_TYPES})
 """Every built-in type by its catalog name."""
 

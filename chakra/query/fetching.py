@@ -15,7 +15,7 @@ from chakra.query import prefetch, run, write
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, Fetch, RowState, loaded_value, own_state
 from chakra.schema import Relation, Table
-from chakra.sql import Select, assigned_column
+from chakra.sql import Select
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -68,12 +68,11 @@ async def with_peers(instance: Any, name: str) -> Any:
     """Load a relation of an instance and of its peers: one statement, whichever are asked, and by how many tasks.
 
     Returns:
-        What is behind the relation; ``NOT_LOADED`` if the query of the instance did not say ``fetch_mode("peers")``, or
-        keys of several columns lead there.
+        What is behind the relation; ``NOT_LOADED`` if the query of the instance did not say ``fetch_mode("peers")``.
     """
     fetch = fetch_of(instance)
     relation = type(instance).__table__.relations.get(name)
-    if fetch is None or fetch.mode != "peers" or relation is None or len(relation.hops[0].columns) != 1:
+    if fetch is None or fetch.mode != "peers" or relation is None:
         return NOT_LOADED
     while (found := loaded_value(instance, name)) is NOT_LOADED:
         await _once(fetch, instance, relation)
@@ -134,7 +133,7 @@ async def refresh(instance: Any, fields: Sequence[str], database: Database | Non
     fetch = fetch_of(instance)
     if fields and fetch is not None and fetch.mode == "peers" and database is None:
         table: Table = type(instance).__table__
-        names = [assigned_column(table, name).attribute for name in fields]
+        names = [attribute for name in fields for attribute in table.attributes(name)]
         if not any(hasattr(instance, SLOT + name) for name in names):
             await _fill(write.database_of(instance), _peers(fetch, instance), names)
             if all(hasattr(instance, SLOT + name) for name in names):

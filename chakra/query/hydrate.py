@@ -45,12 +45,12 @@ def loader(compiled: Compiled) -> Loader:
     return found
 
 
-def grouper(compiled: Compiled, owner: str, many: bool) -> Grouper:
+def grouper(compiled: Compiled, owner: tuple[str, ...], many: bool) -> Grouper:
     """Return what makes instances of the statement's rows and puts them where they belong: into the lists of
     ``held[key]``, or there themselves if there is one for each key.
 
     Args:
-        owner: the attribute that holds the key; or the last annotation, which the instances do not get.
+        owner: the attributes that hold the key; or the last annotations, which the instances do not get.
         many: whether several rows may have one key.
     """
     found: Grouper | None = compiled.groupers.get((owner, many))
@@ -131,54 +131,59 @@ class _Instances(_Source):
         owner, many: of a ``grouper``.
     """
 
-    def __init__(self, plan: RowPlan, owner: str | None = None, many: bool = False) -> None:
+    def __init__(self, plan: RowPlan, owner: tuple[str, ...] = (), many: bool = False) -> None:
         super().__init__()
         self.width = _width(plan)
         self.count = self.width + len(plan.extras)
         self.many = many
-        self.key: int | None = None
-        if owner is not None and plan.extras[-1:] == (owner,):
-            self.key = self.count - 1
-            plan = replace(plan, extras=plan.extras[:-1])
-        elif owner is not None:
-            self.key = next(i for i, c in enumerate(plan.columns) if c.attribute == owner)
+        self.key: tuple[int, ...] = ()
+        if owner and plan.extras[-len(owner) :] == owner:
+            self.key = tuple(range(self.count - len(owner), self.count))
+            plan = replace(plan, extras=plan.extras[: -len(owner)])
+        elif owner:
+            found = {column.attribute: place for place, column in enumerate(plan.columns)}
+            self.key = tuple(found[name] for name in owner)
         self.plan = plan
 
     def function(self) -> Callable[..., list[Any]]:
         plan = self.plan
         # Partners over a table between stand beside several rows. What is computed may depend on which.
-        identity = _identity(plan) if self.many and not plan.extras and self.key == self.width else None
+        identity = (
+            _identity(plan) if self.many and not plan.extras and self.key[:1] == (self.width,) else None
+        )
         targets = [f"c{i}" for i in range(self.count)]
         if plan.related or plan.extras:
             self.before(f"state.places = {self.name('places', places(plan))}")
         if identity is None:
             self.add(2, f"o = new({self.name('cls', plan.table.row_class)})")
             for position, column in enumerate(plan.columns):
-                if column.load is None and position != self.key:
+                if column.load is None and position not in self.key:
                     targets[position] = f"o.{SLOT}{column.attribute}"
             self.add(2, f"({', '.join(targets)},) = row")
             self._fill(plan, "o", 2, "state", targets)
             self.add(2, "append(o)")
+            row = "row"
         else:
             self.before("seen = {}")
             self.before("known = seen.get")
-            self.add(2, f"({', '.join(targets)},) = row")
+            row = f"({', '.join(targets)},)"
             self.add(2, f"o = known({identity})")
             self.add(2, "if o is None:")
             self.add(3, f"o = seen[{identity}] = new({self.name('cls', plan.table.row_class)})")
             self._fill(plan, "o", 3, "state", targets)
             self.add(3, "append(o)")
         parameters = "rows, state"
-        if self.key is not None:
+        if self.key:
             parameters += ", held"
-            key = self._value(plan, self.key) if self.key < self.width else f"c{self.key}"
+            parts = [self._value(plan, place) if place < self.width else f"c{place}" for place in self.key]
+            key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
             self.add(2, f"held[{key}].append(o)" if self.many else f"held[{key}] = o")
         return self.made(
             f"def load({parameters}):",
             *self.head,
             "    out = []",
             "    append = out.append",
-            "    for row in rows:",
+            f"    for {row} in rows:",
             *self.body,
             "    return out",
         )

@@ -18,7 +18,7 @@ from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, Behind, RowState, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
-from chakra.sql import EVERYTHING, Loaded, Select, loaded_of
+from chakra.sql import EVERYTHING, Loaded, RootKey, Select, loaded_of
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -65,8 +65,8 @@ class Prefetch:
         if to_attr is not None and not (isinstance(to_attr, str) and to_attr.isidentifier()):
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
         self.further: tuple[Prefetch, ...] = () if queryset is None else queryset._prefetches
-        self.mode: str | None = None if queryset is None else queryset._mode
         self.database: Database | None = None if queryset is None else queryset._database
+        self.mode: str | None = None if queryset is None else queryset._mode
         self.path = path
         self.select = select
         self.to_attr = to_attr
@@ -84,8 +84,8 @@ class _Level:
         self.name = name
         self.of_query: tuple[Prefetch, ...] = ()
         self.select: Select | None = None
-        self.mode: str | None = None
         self.database: Database | None = None
+        self.mode: str | None = None
         self.to_attr: str | None = None
         self.further: dict[tuple[str, str | None], _Level] = {}
 
@@ -274,20 +274,16 @@ async def _behind(
 ) -> Sequence[Any]:
     """Load the rows behind one relation and return them."""
     first = relation.hops[0]
-    if len(first.columns) != 1:
-        raise FieldError(
-            f"prefetch_related({relation.name!r}): a key of several columns cannot be prefetched"
-        )
-    own = attrgetter(SLOT + first.columns[0])
+    own = _getter(first.columns)
     try:
         keys = set(map(own, rows))
     except AttributeError:
-        title = type(rows[0]).__name__
+        title, names = type(rows[0]).__name__, ", ".join(first.columns)
         raise NotLoaded(
-            f"prefetch_related({relation.name!r}): {title}.{first.columns[0]} was not loaded with these rows (only(), "
+            f"prefetch_related({relation.name!r}): {title}.{names} was not loaded with these rows (only(), "
             "defer()), and says what is behind them"
         ) from None
-    keys.discard(None)
+    keys = {key for key in keys if None not in key} if len(first.columns) > 1 else keys - {None}
     found: list[Any] = []
     held: dict[Any, Any] = {key: [] for key in keys} if relation.many else dict.fromkeys(keys)
     if keys:
@@ -303,67 +299,82 @@ async def _behind(
         _once(held, relation.target)
         found = list({id(row): row for row in chain.from_iterable(held.values())}.values())
     some = level.select is not None and level.to_attr is None
-    _note(states, level.to_attr or relation.name, first.columns[0], held, some)
+    _note(states, level.to_attr or relation.name, first.columns, held, some)
     if found and not relation.forward and len(relation.hops) == 1:
         _know_parents(rows, found, relation)
     return found
 
 
-def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, str]:
-    """The query for the rows behind a relation of certain rows, and the attribute that tells whose a row is."""
+def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, tuple[str, ...]]:
+    """The query for the rows behind a relation of certain rows, and the attributes that tell whose a row is."""
     *_, last = relation.hops
     if len(relation.hops) == 1:
-        name = last.target_columns[0]
-        select = _each(select, name)
-        select.filters = (*select.filters, (False, (), {f"{name}__in": keys}))
-        return select, name
-    back = next(name for name, other in last.target.relations.items() if other.leads_back(relation))
-    select = _each(select, back)
+        names = last.target_columns
+        select = _each(select, names)
+        one = len(names) == 1
+        wanted = (False, (), {f"{names[0]}__in": keys}) if one else (False, (RootKey(names).in_(keys),), {})
+        select.filters = (*select.filters, wanted)
+        return select, names
+    back, way = next((n, other) for n, other in last.target.relations.items() if other.leads_back(relation))
+    select = _each(select, (back,))
     select.filters = (*select.filters, (False, (), {f"{back}__in": keys}))
     clauses = select.clauses
+    fields = way.hops[-1].target_columns
+    owner = tuple(f"{OWNER}{place or ''}" for place in range(len(fields)))
+    computed = [F(back)] if len(fields) == 1 else [F(f"{back}__{name}") for name in fields]
     select = select.with_clauses(
-        annotations=(*clauses.annotations, (OWNER, F(back))), after=(*clauses.after, len(select.filters))
+        annotations=(*clauses.annotations, *zip(owner, computed, strict=True)),
+        after=(*clauses.after, *(len(select.filters) for _ in fields)),
     )
-    return select, OWNER
+    return select, owner
 
 
-def _each(select: Select, path: str) -> Select:
-    """A copy, whose slice is one for each value of a path, as is the first row of DISTINCT ON; a field of that name is
-    loaded in any case.
+def _each(select: Select, names: tuple[str, ...]) -> Select:
+    """A copy, whose slice is one for each value of a path, or of fields, as is the first row of DISTINCT ON; fields of
+    those names are loaded in any case.
     """
     clauses = select.clauses
+    each = names[0] if len(names) == 1 else names
     return select.with_clauses(
-        each=path if select.sliced else None,
-        distinct=(path, *clauses.distinct) if clauses.distinct else clauses.distinct,
-        only=None if clauses.only is None else clauses.only | {path},
-        deferred=clauses.deferred - {path},
+        each=each if select.sliced else None,
+        distinct=(*names, *clauses.distinct) if clauses.distinct else clauses.distinct,
+        only=None if clauses.only is None else clauses.only | {*names},
+        deferred=clauses.deferred - {*names},
     )
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    """What reads a key of an instance: a value, or a tuple of several."""
+    return attrgetter(*(SLOT + name for name in names))
 
 
 def _once(held: dict[Any, list[Any]], table: Table) -> None:
     """Leave each partner of a row once: a table between that is a model may link the two several times."""
-    key = attrgetter(*(SLOT + name for name in table.primary_key))
+    key = _getter(table.primary_key)
     for partners in held.values():
         partners.reverse()
         partners[:] = dict(zip(map(key, partners), partners, strict=True)).values()
         partners.reverse()
 
 
-def _note(states: Iterable[RowState], name: str, key: str, held: dict[Any, Any], some: bool = False) -> None:
+def _note(
+    states: Iterable[RowState], name: str, key: tuple[str, ...], held: dict[Any, Any], some: bool = False
+) -> None:
     """Let rows know what is behind a relation: once for all that share a state."""
+    behind = Behind(_getter(key), held, some)
     for state in states:
-        state.behind = {**state.behind, name: Behind(SLOT + key, held, some)}
+        state.behind = {**state.behind, name: behind}
 
 
 def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:
     """Let rows that were loaded from the other side of a foreign key know the row they belong to."""
     hop = relation.hops[0]
     table: Table = type(found[0]).__table__
-    back = next((n for n, r in table.relations.items() if r.key == hop.target_columns[0]), None)
+    back = next((n for n, r in table.relations.items() if r.returns(relation, type(rows[0]).__table__)), None)
     if back is None:
         return
-    own = attrgetter(SLOT + hop.columns[0])
-    _note((found[0]._state,), back, hop.target_columns[0], dict(zip(map(own, rows), rows, strict=True)))
+    own = _getter(hop.columns)
+    _note((found[0]._state,), back, hop.target_columns, dict(zip(map(own, rows), rows, strict=True)))
 
 
 async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> None:

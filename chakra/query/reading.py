@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Self, overload
 
+from chakra.db.statements import Told
 from chakra.db.streams import Stream
 from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Expression
@@ -246,10 +247,8 @@ class Reading(Narrowing[R_co]):
         compiled, values = select_statement(self._whole)
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database
-        pure = await database.is_harmless(statement.sql, statement.touches)
-        rows = await database.run_fetch(
-            prefix + statement.sql, execute.bound(database, statement, values), pure=pure
-        )
+        question = Told(prefix + statement.sql, statement.touches, reads=not analyze)
+        rows = await database.run_fetch(question, execute.bound(database, statement, values))
         return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
 
 

@@ -30,7 +30,7 @@ async def rows(database: Database, select: Select, mode: str | None = None) -> l
 async def groups(
     database: Database,
     select: Select,
-    owner: str,
+    owner: tuple[str, ...],
     many: bool,
     held: dict[Any, Any],
     mode: str | None = None,

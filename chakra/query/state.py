@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 
+class Behind(NamedTuple):
+    """What was prefetched of a relation.
+
+    Attributes:
+        read: gives the key of an instance, part by part where it has several.
+        held: what is behind the relation, for each key.
+        some: whether it is what a query of one's own gave, which may not be all of it.
+    """
+
+    read: Callable[[Any], Any]
+    held: dict[Any, Any]
+    some: bool
+
+
 class Fetch:
     """What the query of some rows said about relations that are awaited before they were loaded.
 
@@ -36,20 +50,6 @@ class Fetch:
         new = Fetch(self.mode, self.path)
         new.awaited.update(self.awaited)
         return new
-
-
-class Behind(NamedTuple):
-    """What was prefetched of a relation.
-
-    Attributes:
-        slot: of the instance, with its key.
-        held: what is behind the relation, for each key.
-        some: whether it is what a query of one's own gave, which may not be all of it.
-    """
-
-    slot: str
-    held: dict[Any, Any]
-    some: bool
 
 
 class RowState:
@@ -123,10 +123,12 @@ def loaded_value(instance: Any, name: str) -> Any:
     elif name in state.loaded:
         return state.loaded[name]
     if name in state.behind:
-        slot, held, _ = state.behind[name]
-        key = getattr(instance, slot, None)
+        read, held, _ = state.behind[name]
+        key = read(instance)
+        if key is None or (type(key) is tuple and None in key):
+            return None
         # For a key that was changed since, to one whose row was not asked for, nothing is loaded.
-        return None if key is None else held.get(key, NOT_LOADED)
+        return held.get(key, NOT_LOADED)
     return NOT_LOADED
 
 

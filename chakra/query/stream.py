@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
 from chakra.query import prefetch
-from chakra.query.execute import bound, holds_documents, name_field, text_of
+from chakra.query.execute import bound, holds_documents, name_field, sent_for
 from chakra.query.hydrate import hydrate, joined, loader
 from chakra.query.prefetch import Prefetch
 from chakra.query.privileges import refused
@@ -53,11 +53,10 @@ async def _blocks(
 ) -> AsyncGenerator[list[Any], None]:
     try:
         arguments = bound(database, statement, values)
-        pure = await database.is_harmless(statement.sql, statement.touches)
         first = True
         while first:
-            text = text_of(database, statement)
-            blocks = database.cursor_blocks(text, arguments, reader, prefetch=block, pure=pure)
+            sent = sent_for(database, statement)
+            blocks = database.cursor_blocks(sent, arguments, reader, prefetch=block)
             async with aclosing(blocks):
                 async for rows in blocks:
                     if first and holds_documents(database, statement):

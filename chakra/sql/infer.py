@@ -27,7 +27,7 @@ from chakra.pg.types import (
     PgType,
     array_of,
 )
-from chakra.sql.nodes import HasPartner, InnerArray, InnerExists, InnerQuery, PartnerAggregate
+from chakra.sql.nodes import HasPartner, InnerArray, InnerExists, InnerQuery, KeyRef, PartnerAggregate
 from chakra.sql.sources import ColumnRef, Transformed
 
 TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})
@@ -118,9 +118,11 @@ def may_be_null(node: Expression) -> bool:
     """Whether a resolved expression can give NULL."""
     if isinstance(node, ColumnRef):
         return node.nullable
-    if isinstance(node, Slot | HasPartner | InnerExists | InnerArray) or (
-        isinstance(node, Lookup) and node.name == "isnull"
-    ):
+    if isinstance(node, KeyRef):
+        return bool(node.missing)
+    if isinstance(node, Slot | HasPartner | InnerExists | InnerArray):
+        return False
+    if isinstance(node, Lookup) and node.name == "isnull":
         return False
     if isinstance(node, Lookup | Combined | Not | IsTrue | Operation | Transformed):
         return any(may_be_null(child) for child in node.children)

@@ -17,6 +17,7 @@ from chakra.expressions import (
 )
 from chakra.schema import Table
 from chakra.sql.nodes import InnerArray, InnerExists, InnerQuery, KeyRef
+from chakra.sql.partner_keys import of_columns
 from chakra.sql.partners import columns_of
 from chakra.sql.resolve import resolve_select
 from chakra.sql.scope import RESOLVERS, Scope
@@ -50,25 +51,25 @@ def rows(scope: Scope, node: Rows) -> Expression:
     """
     left, word = _compared(scope)
     if word == "in":
-        return InnerQuery(*_resolved(scope, node, _unordered(_one_field(node.query, left, node))))
+        return InnerQuery(*_values(scope, node, _unordered(_one_field(node.query, left, node)), left))
     if node.query.limit is None:
         raise FieldError(
             f"{node!r} may give several rows, and {word!r} needs one: slice it, [:1], or use Subquery(…) where there "
             "can be only one"
         )
-    return InnerQuery(*_resolved(scope, node, _one_field(node.query, left, node)))
+    return InnerQuery(*_values(scope, node, _one_field(node.query, left, node), left))
 
 
 def one_value(scope: Scope, node: Subquery) -> Expression:
     """The value of the one row of a query; beside ``in``, those of all."""
     left, word = _compared(scope)
     query = _one_field(node.query, left, node)
-    return InnerQuery(*_resolved(scope, node, _unordered(query) if word == "in" else query))
+    return InnerQuery(*_values(scope, node, _unordered(query) if word == "in" else query, left))
 
 
 def array(scope: Scope, node: ArraySubquery) -> Expression:
     """The values of all rows of a query."""
-    return InnerArray(*_resolved(scope, node, _one_field(node.query, None, node)))
+    return InnerArray(*_values(scope, node, _one_field(node.query, None, node), None))
 
 
 def exists(scope: Scope, node: Exists) -> Condition:
@@ -92,25 +93,39 @@ def _resolved(
     return query, parts, parts.scope.outer, node.database
 
 
-def _one_field(query: Numbered, left: Expression | None, node: QueryExpression) -> Numbered:
-    """The query with the outputs that stand for its rows: those it names, or the key of its instances.
+def _values(
+    scope: Scope, node: QueryExpression, query: Numbered, left: Expression | None
+) -> tuple[Numbered, Any, list[ColumnRef], Any]:
+    """A query that gives one value a row, or as many as the key has columns beside which it stands.
 
     Raises:
-        FieldError: it has more values than there are to compare with.
+        FieldError: it gives others.
     """
+    found = _resolved(scope, node, query)
+    parts = found[1]
+    parts.outputs = [
+        (name, part)
+        for name, value in parts.outputs
+        for part in (value.parts if isinstance(value, KeyRef) else (value,))
+    ]
+    width = len(left.parts) if isinstance(left, KeyRef) else 1
+    if len(parts.outputs) != width:
+        names = ", ".join(name for name, _ in parts.outputs)
+        beside = f"{left!r} has {width} columns" if width > 1 else "one is needed"
+        raise FieldError(
+            f'{node!r} gives {len(parts.outputs)} values a row ({names}), and {beside}: name it, values("…")'
+        )
+    return found
+
+
+def _one_field(query: Numbered, left: Expression | None, node: QueryExpression) -> Numbered:
+    """The query with the outputs that stand for its rows: those it names, or the key of its instances."""
     select = query.select
     outputs = select.clauses.outputs
     if select.result == "instances" and select.table.row_class is not None:
         outputs = tuple((name, name) for name in _meant(select.table, left, node))
     elif not outputs:
         outputs = tuple((column.attribute, column.attribute) for column in select.table.columns)
-    width = len(left.parts) if isinstance(left, KeyRef) else 1
-    if len(outputs) != width:
-        names = ", ".join(name for name, _ in outputs)
-        beside = f"{left!r} has {width} columns" if width > 1 else "one is needed"
-        raise FieldError(
-            f'{node!r} gives {len(outputs)} values a row ({names}), and {beside}: name it, values("…")'
-        )
     chosen = select.with_clauses(outputs=outputs, related=(), only=None, deferred=frozenset(), lock=None)
     chosen.result = "tuple"
     return query._replace(select=chosen)
@@ -141,21 +156,12 @@ def _meant(table: Table, left: Expression | None, node: QueryExpression) -> tupl
     refs = left.parts if isinstance(left, KeyRef) else (left,) if isinstance(left, ColumnRef) else ()
     if not refs:
         raise FieldError(f'{left!r} holds no keys of {table.title}; name a field of {node!r}: values("…")')
-    source: Table = refs[0].source.table
-    names = tuple(ref.column.attribute for ref in refs)
-    for relation in source.relations.values():
-        hop = relation.hops[0]
-        if relation.forward and hop.columns == names and relation.target.row_class is table.row_class:
-            return hop.target_columns
-    if source.row_class is table.row_class and names == table.primary_key:
-        return names
-    shown = ", ".join(names)
-    taken = sorted(
-        {r.target.title for r in source.relations.values() if r.forward and r.hops[0].columns == names}
-    )
-    takes = f"rows of {' or '.join(taken)}" if taken else "plain values"
+    held = of_columns(refs[0].source.table, tuple(ref.column.attribute for ref in refs))
+    if table.row_class in held:
+        return held[table.row_class]
+    taken = " or ".join(sorted(f"rows of {model.__name__}" for model in held if model is not None))
     raise FieldError(
-        f'{source.title}.{shown} takes {takes}, not rows of {table.title}; name a field of the query: values("…")'
+        f'{left!r} takes {taken or "plain values"}, not rows of {table.title}; name a field of the query: values("…")'
     )
 
 

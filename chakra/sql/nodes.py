@@ -2,30 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any
 
 from chakra.expressions import Condition, Expression, Order
+from chakra.pg.types import BY_OID, RECORD, TEXT, PgType
 from chakra.schema import Column, Table
 from chakra.sql.sources import ColumnRef, Correlated, OverSources, Source
 
 
 class KeyRef(Expression):
-    """The primary key of a source's table, if it has several columns; it compares as a row does in SQL."""
+    """A key of several columns: of a row, or of the partner whose key a row holds. It compares as a row does in SQL.
 
-    __slots__ = ("parts", "table")
+    Where one of its parts is NULL there is no key, as for the server, which then looks for no partner (MATCH SIMPLE).
 
-    def __init__(self, table: Table, parts: tuple[ColumnRef, ...]) -> None:
+    Attributes:
+        name: what queries call it: ``pk``, or the relation.
+        fields: the names of its parts; those of the partner's fields.
+    """
+
+    __slots__ = ("fields", "name", "parts", "table")
+
+    def __init__(
+        self, table: Table, parts: tuple[ColumnRef, ...], name: str = "pk", fields: tuple[str, ...] = ()
+    ) -> None:
         self.table = table
         self.parts = parts
+        self.name = name
+        self.fields = fields or tuple(part.column.attribute for part in parts)
 
     @property
     def names(self) -> str:
         """The attributes, as errors show a key."""
         return f"({', '.join(part.column.attribute for part in self.parts)})"
 
+    @property
+    def missing(self) -> tuple[ColumnRef, ...]:
+        """The parts that may be NULL."""
+        return tuple(part for part in self.parts if part.nullable)
+
+    @property
+    def record(self) -> PgType:
+        """The type of its values where they are returned: a record of plain types."""
+        types = [plain_type(part.column.type) for part in self.parts]
+        return replace(RECORD, kind="composite", fields=tuple(zip(self.fields, types, strict=True)))
+
+    @property
+    def load(self) -> Callable[[Any], Any] | None:
+        """What turns a returned value into those that instances have; ``None`` where nothing is to do."""
+        loads = [part.column.load for part in self.parts]
+        if not any(loads):
+            return None
+
+        def load(row: Any) -> Any:
+            if row is None:
+                return None
+            return tuple(
+                [value if one is None else one(value) for one, value in zip(loads, row, strict=True)]
+            )
+
+        return load
+
     def __repr__(self) -> str:
-        return f"{self.table.title}.pk"
+        return f"{self.table.title}.{self.name}"
+
+
+def plain_type(type_: PgType) -> PgType:
+    """The type in which a value travels inside a record without a name: drivers know no types of users there."""
+    base = type_.base
+    return base if base.oid in BY_OID and base.kind == "base" else TEXT
+
+
+class RootKey(Expression):
+    """Several columns of the query's root table as a key, by their attributes."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    def own_shape(self) -> Hashable:
+        return self.names
+
+    def __repr__(self) -> str:
+        return f"RootKey({', '.join(self.names)})"
 
 
 class RootColumn(Expression):
@@ -219,5 +280,7 @@ __all__ = [
     "PartnerAggregate",
     "Rank",
     "RootColumn",
+    "RootKey",
     "RowRange",
+    "plain_type",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 from chakra.errors import FieldError
 from chakra.expressions import Expression, F, Order
 from chakra.expressions.aggregates import Max, Min
+from chakra.sql.grouping import columns_of_key
 from chakra.sql.nodes import FirstPartner
 from chakra.sql.products import Branch
 from chakra.sql.scope import Scope
@@ -48,10 +49,11 @@ def _term(term: Any, scope: Scope, shown: Branch, depth: int = 0) -> list[Order]
             further = [_through(path, other, descending) for other in relation.target.ordering]
             if None not in further:
                 return [order for other in further for order in _term(other, scope, shown, depth + 1)]
-        return [Order(_value(F(path), descending, scope, shown), descending)]
+        return [Order(part, descending) for part in _values(F(path), descending, scope, shown)]
     if isinstance(term, Order):
-        return [Order(_value(term.expression, term.descending, scope, shown), term.descending, term.nulls)]
-    return [Order(_value(term, False, scope, shown), False)]
+        parts = _values(term.expression, term.descending, scope, shown)
+        return [Order(part, term.descending, term.nulls) for part in parts]
+    return [Order(part, False) for part in _values(term, False, scope, shown)]
 
 
 MOST_RELATIONS = 8
@@ -66,15 +68,15 @@ def _through(path: str, term: Any, turned: bool) -> str | None:
     return f"{'-' if descending else ''}{path}__{term.removeprefix('-')}"
 
 
-def _value(term: Expression, descending: bool, scope: Scope, shown: Branch) -> Expression:
+def _values(term: Expression, descending: bool, scope: Scope, shown: Branch) -> tuple[Expression, ...]:
     found, block = scope.beside(term, shown)
     if not block.sources:
-        return found
+        return columns_of_key(found)
     if not scope.per_row:
-        return scope.resolve(Max(term) if descending else Min(term))
+        return (scope.resolve(Max(term) if descending else Min(term)),)
     scope.apart = True
     sources, conditions = scope.counted(block)
-    return FirstPartner(found, sources, conditions, descending)
+    return (FirstPartner(found, sources, conditions, descending),)
 
 
 __all__ = ["order_of"]

@@ -55,7 +55,7 @@ def _one(condition: Condition, block: Block) -> Condition:
         there: Condition | None = None
         if _is_there(left):
             there = HasPartner(sources, None, {id(sources[0])})
-        elif isinstance(left, ColumnRef) and left.partner:  # a link that leads nowhere is none
+        elif _is_link(left):  # a link that leads nowhere is none
             there = HasPartner(sources, Lookup(left, "isnull", False), {id(sources[0])})
         if there is not None:
             return Not(there) if condition.right else there
@@ -66,10 +66,16 @@ def _one(condition: Condition, block: Block) -> Condition:
     return HasPartner(sources, condition, required)
 
 
+def _is_link(value: Expression) -> bool:
+    """Whether a value is the key of the partner behind a table between, as that holds it."""
+    part = value.parts[0] if isinstance(value, KeyRef) else value
+    return isinstance(part, ColumnRef) and part.partner
+
+
 def _is_there(value: Expression) -> bool:
     """Whether a value is NULL only where there is no row."""
-    ref = value.parts[0] if isinstance(value, KeyRef) else value
-    return isinstance(ref, ColumnRef) and not ref.column.nullable
+    parts = value.parts if isinstance(value, KeyRef) else (value,)
+    return all(isinstance(part, ColumnRef) and not part.column.nullable for part in parts)
 
 
 def _needed(condition: Expression, block: Block) -> list[Source]:

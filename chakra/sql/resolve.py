@@ -9,7 +9,8 @@ from chakra.expressions import Condition, Expression, Not, Order
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import all_of
 from chakra.pg.quoting import quote_identifier
-from chakra.sql.grouping import group_terms, same
+from chakra.sql.grouping import columns_of_key, group_terms, same
+from chakra.sql.nodes import RootKey
 from chakra.sql.ordering import order_of
 from chakra.sql.products import multiplied, shown_of
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
@@ -87,7 +88,7 @@ def resolve_select(numbered: Numbered, around: Scope | None = None) -> Resolved:
     computed = [*scope.annotations.values(), *(e for _, e in outputs)]
     grouped = clauses.groups is not None and (not scope.per_row or any(map(has_aggregate, computed)))
     # A default order by columns that are not grouped would be an error nobody asked for.
-    distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
+    distinct = [part for name in clauses.distinct or () for part in columns_of_key(scope.resolve_value(name))]
     given = tuple(scope.resolve_term(term) for term in clauses.groups or ())
     shown = shown_of([*(e for _, e in outputs), *distinct, *given], scope.main)
     order = order_of(select, () if grouped and select.order is None else terms, scope, shown)
@@ -121,7 +122,8 @@ def resolve_select(numbered: Numbered, around: Scope | None = None) -> Resolved:
         if not (grouped or select.sliced or clauses.distinct is not None):
             found.outputs = []  # nothing depends on what a row holds
     if clauses.each is not None:
-        found.each = scope.resolve_value(clauses.each)
+        each = clauses.each
+        found.each = scope.resolve_term(RootKey(each) if isinstance(each, tuple) else each)
     found.locked = _locked(select, scope)
     return found
 

@@ -31,7 +31,7 @@ class Clauses:
         outputs: what ``values`` returns, by name; empty = all columns.
         annotations: computed values by name.
         after: of each annotation, how many calls of ``filter`` and ``exclude`` stand before it.
-        each: the path for each value of which the slice is taken; ``None`` = it is one of all rows.
+        each: the path, or the fields, for each value of which the slice is taken; ``None`` = it is one of all rows.
         inner: the query whose rows stand in place of a table's; ``None`` = the table's own. ``table`` describes them.
         groups: what a query with aggregates is grouped by (paths and expressions); ``None`` = it is not.
         only: attributes to load of instances, or ``None`` for all but the deferred ones.
@@ -60,7 +60,7 @@ class Clauses:
     outputs: Named
     annotations: Named
     after: tuple[int, ...]
-    each: str | None
+    each: str | tuple[str, ...] | None
     inner: Select | None
     groups: tuple[Any, ...] | None
     only: frozenset[str] | None

@@ -62,8 +62,9 @@ REVIEWED: dict[str, set[str]] = {
         "check.condition", "index.where", "column.db_default", "column.type.sql",
         "f' WHERE {index.where}' if index.where else ''",
     },
-    "chakra.db.transactions": {"self._savepoint"},  # a number behind a fixed word
-    "chakra.db.executor": {"name"},  # of quote_qualified
+    # A number behind a fixed word.
+    "chakra.db.scope": {"self.savepoint"},
+    "chakra.db.transactions": {"self.savepoint"},
     # Names of settings that matched a pattern of plain words, in front of constants that were quoted.
     "chakra.db.local_settings": {"name", "', '.join(made)", "', '.join(kept)"},
     "chakra.db.relations": {"_names(_LASTING)", "_names(_LASTING_OF_EXTENSIONS)"},  # words of this module, quoted
@@ -79,8 +80,8 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.textual": {"i", "stand_in.sql", "names", "sql", "picked"},
     "chakra.sql.write_facts": {"names", "unchecked('$2')"},
     "chakra.columnar.write_facts": {"predicate"},
-    "chakra.db.copy_in": {"named"},  # of quote_identifier
-    "chakra.db.copy_out": {"self.sql"},  # a finished query
+    "chakra.db.copy_in": {"name", "named"},  # of quote_qualified and quote_identifier
+    "chakra.db.copy_out": {"self.text"},  # a finished query
     "chakra.db.guarding": {"guard", "copy"},  # finished statements
     # Names this module numbers itself, OIDs, finished queries, and text the functions made of quoted names.
     "chakra.sql.guards": {

@@ -13,6 +13,7 @@ from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value, own_state
 from chakra.query.write import database_of
+from chakra.schema import Relation, Table
 
 
 class ReverseRelation:
@@ -21,12 +22,22 @@ class ReverseRelation:
     Of a one-to-one relation it is the one row, or ``None``: at once where it was loaded, else awaited.
     """
 
-    def __init__(self, name: str, source: Callable[[], Any], relation: str, key: str, single: bool) -> None:
+    def __init__(self, name: str, source: Callable[[], Any], relation: str, single: bool) -> None:
         self.name = name
         self.source = source
         self.relation = relation
-        self.key = key
         self.single = single
+
+    @property
+    def forward(self) -> Relation:
+        """The foreign key that this is the way back of."""
+        table: Table = self.source().__table__
+        return table.relations[self.relation]
+
+    def rows_of(self, instance: Any) -> dict[str, Any]:
+        """What the rows that point at an instance have in common, as a filter says it."""
+        label = f"{type(instance).__name__}.{self.name}"
+        return {self.relation: key_of(instance, self.forward.target_keys, label)}
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
@@ -73,7 +84,7 @@ class UnloadedBack:
         if found is NOT_LOADED:
             rows: QuerySet[Any] = QuerySet(relation.source().__table__, database_of(instance))
             try:
-                found = await rows.get(**{relation.key: type(instance).__chakra_key__(instance)})
+                found = await rows.get(**relation.rows_of(instance))
             except DoesNotExist:
                 found = None
             note_awaited(instance, relation.name, found)
@@ -116,19 +127,18 @@ class RelatedSet(PartnerSet):
     __slots__ = ("_relation",)
 
     def __init__(self, relation: ReverseRelation, instance: Any) -> None:
-        super().__init__(relation.source().__table__, database_of(instance))
         self._relation = relation
-        self._of(instance, relation.name)
-        self._select.filters = ((False, (), {relation.key: key_of(instance, self._label)}),)
+        PartnerSet.__init__(self, instance, relation.name)
+
+    def _ask(self) -> None:
+        relation = self._relation
+        QuerySet.__init__(self, relation.source().__table__, database_of(self._instance))
+        self._select.filters = ((False, (), relation.rows_of(self._instance)),)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
         new._relation = self._relation
         return new
-
-    @property
-    def _owner_key(self) -> Any:
-        return type(self._instance).__chakra_key__(self._instance)
 
     def _given(self) -> dict[str, Any]:
         return {self._relation.relation: self._instance}
@@ -154,7 +164,7 @@ class RelatedSet(PartnerSet):
 
     async def _add(self, keys: list[Any]) -> None:
         rows: QuerySet[Any] = QuerySet(self.table, self._database)
-        found = await rows.filter(pk__in=keys).update(**{self._relation.key: self._owner_key})
+        found = await rows.filter(pk__in=keys).update(**self._relation.rows_of(self._instance))
         if found != len(keys):
             raise self.table.row_class.DoesNotExist(
                 f"{len(keys) - found} of the {len(keys)} rows given to {self._label}.add() are not there"
@@ -172,9 +182,10 @@ class RelatedSet(PartnerSet):
 
     def _has_lost(self, instances: Iterable[Any]) -> None:
         """Let instances that pointed at this one know that they point at none."""
-        own, key = self._owner_key, SLOT + self._relation.key
+        forward = self._relation.forward
+        own = type(self._instance).__chakra_values__(self._instance, forward.target_keys)
         for item in instances:
-            if getattr(item, key, None) == own:
+            if tuple(getattr(item, SLOT + key, None) for key in forward.keys) == own:
                 self._point(item, None)
 
     async def remove(self, *instances: Any) -> None:
@@ -217,13 +228,13 @@ class RelatedSet(PartnerSet):
         return [] if found is NOT_LOADED else found
 
     async def _release(self, rows: Any, method: str) -> None:
-        if not self.table.by_attribute[self._relation.key].nullable:
+        if not self._relation.forward.nullable:
             raise FieldError(
                 f"{self._label}.{method}(): {self.table.title}.{self._relation.relation} cannot be NULL, so a row has "
                 "to point at another one or be deleted"
             )
         # Not the set's own update(), which forgets what was loaded.
-        await QuerySet.update(rows, **{self._relation.key: None})
+        await QuerySet.update(rows, **{self._relation.relation: None})
 
     @property
     def _label(self) -> str:
@@ -236,13 +247,13 @@ class RelatedSet(PartnerSet):
         for item in given:
             if type(item) is not model:
                 raise FieldError(f"{label} takes {model.__name__} instances, not {item!r}")
-            found[key_of(item, label)] = None
+            found[key_of(item, self.table.primary_key, label)] = None
         return list(found)
 
     def _point(self, item: Any, owner: Any) -> None:
         """Let an instance that was written know where it points now."""
         setattr(item, self._relation.relation, owner)
-        own_state(item).changed.discard(self._relation.key)
+        own_state(item).changed.difference_update(self._relation.forward.keys)
 
 
 __all__ = ["RelatedSet", "ReverseRelation", "UnloadedBack"]

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chakra.errors import FieldError
+from chakra.query.base import Base
 from chakra.query.fetching import fetch_of, refuse, with_peers
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 
 
-def key_of(instance: Any, label: str) -> Any:
-    """The primary key of an instance.
+def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:
+    """The values by which others point at an instance: one, or a tuple.
 
     Raises:
         FieldError: it has none yet; names what asked for it.
     """
     try:
-        return type(instance).__chakra_key__(instance)
+        values = type(instance).__chakra_values__(instance, names)
     except FieldError as error:
         raise FieldError(f"{label}: {error}") from None
+    return values[0] if len(values) == 1 else values
 
 
 def without(rows: list[Any], gone: Iterable[Any]) -> list[Any]:
@@ -36,20 +38,42 @@ def joined(rows: list[Any], added: Iterable[Any]) -> list[Any]:
     return [*without(rows, new), *new.values()]
 
 
+_OF_QUERIES = frozenset(Base.__slots__)
+
+
 class PartnerSet(QuerySet[Any]):
-    """Rows behind a to-many relation of one instance: a queryset, which needs no query where they were prefetched."""
+    """Rows behind a to-many relation of one instance: a queryset, which needs no query where they were prefetched.
+
+    Then what it would ask is worked out only for who asks: loops over thousands of loaded sets do not pay for it.
+    """
 
     __slots__ = ("_instance", "_loaded", "_named", "_narrowed")
 
-    def _of(self, instance: Any, name: str) -> None:
-        """Note whose partners these are, and what is loaded of them."""
+    def __init__(self, instance: Any, name: str) -> None:
         self._instance = instance
         self._named = name
         found = loaded_value(instance, name)
         self._loaded: list[Any] | None = None if found is NOT_LOADED else found
         self._narrowed = False
-        fetch = fetch_of(instance)
+        if found is NOT_LOADED:
+            self._become_query()
+
+    def _become_query(self) -> None:
+        self._ask()
+        fetch = fetch_of(self._instance)
         self._mode = None if fetch is None else fetch.mode
+
+    def _ask(self) -> None:
+        """Fill the slots of a queryset: the query for the partners."""
+        raise TypeError(f"{type(self).__name__} asks nothing")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _OF_QUERIES:
+                self._become_query()
+                return getattr(self, name)
+            return super().__getattr__(name)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)

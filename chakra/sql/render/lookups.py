@@ -15,7 +15,7 @@ from chakra.sql.infer import TEXT_TYPES, type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import KeyRef
 from chakra.sql.render.base import render
-from chakra.sql.render.keys import key_lookup
+from chakra.sql.render.keys import key_isnull, key_lookup
 from chakra.sql.render.nodes import compared
 from chakra.sql.sources import ColumnRef, Transformed
 from chakra.sql.statement import Writer
@@ -23,6 +23,9 @@ from chakra.sql.statement import Writer
 
 def lookup(node: Lookup, writer: Writer) -> None:
     left, right = node.left, node.right
+    if node.name == "isnull" and isinstance(left, KeyRef):
+        key_isnull(left, bool(right), writer)
+        return
     if node.name == "isnull":
         _operand(left, writer)
         writer.write(" IS NULL" if right else " IS NOT NULL")
@@ -74,7 +77,9 @@ def _right(
     slot: Slot, kind: str, left: Expression, left_type: PgType | None, rule: LookupRule, writer: Writer
 ) -> None:
     label = _label_of(left)
-    adapt: list[Any] = [rule.adapt] if rule.adapt is not None else []
+    adapt: list[Any] = [*slot.steps]
+    if rule.adapt is not None:
+        adapt.append(rule.adapt)
     type_: PgType | None
     if rule.right == "text":
         writer.parameter(slot.index, tuple(adapt), TEXT, label)
@@ -89,7 +94,7 @@ def _right(
     if rule.right in ("member", "bound") and left_type is not None:
         # The operators of ranges take the bounds' own type and no other.
         type_ = _member_type(left_type.base, slot.sample, rule)
-        writer.parameter(slot.index, (ToType(type_),), type_, label)
+        writer.parameter(slot.index, (*slot.steps, ToType(type_)), type_, label)
         return
     whole = left_type is not None and left_type.base.kind == "base" and left_type.base.name in WHOLE
     if left_type is None:

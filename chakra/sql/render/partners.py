@@ -35,16 +35,16 @@ def has_partner(node: HasPartner, writer: Writer) -> None:
 
 
 def partner_aggregate(node: PartnerAggregate, writer: Writer) -> None:
-    _write_value(node, writer)
+    _write_partners(node, writer)
     writer.write(")")
 
 
 def first_partner(node: FirstPartner, writer: Writer) -> None:
-    _write_value(node, writer)
+    _write_partners(node, writer)
     writer.write(f" ORDER BY 1{' DESC' if node.descending else ''} NULLS LAST LIMIT 1)")
 
 
-def _write_value(node: PartnerAggregate, writer: Writer) -> None:
+def _write_partners(node: PartnerAggregate, writer: Writer) -> None:
     first = node.sources[0]
     writer.write("(SELECT ")
     render(node.aggregate, writer)

@@ -6,7 +6,7 @@ from chakra.expressions import Expression, Order
 from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
 from chakra.sql.infer import may_be_null, type_of
-from chakra.sql.nodes import InnerQuery, OutputName, Rank
+from chakra.sql.nodes import InnerQuery, KeyRef, OutputName, Rank
 from chakra.sql.products import Branch, branch_of
 from chakra.sql.render.base import render, render_conditions, render_list, render_order
 from chakra.sql.render.partners import write_join
@@ -177,7 +177,8 @@ def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> l
     width = len(parts.outputs)
     names = [quote_identifier(f"c{position}") for position in range(width)]
     root = parts.scope.root
-    linked = not (isinstance(each, ColumnRef) and each.source is root)
+    parts_of_each = each.parts if isinstance(each, KeyRef) else (each,)
+    linked = not all(isinstance(part, ColumnRef) and part.source is root for part in parts_of_each)
     order = parts.order
     if linked or not order:  # rows of one rank are links of one row
         order = [*order, *(Order(ColumnRef(root, column), False) for column in root.table.key_columns)]
@@ -213,16 +214,19 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
         writer.write(", " if position else "")
         render(expression, writer)
         load = column = None
+        type_ = type_of(expression)
         declared = expression
         while isinstance(declared, InnerQuery):
             declared = declared.value
+        if isinstance(declared, KeyRef):
+            load, type_ = declared.load, declared.record
         if isinstance(declared, ColumnRef):
             load = declared.column.load
             if declared.source.table.row_class is not None:  # only a model declares
                 column = repr(declared)
         if position >= computed and not isinstance(expression, ColumnRef):
             writer.write(f" AS {quote_output(name)}")
-        described.append(Output(name, type_of(expression), may_be_null(expression), load, column))
+        described.append(Output(name, type_, may_be_null(expression), load, column))
     return described
 
 

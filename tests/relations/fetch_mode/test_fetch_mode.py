@@ -290,7 +290,7 @@ async def test_changes(press: Any) -> None:
     with watched(press) as statements:
         assert await names(await ann.posts) == ["one", "two"]
         assert await names(await bob.posts) == ["four", "three"]
-    assert not statements  # what was loaded follows the change
+    assert not statements  # what was loaded follows what is created
 
 
 async def test_what_is_loaded_already_is_not_asked_for(press: Any) -> None:

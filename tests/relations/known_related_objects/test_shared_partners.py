@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import sys
 import tracemalloc
@@ -244,3 +245,23 @@ def test_memory_of_a_row_with_a_partner() -> None:
         tracemalloc.stop()
     # Four values, state, tuple and weak references: 7 slots of 8 bytes and 32 of the object, and 8 of the list.
     assert size / len(found) < 120
+
+
+async def test_reading_what_was_loaded_costs_few_calls(texts: Any) -> None:
+    """A loaded set is no query before it is asked for more; then it is one like any other."""
+    (text, *_) = await Text.objects.order_by("id").select_related("writer").prefetch_related("words")
+    (writer, *_) = await Writer.objects.order_by("id").prefetch_related("texts")
+    with counting() as one:
+        assert text.writer.name == "Ann"  # type: ignore[union-attr]
+    with counting() as several:
+        assert (len(text.words), len(writer.texts)) == (2, 2)
+    assert one["made"] == 1
+    assert several["made"] <= 10
+    words = text.words
+    assert words.to_sql()[1] == [text.id]
+    assert await words.filter(name="x").count() == 1
+    assert [word.name for word in await copy.copy(words).order_by("-name")] == ["y", "x"]
+    await words.remove(*await words.filter(name="x"))
+    assert await words.count() == 1
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        words.nothing  # noqa: B018

@@ -131,7 +131,7 @@ class Expression:
         return MAKE.denied(self)
 
     def in_(self, values: Any) -> Condition:
-        """True where the value is one of ``values`` (an iterable, or a queryset of one column)."""
+        """True where the value is one of ``values`` (an iterable, or a query of one field or for instances)."""
         return MAKE.compare(self, "in", values)
 
     def not_in(self, values: Any) -> Condition:

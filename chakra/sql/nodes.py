@@ -226,19 +226,22 @@ class Inner(Correlated):
     Attributes:
         query: numbered.
         parts: the same resolved.
-        outer: the columns of queries around it that it names.
+        references: the columns of queries around it that it names.
         database: weak reference to the one it was said to run on, or ``None``.
     """
 
-    __slots__ = ("database", "outer", "parts", "query")
+    __slots__ = ("database", "parts", "query", "references")
 
-    outer: list[ColumnRef]
-
-    def __init__(self, query: Any, parts: Any, outer: list[ColumnRef], database: Any) -> None:
+    def __init__(self, query: Any, parts: Any, references: list[ColumnRef], database: Any) -> None:
         self.query = query
         self.parts = parts
-        self.outer = outer
+        self.references = references
         self.database = database
+
+    @property
+    def outer(self) -> list[ColumnRef]:
+        """The columns of queries around it that it names."""
+        return self.references
 
     @property
     def value(self) -> Expression:

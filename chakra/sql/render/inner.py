@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chakra.expressions import Lookup
+from chakra.pg.quoting import quote_identifier
 from chakra.sql.nodes import InnerArray, InnerExists, InnerQuery, KeyRef
 from chakra.sql.render.base import render
 from chakra.sql.render.select import write_body, write_select
@@ -32,7 +33,7 @@ def none_of(node: Lookup, writer: Writer) -> None:
     """Write that a value is none of those of a query: NULLs among them say nothing, and a NULL is none of any."""
     left, query = node.left, node.right
     assert isinstance(query, InnerQuery)
-    names = [f"c{position}" for position in range(len(query.parts.outputs))]
+    names = [quote_identifier(f"c{position}") for position in range(len(query.parts.outputs))]
     writer.write("NOT EXISTS (SELECT 1 FROM ")
     inner_query(query, writer)
     alias = query.parts.scope.alias()

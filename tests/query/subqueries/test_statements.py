@@ -108,7 +108,7 @@ SQL: dict[str, tuple[Any, str]] = {
     "an anti-join, whatever is NULL": (
         POSTS.exclude(id__in=POSTS.values("answer_to")).values("id"),
         'SELECT "id" FROM "posts" WHERE NOT EXISTS (SELECT 1 FROM (SELECT "t1"."answer_to_id" FROM "posts" AS "t1") '
-        'AS "t2" (c0) WHERE "t2".c0 = "posts"."id")',
+        'AS "t2" ("c0") WHERE "t2"."c0" = "posts"."id")',
     ),
     "nothing is read where only rows count": (
         AUTHORS.filter(Exists(OF_AUTHOR.order_by("title").select_related("author"))).values("id"),

@@ -11,7 +11,7 @@ import datetime as dt
 import decimal
 import ipaddress
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -219,6 +219,13 @@ def array_of(element: PgType, ndims: int = 1) -> PgType:
         schema=element.schema,
         element=element,
         ndims=ndims,
+    )
+
+
+def record_of(fields: Iterable[tuple[str, PgType]]) -> PgType:
+    """The anonymous row type (``record``) of a value that ``ROW(…)`` makes; its fields have no names in SQL."""
+    return PgType(
+        "record", 2249, 2287, sql_name="record", python=tuple, kind="composite", fields=tuple(fields)
     )
 
 
@@ -482,5 +489,6 @@ __all__ = [
     "enum_type",
     "in_schema",
     "parse_type",
+    "record_of",
     "without_binary",
 ]

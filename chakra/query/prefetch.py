@@ -37,11 +37,13 @@ class Prefetch:
         path: of the relation: ``"posts"``, ``"posts__tags"``.
         queryset: which rows, in which order, with which annotations, of which database; default: all of them. The last
             relation of the path gets it. A slice of it is taken for each row, ``Post.objects.order_by("-id")[:3]``,
-            and so is the first row of ``distinct("kind")``.
+            and so is the first row of ``distinct("kind")``. Rows of ``values()`` are for ``to_arrow(nested=True)``
+            alone: instances hold instances.
         to_attr: name of the attribute that gets the list; the relation itself stays as it is then.
 
     Raises:
-        FieldError: no path, a queryset of values, or a slice of one that takes the first row for each value.
+        FieldError: no path, a queryset of other rows than instances and dicts, or a slice of one that takes the first
+            row for each value.
     """
 
     __slots__ = ("database", "further", "mode", "path", "select", "to_attr")
@@ -52,9 +54,10 @@ class Prefetch:
         select: Select | None = None
         if queryset is not None:
             select = getattr(queryset, "_select", None)
-            if select is None or select.result != "instances":
+            if select is None or select.result not in ("instances", "dict"):
                 raise FieldError(
-                    f"Prefetch({path!r}): queryset= takes a query for instances, not {queryset!r}"
+                    f"Prefetch({path!r}): queryset= takes a query for instances, or values() for columns, not "
+                    f"{queryset!r}"
                 )
             if select.sliced and select.clauses.distinct:
                 names = ", ".join(map(repr, select.clauses.distinct))
@@ -75,8 +78,16 @@ class Prefetch:
         return f"Prefetch({self.path!r})"
 
 
-class _Level:
-    """One relation to load, and what to load behind it."""
+class Level:
+    """One relation to load, and what to load behind it.
+
+    Attributes:
+        name: of the relation.
+        select, database: the query for its rows that a ``Prefetch`` gave, and where it runs.
+        of_query: what that query prefetches itself.
+        to_attr: name of the list, where it is not the relation's.
+        further: the levels behind it.
+    """
 
     __slots__ = ("database", "further", "mode", "name", "of_query", "select", "to_attr")
 
@@ -87,7 +98,13 @@ class _Level:
         self.database: Database | None = None
         self.mode: str | None = None
         self.to_attr: str | None = None
-        self.further: dict[tuple[str, str | None], _Level] = {}
+        self.further: dict[tuple[str, str | None], Level] = {}
+
+    def behind(self) -> dict[tuple[str, str | None], Level]:
+        """All levels behind this one: those of its query, and those of longer paths."""
+        found = levels_of(self.of_query)
+        _merge(found, self.further)
+        return found
 
     def paths(self) -> Iterator[str]:
         """The relations to load behind this one, seen from its rows."""
@@ -103,6 +120,16 @@ class _Level:
             if not said.everything:
                 select = select.with_clauses(only=said.only, deferred=said.deferred)
         return _keeping(select, (*self.paths(), *(prefetch.path for prefetch in self.of_query)))
+
+
+def _merge(levels: dict[tuple[str, str | None], Level], others: dict[tuple[str, str | None], Level]) -> None:
+    for key, other in others.items():
+        level = levels.setdefault(key, other)
+        if level is not other:
+            if other.select is not None:
+                level.select, level.database = other.select, other.database
+            level.of_query += other.of_query
+            _merge(level.further, other.further)
 
 
 def as_prefetch(given: Any) -> Prefetch:
@@ -197,9 +224,14 @@ async def load(
         said: which columns, as the query of the instances says for all that is loaded with it.
         states: of the rows; default: the one state they share, as the result of one query.
     """
-    if not rows:
-        return
-    levels: dict[tuple[str, str | None], _Level] = {}
+    if rows:
+        shared = {rows[0]._state} if states is None else states
+        await _load(database, rows, shared, levels_of(prefetches), said)
+
+
+def levels_of(prefetches: Iterable[Prefetch]) -> dict[tuple[str, str | None], Level]:
+    """Prefetches as a tree of relations."""
+    levels: dict[tuple[str, str | None], Level] = {}
     for prefetch in prefetches:
         here = levels
         *before, last = prefetch.path.split("__")
@@ -210,15 +242,15 @@ async def load(
             level.select, level.database = prefetch.select, prefetch.database
         level.mode = prefetch.mode or level.mode
         level.of_query += prefetch.further
-    await _load(database, rows, {rows[0]._state} if states is None else states, levels, said)
+    return levels
 
 
-def _level(levels: dict[tuple[str, str | None], _Level], name: str, to_attr: str | None) -> _Level:
+def _level(levels: dict[tuple[str, str | None], Level], name: str, to_attr: str | None) -> Level:
     # Behind a list of its own (to_attr) a later path goes on by the name of that list.
     for level in levels.values():
         if to_attr is None and level.to_attr == name:
             return level
-    found = levels.setdefault((name, to_attr), _Level(name))
+    found = levels.setdefault((name, to_attr), Level(name))
     found.to_attr = to_attr
     return found
 
@@ -227,7 +259,7 @@ async def _load(
     database: Database,
     rows: Sequence[Any],
     states: Iterable[RowState],
-    levels: dict[tuple[str, str | None], _Level],
+    levels: dict[tuple[str, str | None], Level],
     said: Loaded,
 ) -> None:
     table: Table = type(rows[0]).__table__
@@ -269,10 +301,15 @@ async def _behind(
     rows: Sequence[Any],
     states: Iterable[RowState],
     relation: Relation,
-    level: _Level,
+    level: Level,
     said: Loaded,
 ) -> Sequence[Any]:
     """Load the rows behind one relation and return them."""
+    if level.select is not None and level.select.result != "instances":
+        raise FieldError(
+            f"prefetch_related({relation.name!r}): rows of values() are for columns, to_arrow(nested=True); only() "
+            "chooses what instances load"
+        )
     first = relation.hops[0]
     own = _getter(first.columns)
     try:
@@ -403,4 +440,14 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     await load(database_of(several[0], using), several, prefetches, states=list(map(_state_of, several)))
 
 
-__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch", "with_keys"]
+__all__ = [
+    "OWNER",
+    "Level",
+    "Prefetch",
+    "as_prefetch",
+    "check_paths",
+    "levels_of",
+    "load",
+    "prefetch",
+    "with_keys",
+]

@@ -16,8 +16,10 @@ from chakra.query import bulk
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.columns import ColumnReads
+from chakra.query.nested import nested_select
 from chakra.query.not_a_list import check_field
 from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
+from chakra.query.verbs import runs
 from chakra.query.writing import Writing
 from chakra.sql import field_paths
 
@@ -214,13 +216,18 @@ class QuerySet(Writing[R_co], ColumnReads):
         new._prefetches = ()  # rows of values have no relations to load
         return new
 
-    async def column_source(self, database: Database) -> bulk.ColumnSource:
+    @runs
+    async def column_source(self, database: Database, *, nested: bool = False) -> bulk.ColumnSource:
         """Compile the query for COPY: values as literals, result columns, and what may be cut into parts.
 
+        Args:
+            nested: with what is loaded along, in lists of structs and in structs.
+
         Raises:
-            FieldError: the query locks rows, which COPY cannot.
+            FieldError: the query locks rows, which COPY cannot, or nothing is loaded along that could be nested.
         """
-        return await bulk.source_of(self._select, database)
+        select = nested_select(self._select, self._prefetches, database) if nested else self._select
+        return await bulk.source_of(select, database)
 
 
 __all__ = ["QuerySet"]

@@ -19,6 +19,7 @@ from chakra.query.not_a_list import check_key
 from chakra.query.options import flag
 from chakra.query.pending import awaited
 from chakra.query.stream import rows_of
+from chakra.query.verbs import runs
 from chakra.sql import Select, loaded_of, over_rows, select_statement
 
 GET_LIMIT = 2
@@ -98,6 +99,7 @@ class Reading(Narrowing[R_co]):
             raise IndexError(f"the query has no row {position}")
         return rows[0]
 
+    @runs
     async def get(self, /, *conditions: Expression, **lookups: Any) -> R_co:
         """Return the one row that matches.
 
@@ -128,11 +130,13 @@ class Reading(Narrowing[R_co]):
         kind = getattr(cls, "MultipleObjectsReturned", MultipleObjectsReturned)
         return kind(f"more than one {self.table.title} matches ({asked})")
 
+    @runs
     @awaited
     async def first(self) -> R_co | None:
         """Return the first row, by primary key if there is no order; ``None`` if there is none."""
         return await self._row(self._ordered(backwards=False))
 
+    @runs
     @awaited
     async def last(self) -> R_co | None:
         """Return the last row, by primary key if there is no order; ``None`` if there is none."""
@@ -148,10 +152,12 @@ class Reading(Narrowing[R_co]):
         select.limit = 1 if select.limit is None else min(select.limit, 1)
         return select
 
+    @runs
     async def earliest(self, *fields: str) -> R_co:
         """Return the row that comes first by these fields."""
         return await self.order_by(*fields)._first_of_order(fields)
 
+    @runs
     async def latest(self, *fields: str) -> R_co:
         """Return the row that comes last by these fields."""
         turned = [name[1:] if name.startswith("-") else f"-{name}" for name in fields]
@@ -165,16 +171,19 @@ class Reading(Narrowing[R_co]):
             raise self._not_one((), (), {})
         return row
 
+    @runs
     @awaited
     async def count(self) -> int:
         """Return the number of rows."""
         return int(await run.scalar(self.database, self._select.for_scalar("count")))
 
+    @runs
     @awaited
     async def exists(self) -> bool:
         """Return whether there is any row."""
         return bool(await run.scalar(self.database, self._select.for_scalar("exists")))
 
+    @runs
     async def aggregate(self, /, *unnamed: Expression, **values: Expression) -> dict[str, Any]:
         """Return aggregates over all rows: ``await Post.objects.aggregate(total=Sum("price"))`` → a dict.
 
@@ -201,12 +210,14 @@ class Reading(Narrowing[R_co]):
         rows: list[dict[str, Any]] = await run.some_rows(self.database, select)
         return rows[0]
 
+    @runs
     @awaited
     async def contains(self, instance: Any) -> bool:
         """Return whether the row of an instance is among the query's."""
         self._for_instances("contains")
         return await self.filter(pk=instance).exists()
 
+    @runs
     async def in_bulk(self, keys: Iterable[Any] | None = None, *, field: str = "pk") -> dict[Any, R_co]:
         """Return rows by primary key (or another unique field), for all rows or those with the given keys.
 
@@ -239,6 +250,7 @@ class Reading(Narrowing[R_co]):
                 raise
             return statement.sql, list(statement.bind_for(naive)(values))
 
+    @runs
     async def explain(self, *, analyze: bool = False, format: str = "text") -> Any:
         """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query."""
         if format not in ("text", "json"):

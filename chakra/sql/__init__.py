@@ -6,7 +6,7 @@ from chakra.sql.loaded import EVERYTHING, Loaded, field_paths, loaded_of
 from chakra.sql.nodes import RootKey
 from chakra.sql.partner_keys import assigned_values
 from chakra.sql.rowplan import Compiled, RowPlan
-from chakra.sql.select import Clauses, Select
+from chakra.sql.select import Clauses, Nested, Select
 from chakra.sql.shapes import (
     delete_row_statement,
     delete_statement,
@@ -25,6 +25,7 @@ __all__ = [
     "Clauses",
     "Compiled",
     "Loaded",
+    "Nested",
     "Output",
     "RootKey",
     "RowPlan",

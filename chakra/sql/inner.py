@@ -87,7 +87,7 @@ def _compared(scope: Scope) -> tuple[Expression | None, str]:
 def _resolved(
     scope: Scope, node: QueryExpression, query: Numbered
 ) -> tuple[Numbered, Any, list[ColumnRef], Any]:
-    parts = resolve_select(query, scope)
+    parts = resolve_select(query, scope.inner(query.select.table))
     # What a query further inside asks of the query around this one's is named here, too.
     scope.outer += parts.scope.outer
     return query, parts, parts.scope.outer, node.database

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from chakra.expressions import Condition, Expression, Order
 from chakra.pg.types import BY_OID, RECORD, TEXT, PgType
-from chakra.schema import Column, Table
+from chakra.schema import Column, Hop, Table
 from chakra.sql.sources import ColumnRef, Correlated, OverSources, Source
 
 
@@ -271,7 +271,53 @@ class InnerExists(Inner, Condition):
     __slots__ = ()
 
 
+class Record(Expression):
+    """The row of a joined source as one value; NULL where there is none.
+
+    Attributes:
+        fields: values, and the type each is cast to; ``""`` = none.
+        there: the column that is NULL where there is no row; ``None`` = there is always one.
+    """
+
+    __slots__ = ("fields", "there")
+
+    def __init__(self, fields: tuple[tuple[Expression, str], ...], there: Expression | None) -> None:
+        self.fields = fields
+        self.there = there
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return tuple([value for value, _ in self.fields])
+
+
+class Behind(Condition):
+    """True for rows of one source that stand behind a relation of the row of another.
+
+    Rows behind a table between come once, however often it links the two.
+
+    Attributes:
+        around: the source the relation starts from, in the query around.
+        target: the source it leads to.
+        hops: its steps.
+        alias: for the table between.
+    """
+
+    __slots__ = ("alias", "around", "hops", "target")
+
+    def __init__(self, around: Source, target: Source, hops: Sequence[Hop], alias: str) -> None:
+        self.around = around
+        self.target = target
+        self.hops = hops
+        self.alias = alias
+
+    @property
+    def outer(self) -> list[ColumnRef]:
+        """The columns of the query around by which the rows are found."""
+        return [ColumnRef(self.around, self.around.table.by_attribute[name]) for name in self.hops[0].columns]
+
+
 __all__ = [
+    "Behind",
     "FirstPartner",
     "HasPartner",
     "Inner",
@@ -282,6 +328,7 @@ __all__ = [
     "OutputName",
     "PartnerAggregate",
     "Rank",
+    "Record",
     "RootColumn",
     "RootKey",
     "RowRange",

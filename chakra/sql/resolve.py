@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chakra.errors import FieldError
@@ -10,12 +11,13 @@ from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import all_of
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.grouping import columns_of_key, group_terms, same
-from chakra.sql.nodes import RootKey
+from chakra.sql.nodes import Behind, RootKey
 from chakra.sql.ordering import order_of
 from chakra.sql.products import multiplied, shown_of
-from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
+from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_outputs
 from chakra.sql.scope import JoinedCall, Scope
-from chakra.sql.select import Filter, Numbered, Select
+from chakra.sql.select import Filter, Nested, Numbered, Select
+from chakra.sql.sources import ColumnRef, Correlated
 
 
 @dataclass(slots=True)
@@ -48,17 +50,42 @@ class Resolved:
     each: Expression | None = None
 
 
-def resolve_select(numbered: Numbered, around: Scope | None = None) -> Resolved:
+class NestedRows(Correlated, Expression):
+    """The rows behind a relation of each row, as one value: an array of records, or one of them.
+
+    Attributes:
+        rows: the resolved query for them, with the condition that binds it to the row around.
+        many: whether there may be several.
+        casts: names of values that are cast, and to which type.
+    """
+
+    __slots__ = ("_behind", "casts", "many", "rows")
+
+    def __init__(self, rows: Resolved, behind: Behind, many: bool, casts: Mapping[str, str]) -> None:
+        self.rows = rows
+        self.many = many
+        self.casts = casts
+        self._behind = behind
+
+    @property
+    def outer(self) -> list[ColumnRef]:
+        return self._behind.outer
+
+    def __repr__(self) -> str:
+        return f"rows of {self.rows.scope.root.table.title}"
+
+
+def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     """Resolve the names of a query whose literals are numbered.
 
     Args:
-        around: of the query that it stands in.
+        scope: of a query that stands inside of another one.
 
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
-    select, terms, limit, offset, inner = numbered
-    scope = Scope(select.table, around)
+    select, terms, limit, offset, inner, nested = numbered
+    scope = scope or Scope(select.table)
     clauses = select.clauses
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
     scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)
@@ -73,10 +100,15 @@ def resolve_select(numbered: Numbered, around: Scope | None = None) -> Resolved:
         scope.annotations[name] = scope.resolve(expression)
     scope.kept = select.filters
     plan: RowPlan | None = None
-    if select.result not in _VALUES and not clauses.outputs and select.table.row_class is not None:
+    if select.result == "nested":
+        outputs = record_outputs(select, scope)
+    elif select.result not in _VALUES and not clauses.outputs and select.table.row_class is not None:
         outputs, plan = instance_outputs(select, scope)
     else:
         outputs = plain_outputs(select, scope)
+    outputs += [
+        (each.name, _nested(scope, each, rows)) for each, rows in zip(clauses.nested, nested, strict=True)
+    ]
     resolved = resolve_filters(select.filters, scope)
     having = [c for c in resolved if has_aggregate(c)]
     conditions = [c for c in resolved if not has_aggregate(c)] if having else resolved
@@ -126,6 +158,19 @@ def resolve_select(numbered: Numbered, around: Scope | None = None) -> Resolved:
         found.each = scope.resolve_term(RootKey(each) if isinstance(each, tuple) else each)
     found.locked = _locked(select, scope)
     return found
+
+
+def _nested(scope: Scope, nested: Nested, rows: Numbered) -> NestedRows:
+    """Resolve the query for the rows behind a relation of each row of the query around."""
+    scope.apart = True
+    scope.inside += 1
+    relation = scope.root.table.relations[nested.relation]
+    inside = Scope(relation.target, alias=f"{scope.alias}n{scope.inside}")
+    found = resolve_select(rows, inside)
+    link = Behind(scope.root, inside.root, relation.hops, f"{inside.alias}b")
+    found.conditions = [link, *found.conditions]
+    casts = {path[0]: type_ for path, type_ in nested.select.clauses.texts if len(path) == 1}
+    return NestedRows(found, link, relation.many, casts)
 
 
 _VALUES = frozenset({"dict", "tuple", "flat", "named"})
@@ -209,4 +254,4 @@ def _locked(select: Select, scope: Scope) -> list[str]:
     return found
 
 
-__all__ = ["Resolved", "resolve_filters", "resolve_select"]
+__all__ = ["NestedRows", "Resolved", "resolve_filters", "resolve_select"]

@@ -10,6 +10,7 @@ from chakra.expressions import Expression
 from chakra.pg.types import PgType
 from chakra.schema import Column, Relation, Table
 from chakra.sql.loaded import Loaded, loaded_of
+from chakra.sql.nodes import Record
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select
 from chakra.sql.sources import ColumnRef, Source
@@ -103,6 +104,27 @@ def instance_outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expr
     return outputs, replace(plan, extras=tuple(name for name, _ in clauses.annotations))
 
 
+def record_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
+    """What instances hold, as values: their columns, the annotations, and a record of each row that is loaded along."""
+    outputs, plan = instance_outputs(select, scope)
+    casts = dict(select.clauses.texts)
+    extras = outputs[len(outputs) - len(plan.extras) :]
+    records = [(name, _record(outputs, child, (name,), casts)) for name, child in plan.related]
+    return [*outputs[: len(plan.columns)], *extras, *records]
+
+
+def _record(
+    outputs: list[tuple[str, Expression]], plan: RowPlan, path: tuple[str, ...], casts: dict[Any, str]
+) -> Record:
+    """The record of a row that is loaded along, out of the values of the whole row."""
+    values = [value for _, value in outputs[plan.start : plan.start + len(plan.columns)]]
+    names = [(*path, column.attribute) for column in plan.columns]
+    fields = [(value, casts.get(name, "")) for value, name in zip(values, names, strict=True)]
+    there = None if plan.joined_by is None else outputs[plan.joined_by][1]
+    fields += [(_record(outputs, child, (*path, name), casts), "") for name, child in plan.related]
+    return Record(tuple(fields), there)
+
+
 def _readable(table: Table) -> tuple[Column, ...]:
     """The columns the role may read; all, if it may read none, so that the server says so."""
     return tuple(c for c in table.columns if c.readable) or table.columns
@@ -166,4 +188,4 @@ def _to_one(table: Table, name: str) -> Relation:
     )
 
 
-__all__ = ["Compiled", "RowPlan", "derived_table", "instance_outputs", "plain_outputs"]
+__all__ = ["Compiled", "RowPlan", "derived_table", "instance_outputs", "plain_outputs", "record_outputs"]

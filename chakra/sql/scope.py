@@ -7,9 +7,8 @@ What it resolves is numbered: literals are slots already.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
@@ -49,25 +48,31 @@ RESOLVERS: dict[type, Callable[[Any, Any], Expression]] = {}
 
 
 class Scope:
-    """Names, joins and literals of one query over ``table``."""
+    """Names, joins and literals of one query over ``table``.
 
-    def __init__(self, table: Table, around: Scope | None = None) -> None:
+    Args:
+        alias: what the table is called in the query, and how the aliases of what it joins begin, so that a query inside
+            of another has others. Empty = the table goes by its own name.
+        around: of the query that this one stands in, and whose values ``OuterRef`` names.
+    """
+
+    def __init__(self, table: Table, *, alias: str = "", around: Scope | None = None) -> None:
+        self.root = Source(table, quote_identifier(alias) if alias else table.quoted, None, None, False)
         self.around = around
         self.outer: list[ColumnRef] = []
         self.compared: tuple[Expression, str] | None = None
-        self._numbers: Iterator[int] = count(1) if around is None else around._numbers
-        # Inside of another query the same table has another name: OuterRef may name columns of both.
-        alias = table.quoted if around is None else self.alias()
-        self.root = Source(table, alias, None, None, False)
         self.main = Block()
         self.main.sources.append(self.root)
         self.block: Block | None = None
         self.joins: tuple[Block, frozenset[int]] | None = None
         self.shown: frozenset[int] = frozenset()
-        self.apart = around is not None
+        self.apart = bool(alias)
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
         self._denying = False
+        self.alias = alias
+        self.inside = 0  # queries inside of this one, whose aliases are numbered
+        self._aliases = 0
         self.annotations: dict[str, Expression] = {}
 
     @property
@@ -126,15 +131,25 @@ class Scope:
         return self.main
 
     def _source(self, hop: Hop, parent: Source, nullable: bool) -> Source:
-        return Source(hop.target, self.alias(), parent, hop, nullable)
+        self._aliases += 1
+        return Source(hop.target, quote_identifier(self._free(f"t{self._aliases}")), parent, hop, nullable)
 
-    def alias(self) -> str:
-        """A name for a source that no other one has, not even of a query around."""
-        outermost = self if self.around is None else self.around
+    def inner(self, table: Table) -> Scope:
+        """The scope of a query inside of this one."""
+        self.inside += 1
+        return Scope(table, alias=self._free(f"q{self.inside}"), around=self)
+
+    def again(self, table: Table, part: str = "") -> Scope:
+        """The scope of a query that stands in the place of this one, or is the FROM of it."""
+        return Scope(table, alias=f"{self.alias}{part}" if self.alias else "", around=self.around)
+
+    def _free(self, name: str) -> str:
+        """An alias that begins as those of this query do; not the name of the table that has none."""
+        outermost = self
         while outermost.around is not None:
             outermost = outermost.around
-        taken = outermost.root.alias  # a table may be called so
-        return next(name for n in self._numbers if (name := quote_identifier(f"t{n}")) != taken)
+        alias = f"{self.alias}{name}"
+        return f"{alias}_" if quote_identifier(alias) == outermost.root.alias else alias
 
     def conditions(self, parts: Iterable[Condition], keywords: Mapping[str, Any]) -> list[Condition]:
         """Resolve what one call of ``filter`` says: conditions joined by AND, about one row behind each relation."""

@@ -29,8 +29,11 @@ SAFE_ATTRIBUTES = frozenset({"quoted", "alias"})
 REVIEWED: dict[str, set[str]] = {
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
     "chakra.sql.render.select": {
-        "strength", "of", "wait", "picked", "name", "names", "number", "where[position]", "', '.join(names)",
+        "strength", "of", "wait", "picked", "name", "names", "number", "where[position]", "', '.join(names)", "named",
     },
+    # Spellings of types without a binary format, numbered names, and equations between quoted columns.
+    "chakra.sql.render.nested": {"cast", "values", "name", "', '.join(names)", "equal(node.around, first, between)",
+        "equal(between, second, node.target)", "node.casts[name]"},
     "chakra.sql.render.base": {"term.nulls.upper()"},
     "chakra.sql.render.nodes": {"node.connector"},
     "chakra.sql.render.inner": {"alias", "', '.join(names)"},

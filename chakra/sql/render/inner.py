@@ -36,7 +36,7 @@ def none_of(node: Lookup, writer: Writer) -> None:
     names = [quote_identifier(f"c{position}") for position in range(len(query.parts.outputs))]
     writer.write("NOT EXISTS (SELECT 1 FROM ")
     inner_query(query, writer)
-    alias = query.parts.scope.alias()
+    alias = quote_identifier(f"{query.parts.scope.alias}r")
     writer.write(f" AS {alias} ({', '.join(names)}) WHERE ")
     outside, writer.qualify = writer.qualify, True
     for position, part in enumerate(left.parts if isinstance(left, KeyRef) else (left,)):

@@ -41,9 +41,12 @@ def write_select(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
         return [Output("count", INT8, False)]
     if parts.each is not None:
         return _write_slice_of_each(parts, parts.each, writer)
-    if parts.outer:
-        return _write_sorted_outside(parts, writer)
-    return write_body(parts, writer)
+    return write_rows(parts, writer)
+
+
+def write_rows(parts: Resolved, writer: Writer) -> list[Output]:
+    """Write a query that returns rows, which may stand inside of another."""
+    return _write_sorted_outside(parts, writer) if parts.outer else write_body(parts, writer)
 
 
 def write_body(parts: Resolved, writer: Writer) -> list[Output]:
@@ -106,7 +109,7 @@ def _write_apart(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
     for number, positions in enumerate(groups.values()):
         one = query.select.with_clauses(outputs=tuple(given[position] for position in positions))
         writer.write(", (" if number else "(")
-        found = write_body(resolve_select(query._replace(select=one), parts.scope.around), writer)
+        found = write_body(resolve_select(query._replace(select=one), parts.scope.again(one.table)), writer)
         names = ", ".join(f"c{place}" for place in range(len(positions)))
         writer.write(f") AS a{number} ({names})")
         outputs.update(zip(positions, found, strict=True))
@@ -115,12 +118,9 @@ def _write_apart(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
 
 def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
     """Write FROM with another query, under the names that the table which describes its rows gives them."""
-    parts = resolve_select(inner, scope.around)
+    parts = resolve_select(inner, scope.again(inner.select.table, "d"))
     writer.write(" FROM (")
-    if parts.outer:
-        _write_sorted_outside(parts, writer)
-    else:
-        write_body(parts, writer)
+    write_rows(parts, writer)
     names = ", ".join(column.quoted for column in scope.root.table.columns)
     writer.write(f") AS {scope.root.alias} ({names})")
     _write_joins(scope, writer)
@@ -232,10 +232,8 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
 
 def write_from(scope: Scope, writer: Writer) -> None:
     """Write FROM with the joins that resolving the query asked for."""
-    root = scope.root
-    writer.write(f" FROM {root.table.quoted}")
-    if root.alias != root.table.quoted:
-        writer.write(f" AS {root.alias}")
+    named = f" AS {scope.root.alias}" if scope.alias else ""
+    writer.write(f" FROM {scope.root.table.quoted}{named}")
     writer.touch(scope.root.table.quoted)
     _write_joins(scope, writer)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chakra.expressions import Combined, Func, IsTrue, Lookup, Not, Operation, Slot, aggregates
 from chakra.sql.nodes import (
+    Behind,
     FirstPartner,
     HasPartner,
     InnerArray,
@@ -13,10 +14,12 @@ from chakra.sql.nodes import (
     OutputName,
     PartnerAggregate,
     Rank,
+    Record,
     RowRange,
 )
-from chakra.sql.render import functions, inner, keys, lookups, nodes, partners
+from chakra.sql.render import functions, inner, keys, lookups, nested, nodes, partners
 from chakra.sql.render.base import Renderer
+from chakra.sql.resolve import NestedRows
 from chakra.sql.sources import ColumnRef, Transformed
 
 TABLE: dict[type, Renderer] = {
@@ -27,6 +30,8 @@ TABLE: dict[type, Renderer] = {
     Slot: nodes.slot,
     Operation: nodes.operation,
     OutputName: nodes.output_name,
+    Record: nested.record,
+    NestedRows: nested.nested_rows,
     # conditions
     IsTrue: nodes.is_true,
     Combined: nodes.combined,
@@ -38,6 +43,7 @@ TABLE: dict[type, Renderer] = {
     InnerQuery: inner.inner_query,
     InnerArray: inner.inner_array,
     InnerExists: inner.inner_exists,
+    Behind: nested.behind,
     # functions
     Func: functions.function,
     Rank: functions.rank,

@@ -103,21 +103,21 @@ def test_a_known_shape_costs_few_calls() -> None:
 SQL: dict[str, tuple[Any, str]] = {
     "no join for the key, no order, no distinct": (
         POSTS.filter(author__in=AUTHORS.order_by("-name").distinct().select_related()).values("id"),
-        'SELECT "id" FROM "posts" WHERE "author_id" IN (SELECT "t1"."id" FROM "authors" AS "t1")',
+        'SELECT "id" FROM "posts" WHERE "author_id" IN (SELECT "q1"."id" FROM "authors" AS "q1")',
     ),
     "an anti-join, whatever is NULL": (
         POSTS.exclude(id__in=POSTS.values("answer_to")).values("id"),
-        'SELECT "id" FROM "posts" WHERE NOT EXISTS (SELECT 1 FROM (SELECT "t1"."answer_to_id" FROM "posts" AS "t1") '
-        'AS "t2" ("c0") WHERE "t2"."c0" = "posts"."id")',
+        'SELECT "id" FROM "posts" WHERE NOT EXISTS (SELECT 1 FROM (SELECT "q1"."answer_to_id" FROM "posts" AS "q1") '
+        'AS "q1r" ("c0") WHERE "q1r"."c0" = "posts"."id")',
     ),
     "nothing is read where only rows count": (
         AUTHORS.filter(Exists(OF_AUTHOR.order_by("title").select_related("author"))).values("id"),
-        'SELECT "id" FROM "authors" WHERE EXISTS (SELECT 1 FROM "posts" AS "t1" WHERE "t1"."author_id" = '
+        'SELECT "id" FROM "authors" WHERE EXISTS (SELECT 1 FROM "posts" AS "q1" WHERE "q1"."author_id" = '
         '"authors"."id")',
     ),
     "computed once to be sorted by": (
         AUTHORS.annotate(x=Exists(OF_AUTHOR)).order_by("x").values("x"),
-        'SELECT EXISTS (SELECT 1 FROM "posts" AS "t1" WHERE "t1"."author_id" = "authors"."id") AS "x" FROM "authors" '
+        'SELECT EXISTS (SELECT 1 FROM "posts" AS "q1" WHERE "q1"."author_id" = "authors"."id") AS "x" FROM "authors" '
         'ORDER BY "x"',
     ),
 }
@@ -130,13 +130,13 @@ def test_how_it_is_written(name: str) -> None:
 
 
 def test_a_table_that_is_called_like_an_alias() -> None:
-    class Odd(chakra.Model, table="t1"):
+    class Odd(chakra.Model, table="q1"):
         id: chakra.Field[int] = chakra.field(primary_key=True)
 
     sql = Odd.objects.filter(Exists(POSTS.filter(id=OuterRef("id")))).to_sql()[0]
     assert (
         sql
-        == 'SELECT "id" FROM "t1" WHERE EXISTS (SELECT 1 FROM "posts" AS "t2" WHERE "t2"."id" = "t1"."id")'
+        == 'SELECT "id" FROM "q1" WHERE EXISTS (SELECT 1 FROM "posts" AS "q1_" WHERE "q1_"."id" = "q1"."id")'
     )
 
 

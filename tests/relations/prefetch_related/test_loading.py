@@ -313,7 +313,9 @@ async def test_what_is_no_relation_is_refused_at_once(music: Any) -> None:
     with pytest.raises(FieldError, match="leads to Song, and queryset= is about Genre"):
         Artist.objects.prefetch_related(Prefetch("songs", Genre.objects.all()))
     with pytest.raises(FieldError, match="takes a query for instances"):
-        Prefetch("songs", Song.objects.values())
+        Prefetch("songs", Song.objects.values_list())
+    with pytest.raises(FieldError, match=r"rows of values\(\) are for columns"):
+        await Artist.objects.prefetch_related(Prefetch("songs", Song.objects.values()))
     with pytest.raises(FieldError, match="is for instances"):
         Artist.objects.values().prefetch_related("songs")
     assert Artist.objects.prefetch_related("songs").prefetch_related(None)._prefetches == ()

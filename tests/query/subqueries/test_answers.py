@@ -439,7 +439,7 @@ async def test_values(blog: Any, name: str) -> None:
 
 
 async def test_instances_have_it(blog: Any) -> None:
-    ann, bob, *_ = await SORTED.select_related().annotate(top=TOP, writes=Exists(OF_AUTHOR))
+    ann, bob, *_ = await SORTED.annotate(top=TOP, writes=Exists(OF_AUTHOR))
     assert (ann.top, ann.writes, bob.top) == ("b", True, "c")
 
 

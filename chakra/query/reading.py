@@ -39,7 +39,7 @@ class Reading(Narrowing[R_co]):
         return self._fetch().__await__()
 
     async def _fetch(self) -> list[R_co]:
-        select = self._whole
+        select = self._whole if self._prefetches else self._select
         rows = await run.rows(self.database, select, self._mode)
         if self._prefetches:
             await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
@@ -72,7 +72,13 @@ class Reading(Narrowing[R_co]):
             raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(
             lambda reader: rows_of(
-                self._whole, self.database, chunk_size, reader, self._prefetches, self._mode
+                self._whole,
+                self.database,
+                chunk_size,
+                reader,
+                self._prefetches,
+                self._mode,
+                self._known(),
             )
         )
 
@@ -110,10 +116,13 @@ class Reading(Narrowing[R_co]):
         found = self._filtered(False, conditions, lookups) if conditions or lookups else self
         select = found._select
         if select.limit is None:
-            select = select.copy()
+            if found is self:  # else the copy is nobody else's
+                select = select.copy()
             select.limit = GET_LIMIT
-            select.order = () if select.clauses.distinct is None else select.order
-        select = prefetch.with_keys(select, self._prefetches)
+            if select.more is None or select.more.distinct is None:
+                select.order = ()
+        if self._prefetches:
+            select = prefetch.with_keys(select, self._prefetches)
         rows = await run.some_rows(self.database, select, self._mode)
         if len(rows) == 1:
             if self._prefetches:

@@ -9,7 +9,7 @@ from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
 from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
 from chakra.models.fields import MISSING, Field
-from chakra.models.metaclass import ModelMeta, queryset_of
+from chakra.models.metaclass import ModelMeta
 from chakra.models.relations.many import ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
 from chakra.query import fetching, write
@@ -33,7 +33,8 @@ class Objects:
     def __get__(self, instance: Any, owner: type[M]) -> QuerySet[M]:
         if instance is not None:
             raise AttributeError(f"objects belongs to the class: {owner.__name__}.objects")
-        return queryset_of(owner)
+        table = owner.__chakra__.table
+        return QuerySet(owner.__table__ if table is None else table)  # made at first use
 
 
 class Model(metaclass=ModelMeta):

@@ -244,6 +244,11 @@ class Table:
         """The columns of the primary key, in its order."""
         return tuple(self.by_attribute[name] for name in self.primary_key)
 
+    @cached_property
+    def generated(self) -> tuple[str, ...]:
+        """Attributes of the columns that the server makes a value for when none is sent."""
+        return tuple(column.attribute for column in self.columns if column.generated)
+
     def relate(self, name: str, relation: Relation | None) -> None:
         """Note a way that another table, described later, opens to itself, or takes back.
 

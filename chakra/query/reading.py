@@ -72,7 +72,13 @@ class Reading(Narrowing[R_co]):
             raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(
             lambda reader: rows_of(
-                self._whole, self.database, chunk_size, reader, self._prefetches, self._mode
+                self._whole,
+                self.database,
+                chunk_size,
+                reader,
+                self._prefetches,
+                self._mode,
+                self._known(),
             )
         )
 

@@ -131,6 +131,11 @@ class Relation:
             and self.target is source
         )
 
+    def way_here(self, source: Table) -> str | None:
+        """The name of the foreign key that this is the way back of, from the table ``source``, if it is one."""
+        others = self.target.relations.items() if not self.forward and len(self.hops) == 1 else ()
+        return next((name for name, other in others if other.returns(self, source)), None)
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The attributes that hold the key of the partner, if the table has it; else none."""

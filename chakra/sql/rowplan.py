@@ -27,6 +27,7 @@ class RowPlan:
         joined_by: of one that may be missing (LEFT JOIN), the position of a column that is NULL only then.
         related: relation name → plan of the instance behind it.
         extras: names of annotations, standing after all columns of the row.
+        back: of one in front of a one-to-one key, the relation behind which is the instance it is loaded with.
     """
 
     table: Table
@@ -35,6 +36,7 @@ class RowPlan:
     joined_by: int | None = None
     related: tuple[tuple[str, RowPlan], ...] = ()
     extras: tuple[str, ...] = ()
+    back: str | None = None
 
 
 @dataclass(slots=True)
@@ -157,13 +159,12 @@ def _plan(
     start = len(outputs)
     outputs.extend((f"{prefix}{c.attribute}", ColumnRef(source, c)) for c in columns)
     place = next((start + i for i, c in enumerate(columns) if c.attribute == joined_by), None)
-    related = [
-        (
-            name,
-            _plan(scope, scope.join(source, relation), tree[name], loaded.behind(name), outputs, f"{name}__"),
-        )
-        for name, relation in relations.items()
-    ]
+    related = []
+    for name, relation in relations.items():
+        joined = scope.join(source, relation)
+        behind = _plan(scope, joined, tree[name], loaded.behind(name), outputs, f"{name}__")
+        back = relation.way_here(source.table)
+        related.append((name, behind if back in tree[name] else replace(behind, back=back)))
     return RowPlan(source.table, columns, start, place if source.nullable else None, tuple(related))
 
 

@@ -49,13 +49,13 @@ class Described:
         key: what the description is kept by: under another search path the same text means other tables.
         types: of the columns, as the server has them; of computed ones with modifiers where it tells.
         guard: fails if they are others.
-        listable: whether rows may be made of columns; ``None`` = nobody has asked.
+        not_columns: why rows are not made of columns; ``""`` = they may be, ``None`` = nobody has asked.
     """
 
     key: Hashable
     types: tuple[PgType, ...]
     guard: ReadGuard
-    listable: bool | None = None
+    not_columns: str | None = None
 
 
 async def described_outputs(database: Database, statement: Statement, sql: str) -> Described:
@@ -103,10 +103,13 @@ async def _describe(database: Database, outputs: Sequence[Output], sql: str, key
 
 
 async def _with_modifiers(database: Database, sql: str, types: Sequence[PgType]) -> list[PgType]:
-    """The types with what only the statement's row description tells: precision, length, dimensions."""
+    """The types with what only the statement's row description tells: precision and length. It does not tell how many
+    dimensions arrays have.
+    """
     described = await database.describe(sql)
     return [
-        found if found.oid == type_.oid else type_ for type_, (_, found) in zip(types, described, strict=True)
+        replace(found, ndims=type_.ndims) if found.oid == type_.oid else type_
+        for type_, (_, found) in zip(types, described, strict=True)
     ]
 
 

@@ -11,7 +11,7 @@ from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsRe
 from chakra.expressions import Expression
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.pg.conversion import shown
-from chakra.query import execute, prefetch, run
+from chakra.query import columnar_rows, execute, prefetch, run
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.narrowing import Narrowing
@@ -261,7 +261,11 @@ class Reading(Narrowing[R_co]):
 
     @runs
     async def explain(self, *, analyze: bool = False, format: str = "text") -> Any:
-        """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query."""
+        """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query.
+
+        The text ends with a line that says whether rows are read as records or, large results, as columns when the
+        query is awaited, and why.
+        """
         if format not in ("text", "json"):
             raise FieldError(f'explain format is "text" or "json", not {format!r}')
         flag("analyze", analyze)
@@ -270,7 +274,10 @@ class Reading(Narrowing[R_co]):
         statement, database = compiled.statement, self.database
         question = Told(prefix + statement.sql, statement.touches, reads=not analyze)
         rows = await database.run_fetch(question, execute.bound(database, statement, values))
-        return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
+        if format == "json":
+            return rows[0][0]
+        how = columnar_rows.how_read(compiled, self._whole, database)
+        return "\n".join([*(row[0] for row in rows), how])
 
 
 __all__ = ["Reading"]

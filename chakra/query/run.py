@@ -61,7 +61,7 @@ async def _columns(
     database: Database, select: Select, compiled: Compiled, values: list[Any]
 ) -> Iterable[Any] | None:
     """The rows of a large result as tuples, read as columns; ``None`` if they have to be read as records."""
-    if select.clauses.lock is not None or not columnar_rows.pays(compiled, database):
+    if not columnar_rows.pays(compiled, select, database):
         return None
     found = await columnar_rows.fetch_columns(database, compiled, values)
     if found is None:

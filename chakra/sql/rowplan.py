@@ -44,8 +44,9 @@ class Compiled:
     """A compiled SELECT: the statement, for instances their plan, and the loader made of it.
 
     ``loader``, ``groupers`` (those that put rows beside others), ``last_rows`` (how many rows the shape returned last
-    time) and ``listable`` (whether the types allow reading it as columns) belong to whoever runs the query, and
-    ``derived`` describes its rows where they stand in place of a table; they live here so that they live as long.
+    time) and ``not_columns`` (why it is not read as columns, however many rows there are; ``""`` = it may be,
+    ``None`` = nobody has asked) belong to whoever runs the query, and ``derived`` describes its rows where they stand
+    in place of a table; they live here so that they live as long.
     """
 
     statement: Statement
@@ -54,7 +55,7 @@ class Compiled:
     loader: Any = field(default=None)
     groupers: dict[Any, Any] = field(default_factory=dict)
     last_rows: int = 0
-    listable: bool | None = None
+    not_columns: str | None = None
     derived: Table | None = None
 
 

@@ -130,6 +130,9 @@ def numbered_keywords(keywords: Mapping[str, Any], numbers: Iterator[int]) -> di
         else:
             models = models_of(value)
             plain = literal(value) if type(value) in SEQUENCES else operand(value)
+            if isinstance(plain, Expression):
+                found[name] = plain.numbered(numbers)
+                continue
             found[name] = Slot(next(numbers), plain, None, models)
     return found
 
@@ -137,14 +140,14 @@ def numbered_keywords(keywords: Mapping[str, Any], numbers: Iterator[int]) -> di
 def keyword_conditions(
     keywords: Mapping[str, Any],
     resolve: Callable[[str], tuple[Expression, str]],
-    inner: Callable[[Expression], Expression],
+    inner: Callable[[Expression, str, Expression], Expression],
     keys: Callable[[Expression, Slot], Slot],
 ) -> Iterator[Condition]:
     """Yield one condition per numbered keyword, in order.
 
     Args:
         resolve: turns ``author__name__icontains`` into the value it names and the lookup's word.
-        inner: resolves an expression on the right side.
+        inner: resolves an expression on the right side of a value and a lookup's word.
         keys: lets instances of models stand for what the left side is compared with.
     """
     for name, value in keywords.items():
@@ -158,7 +161,7 @@ def keyword_conditions(
                 value = keys(left, value)
             yield compare(left, word, value.sample) if word == "isnull" else Lookup(left, word, value)
         else:
-            yield Lookup(left, word, inner(value))
+            yield Lookup(left, word, inner(left, word, value))
 
 
 __all__ = ["Q", "all_of", "keyword_conditions", "keyword_shape", "numbered_keywords"]

@@ -18,6 +18,8 @@ class Value(Expression):
     __slots__ = ("models", "type", "value")
 
     def __init__(self, value: Any, type: PgType | None = None) -> None:
+        if hasattr(value.__class__, "__chakra_query__"):
+            raise FieldError("Value() takes a plain value; a query stands by itself, or as Subquery(…)")
         self.models = models_of(value)
         self.value = operand(value) if value.__class__ not in SEQUENCES else literal(value)
         self.type = type
@@ -120,8 +122,10 @@ class Operation(Expression):
 
 
 def as_expression(value: Any) -> Expression:
-    """Return expressions as they are and wrap anything else as a ``Value``."""
-    return value if isinstance(value, Expression) else Value(value)
+    """Return expressions as they are, queries as their rows, and wrap anything else as a ``Value``."""
+    if isinstance(value, Expression):
+        return value
+    return MAKE.rows(value) if hasattr(type(value), "__chakra_query__") else Value(value)
 
 
 def _operation(operator: str, left: Any, right: Any) -> Operation:

@@ -9,6 +9,7 @@ from typing import Any
 from asv_bench.harness.bench import Bench, User
 from asv_bench.harness.measure import Case, Timings, Value
 from asv_bench.harness.models import Author, Post
+from asv_bench.harness.peers import typed_conditions
 from asv_bench.harness.target import Goal, Target, ratio_to, ratio_to_best
 
 ORMS = ("SQLAlchemy", "Django", "Tortoise", "Piccolo")
@@ -83,8 +84,8 @@ MOST_CONDITIONS = 4
 
 def typed(parts: int, age: int) -> tuple[str, Any]:
     """The query of row 19 with as many typed conditions, to SQL and parameters."""
-    conditions = (User.age >= age, User.is_active == True, User.score < 900.0, User.name != "Eve")  # noqa: E712
-    return User.objects.filter(*conditions[:parts]).order_by(User.created_at.desc()).limit(10).to_sql()
+    conditions = typed_conditions(User, parts, age)
+    return User.objects.filter(*conditions).order_by(User.created_at.desc()).limit(10).to_sql()
 
 
 def joined(views: int) -> tuple[str, Any]:

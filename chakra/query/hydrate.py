@@ -60,13 +60,20 @@ def grouper(compiled: Compiled, owner: tuple[str, ...], many: bool) -> Grouper:
     return found
 
 
-def hydrate(count: int, load: Callable[..., list[Any]], *arguments: Any) -> list[Any]:
-    """Run a loader over ``count`` rows, holding the cyclic collector back where there are many."""
+def hydrate(count: int, load: Callable[..., list[Any]], rows: Any, *more: Any) -> list[Any]:
+    """Run a loader over ``count`` rows, holding the cyclic collector back where there are many.
+
+    A list of rows is empty afterwards. Records are counted by the collector like instances: where they have gone
+    before it counts again, it does not set out at once to walk over everything that was made here.
+    """
     if count < HOLD_COLLECTOR_FROM or not gc.isenabled():
-        return load(*arguments)
+        return load(rows, *more)
     gc.disable()
     try:
-        return load(*arguments)
+        made = load(rows, *more)
+        if rows.__class__ is list:
+            rows.clear()
+        return made
     finally:
         gc.enable()
 

@@ -9,7 +9,7 @@ from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
 from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
 from chakra.models.fields import MISSING, Field
-from chakra.models.metaclass import ModelMeta, queryset_of
+from chakra.models.metaclass import ModelMeta
 from chakra.query import write
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
@@ -31,7 +31,10 @@ class Objects:
     def __get__(self, instance: Any, owner: type[M]) -> QuerySet[M]:
         if instance is not None:
             raise AttributeError(f"objects belongs to the class: {owner.__name__}.objects")
-        return queryset_of(owner)
+        info = owner.__chakra__
+        if info.rows is None:
+            info.rows = QuerySet(owner.__table__)
+        return info.rows
 
 
 class Model(metaclass=ModelMeta):

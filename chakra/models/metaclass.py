@@ -335,9 +335,4 @@ def _target(
     return resolve
 
 
-def queryset_of(cls: ModelMeta) -> QuerySet[Any]:
-    """A fresh queryset over all rows of a model."""
-    return QuerySet(cls.__table__)
-
-
-__all__ = ["ModelInfo", "ModelMeta", "key_attribute", "queryset_of"]
+__all__ = ["ModelInfo", "ModelMeta", "key_attribute"]

@@ -224,12 +224,9 @@ def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Sel
     *_, last = relation.hops
     if len(relation.hops) == 1:
         name = last.target_columns[0]
-        select = _each(select, name)
-        select.filters = (*select.filters, (False, (), {f"{name}__in": keys}))
-        return select, attrgetter(SLOT + name)
+        return _each(select, name).filtered(False, (), {f"{name}__in": keys}), attrgetter(SLOT + name)
     back = next(name for name, other in last.target.relations.items() if other.leads_back(relation))
-    select = _each(select, back)
-    select.filters = (*select.filters, (False, (), {f"{back}__in": keys}))
+    select = _each(select, back).filtered(False, (), {f"{back}__in": keys})
     clauses = select.clauses
     select = select.with_clauses(
         annotations=(*clauses.annotations, (OWNER, F(back))), after=(*clauses.after, len(select.filters))

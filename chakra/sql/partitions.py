@@ -56,9 +56,7 @@ def split_at(select: Select, column: Column, bounds: Sequence[Any]) -> list[Sele
     root = RootColumn(column)
     found = []
     for low, high in pairwise((None, *(Value(bound, column.type) for bound in bounds), None)):
-        part = select.copy()
-        part.filters = (*part.filters, (False, (RowRange(root, low, high),), {}))
-        found.append(part)
+        found.append(select.filtered(False, (RowRange(root, low, high),), {}))
     return found
 
 

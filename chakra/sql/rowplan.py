@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression
@@ -15,8 +15,7 @@ from chakra.sql.sources import ColumnRef, Source
 from chakra.sql.statement import Statement
 
 
-@dataclass(frozen=True, slots=True)
-class RowPlan:
+class RowPlan(NamedTuple):
     """How a slice of a result row becomes an instance of ``table.row_class``.
 
     Attributes:
@@ -83,8 +82,10 @@ def plain_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
 
 def instance_outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expression]], RowPlan]:
     """The columns of instances and of those loaded along, then the annotations; and the plan that takes them apart."""
-    columns = _row_columns(select)
-    outputs: list[tuple[str, Expression]] = [(c.attribute, ColumnRef(scope.root, c)) for c in columns]
+    columns, root = _row_columns(select), scope.root
+    outputs: list[tuple[str, Expression]] = [(c.attribute, ColumnRef(root, c)) for c in columns]
+    if select.more is None:
+        return outputs, RowPlan(select.table, columns, 0)
     start = len(columns)
     related: list[tuple[str, RowPlan]] = []
     for path, children in _relation_tree(select.clauses.related).items():

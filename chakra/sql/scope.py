@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
@@ -26,8 +25,7 @@ from chakra.sql.select import Filter
 from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source, Transformed
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """A path taken apart: the value it names, and what is left of it for a lookup."""
 
     expression: Expression
@@ -59,6 +57,7 @@ class Scope:
         self._prefix = prefix
         self._aliases = 0
         self.annotations: dict[str, Expression] = {}
+        self.aggregated = False  # whether an aggregate was resolved
 
     @property
     def sources(self) -> list[Source]:
@@ -169,6 +168,8 @@ class Scope:
         Its condition is about the rows that its argument names, each of which counts once: what it says of partners of
         theirs is an EXISTS.
         """
+        self.aggregated = True
+        self.aggregated = True
         block = Block() if self.per_row else self.main
         outside = self.block, self._denying, self.joins
         kept = self.kept
@@ -186,12 +187,12 @@ class Scope:
             self.apart = True
             heads = {id(block.head(source)) for source in block.sources}
             self.kept = ()  # an aggregate in one of these filters is of all partners
-            for negated, parts, keywords in reversed(kept):
+            for negated, parts, names, values in reversed(kept):
                 if negated:
                     continue
                 longer = block.copy()
                 self.joins = longer, frozenset(map(id, longer.many))
-                conditions = self.conditions(parts, keywords)
+                conditions = self.conditions(parts, dict(zip(names, values, strict=True)))
                 about = [part for part in conditions if heads_of(part, longer)]
                 if about:
                     # The filter before was about the same partners: what it dropped is not counted.

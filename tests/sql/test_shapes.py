@@ -25,9 +25,9 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     seen: list[Any] = []
     original = shapes.compile_select
 
-    def counting(select: Any) -> Any:
+    def counting(select: Any, held: int) -> Any:
         seen.append(select)
-        return original(select)
+        return original(select, held)
 
     monkeypatch.setattr(shapes, "compile_select", counting)
     Book.__table__.statements.clear()

@@ -95,7 +95,7 @@ class ManySet(PartnerSet):
         self._link = link
         self._of(instance, link.name)
         key = type(instance).__chakra_key__(instance)
-        self._select.filters = ((False, (), {link.back: key}),)
+        self._select = self._select.filtered(False, (), {link.back: key})
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)

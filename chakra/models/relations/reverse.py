@@ -94,7 +94,7 @@ class RelatedSet(PartnerSet):
         super().__init__(relation.source().__table__, database_of(instance))
         self._relation = relation
         self._of(instance, relation.name)
-        self._select.filters = ((False, (), {relation.key: self._owner_key}),)
+        self._select = self._select.filtered(False, (), {relation.key: self._owner_key})
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)

@@ -208,14 +208,16 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
     for position, (name, expression) in enumerate(parts.outputs):
         writer.write(", " if position else "")
         render(expression, writer)
-        load = column = None
         if isinstance(expression, ColumnRef):
-            load = expression.column.load
-            if expression.source.table.row_class is not None:  # only a model declares
-                column = repr(expression)
-        elif position >= computed:
+            column, source = expression.column, expression.source
+            # Only a model declares.
+            label = None if source.table.row_class is None else f"{source.table.title}.{column.attribute}"
+            nullable = column.nullable or source.nullable
+            described.append(Output(name, column.type, nullable, column.load, label))
+            continue
+        if position >= computed:
             writer.write(f" AS {quote_output(name)}")
-        described.append(Output(name, type_of(expression), may_be_null(expression), load, column))
+        described.append(Output(name, type_of(expression), may_be_null(expression)))
     return described
 
 

@@ -107,3 +107,27 @@ class FirstRead:
 class Growth:
     def setup_cache(self) -> dict[str, float | None]:
         return measured(targets.Growth)
+
+
+@figures(targets.SelectRelated)
+class SelectRelated:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.SelectRelated)
+
+
+@figures(targets.PrefetchRelated)
+class PrefetchRelated:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.PrefetchRelated)
+
+
+@figures(targets.PrefetchMany)
+class PrefetchMany:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.PrefetchMany)
+
+
+@figures(targets.BuildTyped)
+class BuildTyped:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.BuildTyped)

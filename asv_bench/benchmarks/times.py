@@ -94,3 +94,34 @@ class BulkInsert(Timed):
 
     def peakmem_bulk_insert(self) -> None:
         self.run()
+
+
+class SelectRelated(Timed):
+    target = targets.SelectRelated
+
+    def time_10k_with_partners(self) -> None:
+        self.run()
+
+    def peakmem_10k_with_partners(self) -> None:
+        self.run()
+
+
+class PrefetchRelated(Timed):
+    target = targets.PrefetchRelated
+
+    def time_1000_with_ten_partners(self) -> None:
+        self.run()
+
+
+class PrefetchMany(Timed):
+    target = targets.PrefetchMany
+
+    def time_1000_with_ten_over_a_table_between(self) -> None:
+        self.run()
+
+
+class BuildTyped(Timed):
+    target, calls = targets.BuildTyped, 100
+
+    def time_100_builds_of_four_conditions(self) -> None:
+        self.run()

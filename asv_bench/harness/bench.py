@@ -44,8 +44,8 @@ class Size:
 
     Attributes:
         users: rows of ``users``.
-        many: instances of the rows that read or write "10,000".
-        some: rows of the benchmark that inserts "1000".
+        many: instances of the rows that read or write "10,000"; posts.
+        some: rows of the benchmark that inserts "1000"; authors, tags, and posts with tags.
         scale: of ``lineitem``.
         seconds: clock of one contender.
         min_rounds: rounds of every target at least.
@@ -157,6 +157,10 @@ class Bench:
 
         return key
 
+    async def library(self) -> None:
+        """Make sure that authors, posts and tags are there."""
+        await data.prepare_library(self.connection, self.size.some, self.size.many, self.say)
+
     async def lineitem(self) -> bool:
         """Whether ``lineitem`` is there, after making it if it can be made."""
         why = await data.prepare_lineitem(self.connection, CACHE, scale=self.size.scale, say=self.say)
@@ -176,7 +180,8 @@ async def opened(
     """Open a run on a server of one's own, or on the embedded one that is kept in ``asv_bench/.cache``.
 
     Args:
-        url: a database to use; its tables ``users``, ``new_users`` and ``lineitem`` are replaced.
+        url: a database to use; its tables ``users``, ``new_users``, ``lineitem``, ``authors``, ``posts``, ``tags`` and
+            ``posts_tags`` are replaced.
         peers: names of the peers to run; ``None`` = all that are installed.
     """
     server = None

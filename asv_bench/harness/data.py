@@ -1,4 +1,4 @@
-"""The data: `users` and `lineitem`, the same rows on every machine, made once and kept."""
+"""The data: `users`, `authors` with `posts` and `tags`, `lineitem`; the same rows on every machine, made once, kept."""
 
 from __future__ import annotations
 
@@ -42,6 +42,46 @@ SELECT i,
 FROM generate_series(1, {rows}) AS i, LATERAL (SELECT hashint8extended(i, 20240101) & 9223372036854775807 AS h) AS _
 """
 
+LIBRARY_DDL = """
+CREATE TABLE authors (
+    id bigint PRIMARY KEY, name text NOT NULL, email text NOT NULL, country text NOT NULL, joined timestamptz NOT NULL
+);
+CREATE TABLE posts (
+    id bigint PRIMARY KEY, author_id bigint NOT NULL REFERENCES authors, title text NOT NULL, views int NOT NULL,
+    is_published bool NOT NULL, score float8, created_at timestamptz NOT NULL
+);
+CREATE TABLE tags (id bigint PRIMARY KEY, name text NOT NULL);
+CREATE TABLE posts_tags (
+    post_id bigint REFERENCES posts, tag_id bigint REFERENCES tags, PRIMARY KEY (post_id, tag_id)
+);
+"""
+
+TAGS_OF_A_POST = 10
+
+# 7919, 31 and 97 have no factor in common with numbers of authors and tags that are powers of ten: each author has as
+# many posts, and the tags of a post are different ones.
+LIBRARY = """
+INSERT INTO authors
+SELECT i, 'Author ' || i, 'author' || i || '@example.com', (array['France', 'Japan', 'Peru'])[1 + i % 3],
+       timestamptz '2020-01-01 00:00:00+00' + i * interval '1 hour'
+FROM generate_series(1, {authors}) AS i;
+INSERT INTO posts
+SELECT i, 1 + (i * 7919) % {authors}, 'The title of post ' || i, i % 1000, i % 3 > 0,
+       CASE WHEN i % 10 > 0 THEN i / 8.0::float8 END,
+       timestamptz '2024-01-01 00:00:00+00' + i * interval '1 minute'
+FROM generate_series(1, {posts}) AS i;
+INSERT INTO tags SELECT i, 'tag ' || i FROM generate_series(1, {authors}) AS i;
+INSERT INTO posts_tags
+SELECT p, 1 + (p * 31 + t * 97) % {authors}
+FROM generate_series(1, {authors}) AS p, generate_series(1, {each}) AS t;
+CREATE INDEX ON posts (author_id);
+CREATE INDEX ON posts_tags (tag_id);
+"""
+
+AUTHOR_COLUMNS = ("id", "name", "email", "country", "joined")
+POST_COLUMNS = ("id", "author_id", "title", "views", "is_published", "score", "created_at")
+TAG_COLUMNS = ("id", "name")
+
 LINEITEM = """
     l_orderkey bigint NOT NULL, l_partkey bigint NOT NULL, l_suppkey bigint NOT NULL, l_linenumber int NOT NULL,
     l_quantity numeric(15,2) NOT NULL, l_extendedprice numeric(15,2) NOT NULL, l_discount numeric(15,2) NOT NULL,
@@ -77,6 +117,23 @@ async def prepare(
         await connection.execute(USERS.format(rows=rows))
         await connection.execute(f"COMMENT ON TABLE users IS '{stamp}'")
     await connection.execute("VACUUM ANALYZE users")
+
+
+async def prepare_library(
+    connection: asyncpg.Connection[Any], authors: int, posts: int, say: Callable[[str], None] = say_nothing
+) -> None:
+    """Make `authors`, their `posts`, as many `tags` as authors, and links: ten for each of as many posts as authors."""
+    stamp = f"{VERSION} {authors} {posts}"
+    if await connection.fetchval("SELECT obj_description(to_regclass('authors'))") == stamp:
+        return
+    say(f"making {posts:,} posts of {authors:,} authors (kept for the next time)")
+    async with connection.transaction():
+        await connection.execute("DROP TABLE IF EXISTS posts_tags, tags, posts, authors")
+        await connection.execute(LIBRARY_DDL)
+        await connection.execute(LIBRARY.format(authors=authors, posts=posts, each=TAGS_OF_A_POST))
+        await connection.execute(f"COMMENT ON TABLE authors IS '{stamp}'")
+    for table in ("authors", "posts", "tags", "posts_tags"):
+        await connection.execute(f"VACUUM ANALYZE {table}")
 
 
 async def prepare_lineitem(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from chakra import Field, Model, field
+from chakra import Field, ForeignKey, ManyToMany, Model, field, foreign_key, many_to_many
 from chakra.types import Integer, Numeric
 
 
@@ -27,6 +27,30 @@ class NewUser(Model, table="new_users"):
     is_active: Field[bool]
     score: Field[float | None] = field(default=None)
     created_at: Field[datetime]
+
+
+class Author(Model, table="authors"):
+    id: Field[int] = field(primary_key=True)
+    name: Field[str]
+    email: Field[str]
+    country: Field[str]
+    joined: Field[datetime]
+
+
+class Post(Model, table="posts"):
+    id: Field[int] = field(primary_key=True)
+    author: ForeignKey[Author] = foreign_key(related_name="posts")
+    title: Field[str]
+    views: Field[int] = field(Integer)
+    is_published: Field[bool]
+    score: Field[float | None] = field(default=None)
+    created_at: Field[datetime]
+    tags: ManyToMany[Tag] = many_to_many(related_name="posts")
+
+
+class Tag(Model, table="tags"):
+    id: Field[int] = field(primary_key=True)
+    name: Field[str]
 
 
 class LineItem(Model, table="lineitem"):

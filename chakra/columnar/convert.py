@@ -33,27 +33,65 @@ def convert(array: pa.Array, spec: ColumnSpec, target: pa.DataType, first_row: i
 
 
 def _name(array: pa.Array, spec: ColumnSpec, target: pa.DataType, first_row: int) -> NoReturn:
-    """Raise for the first value that cannot be converted, found by halving.
+    """Raise for the first value that cannot be converted, found by halving; of records for the field in them.
 
     Raises:
         DataError: always.
     """
     assert spec.declared is not None
+    wire, declared, name, label = spec.type.base, spec.declared.base, spec.name, spec.label
+    row = at = _first(array, declared, target)
+    while (inner := _within(array.slice(at, 1), wire, declared, target)) is not None:
+        array, wire, declared, target, step = inner
+        at, name, label = _first(array, declared, target), name + step, ""
+    raise DataError(
+        f'row {first_row + row}, column "{name}": {shown(array, at)} does not fit {declared.sql}, as which '
+        f"{label or 'it'} is declared; the column in the database is {wire.sql}: declare it so",
+        row=first_row + row,
+        column=spec.name,
+    ) from None
+
+
+def _first(array: pa.Array, declared: PgType, target: pa.DataType) -> int:
+    """The first value that cannot be converted, where one cannot."""
     low, high = 0, len(array)
     while high - low > 1:
         middle = (low + high) // 2
-        try:
-            _cast(pa.concat_arrays([array.slice(low, middle - low)]), spec.declared.base, target)
-        except pa.ArrowInvalid:
-            high = middle
-        else:
+        if _fits(array.slice(low, middle - low), declared, target):
             low = middle
-    raise DataError(
-        f'row {first_row + low}, column "{spec.name}": {shown(array, low)} does not fit {spec.declared.sql}, as which '
-        f"{spec.label or 'it'} is declared; the column in the database is {spec.type.sql}: declare it so",
-        row=first_row + low,
-        column=spec.name,
-    ) from None
+        else:
+            high = middle
+    return low
+
+
+def _fits(array: pa.Array, declared: PgType, target: pa.DataType) -> bool:
+    try:
+        _cast(pa.concat_arrays([array]), declared, target)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _within(
+    array: pa.Array, wire: PgType, declared: PgType, target: pa.DataType
+) -> tuple[pa.Array, PgType, PgType, pa.DataType, str] | None:
+    """The values in a list of records, or the field of a record, among which the one is that cannot be converted, with
+    their types and how they are named; ``None`` = it is no record.
+    """
+    if wire.element is not None and declared.element is not None and wire.element.name == RECORD:
+        return array.flatten(), wire.element.base, declared.element.base, target.value_type, "[]"
+    if wire.name != RECORD:
+        return None
+    whole, types = pa.concat_arrays([array]), dict(declared.fields)
+    for name, type_ in wire.fields:
+        found, wanted = whole.field(name), target.field(name).type
+        if not _fits(found, types[name].base, wanted):
+            return found, type_.base, types[name].base, wanted, f".{name}"
+    return None
+
+
+RECORD = "record"
+"""The type of rows that a query itself puts together, whose fields are columns of other tables."""
 
 
 def _cast(array: pa.Array, declared: PgType, target: pa.DataType) -> pa.Array:

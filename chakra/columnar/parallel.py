@@ -17,6 +17,7 @@ from chakra.columnar.progress import Meter, Progress
 from chakra.columnar.types import ColumnSpec
 from chakra.db import StaleTypes
 from chakra.db.default import default_database
+from chakra.db.statements import Own
 from chakra.errors import DatabaseError, DataError, PoolTimeout, TransactionError
 from chakra.pg.quoting import quote_string
 from chakra.pg.types import PgType
@@ -174,7 +175,7 @@ class _SnapshotGone(Exception):
 
 async def _adopt(connection: Connection, snapshot: str) -> None:
     try:
-        await connection.held_session().script(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}")
+        await connection.held_session().script(Own(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}"))
     except (DatabaseError, DataError) as error:
         # 42704: no file of that name under pg_snapshots; up to PostgreSQL 17 it is 22023, as for a text that is
         # no identifier at all, which Chakra counts with the values that do not fit. 55000: the file is there, and

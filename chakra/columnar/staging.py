@@ -27,6 +27,7 @@ from chakra.columnar.write_facts import (
     rows_filled,
     unowned_default,
 )
+from chakra.db.statements import Own, Told, behind
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText
@@ -38,6 +39,7 @@ from chakra.sql.write_facts import DRAWN_FACTS
 
 if TYPE_CHECKING:
     from chakra.db.executor import Executor
+    from chakra.db.statements import Statement
 
 SAME_ROW_TWICE = "21000"  # cardinality_violation: ON CONFLICT DO UPDATE met a row of its own statement
 NO_ARBITER = "42P10"  # invalid_column_reference: no unique index over the conflict fields
@@ -258,7 +260,8 @@ async def _insert_staged(
 
 async def _merge(db: Executor, merge: sql.Merge) -> tuple[int, int]:
     """Move the staged rows on; returns how many were inserted and updated."""
-    statement = sql.insert_staged(merge, db.database.server_version)
+    text = sql.insert_staged(merge, db.server_version)
+    statement = Told(text, ((merge.table.quoted, True),), reads=False)
     try:
         if merge.action != "update":
             return await db.run_execute(statement), 0
@@ -391,7 +394,9 @@ async def update_table(
                 infinity=_infinity(infinity),
             )
             await _type_staged(db, columns)
-            updated = await db.run_execute(sql.update_staged(table, keys, written))
+            updated = await db.run_execute(
+                Told(sql.update_staged(table, keys, written), ((table.quoted, True),), reads=False)
+            )
             # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
             # count; other fields may stand in several rows.
             if updated != copied.inserted or keys != table.key_columns:
@@ -451,7 +456,7 @@ async def _drawn(
     return drawn.column(0).combine_chunks()
 
 
-async def _row(db: Executor, statement: str, *args: Any) -> Any:
+async def _row(db: Executor, statement: Statement | str, *args: Any) -> Any:
     """The row of a statement that always gives one."""
     row = await db.run_fetchrow(statement, args)
     assert row is not None
@@ -543,9 +548,10 @@ async def _script(db: Executor, text: str) -> None:
     """
     session = db.held_session()
     assert session is not None
-    if isinstance(text, SqlText) and not await db.is_harmless(text.key, text.touches):
+    script = behind(text) if isinstance(text, SqlText) else Own(text)
+    if not await db.is_harmless(script):
         db.note(session)
-    await session.script(str(text))
+    await session.script(script, text=str(text))
 
 
 __all__ = [

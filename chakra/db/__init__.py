@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chakra.db.catalog import TypeCatalog, with_modifier
+from chakra.db.catalog import TypeCatalog, Types, with_modifier
 from chakra.db.connection import Connection
 from chakra.db.copy_out import CopyOutStream
 from chakra.db.database import Database
@@ -11,6 +11,7 @@ from chakra.db.executor import Executor
 from chakra.db.hooks import Hook, HookChain, QueryEvent
 from chakra.db.pool import Pool, PoolFigures
 from chakra.db.session import Record, Session
+from chakra.db.statements import Statement
 from chakra.db.transactions import Transaction
 
 __all__ = [
@@ -26,8 +27,10 @@ __all__ = [
     "Record",
     "Session",
     "StaleTypes",
+    "Statement",
     "Transaction",
     "TypeCatalog",
+    "Types",
     "stale_types",
     "with_modifier",
 ]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
+from chakra.db.statements import Own, Statement
 from chakra.errors import FieldError
 from chakra.pg.types import BY_NAME, BY_OID, PgType
 
-if TYPE_CHECKING:
-    from chakra.db.database import Database
-    from chakra.db.executor import Executor
+Fetch: TypeAlias = Callable[[Statement, Sequence[Any]], Awaitable[Sequence[Any]]]
+"""Runs a question about the server and returns its rows."""
 
 # Everything a type stands on, in one query: elements of arrays, bases of domains, subtypes of ranges, ranges
 # of multiranges, columns of composites. Manual: chapter 52, pg_type, pg_attribute, pg_enum, pg_range.
-_QUERY = """
+_QUERY = Own("""
 WITH RECURSIVE types AS (
     SELECT t.oid, t.typname::text AS name, n.nspname::text AS schema, t.typarray AS array_oid,
            t.typlen::int AS size, t.typtype::text AS kind, t.typbasetype AS base, t.typtypmod AS typmod,
@@ -56,7 +56,9 @@ LEFT JOIN LATERAL (
     FROM pg_catalog.pg_attribute a
     WHERE t.kind = 'c' AND a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped
 ) f ON true
-"""
+""")
+
+_BY_NAME = Own("SELECT pg_catalog.to_regtype($1)::oid AS oid")
 
 _EXTENSION_TYPES = tuple(t.name for t in BY_NAME.values() if not t.oid)
 
@@ -68,41 +70,40 @@ class TypeCatalog:
     kept until ``invalidate()``, which every DDL statement that goes through the database calls.
 
     Attributes:
+        database: the name of the database, for messages.
         version: how often it was invalidated; what was built of older types is out of date.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    __slots__ = ("_known", "_names", "database", "version")
+
+    def __init__(self, database: str = "") -> None:
+        self.database = database
         self._known: dict[int, PgType] = {}
         self._names: dict[tuple[Hashable, str], int] = {}
         self.version = 0
 
-    async def resolve(self, type_: int | str, *, executor: Executor | None = None) -> PgType:
+    async def resolve(self, type_: int | str, fetch: Fetch, path: Hashable = None) -> PgType:
         """Return a type by OID or by name (``"mood"``, ``"public.mood"``, ``"mood[]"``), as SQL spells it.
 
         Args:
-            executor: where to ask; a type made in an open transaction is only visible there.
+            fetch: asks where it is called for; a type made in an open transaction is only visible there.
+            path: stands for the search path that holds there: under another one a name is another type.
 
         Raises:
             FieldError: the server knows no such type.
         """
         if isinstance(type_, int):
-            return (await self.resolve_many([type_], executor=executor))[type_]
-        source = executor or self._database
-        held = source.held_session()
-        key = (None if held is None else held.path.elsewhere, type_)  # another search path, another type
-        oid = self._names.get(key)
+            return (await self.resolve_many([type_], fetch))[type_]
+        oid = self._names.get((path, type_))
         if oid is None:
-            row = await source.run_fetchrow("SELECT pg_catalog.to_regtype($1)::oid AS oid", (type_,))
-            oid = row["oid"] if row is not None else None
+            rows = await fetch(_BY_NAME, (type_,))
+            oid = rows[0]["oid"] if rows else None
             if oid is None:
-                raise FieldError(f"the database {self._database.name} has no type {type_!r}")
-            self._names[key] = oid
-        return (await self.resolve_many([oid], executor=executor))[oid]
+                raise FieldError(f"the database {self.database} has no type {type_!r}")
+            self._names[path, type_] = oid
+        return (await self.resolve_many([oid], fetch))[oid]
 
-    async def resolve_many(
-        self, oids: Iterable[int], *, executor: Executor | None = None
-    ) -> dict[int, PgType]:
+    async def resolve_many(self, oids: Iterable[int], fetch: Fetch) -> dict[int, PgType]:
         """Return types by OID, asking the server once for all those not known yet.
 
         Raises:
@@ -111,13 +112,13 @@ class TypeCatalog:
         wanted = dict.fromkeys(oids)
         missing = [oid for oid in wanted if oid not in BY_OID and oid not in self._known]
         if missing:
-            rows = await (executor or self._database).run_fetch(_QUERY, (missing,))
+            rows = await fetch(_QUERY, (missing,))
             built: dict[int, PgType] = {}
             by_oid = {row["oid"]: row for row in rows}
             for oid in missing:
                 if oid not in by_oid:
                     raise FieldError(
-                        f"the database {self._database.name} has no type with OID {oid}; it was dropped or "
+                        f"the database {self.database} has no type with OID {oid}; it was dropped or "
                         "made anew after the statement was prepared"
                     )
                 _build(oid, by_oid, built)
@@ -133,6 +134,44 @@ class TypeCatalog:
         self._known.clear()
         self._names.clear()
         self.version += 1
+
+
+class Types:
+    """The types of a database, asked for over one connection or whichever is free.
+
+    Args:
+        catalog: what is known of them, for all connections.
+        fetch: asks the server.
+        path: gives what stands for the search path that holds when a name is looked up.
+    """
+
+    __slots__ = ("_catalog", "_fetch", "_path")
+
+    def __init__(self, catalog: TypeCatalog, fetch: Fetch, path: Callable[[], Hashable]) -> None:
+        self._catalog = catalog
+        self._fetch = fetch
+        self._path = path
+
+    @property
+    def version(self) -> int:
+        """How often what is known was invalidated."""
+        return self._catalog.version
+
+    async def resolve(self, type_: int | str) -> PgType:
+        """Return a type by OID or by name; see ``TypeCatalog``."""
+        return await self._catalog.resolve(type_, self._fetch, self._path())
+
+    async def resolve_many(self, oids: Iterable[int]) -> dict[int, PgType]:
+        """Return types by OID, asking the server once for all those not known yet; see ``TypeCatalog``."""
+        return await self._catalog.resolve_many(oids, self._fetch)
+
+    def known(self, oid: int) -> PgType | None:
+        """Return a type by OID if it is known without asking."""
+        return self._catalog.known(oid)
+
+    def invalidate(self) -> None:
+        """Forget everything that was read; the next use asks again."""
+        self._catalog.invalidate()
 
 
 def with_modifier(type_: PgType, typmod: int, ndims: int = 0) -> PgType:
@@ -191,4 +230,4 @@ def _build(oid: int, rows: Mapping[int, Any], built: dict[int, PgType]) -> PgTyp
     return found
 
 
-__all__ = ["TypeCatalog", "with_modifier"]
+__all__ = ["TypeCatalog", "Types", "with_modifier"]

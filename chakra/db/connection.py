@@ -5,17 +5,14 @@ from __future__ import annotations
 from asyncio import get_running_loop
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING
+from types import TracebackType
 
+from chakra.db.core import Core
 from chakra.db.executor import Executor
+from chakra.db.scope import Isolation, Scope
 from chakra.db.session import Session
-from chakra.db.transactions import Isolation, Transaction
+from chakra.db.transactions import Transaction
 from chakra.errors import ConnectionLost
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from chakra.db.database import Database
 
 
 class Connection(Executor):
@@ -26,14 +23,8 @@ class Connection(Executor):
     part of them.
     """
 
-    def __init__(self, database: Database, session: Session) -> None:
-        self.database = database
-        self.pool = database.pool
-        self.hooks = database.hooks
-        self.harmless = database.harmless
-        self.naive = database.naive
-        self.as_text = database.as_text
-        self.documents = database.documents
+    def __init__(self, core: Core, session: Session) -> None:
+        super().__init__(core)
         self._session: Session | None = session
 
     @property
@@ -57,7 +48,7 @@ class Connection(Executor):
             )
         return self._session
 
-    def current_transaction(self) -> Transaction | None:
+    def current_transaction(self) -> Scope | None:
         return self.held_session().transaction
 
     def transaction(
@@ -71,7 +62,7 @@ class Connection(Executor):
     ) -> Transaction:
         """A transaction block on this connection, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
-            self.database,
+            self.core,
             isolation=isolation,
             readonly=readonly,
             deferrable=deferrable,
@@ -93,17 +84,17 @@ class Connection(Executor):
 class PinnedConnection:
     """The context manager behind ``db.acquire()``."""
 
-    __slots__ = ("_connection", "_database", "_timeout")
+    __slots__ = ("_connection", "_core", "_timeout")
 
-    def __init__(self, database: Database, timeout: float | None) -> None:
-        self._database = database
+    def __init__(self, core: Core, timeout: float | None) -> None:
+        self._core = core
         self._timeout = timeout
         self._connection: Connection | None = None
 
     async def __aenter__(self) -> Connection:
-        pool = self._database.pool
+        pool = self._core.pool
         session = pool.take() or await pool.acquire(self._timeout)
-        self._connection = Connection(self._database, session)
+        self._connection = Connection(self._core, session)
         return self._connection
 
     async def __aexit__(
@@ -112,7 +103,7 @@ class PinnedConnection:
         assert self._connection is not None
         session = self._connection.detach()
         assert session is not None
-        pool = self._database.pool
+        pool = self._core.pool
         if error is not None and not isinstance(error, Exception):
             pool.release(session)
         else:

@@ -11,6 +11,7 @@ from chakra.db import driver
 from chakra.db.errors import commit_unknown, was_answered
 from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
+from chakra.db.statements import Statement, Told
 from chakra.db.streams import clear_wire
 from chakra.errors import ChakraError, DatabaseError, DataError
 from chakra.pg.quoting import quote_identifier, quote_qualified
@@ -26,18 +27,18 @@ STOP_GRACE = 0.05
 TURN = 1 << 18
 
 
-async def copy_in(
-    session: Session,
-    table: str,
-    columns: Sequence[str] | None,
-    source: Source,
-    *,
-    schema: str | None = None,
-    guard: str | None = None,
-) -> int:
-    """Run ``COPY schema.table (columns) FROM STDIN (FORMAT binary)``; returns the number of rows.
+def copy_in_statement(schema: str | None, table: str, columns: Sequence[str] | None) -> Statement:
+    """``COPY schema.table (columns) FROM STDIN (FORMAT binary)``, of unquoted names; no columns = all."""
+    name = quote_qualified(schema, table)
+    named = f" ({', '.join(map(quote_identifier, columns))})" if columns else ""
+    return Told(f"COPY {name}{named} FROM STDIN (FORMAT binary)", ((name, True),), reads=False)
+
+
+async def copy_in(session: Session, statement: Statement, source: Source, guard: str | None = None) -> int:
+    """Run a COPY in; returns the number of rows.
 
     Args:
+        statement: of ``copy_in_statement``.
         source: chunks of the stream; chunks of 256 KiB to 1 MiB are fastest. What it raises makes the server
             drop everything sent so far and comes out here unchanged. When the server refuses, the source is
             not read on.
@@ -50,11 +51,11 @@ async def copy_in(
         CommitUnknown: all was sent outside a transaction, and no answer came.
     """
     if session.streams:
-        await clear_wire(session)
+        await clear_wire(session.streams)
     driver.check_text(session.raw)
-    writing = _Writing(session, table, columns, source, schema, guard)
+    writing = _Writing(session, statement.sql, source, guard)
     try:
-        return rows_of(await session.watch(writing.run, writing.sql, "copy_in"))
+        return rows_of(await session.watch(writing.run, statement, "copy_in"))
     except (DatabaseError, DataError) as error:
         if guard is not None and error is not writing.raised:
             await raise_if_stale(session, error)
@@ -76,37 +77,22 @@ class _Writing:
 
     __slots__ = (
         "alone",
-        "columns",
         "ended",
         "guard",
         "in_source",
         "next",
         "raised",
         "refusal",
-        "schema",
         "session",
         "sql",
         "stopping",
-        "table",
         "unbroken",
     )
 
-    def __init__(
-        self,
-        session: Session,
-        table: str,
-        columns: Sequence[str] | None,
-        source: Source,
-        schema: str | None,
-        guard: str | None,
-    ) -> None:
+    def __init__(self, session: Session, sql: str, source: Source, guard: str | None) -> None:
         self.session = session
-        self.table = table
-        self.columns = columns
-        self.schema = schema
+        self.sql = sql
         self.guard = guard
-        named = f" ({', '.join(map(quote_identifier, columns))})" if columns else ""
-        self.sql = f"COPY {quote_qualified(schema, table)}{named} FROM STDIN (FORMAT binary)"
         self.next = _stepper(source)
         self.raised: BaseException | None = None
         self.refusal: driver.Refusal | None = None
@@ -197,4 +183,4 @@ def _stepper(source: Source) -> Callable[[], Awaitable[Any]]:
     return step
 
 
-__all__ = ["Source", "copy_in"]
+__all__ = ["Source", "copy_in", "copy_in_statement"]

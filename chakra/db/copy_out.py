@@ -7,16 +7,15 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from chakra.db import driver
 from chakra.db.guarding import guarded, raise_if_stale
 from chakra.db.session import Session, rows_of
-from chakra.db.streams import OpenStream, Reader, clear_wire
+from chakra.db.session_streams import SessionStream
+from chakra.db.statements import Own, Statement
+from chakra.db.streams import Reader, clear_wire
 from chakra.errors import DatabaseError, DataError
-
-if TYPE_CHECKING:
-    pass
 
 Sink: TypeAlias = Callable[[bytes], object]
 """Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable.
@@ -48,11 +47,14 @@ class _Ready:
 _READY = _Ready()
 
 
-async def copy_out(session: Session, sql: str, sink: Sink, guard: str | None = None) -> int:
-    """Run ``COPY (sql) TO STDOUT (FORMAT binary)`` into ``sink``; returns the number of rows.
+async def copy_out(
+    session: Session, statement: Statement, text: str, sink: Sink, guard: str | None = None
+) -> int:
+    """Run ``COPY (text) TO STDOUT (FORMAT binary)`` into ``sink``; returns the number of rows.
 
     Args:
-        sql: a query with all its values written in; COPY takes no parameters.
+        statement: the query.
+        text: the query with all its values written in; COPY takes no parameters.
         sink: called with each chunk; if it returns an awaitable, reading waits for it. What it raises stops
             the query on the server and comes out here unchanged.
         guard: SQL that goes in front of the COPY in the same message.
@@ -62,16 +64,18 @@ async def copy_out(session: Session, sql: str, sink: Sink, guard: str | None = N
         StaleTypes: the guard failed; nothing was read, and a surrounding transaction stays usable.
     """
     if session.streams:
-        await clear_wire(session)
-    return await read_copy(session, sql, sink, guard)
+        await clear_wire(session.streams)
+    return await read_copy(session, statement, text, sink, guard)
 
 
-async def read_copy(session: Session, sql: str, sink: Sink, guard: str | None = None) -> int:
+async def read_copy(
+    session: Session, statement: Statement, text: str, sink: Sink, guard: str | None = None
+) -> int:
     """Like ``copy_out``, on a session whose wire is known to be free."""
     driver.check_text(session.raw)
-    reading = _Reading(session, sql, sink, guard)
+    reading = _Reading(session, text, sink, guard)
     try:
-        return rows_of(await session.watch(reading.run, sql, "copy_out"))
+        return rows_of(await session.watch(reading.run, statement, "copy_out"))
     except (DatabaseError, DataError) as error:
         if guard is not None and not reading.started:
             await raise_if_stale(session, error)
@@ -93,11 +97,11 @@ class _Reading:
     cancelled only when no chunk comes within ``STOP_GRACE``.
     """
 
-    __slots__ = ("guard", "in_sink", "raised", "session", "sink", "sql", "started", "stopping")
+    __slots__ = ("guard", "in_sink", "raised", "session", "sink", "started", "stopping", "text")
 
-    def __init__(self, session: Session, sql: str, sink: Sink, guard: str | None) -> None:
+    def __init__(self, session: Session, text: str, sink: Sink, guard: str | None) -> None:
         self.session = session
-        self.sql = sql
+        self.text = text
         self.guard = guard
         self.sink = sink
         self.raised: BaseException | None = None
@@ -128,13 +132,13 @@ class _Reading:
         if self.session.ending is not None:
             await self.session.rest()
         try:
-            text = guarded(self.session, self.guard, f"COPY ({self.sql}) TO STDOUT (FORMAT binary)")
-            return await driver.copy_out(self.session.raw, text, self._write)
+            sent = guarded(self.session, self.guard, f"COPY ({self.text}) TO STDOUT (FORMAT binary)")
+            return await driver.copy_out(self.session.raw, sent, self._write)
         except BaseException as error:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True
                 raise
-            self.session.fail(error, self.sql)
+            self.session.fail(error, self.text)
 
     def _write(self, data: bytes) -> Awaitable[object]:
         if self.stopping:
@@ -197,7 +201,12 @@ def ends_copy(data: bytes, *, first: bool) -> bool:
     return at == end
 
 
-class CopyOutStream(OpenStream):
+_SAVE = Own("SAVEPOINT chakra_copy")
+_KEEP = Own("RELEASE SAVEPOINT chakra_copy")
+_UNDO = Own("ROLLBACK TO SAVEPOINT chakra_copy; RELEASE SAVEPOINT chakra_copy")
+
+
+class CopyOutStream(SessionStream):
     """A COPY out as an asynchronous iterator of chunks, read ahead by at most ``STREAM_BUFFER`` bytes.
 
     Ending it early cancels the query on the server. Inside a transaction the query runs behind a savepoint, so that
@@ -207,12 +216,26 @@ class CopyOutStream(OpenStream):
         rows: number of rows, once the stream has ended.
     """
 
-    __slots__ = ("_chunks", "_filled", "_guard", "_held", "_room", "_savepoint", "_sql", "_task", "rows")
+    __slots__ = (
+        "_chunks",
+        "_filled",
+        "_guard",
+        "_held",
+        "_room",
+        "_savepoint",
+        "_statement",
+        "_task",
+        "_text",
+        "rows",
+    )
 
-    def __init__(self, session: Session, sql: str, reader: Reader, guard: str | None = None) -> None:
-        super().__init__(session, sql, reader, exclusive=True)
+    def __init__(
+        self, session: Session, statement: Statement, text: str, reader: Reader, guard: str | None = None
+    ) -> None:
+        super().__init__(session, statement, reader, exclusive=True)
         self.rows: int | None = None
-        self._sql = sql
+        self._statement = statement
+        self._text = text
         self._guard = guard
         self._chunks: deque[bytes] = deque()
         self._held = 0
@@ -224,8 +247,8 @@ class CopyOutStream(OpenStream):
     async def _start(self) -> None:
         if self.session.in_transaction:
             self._savepoint = True
-            await self.session.script_now("SAVEPOINT chakra_copy", "transaction")
-        reading = read_copy(self.session, self._sql, self._sink, self._guard)
+            await self.session.script_now(_SAVE, "transaction")
+        reading = read_copy(self.session, self._statement, self._text, self._sink, self._guard)
         self._task = asyncio.get_running_loop().create_task(reading)
         self._task.add_done_callback(self._wake)
 
@@ -269,7 +292,7 @@ class CopyOutStream(OpenStream):
             self._savepoint = (
                 False  # a RELEASE that is cut off may have happened: there is nothing to go back to
             )
-            await self.session.script_now("RELEASE SAVEPOINT chakra_copy", "transaction")
+            await self.session.script_now(_KEEP, "transaction")
         self.forget()
 
     async def _stop(self) -> None:
@@ -281,9 +304,7 @@ class CopyOutStream(OpenStream):
             if not self._task.cancelled():
                 self._task.exception()  # it is looked at: asyncio has nothing to complain of
         if self._savepoint and not self.session.closed:
-            await self.session.script_now(
-                "ROLLBACK TO SAVEPOINT chakra_copy; RELEASE SAVEPOINT chakra_copy", "transaction"
-            )
+            await self.session.script_now(_UNDO, "transaction")
             self.session.suspect = False
 
 

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chakra.db import driver
-from chakra.db.streams import OpenStream, Reader, clear_wire
+from chakra.db.hooks import QueryEvent
+from chakra.db.session import Record, Session
+from chakra.db.session_streams import SessionStream
+from chakra.db.statements import Own, Statement
+from chakra.db.streams import Reader, clear_wire
 from chakra.db.unreadable import undecodable, unreadable
 
-if TYPE_CHECKING:
-    from chakra.db.hooks import QueryEvent
-    from chakra.db.session import Record, Session
+_BEGIN, _ROLLBACK = Own("BEGIN"), Own("ROLLBACK")
 
 
-class CursorStream(OpenStream):
+class CursorStream(SessionStream):
     """A portal that is read ``prefetch`` rows at a time, in the open transaction or in one of its own.
 
     Other statements may run between two blocks if the transaction is the user's. In one of its own they would be
     part of that, and undone with it: then the stream is exclusive.
     """
 
-    __slots__ = ("_args", "_cursor", "_event", "_exhausted", "_failed", "_own", "_prefetch", "_rows", "_sql")
+    __slots__ = (
+        "_args",
+        "_cursor",
+        "_event",
+        "_exhausted",
+        "_failed",
+        "_own",
+        "_prefetch",
+        "_rows",
+        "_statement",
+    )
 
     def __init__(
-        self, session: Session, sql: str, args: Sequence[Any], prefetch: int, reader: Reader
+        self, session: Session, statement: Statement, args: Sequence[Any], prefetch: int, reader: Reader
     ) -> None:
         own = not session.in_transaction
-        super().__init__(session, sql, reader, exclusive=own)
-        self._sql = sql
+        super().__init__(session, statement, reader, exclusive=own)
+        self._statement = statement
         self._args = args
         self._prefetch = prefetch
         self._own = own
@@ -40,9 +52,9 @@ class CursorStream(OpenStream):
 
     async def _start(self) -> None:
         if self._own:
-            await self.session.script_now("BEGIN", "transaction")
-        if self.session.hooks:
-            self._event = self.session.hooks.before(self._sql, self._args, "cursor")
+            await self.session.script_now(_BEGIN, "transaction")
+        if self.session.hooks.added:
+            self._event = self.session.hooks.before(self._statement, "cursor")
 
     def __aiter__(self) -> CursorStream:
         return self
@@ -76,23 +88,23 @@ class CursorStream(OpenStream):
 
     async def _fetch(self) -> list[Record]:
         self.check_open()
-        session = self.session
+        session, sql = self.session, self._statement.sql
         if len(session.streams) > 1:
-            await clear_wire(session, but=self)
+            await clear_wire(session.streams, but=self)
         if session.ending is not None:
             await session.rest()
         session.busy += 1
         try:
             if self._cursor is None:
-                statement = session.statements.get(self._sql) or await session.prepare(self._sql)
-                self._cursor = await statement.cursor(*self._args)
+                prepared = session.statements.get(sql) or await session.prepare(sql)
+                self._cursor = await prepared.cursor(*self._args)
             return await self._cursor.fetch(self._prefetch)  # type: ignore[no-any-return]
         except BaseException as error:
             self._failed = True
             self._tell(error)
             if undecodable(error):
-                raise unreadable(session.statements.get(self._sql), error) from error
-            session.fail(error, self._sql)
+                raise unreadable(session.statements.get(sql), error) from error
+            session.fail(error, sql)
         finally:
             session.statement_ended()
 
@@ -100,12 +112,12 @@ class CursorStream(OpenStream):
         try:
             await driver.close_cursor(self._cursor)
         except BaseException as error:
-            self.session.fail(error, self._sql)
+            self.session.fail(error, self._statement.sql)
 
     async def _stop(self) -> None:
         if self._own:
             # What is known of the session may be older than a BEGIN that was cut off.
-            await self.session.script_now("ROLLBACK", "transaction")
+            await self.session.script_now(_ROLLBACK, "transaction")
             self.session.suspect = False
         elif self._cursor is not None and not self._failed and self.session.in_transaction:
             await self._close_portal()

@@ -1,31 +1,22 @@
-"""A database: its pool, its types, its hook chain, and the calls to run statements on it."""
+"""A database: what its connections share, opened and closed, and the calls to run statements on it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from types import TracebackType
+from typing import Any, Self
 
 from chakra import config
-from chakra.db import driver
 from chakra.db.address import Address
-from chakra.db.catalog import TypeCatalog
 from chakra.db.connection import PinnedConnection
-from chakra.db.descriptions import LIMIT, Descriptions
+from chakra.db.core import Core
 from chakra.db.executor import Executor
-from chakra.db.hooks import HookChain, log_slow
-from chakra.db.pool import Pool
-from chakra.db.relations import RelationFacts
+from chakra.db.scope import Isolation
 from chakra.db.session import Session
-from chakra.db.session_effects import Effect
-from chakra.db.siblings import IDENTITY, Siblings
-from chakra.db.statements import StatementCache
-from chakra.db.transactions import Isolation, Transaction, active, current_for
+from chakra.db.siblings import IDENTITY
+from chakra.db.transactions import Transaction, active, current_for
 from chakra.errors import ConfigError
-from chakra.pg.conversion import Naive
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 class Database(Executor):
@@ -33,9 +24,7 @@ class Database(Executor):
 
     Attributes:
         name: the database's name on the server.
-        address: where it is, read from the URL.
         loop: the event loop it was connected in, and serves.
-        settings: what it was connected with.
         hooks: the chain that sees every statement.
         pool: the connections.
     """
@@ -43,27 +32,18 @@ class Database(Executor):
     def __init__(self, url: str, settings: config.Settings) -> None:
         self.url = url
         self.loop = asyncio.get_running_loop()
-        self.address = Address.read(url, settings.database)
-        self.settings = settings
-        self.naive = cast(Naive, settings.database.naive_datetimes)
-        self.hooks = HookChain()
-        if settings.debug.slow_query:
-            self.hooks.add(log_slow(settings.debug.slow_query))
-        self.database = self
         self.name = ""
-        self.server_version: tuple[int, int] = (0, 0)
-        self.type_catalog = TypeCatalog(self)
-        self.kept_descriptions = Descriptions(self.type_catalog)
-        self.relation_facts = RelationFacts()
-        self.harmless = set()
-        self.as_text = {}
-        self.documents = StatementCache(LIMIT)
-        database = settings.database
-        prepared = database.prepared_statements and not database.pgbouncer
-        self._statement_limit = database.statement_cache_size if prepared else 0
-        self.pool = Pool(
-            self._open_session, settings.pool, refresh=self.refresh_session, stateless=database.pgbouncer
-        )
+        super().__init__(Core(url, settings))
+
+    @property
+    def address(self) -> Address:
+        """Where it is, read from the URL."""
+        return self.core.address
+
+    @property
+    def settings(self) -> config.Settings:
+        """What it was connected with."""
+        return self.core.settings
 
     @classmethod
     async def connect(cls, url: str | None = None, **settings: Any) -> Self:
@@ -94,7 +74,7 @@ class Database(Executor):
             await database.pool.fill()
             [row] = await database.run_fetch(IDENTITY)
             database.name = row[0]
-            _siblings.add(database, tuple(row))
+            database.core.connected_to(database.name, tuple(row))
         except BaseException:
             await database.pool.close(timeout=0)
             raise
@@ -120,28 +100,16 @@ class Database(Executor):
     def __repr__(self) -> str:
         return f"<Database {self.name or self.address.where}: {self.pool.figures}>"
 
-    async def _open_session(self) -> Session:
-        raw = await driver.open_connection(self.address, self.settings.database)
-        version = raw.get_server_version()
-        self.server_version = (version.major, version.minor)
-        session = Session(raw, self.hooks, self._statement_limit, self.documents)
-        try:
-            await self.refresh_session(session)
-        except BaseException:
-            raw.terminate()
-            raise
-        return session
-
     # -- for Executor -------------------------------------------------------------------------------
 
     def held_session(self) -> Session | None:
         if active.get() is None:
             return None
-        scope = current_for(self)
+        scope = current_for(self.core)
         return None if scope is None else scope.session
 
     def current_transaction(self) -> Transaction | None:
-        return None if active.get() is None else current_for(self)
+        return None if active.get() is None else current_for(self.core)
 
     def transaction(
         self,
@@ -154,7 +122,7 @@ class Database(Executor):
     ) -> Transaction:
         """A transaction block, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
-            self,
+            self.core,
             isolation=isolation,
             readonly=readonly,
             deferrable=deferrable,
@@ -168,41 +136,16 @@ class Database(Executor):
         Args:
             timeout: seconds to wait for it; default: ``acquire_timeout``.
         """
-        return PinnedConnection(self, timeout)
+        return PinnedConnection(self.core, timeout)
 
-    def schema_changed(self, effect: Effect = Effect.SCHEMA, session: Session | None = None) -> None:
+    def schema_changed(self) -> None:
         """Tell that the catalog changed: every connection drops its plans before its next use, and what was known of
         tables is looked up again.
 
         Statements run through ``execute`` and its kin, of any database object of this process that is connected to
         the same database, are noticed by themselves; this is for changes made elsewhere.
-
-        Args:
-            session: the session it was changed on; within a transaction the others learn of it again at
-                commit, when they can see the change (``settle_effects``).
         """
-        for database in _siblings.of(self):
-            database.pool.generation += 1
-            database.type_catalog.invalidate()
-            database.relation_facts.forget()
-            database.harmless.clear()
-            database.as_text.clear()
-        if session is not None and session.in_transaction:
-            session.effects |= effect
-
-    def settle_effects(self, session: Session) -> None:
-        """Tell of what a transaction changed in the catalog, again now that it is over: what others looked up
-        meanwhile is from before.
-        """
-        effects, session.effects = session.effects, Effect.CLEAN
-        self.schema_changed(effects)
-
-    async def refresh_session(self, session: Session) -> None:
-        """Bring a session up to date with the catalog: plans, and what the driver knows of types."""
-        await session.forget_statements()
-
-
-_siblings: Siblings[Database] = Siblings()
+        self.core.schema_changed()
 
 
 def _qualified(settings: Mapping[str, Any]) -> dict[str, Any]:

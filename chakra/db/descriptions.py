@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from chakra.db.statements import StatementCache
-
-if TYPE_CHECKING:
-    from chakra.db.catalog import TypeCatalog
+from chakra.db.cache import StatementCache
+from chakra.db.catalog import TypeCatalog
 
 LIMIT = 2_000
 """Descriptions kept for a database; one of a statement of ten columns takes about 1 KB."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from chakra.db.errors import stale_types
-
-if TYPE_CHECKING:
-    from chakra.db.session import Session
-    from chakra.errors import ChakraError
+from chakra.db.session import Session
+from chakra.db.statements import Own
+from chakra.errors import ChakraError
 
 _SAVEPOINT = "chakra_guard"
+_UNDO = Own(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; RELEASE SAVEPOINT {_SAVEPOINT}")
 
 
 def guarded(session: Session, guard: str | None, copy: str) -> str:
@@ -35,8 +33,7 @@ async def raise_if_stale(session: Session, error: ChakraError) -> None:
     if found is None:
         return
     if session.in_transaction:
-        undo = f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}; RELEASE SAVEPOINT {_SAVEPOINT}"
-        await session.script_now(undo, "transaction")
+        await session.script_now(_UNDO, "transaction")
     raise found from error
 
 

@@ -16,6 +16,7 @@ from weakref import WeakSet
 from chakra.config import PoolSettings
 from chakra.db import driver
 from chakra.db.session import Session
+from chakra.db.statements import Statement
 from chakra.errors import ConnectionLost, PoolTimeout
 
 T = TypeVar("T")
@@ -268,7 +269,7 @@ class Pool:
         else:
             self.release(session)
 
-    def run_to_end(self, session: Session, script: str) -> asyncio.Task[None]:
+    def run_to_end(self, session: Session, script: Statement) -> asyncio.Task[None]:
         """Run a rollback as a task of the pool, so that it ends even if whoever waits for it is cancelled."""
         return self.finish(session, lambda: self._run_to_end(session, script))
 
@@ -292,7 +293,7 @@ class Pool:
         await asyncio.wait((task,), timeout=patience if cancelled else None)
         return task.done()
 
-    async def _run_to_end(self, session: Session, script: str) -> None:
+    async def _run_to_end(self, session: Session, script: Statement) -> None:
         try:
             async with asyncio.timeout(RECOVERY_TIMEOUT):
                 await session.quiet()  # a statement of another task

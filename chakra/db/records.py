@@ -11,17 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-import asyncpg
-
-from chakra.db import driver
+from chakra.db.driver import RawConnection, RawStatement
 from chakra.pg.marks import STALE_RECORDS
 from chakra.pg.quoting import quote_string
 from chakra.pg.types import BY_OID, JSON, JSONB
-
-if TYPE_CHECKING:
-    from chakra.db.session import Session
 
 # The composites that types are made of: manual, chapter 52, pg_type and pg_attribute.
 _ATTRIBUTES = """
@@ -54,7 +48,7 @@ _WRITE = re.compile(r"\s*(?:insert|update|delete)\b", re.IGNORECASE)
 _NOT_INSIDE = re.compile(r";|--|/\*|\binto\b", re.IGNORECASE)
 
 
-def composites_in(statement: driver.RawStatement) -> list[int]:
+def composites_in(statement: RawStatement) -> list[int]:
     """OIDs of result types that are composites, or arrays that may hold some."""
     try:
         types = [attribute.type for attribute in statement.get_attributes()]
@@ -63,7 +57,7 @@ def composites_in(statement: driver.RawStatement) -> list[int]:
     return [t.oid for t in types if t.kind in ("composite", "array") and t.oid not in BY_OID]
 
 
-def documents_in(statement: driver.RawStatement) -> frozenset[int]:
+def documents_in(statement: RawStatement) -> frozenset[int]:
     """Positions of the result columns that are json or jsonb, or arrays, of which the driver makes Python values."""
     try:
         attributes = statement.get_attributes()
@@ -75,27 +69,31 @@ def documents_in(statement: driver.RawStatement) -> frozenset[int]:
 _DOCUMENTS = frozenset({JSON.oid, JSON.array_oid, JSONB.oid, JSONB.array_oid})
 
 
-async def guard_records(
-    session: Session, sql: str, statement: driver.RawStatement, oids: Sequence[int]
-) -> driver.RawStatement:
-    """Prepare a statement with its check; where it takes none, the statement is returned as it is.
+async def with_check(
+    raw: RawConnection, sql: str, oids: Sequence[int], known: dict[str, str], *, inside: bool
+) -> str | None:
+    """The text of a statement with its check; ``None`` where it takes none, and is prepared as it is.
 
     The names are asked for before the driver asks for them, so that a change in between fails the check.
+
+    Args:
+        raw: the connection, whose types are loaded anew where they are not those of before.
+        oids: types of its rows that are composites, or may hold some.
+        known: attributes by the relations they are of, as they were when the driver asked; kept up to date.
+        inside: whether a transaction is open, which an error would end.
     """
     writes = _WRITE.match(sql) is not None
-    if (
-        writes and session.in_transaction
-    ):  # behind a rule it takes no WITH, and an error would end the transaction
-        return statement
+    if writes and inside:  # behind a rule it takes no WITH
+        return None
     if not writes and (_QUERY.match(sql) is None or _NOT_INSIDE.search(sql) is not None):
-        return statement
-    row = await session.raw.fetchrow(_ATTRIBUTES, oids)
+        return None
+    row = await raw.fetchrow(_ATTRIBUTES, oids)
     if not row["relations"]:
-        return statement
+        return None
     relations = ",".join(map(str, row["relations"]))
-    if session.records.get(relations) != row["names"]:
-        await session.raw.reload_schema_state()
-        session.records[relations] = row["names"]
+    if known.get(relations) != row["names"]:
+        await raw.reload_schema_state()
+        known[relations] = row["names"]
     guard = (
         "(CASE WHEN (SELECT array_agg(a.attrelid::text || ' ' || a.attname ORDER BY a.attrelid, a.attnum) "
         f"FROM pg_catalog.pg_attribute AS a WHERE a.attrelid IN ({relations}) AND a.attnum > 0 "
@@ -103,12 +101,7 @@ async def guard_records(
         f"THEN '0' ELSE {quote_string(STALE_RECORDS)} END)::pg_catalog.int4 = 0"
     )
     rows = f"WITH q AS ({sql}) SELECT q.* FROM q" if writes else f"SELECT q.* FROM ({sql}) AS q"
-    try:
-        return await session.parse(f"{rows} WHERE {guard}")
-    except asyncpg.PostgresError:
-        if session.in_transaction:
-            raise
-        return statement
+    return f"{rows} WHERE {guard}"
 
 
-__all__ = ["composites_in", "documents_in", "guard_records"]
+__all__ = ["composites_in", "documents_in", "with_check"]

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 import asyncpg
 
+from chakra.db.cache import StatementCache
 from chakra.db.driver import RawConnection
-from chakra.db.statements import StatementCache
 
 T = TypeVar("T")
 

@@ -1,65 +1,115 @@
-"""Which prepared statements a connection keeps: a pure least-recently-used policy, no I/O."""
+"""What the connection layer knows of a statement, whoever made it; never the values it is run with.
+
+A compiled statement (``chakra.sql.Statement``) says all of this itself and is handed down as it is. ``Own`` and
+``Foreign`` are what there is only text of: questions of Chakra's about the server, and the SQL of users.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable
-from typing import Generic, TypeVar
+import re
+from typing import Literal, Protocol, TypeAlias
 
-T = TypeVar("T")
+from chakra.pg.text import SqlText, Touch
+
+Author: TypeAlias = Literal["chakra", "compiler", "user"]
+"""Who wrote a statement: Chakra, as a question of its own; its compiler, out of a query; or the user."""
 
 
-class StatementCache(Generic[T]):
-    """Prepared statements by SQL text, or what else says which they are; at most ``limit``, and the least recently
-    used is given up first.
+class Statement(Protocol):
+    """One SQL statement (or script), the same object for all its values."""
+
+    @property
+    def sql(self) -> str:
+        """The text, with ``$1``, ``$2``, … or nothing at all in place of values."""
+        ...
+
+    @property
+    def reads(self) -> bool:
+        """Whether it only reads rows, so that running it once more changes nothing."""
+        ...
+
+    @property
+    def touches(self) -> tuple[Touch, ...] | None:
+        """The relations it reads and writes; ``None`` = it may do more than that."""
+        ...
+
+    @property
+    def author(self) -> Author:
+        """Who wrote it."""
+        ...
+
+
+class _Text:
+    """A statement of which there is only the text."""
+
+    __slots__ = ("sql",)
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {shortened(self.sql)!r}>"
+
+
+class Own(_Text):
+    """A text of Chakra's own that calls nothing but the server's functions: it leaves nothing behind on a session."""
+
+    __slots__ = ()
+
+    touches: tuple[Touch, ...] | None = ()
+    author: Author = "chakra"
+
+    @property
+    def reads(self) -> bool:
+        return self.sql.lstrip()[:6].upper() == "SELECT"
+
+
+class Foreign(_Text):
+    """The SQL of a user, which may do anything."""
+
+    __slots__ = ()
+
+    touches: tuple[Touch, ...] | None = None
+    author: Author = "user"
+
+    @property
+    def reads(self) -> bool:
+        text = self.sql.lstrip().lower()
+        return text.startswith(("select", "values", "table")) and "(" not in text
+
+
+class Told(_Text):
+    """A text of Chakra's with what its maker says of it.
 
     Args:
-        limit: statements kept; 0 keeps none.
+        reads: whether it only reads rows.
+        touches: the relations it reads and writes.
     """
 
-    __slots__ = ("_entries", "limit")
+    __slots__ = ("reads", "touches")
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._entries: OrderedDict[Hashable, T] = OrderedDict()
+    author: Author = "compiler"
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, sql: Hashable) -> bool:
-        return sql in self._entries
-
-    def get(self, sql: Hashable) -> T | None:
-        """Return the statement kept for this text and mark it as just used."""
-        found = self._entries.get(sql)
-        if found is not None:
-            self._entries.move_to_end(sql)
-        return found
-
-    def put(self, sql: Hashable, statement: T) -> list[T]:
-        """Keep a statement; returns those given up to stay within the limit."""
-        if not self.limit:
-            return []
-        self._entries[sql] = statement
-        self._entries.move_to_end(sql)
-        given_up = []
-        while len(self._entries) > self.limit:
-            given_up.append(self._entries.popitem(last=False)[1])
-        return given_up
-
-    def values(self) -> Iterable[T]:
-        """All statements kept, the least recently used first."""
-        return self._entries.values()
-
-    def drop(self, sql: Hashable) -> T | None:
-        """Forget one statement and return it, or ``None``."""
-        return self._entries.pop(sql, None)
-
-    def clear(self) -> list[T]:
-        """Forget every statement and return them."""
-        given_up = list(self._entries.values())
-        self._entries.clear()
-        return given_up
+    def __init__(self, sql: str, touches: tuple[Touch, ...] | None, *, reads: bool) -> None:
+        self.sql = sql
+        self.touches = touches
+        self.reads = reads
 
 
-__all__ = ["StatementCache"]
+def behind(text: str) -> Statement:
+    """The statement behind a finished query, which has its values in it; of others' SQL nothing is known."""
+    if isinstance(text, SqlText):
+        return Told(text.key, text.touches, reads=text.reads)
+    return Foreign(text)
+
+
+_CONSTANT = re.compile(r"'(?:[^']|'')*(?:'|$)")
+
+
+def shortened(sql: str, limit: int = 80) -> str:
+    """The beginning of an SQL text on one line, without its string constants: a COPY carries values in them."""
+    text = _CONSTANT.sub("'…'", " ".join(sql[: 4 * limit].split()))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+__all__ = ["Author", "Foreign", "Own", "Statement", "Told", "behind", "shortened"]

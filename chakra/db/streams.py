@@ -2,38 +2,27 @@
 
 Two ends watch each other. ``Stream`` is what a user iterates over; when the last reference to it goes (a plain
 ``break``, a ``return``, an exception), its ``Reader`` says so at once. ``OpenStream`` is the query on the server; the
-session knows all of its own, and whoever needs the wire next ends those nobody reads any more.
+session keeps a list of all of its own, and whoever needs the wire next ends those nobody reads any more. How one is
+begun and ended on a session is said above it (``chakra.db.session_streams``).
 """
 
 from __future__ import annotations
 
 import abc
 import asyncio
-import logging
-import re
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
-from chakra.errors import ConnectionLost, TransactionError
-
-if TYPE_CHECKING:
-    from chakra.db.session import Session
-    from chakra.db.transactions import Transaction
+from chakra.db.scope import Scope
+from chakra.errors import TransactionError
 
 T = TypeVar("T")
-
-_log = logging.getLogger("chakra.db")
-
-_CONSTANT = re.compile(r"'(?:[^']|'')*(?:'|$)")
 
 # Turns of the event loop that finalisers of generators get before a stream counts as still being read: asyncio makes a
 # task of ``aclose()`` in the first, which runs in the second, and a generator around a generator takes two more.
 FINALISER_TURNS = 4
-
-# How long the end of a stream may take before its connection is cut.
-END_TIMEOUT = 10.0
 
 
 class Reader:
@@ -121,7 +110,6 @@ class OpenStream(abc.ABC):
     """A query that is being read from one session, until it is exhausted, left, or its session given back.
 
     Attributes:
-        session: where it runs.
         label: the beginning of its SQL, for messages.
         exclusive: nothing else can be run on the session meanwhile.
         reader: whether anybody still reads it.
@@ -129,87 +117,27 @@ class OpenStream(abc.ABC):
         ended: nothing of it is left on the session.
     """
 
-    __slots__ = ("_ending", "ended", "exclusive", "label", "loan", "reader", "scope", "session")
+    __slots__ = ("ended", "exclusive", "label", "reader", "scope")
 
-    def __init__(self, session: Session, sql: str, reader: Reader, *, exclusive: bool) -> None:
-        self.session = session
-        self.loan = session.loan
-        self.label = shortened(sql)
+    def __init__(self, label: str, reader: Reader, scope: Scope | None, *, exclusive: bool) -> None:
+        self.label = label
         self.reader = reader
+        self.scope = scope
         self.exclusive = exclusive
-        self.scope: Transaction | None = session.transaction
         self.ended = False
-        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    @abc.abstractmethod
+    def is_ending(self) -> bool:
+        """Whether it is being ended, whoever asked for that."""
 
     @abc.abstractmethod
-    async def _start(self) -> None:
-        """Begin the query; what it leaves on the session when it fails, ``_stop`` takes away."""
-
-    @abc.abstractmethod
-    async def _stop(self) -> None:
-        """Bring the session back to where it was before the stream."""
-
-    async def open(self) -> Self:
-        """Begin it, once nothing else occupies the connection.
-
-        Raises:
-            TransactionError: another stream that is being read does.
-        """
-        await clear_wire(self.session)
-        self.session.streams.append(self)
-        await self._start()
-        return self
-
-    def check_open(self) -> None:
-        """Refuse to read on when the stream was ended from elsewhere.
-
-        Raises:
-            TransactionError: its transaction has ended.
-            ConnectionLost: its connection was given back.
-        """
-        if self.loan != self.session.loan:
-            raise ConnectionLost(
-                f"the stream of {self.label} ended when its connection was given back to the pool; read it inside "
-                "the acquire() block"
-            )
-        if self.ended or self._ending is not None:
-            raise TransactionError(
-                f"the stream of {self.label} ended with the transaction it was opened in; read it inside the block"
-            )
-
-    def forget(self) -> None:
-        """It is exhausted: nothing of it is left on the server."""
-        self.ended = True
-        if self in self.session.streams:
-            self.session.streams.remove(self)
-
     async def end(self) -> None:
-        """Stop it on the server, once, whoever asks first; goes on behind the scenes if the caller is cancelled.
-
-        Does not fail: a connection on which a stream cannot be ended is cut.
-        """
-        if self.ended:
-            return
-        if self._ending is None:
-            self._ending = asyncio.get_running_loop().create_task(self._end())
-        await asyncio.shield(self._ending)
-
-    async def _end(self) -> None:
-        try:
-            if not self.session.closed:
-                async with asyncio.timeout(END_TIMEOUT):
-                    await self._stop()
-        except BaseException as error:
-            self.session.terminate()
-            if not isinstance(error, Exception):
-                raise
-            _log.debug("a stream could not be ended and its connection was closed: %s", error)
-        finally:
-            self.forget()
+        """Stop it on the server, once, whoever asks first; does not fail."""
 
 
-async def clear_wire(session: Session, but: OpenStream | None = None) -> None:
-    """Make way for a statement: end the streams that nobody reads any more.
+async def clear_wire(streams: list[OpenStream], but: OpenStream | None = None) -> None:
+    """Make way for a statement: end those of a session's streams that nobody reads any more.
 
     Args:
         but: the stream the statement belongs to.
@@ -218,8 +146,8 @@ async def clear_wire(session: Session, but: OpenStream | None = None) -> None:
         TransactionError: one that is still being read occupies the connection.
     """
     turns = 0
-    while others := [s for s in session.streams if s is not but]:
-        stream = next((s for s in others if s.reader.gone or s._ending is not None), None)
+    while others := [s for s in streams if s is not but]:
+        stream = next((s for s in others if s.reader.gone or s.is_ending), None)
         if stream is not None:
             await stream.end()
             continue
@@ -235,17 +163,11 @@ async def clear_wire(session: Session, but: OpenStream | None = None) -> None:
         await asyncio.sleep(0)
 
 
-async def end_streams(session: Session, of: Transaction | Reader | None = None) -> None:
-    """End the streams of a session, or only those opened in one transaction block, or those of one reader."""
-    for stream in tuple(session.streams):
+async def end_streams(streams: list[OpenStream], of: Scope | Reader | None = None) -> None:
+    """End a session's streams, or only those opened in one transaction block, or those of one reader."""
+    for stream in tuple(streams):
         if of is None or of is stream.scope or of is stream.reader:
             await stream.end()
 
 
-def shortened(sql: str, limit: int = 80) -> str:
-    """The beginning of an SQL text on one line, without its string constants: a COPY carries values in them."""
-    text = _CONSTANT.sub("'…'", " ".join(sql[: 4 * limit].split()))
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-__all__ = ["OpenStream", "Reader", "Stream", "clear_wire", "end_streams", "shortened"]
+__all__ = ["OpenStream", "Reader", "Stream", "clear_wire", "end_streams"]

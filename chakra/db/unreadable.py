@@ -10,16 +10,15 @@ from __future__ import annotations
 import datetime as dt
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncpg
 
 from chakra.db import driver
 from chakra.db.codecs import Codec, decode_interval, decode_timetz, encode_interval, encode_timetz
+from chakra.db.statements import Statement
+from chakra.db.wire import Wire
 from chakra.errors import DataError
-
-if TYPE_CHECKING:
-    from chakra.db.session import Session
 
 FAILURES = (ValueError, OverflowError, struct.error)
 """What comes out of the driver when a value cannot be decoded; what it cannot encode, it wraps."""
@@ -45,22 +44,14 @@ class _Beyond:
         self.text = text
 
 
-async def explain(
-    session: Session, sql: str, args: Sequence[Any], pure: bool, error: BaseException
-) -> DataError:
-    """The error that names the column, and the row where the statement can be run again.
-
-    Args:
-        pure: Chakra compiled the statement. Of other SQL, only what calls no function is read again.
-    """
-    statement = session.statements.get(sql)
-    found = None
-    if _readable_again(sql, pure):
-        found = await _locate(session, sql, args)
+async def explain(wire: Wire, statement: Statement, args: Sequence[Any], error: BaseException) -> DataError:
+    """The error that names the column, and the row where the statement can be run again."""
+    prepared = wire.statements.get(statement.sql)
+    found = await _locate(wire, statement.sql, args) if statement.reads else None
     if found is not None:
         row, column, text = found
         return _error([column], f"{text} is out of Python's range", row=row)
-    return unreadable(statement, error)
+    return unreadable(prepared, error)
 
 
 def unreadable(statement: driver.RawStatement | None, error: BaseException) -> DataError:
@@ -88,17 +79,10 @@ def _error(names: Sequence[str], reason: str, *, row: int | None = None) -> Data
     )
 
 
-def _readable_again(sql: str, pure: bool) -> bool:
-    text = sql.lstrip().lower()
-    if pure:
-        return text.startswith("select")
-    return text.startswith(("select", "values", "table")) and "(" not in text
-
-
-async def _locate(session: Session, sql: str, args: Sequence[Any]) -> tuple[int, str, str] | None:
+async def _locate(wire: Wire, sql: str, args: Sequence[Any]) -> tuple[int, str, str] | None:
     """Row, name of the column and text of the first value that cannot be read."""
-    raw = session.raw
-    inside = session.in_transaction
+    raw = wire.raw
+    inside = wire.in_transaction
     for oid, (name, codec) in _MARKING.items():
         driver.set_codec(raw, oid, name, "pg_catalog", codec)
     try:
@@ -112,7 +96,7 @@ async def _locate(session: Session, sql: str, args: Sequence[Any]) -> tuple[int,
     except (*FAILURES, asyncpg.PostgresError, asyncpg.InterfaceError):
         return None
     except BaseException:
-        session.suspect = True
+        wire.suspect = True
         raise
     finally:
         for oid, (name, _) in _MARKING.items():

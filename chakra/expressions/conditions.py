@@ -50,7 +50,7 @@ class Lookup(Condition):
     def shape(self, values: list[Any]) -> Hashable:
         left, right = self.left, self.right
         key = left.token or left.shape(values)
-        if right.__class__ is Value and right.type is None and not right.models:
+        if type(right) is Value and right.type is None and not right.models:
             values.append(right.value)
             return Lookup, self.name, key, literal_key(right.value)
         return Lookup, self.name, key, right.shape(values) if isinstance(right, Expression) else (right,)

@@ -1,4 +1,4 @@
-"""What Python values stand for in a query: their PostgreSQL type, the keys of instances, lists of values."""
+"""What Python values stand for in a query: their PostgreSQL type, the models of instances, lists of values."""
 
 from __future__ import annotations
 
@@ -61,14 +61,11 @@ def models_of(value: Any) -> frozenset[Any]:
 
 
 def operand(value: Any) -> Any:
-    """What a right side stands for: a model instance for its key, anything else for itself.
+    """A right side as it is: of a model instance it is known later which of its values is meant.
 
     Raises:
         FieldError: the value can be read only once, or is a query.
     """
-    key = getattr(type(value), "__chakra_key__", None)
-    if key is not None:
-        return key(value)
     if isinstance(value, Iterator):
         raise FieldError(f"{value!r} can be read only once, and a query may run twice; pass a list of it")
     if hasattr(type(value), "__aiter__"):
@@ -79,18 +76,14 @@ def operand(value: Any) -> Any:
 
 
 def literal(value: Any) -> Any:
-    """A sequence of plain values; model instances among them stand for their keys.
+    """A sequence of plain values and model instances, as it is.
 
     Raises:
         FieldError: an expression is among them.
     """
     for item in value:
-        if type(item) in PLAIN:
-            continue
-        if isinstance(item, Expression):
+        if type(item) not in PLAIN and isinstance(item, Expression):
             raise FieldError(f"a list of values cannot hold the expression {item!r}")
-        if hasattr(type(item), "__chakra_key__"):
-            return [operand(v) for v in value]
     return value
 
 

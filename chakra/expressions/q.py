@@ -100,15 +100,14 @@ def keyword_shape(names: tuple[str, ...], given: Iterable[Any], values: list[Any
                 inner = type(next(iter(value), None))
                 if any(map(beyond_integers, value)):
                     inner = (inner, BEYOND)
-            key.append((list, inner if plain is value else models_of(value)))
+            key.append((list, models_of(value) or inner))
             values.append(plain)
         else:
             plain = operand(value)
             if isinstance(plain, Expression):
                 key.append((Expression, plain.shape(values)))
             else:
-                beyond = BEYOND if beyond_integers(value) else None
-                key.append((cls, beyond) if plain is value else models_of(value))
+                key.append(models_of(value) or (cls, BEYOND if beyond_integers(value) else None))
                 values.append(plain)
     return tuple(key)
 
@@ -136,14 +135,14 @@ def keyword_conditions(
     keywords: Mapping[str, Any],
     resolve: Callable[[str], tuple[Expression, str]],
     inner: Callable[[Expression], Expression],
-    check: Callable[[Expression, frozenset[Any]], None],
+    keys: Callable[[Expression, Slot], Slot],
 ) -> Iterator[Condition]:
     """Yield one condition per numbered keyword, in order.
 
     Args:
         resolve: turns ``author__name__icontains`` into the value it names and the lookup's word.
         inner: resolves an expression on the right side.
-        check: refuses instances of models whose keys the left side does not hold.
+        keys: lets instances of models stand for what the left side is compared with.
     """
     for name, value in keywords.items():
         left, word = resolve(name)
@@ -153,7 +152,7 @@ def keyword_conditions(
             yield compare(left, word, value)
         elif isinstance(value, Slot):
             if value.models:
-                check(left, value.models)
+                value = keys(left, value)
             yield compare(left, word, value.sample) if word == "isnull" else Lookup(left, word, value)
         else:
             yield Lookup(left, word, inner(value))

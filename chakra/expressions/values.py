@@ -50,20 +50,30 @@ class Slot(Expression):
 
     Made by the compiler out of ``Value`` and of keywords; ``sample`` is the value of the query that was compiled first
     and may be looked at for its Python type only, which is part of the shape.
+
+    Attributes:
+        models: those whose instances the value is, or holds.
+        steps: what turns such instances into values, before anything else is done to these.
     """
 
-    __slots__ = ("index", "models", "sample", "type")
+    __slots__ = ("index", "models", "sample", "steps", "type")
 
     def __init__(
-        self, index: int, sample: Any, type: PgType | None = None, models: frozenset[Any] = frozenset()
+        self,
+        index: int,
+        sample: Any,
+        type: PgType | None = None,
+        models: frozenset[Any] = frozenset(),
+        steps: tuple[Any, ...] = (),
     ) -> None:
         self.index = index
         self.sample = sample
         self.type = type
         self.models = models
+        self.steps = steps
 
     def __repr__(self) -> str:
-        return f"Slot({self.index})"
+        return "…"
 
 
 class F(Expression):

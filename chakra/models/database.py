@@ -15,7 +15,7 @@ from chakra.query.other_names import DATABASES, near, written
 from chakra.query.pending import Pending
 from chakra.query.tables import TableQuery
 from chakra.schema import Table
-from chakra.sql import create_statements, drop_statements
+from chakra.sql import check_server, create_statements, drop_statements
 
 DUPLICATE_TABLE = "42P07"  # duplicate_table, of indexes and sequences as well
 
@@ -52,8 +52,10 @@ class Database(db.Database):
 
         Raises:
             DatabaseError: a table exists, or refers to one that does not; nothing is created then.
+            FieldError: a relation leads nowhere, or the server cannot do what a key asks for.
         """
         tables = _tables(models)
+        check_server(tables, self.server_version[0])
         try:
             await self._run_ddl(create_statements(tables, if_not_exists=if_not_exists))
         except DatabaseError as error:
@@ -139,6 +141,9 @@ def _tables(models: tuple[ModelMeta, ...]) -> list[Table]:
     for model in dict.fromkeys(models):
         if model.__chakra__.options.get("managed", True):
             table = model.__table__
+            for name in model.__chakra__.declared:
+                relation = table.relations.get(name)
+                _ = relation and relation.hops  # a model or a table between that is not there says so
             for one in (table, *(between() for between in table.between)):
                 found.setdefault((one.schema, one.name), one)
     return list(found.values())

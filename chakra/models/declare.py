@@ -50,6 +50,7 @@ class ModelInfo:
         declared: fields and foreign keys by attribute, inherited ones first.
         options: the options of ``Meta`` and of the class statement.
         plan: per field the slot's setter, its default and its factory, for new instances.
+        keys: the attributes that hold the key of each of them.
         relations: foreign keys by name.
         reverse: the ways whose key is elsewhere, by name.
         ways: those that other models opened (``ways_back``), by name, the last one in force.
@@ -63,6 +64,7 @@ class ModelInfo:
         self.table: Table | None = None
         self.rows: QuerySet[Any] | None = None
         self.plan: list[tuple[str, Callable[[Any, Any], None], Any, Any]] = []
+        self.keys: dict[str, tuple[str, ...]] = {}
         self.relations: dict[str, ForwardRelation] = {}
         self.reverse: dict[str, Relation] = {}
         self.ways: dict[str, list[Any]] = {}
@@ -174,14 +176,9 @@ def _argument(annotation: Any, name: str, attribute: str) -> Any:
     return next(iter(arguments))
 
 
-def key_attribute(attribute: str) -> str:
-    """The attribute that holds the key of a relation: ``author`` → ``author_id``."""
-    return f"{attribute}_id"
-
-
 def stored(declared: dict[str, Declared]) -> list[tuple[str, Declared]]:
     """What the table itself has a column for."""
     return [(a, d) for a, d in declared.items() if not isinstance(d.spec, ManyToManySpec)]
 
 
-__all__ = ["Declared", "ModelInfo", "inherited", "key_attribute", "read_body", "read_options", "stored"]
+__all__ = ["Declared", "ModelInfo", "inherited", "read_body", "read_options", "stored"]

@@ -172,12 +172,12 @@ else:
             return f"{self.owner.__name__ if self.owner else '?'}.{self.attribute}"
 
 
-def make_setter(attribute: str, member: Any, forget: str | None = None) -> Callable[[Any, Any], None]:
+def make_setter(attribute: str, member: Any, forget: tuple[str, ...] = ()) -> Callable[[Any, Any], None]:
     """The setter of a field: store the value and note the change, if the instance is known to the database.
 
     Args:
         member: the slot's descriptor.
-        forget: relation whose loaded instance is stale once this (key) field changes.
+        forget: relations whose loaded instance is stale once this field, which is of their key, changes.
     """
     store = member.__set__
 
@@ -188,8 +188,9 @@ def make_setter(attribute: str, member: Any, forget: str | None = None) -> Calla
             if state.shared:
                 state = own_state(instance)
             state.changed.add(attribute)
-        if forget is not None and forget in state.loaded:
-            del state.loaded[forget]
+        for relation in forget:
+            if relation in state.loaded:
+                del state.loaded[relation]
 
     return set_value
 

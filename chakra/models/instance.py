@@ -10,7 +10,9 @@ from chakra.errors import FieldError, NotLoaded
 from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
 from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta
-from chakra.query import write
+from chakra.models.relations.many import ManyRelation
+from chakra.models.relations.reverse import ReverseRelation
+from chakra.query import fetching, write
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
 from chakra.query.queryset import QuerySet
@@ -77,6 +79,8 @@ class Model(metaclass=ModelMeta):
                 setattr(self, name, value)
             elif name == "pk":
                 self.pk = value
+            elif isinstance(getattr(type(self), name, None), ManyRelation | ReverseRelation):
+                setattr(self, name, value)  # says how such a set gets its rows
             else:
                 raise self._unknown(name, FieldError)
 
@@ -90,11 +94,24 @@ class Model(metaclass=ModelMeta):
         names = cls.__table__.primary_key
         if not names:
             raise FieldError(f"{cls.__name__} has no primary key by which its instances stand in a query")
-        values = tuple(getattr(instance, SLOT + name, None) for name in names)
+        values = cls.__chakra_values__(instance, names)
+        return values[0] if len(names) == 1 else values
+
+    @classmethod
+    def __chakra_values__(cls, instance: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+        """The values of fields by which an instance stands in a filter.
+
+        Raises:
+            FieldError: one of them has no value yet.
+            NotLoaded: one of them was not loaded with the instance.
+        """
+        values = tuple([getattr(instance, SLOT + name, None) for name in names])
         if None in values:
             missing = names[values.index(None)]
+            if instance._state.saved and not hasattr(instance, SLOT + missing):
+                raise instance._no_value(missing, instance._state)
             raise FieldError(f"this {cls.__name__} has no {missing} yet; save it before using it in a query")
-        return values[0] if len(names) == 1 else values
+        return values
 
     @classmethod
     def __chakra_model__(cls, instance: Any) -> Any:
@@ -139,8 +156,11 @@ class Model(metaclass=ModelMeta):
         return await write.delete(self, database=using)
 
     async def refresh(self, *fields: str, using: Database | None = None) -> None:
-        """Read the row again, all of it or the given fields."""
-        await write.refresh(self, fields, database=using)
+        """Read the row again, all of it or the given fields; what was loaded of relations by what is read is forgotten.
+
+        Where the query said ``fetch_mode("peers")``, fields that were left out are read for the other rows, too.
+        """
+        await fetching.refresh(self, fields, using)
 
     def __await__(self) -> Generator[Any, None, Self]:
         """A loaded row is there at once, so ``await post.author`` works whether it was loaded or not."""
@@ -165,8 +185,8 @@ class Model(metaclass=ModelMeta):
         label = f"{type(self).__name__}.{name}"
         if state.saved:
             return NotLoaded(
-                f"{label} was not loaded with this row (only(), defer(), or made by the server); "
-                f'read it with `await instance.refresh("{name}")`'
+                f"{label} was not loaded with this row (only(), defer(), or made by the server); load it "
+                f'with the query, or read it with `await instance.refresh("{name}")`'
             )
         return NotLoaded(
             f"{label} has no value: this {type(self).__name__} was made without one and not saved"
@@ -214,16 +234,18 @@ class Model(metaclass=ModelMeta):
             a: getattr(self, SLOT + a) for a, *_ in type(self).__chakra__.plan if hasattr(self, SLOT + a)
         }
         # The values travel as state, after the object itself: loaded rows may point back at it.
-        return _blank, (type(self),), (values, state.saved, set(state.changed), loaded_values(self))
+        fetch = None if state.fetch is None else state.fetch.alone()
+        return _blank, (type(self),), (values, state.saved, set(state.changed), loaded_values(self), fetch)
 
-    def __setstate__(self, content: tuple[dict[str, Any], bool, set[str], dict[str, Any]]) -> None:
-        """Fill a pickled or copied instance; the database it came from is not part of it."""
-        values, saved, changed, loaded = content
+    def __setstate__(self, content: tuple[Any, ...]) -> None:
+        """Fill a pickled or copied instance; neither the database it came from nor its peers are part of it."""
+        values, saved, changed, loaded, fetch = content
         for attribute, value in values.items():
             setattr(self, SLOT + attribute, value)
         state = self._state = RowState(None, saved)
         state.changed = changed
         state.loaded = loaded
+        state.fetch = fetch
 
 
 def _blank(cls: type[Model]) -> Model:

@@ -12,12 +12,12 @@ from chakra.models.declare import (
     Declared,
     ModelInfo,
     inherited,
-    key_attribute,
     read_body,
     read_options,
     stored,
 )
 from chakra.models.fields import MISSING, Field, make_setter
+from chakra.models.keys import held_keys, made_keys, pointed_at
 from chakra.models.relations.between import Between
 from chakra.models.relations.forward import ForwardRelation
 from chakra.models.relations.many import Link, ManyRelation
@@ -46,12 +46,15 @@ class ModelMeta(type):
         chosen = read_options(name, bases, namespace, options)
         declared = inherited(name, bases)
         own = read_body(name, namespace)
-        _check_free(name, bases, own)
         declared.update(own)
         for attribute in own:
             namespace.pop(attribute, None)
         info = ModelInfo(declared, chosen)
         namespace["__chakra__"] = info
+        if not chosen.get("abstract"):
+            scope = registry.scope(namespace["__module__"], namespace.get("__qualname__", name))
+            info.keys = held_keys(name, info, _known_targets(name, scope, info))
+        _check_free(name, bases, [*own, *(key for keys in made_keys(info).values() for key in keys)])
         if chosen.get("abstract"):
             namespace.setdefault("__slots__", ())
             return super().__new__(mcls, name, bases, namespace)
@@ -86,26 +89,37 @@ class ModelMeta(type):
         return info.table
 
 
-def _check_free(name: str, bases: tuple[type, ...], declared: dict[str, Declared]) -> None:
+def _known_targets(name: str, scope: str, info: ModelInfo) -> dict[str, ModelInfo | None]:
+    """What is known of the models that the foreign keys of one refer to."""
+    found: dict[str, ModelInfo | None] = {}
+    for attribute, declared in info.declared.items():
+        if isinstance(declared.spec, ForeignKeySpec):
+            target: Any = declared.spec.target
+            named = _name_of(target)
+            if named in (name, "self"):
+                found[attribute] = info
+                continue
+            model = target if named is None else registry.find(named, scope)
+            found[attribute] = getattr(model, "__chakra__", None)
+    return found
+
+
+def _check_free(name: str, bases: tuple[type, ...], attributes: list[str]) -> None:
     """A field must not hide a method every model has."""
     root = next(cls for base in bases for cls in reversed(base.__mro__) if isinstance(cls, ModelMeta))
-    for attribute, d in declared.items():
-        for made in (
-            (attribute, key_attribute(attribute)) if isinstance(d.spec, ForeignKeySpec) else (attribute,)
-        ):
-            if made in vars(root):
-                raise FieldError(
-                    f"{name}.{made}: every model has an attribute of that name; choose another and keep the "
-                    f'column with column="{made}"'
-                )
+    for made in attributes:
+        if made in vars(root):
+            raise FieldError(
+                f"{name}.{made}: every model has an attribute of that name; choose another and keep the "
+                f'column with column="{made}"'
+            )
 
 
 def _concrete(
     mcls: type[ModelMeta], name: str, bases: tuple[type, ...], namespace: dict[str, Any], info: ModelInfo
 ) -> ModelMeta:
-    attributes = [
-        key_attribute(a) if isinstance(d.spec, ForeignKeySpec) else a for a, d in stored(info.declared)
-    ]
+    made = made_keys(info)
+    attributes = [key for a, _ in stored(info.declared) for key in made.get(a, (a,))]
     own_slots = namespace.get("__slots__", ())
     own_slots = (own_slots,) if isinstance(own_slots, str) else tuple(own_slots)
     namespace["__slots__"] = (*(SLOT + a for a in attributes), *own_slots)
@@ -126,18 +140,16 @@ def _concrete(
         elif isinstance(declared.spec, ManyToManySpec):
             _attach_many(cls, attribute, declared.spec, info)
         else:
-            _attach_field(cls, attribute, attribute, declared.spec, declared.nullable, info)
+            _attach_field(cls, attribute, declared.spec, declared.nullable, info)
     registry.register(cls)
     return cls
 
 
-def _attach_field(
-    cls: ModelMeta, attribute: str, owner: str, spec: Any, nullable: bool, info: ModelInfo
-) -> None:
+def _attach_field(cls: ModelMeta, attribute: str, spec: Any, nullable: bool, info: ModelInfo) -> None:
     member = getattr(cls, SLOT + attribute)
-    relation = owner if owner != attribute else None
+    relations = tuple(name for name, keys in info.keys.items() if attribute in keys)
     column = Column(spec.column or attribute, _placeholder(), attribute=attribute)
-    made: Field[Any] = Field(attribute, column, make_setter(attribute, member, relation))
+    made: Field[Any] = Field(attribute, column, make_setter(attribute, member, relations))
     made.owner = cls
     setattr(cls, attribute, made)
     default = spec.default
@@ -154,17 +166,17 @@ def _placeholder() -> PgType:
 
 def _attach_relation(cls: ModelMeta, attribute: str, declared: Declared, info: ModelInfo) -> None:
     spec: ForeignKeySpec = declared.spec
-    key = key_attribute(attribute)
 
     def meant(model: Any, before: Any) -> None:
         _attach_back(cls, attribute, spec, model, before)
 
-    relation = ForwardRelation(attribute, key, _target(cls, attribute, spec.target, meant))
+    relation = ForwardRelation(attribute, info.keys[attribute], _target(cls, attribute, spec.target, meant))
     relation.owner = cls
     setattr(cls, attribute, relation)
     info.relations[attribute] = relation
     nullable = declared.nullable or bool(spec.null)
-    _attach_field(cls, key, attribute, _KeySpec(spec), nullable, info)
+    for key in made_keys(info)[attribute]:
+        _attach_field(cls, key, _KeySpec(spec), nullable, info)
 
 
 def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: Any, before: Any) -> None:
@@ -179,11 +191,13 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
     _check_way(cls, attribute, spec.target, model, name)
     if before is not None:
         close_way(before, name, cls)
-    back = ReverseRelation(name, lambda: cls, attribute, key_attribute(attribute), spec.unique)
-    key, relation = _only_key(model), None
-    if key is not None:
-        hop = Hop((key,), (key_attribute(attribute),), lambda: cls.__table__)
-        relation = Relation(name, (hop,), nullable=True, many=not spec.unique, forward=False)
+
+    def hops() -> tuple[Hop, ...]:
+        pointed = pointed_at(f"{cls.__name__}.{attribute}", spec, model)
+        return (Hop(pointed, cls.__chakra__.keys[attribute], lambda: cls.__table__),)
+
+    back = ReverseRelation(name, lambda: cls, attribute, spec.unique)
+    relation = Relation(name, hops, nullable=True, many=not spec.unique, forward=False)
     open_way(model, name, Way(cls, back, relation))
 
 
@@ -220,17 +234,6 @@ def _check_way(cls: ModelMeta, attribute: str, target: Any, model: ModelMeta, na
         )
 
 
-def _only_key(model: ModelMeta) -> str | None:
-    """The attribute of the primary key, without asking for the table, which may not be there yet."""
-    declared = model.__chakra__.declared.items()
-    keys = [
-        key_attribute(a) if isinstance(d.spec, ForeignKeySpec) else a
-        for a, d in declared
-        if d.spec.primary_key
-    ]
-    return keys[0] if len(keys) == 1 else None
-
-
 def _attach_many(cls: ModelMeta, attribute: str, spec: ManyToManySpec, info: ModelInfo) -> None:
     """Give both sides of a many-to-many relation their way to the other."""
     own_model = _name_of(spec.target) in (cls.__name__, "self") or spec.target is cls
@@ -263,8 +266,8 @@ def _attach_many(cls: ModelMeta, attribute: str, spec: ManyToManySpec, info: Mod
         attribute,
         back,
         between.table,
-        lambda: between.keys()[0],
-        lambda: between.keys()[1],
+        lambda: between.ways()[0],
+        lambda: between.ways()[1],
         lambda: cls,
         target,
         through,
@@ -335,4 +338,4 @@ def _target(
     return resolve
 
 
-__all__ = ["ModelInfo", "ModelMeta", "key_attribute"]
+__all__ = ["ModelInfo", "ModelMeta"]

@@ -12,7 +12,12 @@ _open: dict[str, list[Reference]] = {}
 
 def scope_of(cls: Any) -> str:
     """Where a class stands: its module and the function or class around it."""
-    return f"{cls.__module__}.{cls.__qualname__.rpartition('.')[0]}"
+    return scope(cls.__module__, cls.__qualname__)
+
+
+def scope(module: str, qualname: str) -> str:
+    """The same of a class that is about to be made."""
+    return f"{module}.{qualname.rpartition('.')[0]}"
 
 
 def register(cls: Any) -> None:
@@ -93,4 +98,4 @@ def _nearness(scope: str, other: str) -> int:
     return 2 if scope.startswith(other) else 1 if other.startswith(scope) else 0
 
 
-__all__ = ["Reference", "find", "register", "scope_of"]
+__all__ = ["Reference", "find", "register", "scope", "scope_of"]

@@ -6,8 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.models.declare import Declared, ModelInfo, key_attribute, stored
+from chakra.models.declare import Declared, ModelInfo, stored
 from chakra.models.fields import MISSING, FieldSpec, infer_type, snake_case
+from chakra.models.keys import (
+    attributes_of,
+    declared_uniques,
+    expanded,
+    holder,
+    made_keys,
+    pointed_at,
+    primary_key,
+)
 from chakra.models.relations.specs import ForeignKeySpec
 from chakra.pg.types import in_schema
 from chakra.schema import (
@@ -19,50 +28,32 @@ from chakra.schema import (
     PythonDefault,
     Relation,
     Table,
-    Unique,
 )
 
 
 def table_of(cls: Any, info: ModelInfo) -> Table:
     options = info.options
     columns: list[Column] = []
-    keys: list[str] = []
-    uniques: list[Unique] = []
     automatic: list[Index] = []
-    constraints: list[ForeignKeyConstraint] = []
-    relations: dict[str, Relation] = {}
     for attribute, declared in stored(info.declared):
+        made = made_keys(info).get(attribute, (attribute,))
+        columns += [column_of(cls, name) for name in made]
         spec = declared.spec
-        if isinstance(spec, ForeignKeySpec):
-            column, constraint, relation = _key_column(cls, attribute, declared, info)
-            constraints.append(constraint)
-            relations[attribute] = relation
-        else:
-            column = _column(cls, attribute, declared)
-        columns.append(column)
-        if spec.primary_key:
-            keys.append(column.attribute)
-        elif spec.unique:
-            uniques.append(Unique(column.attribute))
-        elif spec.index:
-            automatic.append(Index(column.attribute))
-    together = options.get("unique_together", ())
-    if together and all(isinstance(item, str) for item in together):
-        together = (together,)
-    uniques += [Unique(*group) for group in together]
-    declared_constraints = tuple(options.get("constraints", ()))
-    checks = [c for c in declared_constraints if isinstance(c, Check)]
-    uniques += [c for c in declared_constraints if not isinstance(c, Check)]
+        if spec.index and not (spec.primary_key or spec.unique):
+            automatic.append(Index(*attributes_of(info, attribute)))
+    by_attribute = {column.attribute: column for column in columns}
+    keys = [_foreign_key(cls, attribute, info, by_attribute) for attribute in info.keys]
+    constraints = tuple(options.get("constraints", ()))
     table = Table(
         name=options.get("table") or f"{snake_case(cls.__name__)}s",
         schema=options.get("schema"),
         columns=tuple(columns),
-        primary_key=tuple(keys),
-        uniques=tuple(_by_attribute(u, relations) for u in uniques),
-        checks=tuple(checks),
-        indexes=_indexes(options.get("indexes", ()), automatic, relations),
-        foreign_keys=tuple(constraints),
-        relations=relations | info.reverse,
+        primary_key=primary_key(info),
+        uniques=tuple(declared_uniques(info)),
+        checks=tuple(c for c in constraints if isinstance(c, Check)),
+        indexes=_indexes(info, automatic),
+        foreign_keys=tuple(constraint for constraint, _ in keys),
+        relations={relation.name: relation for _, relation in keys} | info.reverse,
         between=tuple(info.between),
         row_class=cls,
         ordering=tuple(options.get("ordering", ())),
@@ -79,13 +70,11 @@ def table_of(cls: Any, info: ModelInfo) -> Table:
     return table
 
 
-def _indexes(
-    declared: Iterable[Index], automatic: Iterable[Index], relations: dict[str, Relation]
-) -> tuple[Index, ...]:
-    """Declared indexes, each once, and the automatic ones that none of those makes superfluous."""
+def _indexes(info: ModelInfo, automatic: Iterable[Index]) -> tuple[Index, ...]:
+    """Declared indexes, each once, and the automatic ones that nothing makes superfluous."""
     found: dict[Index, None] = {}
-    for index in declared:
-        names = [_key_name(name, relations) for name in index.columns]
+    for index in info.options.get("indexes", ()):
+        names = expanded(info, index.columns)
         found[Index(*names, name=index.name, unique=index.unique, method=index.method, where=index.where)] = (
             None
         )
@@ -94,19 +83,13 @@ def _indexes(
         for index in found
         if index.method == "btree" and not index.unique and index.where is None
     }
-    return (*found, *(index for index in automatic if index.columns not in covered))
-
-
-def _key_name(name: str, relations: dict[str, Relation]) -> str:
-    """The attribute an index names: a relation stands for its key."""
-    bare = name.lstrip("-")
-    relation = relations.get(bare)
-    return name if relation is None or relation.key is None else name.replace(bare, relation.key)
-
-
-def _by_attribute(unique: Unique, relations: dict[str, Relation]) -> Unique:
-    names = [_key_name(name, relations) for name in unique.columns]
-    return Unique(*names, name=unique.name)
+    key = primary_key(info)
+    for index in automatic:
+        # The index of a primary key that begins with the same fields finds their rows as well.
+        leading = len(index.columns) > 1 and key[: len(index.columns)] == index.columns
+        if index.columns not in covered and not leading:
+            found.setdefault(index)
+    return tuple(found)
 
 
 def _column(cls: Any, attribute: str, declared: Declared) -> Column:
@@ -133,42 +116,66 @@ def _column(cls: Any, attribute: str, declared: Declared) -> Column:
     )
 
 
-def _key_column(
-    cls: Any, attribute: str, declared: Declared, info: ModelInfo
-) -> tuple[Column, ForeignKeyConstraint, Relation]:
-    spec: ForeignKeySpec = declared.spec
+def column_of(cls: Any, attribute: str) -> Column:
+    """The column behind an attribute of a model, whose table need not be there yet."""
+    info: ModelInfo = cls.__chakra__
+    name, declared, position = holder(info, attribute)
+    spec = declared.spec
+    if not isinstance(spec, ForeignKeySpec):
+        return _column(cls, name, declared)
+    target, pointed = _pointed(cls, name, info)
+    return Column(
+        name=spec.column or attribute,
+        type=column_of(target, pointed[position]).type,
+        nullable=(declared.nullable or bool(spec.null)) and attribute not in primary_key(info),
+        attribute=attribute,
+    )
+
+
+def _pointed(cls: Any, attribute: str, info: ModelInfo) -> tuple[Any, tuple[str, ...]]:
+    """The model that a foreign key refers to, and the attributes of it that the key holds.
+
+    Raises:
+        FieldError: it is no model, has no such key, or one of another number of fields than the model made for it.
+    """
+    label = f"{cls.__name__}.{attribute}"
     target = info.relations[attribute].target()
     if not hasattr(target, "__chakra__"):
-        raise FieldError(f"{cls.__name__}.{attribute} must refer to a model, not {target!r}")
-    key = key_attribute(attribute)
-    name, schema, target_key = _target_key(cls, attribute, target)
-    nullable = (declared.nullable or bool(spec.null)) and not spec.primary_key
-    column = Column(name=spec.column or key, type=target_key.type, nullable=nullable, attribute=key)
-    constraint = ForeignKeyConstraint(
-        (column.name,), name, (target_key.name,), schema, spec.on_delete, spec.deferrable
-    )
-    hop = Hop((key,), (target_key.attribute,), lambda: target.__table__)
-    relation = Relation(attribute, (hop,), nullable)
-    return column, constraint, relation
-
-
-def _target_key(cls: Any, attribute: str, target: Any) -> tuple[str, str | None, Column]:
-    """Name, schema and key column of a target, without asking for its table: keys may run in a circle."""
-    info = target.__chakra__
-    if info.options.get("abstract"):
-        raise FieldError(f"{cls.__name__}.{attribute}: {target.__name__} is abstract and has no rows")
-    keys = [(a, d) for a, d in info.declared.items() if d.spec.primary_key]
-    if len(keys) != 1:
+        raise FieldError(f"{label} must refer to a model, not {target!r}")
+    spec: ForeignKeySpec = info.declared[attribute].spec
+    pointed, held = pointed_at(label, spec, target), info.keys[attribute]
+    if len(pointed) != len(held):
+        names = ", ".join(f'"{attribute}_{name}"' for name in pointed)
         raise FieldError(
-            f"{cls.__name__}.{attribute}: {target.__name__} has {len(keys)} primary key fields; "
-            "a foreign key needs exactly one"
+            f"{label} refers to {target.__name__} by its fields {', '.join(pointed)}, and holds {', '.join(held)}: "
+            f"where the other model is not there yet, name the fields that hold its key: foreign_key(fields=({names}))"
         )
-    name, declared = keys[0]
-    if isinstance(declared.spec, ForeignKeySpec):
-        column = _key_column(target, name, declared, info)[0]
-    else:
-        column = _column(target, name, declared)
-    return info.options.get("table") or f"{snake_case(target.__name__)}s", info.options.get("schema"), column
+    return target, pointed
 
 
-__all__ = ["table_of"]
+def _foreign_key(
+    cls: Any, attribute: str, info: ModelInfo, columns: dict[str, Column]
+) -> tuple[ForeignKeyConstraint, Relation]:
+    spec: ForeignKeySpec = info.declared[attribute].spec
+    target, pointed = _pointed(cls, attribute, info)
+    options = target.__chakra__.options
+    own = [columns[name] for name in info.keys[attribute]]
+    able = {
+        "set null": [column for column in own if column.nullable],
+        "set default": [column for column in own if column.db_default is not None],
+    }.get(spec.on_delete, [])
+    constraint = ForeignKeyConstraint(
+        tuple(column.name for column in own),
+        options.get("table") or f"{snake_case(target.__name__)}s",
+        tuple(column_of(target, name).name for name in pointed),
+        options.get("schema"),
+        spec.on_delete,
+        spec.deferrable,
+        # A column that is shared with others may have to stay.
+        tuple(column.name for column in able) if len(able) < len(own) else (),
+    )
+    hop = Hop(info.keys[attribute], pointed, lambda: target.__table__)
+    return constraint, Relation(attribute, (hop,), any(column.nullable for column in own))
+
+
+__all__ = ["column_of", "table_of"]

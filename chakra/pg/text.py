@@ -19,21 +19,26 @@ class SqlText(str):
     Attributes:
         key: what is the same for all texts of the statement.
         touches: the relations the statement reads and writes; ``None`` = it may do more than that.
+        reads: whether it is a SELECT.
     """
 
-    __slots__ = ("key", "touches")
+    __slots__ = ("key", "reads", "touches")
 
     key: str
     touches: tuple[Touch, ...] | None
+    reads: bool
 
-    def __new__(cls, text: str, touches: tuple[Touch, ...] | None, key: str = "") -> SqlText:
+    def __new__(
+        cls, text: str, touches: tuple[Touch, ...] | None, key: str = "", reads: bool = False
+    ) -> SqlText:
         made = super().__new__(cls, text)
         made.key = key or str(text)
         made.touches = touches
+        made.reads = reads
         return made
 
-    def __reduce__(self) -> tuple[type[SqlText], tuple[str, tuple[Touch, ...] | None, str]]:
-        return SqlText, (str(self), self.touches, self.key)
+    def __reduce__(self) -> tuple[type[SqlText], tuple[str, tuple[Touch, ...] | None, str, bool]]:
+        return SqlText, (str(self), self.touches, self.key, self.reads)
 
 
 __all__ = ["TEMPORARY_TABLE", "SqlText", "Touch"]

@@ -11,7 +11,7 @@ import datetime as dt
 import decimal
 import ipaddress
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -235,6 +235,13 @@ def array_of(element: PgType, ndims: int = 1) -> PgType:
     )
 
 
+def record_of(fields: Iterable[tuple[str, PgType]]) -> PgType:
+    """The anonymous row type (``record``) of a value that ``ROW(…)`` makes; its fields have no names in SQL."""
+    return PgType(
+        "record", 2249, 2287, sql_name="record", python=tuple, kind="composite", fields=tuple(fields)
+    )
+
+
 def enum_type(name: str, labels: tuple[str, ...], *, schema: str | None = None) -> PgType:
     """An enum type as ``CREATE TYPE name AS ENUM (labels…)`` makes it."""
     return PgType(name=name, kind="enum", size=4, python=str, schema=schema, labels=labels)
@@ -337,6 +344,9 @@ HALFVEC = _b("halfvec", 0, 0, -1, "halfvec", list)
 SPARSEVEC = _b("sparsevec", 0, 0, -1, "sparsevec")
 
 ALL_TYPES: tuple[PgType, ...] = tuple(v for v in dict(globals()).values() if isinstance(v, PgType))
+
+RECORD = PgType("record", 2249, 2287, -1, "record", tuple)
+"""A row without a type of its own (a pseudo-type: no column has it); its values say which types they hold."""
 
 BY_NAME: Mapping[str, PgType] = MappingProxyType({t.name: t for t in ALL_TYPES})
 """Every built-in type by its catalog name."""
@@ -492,5 +502,6 @@ __all__ = [
     "enum_type",
     "in_schema",
     "parse_type",
+    "record_of",
     "without_binary",
 ]

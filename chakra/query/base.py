@@ -23,19 +23,21 @@ R_co = TypeVar("R_co", covariant=True)
 class Base(NotAList, Generic[R_co]):
     """A question about one table; see ``QuerySet``."""
 
-    __slots__ = ("_database", "_prefetches", "_select")
+    __slots__ = ("_database", "_mode", "_prefetches", "_select")
 
     def __init__(self, table: Table, database: Database | None = None, select: Select | None = None) -> None:
         self._select = select if select is not None else Select(table)
         self._database = database
         self._prefetches: tuple[Prefetch, ...] = ()
+        self._mode: str | None = None
 
     def _with(self, select: Select) -> Self:
-        """The same queryset with another question; one that carries more than these two overrides it."""
+        """The same queryset with another question; one that carries more than this overrides it."""
         new: Self = _new(type(self))
         new._select = select
         new._database = self._database
         new._prefetches = self._prefetches
+        new._mode = self._mode
         return new
 
     def _clauses(self, **changes: Any) -> Self:
@@ -87,13 +89,6 @@ class Base(NotAList, Generic[R_co]):
     def _not_sliced(self, what: str, instead: str) -> None:
         if self._select.sliced:
             raise FieldError(f"a sliced query cannot be {what}; {instead} first, then slice")
-
-    def _attribute(self, name: str) -> str:
-        """The attribute of a field; of a relation, that of its key."""
-        relation = self.table.relations.get(name)
-        if relation is not None and name not in self.table.by_attribute and relation.key is not None:
-            return relation.key
-        return self.table.column(name).attribute
 
 
 __all__ = ["Base", "R_co"]

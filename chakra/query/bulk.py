@@ -16,8 +16,11 @@ from chakra.db import StaleTypes
 from chakra.errors import DatabaseError, DataError, FieldError, QueryCancelled, TransactionError
 from chakra.pg.types import without_binary
 from chakra.query.described import described_columns, lasting
+from chakra.query.nested import nested_columns
+from chakra.query.options import checked
 from chakra.query.partition import Cutting
 from chakra.query.privileges import refused
+from chakra.query.verbs import BatchOptions, PlanOptions, ReadOptions, TableOptions
 from chakra.sql import select_statement
 from chakra.sql.partitions import whole_reason
 from chakra.sql.textual import select_as_text
@@ -37,13 +40,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-READ_OPTIONS = ("numeric", "infinity", "strings", "uuid", "interval")
-"""What every read takes; see ``chakra.columnar.Options``."""
-
-TABLE_OPTIONS = ("partitions", "partition_by", "progress", "timeout")
-BATCH_OPTIONS = ("max_rows", "max_bytes", "progress")
-PLAN_OPTIONS = ("partitions", "partition_by")
-"""What tables, streams and plans take beside them."""
+BATCH_ROWS = 65_536
+"""Rows of a batch of ``arrow_batches`` if nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,8 @@ class ColumnSource:
         found = self.described
         if found is None or not found.types:
             return None
-        return found.guard if self.asked is None else replace(found.guard, asked=self.asked)
+        guard = found.guard
+        return guard if self.asked is None or guard.asked is not None else replace(guard, asked=self.asked)
 
     @property
     def whole(self) -> bool:
@@ -136,6 +135,12 @@ async def source_of(select: Select, database: Database) -> ColumnSource:
     """
     if select.clauses.lock is not None:
         raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
+    if select.result == "nested":
+        described, columns, select = await nested_columns(database, select)
+        compiled, values = select_statement(select)
+        return ColumnSource(
+            compiled.statement.literal_sql(values, database.naive), columns, select, described
+        )
     if select.clauses.related:
         select = select.with_clauses(related=())
     compiled, values = select_statement(select)
@@ -147,30 +152,33 @@ async def source_of(select: Select, database: Database) -> ColumnSource:
 class Readable(Protocol):
     """What can be read as columns: querysets and raw queries."""
 
-    async def column_source(self, database: Database) -> ColumnSource:
-        """Compile the query for COPY."""
+    async def column_source(self, database: Database, *, nested: bool = False) -> ColumnSource:
+        """Compile the query for COPY; ``nested``: with what is loaded along."""
         ...
 
 
 async def to_arrow(
-    query: Readable,
-    database: Database,
-    *,
-    partitions: int = 1,
-    partition_by: str | None = None,
-    progress: Any = None,
-    timeout: float | None = None,
-    **options: Any,
+    query: Readable, database: Database, options: TableOptions, verb: str = "to_arrow"
 ) -> pyarrow.Table:
     """Read a query into one ``pyarrow.Table``, over several connections if ``partitions`` says so.
 
     Inside a transaction, and where the query must not be cut, one connection reads all of it.
+
+    Args:
+        verb: the call whose options they are, for errors.
     """
-    if timeout is not None:
-        check_timeout(timeout)
-        choices = {"partitions": partitions, "partition_by": partition_by, "progress": progress, **options}
-        return await within(timeout, to_arrow(query, database, **choices))
-    made = _options(options, TABLE_OPTIONS)
+    given = checked(verb, options, TableOptions, reading=True)
+    timeout = given.pop("timeout", None)
+    if timeout is None:
+        return await _to_arrow(query, database, given)
+    return await within(timeout, _to_arrow(query, database, given))
+
+
+async def _to_arrow(query: Readable, database: Database, given: dict[str, Any]) -> pyarrow.Table:
+    partitions, partition_by = given.pop("partitions", 1), given.pop("partition_by", None)
+    progress = given.pop("progress", None)
+    again = Again(query, database, given)
+    made = _made(given)
 
     async def read(source: ColumnSource) -> pyarrow.Table:
         parts, guard = source.parts(partitions, partition_by), source.guard
@@ -186,7 +194,6 @@ async def to_arrow(
             database, parts, source.columns, made, workers=partitions, progress=progress, guard=guard
         )
 
-    again = Again(query, database)
     while True:
         source = await again.source()
         try:
@@ -216,9 +223,10 @@ class Again:
     does not fit: then the types are asked for again, and the read is repeated if they are others now.
     """
 
-    def __init__(self, query: Readable, database: Database) -> None:
+    def __init__(self, query: Readable, database: Database, given: dict[str, Any]) -> None:
         self._query = query
         self._database = database
+        self._nested: bool = given.pop("nested", False)
         self._first: ColumnSource | None = None
         self._second: ColumnSource | None = None
 
@@ -226,7 +234,7 @@ class Again:
         """What to read now."""
         if self._second is not None:
             return self._second
-        self._first = await self._query.column_source(self._database)
+        self._first = await self._query.column_source(self._database, nested=self._nested)
         return self._first
 
     async def after(self, error: StaleTypes | DataError, *, begun: bool = False) -> None:
@@ -248,7 +256,7 @@ class Again:
         if self._second is not None or begun or first.described is None:
             raise lasting(error) if isinstance(error, StaleTypes) else error
         try:
-            self._second = await self._query.column_source(database)
+            self._second = await self._query.column_source(database, nested=self._nested)
         except DatabaseError:
             if stale:
                 raise
@@ -257,48 +265,33 @@ class Again:
             raise error
 
 
-async def read_plan(
-    query: Readable,
-    database: Database,
-    *,
-    partitions: int = 1,
-    partition_by: str | None = None,
-    **options: Any,
-) -> ReadPlan:
+async def read_plan(query: Readable, database: Database, options: PlanOptions) -> ReadPlan:
     """Cut a query into picklable tasks over one exported snapshot."""
     from chakra.columnar.parallel import plan_reads
 
-    made = _options(options, PLAN_OPTIONS)
+    given = checked("read_plan", options, PlanOptions, reading=True)
+    partitions, partition_by = given.pop("partitions", 1), given.pop("partition_by", None)
+    nested = given.pop("nested", False)
+    made = _made(given)
     if database.in_transaction:
         raise TransactionError(
             "read_plan() inside a transaction would not see what the transaction wrote; make the plan outside"
         )
-    source = await query.column_source(database)
+    source = await query.column_source(database, nested=nested)
     return await plan_reads(
         database, source.parts(partitions, partition_by), source.columns, made, guard=source.guard
     )
 
 
-async def arrow_schema(query: Readable, database: Database, **options: Any) -> pyarrow.Schema:
+async def arrow_schema(query: Readable, database: Database, options: ReadOptions) -> pyarrow.Schema:
     """The schema that ``arrow_batches`` gives, without reading anything."""
     from chakra.columnar import Decoder
 
-    made = _options(options, streaming=True)
-    source = await query.column_source(database)
+    given = checked("arrow_schema", options, ReadOptions, reading=True)
+    nested = given.pop("nested", False)
+    made = _made(given, streaming=True)
+    source = await query.column_source(database, nested=nested)
     return Decoder(source.columns, made).schema
-
-
-def check_timeout(timeout: Any) -> None:
-    """Refuse what is no time to wait.
-
-    Raises:
-        FieldError: not a number of seconds above 0.
-    """
-    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    if not number or not timeout > 0:
-        raise FieldError(
-            f"timeout={timeout!r}: expected a number of seconds above 0, or None to wait for good"
-        )
 
 
 async def within(timeout: float, work: Awaitable[T]) -> T:
@@ -338,45 +331,41 @@ def _took_longer(timeout: float) -> QueryCancelled:
     return QueryCancelled(f"the bulk operation took longer than timeout={timeout:g} s and was stopped")
 
 
-async def to_polars(query: Readable, database: Database, **options: Any) -> polars.DataFrame:
+async def to_polars(query: Readable, database: Database, options: TableOptions) -> polars.DataFrame:
     """Read a query into a ``polars.DataFrame``."""
-    table = await to_arrow(query, database, **options)
+    table = await to_arrow(query, database, options, "to_polars")
     from chakra.columnar.sinks import to_polars as sink
 
     return sink(table)
 
 
-async def to_pandas(query: Readable, database: Database, **options: Any) -> pandas.DataFrame:
+async def to_pandas(query: Readable, database: Database, options: TableOptions) -> pandas.DataFrame:
     """Read a query into a ``pandas.DataFrame``."""
-    table = await to_arrow(query, database, **options)
+    table = await to_arrow(query, database, options, "to_pandas")
     from chakra.columnar.sinks import to_pandas as sink
 
     return sink(table)
 
 
-async def to_numpy(query: Readable, database: Database, **options: Any) -> dict[str, Any]:
+async def to_numpy(query: Readable, database: Database, options: TableOptions) -> dict[str, Any]:
     """Read a query into arrays by column name."""
-    table = await to_arrow(query, database, **options)
+    table = await to_arrow(query, database, options, "to_numpy")
     from chakra.columnar.sinks import to_numpy as sink
 
     return sink(table)
 
 
 async def arrow_batches(
-    query: Readable,
-    database: Database,
-    reader: Reader,
-    *,
-    max_rows: int | None = 65_536,
-    max_bytes: int | None = None,
-    progress: Any = None,
-    **options: Any,
+    query: Readable, database: Database, reader: Reader, options: BatchOptions
 ) -> AsyncGenerator[pyarrow.RecordBatch, None]:
     """Stream a query as record batches; ``reader`` is of the iterator around it."""
     from chakra.columnar.read import read_batches
 
-    made = _options(options, BATCH_OPTIONS)
-    again, begun = Again(query, database), False
+    given = checked("arrow_batches", options, BatchOptions, reading=True)
+    max_rows, max_bytes = given.pop("max_rows", BATCH_ROWS), given.pop("max_bytes", None)
+    progress = given.pop("progress", None)
+    again, begun = Again(query, database, given), False
+    made = _made(given)
     while True:
         source = await again.source()
         batches = read_batches(
@@ -403,24 +392,19 @@ async def arrow_batches(
             raise
 
 
-def _options(options: dict[str, Any], others: tuple[str, ...] = (), *, streaming: bool = False) -> Options:
-    """The reader's options out of keyword arguments; ``others`` are those the method has beside them.
+def _made(given: dict[str, Any], *, streaming: bool = False) -> Options:
+    """The decoder's options out of those of a call that are left.
 
     Raises:
-        FieldError: an unknown one, or a value it does not take.
+        FieldError: a value that one of them does not take.
     """
     from chakra.columnar import Options
 
-    unknown = sorted(set(options) - set(READ_OPTIONS))
-    if unknown:
-        known = ", ".join((*READ_OPTIONS, *others))
-        raise FieldError(f"unknown option {', '.join(unknown)}; this way of reading columns takes {known}")
-    return Options(**options, streaming=streaming)
+    return Options(**given, streaming=streaming)
 
 
 __all__ = [
     "arrow_batches",
-    "check_timeout",
     "source_of",
     "to_arrow",
     "to_numpy",

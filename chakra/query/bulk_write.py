@@ -36,9 +36,10 @@ from chakra.query.described import on_stored
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
-from chakra.query.options import checked, options_of
+from chakra.query.options import checked, names
 from chakra.query.privileges import refused
 from chakra.query.state import NEW, RowState, own_state
+from chakra.query.verbs import InsertOptions, UpdateOptions
 from chakra.query.write import written_values
 from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
@@ -75,27 +76,18 @@ ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 """What marks columns, as opposed to instances."""
 
 
-async def insert(
-    table: Table,
-    database: Database,
-    data: Any,
-    *,
-    timeout: float | None = None,
-    sync_sequences: bool = False,
-    **options: Any,
-) -> InsertResult:
+async def insert(table: Table, database: Database, data: Any, options: InsertOptions) -> InsertResult:
     """Insert columns of any Arrow producer; see :func:`chakra.columnar.staging.insert_table`."""
     from chakra.columnar.staging import insert_table
 
-    given = {**options, "timeout": timeout, "sync_sequences": sync_sequences}
-    given = checked("bulk_insert", given, options_of(insert_table, "sync_sequences"))
-    options = {name: given[name] for name in options}
+    given = checked("bulk_insert", options, InsertOptions)
+    timeout, sync_sequences = given.pop("timeout", None), given.pop("sync_sequences", False)
 
     async def insert_into(stored: Table) -> InsertResult:
         if not sync_sequences:
-            return await insert_table(database, stored, data, **options)
+            return await insert_table(database, stored, data, **given)
         async with database.transaction():
-            result = await insert_table(database, stored, data, **options)
+            result = await insert_table(database, stored, data, **given)
             await sequences.sync_sequences(table, database)
         return result
 
@@ -108,21 +100,14 @@ async def insert(
         return await written_within(timeout, database, write)
 
 
-async def update(
-    table: Table, database: Database, rows: Any, fields: Any, *, timeout: float | None = None, **options: Any
-) -> int:
+async def update(table: Table, database: Database, rows: Any, fields: Any, options: UpdateOptions) -> int:
     """Update rows from columns, or from instances; returns the number of rows found and updated."""
-    from chakra.columnar.staging import update_table
-
-    given = {**options, "fields": fields, "timeout": timeout}
-    given = checked("bulk_update", given, options_of(update_table))
-    fields, options = given["fields"], {name: given[name] for name in options}
+    given, fields = checked("bulk_update", options, UpdateOptions), names("fields", fields)
+    timeout = given.pop("timeout", None)
     async with _closed_on_failure(rows), _named_errors(table, database):
         if timeout is None:
-            return await _update(table, database, rows, fields, options)
-        return await written_within(
-            timeout, database, lambda: _update(table, database, rows, fields, options)
-        )
+            return await _update(table, database, rows, fields, given)
+        return await written_within(timeout, database, lambda: _update(table, database, rows, fields, given))
 
 
 @asynccontextmanager

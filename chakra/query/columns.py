@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from chakra.db.streams import Stream
 from chakra.query import bulk
+from chakra.query.verbs import BatchOptions, PlanOptions, ReadOptions, TableOptions, runs
 
 if TYPE_CHECKING:
     import pandas
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 class ColumnReads:
     """``to_arrow`` and its kin, for whatever can say what to read (``column_source``) and where.
 
-    Options of all of them: ``numeric``, ``infinity`` and ``strings``, see ``chakra.columnar.Options``.
+    Options of all of them: ``numeric``, ``infinity``, ``strings``, ``uuid`` and ``interval``, see
+    ``chakra.columnar.Options``, and ``nested``: rows behind relations that ``prefetch_related`` names become lists of
+    structs, those behind ``select_related`` structs, read along in one statement.
     """
 
     __slots__ = ()
@@ -29,54 +32,40 @@ class ColumnReads:
         @property
         def database(self) -> Database: ...
 
-        async def column_source(self, database: Database) -> bulk.ColumnSource: ...
+        async def column_source(self, database: Database, *, nested: bool = False) -> bulk.ColumnSource: ...
 
-    async def to_arrow(
-        self,
-        *,
-        partitions: int = 1,
-        partition_by: str | None = None,
-        progress: Any = None,
-        timeout: float | None = None,
-        **options: Any,
-    ) -> pyarrow.Table:
+    @runs
+    async def to_arrow(self, **options: Unpack[TableOptions]) -> pyarrow.Table:
         """Return the rows as a ``pyarrow.Table``, read through binary COPY.
 
         Args:
-            partitions: connections that read at once, over one snapshot. Queries that are ordered, limited,
-                distinct or aggregated, raw SQL, and reads inside a transaction take one connection all the same.
-            partition_by: field of the table to cut by, at quantiles of its values; for views and foreign tables,
-                whose rows have no addresses. Their rows must be the same ones each time they are asked for.
-            progress: called with (rows, bytes) about once a megabyte; ``True`` shows a bar.
-            timeout: seconds after which the server is told to stop.
+            options: see ``chakra.query.verbs.TableOptions``: those of all, and ``partitions``, ``partition_by``,
+                ``progress`` and ``timeout``. Queries that are ordered, limited, distinct or aggregated, raw SQL, and
+                reads inside a transaction take one connection, whatever ``partitions`` says.
 
         Raises:
             DataError: a value has no place in its Arrow type; names row and column.
+            FieldError: an unknown option or value; ``nested=True`` where nothing is loaded along.
             QueryCancelled: the timeout passed.
         """
-        return await bulk.to_arrow(
-            self,
-            self.database,
-            partitions=partitions,
-            partition_by=partition_by,
-            progress=progress,
-            timeout=timeout,
-            **options,
-        )
+        return await bulk.to_arrow(self, self.database, options)
 
-    async def to_polars(self, **options: Any) -> polars.DataFrame:
+    @runs
+    async def to_polars(self, **options: Unpack[TableOptions]) -> polars.DataFrame:
         """Return the rows as a ``polars.DataFrame``; options as for ``to_arrow``."""
-        return await bulk.to_polars(self, self.database, **options)
+        return await bulk.to_polars(self, self.database, options)
 
-    async def to_pandas(self, **options: Any) -> pandas.DataFrame:
+    @runs
+    async def to_pandas(self, **options: Unpack[TableOptions]) -> pandas.DataFrame:
         """Return the rows as a ``pandas.DataFrame``; options as for ``to_arrow``."""
-        return await bulk.to_pandas(self, self.database, **options)
+        return await bulk.to_pandas(self, self.database, options)
 
-    async def to_numpy(self, **options: Any) -> dict[str, Any]:
+    @runs
+    async def to_numpy(self, **options: Unpack[TableOptions]) -> dict[str, Any]:
         """Return ``{name: ndarray}``, masked arrays where there are NULLs; options as for ``to_arrow``."""
-        return await bulk.to_numpy(self, self.database, **options)
+        return await bulk.to_numpy(self, self.database, options)
 
-    def arrow_batches(self, **options: Any) -> Stream[pyarrow.RecordBatch]:
+    def arrow_batches(self, **options: Unpack[BatchOptions]) -> Stream[pyarrow.RecordBatch]:
         """Stream record batches with bounded memory: ``async for batch in qs.arrow_batches(max_rows=65_536)``.
 
         The server is asked for no more than the loop takes, 1 MiB and one batch ahead. There is no timeout: how
@@ -86,19 +75,19 @@ class ColumnReads:
         Args:
             options: ``max_rows``, ``max_bytes`` (of the stream, per batch), ``progress``, and those of all.
         """
-        return Stream(lambda reader: bulk.arrow_batches(self, self.database, reader, **options))
+        return Stream(lambda reader: bulk.arrow_batches(self, self.database, reader, options))
 
-    async def arrow_schema(self, **options: Any) -> pyarrow.Schema:
+    @runs
+    async def arrow_schema(self, **options: Unpack[ReadOptions]) -> pyarrow.Schema:
         """Return the schema that ``arrow_batches`` gives, before any data is read.
 
         Raises:
             FieldError: the type of a numeric follows from the data; names the options.
         """
-        return await bulk.arrow_schema(self, self.database, **options)
+        return await bulk.arrow_schema(self, self.database, options)
 
-    async def read_plan(
-        self, *, partitions: int = 1, partition_by: str | None = None, **options: Any
-    ) -> ReadPlan:
+    @runs
+    async def read_plan(self, **options: Unpack[PlanOptions]) -> ReadPlan:
         """Cut the query into picklable tasks over one snapshot: ``async with await qs.read_plan(…) as plan:``.
 
         ``partitions`` and ``partition_by`` as for ``to_arrow``.
@@ -106,9 +95,7 @@ class ColumnReads:
         Raises:
             TransactionError: inside a transaction, whose changes the tasks could not see.
         """
-        return await bulk.read_plan(
-            self, self.database, partitions=partitions, partition_by=partition_by, **options
-        )
+        return await bulk.read_plan(self, self.database, options)
 
 
 __all__ = ["ColumnReads"]

@@ -11,7 +11,7 @@ from chakra.errors import ChakraError, DatabaseError, DataError, FieldError, Int
 from chakra.pg.marks import STALE_TYPES
 from chakra.pg.quoting import quote_qualified
 from chakra.pg.text import SqlText
-from chakra.pg.types import PgType
+from chakra.pg.types import RECORD, PgType
 from chakra.query.privileges import refused
 from chakra.schema import Table
 from chakra.schema.declared import composites_in, reading, refusal
@@ -88,13 +88,13 @@ async def _describe(database: Database, outputs: Sequence[Output], sql: str, key
     try:
         question = describe_query(sql, len(outputs))
         if isinstance(sql, SqlText):
-            question = SqlText(question, sql.touches, sql.key)
+            question = SqlText(question, sql.touches, sql.key, reads=True)
         (row,) = await database.ask(question)
     except DatabaseError as error:
         await refused(database, sql, error)
         raise
     oids = tuple(row["types"])
-    known = await database.types.resolve_many(oids, executor=database)
+    known = await database.types.resolve_many(oids)
     types = [replace(t, ndims=0) if t.kind == "array" else t for t in (known[oid] for oid in oids)]
     if any(o.column is None and _unknown(o.type, t) for o, t in zip(outputs, types, strict=True)):
         types = await _with_modifiers(database, sql, types)
@@ -124,6 +124,8 @@ _MODIFIED = frozenset({"numeric", "vector", "halfvec", "sparsevec"})  # the Arro
 
 def _computed(expected: PgType | None, actual: PgType) -> PgType:
     """The type of a computed value: the server's, with what compiling knows of it where that is the same type."""
+    if expected is not None and expected.oid == actual.oid == RECORD.oid:
+        return expected  # the server does not tell its fields, and its values do
     found = None if expected is None else reading(expected, actual)
     return actual if found is None or found.declared is not None else found.wire
 
@@ -176,7 +178,7 @@ async def stored_table(database: Database, table: Table) -> Table:
         rows = await database.ask(_TABLE, (table.quoted,))
         if not rows:
             return table  # the server will say what is wrong with it
-        known = await database.types.resolve_many([row["type"] for row in rows], executor=database)
+        known = await database.types.resolve_many([row["type"] for row in rows])
         types = {r["name"]: with_modifier(known[r["type"]], r["typmod"], r["ndims"]) for r in rows}
         name = quote_qualified(rows[0]["schema"], rows[0]["relation"])
         other_money = None

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from chakra.db.statements import Statement as Sent
+from chakra.db.statements import Told
 from chakra.errors import DatabaseError, DataError
 from chakra.pg.conversion import Naive
 from chakra.query.blame import too_large
@@ -35,12 +37,10 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
         DataError: a value does not fit the type of its field; names the field.
     """
     try:
-        sql = statement.sql
-        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
-        arguments, text = bound(database, statement, values), text_of(database, statement)
-        rows = await database.run_fetch(text, arguments, pure=pure)
-        if text in database.documents and holds_documents(database, statement):
-            rows = await database.run_fetch(text_of(database, statement), arguments, pure=pure)
+        arguments, sent = bound(database, statement, values), sent_for(database, statement)
+        rows = await database.run_fetch(sent, arguments)
+        if sent.sql in database.documents and holds_documents(database, statement):
+            rows = await database.run_fetch(sent_for(database, statement), arguments)
         return rows
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
@@ -51,12 +51,10 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
     """Run a statement and return its first row or ``None``."""
     try:
-        sql = statement.sql
-        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
-        arguments, text = bound(database, statement, values), text_of(database, statement)
-        row = await database.run_fetchrow(text, arguments, pure=pure)
-        if text in database.documents and holds_documents(database, statement):
-            row = await database.run_fetchrow(text_of(database, statement), arguments, pure=pure)
+        arguments, sent = bound(database, statement, values), sent_for(database, statement)
+        row = await database.run_fetchrow(sent, arguments)
+        if sent.sql in database.documents and holds_documents(database, statement):
+            row = await database.run_fetchrow(sent_for(database, statement), arguments)
         return row
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
@@ -67,18 +65,16 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
     """Run a statement and return the number of rows it touched."""
     try:
-        sql = statement.sql
-        pure = sql in database.harmless or await database.is_harmless(sql, statement.touches)
-        return await database.run_execute(sql, bound(database, statement, values), pure=pure)
+        return await database.run_execute(statement, bound(database, statement, values))
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
     except DataError as error:
         raise name_field(error, statement, values, database.naive) from error
 
 
-def text_of(database: Database, statement: Statement) -> str:
-    """The SQL of a statement in this database: with casts where something else is stored than declared as text."""
-    return database.as_text.get(statement.key, statement.sql) if database.as_text else statement.sql
+def sent_for(database: Database, statement: Statement) -> Sent:
+    """What is sent for a statement here: with casts where something else is stored than is declared as text."""
+    return database.as_text.get(statement.key, statement) if database.as_text else statement
 
 
 def holds_documents(database: Database, statement: Statement) -> bool:
@@ -86,7 +82,7 @@ def holds_documents(database: Database, statement: Statement) -> bool:
     this database.
 
     The driver reads values by the server's types and parses such columns. They are asked for as text then, from now on
-    by ``text_of``, so that rows have what columns have. It goes by the types, not by the values: a document can be a
+    by ``sent_for``, so that rows have what columns have. It goes by the types, not by the values: a document can be a
     text or null. Only queries: what wrote something is not run again.
     """
     found = database.documents.get(statement.sql)
@@ -94,10 +90,10 @@ def holds_documents(database: Database, statement: Statement) -> bool:
         not found
         or found.isdisjoint(statement.texts)
         or statement.key in database.as_text
-        or not statement.sql.startswith("SELECT")
+        or not statement.reads
     ):
         return False
-    database.as_text[statement.key] = statement.as_text()
+    database.as_text[statement.key] = Told(statement.as_text(), statement.touches, reads=True)
     return True
 
 
@@ -147,4 +143,4 @@ def _unstorable(value: Any) -> bool:
     return "\0" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))
 
 
-__all__ = ["execute", "fetch", "fetchrow", "holds_documents", "name_field", "text_of"]
+__all__ = ["execute", "fetch", "fetchrow", "holds_documents", "name_field", "sent_for"]

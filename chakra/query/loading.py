@@ -22,11 +22,11 @@ async def load(
     database: Database,
     name: str,
     data: Any,
+    options: dict[str, Any],
     *,
     create: bool = False,
     mode: str = "append",
     dry_run: bool = False,
-    **options: Any,
 ) -> InsertResult | str:
     """Insert data into a table by name, in one transaction with what is done to the table.
 

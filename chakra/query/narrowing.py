@@ -101,7 +101,7 @@ class Narrowing(Base[R_co]):
     def limit(self, count: int | None) -> Self:
         """Return at most ``count`` rows; ``None`` lifts a limit."""
         select = self._select.copy()
-        select.limit = count if count.__class__ is int and count >= 0 else row_count("limit", count)
+        select.limit = count if type(count) is int and count >= 0 else row_count("limit", count)
         return self._with(select)
 
     def offset(self, count: int | None) -> Self:

@@ -1,48 +1,32 @@
-"""Options of bulk writes: an unknown one, or a value it cannot have, is refused by name before anything happens."""
+"""Options of bulk reads and writes: an unknown one, or a value it cannot have, is refused by name before all else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chakra.errors import FieldError
 from chakra.pg.conversion import shown
-from chakra.query.bulk import check_timeout
-
-CREATE_OPTIONS = (
-    "on_conflict", "conflict_fields", "update_fields", "conflict_where", "where", "timeout", "sync_sequences"
-)  # fmt: skip
-"""What ``bulk_create`` takes."""
+from chakra.query.verbs import options_of
 
 
-def options_of(function: Callable[..., Any], *more: str) -> tuple[str, ...]:
-    """The names of a function's keyword options, and some that its callers deal with themselves."""
-    return (*(function.__kwdefaults__ or {}), *more, "timeout")
-
-
-def create_options(**given: Any) -> dict[str, Any]:
-    """The options of ``bulk_create``.
-
-    Raises:
-        FieldError: as for :func:`checked`.
-    """
-    return checked("bulk_create", given, CREATE_OPTIONS)
-
-
-def checked(what: str, options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+def checked(what: str, options: Mapping[str, Any], kind: type, *, reading: bool = False) -> dict[str, Any]:
     """The options of a call, lists of names as tuples.
 
     Args:
         what: the call, for the message.
-        known: the options it has.
+        kind: the ``TypedDict`` of its options.
+        reading: it reads columns, whose ``infinity`` is another one.
 
     Raises:
         FieldError: an unknown option, or a value that it cannot have; names the option.
     """
+    known = options_of(kind)
     for name in options:
         if name not in known:
             raise FieldError(f"{what}() has no option {name!r}; it has {', '.join(known)}")
-    return {name: _CHECKS[name](name, value) if name in _CHECKS else value for name, value in options.items()}
+    checks = _READ_CHECKS if reading else _CHECKS
+    return {name: checks[name](name, value) if name in checks else value for name, value in options.items()}
 
 
 def flag(name: str, value: Any) -> bool:
@@ -56,15 +40,20 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
-def _names(option: str, value: Any) -> tuple[str, ...] | None:
+def names(option: str, value: Any) -> tuple[str, ...] | None:
+    """A list of names as a tuple.
+
+    Raises:
+        FieldError: no list of names.
+    """
     if value is None:
         return None
     if isinstance(value, str):
         raise FieldError(f"{option} takes a list of names: [{value!r}]")
-    names: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (None,)
-    if not all(isinstance(name, str) for name in names):
+    found: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (None,)
+    if not all(isinstance(name, str) for name in found):
         raise FieldError(f"{option} takes a list of names of fields, not {shown(value)}")
-    return names
+    return found
 
 
 def _batch_rows(name: str, value: Any) -> int | None:
@@ -74,8 +63,9 @@ def _batch_rows(name: str, value: Any) -> int | None:
 
 
 def _timeout(name: str, value: Any) -> Any:
-    if value is not None:
-        check_timeout(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and (not number or not value > 0):
+        raise FieldError(f"{name}={value!r}: expected a number of seconds above 0, or None to wait for good")
     return value
 
 
@@ -85,12 +75,14 @@ def _written_infinity(name: str, value: Any) -> Any:
     return value
 
 
+_READ_CHECKS: dict[str, Callable[[str, Any], Any]] = {"nested": flag, "timeout": _timeout}
+
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("allow_truncate", "sync_sequences", "create", "dry_run"), flag),
-    **dict.fromkeys(("conflict_fields", "update_fields", "fields", "key"), _names),
+    **dict.fromkeys(("conflict_fields", "update_fields", "key"), names),
     "batch_rows": _batch_rows,
     "infinity": _written_infinity,
     "timeout": _timeout,
 }
 
-__all__ = ["CREATE_OPTIONS", "checked", "create_options", "flag", "options_of"]
+__all__ = ["checked", "flag", "names"]

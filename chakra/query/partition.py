@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chakra.db.statements import Own, Told, behind
 from chakra.errors import DatabaseError
 from chakra.pg.text import SqlText
 from chakra.schema import Column
 from chakra.sql.literals import ServerText
-from chakra.sql.partitions import quantiles, split_at, split_pages
+from chakra.sql.partitions import SAMPLE, quantiles, split_at, split_pages
 from chakra.sql.select import Select
 from chakra.sql.shapes import select_statement
 
 if TYPE_CHECKING:
     from chakra.columnar.parallel import Snapshot
+    from chakra.db import Record, Session
 
 _SAMPLED_PER_PART = 100
 """Values a part's bounds must rest on; of fewer rows all are looked at, which is then cheap. With 100 a part has
 within a tenth of its share of the rows, two times in three."""
 
-_PLAIN_TEXT = "SET LOCAL datestyle TO 'ISO'; SET LOCAL intervalstyle TO 'iso_8601'"
+_PLAIN_TEXT = Own("SET LOCAL datestyle TO 'ISO'; SET LOCAL intervalstyle TO 'iso_8601'")
 """Bounds are read by other sessions, so they must mean the same under whatever settings those have."""
 
 
@@ -53,13 +55,13 @@ class Cutting:
         keys.result = "tuple"
         sql, connection = _sql(keys, snapshot), snapshot.connection
         session = connection.held_session()
-        if not await connection.is_harmless(sql.key, sql.touches):
+        if not await connection.is_harmless(behind(sql)):
             connection.note(session)
         try:
             await session.script(_PLAIN_TEXT)
-            [row] = await session.fetch_once(quantiles(sql, self.partitions))
+            row = await self._quantiles(session, sql, SAMPLE)
             if row["sampled"] < _SAMPLED_PER_PART * self.partitions:
-                [row] = await session.fetch_once(quantiles(sql, self.partitions, 1))
+                row = await self._quantiles(session, sql, 1)
         except DatabaseError as error:
             error.add_note(
                 f"while asking for quantiles of partition_by={column.attribute!r} ({column.type.sql})"
@@ -67,6 +69,11 @@ class Cutting:
             raise
         bounds = dict.fromkeys(row["bounds"] or ())  # a value that fills several parts bounds only one
         return [ServerText(bound) for bound in bounds]
+
+    async def _quantiles(self, session: Session, keys: SqlText, share: float) -> Record:
+        question = Told(quantiles(keys.key, self.partitions, share), keys.touches, reads=True)
+        [row] = await session.fetch_once(question, quantiles(keys, self.partitions, share))
+        return row
 
 
 def _sql(select: Select, snapshot: Snapshot) -> SqlText:

@@ -96,7 +96,16 @@ def awaited(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutin
     def pending(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         return Pending(method(*args, **kwargs), call)
 
+    setattr(pending, _MARK, True)
     return pending
 
 
-__all__ = ["Pending", "awaited"]
+_MARK = "__chakra_awaited__"
+
+
+def is_awaited(method: object) -> bool:
+    """Whether a method gives a ``Pending``."""
+    return bool(getattr(method, _MARK, False))
+
+
+__all__ = ["Pending", "awaited", "is_awaited"]

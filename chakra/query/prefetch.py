@@ -6,7 +6,8 @@ them; what reads a relation looks there. The rows that are loaded know their par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,19 @@ from chakra.errors import FieldError, NotLoaded
 from chakra.expressions import F
 from chakra.query import run
 from chakra.query.hydrate import SLOT
-from chakra.query.state import NOT_LOADED, RowState, loaded_value, own_state
+from chakra.query.state import NOT_LOADED, Behind, RowState, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
-from chakra.sql import Select
+from chakra.sql import EVERYTHING, Loaded, RootKey, Select, loaded_of
 
 if TYPE_CHECKING:
     from chakra.db import Database
 
 OWNER = "_owner"
-"""Annotation of rows behind a table between: the key of the row they were loaded for."""
+"""Annotation of rows behind a table between: the key of the row they were loaded for. It tells them apart and is gone
+then."""
+
+_state_of: Callable[[Any], RowState] = attrgetter("_state")
 
 
 class Prefetch:
@@ -31,15 +35,18 @@ class Prefetch:
 
     Args:
         path: of the relation: ``"posts"``, ``"posts__tags"``.
-        queryset: which rows, in which order, with which annotations; default: all of them. The last relation of the
-            path gets it. A slice of it is taken for each row: ``Post.objects.order_by("-id")[:3]``.
+        queryset: which rows, in which order, with which annotations, of which database; default: all of them. The last
+            relation of the path gets it. A slice of it is taken for each row, ``Post.objects.order_by("-id")[:3]``,
+            and so is the first row of ``distinct("kind")``. Rows of ``values()`` are for ``to_arrow(nested=True)``
+            alone: instances hold instances.
         to_attr: name of the attribute that gets the list; the relation itself stays as it is then.
 
     Raises:
-        FieldError: no path, or a queryset of values.
+        FieldError: no path, a queryset of other rows than instances and dicts, or a slice of one that takes the first
+            row for each value.
     """
 
-    __slots__ = ("further", "path", "select", "to_attr")
+    __slots__ = ("database", "further", "mode", "path", "select", "to_attr")
 
     def __init__(self, path: str, queryset: Any = None, to_attr: str | None = None) -> None:
         if not isinstance(path, str) or not path:
@@ -47,13 +54,22 @@ class Prefetch:
         select: Select | None = None
         if queryset is not None:
             select = getattr(queryset, "_select", None)
-            if select is None or select.result != "instances":
+            if select is None or select.result not in ("instances", "dict"):
                 raise FieldError(
-                    f"Prefetch({path!r}): queryset= takes a query for instances, not {queryset!r}"
+                    f"Prefetch({path!r}): queryset= takes a query for instances, or values() for columns, not "
+                    f"{queryset!r}"
+                )
+            if select.sliced and select.clauses.distinct:
+                names = ", ".join(map(repr, select.clauses.distinct))
+                raise FieldError(
+                    f"Prefetch({path!r}): a slice of distinct({names}) cannot be taken for each row; leave out the one "
+                    "or the other"
                 )
         if to_attr is not None and not (isinstance(to_attr, str) and to_attr.isidentifier()):
             raise FieldError(f"Prefetch({path!r}): to_attr={to_attr!r} is not a plain name")
         self.further: tuple[Prefetch, ...] = () if queryset is None else queryset._prefetches
+        self.database: Database | None = None if queryset is None else queryset._database
+        self.mode: str | None = None if queryset is None else queryset._mode
         self.path = path
         self.select = select
         self.to_attr = to_attr
@@ -62,17 +78,58 @@ class Prefetch:
         return f"Prefetch({self.path!r})"
 
 
-class _Level:
-    """One relation to load, and what to load behind it."""
+class Level:
+    """One relation to load, and what to load behind it.
 
-    __slots__ = ("further", "name", "of_query", "select", "to_attr")
+    Attributes:
+        name: of the relation.
+        select, database: the query for its rows that a ``Prefetch`` gave, and where it runs.
+        of_query: what that query prefetches itself.
+        to_attr: name of the list, where it is not the relation's.
+        further: the levels behind it.
+    """
+
+    __slots__ = ("database", "further", "mode", "name", "of_query", "select", "to_attr")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.of_query: tuple[Prefetch, ...] = ()
         self.select: Select | None = None
+        self.database: Database | None = None
+        self.mode: str | None = None
         self.to_attr: str | None = None
-        self.further: dict[tuple[str, str | None], _Level] = {}
+        self.further: dict[tuple[str, str | None], Level] = {}
+
+    def behind(self) -> dict[tuple[str, str | None], Level]:
+        """All levels behind this one: those of its query, and those of longer paths."""
+        found = levels_of(self.of_query)
+        _merge(found, self.further)
+        return found
+
+    def paths(self) -> Iterator[str]:
+        """The relations to load behind this one, seen from its rows."""
+        for level in self.further.values():
+            yield level.name
+            yield from (f"{level.name}__{path}" for path in level.paths())
+
+    def query(self, relation: Relation, said: Loaded) -> Select:
+        """The query for the rows: one that was given says itself which of their columns it wants."""
+        select = self.select
+        if select is None:
+            select = Select(relation.target)
+            if not said.everything:
+                select = select.with_clauses(only=said.only, deferred=said.deferred)
+        return _keeping(select, (*self.paths(), *(prefetch.path for prefetch in self.of_query)))
+
+
+def _merge(levels: dict[tuple[str, str | None], Level], others: dict[tuple[str, str | None], Level]) -> None:
+    for key, other in others.items():
+        level = levels.setdefault(key, other)
+        if level is not other:
+            if other.select is not None:
+                level.select, level.database = other.select, other.database
+            level.of_query += other.of_query
+            _merge(level.further, other.further)
 
 
 def as_prefetch(given: Any) -> Prefetch:
@@ -87,6 +144,7 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
         FieldError: names what exists.
     """
     lists: dict[tuple[str, ...], str] = {}
+    queries: dict[tuple[str, str | None], Select] = {}
     for prefetch in prefetches:
         here = table
         parts = prefetch.path.split("__")
@@ -107,6 +165,11 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
         if select is not None and select.table.row_class is not here.row_class:
             raise FieldError(
                 f"{prefetch!r}: the relation leads to {here.title}, and queryset= is about {select.table.title}"
+            )
+        if select is not None and queries.setdefault((prefetch.path, prefetch.to_attr), select) is not select:
+            raise FieldError(
+                f"{prefetch!r}: another Prefetch has a query of its own for {prefetch.to_attr or prefetch.path!r}; "
+                "give one of them a list of its own: to_attr="
             )
 
 
@@ -135,139 +198,217 @@ def _relation(table: Table, name: str, path: str) -> Relation:
     return found
 
 
-async def load(database: Database, rows: Sequence[Any], prefetches: Iterable[Prefetch]) -> None:
-    """Load what stands behind relations of instances of one model."""
-    if not rows:
-        return
-    levels: dict[tuple[str, str | None], _Level] = {}
+def with_keys(select: Select, prefetches: Sequence[Prefetch]) -> Select:
+    """The query whose rows hold the keys by which what is prefetched is found, whatever ``only`` and ``defer`` say."""
+    return _keeping(select, [prefetch.path for prefetch in prefetches]) if prefetches else select
+
+
+def _keeping(select: Select, paths: Iterable[str]) -> Select:
+    said = loaded_of(select)
+    if said.everything:
+        return select
+    kept = said.keeping(select.table, paths)
+    return select.with_clauses(only=kept.only, deferred=kept.deferred)
+
+
+async def load(
+    database: Database,
+    rows: Sequence[Any],
+    prefetches: Iterable[Prefetch],
+    said: Loaded = EVERYTHING,
+    states: Iterable[RowState] | None = None,
+) -> None:
+    """Load what stands behind relations of instances of one model.
+
+    Args:
+        said: which columns, as the query of the instances says for all that is loaded with it.
+        states: of the rows; default: the one state they share, as the result of one query.
+    """
+    if rows:
+        shared = {rows[0]._state} if states is None else states
+        await _load(database, rows, shared, levels_of(prefetches), said)
+
+
+def levels_of(prefetches: Iterable[Prefetch]) -> dict[tuple[str, str | None], Level]:
+    """Prefetches as a tree of relations."""
+    levels: dict[tuple[str, str | None], Level] = {}
     for prefetch in prefetches:
         here = levels
         *before, last = prefetch.path.split("__")
         for name in before:
             here = _level(here, name, None).further
         level = _level(here, last, prefetch.to_attr)
-        level.select = prefetch.select or level.select
+        if prefetch.select is not None:
+            level.select, level.database = prefetch.select, prefetch.database
+        level.mode = prefetch.mode or level.mode
         level.of_query += prefetch.further
-    await _load(database, rows, levels)
+    return levels
 
 
-def _level(levels: dict[tuple[str, str | None], _Level], name: str, to_attr: str | None) -> _Level:
+def _level(levels: dict[tuple[str, str | None], Level], name: str, to_attr: str | None) -> Level:
     # Behind a list of its own (to_attr) a later path goes on by the name of that list.
     for level in levels.values():
         if to_attr is None and level.to_attr == name:
             return level
-    found = levels.setdefault((name, to_attr), _Level(name))
+    found = levels.setdefault((name, to_attr), Level(name))
     found.to_attr = to_attr
     return found
 
 
 async def _load(
-    database: Database, rows: Sequence[Any], levels: dict[tuple[str, str | None], _Level]
+    database: Database,
+    rows: Sequence[Any],
+    states: Iterable[RowState],
+    levels: dict[tuple[str, str | None], Level],
+    said: Loaded,
 ) -> None:
     table: Table = type(rows[0]).__table__
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
-        found = await _behind(database, rows, relation, level)
-        await load(database, found, level.of_query)
+        where, behind = level.database or database, said.behind(level.name)
+        found = _there(rows, states, relation) if level.select is None and level.to_attr is None else None
+        if found is not None:
+            of_found = set(map(_state_of, found))
+        else:
+            found = await _behind(where, rows, states, relation, level, behind)
+            of_found = {found[0]._state} if found else set()
+        if level.select is not None:
+            await load(where, found, level.of_query, loaded_of(level.select), of_found)
         if found and level.further:
-            await _load(database, found, level.further)
+            await _load(where, found, of_found, level.further, behind)
+
+
+def _there(rows: Sequence[Any], states: Iterable[RowState], relation: Relation) -> Sequence[Any] | None:
+    """The rows behind one relation, each once, if all of them are there already."""
+    name = relation.name
+    if not all(name in state.places or name in state.behind or name in state.loaded for state in states):
+        return None
+    first, *others = states
+    if first.shared and not others and name in first.places:
+        place = first.places[name]
+        there = [row._along[place] for row in rows]
+    else:
+        there = [loaded_value(row, name) for row in rows]
+    values = {id(value): value for value in there}
+    if id(NOT_LOADED) in values:
+        return None
+    found = chain.from_iterable(filter(None, values.values())) if relation.many else values.values()
+    return [row for row in {id(row): row for row in found}.values() if row is not None]
 
 
 async def _behind(
-    database: Database, rows: Sequence[Any], relation: Relation, level: _Level
+    database: Database,
+    rows: Sequence[Any],
+    states: Iterable[RowState],
+    relation: Relation,
+    level: Level,
+    said: Loaded,
 ) -> Sequence[Any]:
-    """Load the rows behind one relation, unless they are there, and return them."""
-    if level.select is None and level.to_attr is None:
-        there = [loaded_value(row, relation.name) for row in rows]
-        if not any(value is NOT_LOADED for value in there):
-            flat = (value if isinstance(value, list) else [value] for value in there)
-            return [row for values in flat for row in values if row is not None]
-    first = relation.hops[0]
-    if len(first.columns) != 1:
+    """Load the rows behind one relation and return them."""
+    if level.select is not None and level.select.result != "instances":
         raise FieldError(
-            f"prefetch_related({relation.name!r}): a key of several columns cannot be prefetched"
+            f"prefetch_related({relation.name!r}): rows of values() are for columns, to_arrow(nested=True); only() "
+            "chooses what instances load"
         )
-    own = attrgetter(SLOT + first.columns[0])
+    first = relation.hops[0]
+    own = _getter(first.columns)
     try:
-        keys = {key for row in rows if (key := own(row)) is not None}
+        keys = set(map(own, rows))
     except AttributeError:
-        title = type(rows[0]).__name__
+        title, names = type(rows[0]).__name__, ", ".join(first.columns)
         raise NotLoaded(
-            f"prefetch_related({relation.name!r}): {title}.{first.columns[0]} was not loaded with these rows (only(), "
+            f"prefetch_related({relation.name!r}): {title}.{names} was not loaded with these rows (only(), "
             "defer()), and says what is behind them"
         ) from None
-    select = level.select or Select(relation.target)
+    keys = {key for key in keys if None not in key} if len(first.columns) > 1 else keys - {None}
     found: list[Any] = []
-    owner: Callable[[Any], Any] = own
+    held: dict[Any, Any] = {key: [] for key in keys} if relation.many else dict.fromkeys(keys)
     if keys:
-        select, owner = _of_owners(select, relation, list(keys))
-        found = await run.rows(database, select)
-    held: dict[Any, Any] = {key: [] if relation.many else None for key in keys}
+        select, owner = _of_owners(level.query(relation, said), relation, list(keys))
+        fetch = next(iter(states)).fetch
+        mode, path = (None, "") if fetch is None else (fetch.mode, fetch.path)
+        path = f"{path}{level.to_attr or relation.name}__"
+        found = await run.groups(database, select, owner, relation.many, held, level.mode or mode, path)
     if len(relation.hops) > 1 and set(first.target.primary_key) != {
         *first.target_columns,
         *relation.hops[1].columns,
     }:
-        found = _once(found, owner)
-    for row in found:
-        if relation.many:
-            held[owner(row)].append(row)
-        else:
-            held[owner(row)] = row
-    _note(rows, level.to_attr or relation.name, first.columns[0], held)
+        _once(held, relation.target)
+        found = list({id(row): row for row in chain.from_iterable(held.values())}.values())
+    some = level.select is not None and level.to_attr is None
+    _note(states, level.to_attr or relation.name, first.columns, held, some)
     if found and not relation.forward and len(relation.hops) == 1:
         _know_parents(rows, found, relation)
     return found
 
 
-def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, Callable[[Any], Any]]:
-    """The query for the rows behind a relation of certain rows, and what tells whose a row is."""
+def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Select, tuple[str, ...]]:
+    """The query for the rows behind a relation of certain rows, and the attributes that tell whose a row is."""
     *_, last = relation.hops
     if len(relation.hops) == 1:
-        name = last.target_columns[0]
-        return _each(select, name).filtered(False, (), {f"{name}__in": keys}), attrgetter(SLOT + name)
-    back = next(name for name, other in last.target.relations.items() if other.leads_back(relation))
-    select = _each(select, back).filtered(False, (), {f"{back}__in": keys})
+        names = last.target_columns
+        one = len(names) == 1
+        parts, words = ((), {f"{names[0]}__in": keys}) if one else ((RootKey(names).in_(keys),), {})
+        return _each(select, names).filtered(False, parts, words), names
+    back, way = next((n, other) for n, other in last.target.relations.items() if other.leads_back(relation))
+    select = _each(select, (back,)).filtered(False, (), {f"{back}__in": keys})
     clauses = select.clauses
+    fields = way.hops[-1].target_columns
+    owner = tuple(f"{OWNER}{place or ''}" for place in range(len(fields)))
+    computed = [F(back)] if len(fields) == 1 else [F(f"{back}__{name}") for name in fields]
     select = select.with_clauses(
-        annotations=(*clauses.annotations, (OWNER, F(back))), after=(*clauses.after, len(select.filters))
+        annotations=(*clauses.annotations, *zip(owner, computed, strict=True)),
+        after=(*clauses.after, *(len(select.filters) for _ in fields)),
     )
-    return select, lambda row: loaded_value(row, OWNER)
+    return select, owner
 
 
-def _each(select: Select, path: str) -> Select:
-    """A copy, whose slice is one for each value of a path; a field of that name is loaded in any case."""
+def _each(select: Select, names: tuple[str, ...]) -> Select:
+    """A copy, whose slice is one for each value of a path, or of fields, as is the first row of DISTINCT ON; fields of
+    those names are loaded in any case.
+    """
     clauses = select.clauses
+    each = names[0] if len(names) == 1 else names
     return select.with_clauses(
-        each=path if select.sliced else None,
-        only=None if clauses.only is None else clauses.only | {path},
-        deferred=clauses.deferred - {path},
+        each=each if select.sliced else None,
+        distinct=(*names, *clauses.distinct) if clauses.distinct else clauses.distinct,
+        only=None if clauses.only is None else clauses.only | {*names},
+        deferred=clauses.deferred - {*names},
     )
 
 
-def _once(rows: Sequence[Any], owner: Callable[[Any], Any]) -> list[Any]:
-    """Each partner of a row once: a table between that is a model may link the two several times."""
-    return list({(owner(row), type(row).__chakra_key__(row)): row for row in reversed(rows)}.values())[::-1]
+def _getter(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    """What reads a key of an instance: a value, or a tuple of several."""
+    return attrgetter(*(SLOT + name for name in names))
 
 
-def _note(rows: Sequence[Any], name: str, key: str, held: dict[Any, Any]) -> None:
+def _once(held: dict[Any, list[Any]], table: Table) -> None:
+    """Leave each partner of a row once: a table between that is a model may link the two several times."""
+    key = _getter(table.primary_key)
+    for partners in held.values():
+        partners.reverse()
+        partners[:] = dict(zip(map(key, partners), partners, strict=True)).values()
+        partners.reverse()
+
+
+def _note(
+    states: Iterable[RowState], name: str, key: tuple[str, ...], held: dict[Any, Any], some: bool = False
+) -> None:
     """Let rows know what is behind a relation: once for all that share a state."""
-    seen: set[int] = set()
-    for row in rows:
-        state: RowState = row._state
-        if id(state) not in seen:
-            seen.add(id(state))
-            state.behind = {**state.behind, name: (SLOT + key, held)}
+    behind = Behind(_getter(key), held, some)
+    for state in states:
+        state.behind = {**state.behind, name: behind}
 
 
 def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:
     """Let rows that were loaded from the other side of a foreign key know the row they belong to."""
     hop = relation.hops[0]
     table: Table = type(found[0]).__table__
-    back = next((n for n, r in table.relations.items() if r.key == hop.target_columns[0]), None)
+    back = next((n for n, r in table.relations.items() if r.returns(relation, type(rows[0]).__table__)), None)
     if back is None:
         return
-    own = attrgetter(SLOT + hop.columns[0])
-    _note(found, back, hop.target_columns[0], {own(row): row for row in rows})
+    own = _getter(hop.columns)
+    _note((found[0]._state,), back, hop.target_columns, dict(zip(map(own, rows), rows, strict=True)))
 
 
 async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> None:
@@ -293,7 +434,17 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     check_paths(model.__table__, prefetches)
     for row in several:
         own_state(row)
-    await load(database_of(several[0], using), several, prefetches)
+    await load(database_of(several[0], using), several, prefetches, states=list(map(_state_of, several)))
 
 
-__all__ = ["OWNER", "Prefetch", "as_prefetch", "check_paths", "load", "prefetch"]
+__all__ = [
+    "OWNER",
+    "Level",
+    "Prefetch",
+    "as_prefetch",
+    "check_paths",
+    "levels_of",
+    "load",
+    "prefetch",
+    "with_keys",
+]

@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from chakra.db.statements import Own
 from chakra.errors import ChakraError, DatabaseError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _INSERTED = re.compile(rf"\b(?:INTO|COPY) {_NAME}(?:\.{_NAME})?(?: AS target)? ?
 _ASSIGNED = re.compile(r"\bSET (.*?)(?= WHERE | FROM | RETURNING |$)", re.S)
 _TARGETS = re.compile(rf"(?:^|, )({_NAME}) = ")
 
-_LACKING = """
+_LACKING = Own("""
 SELECT c.oid::regclass::text AS title, given.privilege, current_user::text AS role,
     array_agg(quote_ident(a.attname) ORDER BY a.attnum) AS columns, array_agg(a.attname::text) AS names
 FROM unnest($1::text[], $2::text[]) AS given(name, privilege)
@@ -28,7 +29,7 @@ JOIN pg_catalog.pg_class AS c ON c.oid IN (SELECT pg_catalog.to_regclass(t) FROM
 JOIN pg_catalog.pg_attribute AS a
     ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = given.name
 WHERE NOT pg_catalog.has_column_privilege(c.oid, a.attnum, given.privilege)
-GROUP BY c.oid, given.privilege ORDER BY 1, 2"""
+GROUP BY c.oid, given.privilege ORDER BY 1, 2""")
 
 
 def _wanted(sql: str) -> list[tuple[str, str]]:
@@ -61,7 +62,7 @@ async def refused(database: Database, sql: str, error: DatabaseError) -> Databas
             if session is None:
                 return error
             names, privileges = [name for name, _ in wanted], [privilege for _, privilege in wanted]
-            rows = await session.fetch_unwatched(_LACKING, (names, privileges, tables))
+            rows = await session.fetch_quietly(_LACKING, (names, privileges, tables))
             if rows:
                 lacking = "; ".join(
                     f"{r['privilege']} ({', '.join(r['columns'])}) on {r['title']}" for r in rows

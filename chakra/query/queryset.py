@@ -16,12 +16,18 @@ from chakra.query import bulk
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.columns import ColumnReads
+from chakra.query.nested import nested_select
 from chakra.query.not_a_list import check_field
 from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
+from chakra.query.verbs import runs
 from chakra.query.writing import Writing
+from chakra.sql import field_paths
 
 if TYPE_CHECKING:
     from chakra.db import Database
+
+
+MODES = ("one", "peers", "raise")
 
 
 class QuerySet(Writing[R_co], ColumnReads):
@@ -61,23 +67,62 @@ class QuerySet(Writing[R_co], ColumnReads):
         check_paths(self.table, new._prefetches)
         return new
 
-    def only(self, *fields: str) -> Self:
-        """Load only these fields (and the primary key); reading another raises ``NotLoaded``.
+    def fetch_mode(self, mode: str) -> Self:
+        """Say what awaiting a relation does that was not loaded: ``await post.author``, ``await author.posts``.
 
-        Fields that were deferred before stay so.
+        Rows that are loaded along, by ``select_related`` and ``prefetch_related`` and by awaiting, take the mode over.
+
+        Args:
+            mode: ``"one"`` asks for the one row. ``"peers"`` loads the relation for all rows of the same result (of a
+                stream: of the same block) that are still in use, in one statement: a loop over them asks once; so does
+                ``refresh("field")`` with a field that was left out. ``"raise"`` raises ``NotLoaded``, which names the
+                call to add.
+
+        Raises:
+            FieldError: another mode, or a query of values.
         """
-        self._for_instances("only")
-        wanted = frozenset(self._attribute(name) for name in fields)
-        return self._clauses(only=wanted - self._select.clauses.deferred, deferred=frozenset())
+        self._for_instances("fetch_mode")
+        if mode not in MODES:
+            raise FieldError(f"fetch_mode is one of {', '.join(map(repr, MODES))}, not {mode!r}")
+        new = self._with(self._select)
+        new._mode = mode
+        return new
 
-    def defer(self, *fields: str) -> Self:
-        """Load all fields but these; reading one of them raises ``NotLoaded``."""
-        self._for_instances("defer")
-        names = frozenset(self._attribute(name) for name in fields)
+    def only(self, *fields: str) -> Self:
+        """Load only these fields, keys besides; reading another raises ``NotLoaded``.
+
+        Paths are about what is loaded along: ``select_related("author").only("title", "author__name")``. A relation
+        none of whose fields is named is loaded with all of them. Primary keys and the keys by which relations are
+        loaded are there in any case.
+
+        Another call of ``only`` stands in place of the one before; what ``defer`` named before it stays left out.
+
+        Raises:
+            FieldError: a name is none of a field; lists what exists.
+        """
         clauses = self._select.clauses
-        if clauses.only is None:
-            return self._clauses(deferred=clauses.deferred | names)
-        return self._clauses(only=clauses.only - names)
+        deferred = clauses.deferred if clauses.only is None else frozenset()
+        return self._clauses(only=self._paths("only", fields), deferred=deferred)
+
+    def defer(self, *fields: str | None) -> Self:
+        """Leave these fields out, also such of relations that are loaded along; reading one raises ``NotLoaded``.
+
+        Calls add up, and take from what ``only`` named. ``None`` takes back both.
+
+        Raises:
+            FieldError: a name is none of a field; lists what exists.
+        """
+        if fields == (None,):
+            return self._clauses(only=None, deferred=frozenset())
+        return self._clauses(deferred=self._select.clauses.deferred | self._paths("defer", fields))
+
+    def _paths(self, method: str, names: Sequence[Any]) -> frozenset[str]:
+        self._for_instances(method)
+        for name in names:
+            check_field(name)
+            if not isinstance(name, str):
+                raise FieldError(f"{method}() takes names of fields, not {name!r}")
+        return frozenset(path for name in names for path in field_paths(self.table, name, method))
 
     def annotate(self, /, *unnamed: Expression, **values: Expression) -> Self:
         """Add computed values; they become attributes of instances and keys of ``values()``.
@@ -99,6 +144,8 @@ class QuerySet(Writing[R_co], ColumnReads):
                 )
             if not isinstance(value, Expression):
                 raise FieldError(f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}")
+            if any(each.to_attr == name and "__" not in each.path for each in self._prefetches):
+                raise FieldError(f"annotation {name!r} has the name of the list of a Prefetch of the query")
         select = self._select
         clauses = select.clauses
         changes: dict[str, Any] = {
@@ -169,13 +216,18 @@ class QuerySet(Writing[R_co], ColumnReads):
         new._prefetches = ()  # rows of values have no relations to load
         return new
 
-    async def column_source(self, database: Database) -> bulk.ColumnSource:
+    @runs
+    async def column_source(self, database: Database, *, nested: bool = False) -> bulk.ColumnSource:
         """Compile the query for COPY: values as literals, result columns, and what may be cut into parts.
 
+        Args:
+            nested: with what is loaded along, in lists of structs and in structs.
+
         Raises:
-            FieldError: the query locks rows, which COPY cannot.
+            FieldError: the query locks rows, which COPY cannot, or nothing is loaded along that could be nested.
         """
-        return await bulk.source_of(self._select, database)
+        select = nested_select(self._select, self._prefetches, database) if nested else self._select
+        return await bulk.source_of(select, database)
 
 
 __all__ = ["QuerySet"]

@@ -112,13 +112,18 @@ class RawQuery(NotAList, ColumnReads):
 
     # -- columns --------------------------------------------------------------------------------------
 
-    async def column_source(self, database: Database) -> bulk.ColumnSource:
+    async def column_source(self, database: Database, *, nested: bool = False) -> bulk.ColumnSource:
         """The statement with its parameters as literals, and what its columns are; the server tells both types.
 
         It is never cut into parts: only its author knows what it computes over all rows.
         """
         from chakra.columnar import ColumnSpec
 
+        if nested:
+            raise FieldError(
+                "nested=True is for querysets with prefetch_related() or select_related(); SQL of your own has no "
+                "relations: write array_agg(…) for each column"
+            )
         parameters, columns = await database.describe_statement(self.sql)
         if len(parameters) != len(self.params):
             raise FieldError(

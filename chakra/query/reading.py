@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Self, overload
 
+from chakra.db.statements import Told
 from chakra.db.streams import Stream
 from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Expression
@@ -18,7 +19,8 @@ from chakra.query.not_a_list import check_key
 from chakra.query.options import flag
 from chakra.query.pending import awaited
 from chakra.query.stream import rows_of
-from chakra.sql import Select, over_rows, select_statement
+from chakra.query.verbs import runs
+from chakra.sql import Select, loaded_of, over_rows, select_statement
 
 GET_LIMIT = 2
 """Rows ``get`` asks for: the second one is enough to know that there are several."""
@@ -37,15 +39,22 @@ class Reading(Narrowing[R_co]):
         return self._fetch().__await__()
 
     async def _fetch(self) -> list[R_co]:
-        rows = await run.rows(self.database, self._select)
+        select = self._whole
+        rows = await run.rows(self.database, select, self._mode)
         if self._prefetches:
-            await prefetch.load(self.database, rows, self._prefetches)
+            await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
         return rows
 
+    @property
+    def _whole(self) -> Select:
+        """The question, with the keys that what is prefetched needs."""
+        return prefetch.with_keys(self._select, self._prefetches)
+
     async def _row(self, select: Select) -> R_co | None:
-        row: R_co | None = await run.row(self.database, select)
+        select = prefetch.with_keys(select, self._prefetches)
+        row: R_co | None = await run.row(self.database, select, self._mode)
         if self._prefetches and row is not None:
-            await prefetch.load(self.database, [row], self._prefetches)
+            await prefetch.load(self.database, [row], self._prefetches, loaded_of(select))
         return row
 
     def __aiter__(self) -> Stream[R_co]:
@@ -62,7 +71,9 @@ class Reading(Narrowing[R_co]):
         if type(chunk_size) is not int or not 1 <= chunk_size <= MOST_AT_ONCE:
             raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(
-            lambda reader: rows_of(self._select, self.database, chunk_size, reader, self._prefetches)
+            lambda reader: rows_of(
+                self._whole, self.database, chunk_size, reader, self._prefetches, self._mode
+            )
         )
 
     @overload
@@ -88,6 +99,7 @@ class Reading(Narrowing[R_co]):
             raise IndexError(f"the query has no row {position}")
         return rows[0]
 
+    @runs
     async def get(self, /, *conditions: Expression, **lookups: Any) -> R_co:
         """Return the one row that matches.
 
@@ -101,10 +113,11 @@ class Reading(Narrowing[R_co]):
             select = select.copy()
             select.limit = GET_LIMIT
             select.order = () if select.clauses.distinct is None else select.order
-        rows = await run.some_rows(self.database, select)
+        select = prefetch.with_keys(select, self._prefetches)
+        rows = await run.some_rows(self.database, select, self._mode)
         if len(rows) == 1:
             if self._prefetches:
-                await prefetch.load(self.database, rows, self._prefetches)
+                await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
             return rows[0]  # type: ignore[no-any-return]
         raise self._not_one(rows, conditions, lookups)
 
@@ -117,11 +130,13 @@ class Reading(Narrowing[R_co]):
         kind = getattr(cls, "MultipleObjectsReturned", MultipleObjectsReturned)
         return kind(f"more than one {self.table.title} matches ({asked})")
 
+    @runs
     @awaited
     async def first(self) -> R_co | None:
         """Return the first row, by primary key if there is no order; ``None`` if there is none."""
         return await self._row(self._ordered(backwards=False))
 
+    @runs
     @awaited
     async def last(self) -> R_co | None:
         """Return the last row, by primary key if there is no order; ``None`` if there is none."""
@@ -137,32 +152,38 @@ class Reading(Narrowing[R_co]):
         select.limit = 1 if select.limit is None else min(select.limit, 1)
         return select
 
+    @runs
     async def earliest(self, *fields: str) -> R_co:
         """Return the row that comes first by these fields."""
-        return await self.order_by(*fields)._one_of_order(False, fields)
+        return await self.order_by(*fields)._first_of_order(fields)
 
+    @runs
     async def latest(self, *fields: str) -> R_co:
         """Return the row that comes last by these fields."""
-        return await self.order_by(*fields)._one_of_order(True, fields)
+        turned = [name[1:] if name.startswith("-") else f"-{name}" for name in fields]
+        return await self.order_by(*turned)._first_of_order(fields)
 
-    async def _one_of_order(self, backwards: bool, fields: Sequence[str]) -> R_co:
+    async def _first_of_order(self, fields: Sequence[str]) -> R_co:
         if not fields:
             raise FieldError("earliest() and latest() need the name of a field to order by")
-        row = await self._row(self._ordered(backwards=backwards))
+        row = await self._row(self._ordered(backwards=False))
         if row is None:
             raise self._not_one((), (), {})
         return row
 
+    @runs
     @awaited
     async def count(self) -> int:
         """Return the number of rows."""
         return int(await run.scalar(self.database, self._select.for_scalar("count")))
 
+    @runs
     @awaited
     async def exists(self) -> bool:
         """Return whether there is any row."""
         return bool(await run.scalar(self.database, self._select.for_scalar("exists")))
 
+    @runs
     async def aggregate(self, /, *unnamed: Expression, **values: Expression) -> dict[str, Any]:
         """Return aggregates over all rows: ``await Post.objects.aggregate(total=Sum("price"))`` → a dict.
 
@@ -189,12 +210,14 @@ class Reading(Narrowing[R_co]):
         rows: list[dict[str, Any]] = await run.some_rows(self.database, select)
         return rows[0]
 
+    @runs
     @awaited
     async def contains(self, instance: Any) -> bool:
         """Return whether the row of an instance is among the query's."""
         self._for_instances("contains")
         return await self.filter(pk=instance).exists()
 
+    @runs
     async def in_bulk(self, keys: Iterable[Any] | None = None, *, field: str = "pk") -> dict[Any, R_co]:
         """Return rows by primary key (or another unique field), for all rows or those with the given keys.
 
@@ -217,7 +240,7 @@ class Reading(Narrowing[R_co]):
         A datetime without a zone is what the setting ``database.naive_datetimes`` of the query's database says; where
         none is connected, it is refused for ``timestamptz``.
         """
-        compiled, values = select_statement(self._select)
+        compiled, values = select_statement(self._whole)
         statement = compiled.statement
         try:
             return statement.sql, list(statement.bind(values))
@@ -227,18 +250,17 @@ class Reading(Narrowing[R_co]):
                 raise
             return statement.sql, list(statement.bind_for(naive)(values))
 
+    @runs
     async def explain(self, *, analyze: bool = False, format: str = "text") -> Any:
         """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query."""
         if format not in ("text", "json"):
             raise FieldError(f'explain format is "text" or "json", not {format!r}')
         flag("analyze", analyze)
-        compiled, values = select_statement(self._select)
+        compiled, values = select_statement(self._whole)
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database
-        pure = await database.is_harmless(statement.sql, statement.touches)
-        rows = await database.run_fetch(
-            prefix + statement.sql, execute.bound(database, statement, values), pure=pure
-        )
+        question = Told(prefix + statement.sql, statement.touches, reads=not analyze)
+        rows = await database.run_fetch(question, execute.bound(database, statement, values))
         return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
 
 

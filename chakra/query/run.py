@@ -2,46 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from chakra.query import columnar_rows, execute
-from chakra.query.hydrate import hydrate, loader
+from chakra.query.hydrate import grouper, hydrate, joined, loader
 from chakra.query.state import RowState
-from chakra.sql import Select, select_statement
+from chakra.sql import Compiled, Select, select_statement
 
 if TYPE_CHECKING:
     from chakra.db import Database
 
 
-async def rows(database: Database, select: Select) -> list[Any]:
-    """All rows, as what the query says they are; large results of simple types are read as columns."""
+async def rows(database: Database, select: Select, mode: str | None = None) -> list[Any]:
+    """All rows, as what the query says they are; large results of simple types are read as columns.
+
+    Args:
+        mode: how their relations are loaded when they are awaited, see ``QuerySet.fetch_mode``.
+    """
     compiled, values = select_statement(select)
     load = loader(compiled)
-    state = RowState(database, True, shared=True)
+    found = await _read(database, select, compiled, values)
+    made = hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True))
+    return joined(made, compiled.plan, mode)
+
+
+async def groups(
+    database: Database,
+    select: Select,
+    owner: tuple[str, ...],
+    many: bool,
+    held: dict[Any, Any],
+    mode: str | None = None,
+    path: str = "",
+) -> list[Any]:
+    """All rows as instances, put where they belong: into the list of ``held`` for their ``owner``, or there
+    themselves if there is one for each (``hydrate.grouper``). Rows that stand in several lists are one instance.
+
+    Args:
+        mode: how their relations are loaded when they are awaited.
+        path: from the rows of the query that was asked to these, which are loaded for it.
+    """
+    compiled, values = select_statement(select)
+    load = grouper(compiled, owner, many)
+    found = await _read(database, select, compiled, values)
+    made = hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True), held)
+    return joined(made, compiled.plan, mode, path)
+
+
+async def _read(database: Database, select: Select, compiled: Compiled, values: list[Any]) -> Iterable[Any]:
+    """The rows of a statement as sequences; their number is noted with the statement."""
     if columnar_rows.pays(compiled, database) and select.clauses.lock is None:
         found = await columnar_rows.fetch_columns(database, compiled, values)
         if found is not None:
             tuples, compiled.last_rows = found
-            return hydrate(load, tuples, state, compiled.last_rows)
+            return tuples
     records = await execute.fetch(database, compiled.statement, values)
     compiled.last_rows = len(records)
-    return hydrate(load, records, state, len(records))
+    return records
 
 
-async def some_rows(database: Database, select: Select) -> list[Any]:
+async def some_rows(database: Database, select: Select, mode: str | None = None) -> list[Any]:
     """The rows of a query with a small limit."""
     compiled, values = select_statement(select)
     records = await execute.fetch(database, compiled.statement, values)
-    return loader(compiled)(records, RowState(database, True, shared=True)) if records else []
+    if not records:
+        return []
+    return joined(loader(compiled)(records, RowState(database, True, shared=True)), compiled.plan, mode)
 
 
-async def row(database: Database, select: Select) -> Any:
+async def row(database: Database, select: Select, mode: str | None = None) -> Any:
     """The first row, or ``None``."""
     compiled, values = select_statement(select)
     record = await execute.fetchrow(database, compiled.statement, values)
     if record is None:
         return None
-    return loader(compiled)((record,), RowState(database, True, shared=True))[0]
+    return joined(loader(compiled)((record,), RowState(database, True, shared=True)), compiled.plan, mode)[0]
 
 
 async def scalar(database: Database, select: Select) -> Any:
@@ -51,4 +87,4 @@ async def scalar(database: Database, select: Select) -> Any:
     return record[0]
 
 
-__all__ = ["row", "rows", "scalar", "some_rows"]
+__all__ = ["groups", "row", "rows", "scalar", "some_rows"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from chakra.db.statements import Told
 from chakra.errors import UniqueViolation
 from chakra.schema import Table
 from chakra.sql.sequences import SEQUENCES_OF, move_sequence
@@ -28,10 +29,9 @@ async def sync_sequences(table: Table, database: Database) -> dict[str, int]:
     """
     moved: dict[str, int] = {}
     for row in await database.run_fetch(SEQUENCES_OF, (table.quoted,)):
-        statement = move_sequence(table, row["column"], row["schema"], row["sequence"], row["ascending"])
+        script = move_sequence(table, row["column"], row["schema"], row["sequence"], row["ascending"])
         # Reading the table may call functions of its owner: policies of row security, for one.
-        pure = await database.is_harmless(statement, ((table.quoted, False),))
-        found = await database.run_fetchrow(statement, pure=pure)
+        found = await database.run_fetchrow(Told(script, ((table.quoted, False),), reads=False))
         if found is not None:
             moved[row["column"]] = found[0]
     return moved

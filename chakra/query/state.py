@@ -2,11 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
 
 if TYPE_CHECKING:
     from chakra.db import Database
+
+
+class Behind(NamedTuple):
+    """What was prefetched of a relation.
+
+    Attributes:
+        read: gives the key of an instance, part by part where it has several.
+        held: what is behind the relation, for each key.
+        some: whether it is what a query of one's own gave, which may not be all of it.
+    """
+
+    read: Callable[[Any], Any]
+    held: dict[Any, Any]
+    some: bool
+
+
+class Fetch:
+    """What the query of some rows said about relations that are awaited before they were loaded.
+
+    Attributes:
+        mode: ``"one"``, ``"peers"`` or ``"raise"``.
+        path: from the rows of the query to these, with ``__`` behind it.
+        peers: for ``"peers"``, the rows that came with them; weakly, so that rows nobody keeps are not held.
+        running: relations that are being loaded, by name and transaction.
+        awaited: relations that were loaded by awaiting them: where they lead nowhere, they can be awaited again.
+    """
+
+    __slots__ = ("awaited", "mode", "path", "peers", "running")
+
+    def __init__(self, mode: str, path: str = "", peers: list[ref[Any]] | None = None) -> None:
+        self.mode = mode
+        self.path = path
+        self.peers = peers or []
+        self.running: dict[Any, asyncio.Event] = {}
+        self.awaited: set[str] = set()
+
+    def alone(self) -> Fetch:
+        """The same for a copy of a row, which has no peers."""
+        new = Fetch(self.mode, self.path)
+        new.awaited.update(self.awaited)
+        return new
 
 
 class RowState:
@@ -22,18 +65,20 @@ class RowState:
         changed: attributes set since the row was loaded or saved; of a shared state none.
         loaded: relation and annotation values by name; of a shared state none.
         places: of a shared state, the positions of such values in ``_along``.
-        behind: relations that were prefetched: the slot with the instance's key, and what is there for each key.
+        behind: relations that were prefetched.
+        fetch: how relations are loaded that are awaited; ``None`` = each by itself. Rows of a result share it.
         shared: whether other instances may hold the same state.
     """
 
-    __slots__ = ("behind", "changed", "database", "loaded", "places", "saved", "shared")
+    __slots__ = ("behind", "changed", "database", "fetch", "loaded", "places", "saved", "shared")
 
     def __init__(self, database: Database | None, saved: bool, *, shared: bool = False) -> None:
         self.database = database
         self.saved = saved
         self.shared = shared
+        self.fetch: Fetch | None = None
         self.places: Mapping[str, int] = _NO_PLACES
-        self.behind: Mapping[str, tuple[str, dict[Any, Any]]] = _NOTHING_BEHIND
+        self.behind: Mapping[str, Behind] = _NOTHING_BEHIND
         self.changed: set[str] = _NOTHING_CHANGED if shared else set()
         self.loaded: dict[str, Any] = _NOTHING_LOADED if shared else {}
 
@@ -47,7 +92,7 @@ class RowState:
 _NOTHING_CHANGED: Any = frozenset()
 _NOTHING_LOADED: dict[str, Any] = {}
 _NO_PLACES: dict[str, int] = {}
-_NOTHING_BEHIND: dict[str, Any] = {}
+_NOTHING_BEHIND: dict[str, Behind] = {}
 
 NEW = RowState(None, False, shared=True)
 """The state of instances that were never saved."""
@@ -63,7 +108,7 @@ def own_state(instance: Any) -> RowState:
         own = RowState(state.database, state.saved)
         if state.places:
             own.loaded = {name: instance._along[place] for name, place in state.places.items()}
-        own.behind = state.behind
+        own.behind, own.fetch = state.behind, state.fetch
         state = instance._state = own
     return state
 
@@ -78,10 +123,12 @@ def loaded_value(instance: Any, name: str) -> Any:
     elif name in state.loaded:
         return state.loaded[name]
     if name in state.behind:
-        slot, held = state.behind[name]
-        key = getattr(instance, slot, None)
+        read, held, _ = state.behind[name]
+        key = read(instance)
+        if key is None or (type(key) is tuple and None in key):
+            return None
         # For a key that was changed since, to one whose row was not asked for, nothing is loaded.
-        return None if key is None else held.get(key, NOT_LOADED)
+        return held.get(key, NOT_LOADED)
     return NOT_LOADED
 
 
@@ -93,6 +140,24 @@ def loaded_values(instance: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not NOT_LOADED}
 
 
+def change_loaded(instance: Any, name: str, change: Callable[[list[Any]], list[Any]] | None) -> None:
+    """Bring what was loaded of a to-many relation of an instance up to date with what was written.
+
+    Args:
+        change: makes the list of what is there now; ``None`` = only a query can tell. What a query of one's own gave is
+            forgotten: whether it would give the same is not known.
+    """
+    found = loaded_value(instance, name)
+    if found is NOT_LOADED:
+        return
+    state: RowState = instance._state
+    behind = state.behind.get(name)
+    if change is None or (behind is not None and behind.some and name not in state.loaded):
+        forget_loaded(instance, name)
+    else:
+        own_state(instance).loaded[name] = change(found)
+
+
 def forget_loaded(instance: Any, name: str) -> None:
     """Forget what was loaded of a relation of an instance: it was changed."""
     state = own_state(instance)
@@ -101,4 +166,15 @@ def forget_loaded(instance: Any, name: str) -> None:
         state.behind = {other: held for other, held in state.behind.items() if other != name}
 
 
-__all__ = ["NEW", "NOT_LOADED", "RowState", "forget_loaded", "loaded_value", "loaded_values", "own_state"]
+__all__ = [
+    "NEW",
+    "NOT_LOADED",
+    "Behind",
+    "Fetch",
+    "RowState",
+    "change_loaded",
+    "forget_loaded",
+    "loaded_value",
+    "loaded_values",
+    "own_state",
+]

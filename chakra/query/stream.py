@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
 from chakra.query import prefetch
-from chakra.query.execute import bound, holds_documents, name_field, text_of
-from chakra.query.hydrate import hydrate, loader
+from chakra.query.execute import bound, holds_documents, name_field, sent_for
+from chakra.query.hydrate import hydrate, joined, loader
 from chakra.query.prefetch import Prefetch
 from chakra.query.privileges import refused
 from chakra.query.state import RowState
-from chakra.sql import Select, Statement, select_statement
+from chakra.sql import Select, Statement, loaded_of, select_statement
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -21,21 +21,29 @@ if TYPE_CHECKING:
 
 
 async def rows_of(
-    select: Select, database: Database, block: int, reader: Reader, prefetches: Sequence[Prefetch] = ()
+    select: Select,
+    database: Database,
+    block: int,
+    reader: Reader,
+    prefetches: Sequence[Prefetch] = (),
+    mode: str | None = None,
 ) -> AsyncGenerator[Any, None]:
-    """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one."""
+    """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one.
+
+    Rows of one block are peers.
+    """
     compiled, values = select_statement(select)
     load = loader(compiled)
     state = RowState(database, True, shared=True)
     async with aclosing(_blocks(database, compiled.statement, values, block, reader)) as blocks:
         async for rows in blocks:
-            if prefetches:
+            if prefetches or mode:
                 state = RowState(
                     database, True, shared=True
                 )  # it will know what is behind the rows of this block
-            found = hydrate(load, rows, state, len(rows))
+            found = joined(hydrate(len(rows), load, rows, state), compiled.plan, mode)
             if prefetches:
-                await prefetch.load(database, found, prefetches)
+                await prefetch.load(database, found, prefetches, loaded_of(select))
             for row in found:
                 yield row
 
@@ -45,11 +53,10 @@ async def _blocks(
 ) -> AsyncGenerator[list[Any], None]:
     try:
         arguments = bound(database, statement, values)
-        pure = await database.is_harmless(statement.sql, statement.touches)
         first = True
         while first:
-            text = text_of(database, statement)
-            blocks = database.cursor_blocks(text, arguments, reader, prefetch=block, pure=pure)
+            sent = sent_for(database, statement)
+            blocks = database.cursor_blocks(sent, arguments, reader, prefetch=block)
             async with aclosing(blocks):
                 async for rows in blocks:
                     if first and holds_documents(database, statement):

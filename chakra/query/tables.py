@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextlib import aclosing
 from html import escape
-from typing import TYPE_CHECKING, Any
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Unpack
 
 from chakra.db.streams import Reader, Stream
 from chakra.errors import FieldError
 from chakra.query import catalogue, loading
+from chakra.query.checks import check_database
 from chakra.query.not_a_list import NotAList, check_key
 from chakra.query.options import checked
-from chakra.query.pending import Pending, awaited
+from chakra.query.pending import Pending, awaited, is_awaited
 from chakra.query.queryset import QuerySet
 from chakra.query.reflect import NoTable, known, parse_name, reflect
 from chakra.query.shown import columns_text
+from chakra.query.verbs import BatchOptions, LoadOptions, is_running, runs
 from chakra.schema import Table
 
 if TYPE_CHECKING:
     from chakra.db import Database
 
 
-class TableQuery(NotAList):
+if TYPE_CHECKING:
+
+    class _Verbs(QuerySet[dict[str, Any]]):
+        """What type checkers know of the methods that come from ``QuerySet`` (see the end of this module)."""
+
+else:
+    _Verbs = NotAList
+
+
+class TableQuery(_Verbs):
     """Rows of an existing table, as dicts; made by ``db.table("name")``. They have the columns the role may read.
 
-    It has the methods of ``QuerySet``. The table is looked up when something is run, so making and narrowing
-    a query needs no ``await``; a wrong name or field is reported then.
+    It has the methods of ``QuerySet``, all of them. The table is looked up when something is run, so making and
+    narrowing a query needs no ``await``; a wrong name or field is reported then.
     """
 
     def __init__(self, database: Database, name: str, calls: tuple[Any, ...] = ()) -> None:
         parse_name(name)
-        self._database = database
+        self._on = database
         self._name = name
         self._calls = calls
 
     async def reflect(self) -> QuerySet[dict[str, Any]]:
         """Look the table up and return the query as a ``QuerySet``."""
-        return self._over(await reflect(self._database, self._name))
+        return self._over(await reflect(self._on, self._name))
+
+    def using(self, database: Database) -> TableQuery:
+        """Return the query on the table of that name in another database."""
+        check_database(database, "using()")
+        return TableQuery(database, self._name, self._calls)
 
     def to_sql(self) -> tuple[str, list[Any]]:
         """Return the SQL text and its parameters, without running anything.
@@ -46,23 +63,37 @@ class TableQuery(NotAList):
         Raises:
             FieldError: the columns are not known yet; ``await`` :meth:`reflect`, or anything else on it, first.
         """
-        table = known(self._database, self._name)
+        return self._over(self.table).to_sql()
+
+    @property
+    def database(self) -> Database:
+        """The database the query runs on."""
+        return self._on
+
+    @property
+    def table(self) -> Table:
+        """The table the query reads, once it was looked up.
+
+        Raises:
+            FieldError: it was not; ``await`` :meth:`reflect`, or anything else on it, first.
+        """
+        table = known(self._on, self._name)
         if table is None:
             raise FieldError(
                 f"the columns of table {self._name!r} are not known before it was read; "
                 f'(await db.table("{self._name}").reflect()).to_sql() looks them up'
             )
-        return self._over(table).to_sql()
+        return table
 
     def _over(self, table: Table) -> QuerySet[dict[str, Any]]:
-        query: Any = QuerySet(table, self._database).values()
+        query: Any = QuerySet(table, self._on).values()
         for method, arguments, options in self._calls:
             query = getattr(query, method)(*arguments, **options)
         return query  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         calls = "".join(f".{name}(…)" for name, *_ in self._calls)
-        table = known(self._database, self._name)
+        table = known(self._on, self._name)
         if table is None:
             return (
                 f"<table {self._name!r}{calls}, not looked at yet: await .columns, .describe(), or the rows>"
@@ -71,7 +102,7 @@ class TableQuery(NotAList):
         return f"<table {self._name!r}{calls}, not run: {shown}>"
 
     def _repr_html_(self) -> str:
-        table = known(self._database, self._name)
+        table = known(self._on, self._name)
         title = f"<p><b>{escape(repr(self) if table is None else f'table {self._name}')}</b></p>"
         return title if table is None else title + catalogue.columns_of(table)._repr_html_()
 
@@ -81,41 +112,41 @@ class TableQuery(NotAList):
         return Pending(self._columns(), "columns")
 
     async def _columns(self) -> catalogue.Columns:
-        return catalogue.columns_of(await reflect(self._database, self._name))
+        return catalogue.columns_of(await reflect(self._on, self._name))
 
     async def describe(self) -> catalogue.TableDescription:
         """The table's kind, about how many rows it has, and its columns; no data is read."""
-        return await catalogue.describe(self._database, await reflect(self._database, self._name))
+        return await catalogue.describe(self._on, await reflect(self._on, self._name))
 
-    async def bulk_insert(
-        self, data: Any, *, create: bool = False, mode: str = "append", dry_run: bool = False, **options: Any
+    @runs  # takes what the method it stands for takes, and more
+    async def bulk_insert(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, data: Any, **options: Unpack[LoadOptions]
     ) -> Any:
         """Insert columns: whatever ``QuerySet.bulk_insert`` takes, into this table.
 
         Args:
-            create: make the table from the data's columns if there is none.
-            mode: ``"append"``, ``"truncate"`` (empty the table first) or ``"replace"`` (make it anew from the data);
-                one transaction with the insert.
-            dry_run: return the SQL that would be run, and run nothing.
-            options: as for ``QuerySet.bulk_insert``.
+            options: ``create``: make the table from the data's columns if there is none. ``mode``: ``"append"``,
+                ``"truncate"`` (empty the table first) or ``"replace"`` (make it anew from the data); one transaction
+                with the insert. ``dry_run``: return the SQL that would be run, and run nothing. The others as for
+                ``QuerySet.bulk_insert``.
         """
-        checked(
-            "bulk_insert", {"create": create, "mode": mode, "dry_run": dry_run}, ("create", "mode", "dry_run")
-        )
+        given = checked("bulk_insert", options, LoadOptions)
+        create, mode = given.pop("create", False), given.pop("mode", "append")
+        dry_run = given.pop("dry_run", False)
         if mode == "append" and not (create or dry_run):
             try:
                 query = await self.reflect()
             except NoTable as error:
                 raise NoTable(f"{error}. bulk_insert(…, create=True) makes it from the data") from None
-            return await query.bulk_insert(data, **options)
+            return await query.bulk_insert(data, **given)
         return await loading.load(
-            self._database, self._name, data, create=create, mode=mode, dry_run=dry_run, **options
+            self._on, self._name, data, given, create=create, mode=mode, dry_run=dry_run
         )
 
-    def __await__(self) -> Generator[Any, None, list[Any]]:
+    def __await__(self) -> Generator[Any, None, list[dict[str, Any]]]:
         return self._all().__await__()
 
-    async def _all(self) -> list[Any]:
+    async def _all(self) -> list[dict[str, Any]]:
         return await (await self.reflect())
 
     def __aiter__(self) -> Stream[Any]:
@@ -125,7 +156,7 @@ class TableQuery(NotAList):
         """Stream rows through a cursor; see ``QuerySet.iterator``."""
         return Stream(lambda reader: self._streamed(reader, "iterator", chunk_size=chunk_size))
 
-    def arrow_batches(self, **options: Any) -> Stream[Any]:
+    def arrow_batches(self, **options: Unpack[BatchOptions]) -> Stream[Any]:
         """Stream record batches; see ``QuerySet.arrow_batches``."""
         return Stream(lambda reader: self._streamed(reader, "arrow_batches", **options))
 
@@ -135,17 +166,13 @@ class TableQuery(NotAList):
             async for item in items:
                 yield item
 
-    if TYPE_CHECKING:
-        # The methods below come from QuerySet.
-        def __getattr__(self, name: str) -> Any: ...
-
 
 def _narrowing(name: str) -> Callable[..., TableQuery]:
     @functools.wraps(getattr(QuerySet, name))
     def method(self: TableQuery, /, *arguments: Any, **options: Any) -> TableQuery:
         if name == "__getitem__":
             check_key(*arguments)
-        return TableQuery(self._database, self._name, (*self._calls, (name, arguments, options)))
+        return TableQuery(self._on, self._name, (*self._calls, (name, arguments, options)))
 
     return method
 
@@ -155,54 +182,21 @@ def _running(name: str) -> Callable[..., Any]:
     async def method(self: TableQuery, /, *arguments: Any, **options: Any) -> Any:
         return await getattr(await self.reflect(), name)(*arguments, **options)
 
-    return awaited(method) if name in ("count", "exists", "first", "last") else method
+    return awaited(method) if is_awaited(getattr(QuerySet, name)) else method
 
 
-NARROWING = [
-    "filter",
-    "exclude",
-    "all",
-    "none",
-    "order_by",
-    "reverse",
-    "distinct",
-    "limit",
-    "offset",
-    "values",
-    "values_list",
-    "annotate",
-    "select_for_update",
-    "__getitem__",
-]
-RUNNING = [
-    "get",
-    "first",
-    "last",
-    "earliest",
-    "latest",
-    "count",
-    "exists",
-    "aggregate",
-    "explain",
-    "create",
-    "get_or_create",
-    "update_or_create",
-    "update",
-    "delete",
-    "sync_sequences",
-    "bulk_update",
-    "to_arrow",
-    "to_polars",
-    "to_pandas",
-    "to_numpy",
-    "arrow_schema",
-    "read_plan",
-]
+def _verbs() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The methods of a queryset that a query of a table does not have itself: those that are marked run it, the
+    others narrow it.
+    """
+    for name in ("__getitem__", *(name for name in dir(QuerySet) if not name.startswith("_"))):
+        verb = getattr(QuerySet, name)
+        if isinstance(verb, FunctionType) and name not in vars(TableQuery):
+            yield name, _running(name) if is_running(verb) else _narrowing(name)
 
-for _name in NARROWING:
-    setattr(TableQuery, _name, _narrowing(_name))
-for _name in RUNNING:
-    setattr(TableQuery, _name, _running(_name))
+
+for _name, _verb in list(_verbs()):
+    setattr(TableQuery, _name, _verb)
 
 
 __all__ = ["TableQuery"]

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chakra.db.default import default_database
 from chakra.errors import DatabaseError, DataError, DoesNotExist, FieldError, UniqueViolation
 from chakra.expressions import Expression
-from chakra.expressions.infer import models_of, operand
+from chakra.expressions.infer import operand
 from chakra.query import execute
 from chakra.query.computed import named
 from chakra.query.described import checked_table, outdated
 from chakra.query.hydrate import SLOT, loader
 from chakra.query.sequences import explain
-from chakra.query.state import RowState, own_state
+from chakra.query.state import RowState, forget_loaded, own_state
 from chakra.schema import Table
 from chakra.sql import (
     Select,
     Statement,
-    assigned_column,
-    check_partner,
+    assigned_values,
     delete_row_statement,
     delete_statement,
     insert_statement,
@@ -169,7 +168,7 @@ async def save(
     if fields is None:
         names = tuple(c.attribute for c in table.columns if c.attribute in state.changed)
     else:
-        names = tuple(dict.fromkeys(assigned_column(table, name).attribute for name in fields))
+        names = tuple(dict.fromkeys(a for name in fields for a in table.attributes(name)))
     if not names:
         return
     changed_key = [name for name in names if name in table.primary_key]
@@ -230,7 +229,7 @@ async def delete(instance: Any, *, database: Database | None = None) -> int:
 
 
 async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Database | None = None) -> None:
-    """Read the instance's row again, all of it or some fields; loaded relations are forgotten.
+    """Read the instance's row again, all of it or some fields; loaded relations are forgotten: all, or those by these.
 
     Raises:
         DoesNotExist: the row is gone.
@@ -242,7 +241,7 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     select = Select(table).filtered(
         False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}
     )
-    wanted = tuple(assigned_column(table, name).attribute for name in fields)
+    wanted = tuple(a for name in fields for a in table.attributes(name))
     if wanted:
         select = select.with_clauses(only=frozenset(wanted))
     compiled, values = select_statement(select)
@@ -256,29 +255,31 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     state = own_state(instance)
     state.saved = True
     state.changed.difference_update(names)
-    state.loaded.clear()
-    state.behind = {}
+    if not wanted:
+        state.loaded.clear()
+        state.behind = {}
+    for name, relation in table.relations.items() if wanted else ():
+        if relation.key in wanted:
+            forget_loaded(instance, name)
 
 
 async def update_rows(select: Select, database: Database, values: dict[str, Any]) -> int:
     """One UPDATE over all rows of a query."""
     if not values:
         raise FieldError("update() needs at least one field to set")
+    assigned: dict[str, Any] = {}
     for name, value in values.items():
-        models = models_of(value)
-        if models:
-            check_partner(select.table, assigned_column(select.table, name).attribute, models)
-    names = [assigned_column(select.table, name).attribute for name in values]
+        assigned |= assigned_values(select.table, name, operand(value))
 
     def work(stored: Table) -> Awaitable[int]:
         statement, literals = update_statement(
             select.for_write(),
-            {name: operand(value) for name, value in values.items()},
+            assigned,
             stored,
         )
         return execute.execute(database, statement, literals)
 
-    return await _on_checked(database, select.table, names, work)
+    return await _on_checked(database, select.table, tuple(assigned), work)
 
 
 async def delete_rows(select: Select, database: Database) -> int:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
-from chakra.expressions import Condition
 from chakra.query import bulk_write, sequences, write
 from chakra.query.base import R_co
 from chakra.query.not_a_list import instances_of
-from chakra.query.options import create_options
+from chakra.query.options import checked
 from chakra.query.reading import Reading
+from chakra.query.verbs import CreateOptions, InsertOptions, UpdateOptions, runs
 from chakra.schema import Table
 from chakra.sql import Select
 
@@ -24,6 +24,7 @@ class Writing(Reading[R_co]):
 
     __slots__ = ()
 
+    @runs
     async def create(self, /, **values: Any) -> R_co:
         """Make an instance, save it and return it."""
         if self.table.row_class is None:
@@ -32,6 +33,7 @@ class Writing(Reading[R_co]):
         await write.insert(instance, self.database)
         return instance  # type: ignore[no-any-return]
 
+    @runs
     async def get_or_create(
         self, /, defaults: dict[str, Any] | None = None, **lookups: Any
     ) -> tuple[R_co, bool]:
@@ -57,6 +59,7 @@ class Writing(Reading[R_co]):
                 pass
             raise
 
+    @runs
     async def update_or_create(
         self, /, defaults: dict[str, Any] | None = None, **lookups: Any
     ) -> tuple[R_co, bool]:
@@ -101,73 +104,65 @@ class Writing(Reading[R_co]):
                 found = await everything.get(**{name: values.get(name, key[name]) for name in key})
         return found, created
 
+    @runs
     async def update(self, /, *given: Any, **values: Any) -> int:
         """Set fields of all rows (to values or expressions); return the number of rows."""
         if given:
             raise FieldError("update() takes fields as keywords: update(name=…), or update(**values)")
         return await write.update_rows(self._select, self.database, values)
 
+    @runs
     async def delete(self) -> int:
         """Delete all rows; return their number."""
         return await write.delete_rows(self._select, self.database)
 
-    async def bulk_create(
-        self,
-        instances: Iterable[Any],
-        *,
-        on_conflict: str | None = None,
-        conflict_fields: Iterable[str] | None = None,
-        update_fields: Iterable[str] | None = None,
-        timeout: float | None = None,
-        sync_sequences: bool = False,
-        **conditions: Condition,
-    ) -> list[R_co]:
+    @runs
+    async def bulk_create(self, instances: Iterable[Any], **options: Unpack[CreateOptions]) -> list[R_co]:
         """Insert many instances through COPY, fill in their generated keys, and return them as a list.
 
         Args:
-            on_conflict: ``"ignore"`` or ``"update"`` rows that are there already; else they are an error.
-            conflict_fields: what decides that a row is there; default for ``"update"``: the primary key, for
-                ``"ignore"``: any unique constraint. If named, ignored instances get the key of that row.
-            update_fields: what ``"update"`` overwrites; default: all but conflict fields and primary key.
-            timeout, sync_sequences, conditions (``conflict_where``, ``where``): as for ``bulk_insert``.
+            options: see ``chakra.query.verbs.CreateOptions``. ``on_conflict``: ``"ignore"`` or ``"update"`` rows that
+                are there already; else they are an error. ``conflict_fields``: what decides that a row is there;
+                default for ``"update"``: the primary key, for ``"ignore"``: any unique constraint. If named, ignored
+                instances get the key of that row. ``update_fields``: what ``"update"`` overwrites; default: all but
+                conflict fields and primary key. The others as for ``bulk_insert``.
         """
-        options = create_options(
-            on_conflict=on_conflict,
-            conflict_fields=conflict_fields,
-            update_fields=update_fields,
-            timeout=timeout,
-            sync_sequences=sync_sequences,
-            **conditions,
-        )
+        given = checked("bulk_create", options, CreateOptions)
         rows = instances_of(self.table, instances)
         for name, value in self._given().items():
             for row in rows:
                 setattr(row, name, value)
-        return await bulk_write.create(self.table, self.database, rows, **options)
+        return await bulk_write.create(self.table, self.database, rows, **given)
 
-    async def bulk_insert(self, data: Any, **options: Any) -> InsertResult:
+    @runs
+    async def bulk_insert(self, data: Any, **options: Unpack[InsertOptions]) -> InsertResult:
         """Insert columns: anything with ``__arrow_c_stream__``, a dict of arrays or a list of dicts, through COPY.
 
         Args:
             data: columns by field name; for those left out the defaults of the model's fields and the server's.
             options: ``on_conflict, conflict_fields, update_fields, conflict_where, where, returning="keys",
-                batch_rows, progress, allow_truncate, extra``; see ``chakra.columnar.staging.insert_table``.
+                batch_rows, progress, allow_truncate, naive_datetimes, infinity, extra``; see
+                ``chakra.columnar.staging.insert_table``.
                 ``timeout``: seconds after which the server is told to stop, and nothing is written.
                 ``sync_sequences``: move the table's sequences past keys that the data brings itself.
         """
-        return await bulk_write.insert(self.table, self.database, data, **options)
+        return await bulk_write.insert(self.table, self.database, data, options)
 
-    async def bulk_update(self, rows: Any, fields: Iterable[str] | None = None, **options: Any) -> int:
+    @runs
+    async def bulk_update(
+        self, rows: Any, fields: Iterable[str] | None = None, **options: Unpack[UpdateOptions]
+    ) -> int:
         """Write fields of many rows in one UPDATE; return how many rows were found and updated.
 
         Args:
             rows: instances, or columns (as for ``bulk_insert``) with the key among them.
             fields: what to write; for columns the default is all but the key.
-            options: for columns ``key`` (default: the primary key), ``batch_rows, progress,
-                allow_truncate``; for all ``timeout``, as for ``bulk_insert``.
+            options: for columns ``key`` (default: the primary key); ``batch_rows, progress, allow_truncate,
+                naive_datetimes, infinity`` and ``timeout``, as for ``bulk_insert``.
         """
-        return await bulk_write.update(self.table, self.database, rows, fields, **options)
+        return await bulk_write.update(self.table, self.database, rows, fields, options)
 
+    @runs
     async def sync_sequences(self) -> dict[str, int]:
         """Move the sequences of the table's columns past the largest values there, after a load with keys of its own;
         return the columns whose sequence was moved, and where it stands.

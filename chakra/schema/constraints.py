@@ -13,7 +13,11 @@ ON_DELETE: tuple[str, ...] = ("no action", "restrict", "cascade", "set null", "s
 
 @dataclass(frozen=True)
 class ForeignKeyConstraint:
-    """``FOREIGN KEY (columns) REFERENCES target (target_columns)``, all by database name."""
+    """``FOREIGN KEY (columns) REFERENCES target (target_columns)``, all by database name.
+
+    Attributes:
+        set_columns: which of the columns ``on_delete`` sets to NULL or to their defaults; empty = all.
+    """
 
     columns: tuple[str, ...]
     target: str
@@ -21,6 +25,7 @@ class ForeignKeyConstraint:
     target_schema: str | None = None
     on_delete: OnDelete = "no action"
     deferrable: bool = False
+    set_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, init=False)

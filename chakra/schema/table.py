@@ -123,11 +123,29 @@ class Relation:
             and self.hops[1].columns == other.hops[0].target_columns
         )
 
+    def returns(self, other: Relation, source: Table) -> bool:
+        """Whether this is the foreign key that another relation, of the table ``source``, is the way back of."""
+        return (
+            self.keys == other.hops[0].target_columns
+            and self.target_keys == other.hops[0].columns
+            and self.target is source
+        )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The attributes that hold the key of the partner, if the table has it; else none."""
+        return self.hops[0].columns if self.forward else ()
+
+    @property
+    def target_keys(self) -> tuple[str, ...]:
+        """The attributes of the partner that its key is made of, if the table has that; else none."""
+        return self.hops[0].target_columns if self.forward else ()
+
     @property
     def key(self) -> str | None:
         """The attribute that holds the key of the partner, if the table has it and it is one."""
-        columns = self.hops[0].columns
-        return columns[0] if self.forward and len(columns) == 1 else None
+        keys = self.keys
+        return keys[0] if len(keys) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +271,42 @@ class Table:
                 if key
                 else f"{self.title} has no primary key; it has {self.field_names()}"
             )
+        if found is None and attribute in self.relations and "+" not in attribute:
+            fields = ", ".join(self.by_attribute)
+            raise FieldError(
+                f"{self.title}.{attribute} leads to rows of {self.relations[attribute].target.title} and is no field; "
+                f"its fields are {fields}"
+            )
         if found is None:
             near = get_close_matches(attribute, [*self.by_attribute, *self.relations], n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""
             raise FieldError(f"{self.title} has no field {attribute!r}; it has {self.field_names()}{hint}")
         return found
+
+    def attributes(self, name: str) -> tuple[str, ...]:
+        """The attributes that a name in a query stands for: of a relation those of its key, else the field itself.
+
+        Raises:
+            FieldError: there is neither; the message lists what exists.
+        """
+        relation = self.relations.get(name)
+        if relation is None or name in self.by_attribute:
+            return (self.column(name).attribute,)
+        if relation.keys:
+            return relation.keys
+        target = relation.target.title
+        how = f"await instance.{name}.set(…)" if relation.many else f"{target}.objects.filter(…).update(…)"
+        raise FieldError(
+            f"{self.title}.{name} leads to rows of {target} and is no field to be set; write {how}"
+        )
+
+    def cleared(self, name: str) -> tuple[str, ...]:
+        """The attributes that are set to NULL where a relation is given no partner: those of its key that can be.
+
+        A field that the key shares with others may have to stay.
+        """
+        keys = self.relations[name].keys
+        return tuple(key for key in keys if self.by_attribute[key].nullable) or keys
 
     def is_unique(self, attribute: str) -> bool:
         """Whether no two rows can have the same value in a column, as far as the description says."""
@@ -268,4 +317,4 @@ class Table:
 
     def field_names(self) -> str:
         """The names queries may use, for error messages."""
-        return ", ".join([*self.by_attribute, *(name for name in self.relations)])
+        return ", ".join([*self.by_attribute, *(name for name in self.relations if "+" not in name)])

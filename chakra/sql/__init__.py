@@ -1,10 +1,12 @@
 """Statements out of queries and tables: resolve, render, cache by shape; pure functions, nothing awaits."""
 
-from chakra.sql.ddl import create_statements, drop_statements
-from chakra.sql.dml import assigned_column, no_key, takes_columns
+from chakra.sql.ddl import check_server, create_statements, drop_statements
+from chakra.sql.dml import no_key, takes_columns
+from chakra.sql.loaded import EVERYTHING, Loaded, field_paths, loaded_of
+from chakra.sql.nodes import RootKey
+from chakra.sql.partner_keys import assigned_values
 from chakra.sql.rowplan import Compiled, RowPlan
-from chakra.sql.scope import check_partner
-from chakra.sql.select import Clauses, Select
+from chakra.sql.select import Clauses, Nested, Select
 from chakra.sql.shapes import (
     delete_row_statement,
     delete_statement,
@@ -19,21 +21,27 @@ from chakra.sql.shapes import (
 from chakra.sql.statement import Output, Statement
 
 __all__ = [
+    "EVERYTHING",
     "Clauses",
     "Compiled",
+    "Loaded",
+    "Nested",
     "Output",
+    "RootKey",
     "RowPlan",
     "Select",
     "Statement",
-    "assigned_column",
-    "check_partner",
+    "assigned_values",
+    "check_server",
     "create_statements",
     "delete_row_statement",
     "delete_statement",
     "drop_statements",
+    "field_paths",
     "insert_columns_statement",
     "insert_rows_statement",
     "insert_statement",
+    "loaded_of",
     "no_key",
     "over_rows",
     "select_statement",

@@ -22,7 +22,7 @@ def compile_select(select: Select, held: int) -> Compiled:
     parts = resolve_select(query)
     writer = Writer()
     outputs = write_select(query, parts, writer)
-    return Compiled(writer.finish(outputs), parts.plan, select.result)
+    return Compiled(writer.finish(outputs, reads=True), parts.plan, select.result)
 
 
 __all__ = ["compile_select"]

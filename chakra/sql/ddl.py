@@ -45,6 +45,27 @@ def creation_order(tables: Iterable[Table]) -> list[Table]:
     return list(done.values())
 
 
+SET_COLUMNS_FROM = 15
+"""The server's major version from which a foreign key can say which of its columns ON DELETE sets."""
+
+
+def check_server(tables: Iterable[Table], major: int) -> None:
+    """Refuse what a server of this major version cannot create.
+
+    Raises:
+        FieldError: a foreign key that would set some of its columns, and leave others, when its target goes.
+    """
+    for table in tables:
+        for key in table.foreign_keys:
+            if key.set_columns and major < SET_COLUMNS_FROM:
+                kept = ", ".join(name for name in key.columns if name not in key.set_columns)
+                raise FieldError(
+                    f"{table.title}: on_delete={key.on_delete!r} of the key ({', '.join(key.columns)}) has to leave "
+                    f"{kept} as it is, which needs PostgreSQL {SET_COLUMNS_FROM}; the server is {major}. Use another "
+                    "on_delete"
+                )
+
+
 def create_statements(tables: Iterable[Table], *, if_not_exists: bool = False) -> list[str]:
     """Everything needed to create tables: extensions, enum types, tables, late foreign keys, indexes."""
     ordered = creation_order(tables)
@@ -213,13 +234,12 @@ def _foreign_key(table: Table, constraint: ForeignKeyConstraint) -> str:
         raise FieldError(f"on_delete={constraint.on_delete!r}: use one of {', '.join(ON_DELETE)}")
     if constraint.on_delete != "no action":
         line += f" ON DELETE {constraint.on_delete.upper()}"
+    if constraint.set_columns:
+        line += f" ({', '.join(map(quote_identifier, constraint.set_columns))})"
     return line + (" DEFERRABLE INITIALLY DEFERRED" if constraint.deferrable else "")
 
 
 def _column(table: Table, attribute: str) -> Column:
-    relation = table.relations.get(attribute)
-    if relation is not None and attribute not in table.by_attribute and relation.key is not None:
-        return table.by_attribute[relation.key]
     return table.column(attribute)
 
 
@@ -233,6 +253,7 @@ def _types(tables: Iterable[Table]) -> Iterator[PgType]:
 
 
 __all__ = [
+    "check_server",
     "create_enum",
     "create_index",
     "create_statements",

@@ -171,7 +171,7 @@ def compile_update(
     values, select = _numbered(assignments, select)
     sets: list[tuple[Column, Expression]] = []
     for name, value in values.items():
-        column = assigned_column(table, name)
+        column = table.column(name)
         if stored.by_attribute[column.attribute].declared is not None:
             column = stored.by_attribute[column.attribute]
         sets.append((column, scope.resolve(value)))
@@ -221,14 +221,6 @@ def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str,
         else:
             found[name] = Slot(next(numbers), value.value if isinstance(value, Value) else value)
     return found, select.numbered(numbers).select
-
-
-def assigned_column(table: Table, name: str) -> Column:
-    """The column that an assignment by attribute or single-column relation name writes."""
-    relation = table.relations.get(name)
-    if relation is not None and relation.key is not None and name not in table.by_attribute:
-        return table.by_attribute[relation.key]
-    return table.column(name)
 
 
 def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
@@ -361,7 +353,6 @@ def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[
 
 
 __all__ = [
-    "assigned_column",
     "compile_delete",
     "compile_delete_row",
     "compile_insert",

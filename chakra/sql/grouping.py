@@ -23,7 +23,7 @@ def group_terms(
     """
     root = scope.root.table
     keyed: set[int] = set()
-    terms: list[Expression] = list(given)
+    terms: list[Expression] = [part for term in given for part in columns_of_key(term)]
     if not given:
         if root.primary_key:
             keyed.add(id(scope.root))
@@ -44,6 +44,14 @@ def group_terms(
             else:
                 terms.append(column)
     return terms
+
+
+def columns_of_key(term: Expression) -> tuple[Expression, ...]:
+    """A term of GROUP BY, ORDER BY or DISTINCT ON as several: a key of several columns stands for these.
+
+    One of which parts may be NULL stays whole: there is no key then, whatever the other parts say.
+    """
+    return term.parts if isinstance(term, KeyRef) and not term.missing else (term,)
 
 
 def _key(source: Source) -> list[ColumnRef]:
@@ -73,6 +81,8 @@ def same(one: Expression, other: Expression) -> bool:
         return one.source is other.source and one.column.name == other.column.name
     if isinstance(one, Slot) and isinstance(other, Slot):
         return one.index == other.index
+    if isinstance(one, KeyRef) and isinstance(other, KeyRef):
+        return len(one.parts) == len(other.parts) and all(map(same, one.parts, other.parts))
     mine, others = one.children, other.children
     return (
         bool(mine)
@@ -82,4 +92,4 @@ def same(one: Expression, other: Expression) -> bool:
     )
 
 
-__all__ = ["group_terms", "same"]
+__all__ = ["columns_of_key", "group_terms", "same"]

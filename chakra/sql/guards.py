@@ -25,18 +25,22 @@ class ReadGuard:
         oids: types of the columns, domains by their own OID.
         composites: composite types in them, whose attributes can change under one OID.
         asked: the query to ask about, where the one that is read casts columns, and so hides their types.
+        levels: what the records in its columns were described as, each by the query for them alone: the types of their
+            fields are hidden, too.
     """
 
     oids: tuple[int, ...]
     composites: tuple[PgType, ...] = ()
     asked: str | None = None
+    levels: tuple[ReadGuard, ...] = ()
 
     def before(self, query: str) -> str:
         """The guard for ``COPY (query) TO``; the query is planned, but not run: nothing joins ON false."""
         query = self.asked or query
         names = [f"c{i}" for i in range(len(self.oids))]
         found = ", ".join(f"pg_catalog.pg_typeof(q.{name})::oid" for name in names)
-        return f"SELECT {_check(found, self.oids, self.composites)} {_nowhere(query, names)}"
+        own = f"SELECT {_check(found, self.oids, self.composites)} {_nowhere(query, names)}"
+        return "; ".join([own, *(level.before(query) for level in self.levels)])
 
 
 def describe_query(query: str, columns: int) -> str:

@@ -15,7 +15,7 @@ from chakra.expressions import (
 )
 from chakra.expressions.aggregates import Aggregate
 from chakra.pg.types import BOOL, DATE, FLOAT8, INT4, INT8, INTERVAL, NUMERIC, TEXT, TIMESTAMP, PgType
-from chakra.sql.nodes import HasPartner, PartnerAggregate
+from chakra.sql.nodes import HasPartner, KeyRef, PartnerAggregate
 from chakra.sql.sources import ColumnRef, Transformed
 
 TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})
@@ -103,6 +103,8 @@ def may_be_null(node: Expression) -> bool:
     """Whether a resolved expression can give NULL."""
     if isinstance(node, ColumnRef):
         return node.nullable
+    if isinstance(node, KeyRef):
+        return bool(node.missing)
     if isinstance(node, _NEVER) or (isinstance(node, Lookup) and node.name == "isnull"):
         return False
     return not isinstance(node, _AS_PARTS) or any(map(may_be_null, node.children))

@@ -2,29 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from chakra.expressions import Condition, Expression, Order
-from chakra.schema import Column, Table
+from chakra.pg.types import BY_OID, RECORD, TEXT, PgType
+from chakra.schema import Column, Hop, Table
 from chakra.sql.sources import ColumnRef, Correlated, Source
 
 
 class KeyRef(Expression):
-    """The primary key of a source's table, if it has several columns; it compares as a row does in SQL."""
+    """A key of several columns: of a row, or of the partner whose key a row holds. It compares as a row does in SQL.
 
-    __slots__ = ("parts", "table")
+    Where one of its parts is NULL there is no key, as for the server, which then looks for no partner (MATCH SIMPLE).
 
-    def __init__(self, table: Table, parts: tuple[ColumnRef, ...]) -> None:
+    Attributes:
+        name: what queries call it: ``pk``, or the relation.
+        fields: the names of its parts; those of the partner's fields.
+    """
+
+    __slots__ = ("fields", "name", "parts", "table")
+
+    def __init__(
+        self, table: Table, parts: tuple[ColumnRef, ...], name: str = "pk", fields: tuple[str, ...] = ()
+    ) -> None:
         self.table = table
         self.parts = parts
+        self.name = name
+        self.fields = fields or tuple(part.column.attribute for part in parts)
 
     @property
     def names(self) -> str:
         """The attributes, as errors show a key."""
         return f"({', '.join(part.column.attribute for part in self.parts)})"
 
+    @property
+    def missing(self) -> tuple[ColumnRef, ...]:
+        """The parts that may be NULL."""
+        return tuple(part for part in self.parts if part.nullable)
+
+    @property
+    def record(self) -> PgType:
+        """The type of its values where they are returned: a record of plain types."""
+        types = [plain_type(part.column.type) for part in self.parts]
+        return replace(RECORD, kind="composite", fields=tuple(zip(self.fields, types, strict=True)))
+
+    @property
+    def load(self) -> Callable[[Any], Any] | None:
+        """What turns a returned value into those that instances have; ``None`` where nothing is to do."""
+        loads = [part.column.load for part in self.parts]
+        if not any(loads):
+            return None
+
+        def load(row: Any) -> Any:
+            if row is None:
+                return None
+            return tuple(
+                [value if one is None else one(value) for one, value in zip(loads, row, strict=True)]
+            )
+
+        return load
+
     def __repr__(self) -> str:
-        return f"{self.table.title}.pk"
+        return f"{self.table.title}.{self.name}"
+
+
+def plain_type(type_: PgType) -> PgType:
+    """The type in which a value travels inside a record without a name: drivers know no types of users there."""
+    base = type_.base
+    return base if base.oid in BY_OID and base.kind == "base" else TEXT
+
+
+class RootKey(Expression):
+    """Several columns of the query's root table as a key, by their attributes."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    def own_shape(self) -> Hashable:
+        return self.names
+
+    def __repr__(self) -> str:
+        return f"RootKey({', '.join(self.names)})"
 
 
 class RootColumn(Expression):
@@ -80,13 +142,18 @@ class OutputName(Expression):
 
 
 class Rank(Expression):
-    """The number of a row among those that have one value in common, in the order of the query."""
+    """The number of a row among those that have one value in common, in the order of the query.
 
-    __slots__ = ("each", "order")
+    Attributes:
+        linked: whether links stand between, of which a row may have several: it has one number all the same.
+    """
 
-    def __init__(self, each: Expression, order: list[Order]) -> None:
+    __slots__ = ("each", "linked", "order")
+
+    def __init__(self, each: Expression, order: list[Order], linked: bool) -> None:
         self.each = each
         self.order = order
+        self.linked = linked
 
 
 class HasPartner(Correlated, Condition):
@@ -136,4 +203,79 @@ class PartnerAggregate(Correlated, Expression):
         return repr(self.aggregate)
 
 
-__all__ = ["HasPartner", "KeyRef", "OutputName", "PartnerAggregate", "Rank", "RootColumn", "RowRange"]
+class FirstPartner(PartnerAggregate):
+    """The value of the partner that comes first by it: what a row is sorted by. A partner without a value is none.
+
+    Attributes:
+        aggregate: the value; what ``min`` and ``max`` would give, for every type that can be sorted.
+        descending: whether the largest comes first.
+    """
+
+    __slots__ = ("descending",)
+
+    def __init__(
+        self, value: Expression, sources: list[Source], conditions: list[Condition], descending: bool
+    ) -> None:
+        super().__init__(value, sources, conditions)
+        self.descending = descending
+
+
+class Record(Expression):
+    """The row of a joined source as one value; NULL where there is none.
+
+    Attributes:
+        fields: values, and the type each is cast to; ``""`` = none.
+        there: the column that is NULL where there is no row; ``None`` = there is always one.
+    """
+
+    __slots__ = ("fields", "there")
+
+    def __init__(self, fields: tuple[tuple[Expression, str], ...], there: Expression | None) -> None:
+        self.fields = fields
+        self.there = there
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return tuple([value for value, _ in self.fields])
+
+
+class Behind(Condition):
+    """True for rows of one source that stand behind a relation of the row of another.
+
+    Rows behind a table between come once, however often it links the two.
+
+    Attributes:
+        around: the source the relation starts from, in the query around.
+        target: the source it leads to.
+        hops: its steps.
+        alias: for the table between.
+    """
+
+    __slots__ = ("alias", "around", "hops", "target")
+
+    def __init__(self, around: Source, target: Source, hops: Sequence[Hop], alias: str) -> None:
+        self.around = around
+        self.target = target
+        self.hops = hops
+        self.alias = alias
+
+    @property
+    def outer(self) -> list[ColumnRef]:
+        """The columns of the query around by which the rows are found."""
+        return [ColumnRef(self.around, self.around.table.by_attribute[name]) for name in self.hops[0].columns]
+
+
+__all__ = [
+    "Behind",
+    "FirstPartner",
+    "HasPartner",
+    "KeyRef",
+    "OutputName",
+    "PartnerAggregate",
+    "Rank",
+    "Record",
+    "RootColumn",
+    "RootKey",
+    "RowRange",
+    "plain_type",
+]

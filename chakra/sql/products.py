@@ -35,18 +35,23 @@ def aggregates_in(expression: Expression) -> Iterator[Aggregate]:
         yield from aggregates_in(child)
 
 
+def shown_of(values: Iterable[Expression], block: Block) -> Branch:
+    """The to-many relations of whose partners values are returned, one row each."""
+    plain = [branch_of(value, block) for value in values if not any(True for _ in aggregates_in(value))]
+    return frozenset[int]().union(*plain)
+
+
 def multiplied(computed: Iterable[Expression], block: Block) -> list[Aggregate]:
     """The aggregates whose rows would be repeated for each partner along a relation that only others ask for."""
     if not block.many:
         return []
     values = list(computed)
     aggregates = [aggregate for value in values for aggregate in aggregates_in(value)]
-    plain = [branch_of(value, block) for value in values if not any(True for _ in aggregates_in(value))]
-    shown = frozenset[int]().union(*plain)
+    shown = shown_of(values, block)
     asked = frozenset[int]().union(*(branch_of(aggregate, block) for aggregate in aggregates)) - shown
     return [
         a for a in aggregates if asked - branch_of(a, block) and not (a.distinct or isinstance(a, Min | Max))
     ]
 
 
-__all__ = ["Branch", "branch_of", "multiplied"]
+__all__ = ["Branch", "branch_of", "multiplied", "shown_of"]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Not, Order
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import all_of
 from chakra.pg.quoting import quote_identifier
-from chakra.sql.grouping import group_terms, same
-from chakra.sql.products import multiplied
-from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs
+from chakra.sql.grouping import columns_of_key, group_terms, same
+from chakra.sql.nodes import Behind, RootKey
+from chakra.sql.ordering import order_of
+from chakra.sql.products import multiplied, shown_of
+from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_outputs
 from chakra.sql.scope import JoinedCall, Scope
-from chakra.sql.select import Filter, Numbered, Select
-from chakra.sql.sources import ColumnRef
+from chakra.sql.select import Filter, Nested, Numbered, Select
+from chakra.sql.sources import ColumnRef, Correlated
 
 
 @dataclass(slots=True)
@@ -48,14 +50,42 @@ class Resolved:
     each: Expression | None = None
 
 
-def resolve_select(numbered: Numbered) -> Resolved:
+class NestedRows(Correlated, Expression):
+    """The rows behind a relation of each row, as one value: an array of records, or one of them.
+
+    Attributes:
+        rows: the resolved query for them, with the condition that binds it to the row around.
+        many: whether there may be several.
+        casts: names of values that are cast, and to which type.
+    """
+
+    __slots__ = ("_behind", "casts", "many", "rows")
+
+    def __init__(self, rows: Resolved, behind: Behind, many: bool, casts: Mapping[str, str]) -> None:
+        self.rows = rows
+        self.many = many
+        self.casts = casts
+        self._behind = behind
+
+    @property
+    def outer(self) -> list[ColumnRef]:
+        return self._behind.outer
+
+    def __repr__(self) -> str:
+        return f"rows of {self.rows.scope.root.table.title}"
+
+
+def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     """Resolve the names of a query whose literals are numbered.
+
+    Args:
+        scope: of a query that stands inside of another one.
 
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
-    select, terms, limit, offset, inner = numbered
-    scope = Scope(select.table)
+    select, terms, limit, offset, inner, nested = numbered
+    scope = scope or Scope(select.table)
     clauses = select.clauses
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
     scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)
@@ -70,10 +100,15 @@ def resolve_select(numbered: Numbered) -> Resolved:
         scope.annotations[name] = scope.resolve(expression)
     scope.kept = select.filters
     plan: RowPlan | None = None
-    if select.result not in _VALUES and not clauses.outputs and select.table.row_class is not None:
+    if select.result == "nested":
+        outputs = record_outputs(select, scope)
+    elif select.result not in _VALUES and not clauses.outputs and select.table.row_class is not None:
         outputs, plan = instance_outputs(select, scope)
     else:
         outputs = plain_outputs(select, scope)
+    outputs += [
+        (each.name, _nested(scope, each, rows)) for each, rows in zip(clauses.nested, nested, strict=True)
+    ]
     resolved = resolve_filters(select.filters, scope)
     having = [c for c in resolved if has_aggregate(c)] if scope.aggregated else []
     conditions = [c for c in resolved if not has_aggregate(c)] if having else resolved
@@ -86,7 +121,10 @@ def resolve_select(numbered: Numbered) -> Resolved:
         not scope.per_row or any(map(has_aggregate, [*scope.annotations.values(), *(e for _, e in outputs)]))
     )
     # A default order by columns that are not grouped would be an error nobody asked for.
-    order = _order(select, () if grouped and select.order is None else terms, scope)
+    distinct = [part for name in clauses.distinct or () for part in columns_of_key(scope.resolve_value(name))]
+    given = tuple(scope.resolve_term(term) for term in clauses.groups or ())
+    shown = shown_of([*(e for _, e in outputs), *distinct, *given], scope.main)
+    order = order_of(select, () if grouped and select.order is None else terms, scope, shown)
     sorted_by = [term.expression for term in order]
     alone = next(filter(has_aggregate, sorted_by), None) if scope.aggregated else None
     if alone is not None and clauses.groups is None and not any(has_aggregate(e) for _, e in outputs):
@@ -94,12 +132,10 @@ def resolve_select(numbered: Numbered) -> Resolved:
             f"order_by(): {alone!r} is an aggregate, and the query has none to be grouped for; name it first: "
             'annotate(n=Count("…")).order_by("n")'
         )
-    distinct = [scope.resolve_value(name) for name in clauses.distinct or ()]
     found = Resolved(
         select, inner, scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct
     )
-    if grouped and clauses.groups is not None:
-        given = tuple(scope.resolve_term(term) for term in clauses.groups)
+    if grouped:
         returned = [*(e for _, e in outputs), *having, *sorted_by]
         found.groups = group_terms(given, scope, returned)
     repeated = (
@@ -119,9 +155,24 @@ def resolve_select(numbered: Numbered) -> Resolved:
         if not (grouped or select.sliced or clauses.distinct is not None):
             found.outputs = []  # nothing depends on what a row holds
     if clauses.each is not None:
-        found.each = scope.resolve_value(clauses.each)
+        each = clauses.each
+        found.each = scope.resolve_term(RootKey(each) if isinstance(each, tuple) else each)
     found.locked = _locked(select, scope)
     return found
+
+
+def _nested(scope: Scope, nested: Nested, rows: Numbered) -> NestedRows:
+    """Resolve the query for the rows behind a relation of each row of the query around."""
+    scope.apart = True
+    scope.inside += 1
+    relation = scope.root.table.relations[nested.relation]
+    inside = Scope(relation.target, alias=f"{scope.alias}n{scope.inside}")
+    inside.apart = True
+    found = resolve_select(rows, inside)
+    link = Behind(scope.root, inside.root, relation.hops, f"{inside.alias}b")
+    found.conditions = [link, *found.conditions]
+    casts = {path[0]: type_ for path, type_ in nested.select.clauses.texts if len(path) == 1}
+    return NestedRows(found, link, relation.many, casts)
 
 
 _VALUES = frozenset({"dict", "tuple", "flat", "named"})
@@ -151,48 +202,6 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
         else:
             found.extend(parts)
     return found
-
-
-def _order(select: Select, terms: tuple[Any, ...], scope: Scope) -> list[Order]:
-    found = [order for term in terms for order in _order_term(term, scope)]
-    if select.backwards:
-        if not found and not select.table.primary_key:
-            raise FieldError(
-                f"{select.table.title} has no primary key and the query no order, so nothing can be turned round: "
-                "say which rows come last, order_by(…)"
-            )
-        if not found:
-            found = [Order(ColumnRef(scope.root, c), False) for c in select.table.key_columns]
-        found = [term.reversed() for term in found]
-    return found
-
-
-def _order_term(term: Any, scope: Scope, depth: int = 0) -> list[Order]:
-    """One term as resolved ones: the name of a relation means the order of the table it leads to."""
-    if isinstance(term, str):
-        descending = term.startswith("-")
-        path = term[1:] if descending else term
-        relation = scope.relation_at(path)
-        if relation is not None and relation.target.ordering and depth < MOST_RELATIONS:
-            further = [_through(path, other) for other in relation.target.ordering]
-            if None not in further:
-                found = [order for other in further for order in _order_term(other, scope, depth + 1)]
-                return [order.reversed() for order in found] if descending else found
-        return [Order(scope.resolve_value(path), descending)]
-    if isinstance(term, Order):
-        return [Order(scope.resolve(term.expression), term.descending, term.nulls)]
-    return [Order(scope.resolve(term), False)]
-
-
-MOST_RELATIONS = 8
-"""Relations that an order follows from one table's order to the next; those of tables may run in a circle."""
-
-
-def _through(path: str, term: Any) -> Any:
-    """A term of a table's own order as seen through a relation, or ``None`` if it is no plain name."""
-    if not isinstance(term, str):
-        return None
-    return f"-{path}__{term[1:]}" if term.startswith("-") else f"{path}__{term}"
 
 
 def _sort_distinct(select: Select, found: Resolved) -> None:
@@ -248,4 +257,4 @@ def _locked(select: Select, scope: Scope) -> list[str]:
     return found
 
 
-__all__ = ["Resolved", "resolve_filters", "resolve_select"]
+__all__ = ["NestedRows", "Resolved", "resolve_filters", "resolve_select"]

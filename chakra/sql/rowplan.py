@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.pg.types import PgType
-from chakra.schema import Column, Table
+from chakra.schema import Column, Relation, Table
+from chakra.sql.loaded import Loaded, loaded_of
+from chakra.sql.nodes import Record
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select
 from chakra.sql.sources import ColumnRef, Source
@@ -21,7 +23,7 @@ class RowPlan(NamedTuple):
     Attributes:
         start: position of the first column.
         columns: in result order.
-        nullable: whether the whole instance may be missing (LEFT JOIN).
+        joined_by: of one that may be missing (LEFT JOIN), the position of a column that is NULL only then.
         related: relation name → plan of the instance behind it.
         extras: names of annotations, standing after all columns of the row.
     """
@@ -29,7 +31,7 @@ class RowPlan(NamedTuple):
     table: Table
     columns: tuple[Column, ...]
     start: int
-    nullable: bool = False
+    joined_by: int | None = None
     related: tuple[tuple[str, RowPlan], ...] = ()
     extras: tuple[str, ...] = ()
 
@@ -38,15 +40,16 @@ class RowPlan(NamedTuple):
 class Compiled:
     """A compiled SELECT: the statement, for instances their plan, and the loader made of it.
 
-    ``loader``, ``last_rows`` (how many rows the shape returned last time) and ``listable`` (whether the types
-    allow reading it as columns) belong to whoever runs the query, and ``derived`` describes its rows where they
-    stand in place of a table; they live here so that they live as long.
+    ``loader``, ``groupers`` (those that put rows beside others), ``last_rows`` (how many rows the shape returned last
+    time) and ``listable`` (whether the types allow reading it as columns) belong to whoever runs the query, and
+    ``derived`` describes its rows where they stand in place of a table; they live here so that they live as long.
     """
 
     statement: Statement
     plan: RowPlan | None
     result: str
     loader: Any = field(default=None)
+    groupers: dict[Any, Any] = field(default_factory=dict)
     last_rows: int = 0
     listable: bool | None = None
     derived: Table | None = None
@@ -63,8 +66,18 @@ def derived_table(compiled: Compiled, title: str) -> Table:
         for position, output in enumerate(compiled.statement.outputs):
             name = f"c{position}" if output.name in columns else output.name
             columns[name] = Column(name, output.type or UNKNOWN, output.nullable)
-        compiled.derived = Table("rows", tuple(columns.values()), label=title)
+        compiled.derived = Table(
+            "rows", tuple(columns.values()), relations=_kept_relations(compiled.plan), label=title
+        )
     return compiled.derived
+
+
+def _kept_relations(plan: RowPlan | None) -> dict[str, Relation]:
+    """The relations of instances whose keys are among the columns of a query."""
+    if plan is None:
+        return {}
+    names = {column.attribute for column in plan.columns}
+    return {n: r for n, r in plan.table.relations.items() if names.issuperset(r.hops[0].columns)}
 
 
 UNKNOWN = PgType("unknown")
@@ -82,35 +95,40 @@ def plain_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
 
 def instance_outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expression]], RowPlan]:
     """The columns of instances and of those loaded along, then the annotations; and the plan that takes them apart."""
-    columns, root = _row_columns(select), scope.root
-    outputs: list[tuple[str, Expression]] = [(c.attribute, ColumnRef(root, c)) for c in columns]
-    if select.more is None:
-        return outputs, RowPlan(select.table, columns, 0)
-    start = len(columns)
-    related: list[tuple[str, RowPlan]] = []
-    for path, children in _relation_tree(select.clauses.related).items():
-        plan, start = _related_plan(scope, scope.root, path, children, start, outputs)
-        related.append((path, plan))
+    clauses = select.clauses
+    outputs: list[tuple[str, Expression]] = []
+    tree = _relation_tree(clauses.related)
+    plan = _plan(scope, scope.root, tree, loaded_of(select), outputs)
     outputs.extend(scope.annotations.items())
-    extras = tuple(name for name, _ in select.clauses.annotations)
-    return outputs, RowPlan(select.table, columns, 0, False, tuple(related), extras)
+    if clauses.annotations:
+        plan = plan._replace(extras=tuple(name for name, _ in clauses.annotations))
+    return outputs, plan
+
+
+def record_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
+    """What instances hold, as values: their columns, the annotations, and a record of each row that is loaded along."""
+    outputs, plan = instance_outputs(select, scope)
+    casts = dict(select.clauses.texts)
+    extras = outputs[len(outputs) - len(plan.extras) :]
+    records = [(name, _record(outputs, child, (name,), casts)) for name, child in plan.related]
+    return [*outputs[: len(plan.columns)], *extras, *records]
+
+
+def _record(
+    outputs: list[tuple[str, Expression]], plan: RowPlan, path: tuple[str, ...], casts: dict[Any, str]
+) -> Record:
+    """The record of a row that is loaded along, out of the values of the whole row."""
+    values = [value for _, value in outputs[plan.start : plan.start + len(plan.columns)]]
+    names = [(*path, column.attribute) for column in plan.columns]
+    fields = [(value, casts.get(name, "")) for value, name in zip(values, names, strict=True)]
+    there = None if plan.joined_by is None else outputs[plan.joined_by][1]
+    fields += [(_record(outputs, child, (*path, name), casts), "") for name, child in plan.related]
+    return Record(tuple(fields), there)
 
 
 def _readable(table: Table) -> tuple[Column, ...]:
     """The columns the role may read; all, if it may read none, so that the server says so."""
     return tuple(c for c in table.columns if c.readable) or table.columns
-
-
-def _row_columns(select: Select) -> tuple[Column, ...]:
-    only, deferred = select.clauses.only, select.clauses.deferred
-    key = select.table.primary_key
-    if only is None and not deferred:
-        return select.table.columns
-    return tuple(
-        c
-        for c in select.table.columns
-        if c.attribute in key or (c.attribute not in deferred if only is None else c.attribute in only)
-    )
 
 
 def _relation_tree(paths: tuple[str, ...]) -> dict[str, Any]:
@@ -122,35 +140,53 @@ def _relation_tree(paths: tuple[str, ...]) -> dict[str, Any]:
     return tree
 
 
-def _related_plan(
+def _plan(
     scope: Scope,
     source: Source,
-    name: str,
-    children: dict[str, Any],
-    start: int,
+    tree: dict[str, Any],
+    loaded: Loaded,
     outputs: list[tuple[str, Expression]],
-) -> tuple[RowPlan, int]:
-    relation = source.table.relations.get(name)
-    if relation is None or relation.many:
-        single = [n for n, r in source.table.relations.items() if not r.many]
-        if relation is not None:
-            raise FieldError(
-                f"select_related: {name!r} of {source.table.title} may have several rows for each; load them with "
-                f'prefetch_related("{name}")'
-            )
-        raise FieldError(
-            f"select_related: {source.table.title} has no relation {name!r}; its relations to one row are "
-            f"{', '.join(single) or 'none'}"
+    prefix: str = "",
+) -> RowPlan:
+    """Add the columns of a source and of what is loaded along with its rows to the outputs."""
+    relations = {name: _to_one(source.table, name) for name in tree}
+    keys = [key for relation in relations.values() for key in relation.hops[0].columns]
+    joined_by = None if source.on is None else source.on.target_columns[0]
+    if source.on is not None:
+        keys += source.on.target_columns
+    columns = loaded.columns(source.table, keys)
+    start = len(outputs)
+    outputs.extend((f"{prefix}{c.attribute}", ColumnRef(source, c)) for c in columns)
+    place = next((start + i for i, c in enumerate(columns) if c.attribute == joined_by), None)
+    related = [
+        (
+            name,
+            _plan(scope, scope.join(source, relation), tree[name], loaded.behind(name), outputs, f"{name}__"),
         )
-    joined = scope.join(source, relation)
-    columns = joined.table.columns
-    outputs.extend((f"{name}__{c.attribute}", ColumnRef(joined, c)) for c in columns)
-    own_start, start = start, start + len(columns)
-    related: list[tuple[str, RowPlan]] = []
-    for child, grandchildren in children.items():
-        plan, start = _related_plan(scope, joined, child, grandchildren, start, outputs)
-        related.append((child, plan))
-    return RowPlan(joined.table, columns, own_start, joined.nullable, tuple(related)), start
+        for name, relation in relations.items()
+    ]
+    return RowPlan(source.table, columns, start, place if source.nullable else None, tuple(related))
 
 
-__all__ = ["Compiled", "RowPlan", "derived_table", "instance_outputs", "plain_outputs"]
+def _to_one(table: Table, name: str) -> Relation:
+    """The relation of a name given to ``select_related``.
+
+    Raises:
+        FieldError: there is none, or it leads to several rows; says what does.
+    """
+    relation = table.relations.get(name)
+    if relation is not None and not relation.many:
+        return relation
+    if relation is not None:
+        raise FieldError(
+            f"select_related: {name!r} of {table.title} may have several rows for each; load them with "
+            f'prefetch_related("{name}")'
+        )
+    single = [n for n, r in table.relations.items() if not r.many]
+    raise FieldError(
+        f"select_related: {table.title} has no relation {name!r}; its relations to one row are "
+        f"{', '.join(single) or 'none'}"
+    )
+
+
+__all__ = ["Compiled", "RowPlan", "derived_table", "instance_outputs", "plain_outputs", "record_outputs"]

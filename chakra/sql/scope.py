@@ -18,7 +18,8 @@ from chakra.expressions.q import Q, all_of, keyword_conditions
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.infer import type_of
-from chakra.sql.nodes import KeyRef, PartnerAggregate, RootColumn
+from chakra.sql.nodes import KeyRef, PartnerAggregate, RootColumn, RootKey
+from chakra.sql.partner_keys import read_as, read_by
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
 from chakra.sql.select import Filter
@@ -41,10 +42,15 @@ class JoinedCall(NamedTuple):
 
 
 class Scope:
-    """Names, joins and literals of one query over ``table``."""
+    """Names, joins and literals of one query over ``table``.
 
-    def __init__(self, table: Table, *, prefix: str = "t") -> None:
-        self.root = Source(table, table.quoted, None, None, False)
+    Args:
+        alias: what the table is called in the query, and how the aliases of what it joins begin, so that a query inside
+            of another has others. Empty = the table goes by its own name.
+    """
+
+    def __init__(self, table: Table, *, alias: str = "") -> None:
+        self.root = Source(table, quote_identifier(alias) if alias else table.quoted, None, None, False)
         self.main = Block()
         self.main.sources.append(self.root)
         self.block: Block | None = None
@@ -54,7 +60,8 @@ class Scope:
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
         self._denying = False
-        self._prefix = prefix
+        self.alias = alias
+        self.inside = 0  # queries inside of this one, whose aliases are numbered
         self._aliases = 0
         self.annotations: dict[str, Expression] = {}
         self.aggregated = False  # whether an aggregate was resolved
@@ -116,7 +123,7 @@ class Scope:
 
     def _source(self, hop: Hop, parent: Source, nullable: bool) -> Source:
         self._aliases += 1
-        alias = quote_identifier(f"{self._prefix}{self._aliases}")
+        alias = quote_identifier(f"{self.alias}t{self._aliases}")
         return Source(hop.target, alias, parent, hop, nullable)
 
     def conditions(self, parts: Iterable[Condition], keywords: Mapping[str, Any]) -> list[Condition]:
@@ -169,10 +176,8 @@ class Scope:
         theirs is an EXISTS.
         """
         self.aggregated = True
-        self.aggregated = True
         block = Block() if self.per_row else self.main
         outside = self.block, self._denying, self.joins
-        kept = self.kept
         self.block, self._denying, self.joins = (block if self.per_row else None), False, None
         try:
             children = [c if c is aggregate.condition else self.resolve(c) for c in aggregate.children]
@@ -185,8 +190,16 @@ class Scope:
             if block is self.main or not block.sources:
                 return resolved
             self.apart = True
-            heads = {id(block.head(source)) for source in block.sources}
-            self.kept = ()  # an aggregate in one of these filters is of all partners
+            return PartnerAggregate(resolved, *self.counted(block))
+        finally:
+            self.block, self._denying, self.joins = outside
+
+    def counted(self, block: Block) -> tuple[list[Source], list[Condition]]:
+        """The sources of a block to be read, and what the last ``filter`` about the same partners says of them."""
+        heads = {id(block.head(source)) for source in block.sources}
+        kept, joins = self.kept, self.joins
+        self.kept = ()  # an aggregate in one of these filters is of all partners
+        try:
             for negated, parts, names, values in reversed(kept):
                 if negated:
                     continue
@@ -197,11 +210,20 @@ class Scope:
                 if about:
                     # The filter before was about the same partners: what it dropped is not counted.
                     sources = [source for source in longer.sources if id(longer.head(source)) in heads]
-                    return PartnerAggregate(resolved, sources, about)
-            return PartnerAggregate(resolved, block.sources, [])
+                    return sources, about
+            return block.sources, []
         finally:
-            self.block, self._denying, self.joins = outside
-            self.kept = kept
+            self.kept, self.joins = kept, joins
+
+    def beside(self, term: Expression, shown: frozenset[int]) -> tuple[Expression, Block]:
+        """Resolve a value; partners that are not among those joined and ``shown`` stand in a block of their own."""
+        block = Block()
+        outside = self.block, self.joins
+        self.block, self.joins = block, (self.main, shown)
+        try:
+            return self.resolve(term), block
+        finally:
+            self.block, self.joins = outside
 
     def resolve_path(self, path: str) -> Path:
         """Follow ``author__created_at__year__gte`` through relations, a column and its transforms.
@@ -229,7 +251,7 @@ class Scope:
                     break
             column = source.table.by_attribute.get(part)
             if column is None and part == "pk" and len(source.table.primary_key) > 1:
-                found = KeyRef(source.table, tuple(ColumnRef(source, c) for c in source.table.key_columns))
+                found = _key_ref(source)
                 position += 1
                 break
             if column is None and part == "pk":
@@ -259,28 +281,39 @@ class Scope:
     def _key_of(
         self, source: Source, relation: Relation, following: str | None
     ) -> tuple[Expression, int] | None:
-        """The column with the partner's key, if the path asks for nothing but the key: no join is needed for it."""
+        """The columns with the partner's key, if the path asks for nothing but the key: no join is needed for it."""
         *_, hop = relation.hops
-        if len(hop.columns) != 1 or not (relation.forward or len(relation.hops) > 1):
+        if not (relation.forward or len(relation.hops) > 1):
             return None
 
-        def local() -> ColumnRef:
-            holder = source
-            if len(relation.hops) > 1:
-                holder = self.between(source, relation)
-            return ColumnRef(holder, holder.table.by_attribute[hop.columns[0]])
+        def held(name: str) -> ColumnRef:
+            linked = len(relation.hops) > 1
+            holder = self.between(source, relation) if linked else source
+            return ColumnRef(holder, holder.table.by_attribute[name], linked)
+
+        def key() -> Expression:
+            parts = tuple(map(held, hop.columns))
+            if len(parts) == 1:
+                return parts[0]
+            return KeyRef(parts[0].source.table, parts, relation.name, hop.target_columns)
 
         target = relation.target
         if following is None or following == "isnull":
-            return local(), 1
-        if following == hop.target_columns[0]:
-            return local(), 2
+            return key(), 1
         if following == "pk" and target.primary_key == hop.target_columns:
-            return local(), 2
-        type_ = target.by_attribute[hop.target_columns[0]].type
+            return key(), 2
+        if following in hop.target_columns:
+            name = hop.columns[hop.target_columns.index(following)]
+            # Where another part of the key is NULL, there is no partner whose field this would be.
+            holder = source.table if len(relation.hops) == 1 else relation.hops[0].target
+            if any(holder.by_attribute[other].nullable for other in hop.columns if other != name):
+                return None
+            return held(name), 2
+        type_ = target.by_attribute[hop.target_columns[0]].type if len(hop.columns) == 1 else None
         known = following in target.by_attribute or following in target.relations
-        if not known and (following in TRANSFORMS or find_lookup(following, type_) is not None):
-            return local(), 1  # author__in, author__gt: a lookup on the key
+        transforms = type_ is not None and following in TRANSFORMS
+        if not known and (transforms or find_lookup(following, type_) is not None):
+            return key(), 1  # author__in, author__gt: a lookup on the key
         return None
 
     def between(self, source: Source, relation: Relation) -> Source:
@@ -351,6 +384,9 @@ class Scope:
             return self._declared(bound)
         if isinstance(expression, RootColumn):
             return ColumnRef(self.root, expression.column)
+        if isinstance(expression, RootKey):
+            columns = self.root.table.by_attribute
+            return KeyRef(self.root.table, tuple(ColumnRef(self.root, columns[n]) for n in expression.names))
         if isinstance(expression, IsTrue):
             return self._truth(expression)
         if isinstance(expression, Aggregate):
@@ -358,15 +394,18 @@ class Scope:
         if isinstance(expression, Not) and self._denying:
             # What is denied is about none of the partners: a call of its own.
             return Not(all_of(self.conditions([expression.inner], {})))
+        if isinstance(expression, Slot) and expression.models:
+            return read_as(expression, {})
         children = expression.children
         if not children:
             return expression
+        if isinstance(expression, Lookup) and isinstance(expression.right, Slot):
+            left, right = self.resolve(expression.left), expression.right
+            return self._lookup(
+                Lookup(left, expression.name, read_by(left, right) if right.models else right)
+            )
         resolved = expression.rebuild(tuple(self.resolve(child) for child in children))
-        if isinstance(expression, Lookup) and isinstance(resolved, Lookup):
-            if isinstance(expression.right, Slot) and expression.right.models:
-                check_models(resolved.left, expression.right.models)
-            return self._lookup(resolved)
-        return resolved
+        return self._lookup(resolved) if isinstance(resolved, Lookup) else resolved
 
     def _truth(self, condition: IsTrue) -> Condition:
         inner = self.resolve(condition.inner)
@@ -391,7 +430,7 @@ class Scope:
             found = self.resolve_path(path)
             return found.expression, found.word
 
-        return list(keyword_conditions(keywords, split, self.resolve, check_models))
+        return list(keyword_conditions(keywords, split, self.resolve, read_by))
 
     def resolve_condition(self, condition: Condition) -> Condition:
         """Resolve a condition.
@@ -413,7 +452,7 @@ class Scope:
                 f"{table.title}.{attribute} cannot be used in a query over {self.root.table.title}; "
                 f"reach it through a relation by name, e.g. relation__{attribute}"
             )
-        return ColumnRef(self.root, table.by_attribute[attribute])
+        return self.resolve_value(attribute)
 
     def _lookup(self, lookup: Lookup) -> Lookup:
         """Take transforms before the lookup's word (``year__gte``) to the left side."""
@@ -448,43 +487,9 @@ def _dunder_column(source: Source, parts: list[str]) -> tuple[Expression | None,
     return None, 0
 
 
-def check_models(left: Expression, models: frozenset[Any]) -> None:
-    """Refuse a comparison of a column with instances of a model whose keys it does not hold.
-
-    Raises:
-        FieldError: ``filter(author=post)``; names the column and the model it takes.
-    """
-    if isinstance(left, KeyRef):
-        for part in left.parts:
-            models = models - {r.target.row_class for r in _relations(left.table, part.column.attribute)}
-        if models <= {left.table.row_class}:
-            return
-    if not isinstance(left, ColumnRef):
-        raise FieldError(f"{left!r} cannot be compared with instances of a model, only with values")
-    check_partner(left.source.table, left.column.attribute, models)
-
-
-def check_partner(table: Table, attribute: str, models: frozenset[Any]) -> None:
-    """Refuse instances of other models than those whose keys a column of ``table`` holds."""
-    taken = {r.target.row_class for r in _relations(table, attribute)}
-    if (attribute,) == table.primary_key:
-        taken.add(table.row_class)
-    wrong = models - taken
-    if wrong:
-        shown = " or ".join(sorted(f"an instance of {m.__name__}" for m in taken if m is not None))
-        raise FieldError(
-            f"{table.title}.{attribute} takes {shown or 'plain values'}, "
-            f"not an instance of {', '.join(sorted(m.__name__ for m in wrong))}"
-        )
-
-
-def _relations(table: Table, attribute: str) -> list[Relation]:
-    return [r for r in table.relations.values() if r.key == attribute]
-
-
 def _close(word: str, names: list[str]) -> str:
     near = difflib.get_close_matches(word, names, n=1)
     return f". Did you mean {near[0]!r}?" if near else ""
 
 
-__all__ = ["Path", "Scope", "check_models", "check_partner"]
+__all__ = ["Path", "Scope"]

@@ -35,7 +35,7 @@ class Clauses:
         outputs: what ``values`` returns, by name; empty = all columns.
         annotations: computed values by name.
         after: of each annotation, how many calls of ``filter`` and ``exclude`` stand before it.
-        each: the path for each value of which the slice is taken; ``None`` = it is one of all rows.
+        each: the path, or the fields, for each value of which the slice is taken; ``None`` = it is one of all rows.
         inner: the query whose rows stand in place of a table's; ``None`` = the table's own. ``table`` describes them.
         groups: what a query with aggregates is grouped by (paths and expressions); ``None`` = it is not.
         only: attributes to load of instances, or ``None`` for all but the deferred ones.
@@ -43,6 +43,9 @@ class Clauses:
         related: relation paths to load along.
         distinct: ``None``, ``()`` for DISTINCT, or names for DISTINCT ON.
         lock: strength (``UPDATE``, …), relations whose rows are locked, and whether to wait; or ``None``.
+        nested: rows behind relations that come along in one value of each row.
+        texts: values inside records that travel as text, by their path, and as which type: those without a binary
+            format.
         nothing: whether the query is known to be empty (``none()``).
     """
 
@@ -55,16 +58,18 @@ class Clauses:
         "groups",
         "inner",
         "lock",
+        "nested",
         "nothing",
         "only",
         "outputs",
         "related",
+        "texts",
     )
 
     outputs: Named
     annotations: Named
     after: tuple[int, ...]
-    each: str | None
+    each: str | tuple[str, ...] | None
     inner: Select | None
     groups: tuple[Any, ...] | None
     only: frozenset[str] | None
@@ -72,6 +77,8 @@ class Clauses:
     related: tuple[str, ...]
     distinct: tuple[str, ...] | None
     lock: tuple[str, tuple[str, ...], str] | None
+    nested: tuple[Nested, ...]
+    texts: tuple[tuple[tuple[str, ...], str], ...]
     nothing: bool
 
     def __init__(self) -> None:
@@ -86,6 +93,8 @@ class Clauses:
         self.related = ()
         self.distinct = None
         self.lock = None
+        self.nested = ()
+        self.texts = ()
         self.nothing = False
 
     def copy(self) -> Clauses:
@@ -102,6 +111,8 @@ class Clauses:
         new.related = self.related
         new.distinct = self.distinct
         new.lock = self.lock
+        new.nested = self.nested
+        new.texts = self.texts
         new.nothing = self.nothing
         return new
 
@@ -112,6 +123,7 @@ class Clauses:
             tuple([(name, _term_shape(v, values)) for name, v in self.outputs]),
             None if self.groups is None else tuple([_term_shape(v, values) for v in self.groups]),
             None if self.inner is None else self.inner.shape(values),
+            tuple([(n.name, n.relation, n.select.shape(values)) for n in self.nested]) if self.nested else (),
             _words_of(self),
         )
 
@@ -125,10 +137,25 @@ class Clauses:
         return new
 
 
-WORDS = ("after", "each", "related", "only", "deferred", "distinct", "lock", "nothing")
+WORDS = ("after", "each", "related", "only", "deferred", "distinct", "lock", "texts", "nothing")
 """Clauses that hold names and words; each is its own key."""
 
 _words_of = attrgetter(*WORDS)
+
+
+class Nested(NamedTuple):
+    """Rows behind a relation, as one value of each row: a list of records, or one of them.
+
+    Attributes:
+        name: of the value.
+        relation: its name in the table of the query around.
+        select: which rows, with what in them, and in which order; a slice is one for each row of the query around.
+    """
+
+    name: str
+    relation: str
+    select: Select
+
 
 NONE = Clauses()
 """The clauses of a query that has none."""
@@ -139,7 +166,8 @@ class Select:
 
     Attributes:
         table: the root table.
-        result: ``instances``; ``dict``, ``tuple``, ``flat`` or ``named`` rows of values; ``count`` or ``exists``.
+        result: ``instances``; ``nested``: all that instances hold, with what is loaded along in records; ``dict``,
+            ``tuple``, ``flat`` or ``named`` rows of values; ``count`` or ``exists``.
         filters: calls of ``filter`` and ``exclude``, in order.
         order: names, ``Order`` terms or expressions; ``None`` = the table's ordering, ``()`` = none.
         backwards: whether the order is turned round.
@@ -268,11 +296,13 @@ class Select:
         terms = tuple([t if type(t) is str else t.numbered(numbers) for t in self.ordered_by])
         limit = None if self.limit is None else next(numbers)
         offset = None if self.offset is None else next(numbers)
-        inner = None
+        inner: Numbered | None = None
+        nested: tuple[Numbered, ...] = ()
         if self.more is not None:
             new.more = self.more.numbered(numbers)
             inner = None if self.more.inner is None else self.more.inner.numbered(numbers)
-        return Numbered(new, terms, limit, offset, inner)
+            nested = tuple([each.select.numbered(numbers) for each in self.more.nested])
+        return Numbered(new, terms, limit, offset, inner, nested)
 
     @property
     def aggregates(self) -> bool:
@@ -301,6 +331,7 @@ class Numbered(NamedTuple):
         order: the terms of its order, the table's own if it names none.
         limit, offset: the numbers of these two among the values; ``None`` = there is none.
         inner: the query whose rows stand in place of a table's.
+        nested: the queries of ``Clauses.nested``, in their order.
     """
 
     select: Select
@@ -308,6 +339,7 @@ class Numbered(NamedTuple):
     limit: int | None
     offset: int | None
     inner: Numbered | None
+    nested: tuple[Numbered, ...] = ()
 
 
 def numbered(select: Select, held: int) -> Numbered:
@@ -326,4 +358,4 @@ def numbered(select: Select, held: int) -> Numbered:
     return found
 
 
-__all__ = ["NONE", "Clauses", "Filter", "Named", "Numbered", "Select", "numbered"]
+__all__ = ["NONE", "Clauses", "Filter", "Named", "Nested", "Numbered", "Select", "numbered"]

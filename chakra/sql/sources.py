@@ -80,13 +80,18 @@ class Block:
 
 
 class ColumnRef(Expression):
-    """A resolved column of a source."""
+    """A resolved column of a source.
 
-    __slots__ = ("column", "source")
+    Attributes:
+        partner: whether it stands for the partner behind a table between, whose key it holds.
+    """
 
-    def __init__(self, source: Source, column: Column) -> None:
+    __slots__ = ("column", "partner", "source")
+
+    def __init__(self, source: Source, column: Column, partner: bool = False) -> None:
         self.source = source
         self.column = column
+        self.partner = partner
 
     @property
     def type(self) -> PgType:

@@ -20,7 +20,6 @@ from chakra.pg.text import TEMPORARY_TABLE, SqlText, Touch
 from chakra.pg.types import without_binary
 from chakra.schema import Column, Table
 from chakra.sql.constant_conditions import constant_condition
-from chakra.sql.dml import assigned_column
 from chakra.sql.literals import bare_type
 from chakra.sql.write_facts import REPLACED, SECURED, unchecked
 
@@ -158,7 +157,7 @@ def _action(on_conflict: str | None) -> Action:
 
 
 def named_columns(table: Table, names: Iterable[str], option: str) -> tuple[Column, ...]:
-    """The columns an option names, by field or single-column relation, each once.
+    """The columns an option names, by field or relation, each once.
 
     Raises:
         FieldError: an unknown name, no name at all, or one string in place of several.
@@ -166,7 +165,7 @@ def named_columns(table: Table, names: Iterable[str], option: str) -> tuple[Colu
     if isinstance(names, str):
         raise FieldError(f"{option} takes a list of names: [{names!r}]")
     try:
-        found = tuple(dict.fromkeys(assigned_column(table, name) for name in names))
+        found = tuple(dict.fromkeys(table.by_attribute[a] for name in names for a in table.attributes(name)))
     except FieldError as error:
         raise FieldError(f"{option}: {error}") from None
     if not found:
@@ -361,7 +360,7 @@ def staged_keys(merge: Merge, *, all_there: bool) -> SqlText:
     Args:
         all_there: every staged row is in the table under the key it was staged with, or in conflict with it.
     """
-    return SqlText(_staged_keys(merge, all_there), ((merge.table.quoted, False),))
+    return SqlText(_staged_keys(merge, all_there), ((merge.table.quoted, False),), reads=True)
 
 
 def _staged_keys(merge: Merge, all_there: bool) -> str:

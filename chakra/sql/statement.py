@@ -8,9 +8,9 @@ declared type (docs/decisions/0014-types-of-parameters.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from chakra.errors import FieldError
 from chakra.expressions import python_type
@@ -70,9 +70,9 @@ class Output(NamedTuple):
     column: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Statement:
-    """SQL with its parameters and result columns.
+    """SQL with its parameters and result columns; never changed once it is made.
 
     Attributes:
         pieces: the text between parameters; one more than there are ``uses``.
@@ -81,6 +81,11 @@ class Statement:
         outputs: result columns, in order.
         relations: the tables (quoted) it reads or writes, and whether it writes them.
         pure: whether it calls nothing that is not Chakra's own; what the relations call is not known here.
+        reads: whether it is a SELECT: it may be run again.
+        sql: the text with ``$1::bigint``, ``$2``, … for the parameters.
+        touches: the relations, or ``None`` where they do not say everything.
+
+    It is what the connection layer wants of a statement (``chakra.db.Statement``), and goes down there as it is.
     """
 
     pieces: tuple[str, ...]
@@ -89,11 +94,18 @@ class Statement:
     outputs: tuple[Output, ...] = ()
     relations: tuple[Touch, ...] = ()
     pure: bool = True
+    reads: bool = False
+    sql: str = field(init=False)
+    touches: tuple[Touch, ...] | None = field(init=False)
 
-    @cached_property
-    def touches(self) -> tuple[Touch, ...] | None:
-        """The relations, or ``None`` where they do not say everything."""
-        return self.relations if self.pure else None
+    def __post_init__(self) -> None:
+        self.sql = self._text()
+        self.touches = self.relations if self.pure else None
+
+    @property
+    def author(self) -> Literal["compiler"]:
+        """Who wrote it."""
+        return "compiler"
 
     @cached_property
     def texts(self) -> tuple[int, ...]:
@@ -124,9 +136,7 @@ class Statement:
         type_ = self.outputs[position].type
         return "::text[]" if type_ is not None and type_.kind == "array" else "::text"
 
-    @cached_property
-    def sql(self) -> str:
-        """The text with ``$1::bigint``, ``$2``, … for the parameters."""
+    def _text(self) -> str:
         names = [
             f"${number}::{bare_type(p.type)}" if p.typed and p.type is not None else f"${number}"
             for number, p in enumerate(self.parameters, 1)
@@ -178,7 +188,7 @@ class Statement:
         for use, piece in zip(self.uses, self.pieces[1:], strict=True):
             parts.append(rendered[use])
             parts.append(piece)
-        return SqlText("".join(parts), self.touches, self.sql)
+        return SqlText("".join(parts), self.touches, self.sql, self.reads)
 
 
 def _known(parameter: Parameter, value: Any) -> PgType:
@@ -259,8 +269,8 @@ class Writer:
         self._text.clear()
         self.uses.append(position)
 
-    def finish(self, outputs: Sequence[Output] = ()) -> Statement:
-        """Return the statement written so far."""
+    def finish(self, outputs: Sequence[Output] = (), *, reads: bool = False) -> Statement:
+        """Return the statement written so far; ``reads``: it is a SELECT."""
         return Statement(
             (*self.pieces, "".join(self._text)),
             tuple(self.uses),
@@ -268,6 +278,7 @@ class Writer:
             tuple(outputs),
             tuple(self._touched.items()),
             self.pure,
+            reads,
         )
 
 

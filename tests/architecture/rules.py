@@ -83,6 +83,9 @@ LAZY: tuple[Exemption, ...] = (
         "chakra.query.described", "chakra.columnar", "describes the columns of querysets for the same door"
     ),
     Exemption("chakra.query.loading", "chakra.columnar", "the types of a table made for a frame"),
+    Exemption(
+        "chakra.query.nested", "chakra.columnar", "describes the records of querysets for the same door"
+    ),
     Exemption("chakra.query.raw", "chakra.columnar", "describes the columns of any SELECT for the same door"),
     Exemption(
         "chakra.columnar.kernels._jit", "chakra.columnar.kernels._cache", "only where kernels are compiled"

@@ -91,5 +91,48 @@ def test_the_table_has_no_cycle() -> None:
         done |= ready
 
 
+def test_no_circle_inside_a_package() -> None:
+    """Imports inside functions and under TYPE_CHECKING count: what needs a type of a module stands above it."""
+    circles = circles_among({module_name(path): imported(path) for path in files()})
+    assert not circles, "\n".join("a circle of imports: " + ", ".join(circle) for circle in circles)
+
+
+def imported(path: Path) -> set[str]:
+    return {each.target for each in imports(path) if is_ours(each.target)} - {module_name(path)}
+
+
+def circles_among(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected components of more than one module, by Tarjan's algorithm."""
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    path: list[str] = []
+    circles = []
+
+    def visit(module: str) -> None:
+        number[module] = lowest[module] = len(number)
+        path.append(module)
+        for target in sorted(graph.get(module, ())):
+            if target not in number:
+                visit(target)
+            if target in path:
+                lowest[module] = min(lowest[module], lowest[target])
+        if lowest[module] == number[module]:
+            at = path.index(module)
+            if len(path) - at > 1:
+                circles.append(sorted(path[at:]))
+            del path[at:]
+
+    for module in sorted(graph):
+        if module not in number:
+            visit(module)
+    return circles
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": {"f"}, "f": {"d"}, "g": {"a", "f"}}
+    assert circles_among(graph) == [["d", "e", "f"], ["a", "b", "c"]]
+    assert circles_among({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
 def test_every_package_has_a_row() -> None:
     assert {layer(module_name(path)) for path in files()} <= set(MAY_IMPORT)

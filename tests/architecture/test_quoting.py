@@ -29,13 +29,16 @@ SAFE_ATTRIBUTES = frozenset({"quoted", "alias"})
 REVIEWED: dict[str, set[str]] = {
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
     "chakra.sql.render.select": {
-        "strength", "of", "wait", "picked", "name", "names", "number", "where[position]", "', '.join(names)",
+        "strength", "of", "wait", "picked", "name", "names", "number", "where[position]", "', '.join(names)", "named",
     },
+    # Spellings of types without a binary format, numbered names, and equations between quoted columns.
+    "chakra.sql.render.nested": {"cast", "values", "name", "', '.join(names)", "equal(node.around, first, between)",
+        "equal(between, second, node.target)", "node.casts[name]"},
     "chakra.sql.render.base": {"term.nulls.upper()"},
     "chakra.sql.render.nodes": {"node.connector"},
-    "chakra.sql.render.partners": {"kind"},
+    "chakra.sql.render.partners": {"kind", "' DESC' if node.descending else ''"},
     # A name of plain words joined by dots, and a type.
-    "chakra.sql.render.functions": {"node.type.sql"},
+    "chakra.sql.render.functions": {"node.type.sql", "'dense_rank' if node.linked else 'row_number'"},
     "chakra.sql.partitions": {"shares", "some", "share", "keys"},
     "chakra.sql.dml": {
         "names", "picked", "i", "keys", "check",
@@ -62,8 +65,9 @@ REVIEWED: dict[str, set[str]] = {
         "check.condition", "index.where", "column.db_default", "column.type.sql",
         "f' WHERE {index.where}' if index.where else ''",
     },
-    "chakra.db.transactions": {"self._savepoint"},  # a number behind a fixed word
-    "chakra.db.executor": {"name"},  # of quote_qualified
+    # A number behind a fixed word.
+    "chakra.db.scope": {"self.savepoint"},
+    "chakra.db.transactions": {"self.savepoint"},
     # Names of settings that matched a pattern of plain words, in front of constants that were quoted.
     "chakra.db.local_settings": {"name", "', '.join(made)", "', '.join(kept)"},
     "chakra.db.relations": {"_names(_LASTING)", "_names(_LASTING_OF_EXTENSIONS)"},  # words of this module, quoted
@@ -79,8 +83,8 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.textual": {"i", "stand_in.sql", "names", "sql", "picked"},
     "chakra.sql.write_facts": {"names", "unchecked('$2')"},
     "chakra.columnar.write_facts": {"predicate"},
-    "chakra.db.copy_in": {"named"},  # of quote_identifier
-    "chakra.db.copy_out": {"self.sql"},  # a finished query
+    "chakra.db.copy_in": {"name", "named"},  # of quote_qualified and quote_identifier
+    "chakra.db.copy_out": {"self.text"},  # a finished query
     "chakra.db.guarding": {"guard", "copy"},  # finished statements
     # Names this module numbers itself, OIDs, finished queries, and text the functions made of quoted names.
     "chakra.sql.guards": {

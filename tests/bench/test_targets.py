@@ -12,7 +12,7 @@ from asv_bench.harness.target import Figure, Goal, Target
 from asv_bench.harness.targets import TARGETS
 from asv_bench.harness.targets.columns import ToArrowLineItem
 
-ROWS = set(range(1, 17))
+ROWS = set(range(1, 20))
 NEEDS_LINEITEM = "tpchgen-cli is not installed"
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import chakra
 from chakra.db.session import Session
+from chakra.db.statements import Own, Statement
 from chakra.errors import ConnectionLost, QueryCancelled
 from tests.db.faults import Moment, cancelled_everywhere, settled
 
@@ -153,12 +154,12 @@ async def test_a_task_whose_plan_ends_while_it_begins(three: Any, monkeypatch: p
     """The file of the snapshot is there yet, and the server does not find who exported it."""
     script = Session.script
 
-    async def ended(self: Session, sql: str, *arguments: Any, **more: Any) -> str:
-        if sql.startswith("SET TRANSACTION SNAPSHOT"):
-            sql = (
+    async def ended(self: Session, statement: Statement, *arguments: Any, **more: Any) -> str:
+        if statement.sql.startswith("SET TRANSACTION SNAPSHOT"):
+            statement = Own(
                 "do $$ begin raise 'could not import the requested snapshot' using errcode = '55000'; end $$"
             )
-        return await script(self, sql, *arguments, **more)
+        return await script(self, statement, *arguments, **more)
 
     async with await three.table("small").read_plan(partitions=2) as plan:
         monkeypatch.setattr(Session, "script", ended)

@@ -121,7 +121,7 @@ async def counted(
         proxy.sent.clear()
         await operation(db)
         steady = proxy.round_trips
-        db.relation_facts.forget()
+        db.core.relation_facts.forget()
         db.harmless.clear()
         await operation(db)
         return steady, proxy.round_trips - steady

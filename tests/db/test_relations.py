@@ -11,7 +11,8 @@ import pytest
 
 from chakra.db import Database
 from chakra.db.relations import facts_query
-from chakra.pg.text import TEMPORARY_TABLE
+from chakra.db.statements import Told
+from chakra.pg.text import TEMPORARY_TABLE, Touch
 from tests.db.conftest import Open
 from tests.db.proxy import Proxy
 
@@ -198,6 +199,11 @@ async def test_what_concerns_every_relation(shared: asyncpg.Connection[Any], ddl
     assert await answer(shared, '"t"') == expected
 
 
+def told(sql: str, touches: tuple[Touch, ...]) -> Told:
+    """A compiled statement over relations."""
+    return Told(sql, touches, reads=False)
+
+
 @pytest.fixture
 async def one(open_db: Open) -> Database:
     return await open_db(max_connections=1)
@@ -206,29 +212,29 @@ async def one(open_db: Open) -> Database:
 async def test_functions_named_like_the_servers(one: Database) -> None:
     await one.execute(f"{FUNCTIONS}; create table t (id varchar)")
     reads = (('"t"', False),)
-    assert await one.is_harmless('select lower("id") from "t"', reads)
+    assert await one.is_harmless(told('select lower("id") from "t"', reads))
     await one.execute("create function lower(varchar) returns text language sql as 'select n($1)::text'")
-    assert not await one.is_harmless('select lower("id") from "t"', reads)
-    assert not await one.is_harmless('select "lower" ("id") from "t"', reads)
-    assert await one.is_harmless('select upper("id"), "lower" from "t"', reads)
+    assert not await one.is_harmless(told('select lower("id") from "t"', reads))
+    assert not await one.is_harmless(told('select "lower" ("id") from "t"', reads))
+    assert await one.is_harmless(told('select upper("id"), "lower" from "t"', reads))
     await one.execute(
         "create function eq(varchar, varchar) returns bool language sql as 'select f($1)'; "
         "create operator = (leftarg = varchar, rightarg = varchar, function = eq)"
     )
-    assert not await one.is_harmless('select upper("id"), "lower" from "t"', reads)
+    assert not await one.is_harmless(told('select upper("id"), "lower" from "t"', reads))
 
 
 async def test_temporary_tables_and_event_triggers(one: Database) -> None:
     touches = (('"t"', True), TEMPORARY_TABLE)
     await one.execute("create table t (id int)")
-    assert await one.is_harmless("create temporary table x as select * from t", touches)
+    assert await one.is_harmless(told("create temporary table x as select * from t", touches))
     await one.execute(
         "create function ev() returns event_trigger language plpgsql as 'begin end'; "
         "create event trigger e on ddl_command_end execute function ev()"
     )
     try:
-        assert not await one.is_harmless("create temporary table x as select * from t", touches)
-        assert await one.is_harmless("insert into t values (1)", touches[:1])
+        assert not await one.is_harmless(told("create temporary table x as select * from t", touches))
+        assert await one.is_harmless(told("insert into t values (1)", touches[:1]))
     finally:
         await one.execute("drop event trigger e")
 
@@ -236,41 +242,41 @@ async def test_temporary_tables_and_event_triggers(one: Database) -> None:
 async def test_what_is_known_ends_with_the_catalog(one: Database) -> None:
     await one.execute(f"{FUNCTIONS}; create table t (id int)")
     write = ("insert into t values (1)", (('"t"', True),))
-    assert await one.is_harmless(*write)
+    assert await one.is_harmless(told(*write))
     await one.execute("create trigger x before insert on t for each row execute function tr()")
-    assert not await one.is_harmless(*write)
-    assert await one.is_harmless("select * from t", (('"t"', False),))
+    assert not await one.is_harmless(told(*write))
+    assert await one.is_harmless(told("select * from t", (('"t"', False),)))
     async with one.transaction():
         await one.execute("drop trigger x on t")
-        assert not await one.is_harmless(*write)  # a session that is reset anyway is not asked
-    assert await one.is_harmless(*write)
+        assert not await one.is_harmless(told(*write))  # a session that is reset anyway is not asked
+    assert await one.is_harmless(told(*write))
 
 
 async def test_changes_by_another_object_of_the_process_are_noticed(one: Database, open_db: Open) -> None:
     other = await open_db(max_connections=1)
     await other.execute(f"{FUNCTIONS}; create table t (id int)")
     write = ("insert into t values (1)", (('"t"', True),))
-    assert await one.is_harmless(*write)
+    assert await one.is_harmless(told(*write))
     async with other.transaction():
         await other.execute("create trigger x before insert on t for each row execute function tr()")
-        assert await one.is_harmless(*write)  # for it is not committed
-    assert not await one.is_harmless(*write)
+        assert await one.is_harmless(told(*write))  # for it is not committed
+    assert not await one.is_harmless(told(*write))
 
 
 async def test_changes_of_others_need_to_be_told(one: Database, pg: asyncpg.Connection[Any]) -> None:
     await one.execute(f"{FUNCTIONS}; create table t (id int)")
     write = ("insert into t values (1)", (('"t"', True),))
-    assert await one.is_harmless(*write)
+    assert await one.is_harmless(told(*write))
     await pg.execute("create trigger x before insert on t for each row execute function tr()")
     one.schema_changed()
-    assert not await one.is_harmless(*write)
+    assert not await one.is_harmless(told(*write))
 
 
 async def test_a_table_that_is_not_there_yet(one: Database, pg: asyncpg.Connection[Any]) -> None:
     read = ("select * from later", (('"later"', False),))
-    assert not await one.is_harmless(*read)
+    assert not await one.is_harmless(told(*read))
     await pg.execute("create table later (id int)")
-    assert await one.is_harmless(*read)
+    assert await one.is_harmless(told(*read))
 
 
 async def test_a_changed_session_is_not_asked(one: Database) -> None:
@@ -279,10 +285,10 @@ async def test_a_changed_session_is_not_asked(one: Database) -> None:
     read = ("select * from t", (('"t"', False),))
     async with one.acquire() as connection:
         await connection.execute("set search_path = s")
-        assert not await connection.is_harmless(*read)
+        assert not await connection.is_harmless(told(*read))
     async with one.transaction(settings={"search_path": "s"}):
-        assert not await one.is_harmless(*read)
-    assert not await one.is_harmless(*read)
+        assert not await one.is_harmless(told(*read))
+    assert not await one.is_harmless(told(*read))
 
 
 async def test_asking_is_one_round_trip(open_db: Open, proxy: Proxy, pg: asyncpg.Connection[Any]) -> None:
@@ -298,7 +304,7 @@ async def test_asking_is_one_round_trip(open_db: Open, proxy: Proxy, pg: asyncpg
         (c, False, 3),
         (c, False, 3),
     ):
-        assert await db.is_harmless(f"statement over {touches}", touches) is verdict
+        assert await db.is_harmless(told(f"statement over {touches}", touches)) is verdict
         assert proxy.round_trips == asked
 
 
@@ -307,14 +313,14 @@ async def test_asking_changes_no_setting(one: Database) -> None:
     for jit in ("on", "off"):
         async with one.transaction(readonly=True, settings={"jit": jit}):
             one.schema_changed()
-            assert await one.is_harmless("select * from a", (('"a"', False),))
+            assert await one.is_harmless(told("select * from a", (('"a"', False),)))
             assert (await one.run_fetchrow("show jit"))[0] == jit  # type: ignore[index]
 
 
 async def test_a_change_while_it_is_asked(one: Database) -> None:
     """An answer of before the change is not kept."""
     await one.execute("create table t (id int)")
-    facts = one.relation_facts
+    facts = one.core.relation_facts
 
     async def run(sql: str) -> str:
         one.schema_changed()
@@ -329,5 +335,5 @@ async def test_the_number_of_texts_is_bounded(one: Database, monkeypatch: pytest
     monkeypatch.setattr("chakra.db.relations.MAX_STATEMENTS", 10)
     await one.execute("create table t (id int)")
     for number in range(100):
-        assert await one.is_harmless(f"select {number}", (('"t"', False),))
+        assert await one.is_harmless(told(f"select {number}", (('"t"', False),)))
     assert len(one.harmless) <= 10

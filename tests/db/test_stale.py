@@ -9,6 +9,7 @@ import pytest
 
 from chakra import errors
 from chakra.db import Database
+from chakra.db.statements import Own
 from tests.db.conftest import Open
 from tests.db.proxy import Proxy
 
@@ -74,7 +75,7 @@ async def test_our_own_change_is_known_inside_the_transaction_and_after(open_db:
     await db.execute("create table t (a int); insert into t values (1)")
     first, second = await db.pool.acquire(), await db.pool.acquire()
     for session in (first, second):
-        await session.fetch("select * from t", ())
+        await session.fetch(Own("select * from t"), ())
         db.pool.release(session)
     async with db.transaction():
         await db.execute("alter table t alter a type text")

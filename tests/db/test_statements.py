@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chakra.db import Database
-from chakra.db.statements import StatementCache
+from chakra.db.cache import StatementCache
 from tests.db.conftest import Open
 
 

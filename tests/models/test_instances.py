@@ -65,7 +65,7 @@ def test_keywords_are_checked() -> None:
     for name in ("_state", "__class__", "_v_name", "objects", "self", "save"):
         with pytest.raises(FieldError, match="has no field"):
             Person(**{name: 1})
-    with pytest.raises(FieldError, match=r"Person\.town takes a Town or None, not 'Rome'"):
+    with pytest.raises(FieldError, match=r"Person\.town takes an instance of Town or None, not 'Rome'"):
         Person(town="Rome")
     with pytest.raises(FieldError, match="this Town has no id yet; save it first"):
         Person(town=Town(name="Rome"))

@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "another model": (
         {"pk": Tagged(code=uuid.UUID(int=1), small=1)},
         FieldError,
-        "cannot be compared with instances",
+        r"Line.pk takes an instance of Invoice or an instance of Line, not an instance of Tagged",
     ),
     "a type": ({"pk": ("x", "a")}, DataError, "Line.invoice_id"),
 }

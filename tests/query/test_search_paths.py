@@ -188,7 +188,7 @@ async def test_names_of_types_are_looked_up_under_the_path_that_holds(dsn: str, 
     async with chakra.connect(dsn, max_connections=1) as db:
         for schema in ("ta", "public", "tb", "ta"):
             async with local(db, schema):
-                found = await db.types.resolve("kind[]", executor=db)
+                found = await db.types.resolve("kind[]")
                 assert (found.schema, found.element.schema) == (schema, schema)
                 assert [row["id"] for row in await db.table("u")] == [list(LABELS).index(schema)]
         assert (await db.types.resolve("kind")).schema == "public"

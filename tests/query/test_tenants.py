@@ -16,6 +16,7 @@ import pytest
 
 import chakra
 from chakra import ChakraError, Database
+from chakra.db.statements import Told
 from tests.plugins.needs import ServerFacts
 from tests.query.tenant_cases import PREPARE, QUERIES, RELATIONS, SETUP, STATEMENTS
 
@@ -71,7 +72,7 @@ async def copied_in_a_transaction(db: Database, sql: str) -> None:
 
 
 async def cursor(db: Database, sql: str) -> None:
-    async for _ in db.run_cursor(sql, pure=False):
+    async for _ in db.run_cursor(Told(sql, None, reads=True)):
         pass
 
 

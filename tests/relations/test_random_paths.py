@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from chakra import (
     Field,
@@ -28,6 +29,9 @@ from chakra import (
     one_to_one,
 )
 from chakra.types import Integer
+from tests.relations.conftest import SHARED
+
+pytestmark = SHARED
 
 
 class Town(Model, table="towns"):
@@ -194,9 +198,11 @@ def random_condition(chance: random.Random, model: Any, depth: int = 3) -> Any:
     return (kind, [random_condition(chance, model, depth - 1) for _ in range(chance.choice([2, 2, 3]))])
 
 
-@pytest.fixture
-async def world(db: Any) -> World:
-    await db.create_tables(Town, Person, Pet, Desk)
+MODELS = (Town, Person, Pet, Desk)
+
+
+async def fill() -> None:
+    """Few rows, with few values."""
     chance = random.Random(7)
     for n in range(1, 4):
         await Town.objects.create(id=n, size=chance.choice([None, 0, 1, 2, 3]))
@@ -214,6 +220,12 @@ async def world(db: Any) -> World:
     pairs = sorted({(chance.randrange(1, 9), chance.randrange(1, 4)) for _ in range(9)})
     for person, town in pairs:
         await Person(id=person).visits.add(town)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(rows: Any) -> World:
+    """All rows, in memory."""
+    pairs = [tuple(pair) for pair in await rows.fetch("select person_id, town_id from persons_visits")]
     return World({m: {row.id: row for row in await m.objects.all()} for m in VALUES}, pairs)
 
 

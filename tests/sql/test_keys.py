@@ -10,9 +10,9 @@ import pytest
 from chakra import Count, F, Field, Func, Model, Q, Value, field
 from chakra.errors import FieldError
 from chakra.expressions import Expression
-from chakra.sql import Clauses, Select, over_rows, select_statement
+from chakra.sql import Clauses, Nested, Select, over_rows, select_statement
 from chakra.types import Integer, Jsonb
-from tests.query.library import Book
+from tests.query.library import Author, Book
 
 BOOKS = Book.objects
 
@@ -25,6 +25,7 @@ CLAUSES: dict[str, Callable[[Any], Any]] = {
     "groups": lambda q: q.annotate(n=Count("*")),
     "inner": lambda q: q._with(over_rows(q.limit(3)._select)),
     "lock": lambda q: q.select_for_update(),
+    "nested": lambda q: q._clauses(nested=(Nested("author", "author", Select(Author.__table__)),)),
     "nothing": lambda q: q.none(),
     "only": lambda q: q.only("title"),
     "outputs": lambda q: q.values("title"),
@@ -34,6 +35,7 @@ CLAUSES: dict[str, Callable[[Any], Any]] = {
     "limit": lambda q: q.limit(3),
     "offset": lambda q: q.offset(3),
     "order": lambda q: q.order_by("title"),
+    "texts": lambda q: q.select_related("author")._clauses(texts=((("author", "name"), "text"),)),
     "result": lambda q: q.values(),
 }
 """One way to set each clause."""

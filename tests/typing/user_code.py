@@ -134,6 +134,32 @@ async def queries(db: Database) -> None:
     objects.limit("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
+async def options_of_verbs(db: Database, rows: list[User]) -> None:
+    objects, table = User.objects, db.table("users")
+    await objects.to_numpy(numeric="float64", partitions=4, partition_by="id", nested=True, timeout=1.5)
+    await objects.select_related("team").to_polars(progress=lambda rows, size: None, uuid="text")
+    await objects.to_polars(infinity="clamp", interval="duration", partition_by=None)
+    await objects.bulk_create(rows, on_conflict="update", conflict_fields=["id"], where=Q(name="a"))
+    await objects.bulk_insert({"id": [1]}, returning="keys", extra="ignore", timeout=None)
+    await objects.bulk_update({"id": [1], "name": ["x"]}, key=["id"], batch_rows=10)
+    await table.bulk_insert({"id": [1]}, create=True, mode="replace", batch_rows=10)
+    await table.filter(id__gt=1).order_by("id").to_pandas(infinity="null")
+    assert_type(await table.filter(id=1), list[dict[str, Any]])
+    assert_type(await table.count(), int)
+    assert_type(await table.first(), dict[str, Any] | None)
+    await objects.to_polars(partition=4)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await objects.to_numpy(strings="utf16")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    objects.arrow_batches(timeout=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue, reportUnknownMemberType]
+    await objects.arrow_schema(partitions=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue, reportUnknownMemberType]
+    await objects.read_plan(nested="x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await objects.bulk_create(rows, on_conflit="update")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await objects.bulk_insert({}, on_conflict="skip")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await objects.bulk_insert({}, create=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await objects.bulk_update({}, where=Q(id=1))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await table.bulk_insert({}, mode="drop")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await table.to_polars(partition=4)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
 async def errors() -> None:
     try:
         await Team.objects.get(id=1)

@@ -15,6 +15,11 @@ class Peer:
     - ``many(count)``: awaitable of the first ``count`` users by key, as objects
     - ``create(row)``: awaitable; inserts one row of ``new_users`` and fills in its key
     - ``make(rows)`` and ``bulk_create(made)``: objects of rows, then awaitable that inserts them
+    - ``related(count)``: awaitable of all ``count`` posts by key, each with its ``author``, by one JOIN
+    - ``prefetched(count)``: awaitable of all ``count`` authors by key, each with its ``posts``
+    - ``tagged(count)``: awaitable of the first ``count`` posts by key, each with its ``tags``
+    - ``build_typed(parts, age)``: (SQL, parameters) of the query of row 19 with as many conditions, for a shape
+      that was built before; ``build_join(views)`` and ``build_subquery(views)`` of the other two
     - ``build_known(age)``, ``build_new(age)``: (SQL, parameters) of the query that row 6 builds, for a shape
       that was built before or not
     - ``reads(sql, key)``: label → callable that reads the query into Arrow or the library's own frame; ``key``
@@ -30,6 +35,11 @@ class Peer:
 
     async def close(self) -> None:
         """Give connections back."""
+
+    @staticmethod
+    def members(row: Any, name: str) -> Any:
+        """What is loaded of a to-many relation of an object, as something to iterate over."""
+        return getattr(row, name)
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,7 @@ PEERS = {
     "Tortoise": Entry("tortoise_peer", ("tortoise-orm", "asyncpg")),
     "Piccolo": Entry("piccolo_peer", ("piccolo", "asyncpg")),
     "yara-orm": Entry("yara_peer", ("yara-orm",)),
+    "oxyde": Entry("oxyde_peer", ("oxyde", "oxyde-core")),
     "ADBC": Entry("adbc_peer", ("adbc-driver-postgresql", "adbc-driver-manager")),
     "ConnectorX": Entry("connectorx_peer", ("connectorx",)),
     "polars": Entry("polars_peer", ("polars", "connectorx", "adbc-driver-postgresql")),

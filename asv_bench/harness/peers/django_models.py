@@ -29,3 +29,39 @@ class NewUser(Columns):
     class Meta(Columns.Meta):
         abstract = False
         db_table = "new_users"
+
+
+class Author(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    name = models.TextField()
+    email = models.TextField()
+    country = models.TextField()
+    joined = models.DateTimeField()
+
+    class Meta:
+        app_label = "bench"
+        db_table = "authors"
+
+
+class Tag(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    name = models.TextField()
+
+    class Meta:
+        app_label = "bench"
+        db_table = "tags"
+
+
+class Post(models.Model):
+    id = models.BigAutoField(primary_key=True)
+    author = models.ForeignKey(Author, models.DO_NOTHING, related_name="posts")
+    title = models.TextField()
+    views = models.IntegerField()
+    is_published = models.BooleanField()
+    score = models.FloatField(null=True)
+    created_at = models.DateTimeField()
+    tags = models.ManyToManyField(Tag, related_name="posts", db_table="posts_tags")
+
+    class Meta:
+        app_label = "bench"
+        db_table = "posts"

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 import django
+from django.apps import AppConfig
 from django.conf import settings
 
 from asv_bench.harness.peers import Peer
 from asv_bench.harness.peers.urls import address
+
+
+class Bench(AppConfig):
+    """Django finds ways back only of models of an installed app."""
+
+    name, label = "asv_bench.harness.peers", "bench"
+
+    def import_models(self) -> None:
+        self.models = self.apps.all_models[self.label]
+        self.models_module = import_module("asv_bench.harness.peers.django_models")
 
 
 class Django(Peer):
@@ -23,6 +35,7 @@ class Django(Peer):
             settings.configure(
                 USE_TZ=True,
                 DEBUG=False,
+                INSTALLED_APPS=[f"{__name__}.Bench"],
                 DATABASES={
                     "default": {
                         "ENGINE": "django.db.backends.postgresql",
@@ -41,6 +54,7 @@ class Django(Peer):
 
         self.model = models.User
         self.new = models.NewUser
+        self.authors, self.posts = models.Author.objects, models.Post.objects
         models.User.objects.exists()
 
     async def close(self) -> None:
@@ -62,6 +76,19 @@ class Django(Peer):
 
     def bulk_create(self, made: list[Any]) -> Any:
         return self.new.objects.bulk_create(made)
+
+    def related(self, count: int) -> Any:
+        return list(self.posts.select_related("author").order_by("id"))
+
+    def prefetched(self, count: int) -> Any:
+        return list(self.authors.prefetch_related("posts").order_by("id"))
+
+    def tagged(self, count: int) -> Any:
+        return list(self.posts.filter(id__lte=count).prefetch_related("tags").order_by("id"))
+
+    @staticmethod
+    def members(row: Any, name: str) -> Any:
+        return getattr(row, name).all()
 
     def build_known(self, age: int) -> tuple[str, Any]:
         query = self.model.objects.filter(age__gte=age, is_active=True).order_by("-created_at")[:10].query

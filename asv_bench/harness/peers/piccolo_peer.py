@@ -1,10 +1,11 @@
-"""Piccolo on asyncpg, with its connection pool."""
+"""Piccolo on asyncpg, with its connection pool. It loads rows behind foreign keys with objects, in one JOIN; nothing
+in it loads sets of partners with objects, so both rows 18 go without it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from piccolo.columns import BigSerial, Boolean, DoublePrecision, Integer, Text, Timestamptz
+from piccolo.columns import BigSerial, Boolean, DoublePrecision, ForeignKey, Integer, Text, Timestamptz
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import Table
 
@@ -35,6 +36,28 @@ class NewUser(Table, tablename="new_users"):
     created_at = Timestamptz()
 
 
+class Author(Table, tablename="authors"):
+    id = BigSerial(primary_key=True)
+    name = Text()
+    email = Text()
+    country = Text()
+    joined = Timestamptz()
+
+
+class Post(Table, tablename="posts"):
+    id = BigSerial(primary_key=True)
+    author = ForeignKey(Author, db_column_name="author_id")
+    title = Text()
+    views = Integer()
+    is_published = Boolean()
+    score = DoublePrecision(null=True, default=None)
+    created_at = Timestamptz()
+
+    @property
+    def author_id(self) -> Any:
+        return self.author.id
+
+
 class Piccolo(Peer):
     name = "Piccolo"
     model = User
@@ -52,7 +75,7 @@ class Piccolo(Peer):
             extensions=(),
         )
         await self.engine.start_connection_pool(min_size=1, max_size=4)
-        for table in (User, NewUser):
+        for table in (User, NewUser, Author, Post):
             table._meta.db = self.engine
 
     async def close(self) -> None:
@@ -76,6 +99,9 @@ class Piccolo(Peer):
         for start in range(0, len(made), CHUNK):
             await NewUser.insert(*made[start : start + CHUNK])
         return made
+
+    async def related(self, count: int) -> Any:
+        return await Post.objects(Post.author).order_by(Post.id)
 
     def build_known(self, age: int) -> tuple[str, Any]:
         query = (

@@ -34,6 +34,42 @@ class NewUser(Columns):
         table = "new_users"
 
 
+class Author(Model):
+    id = fields.BigIntField(primary_key=True)
+    name = fields.TextField()
+    email = fields.TextField()
+    country = fields.TextField()
+    joined = fields.DatetimeField()
+    posts: fields.ReverseRelation[Post]
+
+    class Meta:
+        table = "authors"
+
+
+class Tag(Model):
+    id = fields.BigIntField(primary_key=True)
+    name = fields.TextField()
+
+    class Meta:
+        table = "tags"
+
+
+class Post(Model):
+    id = fields.BigIntField(primary_key=True)
+    author: fields.ForeignKeyRelation[Author] = fields.ForeignKeyField("bench.Author", related_name="posts")
+    title = fields.TextField()
+    views = fields.IntField()
+    is_published = fields.BooleanField()
+    score = fields.FloatField(null=True)
+    created_at = fields.DatetimeField()
+    tags: fields.ManyToManyRelation[Tag] = fields.ManyToManyField(
+        "bench.Tag", related_name="posts", through="posts_tags", forward_key="tag_id", backward_key="post_id"
+    )
+
+    class Meta:
+        table = "posts"
+
+
 class TortoiseORM(Peer):
     name = "Tortoise"
     model = User
@@ -76,6 +112,15 @@ class TortoiseORM(Peer):
 
     def bulk_create(self, made: list[Any]) -> Any:
         return NewUser.bulk_create(made)
+
+    def related(self, count: int) -> Any:
+        return Post.all().select_related("author").order_by("id")
+
+    def prefetched(self, count: int) -> Any:
+        return Author.all().prefetch_related("posts").order_by("id")
+
+    def tagged(self, count: int) -> Any:
+        return Post.filter(id__lte=count).prefetch_related("tags").order_by("id")
 
     def build_known(self, age: int) -> tuple[str, Any]:
         query = User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)

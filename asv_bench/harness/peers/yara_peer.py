@@ -36,6 +36,41 @@ class NewUser(Model):
         table = "new_users"
 
 
+class Author(Model):
+    id = fields.BigIntField(pk=True)
+    name = fields.TextField()
+    email = fields.TextField()
+    country = fields.TextField()
+    joined = fields.DatetimeField()
+
+    class Meta:
+        table = "authors"
+
+
+class Tag(Model):
+    id = fields.BigIntField(pk=True)
+    name = fields.TextField()
+
+    class Meta:
+        table = "tags"
+
+
+class Post(Model):
+    id = fields.BigIntField(pk=True)
+    author = fields.ForeignKeyField("Author", related_name="posts")
+    title = fields.TextField()
+    views = fields.IntField()
+    is_published = fields.BooleanField()
+    score = fields.FloatField(null=True)
+    created_at = fields.DatetimeField()
+    tags = fields.ManyToManyField(
+        "Tag", related_name="posts", through="posts_tags", forward_key="tag_id", backward_key="post_id"
+    )
+
+    class Meta:
+        table = "posts"
+
+
 class Yara(Peer):
     name = "yara-orm"
     model = User
@@ -61,6 +96,19 @@ class Yara(Peer):
 
     def bulk_create(self, made: list[Any]) -> Any:
         return NewUser.bulk_create(made)
+
+    def related(self, count: int) -> Any:
+        return Post.all().select_related("author").order_by("id")
+
+    def prefetched(self, count: int) -> Any:
+        return Author.all().prefetch_related("posts").order_by("id")
+
+    def tagged(self, count: int) -> Any:
+        return Post.filter(id__lte=count).prefetch_related("tags").order_by("id")
+
+    @staticmethod
+    def members(row: Any, name: str) -> Any:
+        return row.__dict__["_prefetch"][name]  # what `await` gives, without a coroutine for each row
 
     def build_known(self, age: int) -> tuple[str, Any]:
         query = User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from asv_bench.harness.target import Target
-from asv_bench.harness.targets.building import Acquire, Build
+from asv_bench.harness.targets.building import Acquire, Build, BuildTyped
 from asv_bench.harness.targets.bulk import BulkCreate, InsertThousand
 from asv_bench.harness.targets.columns import BulkInsert, ToArrowLineItem, ToArrowUsers, ToPolars
 from asv_bench.harness.targets.growth import Growth
 from asv_bench.harness.targets.memory import ColumnMemory, ConnectionMemory, ObjectMemory
+from asv_bench.harness.targets.related import PrefetchMany, PrefetchRelated, SelectRelated
 from asv_bench.harness.targets.rows import CreateOne, Get, Instances
 from asv_bench.harness.targets.start import FirstRead, ImportTime
 
@@ -29,6 +30,10 @@ TARGETS: tuple[type[Target], ...] = (
     ImportTime,
     FirstRead,
     Growth,
+    SelectRelated,
+    PrefetchRelated,
+    PrefetchMany,
+    BuildTyped,
 )
 
 __all__ = ["TARGETS"]

@@ -1,14 +1,17 @@
-"""Rows 6 and 7: what happens before the first byte is sent. Building a query, borrowing a connection."""
+"""Rows 6, 7 and 19: what happens before the first byte is sent. Building a query, borrowing a connection."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
 from asv_bench.harness.bench import Bench, User
 from asv_bench.harness.measure import Case, Timings, Value
-from asv_bench.harness.target import Goal, Target, ratio_to_best
+from asv_bench.harness.models import Author, Post
+from asv_bench.harness.target import Goal, Target, ratio_to, ratio_to_best
+from chakra.errors import FieldError
 
 ORMS = ("SQLAlchemy", "Django", "Tortoise", "Piccolo")
 
@@ -63,11 +66,101 @@ class Build(Target):
 def _facts(result: Any) -> Any:
     """Whether the SQL is that of the query and carries the first value."""
     sql, params = result
-    values = list(params.values()) if isinstance(params, dict) else list(params)
-    words = " ".join(sql.replace('"', "").upper().split())
-    return all(part in words for part in ("FROM USERS", "AGE", "IS_ACTIVE", "CREATED_AT DESC", "LIMIT")), [
-        int(getattr(value, "obj", value)) for value in values[:1]
+    return _says(sql, "FROM USERS", "AGE", "IS_ACTIVE", "CREATED_AT DESC", "LIMIT"), [
+        int(getattr(value, "obj", value)) for value in _values(params)[:1]
     ]
+
+
+def _says(sql: str, *parts: str) -> bool:
+    words = " ".join(sql.replace('"', "").upper().split())
+    return all(part in words for part in parts)
+
+
+def _values(params: Any) -> list[Any]:
+    return list(params.values()) if isinstance(params, dict) else list(params)
+
+
+MOST_CONDITIONS = 4
+
+
+def typed(parts: int, age: int) -> tuple[str, Any]:
+    """The query of row 19 with as many typed conditions, to SQL and parameters."""
+    conditions = (User.age >= age, User.is_active == True, User.score < 900.0, User.name != "Eve")  # noqa: E712
+    return User.objects.filter(*conditions[:parts]).order_by(User.created_at.desc()).limit(10).to_sql()
+
+
+def joined(views: int) -> tuple[str, Any]:
+    """A condition of the row, and one of the row behind its key."""
+    return Post.objects.filter(Post.views > views, author__country="Peru").order_by("id").limit(10).to_sql()
+
+
+def nested(views: int) -> tuple[str, Any]:
+    """Rows whose key is among those of another query."""
+    keys = Post.objects.filter(Post.views > views).values_list("author_id")
+    return Author.objects.filter(id__in=keys).order_by("id").limit(10).to_sql()
+
+
+class BuildTyped(Target):
+    """Typed expressions to (SQL, parameters), no I/O, shapes that were built before; every value is used once."""
+
+    number, id, title = 19, "build_typed", "building with typed expressions"
+    goals = (
+        *(Goal(f"typed{n}", f"{n} condition{'s' * (n > 1)}", 8, "µs", promised=10) for n in (1, 2, 3, 4)),
+        Goal("join", "with a join", 8, "µs", promised=10),
+        Goal("subquery", "with a subquery", 12, "µs"),
+        Goal("sqlalchemy", "four conditions: SQLAlchemy takes", 5.0, at_least=True),
+    )
+
+    async def cases(self, bench: Bench) -> list[Case]:
+        def case(name: str, build: Any, facts: Any) -> Case:
+            value = count(18)
+            return Case(name, lambda: build(next(value)), facts)
+
+        def said(*parts: str) -> Any:
+            # What stands in for the check of equal results: each contender's own SQL says all of it.
+            def facts(result: Any) -> Any:
+                sql, params = result
+                return _says(sql, *parts), 18 in _values(params)
+
+            return facts
+
+        columns = ("AGE >=", "IS_ACTIVE", "SCORE <", "NAME")
+        cases = []
+        for n in range(1, MOST_CONDITIONS + 1):
+            facts = said("FROM USERS", *columns[:n], "CREATED_AT DESC")
+            cases.append(case(NAMES[n], lambda age, n=n: typed(n, age), facts))
+        join, subquery = (
+            said("FROM POSTS", "JOIN", "AUTHORS", "COUNTRY"),
+            said("FROM AUTHORS", "SELECT", "FROM POSTS"),
+        )
+        cases.append(case("chakra, join", joined, join))
+        with suppress(FieldError):  # a query cannot stand for a value yet
+            nested(18)
+            cases.append(case("chakra, subquery", nested, subquery))
+        for peer in await bench.peers("build_typed"):
+            for n in range(1, MOST_CONDITIONS + 1):
+                facts = said("FROM USERS", *columns[:n], "CREATED_AT DESC")
+                name = peer.name if n == MOST_CONDITIONS else f"{peer.name}, {n}"
+                cases.append(case(name, lambda age, n=n, peer=peer: peer.build_typed(n, age), facts))
+            cases += [
+                case(f"{peer.name}, join", peer.build_join, join),
+                case(f"{peer.name}, subquery", peer.build_subquery, subquery),
+            ]
+        return cases
+
+    def figures(self, timings: Timings) -> Mapping[str, Value | None]:
+        names = {f"typed{n}": name for n, name in NAMES.items()}
+        names |= {"join": "chakra, join", "subquery": "chakra, subquery"}
+        times = {
+            id: Value(timings[name].minimum, timings[name].median)
+            for id, name in names.items()
+            if name in timings
+        }
+        return {**times, "sqlalchemy": ratio_to(timings, "SQLAlchemy", "chakra")}
+
+
+NAMES = {n: "chakra" if n == MOST_CONDITIONS else f"chakra, {n}" for n in range(1, MOST_CONDITIONS + 1)}
+"""Contenders by number of conditions."""
 
 
 class Acquire(Target):

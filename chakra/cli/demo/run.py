@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 import chakra
 from chakra.cli.demo import columns, files, picture, rows, timing
@@ -77,12 +78,14 @@ async def load(db: chakra.Database, console: Console) -> None:
             for model in MODELS:
                 table = data[model.__table__.name]
                 bar = bars.add_task(model.__table__.name, total=table.num_rows)
-                await model.objects.bulk_insert(
-                    table, progress=lambda done, _bytes, bar=bar: bars.update(bar, completed=done)
-                )
+                await model.objects.bulk_insert(table, progress=partial(_advance, bars, bar))
                 bars.update(bar, completed=table.num_rows)
     await db.execute("analyze")
     console.print()
+
+
+def _advance(bars: Progress, bar: TaskID, rows: int, _: int) -> None:
+    bars.update(bar, completed=rows)
 
 
 def since(began: float) -> str:

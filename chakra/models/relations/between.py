@@ -11,7 +11,7 @@ from chakra.schema import Column, ForeignKeyConstraint, Hop, Index, Relation, Ta
 
 
 class Between:
-    """The table between, and its attributes that hold the keys of the two sides.
+    """The table between, and the ways from it to the two sides.
 
     Args:
         source: the model that declares the relation.
@@ -45,19 +45,19 @@ class Between:
         """The table between."""
         return self._made if self._through is None else self._through().__table__
 
-    def keys(self) -> tuple[str, str]:
-        """Its attributes with the keys of the declaring side and of the other."""
+    def ways(self) -> tuple[Relation, Relation]:
+        """The ways from it to the declaring side and to the other."""
         if self._through is None:
-            first, second = self._made.primary_key
+            first, second = self._made.relations.values()
             return first, second
-        return self._keys_of_model
+        return self._ways_of_model
 
     @property
     def _label(self) -> str:
         return f"{self._source.__name__}.{self._attribute}"
 
     @cached_property
-    def _keys_of_model(self) -> tuple[str, str]:
+    def _ways_of_model(self) -> tuple[Relation, Relation]:
         assert self._through is not None
         through = self._through()
         table: Table = through.__table__
@@ -66,23 +66,23 @@ class Between:
             found = []
             for name in self._fields:
                 relation = table.relations.get(name)
-                if relation is None or relation.key is None:
+                if relation is None or not relation.keys:
                     raise FieldError(
                         f"{self._label}: through_fields names {name!r}, no foreign key of {through.__name__}"
                     )
-                found.append(relation.key)
+                found.append(relation)
             return found[0], found[1]
         to = {
-            side: [r.key for r in table.relations.values() if r.key is not None and r.target is side]
+            side: [r for r in table.relations.values() if r.keys and r.target is side]
             for side in (source, target)
         }
         if self._same:
             if len(to[source]) != 2:
                 raise self._ambiguous(through, source, len(to[source]), 2)
             return to[source][0], to[source][1]
-        for side, keys in to.items():
-            if len(keys) != 1:
-                raise self._ambiguous(through, side, len(keys), 1)
+        for side, ways in to.items():
+            if len(ways) != 1:
+                raise self._ambiguous(through, side, len(ways), 1)
         return to[source][0], to[target][0]
 
     def _ambiguous(self, through: Any, side: Table, count: int, wanted: int) -> FieldError:
@@ -97,40 +97,53 @@ class Between:
         """A table of nothing but the two keys; links go with the rows they link."""
         source, target = self._source.__table__, self._target().__table__
         for side in (source, target):
-            if len(side.primary_key) != 1:
+            if not side.primary_key:
                 raise FieldError(
-                    f"{self._label}: {side.title} has {len(side.primary_key)} primary key fields; a many-to-many "
-                    "relation needs one on each side, or a model of the table between (through=)"
+                    f"{self._label}: {side.title} has no primary key; a many-to-many relation needs one on each side, "
+                    "or a model of the table between (through=)"
                 )
         left, right = source.title.lower(), target.title.lower()
         if self._same or left == right:  # two models may have one name
             left, right = f"from_{left}", f"to_{right}"
-        columns = [
-            Column(f"{name}_id", side.key_columns[0].type) for name, side in ((left, source), (right, target))
-        ]
+        sides = ((left, source, self._source), (right, target, self._target()))
+        columns = [_columns(name, side) for name, side, _ in sides]
         constraints = [
             ForeignKeyConstraint(
-                (column.name,), side.name, (side.key_columns[0].name,), side.schema, "cascade"
+                tuple(column.name for column in held),
+                side.name,
+                tuple(column.name for column in side.key_columns),
+                side.schema,
+                "cascade",
             )
-            for column, side in zip(columns, (source, target), strict=True)
+            for held, (_, side, _) in zip(columns, sides, strict=True)
         ]
-        sides = zip((left, right), columns, (self._source, self._target()), strict=True)
-        ways = {name: _way(name, column.name, model) for name, column, model in sides}
+        ways = [_way(name, held, model) for held, (name, _, model) in zip(columns, sides, strict=True)]
+        own, other = columns
         return Table(
             name=self._name or f"{source.name}_{self._attribute}",
             schema=source.schema,
-            columns=tuple(columns),
-            primary_key=tuple(column.name for column in columns),
-            indexes=(Index(columns[1].name),),
+            columns=(*own, *other),
+            primary_key=tuple(column.name for column in (*own, *other)),
+            indexes=(Index(*(column.name for column in other)),),
             foreign_keys=tuple(constraints),
-            relations=ways,
+            relations={way.name: way for way in ways},
             label=f"{self._label} (links)",
         )
 
 
-def _way(name: str, key: str, model: Any) -> Relation:
+def _columns(name: str, side: Table) -> tuple[Column, ...]:
+    """The columns of the table between that hold the key of one side."""
+    one = len(side.primary_key) == 1
+    return tuple(
+        Column(f"{name}_id" if one else f"{name}_{column.attribute}", column.type)
+        for column in side.key_columns
+    )
+
+
+def _way(name: str, held: tuple[Column, ...], model: Any) -> Relation:
     """The way from the table between to one of its sides."""
-    return Relation(name, (Hop((key,), model.__table__.primary_key, lambda: model.__table__),), False)
+    keys = tuple(column.name for column in held)
+    return Relation(name, (Hop(keys, model.__table__.primary_key, lambda: model.__table__),), False)
 
 
 __all__ = ["Between"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable
+from functools import cached_property
 from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.expressions import TypedExpression
+from chakra.query.fetching import refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, loaded_value, own_state
@@ -14,8 +16,14 @@ from chakra.query.write import database_of
 from chakra.schema import Table
 
 
+def _or_none(instance: Any, key: str) -> Any:
+    return getattr(instance, SLOT + key, None)
+
+
 class Unloaded:
     """Stands for a related instance that was not loaded: await it, or load it with the query.
+
+    Where it was awaited and there is none, it can be awaited again.
 
     Its truth and equality follow from the key. Any other use raises ``NotLoaded``, so no attribute access ever
     runs a query in secret.
@@ -32,9 +40,20 @@ class Unloaded:
         return relation.load(self._instance).__await__()
 
     @classmethod
-    def __chakra_key__(cls, unloaded: Unloaded) -> Any:
-        """The key is at hand without the row, so it can stand in a filter."""
-        return getattr(unloaded._instance, unloaded._relation.slot, None)
+    def __chakra_values__(cls, unloaded: Unloaded, names: tuple[str, ...]) -> tuple[Any, ...]:
+        """What the key points at is at hand without the row, so it can stand in a filter; of none it is all NULL.
+
+        Raises:
+            NotLoaded: another field of the row is asked for.
+        """
+        relation: ForwardRelation = unloaded._relation
+        if names == relation.target_keys:
+            return relation.key_of(unloaded._instance)
+        held = dict(zip(relation.target_keys, relation.key_of(unloaded._instance), strict=True))
+        for name in names:
+            if name not in held:
+                raise relation.not_loaded(name)
+        return tuple(held[name] for name in names)
 
     @classmethod
     def __chakra_model__(cls, unloaded: Unloaded) -> Any:
@@ -42,21 +61,28 @@ class Unloaded:
 
     def __bool__(self) -> bool:
         """Whether there is a row behind the key: the key alone tells."""
-        return self.__chakra_key__(self) is not None
+        return None not in self._relation.key_of(self._instance)
 
     def __eq__(self, other: object) -> bool:
         """Rows are equal if their model and key are; an absent one equals ``None``."""
-        key = self.__chakra_key__(self)
+        relation: ForwardRelation = self._relation
+        key = relation.key_of(self._instance)
         if other is None:
-            return key is None
-        model = self._relation.target()
+            return None in key
+        model = relation.target()
         kind: Any = type(other)
         if not isinstance(other, Unloaded | model) or kind.__chakra_model__(other) is not model:
             return NotImplemented
-        return key is not None and bool(key == kind.__chakra_key__(other))
+        return None not in key and bool(key == kind.__chakra_values__(other, relation.target_keys))
 
     def __hash__(self) -> int:
-        return hash((self._relation.target(), (self.__chakra_key__(self),)))
+        """The hash of the row, which is that of its primary key.
+
+        Raises:
+            NotLoaded: the key is another one.
+        """
+        model = self._relation.target()
+        return hash((model, self.__chakra_values__(self, model.__table__.primary_key)))
 
     def __getattr__(self, name: str) -> Any:
         raise self._relation.not_loaded(name)
@@ -71,10 +97,10 @@ class Unloaded:
 class ForwardRelation(TypedExpression[Any]):
     """The attribute of a foreign key: on the class the key as an expression, on instances the row behind it."""
 
-    def __init__(self, name: str, key: str, target: Callable[[], Any]) -> None:
+    def __init__(self, name: str, keys: tuple[str, ...], target: Callable[[], Any]) -> None:
         self.name = name
-        self.key = key
-        self.slot = SLOT + key
+        self.keys = keys
+        self.slots = tuple(SLOT + key for key in keys)
         self.target = target
         self.owner: Any = None
         self.token = object()
@@ -86,8 +112,8 @@ class ForwardRelation(TypedExpression[Any]):
 
     @property
     def bind_column(self) -> tuple[Table, str]:
-        """The key column, where the relation is used as an expression."""
-        return self.owner.__table__, self.key
+        """What holds the key, where the relation is used as an expression."""
+        return self.owner.__table__, self.name
 
     def shape(self, values: list[Any]) -> Hashable:
         return self.token
@@ -98,45 +124,88 @@ class ForwardRelation(TypedExpression[Any]):
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
             return self
-        value = loaded_value(instance, self.name)
-        return Unloaded(instance, self) if value is NOT_LOADED else value
+        state, name = instance._state, self.name
+        if (
+            state.shared and name in state.places
+        ):  # the first case of loaded_value, read for every row of a result
+            return instance._along[state.places[name]]
+        value = loaded_value(instance, name)
+        if value is NOT_LOADED or (value is None and was_awaited(instance, name)):
+            return Unloaded(instance, self)
+        return value
 
     def __set__(self, instance: Any, value: Any) -> None:
         if value is None:
-            setattr(instance, self.key, None)
+            for name in self._cleared:
+                setattr(instance, name, None)
         else:
             model = self.target()
             if not isinstance(value, model):
-                raise FieldError(f"{self.label} takes a {model.__name__} or None, not {value!r}")
-            key = getattr(value, SLOT + self.target_key, None)
-            if key is None:
-                raise FieldError(
-                    f"{self.label}: this {model.__name__} has no {self.target_key} yet; save it first"
-                )
-            setattr(instance, self.key, key)
+                raise FieldError(f"{self.label} takes an instance of {model.__name__} or None, not {value!r}")
+            key = [getattr(value, SLOT + name, None) for name in self.target_keys]
+            if None in key:
+                missing = self.target_keys[key.index(None)]
+                raise FieldError(f"{self.label}: this {model.__name__} has no {missing} yet; save it first")
+            for name, part in zip(self.keys, key, strict=True):
+                setattr(instance, name, part)
         own_state(instance).loaded[self.name] = value
 
-    @property
-    def target_key(self) -> str:
-        """Attribute of the target that the key points at."""
-        keys: tuple[str, ...] = self.target().__table__.primary_key
-        return keys[0]
+    @cached_property
+    def target_keys(self) -> tuple[str, ...]:
+        """Attributes of the target that the key points at."""
+        table: Table = self.owner.__table__
+        return table.relations[self.name].hops[0].target_columns
+
+    @cached_property
+    def _cleared(self) -> tuple[str, ...]:
+        """The attributes that are NULL where there is no partner."""
+        table: Table = self.owner.__table__
+        return table.cleared(self.name)
+
+    def key_of(self, instance: Any) -> tuple[Any, ...]:
+        """The key that an instance holds, part by part; ``None`` where a new one was given none.
+
+        Raises:
+            NotLoaded: it was left out by ``only`` or ``defer``.
+        """
+        try:
+            return tuple([getattr(instance, slot) for slot in self.slots])
+        except AttributeError:
+            read = getattr if instance._state.saved else _or_none  # the field says what is missing
+            return tuple([read(instance, key) for key in self.keys])
 
     async def load(self, instance: Any) -> Any:
         """Read the row behind the key and keep it on the instance; a NULL key gives ``None`` without a query."""
-        key = getattr(instance, self.slot, None)
-        if key is None:
-            return None
-        model = self.target()
-        related: QuerySet[Any] = QuerySet(model.__table__, database_of(instance))
+        found = loaded_value(instance, self.name)
+        left_out = instance._state.saved and not all(hasattr(instance, slot) for slot in self.slots)
+        if (found is NOT_LOADED or found is None) and (left_out or None not in self.key_of(instance)):
+            refuse(instance, self.name)
+            found = await with_peers(instance, self.name)
+            if found is NOT_LOADED:
+                found = await (self._load_with_key(instance) if left_out else self._load_one(instance))
+                if found is not None:
+                    own_state(instance).loaded[self.name] = found
+            key = self.key_of(instance)
+            if found is None and None not in key:
+                model, shown = self.target(), key[0] if len(key) == 1 else key
+                raise model.DoesNotExist(f"{self.label} points at {model.__name__} {shown!r}, which is gone")
+        return None if found is NOT_LOADED else found
+
+    async def _load_one(self, instance: Any) -> Any:
+        """Read the row behind the key, or ``None``."""
+        related: QuerySet[Any] = QuerySet(self.target().__table__, database_of(instance))
         try:
-            found = await related.get(**{self.target_key: key})
-        except DoesNotExist as error:
-            raise model.DoesNotExist(
-                f"{self.label} points at {model.__name__} {key!r}, which is gone"
-            ) from error
-        own_state(instance).loaded[self.name] = found
-        return found
+            return await related.get(**dict(zip(self.target_keys, self.key_of(instance), strict=True)))
+        except DoesNotExist:
+            return None
+
+    async def _load_with_key(self, instance: Any) -> Any:
+        """Read the row and the key that was left out."""
+        rows: QuerySet[Any] = QuerySet(type(instance).__table__, database_of(instance))
+        own = await rows.only(self.name).select_related(self.name).get(pk=instance)
+        for slot in self.slots:
+            object.__setattr__(instance, slot, getattr(own, slot))
+        return loaded_value(own, self.name)
 
     def not_loaded(self, name: str) -> NotLoaded:
         """The error for reading ``name`` of the missing row; says how to load it."""

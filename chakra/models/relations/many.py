@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from chakra.errors import DataError, FieldError
-from chakra.models.relations.sets import PartnerSet
+from chakra.models.relations.sets import PartnerSet, joined, key_of, without
 from chakra.query.queryset import QuerySet
+from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 from chakra.query.write import database_of
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.literals import input_text
@@ -25,7 +26,7 @@ class Link:
         name: of the relation on this side.
         back: of the relation on the other side; ``+`` stands in it where users have no name for it.
         table: gives the table between.
-        own, other: gives its attributes that hold the keys of this side and of the other.
+        own, other: gives the ways from it to this side and to the other.
         source, target: give the models of the two sides.
         through: gives the model of the table between, if the user declared it.
         symmetrical: whether a link holds in both directions.
@@ -34,8 +35,8 @@ class Link:
     name: str
     back: str
     table: Callable[[], Table]
-    own: Callable[[], str]
-    other: Callable[[], str]
+    own: Callable[[], Relation]
+    other: Callable[[], Relation]
     source: Callable[[], Any]
     target: Callable[[], Any]
     through: Callable[[], Any] | None
@@ -59,10 +60,10 @@ class Link:
         """The way from this side to the other, as queries take it."""
 
         def hops() -> tuple[Hop, ...]:
-            here, there = self.source().__table__, self.target().__table__
+            own, other = self.own(), self.other()
             return (
-                Hop(here.primary_key, (self.own(),), self.table),
-                Hop((self.other(),), there.primary_key, lambda: self.target().__table__),
+                Hop(own.target_keys, own.keys, self.table),
+                Hop(other.keys, other.target_keys, lambda: self.target().__table__),
             )
 
         return Relation(self.name, hops, nullable=True, many=True, forward=False)
@@ -91,11 +92,13 @@ class ManySet(PartnerSet):
     __slots__ = ("_link",)
 
     def __init__(self, link: Link, instance: Any) -> None:
-        super().__init__(link.target().__table__, database_of(instance))
         self._link = link
-        self._of(instance, link.name)
-        key = type(instance).__chakra_key__(instance)
-        self._select = self._select.filtered(False, (), {link.back: key})
+        PartnerSet.__init__(self, instance, link.name)
+
+    def _ask(self) -> None:
+        link = self._link
+        QuerySet.__init__(self, link.target().__table__, database_of(self._instance))
+        self._select = self._select.filtered(False, (), {link.back: self._key})
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
@@ -104,16 +107,21 @@ class ManySet(PartnerSet):
 
     @property
     def _key(self) -> Any:
-        return type(self._instance).__chakra_key__(self._instance)
+        """The instance's key as the table between holds it."""
+        return key_of(self._instance, self._link.own().target_keys, self._name)
+
+    def _key_of(self, partner: Any) -> Any:
+        """The key of a partner as the table between holds it."""
+        return key_of(partner, self._link.other().target_keys, self._name)
 
     def _links(self) -> QuerySet[Any]:
         """The links of the instance."""
         found: QuerySet[Any] = QuerySet(self._link.table(), self._database)
-        return found.filter(**{self._link.own(): self._key})
+        return found.filter(**{self._link.own().name: self._key})
 
     def _keys(self, given: Iterable[Any], method: str) -> list[Any]:
         """The keys of instances, or keys themselves, each once."""
-        model = self._link.target()
+        model, names = self._link.target(), self._link.other().target_keys
         found: dict[Hashable, Any] = {}
         for item in given:
             if hasattr(type(item), "__chakra_model__"):
@@ -121,7 +129,7 @@ class ManySet(PartnerSet):
                     raise FieldError(
                         f"{self._name}.{method}() takes {model.__name__} instances, not {item!r}"
                     )
-                item = type(item).__chakra_key__(item)
+                item = key_of(item, names, f"{self._name}.{method}()")
             elif item is None or hasattr(type(item), "__aiter__"):
                 raise FieldError(
                     f"{self._name}.{method}() takes {model.__name__} instances or their keys, not {item!r}; "
@@ -137,8 +145,12 @@ class ManySet(PartnerSet):
 
     def _text(self, key: Any) -> Hashable:
         """A partner's key as the server will have it: a UUID and its text are one key."""
+        names = self._link.other().target_keys
+        types = [self.table.by_attribute[name].type for name in names]
         try:
-            return input_text(self.table.key_columns[0].type)(key)
+            return tuple(
+                [input_text(type_)(part) for type_, part in zip(types, _parts(key, names), strict=True)]
+            )
         except (DataError, TypeError, ValueError):  # it does not fit, which whoever sends it says better
             return (type(key), repr(key))
 
@@ -154,86 +166,163 @@ class ManySet(PartnerSet):
         """
         keys = self._keys(partners, "add")
         if keys:
+            extra = self._extra(through_defaults)
             async with self.database.transaction():
-                await self._add(keys, through_defaults or {})
+                await self._add(keys, extra)
+            self._now_has(partners)
+
+    def _extra(self, given: dict[str, Any] | None) -> dict[str, Any]:
+        """The values of the other fields of the table between.
+
+        Raises:
+            FieldError: it has no other fields.
+        """
+        if given and self._link.through is None:
+            raise FieldError(
+                f"{self._name}: the table between has no fields of its own for through_defaults={given!r}; one that "
+                "has is a model: many_to_many(through=…)"
+            )
+        return given or {}
 
     async def _add(self, keys: list[Any], extra: dict[str, Any]) -> None:
-        self._changed_set()
         link, key = self._link, self._key
         own, other = link.own(), link.other()
+        held = (*own.keys, *other.keys)
         pairs = [(key, k) for k in keys]
         if link.symmetrical:
             pairs += [(k, key) for k in keys if self._text(k) != self._text(key)]
         links: QuerySet[Any] = QuerySet(link.table(), self._database)
         if link.through is None:
-            left, right = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-            await links.bulk_insert({own: left, other: right}, on_conflict="ignore")
+            rows = [(*_parts(a, own.target_keys), *_parts(b, other.target_keys)) for a, b in pairs]
+            columns = {name: [row[place] for row in rows] for place, name in enumerate(held)}
+            await links.bulk_insert(columns, on_conflict="ignore")
             return
         # The table between may be without a constraint that tells pairs apart, and have defaults of its own.
-        there = links.filter(**{f"{own}__in": [p[0] for p in pairs], f"{other}__in": [p[1] for p in pairs]})
+        there = links.filter(
+            **{f"{own.name}__in": [p[0] for p in pairs], f"{other.name}__in": [p[1] for p in pairs]}
+        )
         side: Callable[[Any], Hashable] = self._text if link.symmetrical else lambda key: None
-        linked = await there.select_for_update().values_list(own, other)
+        linked = await there.select_for_update().values_list(*held)
         # All have the instance's own key on the left, but those of a symmetrical relation, whose sides are one model.
-        known = {(side(a), self._text(b)) for a, b in linked}
+        width = len(own.keys)
+        known = {(side(_key(row[:width])), self._text(_key(row[width:]))) for row in linked}
         through = link.through()
         new = [(a, b) for a, b in pairs if (side(a), self._text(b)) not in known]
-        made = [through(**{own: a, other: b, **extra}) for a, b in new]
+        rows = [(*_parts(a, own.target_keys), *_parts(b, other.target_keys)) for a, b in new]
+        made = [through(**dict(zip(held, row, strict=True)), **extra) for row in rows]
         if made:
             await links.bulk_create(made)
 
     async def remove(self, *partners: Any) -> None:
         """Undo the links with others (instances or keys); the rows themselves stay."""
         keys = self._keys(partners, "remove")
-        if keys:
+        if keys and self._link.symmetrical:
+            async with self.database.transaction():
+                await self._remove(keys)
+        elif keys:
             await self._remove(keys)
+        self._has_lost(keys, partners)
 
     async def _remove(self, keys: list[Any]) -> None:
-        self._changed_set()
         link = self._link
-        await self._links().filter(**{f"{link.other()}__in": keys}).delete()
+        await self._links().filter(**{f"{link.other().name}__in": keys}).delete()
         if link.symmetrical:
             back: QuerySet[Any] = QuerySet(link.table(), self._database)
-            await back.filter(**{f"{link.own()}__in": keys, link.other(): self._key}).delete()
+            await back.filter(**{f"{link.own().name}__in": keys, link.other().name: self._key}).delete()
 
     async def clear(self) -> None:
         """Undo all links of the instance."""
-        self._changed_set()
         async with self.database.transaction():
             await self._links().delete()
             if self._link.symmetrical:
                 back: QuerySet[Any] = QuerySet(self._link.table(), self._database)
-                await back.filter(**{self._link.other(): self._key}).delete()
+                await back.filter(**{self._link.other().name: self._key}).delete()
+        self._back_of(self._there(), lambda rows: without(rows, [self._instance.pk]))
+        self._changed_set(lambda rows: [])
+
+    def _there(self) -> list[Any]:
+        """The partners that were loaded, whichever query said which."""
+        found = loaded_value(self._instance, self._named)
+        return [] if found is NOT_LOADED else found
+
+    def _now_has(self, partners: Iterable[Any]) -> None:
+        """Let what is in memory know of new links: of keys alone, only a query can tell whose they are."""
+        rows = [item for item in partners if hasattr(type(item), "__chakra_model__")]
+        model = self._link.target()
+        self._back_of(rows, lambda there: joined(there, [self._instance]))
+        known = all(type(item) is model for item in partners)
+        self._changed_set((lambda there: joined(there, rows)) if known else None)
+
+    def _has_lost(self, keys: Iterable[Any], partners: Iterable[Any] = ()) -> None:
+        """Let what is in memory know of links that are gone."""
+        gone = set(map(self._text, keys))
+        there = [row for row in self._there() if self._text(self._key_of(row)) in gone]
+        self._back_of([*there, *partners], lambda rows: without(rows, [self._instance.pk]))
+        self._changed_set(lambda rows: without(rows, [row.pk for row in there]))
+
+    def _back_of(self, partners: Iterable[Any], change: Callable[[list[Any]], list[Any]]) -> None:
+        """Bring up to date what partners have loaded of the other side of the relation."""
+        link, model = self._link, self._link.target()
+        name = link.name if link.symmetrical else link.back
+        for row in partners:
+            if type(row) is model:
+                change_loaded(row, name, change)
 
     async def set(self, partners: Iterable[Any], *, through_defaults: dict[str, Any] | None = None) -> None:
         """Link the instance with these others (instances or keys) and with no more, in one transaction."""
         if hasattr(type(partners), "__aiter__"):
             raise FieldError(f"{self._name}.set() takes a list; of a query: set(await query)")
-        keys = self._keys(partners, "set")
+        partners = list(partners)
+        keys, extra = self._keys(partners, "set"), self._extra(through_defaults)
         async with self.database.transaction():
-            there = await self._links().values_list(self._link.other(), flat=True)
+            rows = await self._links().values_list(*self._link.other().keys)
+            there = [_key(row) for row in rows if None not in row]  # a link may lead nowhere
             wanted, linked = set(map(self._text, keys)), set(map(self._text, there))
             gone = [key for key in there if self._text(key) not in wanted]
             if gone:
                 await self._remove(gone)
             new = [key for key in keys if self._text(key) not in linked]
             if new:
-                await self._add(new, through_defaults or {})
+                await self._add(new, extra)
+        self._has_lost(gone)
+        self._now_has(partners)
 
     async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> Any:
         """Make and save a partner, and link it with the instance, in one transaction."""
+        extra = self._extra(through_defaults)
         async with self.database.transaction():
             made = await super().create(**values)
-            await self._add([type(made).__chakra_key__(made)], through_defaults or {})
+            await self._add([self._key_of(made)], extra)
+        self._now_has([made])
         return made
 
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
         """Make many partners and link them with the instance, in one transaction; options as for all querysets."""
         async with self.database.transaction():
             made = await super().bulk_create(instances, **options)
-            keys = [type(row).__chakra_key__(row) for row in made]
+            keys = [self._key_of(row) for row in made]
             if keys:
                 await self._add(keys, {})
+        self._now_has(made)
         return made
+
+
+def _parts(key: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """A key as the values of fields.
+
+    Raises:
+        DataError: it has another number of parts.
+    """
+    if len(names) == 1:
+        return (key,)
+    if not isinstance(key, tuple | list) or len(key) != len(names):
+        raise DataError(f"a key of ({', '.join(names)}) is a tuple of {len(names)} values, not {key!r}")
+    return tuple(key)
+
+
+def _key(parts: tuple[Any, ...]) -> Any:
+    """The values of fields as a key."""
+    return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 if TYPE_CHECKING:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
-from chakra.models.relations.sets import PartnerSet
+from chakra.models.relations.sets import PartnerSet, joined, key_of, without
+from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
+from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
-from chakra.query.state import NOT_LOADED, loaded_value, own_state
+from chakra.query.state import NOT_LOADED, change_loaded, loaded_value, own_state
 from chakra.query.write import database_of
+from chakra.schema import Relation, Table
 
 
 class ReverseRelation:
@@ -18,12 +22,22 @@ class ReverseRelation:
     Of a one-to-one relation it is the one row, or ``None``: at once where it was loaded, else awaited.
     """
 
-    def __init__(self, name: str, source: Callable[[], Any], relation: str, key: str, single: bool) -> None:
+    def __init__(self, name: str, source: Callable[[], Any], relation: str, single: bool) -> None:
         self.name = name
         self.source = source
         self.relation = relation
-        self.key = key
         self.single = single
+
+    @property
+    def forward(self) -> Relation:
+        """The foreign key that this is the way back of."""
+        table: Table = self.source().__table__
+        return table.relations[self.relation]
+
+    def rows_of(self, instance: Any) -> dict[str, Any]:
+        """What the rows that point at an instance have in common, as a filter says it."""
+        label = f"{type(instance).__name__}.{self.name}"
+        return {self.relation: key_of(instance, self.forward.target_keys, label)}
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
@@ -31,7 +45,9 @@ class ReverseRelation:
         if not self.single:
             return RelatedSet(self, instance)
         found = loaded_value(instance, self.name)
-        return UnloadedBack(self, instance) if found is NOT_LOADED else found
+        if found is NOT_LOADED or (found is None and was_awaited(instance, self.name)):
+            return UnloadedBack(self, instance)
+        return found
 
     def __set__(self, instance: Any, value: Any) -> None:
         label = f"{type(instance).__name__}.{self.name}"
@@ -44,7 +60,10 @@ class ReverseRelation:
 
 
 class UnloadedBack:
-    """Stands for the one row that points here, while it is not loaded: await it, or load it with the query."""
+    """Stands for the one row that points here, while it is not loaded: await it, or load it with the query.
+
+    Where it was awaited and there is none, it can be awaited again.
+    """
 
     __slots__ = ("_instance", "_relation")
 
@@ -58,16 +77,33 @@ class UnloadedBack:
     async def _load(self) -> Any:
         """Read the row, and keep it on the instance; ``None`` if there is none."""
         relation, instance = self._relation, self._instance
-        rows: QuerySet[Any] = QuerySet(relation.source().__table__, database_of(instance))
-        try:
-            found = await rows.get(**{relation.key: type(instance).__chakra_key__(instance)})
-        except DoesNotExist:
-            found = None
-        own_state(instance).loaded[relation.name] = found
+        found = loaded_value(instance, relation.name)
+        if found is NOT_LOADED:
+            refuse(instance, relation.name)
+            found = await with_peers(instance, relation.name)
+        if found is NOT_LOADED:
+            rows: QuerySet[Any] = QuerySet(relation.source().__table__, database_of(instance))
+            try:
+                found = await rows.get(**relation.rows_of(instance))
+            except DoesNotExist:
+                found = None
+            note_awaited(instance, relation.name, found)
         return found
 
+    def _there_is_none(self) -> bool:
+        return loaded_value(self._instance, self._relation.name) is None
+
     def __bool__(self) -> bool:
+        """False once it was awaited and there is none."""
+        if self._there_is_none():
+            return False
         raise self._not_loaded()
+
+    def __eq__(self, other: object) -> bool:
+        """An absent one equals ``None``, once it was awaited."""
+        return self is other or (other is None and self._there_is_none())
+
+    __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -91,40 +127,69 @@ class RelatedSet(PartnerSet):
     __slots__ = ("_relation",)
 
     def __init__(self, relation: ReverseRelation, instance: Any) -> None:
-        super().__init__(relation.source().__table__, database_of(instance))
         self._relation = relation
-        self._of(instance, relation.name)
-        self._select = self._select.filtered(False, (), {relation.key: self._owner_key})
+        PartnerSet.__init__(self, instance, relation.name)
+
+    def _ask(self) -> None:
+        relation = self._relation
+        QuerySet.__init__(self, relation.source().__table__, database_of(self._instance))
+        self._select = self._select.filtered(False, (), relation.rows_of(self._instance))
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
         new._relation = self._relation
         return new
 
-    @property
-    def _owner_key(self) -> Any:
-        return type(self._instance).__chakra_key__(self._instance)
-
     def _given(self) -> dict[str, Any]:
-        self._changed_set()
         return {self._relation.relation: self._instance}
+
+    async def create(self, /, **values: Any) -> Any:
+        """Make and save a row that points at the instance."""
+        made = await super().create(**values)
+        self._changed_set(lambda rows: joined(rows, [made]))
+        return made
+
+    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
+        """Insert many rows that point at the instance; options as for all querysets."""
+        made = await super().bulk_create(instances, **options)
+        self._changed_set(None if options.get("on_conflict") else lambda rows: joined(rows, made))
+        return made
 
     async def add(self, *instances: Any) -> None:
         """Let rows that exist point at the instance: one statement."""
         keys = self._keys(instances, "add")
-        if not keys:
-            return
+        if keys:
+            await self._add(keys)
+            self._now_has(instances)
+
+    async def _add(self, keys: list[Any]) -> None:
         rows: QuerySet[Any] = QuerySet(self.table, self._database)
-        found = await rows.filter(pk__in=keys).update(**{self._relation.key: self._owner_key})
+        found = await rows.filter(pk__in=keys).update(**self._relation.rows_of(self._instance))
         if found != len(keys):
             raise self.table.row_class.DoesNotExist(
                 f"{len(keys) - found} of the {len(keys)} rows given to {self._label}.add() are not there"
             )
-        self._changed_set()
-        self._point(instances, self._instance)
+
+    def _now_has(self, instances: Iterable[Any]) -> None:
+        """Let what is in memory know of rows that point at the instance from now on."""
+        name = self._relation.relation
+        for item in instances:
+            before = loaded_value(item, name)
+            if before is not NOT_LOADED and before is not None and before is not self._instance:
+                change_loaded(before, self._named, partial(without, gone=[item.pk]))
+            self._point(item, self._instance)
+        self._changed_set(lambda rows: joined(rows, instances))
+
+    def _has_lost(self, instances: Iterable[Any]) -> None:
+        """Let instances that pointed at this one know that they point at none."""
+        forward = self._relation.forward
+        own = type(self._instance).__chakra_values__(self._instance, forward.target_keys)
+        for item in instances:
+            if tuple(getattr(item, SLOT + key, None) for key in forward.keys) == own:
+                self._point(item, None)
 
     async def remove(self, *instances: Any) -> None:
-        """Let rows that point at the instance point at none; the key has to allow that.
+        """Let rows that point at the instance point at none, which the key has to allow; those of others stay.
 
         Raises:
             FieldError: the key cannot be NULL.
@@ -132,11 +197,14 @@ class RelatedSet(PartnerSet):
         keys = self._keys(instances, "remove")
         if keys:
             await self._release(self._with(self._select).filter(pk__in=keys), "remove")
-            self._point(instances, None)
+            self._has_lost(instances)
+            self._changed_set(lambda rows: without(rows, keys))
 
     async def clear(self) -> None:
         """Let no row point at the instance; the key has to allow that."""
         await self._release(self._with(self._select), "clear")
+        self._has_lost(self._there())
+        self._changed_set(lambda rows: [])
 
     async def set(self, instances: Iterable[Any]) -> None:
         """Let these rows point at the instance, and no others, in one transaction."""
@@ -148,16 +216,25 @@ class RelatedSet(PartnerSet):
             others = self._with(self._select).exclude(pk__in=keys)
             if await others.exists():
                 await self._release(others, "set")
-            await self.add(*given)
+            if keys:
+                await self._add(keys)
+        self._has_lost(without(self._there(), keys))
+        self._now_has(given)
+        self._changed_set(lambda rows: joined([], given))
+
+    def _there(self) -> list[Any]:
+        """The rows of the set that were loaded, whichever query said which."""
+        found = loaded_value(self._instance, self._named)
+        return [] if found is NOT_LOADED else found
 
     async def _release(self, rows: Any, method: str) -> None:
-        if not self.table.by_attribute[self._relation.key].nullable:
+        if not self._relation.forward.nullable:
             raise FieldError(
                 f"{self._label}.{method}(): {self.table.title}.{self._relation.relation} cannot be NULL, so a row has "
                 "to point at another one or be deleted"
             )
-        await rows.update(**{self._relation.key: None})
-        self._changed_set()
+        # Not the set's own update(), which forgets what was loaded.
+        await QuerySet.update(rows, **{self._relation.relation: None})
 
     @property
     def _label(self) -> str:
@@ -165,18 +242,18 @@ class RelatedSet(PartnerSet):
 
     def _keys(self, given: Iterable[Any], method: str) -> list[Any]:
         model = self.table.row_class
+        label = f"{self._label}.{method}()"
         found: dict[Any, None] = {}
         for item in given:
             if type(item) is not model:
-                raise FieldError(f"{self._label}.{method}() takes {model.__name__} instances, not {item!r}")
-            found[model.__chakra_key__(item)] = None
+                raise FieldError(f"{label} takes {model.__name__} instances, not {item!r}")
+            found[key_of(item, self.table.primary_key, label)] = None
         return list(found)
 
-    def _point(self, instances: Iterable[Any], owner: Any) -> None:
-        """Let instances that were written know where they point now."""
-        for item in instances:
-            setattr(item, self._relation.relation, owner)
-            own_state(item).changed.discard(self._relation.key)
+    def _point(self, item: Any, owner: Any) -> None:
+        """Let an instance that was written know where it points now."""
+        setattr(item, self._relation.relation, owner)
+        own_state(item).changed.difference_update(self._relation.forward.keys)
 
 
 __all__ = ["RelatedSet", "ReverseRelation", "UnloadedBack"]

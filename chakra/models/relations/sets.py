@@ -2,36 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from chakra.errors import FieldError
+from chakra.query.base import Base
+from chakra.query.fetching import fetch_of, refuse, with_peers
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
-from chakra.query.state import NOT_LOADED, forget_loaded, loaded_value
+from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
+
+
+def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:
+    """The values by which others point at an instance: one, or a tuple.
+
+    Raises:
+        FieldError: it has none yet; names what asked for it.
+    """
+    try:
+        values = type(instance).__chakra_values__(instance, names)
+    except FieldError as error:
+        raise FieldError(f"{label}: {error}") from None
+    return values[0] if len(values) == 1 else values
+
+
+def without(rows: list[Any], gone: Iterable[Any]) -> list[Any]:
+    """Instances but those of certain keys."""
+    keys = set(gone)
+    return [row for row in rows if type(row).__chakra_key__(row) not in keys]
+
+
+def joined(rows: list[Any], added: Iterable[Any]) -> list[Any]:
+    """Instances and further ones, each row once."""
+    new = {type(row).__chakra_key__(row): row for row in added}
+    return [*without(rows, new), *new.values()]
+
+
+_OF_QUERIES = frozenset(Base.__slots__)
 
 
 class PartnerSet(QuerySet[Any]):
-    """Rows behind a to-many relation of one instance: a queryset, which needs no query where they were prefetched."""
+    """Rows behind a to-many relation of one instance: a queryset, which needs no query where they were prefetched.
 
-    __slots__ = ("_instance", "_loaded", "_named")
+    Then what it would ask is worked out only for who asks: loops over thousands of loaded sets do not pay for it.
+    """
 
-    def _of(self, instance: Any, name: str) -> None:
-        """Note whose partners these are, and what is loaded of them."""
+    __slots__ = ("_instance", "_loaded", "_named", "_narrowed")
+
+    def __init__(self, instance: Any, name: str) -> None:
         self._instance = instance
         self._named = name
         found = loaded_value(instance, name)
         self._loaded: list[Any] | None = None if found is NOT_LOADED else found
+        self._narrowed = False
+        if found is NOT_LOADED:
+            self._become_query()
+
+    def _become_query(self) -> None:
+        self._ask()
+        fetch = fetch_of(self._instance)
+        self._mode = None if fetch is None else fetch.mode
+
+    def _ask(self) -> None:
+        """Fill the slots of a queryset: the query for the partners."""
+        raise TypeError(f"{type(self).__name__} asks nothing")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _OF_QUERIES:
+                self._become_query()
+                return getattr(self, name)
+            return super().__getattr__(name)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
         new._instance, new._named, new._loaded = self._instance, self._named, None
+        new._narrowed = True
         return new
 
-    def _changed_set(self) -> None:
-        """Forget what was loaded: the set is another one now."""
-        self._loaded = None
-        forget_loaded(self._instance, self._named)
+    def _changed_set(self, change: Callable[[list[Any]], list[Any]] | None = None) -> None:
+        """The set is another one now: bring what was loaded up to date, or forget it where only a query can tell."""
+        change_loaded(self._instance, self._named, change)
+        if self._loaded is not None:
+            found = loaded_value(self._instance, self._named)
+            self._loaded = None if found is NOT_LOADED else found
 
     async def update(self, /, *given: Any, **values: Any) -> int:
         """Set fields of all partners (to values or expressions); return their number."""
@@ -59,10 +114,17 @@ class PartnerSet(QuerySet[Any]):
         )
 
     async def _fetch(self) -> list[Any]:
+        if self._loaded is None and not self._narrowed:
+            refuse(self._instance, self._named, several=True)
+            found = await with_peers(self._instance, self._named)
+            self._loaded = None if found is NOT_LOADED else found
         return await super()._fetch() if self._loaded is None else list(self._loaded)
 
     def __aiter__(self) -> Any:
-        return super().__aiter__() if self._loaded is None else _each(self._loaded)
+        fetch = fetch_of(self._instance)
+        if self._loaded is None and (self._narrowed or fetch is None or fetch.mode == "one"):
+            return super().__aiter__()
+        return _each(self)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         """The partners, where they were prefetched; else the error that says to await."""
@@ -86,9 +148,9 @@ class PartnerSet(QuerySet[Any]):
         return await super().exists() if self._loaded is None else bool(self._loaded)
 
 
-async def _each(rows: list[Any]) -> AsyncIterator[Any]:
-    for row in rows:
+async def _each(rows: PartnerSet) -> AsyncIterator[Any]:
+    for row in await rows:
         yield row
 
 
-__all__ = ["PartnerSet"]
+__all__ = ["PartnerSet", "joined", "key_of", "without"]

@@ -30,6 +30,8 @@ class ForeignKeySpec:
     primary_key: bool
     deferrable: bool
     column: str | None
+    to_field: tuple[str, ...]
+    fields: tuple[str, ...]
 
     def __or__(self, other: Any) -> ForeignKeySpec:
         # As in FieldSpec: the name of a relation hides the model of that name.
@@ -49,8 +51,10 @@ def foreign_key(
     primary_key: bool = False,
     deferrable: bool = False,
     column: str | None = None,
+    to_field: str | tuple[str, ...] | None = None,
+    fields: str | tuple[str, ...] | None = None,
 ) -> Any:
-    """Declare a foreign key to another model's primary key.
+    """Declare a foreign key to another model's primary key, or to another unique field of it.
 
     Args:
         to: the model or its name, for keys declared without an annotation.
@@ -65,11 +69,32 @@ def foreign_key(
         primary_key: the key is the primary key, too.
         deferrable: the server checks the key at the end of the transaction.
         column: name of the key column; ``<attribute>_id`` if not given.
+        to_field: unique field of the other model that the key holds; its primary key if not given. Several fields that
+            are unique together stand in a tuple.
+        fields: the fields that hold the key, in the order of the fields it points at. Those that the model declares
+            itself are shared, the others are made: ``fields=("tenant", "order_number")``.
 
     Raises:
-        FieldError: ``on_delete`` is none of the known words.
+        FieldError: ``on_delete`` is none of the known words, or ``column`` stands beside ``fields``.
     """
-    return _spec(False, to, related_name, on_delete, null, default, index, primary_key, deferrable, column)
+    action = _action(on_delete)
+    initial, factory = split_default(default)
+    held = _held(column, fields)
+    return ForeignKeySpec(
+        target=to,
+        unique=False,
+        related_name=related_name,
+        on_delete=action,
+        null=null,
+        default=initial,
+        default_factory=factory,
+        index=index,
+        primary_key=primary_key,
+        deferrable=deferrable,
+        column=column,
+        to_field=_names(to_field),
+        fields=held,
+    )
 
 
 def one_to_one(
@@ -82,38 +107,46 @@ def one_to_one(
     primary_key: bool = False,
     deferrable: bool = False,
     column: str | None = None,
+    to_field: str | tuple[str, ...] | None = None,
+    fields: str | tuple[str, ...] | None = None,
 ) -> Any:
     """Declare a foreign key that at most one row may hold; arguments as for ``foreign_key``."""
-    return _spec(True, to, related_name, on_delete, null, default, False, primary_key, deferrable, column)
+    spec: ForeignKeySpec = foreign_key(
+        to,
+        related_name=related_name,
+        on_delete=on_delete,
+        null=null,
+        default=default,
+        index=False,
+        primary_key=primary_key,
+        deferrable=deferrable,
+        column=column,
+        to_field=to_field,
+        fields=fields,
+    )
+    spec.unique = True
+    return spec
 
 
-def _spec(
-    unique: bool,
-    to: Any,
-    related_name: str | None,
-    on_delete: str,
-    null: bool | None,
-    default: Any,
-    index: bool,
-    primary_key: bool,
-    deferrable: bool,
-    column: str | None,
-) -> ForeignKeySpec:
+def _action(on_delete: str) -> OnDelete:
     action = on_delete.lower().replace("_", " ")
     if action not in ON_DELETE:
         raise FieldError(f"on_delete={on_delete!r}: use one of {', '.join(map(repr, ON_DELETE))}")
-    return ForeignKeySpec(
-        to,
-        unique,
-        related_name,
-        cast(OnDelete, action),
-        null,
-        *split_default(default),
-        index,
-        primary_key,
-        deferrable,
-        column,
-    )
+    return cast(OnDelete, action)
+
+
+def _names(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+def _held(column: str | None, fields: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    names = _names(fields)
+    if names and column is not None:
+        raise FieldError(
+            f"foreign_key(column={column!r}, fields={fields!r}): fields= names what holds the key; a field with a "
+            'column of another name is declared by itself: field(column="…")'
+        )
+    return names
 
 
 @dataclass(slots=True)

@@ -126,7 +126,10 @@ def _number(value: Any) -> Any:
 
 
 def _beside_integers(value: Any) -> Decimal:
-    return _exact(Decimal(_number(value)))
+    number = _number(value)
+    if type(number) is int and not -_FAR < number < _FAR:
+        number = _FAR if number > 0 else -_FAR  # to make a Decimal of very many digits takes seconds
+    return _exact(Decimal(number))
 
 
 def _exact(value: Any) -> Decimal:
@@ -135,6 +138,8 @@ def _exact(value: Any) -> Decimal:
         return value
     if isinstance(value, Fraction):
         return Decimal(value.numerator) / Decimal(value.denominator)
+    if isinstance(value, int) and value.bit_length() > _BITS_BEFORE:
+        return Decimal((int(value < 0), (9,), _DIGITS_BEFORE))
     found = as_decimal(value)
     if not _within(found):  # what is beyond all that numeric holds is as large, or as small
         if found.adjusted() > _DIGITS_BEFORE:
@@ -144,12 +149,17 @@ def _exact(value: Any) -> Decimal:
     return found
 
 
+_FAR = 2**80
+"""Beyond all integers of the server."""
+
+
 def _within(number: Decimal) -> bool:
     return -_DIGITS_AFTER <= number.adjusted() <= _DIGITS_BEFORE or not number or not number.is_finite()
 
 
 # src/include/utils/numeric.h and numeric.c: digits before the point, without the first, and behind it.
 _DIGITS_BEFORE, _DIGITS_AFTER = 131_071, 16_383
+_BITS_BEFORE = math.ceil((_DIGITS_BEFORE + 1) * math.log2(10))
 
 
 def _float(value: Any, *, single: bool) -> float:

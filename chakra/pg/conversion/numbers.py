@@ -66,7 +66,7 @@ def whole(value: Any) -> int:
     if text is not None:
         if _DIGITS.fullmatch(text) is None:
             raise Unfit("expected the digits of a whole number")
-        return int(text) if len(text) < _MANY_DIGITS else int(Decimal(text.strip()))
+        return int(text) if len(text) < MANY_DIGITS else _of_many_digits(text.strip())
     if not hasattr(type(value), "__int__") and not hasattr(type(value), "__index__"):
         refuse("a whole number", value)
     try:
@@ -83,7 +83,18 @@ def is_digits(text: str) -> bool:
     return _DIGITS.fullmatch(text) is not None
 
 
-_MANY_DIGITS = 600  # int() takes no more than sys.get_int_max_str_digits() of them, which is at least 640
+MANY_DIGITS = 600
+"""``int()`` takes no more digits than ``sys.get_int_max_str_digits()``, which is at least 640."""
+
+
+def _of_many_digits(text: str) -> int:
+    """The whole number of many digits; of more than any integer of the server has, one that is as far out of range.
+
+    To compute it exactly takes time that grows with the square of the digits: seconds for 200,000.
+    """
+    digits = text.lstrip("+-").lstrip("0")
+    found = int(digits or "0") if len(digits) < MANY_DIGITS else 10**MANY_DIGITS
+    return -found if text.startswith("-") else found
 
 
 def _integer(value: Any, *, low: int, high: int) -> int:

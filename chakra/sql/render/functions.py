@@ -40,7 +40,7 @@ def star(node: Star, writer: Writer) -> None:
 
 
 def rank(node: Rank, writer: Writer) -> None:
-    writer.write("row_number() OVER (PARTITION BY ")
+    writer.write(f"{'dense_rank' if node.linked else 'row_number'}() OVER (PARTITION BY ")
     render(node.each, writer)
     render_order(node.order, writer)
     writer.write(")")

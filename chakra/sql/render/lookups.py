@@ -16,7 +16,7 @@ from chakra.sql.infer import TEXT_TYPES, type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import KeyRef
 from chakra.sql.render.base import render
-from chakra.sql.render.keys import key_lookup
+from chakra.sql.render.keys import key_isnull, key_lookup
 from chakra.sql.render.nodes import compared
 from chakra.sql.sources import ColumnRef, Transformed
 from chakra.sql.statement import Writer
@@ -24,6 +24,9 @@ from chakra.sql.statement import Writer
 
 def lookup(node: Lookup, writer: Writer) -> None:
     left, right = node.left, node.right
+    if node.name == "isnull" and isinstance(left, KeyRef):
+        key_isnull(left, bool(right), writer)
+        return
     if node.name == "isnull":
         _operand(left, writer)
         writer.write(" IS NULL" if right else " IS NOT NULL")
@@ -74,10 +77,15 @@ def _operand(node: Expression, writer: Writer) -> None:
 # What a literal on the right becomes, by the kind of right side that the rule names.
 
 
+def _first_of_all(slot: Slot, rule: LookupRule) -> tuple[Any, ...]:
+    """What is done to the literal whatever is on the left."""
+    return slot.steps if rule.adapt is None else (*slot.steps, rule.adapt)
+
+
 def _same(
     slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
 ) -> None:
-    adapt: tuple[Any, ...] = () if rule.adapt is None else (rule.adapt,)
+    adapt = _first_of_all(slot, rule)
     sent = None
     if type_ is not None:
         sent = compared_type(type_, slot.sample)
@@ -89,13 +97,13 @@ def _same(
 def _text(
     slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
 ) -> None:
-    writer.parameter(slot.index, () if rule.adapt is None else (rule.adapt,), TEXT, _label_of(left))
+    writer.parameter(slot.index, _first_of_all(slot, rule), TEXT, _label_of(left))
 
 
 def _array(
     slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
 ) -> None:
-    adapt: tuple[Any, ...] = () if rule.adapt is None else (rule.adapt,)
+    adapt = _first_of_all(slot, rule)
     if type_ is None:
         writer.parameter(
             slot.index, adapt, None, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS)
@@ -116,19 +124,17 @@ def _array(
 def _pair(
     slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
 ) -> None:
-    adapt: list[Any] = [] if rule.adapt is None else [rule.adapt]
+    adapt = _first_of_all(slot, rule)
     bound, sent = _first if part == "r0" else _second, None
     if type_ is None:
-        adapt.append(bound)
+        adapt = (*adapt, bound)
     elif _is_whole(type_):
         sent = INT8
-        adapt += WholeBounds(type_), bound
+        adapt = (*adapt, WholeBounds(type_), bound)
     else:
         sent = compared_type(type_, slot.sample)
-        adapt += bound, *compared(type_)
-    writer.parameter(
-        slot.index, tuple(adapt), sent, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS)
-    )
+        adapt = (*adapt, bound, *compared(type_))
+    writer.parameter(slot.index, adapt, sent, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
 
 
 def _member(
@@ -139,7 +145,7 @@ def _member(
         return
     # The operators of ranges take the bounds' own type and no other.
     sent = _member_type(type_.base, slot.sample, rule)
-    writer.parameter(slot.index, (ToType(sent),), sent, _label_of(left))
+    writer.parameter(slot.index, (*slot.steps, ToType(sent)), sent, _label_of(left))
 
 
 _RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Writer], None]] = {

@@ -39,7 +39,7 @@ def slot(node: Slot, writer: Writer) -> None:
 def typed_slot(node: Slot, writer: Writer, type_: PgType | None) -> None:
     """Write a literal with its type spelled out, where the place alone does not say which it is."""
     type_ = node.type or type_ or python_type(node.sample)
-    writer.parameter(node.index, compared(type_), type_, "value")
+    writer.parameter(node.index, (*node.steps, *compared(type_)), type_, "value")
 
 
 def compared(type_: PgType | None) -> tuple[ToType, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chakra.expressions import Combined
-from chakra.sql.nodes import HasPartner, PartnerAggregate
+from chakra.sql.nodes import FirstPartner, HasPartner, PartnerAggregate
 from chakra.sql.render.base import render
 from chakra.sql.sources import Source
 from chakra.sql.statement import Writer
@@ -35,6 +35,16 @@ def has_partner(node: HasPartner, writer: Writer) -> None:
 
 
 def partner_aggregate(node: PartnerAggregate, writer: Writer) -> None:
+    _write_partners(node, writer)
+    writer.write(")")
+
+
+def first_partner(node: FirstPartner, writer: Writer) -> None:
+    _write_partners(node, writer)
+    writer.write(f" ORDER BY 1{' DESC' if node.descending else ''} NULLS LAST LIMIT 1)")
+
+
+def _write_partners(node: PartnerAggregate, writer: Writer) -> None:
     first = node.sources[0]
     writer.write("(SELECT ")
     render(node.aggregate, writer)
@@ -48,7 +58,6 @@ def partner_aggregate(node: PartnerAggregate, writer: Writer) -> None:
         writer.write(" AND (")
         render(condition, writer)
         writer.write(")")
-    writer.write(")")
 
 
 def write_join(source: Source, kind: str, writer: Writer) -> None:

@@ -6,7 +6,7 @@ from chakra.expressions import Expression, Order
 from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
 from chakra.sql.infer import may_be_null, type_of
-from chakra.sql.nodes import OutputName, PartnerAggregate, Rank
+from chakra.sql.nodes import KeyRef, OutputName, PartnerAggregate, Rank
 from chakra.sql.products import Branch, branch_of
 from chakra.sql.render.base import render, render_conditions, render_list, render_order
 from chakra.sql.render.partners import write_join
@@ -41,9 +41,12 @@ def write_select(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
         return [Output("count", INT8, False)]
     if parts.each is not None:
         return _write_slice_of_each(parts, parts.each, writer)
-    if parts.outer:
-        return _write_sorted_outside(parts, writer)
-    return _write_body(parts, writer)
+    return write_rows(parts, writer)
+
+
+def write_rows(parts: Resolved, writer: Writer) -> list[Output]:
+    """Write a query that returns rows, which may stand inside of another."""
+    return _write_sorted_outside(parts, writer) if parts.outer else _write_body(parts, writer)
 
 
 def _write_body(parts: Resolved, writer: Writer) -> list[Output]:
@@ -117,12 +120,10 @@ def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
     """Write FROM with another query, under the names that the table which describes its rows gives them."""
     parts = resolve_select(inner)
     writer.write(" FROM (")
-    if parts.outer:
-        _write_sorted_outside(parts, writer)
-    else:
-        _write_body(parts, writer)
+    write_rows(parts, writer)
     names = ", ".join(column.quoted for column in scope.root.table.columns)
     writer.write(f") AS {scope.root.alias} ({names})")
+    _write_joins(scope, writer)
 
 
 def _write_order(order: list[Order], outputs: list[tuple[str, Expression]], writer: Writer) -> None:
@@ -175,11 +176,15 @@ def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> l
     """A slice for each value of something: rows are numbered inside, and kept by their number outside."""
     width = len(parts.outputs)
     names = [quote_identifier(f"c{position}") for position in range(width)]
-    key = parts.scope.root.table.key_columns
-    order = parts.order or [Order(ColumnRef(parts.scope.root, column), False) for column in key]
+    root = parts.scope.root
+    parts_of_each = each.parts if isinstance(each, KeyRef) else (each,)
+    linked = not all(isinstance(part, ColumnRef) and part.source is root for part in parts_of_each)
+    order = parts.order
+    if linked or not order:  # rows of one rank are links of one row
+        order = [*order, *(Order(ColumnRef(root, column), False) for column in root.table.key_columns)]
     limit, offset, outputs = parts.limit, parts.offset, parts.outputs
     parts.limit = parts.offset = None
-    parts.order, parts.outputs = [], [*outputs, ("rank", Rank(each, order))]
+    parts.order, parts.outputs = [], [*outputs, ("rank", Rank(each, order, linked))]
     picked = ", ".join(names)
     writer.write(f"SELECT {picked} FROM (")
     described = _write_body(parts, writer)[:width]
@@ -217,14 +222,21 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
             continue
         if position >= computed:
             writer.write(f" AS {quote_output(name)}")
-        described.append(Output(name, type_of(expression), may_be_null(expression)))
+        if isinstance(expression, KeyRef):
+            described.append(Output(name, expression.record, may_be_null(expression), expression.load))
+        else:
+            described.append(Output(name, type_of(expression), may_be_null(expression)))
     return described
 
 
 def write_from(scope: Scope, writer: Writer) -> None:
     """Write FROM with the joins that resolving the query asked for."""
-    writer.write(f" FROM {scope.root.table.quoted}")
-    for source in scope.sources:
-        writer.touch(source.table.quoted)
+    named = f" AS {scope.root.alias}" if scope.alias else ""
+    writer.write(f" FROM {scope.root.table.quoted}{named}")
+    writer.touch(scope.root.table.quoted)
+    _write_joins(scope, writer)
+
+
+def _write_joins(scope: Scope, writer: Writer) -> None:
     for source in scope.sources[1:]:
         write_join(source, "LEFT JOIN" if source.nullable else "JOIN", writer)

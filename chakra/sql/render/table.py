@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from chakra.expressions import Combined, Func, IsTrue, Lookup, Not, Operation, Slot, aggregates
-from chakra.sql.nodes import HasPartner, KeyRef, OutputName, PartnerAggregate, Rank, RowRange
-from chakra.sql.render import functions, keys, lookups, nodes, partners
+from chakra.sql.nodes import (
+    Behind,
+    FirstPartner,
+    HasPartner,
+    KeyRef,
+    OutputName,
+    PartnerAggregate,
+    Rank,
+    Record,
+    RowRange,
+)
+from chakra.sql.render import functions, keys, lookups, nested, nodes, partners
 from chakra.sql.render.base import Renderer
+from chakra.sql.resolve import NestedRows
 from chakra.sql.sources import ColumnRef, Transformed
 
 TABLE: dict[type, Renderer] = {
@@ -16,6 +27,8 @@ TABLE: dict[type, Renderer] = {
     Slot: nodes.slot,
     Operation: nodes.operation,
     OutputName: nodes.output_name,
+    Record: nested.record,
+    NestedRows: nested.nested_rows,
     # conditions
     IsTrue: nodes.is_true,
     Combined: nodes.combined,
@@ -23,10 +36,12 @@ TABLE: dict[type, Renderer] = {
     Lookup: lookups.lookup,
     RowRange: nodes.row_range,
     HasPartner: partners.has_partner,
+    Behind: nested.behind,
     # functions
     Func: functions.function,
     Rank: functions.rank,
     PartnerAggregate: partners.partner_aggregate,
+    FirstPartner: partners.first_partner,
     aggregates.Star: functions.star,
     aggregates.ArrayAgg: functions.aggregate,
     aggregates.Avg: functions.aggregate,

@@ -22,6 +22,9 @@ from chakra import (
 )
 from chakra.errors import FieldError
 from chakra.types import Integer
+from tests.relations.conftest import SHARED
+
+pytestmark = SHARED
 
 
 class Writer(Model, table="op_writers"):
@@ -42,16 +45,22 @@ class Mark(Model, table="op_marks"):
     size: Field[int] = field(Integer, default=0)
 
 
-@pytest.fixture
-async def texts(db: Any) -> None:
+MODELS = (Writer, Text, Mark)
+
+
+async def fill() -> None:
     """Ada wrote t1 (10 views; x, y) and t2 (20; y, z), Bob t3 (30; x), Cy nothing; x, y, z are of size 1, 2, 3."""
-    await db.create_tables(Writer, Text, Mark)
     ada, bob, _ = [await Writer.objects.create(name=name) for name in ("Ada", "Bob", "Cy")]
     for size, name in enumerate("xyz", 1):
         await Mark.objects.create(name=name, size=size)
     for title, views, writer, marks in (("t1", 10, ada, "xy"), ("t2", 20, ada, "yz"), ("t3", 30, bob, "x")):
         text = await Text.objects.create(title=title, views=views, writer=writer)
         await text.marks.add(*marks)
+
+
+@pytest.fixture
+def texts(rows: Any) -> None:
+    """The tables, filled."""
 
 
 def _orders(**conditions: Any) -> list[dict[str, Any]]:

@@ -10,6 +10,9 @@ from chakra import ArrayAgg, Avg, Count, F, Field, ForeignKey, Max, Model, Q, Su
 from chakra.errors import FieldError
 from chakra.types import Integer
 from tests.query.conftest import watched
+from tests.relations.conftest import SHARED
+
+pytestmark = SHARED
 
 
 class Writer(Model, table="writers"):
@@ -37,10 +40,11 @@ class Review(Model, table="reviews"):
     novel: ForeignKey[Novel] = foreign_key(related_name="reviews")
 
 
-@pytest.fixture
-async def writers(db: Any) -> Any:
+MODELS = (Writer, Novel, Prize, Review)
+
+
+async def fill() -> None:
     """Ann (Rome): novels a 100 (reviews 5, 1), b 200 (3), c 300; prizes 10, 20. Bob (Rome): novel d 50. Cy (Oslo)."""
-    await db.create_tables(Writer, Novel, Prize, Review)
     ann, bob, _ = [
         await Writer.objects.create(name=name, city=city)
         for name, city in (("Ann", "Rome"), ("Bob", "Rome"), ("Cy", "Oslo"))
@@ -51,6 +55,11 @@ async def writers(db: Any) -> Any:
         await Review.objects.create(stars=stars, novel_id=novel)
     for prize in (10, 20):
         await Prize.objects.create(sum=prize, writer=ann)
+
+
+@pytest.fixture
+def writers(rows: Any) -> Any:
+    """All writers."""
     return Writer.objects.order_by("id")
 
 

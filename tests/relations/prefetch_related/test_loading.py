@@ -25,6 +25,9 @@ from chakra import (
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.types import Integer
 from tests.query.conftest import watched
+from tests.relations.conftest import SHARED
+
+pytestmark = SHARED
 
 
 class Nation(Model, table="nations"):
@@ -58,10 +61,11 @@ class Genre(Model, table="genres"):
     name: Field[str]
 
 
-@pytest.fixture
-async def music(db: Any) -> Any:
+MODELS = (Nation, Artist, Manager, Song, Genre)
+
+
+async def fill() -> None:
     """Ann (Oz, manager Max): songs a (pop, rock), b (pop); Bob (no nation): song c covers a; Cy: nothing."""
-    await db.create_tables(Nation, Artist, Manager, Song, Genre)
     oz = await Nation.objects.create(name="Oz")
     ann = await Artist.objects.create(name="Ann", nation=oz)
     bob = await Artist.objects.create(name="Bob")
@@ -73,7 +77,12 @@ async def music(db: Any) -> Any:
     pop, rock = await Genre.objects.create(name="pop"), await Genre.objects.create(name="rock")
     await a.genres.add(pop, rock)
     await b.genres.add(pop)
-    return db
+
+
+@pytest.fixture
+def music(rows: Any) -> Any:
+    """The database, filled."""
+    return rows
 
 
 def titles(rows: Any) -> list[str]:
@@ -176,8 +185,11 @@ async def test_fields_that_are_needed_are_loaded(music: Any) -> None:
     none = Prefetch("songs", Song.objects.defer("artist").order_by("id"))
     (ann, *_) = await Artist.objects.order_by("id").prefetch_related(none)
     assert titles(ann.songs) == ["a", "b"]
+    (a, *_) = await Song.objects.order_by("id").only("title").prefetch_related("artist")
+    assert a.artist.name == "Ann"
+    without = await Song.objects.only("title")
     with pytest.raises(NotLoaded, match=r"Song\.artist_id was not loaded with these rows"):
-        await Song.objects.only("title").prefetch_related("artist")
+        await chakra.prefetch(without, "artist")
 
 
 async def test_after_select_related_and_with_every_verb(music: Any) -> None:
@@ -301,7 +313,9 @@ async def test_what_is_no_relation_is_refused_at_once(music: Any) -> None:
     with pytest.raises(FieldError, match="leads to Song, and queryset= is about Genre"):
         Artist.objects.prefetch_related(Prefetch("songs", Genre.objects.all()))
     with pytest.raises(FieldError, match="takes a query for instances"):
-        Prefetch("songs", Song.objects.values())
+        Prefetch("songs", Song.objects.values_list())
+    with pytest.raises(FieldError, match=r"rows of values\(\) are for columns"):
+        await Artist.objects.prefetch_related(Prefetch("songs", Song.objects.values()))
     with pytest.raises(FieldError, match="is for instances"):
         Artist.objects.values().prefetch_related("songs")
     assert Artist.objects.prefetch_related("songs").prefetch_related(None)._prefetches == ()

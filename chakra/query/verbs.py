@@ -1,0 +1,161 @@
+"""What verbs of a queryset take, one ``TypedDict`` each, and the mark of those that run something.
+
+The options are read by type checkers (``Unpack``), by the checks by name before anything is sent
+(``chakra.query.options``) and by the tests of the docs; the mark by ``db.table()``, whose queries look the table up
+before they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
+
+from chakra.expressions import Condition
+
+if TYPE_CHECKING:
+    from chakra.columnar.options import (
+        InfinityOption,
+        IntervalOption,
+        NumericOption,
+        StringsOption,
+        UuidOption,
+    )
+    from chakra.columnar.progress import Progress
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ReadOptions(TypedDict, total=False):
+    """What every way of reading columns takes; see ``chakra.columnar.Options`` for the first five.
+
+    ``nested``: read what ``prefetch_related`` and ``select_related`` load along, as lists of structs and as structs.
+    """
+
+    numeric: NumericOption
+    infinity: InfinityOption
+    strings: StringsOption
+    uuid: UuidOption
+    interval: IntervalOption
+    nested: bool
+
+
+class PlanOptions(ReadOptions, total=False):
+    """What ``read_plan`` takes.
+
+    ``partitions``: connections that read at once, over one snapshot. ``partition_by``: the field to cut by, at
+    quantiles of its values; for views and foreign tables, whose rows have no addresses, and must be the same ones each
+    time.
+    """
+
+    partitions: int
+    partition_by: str | None
+
+
+class TableOptions(PlanOptions, total=False):
+    """What ``to_arrow``, ``to_polars``, ``to_pandas`` and ``to_numpy`` take.
+
+    ``progress``: called with (rows, bytes) about once a megabyte; ``True`` shows a bar. ``timeout``: seconds after
+    which the server is told to stop.
+    """
+
+    progress: Progress
+    timeout: float | None
+
+
+class BatchOptions(ReadOptions, total=False):
+    """What ``arrow_batches`` takes; ``max_bytes`` are of the stream, per batch."""
+
+    max_rows: int | None
+    max_bytes: int | None
+    progress: Progress
+
+
+class ConflictOptions(TypedDict, total=False):
+    """What to do about rows that are there already; see ``chakra.columnar.staging.insert_table``."""
+
+    on_conflict: Literal["ignore", "update"] | None
+    conflict_fields: Iterable[str] | None
+    update_fields: Iterable[str] | None
+    conflict_where: Condition | None
+    where: Condition | None
+
+
+class CreateOptions(ConflictOptions, total=False):
+    """What ``bulk_create`` takes.
+
+    ``timeout``: seconds after which the server is told to stop, and nothing is written. ``sync_sequences``: move the
+    table's sequences past keys that the rows bring themselves.
+    """
+
+    timeout: float | None
+    sync_sequences: bool
+
+
+class InsertOptions(ConflictOptions, total=False):
+    """What ``bulk_insert`` takes; see ``chakra.columnar.staging.insert_table``, and ``CreateOptions`` for the last
+    two.
+    """
+
+    returning: Literal["keys"] | None
+    batch_rows: int | None
+    progress: Progress
+    allow_truncate: bool
+    naive_datetimes: Literal["error", "utc", "local"] | None
+    infinity: Literal["error", "sentinel"]
+    extra: Literal["error", "ignore"]
+    sync_sequences: bool
+    timeout: float | None
+
+
+class LoadOptions(InsertOptions, total=False):
+    """What ``bulk_insert`` of a table without a model takes, which need not be there yet."""
+
+    create: bool
+    mode: Literal["append", "truncate", "replace"]
+    dry_run: bool
+
+
+class UpdateOptions(TypedDict, total=False):
+    """What ``bulk_update`` takes; ``key`` is for columns. See ``chakra.columnar.staging.update_table``."""
+
+    key: Iterable[str] | None
+    batch_rows: int | None
+    progress: Progress
+    allow_truncate: bool
+    naive_datetimes: Literal["error", "utc", "local"] | None
+    infinity: Literal["error", "sentinel"]
+    timeout: float | None
+
+
+def options_of(kind: type) -> tuple[str, ...]:
+    """The names of a ``TypedDict`` of options, in the order in which they are declared."""
+    return tuple(kind.__annotations__)
+
+
+_MARK = "__chakra_runs__"
+
+
+def runs(verb: F) -> F:
+    """Mark a method that sends something when it is awaited."""
+    setattr(verb, _MARK, True)
+    return verb
+
+
+def is_running(verb: object) -> bool:
+    """Whether a method carries the mark."""
+    return bool(getattr(verb, _MARK, False))
+
+
+__all__ = [
+    "BatchOptions",
+    "CreateOptions",
+    "InsertOptions",
+    "LoadOptions",
+    "PlanOptions",
+    "ReadOptions",
+    "TableOptions",
+    "UpdateOptions",
+    "is_running",
+    "options_of",
+    "runs",
+]

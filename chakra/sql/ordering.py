@@ -1,0 +1,82 @@
+"""ORDER BY: names become values to sort by; of a row's partners, of which there may be many, one decides.
+
+A row comes once, whatever it is sorted by: going up, the smallest value among its partners says where it stands, going
+down the largest, and a row without partners stands where NULL does. Where the query returns values of these partners,
+one row each, they are sorted by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chakra.errors import FieldError
+from chakra.expressions import Expression, F, Order
+from chakra.expressions.aggregates import Max, Min
+from chakra.sql.grouping import columns_of_key
+from chakra.sql.nodes import FirstPartner
+from chakra.sql.products import Branch
+from chakra.sql.scope import Scope
+from chakra.sql.select import Select
+from chakra.sql.sources import ColumnRef
+
+
+def order_of(select: Select, terms: tuple[Any, ...], scope: Scope, shown: Branch) -> list[Order]:
+    """The resolved terms of a query's order.
+
+    Args:
+        shown: the to-many relations of whose partners the query returns values.
+    """
+    found = [order for term in terms for order in _term(term, scope, shown)]
+    if select.backwards:
+        if not found and not select.table.primary_key:
+            raise FieldError(
+                f"{select.table.title} has no primary key and the query no order, so nothing can be turned round: "
+                "say which rows come last, order_by(…)"
+            )
+        if not found:
+            found = [Order(ColumnRef(scope.root, c), False) for c in select.table.key_columns]
+        found = [term.reversed() for term in found]
+    return found
+
+
+def _term(term: Any, scope: Scope, shown: Branch, depth: int = 0) -> list[Order]:
+    """One term as resolved ones: the name of a relation means the order of the table it leads to."""
+    if isinstance(term, str):
+        descending = term.startswith("-")
+        path = term[1:] if descending else term
+        relation = scope.relation_at(path)
+        if relation is not None and relation.target.ordering and depth < MOST_RELATIONS:
+            further = [_through(path, other, descending) for other in relation.target.ordering]
+            if None not in further:
+                return [order for other in further for order in _term(other, scope, shown, depth + 1)]
+        return [Order(part, descending) for part in _values(F(path), descending, scope, shown)]
+    if isinstance(term, Order):
+        parts = _values(term.expression, term.descending, scope, shown)
+        return [Order(part, term.descending, term.nulls) for part in parts]
+    return [Order(part, False) for part in _values(term, False, scope, shown)]
+
+
+MOST_RELATIONS = 8
+"""Relations that an order follows from one table's order to the next; those of tables may run in a circle."""
+
+
+def _through(path: str, term: Any, turned: bool) -> str | None:
+    """A term of a table's own order as seen through a relation, or ``None`` if it is no plain name."""
+    if not isinstance(term, str):
+        return None
+    descending = term.startswith("-") != turned
+    return f"{'-' if descending else ''}{path}__{term.removeprefix('-')}"
+
+
+def _values(term: Expression, descending: bool, scope: Scope, shown: Branch) -> tuple[Expression, ...]:
+    found, block = scope.beside(term, shown)
+    if not block.sources:
+        return columns_of_key(found)
+    if not scope.per_row:
+        return (scope.resolve(Max(term) if descending else Min(term)),)
+    scope.apart = True
+    sources, conditions = scope.counted(block)
+    return (FirstPartner(found, sources, conditions, descending),)
+
+
+__all__ = ["order_of"]

@@ -1,0 +1,1 @@
+"""Prefetched relations as columns: ``to_arrow(nested=True)``."""

@@ -1,11 +1,10 @@
-"""One query read by several connections over one exported snapshot; SQL comes in finished, one text a part."""
+"""One query read by several connections over one exported snapshot, which says where it is cut."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,15 @@ import pyarrow as pa
 from chakra.columnar.decode import Decoder
 from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.progress import Meter, Progress
+from chakra.columnar.snapshot import Snapshot, SnapshotGone, adopt
 from chakra.columnar.types import ColumnSpec
 from chakra.db import StaleTypes
 from chakra.db.default import default_database
-from chakra.db.statements import Own
 from chakra.errors import DatabaseError, DataError, PoolTimeout, TransactionError
-from chakra.pg.quoting import quote_string
 from chakra.pg.types import PgType
+from chakra.sql.partitions import Cut
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from chakra.db import Connection, Database
     from chakra.sql.guards import ReadGuard
 
@@ -38,57 +35,10 @@ stays in huge pages: with the 256 MiB of a read in one part, four parts peak at 
 
 _EXTRA_WAIT = 1.0  # seconds a further connection may take to open; without it the others read its parts
 
-# Kinds of relations whose rows have addresses: tables, partitioned tables, materialized views.
-_ADDRESSABLE = frozenset("rpm")
-
-# A partitioned table has no pages of its own; its largest partition says how far the ranges must reach.
-_PAGES = """
-SELECT c.relkind::text AS kind,
-    coalesce((SELECT max(pg_relation_size(t.relid)) FROM pg_partition_tree(c.oid) t WHERE t.isleaf),
-             pg_relation_size(c.oid)) / current_setting('block_size')::bigint AS pages
-FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)
-"""
-
-
-class Snapshot:
-    """A connection that holds a snapshot open for others to read through; an asynchronous context."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._stack = AsyncExitStack()
-        self.connection: Connection
-        self.id = ""
-
-    async def __aenter__(self) -> Snapshot:
-        stack = self._stack
-        try:
-            self.connection = await stack.enter_async_context(self._database.acquire())
-            await stack.enter_async_context(self.connection.transaction("repeatable_read", readonly=True))
-            row = await self.connection.run_fetchrow("SELECT pg_catalog.pg_export_snapshot()")
-            self.id = "" if row is None else row[0]
-        except BaseException:
-            await stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
-
-    async def pages(self, relation: str) -> int | None:
-        """How many pages a relation (quoted name) has; ``None`` where rows have no addresses, as in views."""
-        row = await self.connection.run_fetchrow(_PAGES, (relation,))
-        return None if row is None or row["kind"] not in _ADDRESSABLE else int(row["pages"])
-
-
-Parts = Callable[[Snapshot], Awaitable[Sequence[str]]]
-"""Gives the SELECTs of the parts, finished; where to cut it may ask the snapshot."""
-
 
 async def read_parts(
     database: Database,
-    parts: Parts,
+    query: Cut | str,
     columns: Sequence[ColumnSpec],
     options: Options = DEFAULT,
     *,
@@ -103,7 +53,7 @@ async def read_parts(
     when no part is left is told to stop: a pooler may let it wait for the very connection the others hold.
 
     Args:
-        parts: makes the SELECTs.
+        query: a query that can be cut, or the SELECT of one that is read in one part.
         columns: result columns, the same for every part.
         guard: what they were described as; looked at once on each connection, which then holds the locks.
 
@@ -113,7 +63,7 @@ async def read_parts(
         DatabaseError, ConnectionLost: from the server; the other parts are stopped.
     """
     async with Snapshot(database) as snapshot:
-        statements = await parts(snapshot)
+        statements = await snapshot.parts_of(query)
         decoders = [Decoder(columns, options, segment_bytes=PART_BYTES) for _ in statements]
         left = deque(zip(statements, decoders, strict=True))
         figures = database.pool.figures
@@ -162,27 +112,11 @@ async def _work(
             database.acquire(_EXTRA_WAIT) as connection,
             connection.transaction("repeatable_read", readonly=True),
         ):
-            await _adopt(connection, snapshot)
+            await adopt(connection, snapshot)
             waiting.difference_update([asyncio.current_task()])
             await _read_left(connection, left, watch, guard)
-    except (PoolTimeout, _SnapshotGone):  # whoever holds the snapshot has failed, and is about to say why
+    except (PoolTimeout, SnapshotGone):  # whoever holds the snapshot has failed, and is about to say why
         return
-
-
-class _SnapshotGone(Exception):
-    """The transaction that exported a snapshot is over."""
-
-
-async def _adopt(connection: Connection, snapshot: str) -> None:
-    try:
-        await connection.held_session().script(Own(f"SET TRANSACTION SNAPSHOT {quote_string(snapshot)}"))
-    except (DatabaseError, DataError) as error:
-        # 42704: no file of that name under pg_snapshots; up to PostgreSQL 17 it is 22023, as for a text that is
-        # no identifier at all, which Chakra counts with the values that do not fit. 55000: the file is there, and
-        # who exported it has just ended.
-        if error.sqlstate in ("22023", "42704", "55000"):
-            raise _SnapshotGone from error
-        raise
 
 
 async def _read_left(
@@ -275,9 +209,9 @@ class ReadTask:
             connection.transaction("repeatable_read", readonly=True),
         ):
             try:
-                await _adopt(connection, self.snapshot)
+                await adopt(connection, self.snapshot)
                 await _read(connection, self.sql, decoder, self.guard)
-            except _SnapshotGone as gone:
+            except SnapshotGone as gone:
                 raise self._gone() from gone.__cause__
             except StaleTypes as error:
                 raise DatabaseError(
@@ -325,7 +259,7 @@ class ReadPlan:
 
 async def plan_reads(
     database: Database,
-    parts: Parts,
+    query: Cut | str,
     columns: Sequence[ColumnSpec],
     options: Options = DEFAULT,
     *,
@@ -334,7 +268,7 @@ async def plan_reads(
     """Export a snapshot and cut a query into tasks over it; arguments as for ``read_parts``."""
     snapshot = await Snapshot(database).__aenter__()
     try:
-        statements = await parts(snapshot)
+        statements = await snapshot.parts_of(query)
     except BaseException:
         await snapshot.__aexit__(None, None, None)
         raise
@@ -364,4 +298,4 @@ def _portable(type_: PgType) -> PgType:
     return replace(type_, python=object, element=element, fields=fields)
 
 
-__all__ = ["MAX_PARTS", "Parts", "ReadPlan", "ReadTask", "Snapshot", "plan_reads", "read_parts"]
+__all__ = ["MAX_PARTS", "ReadPlan", "ReadTask", "plan_reads", "read_parts"]

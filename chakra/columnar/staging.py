@@ -260,13 +260,13 @@ async def _insert_staged(
 
 async def _merge(db: Executor, merge: sql.Merge) -> tuple[int, int]:
     """Move the staged rows on; returns how many were inserted and updated."""
-    text = sql.insert_staged(merge, db.server_version)
+    text, arguments = sql.insert_staged(merge, db.server_version)
     statement = Told(text, ((merge.table.quoted, True),), reads=False)
     try:
         if merge.action != "update":
-            return await db.run_execute(statement), 0
+            return await db.run_execute(statement, arguments), 0
         async with db.transaction():  # a savepoint: after a failure the staging table can still be asked
-            inserted, updated = await _row(db, statement)
+            inserted, updated = await _row(db, statement, *arguments)
         return inserted, updated
     except DatabaseError as error:
         names = ", ".join(c.attribute for c in merge.conflict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from chakra.db.default import default_database
@@ -10,6 +11,7 @@ from chakra.pg.conversion import Naive
 from chakra.query.not_a_list import NotAList
 from chakra.query.prefetch import Prefetch
 from chakra.query.shown import query_html, query_text
+from chakra.query.state import Behind
 from chakra.schema import Table
 from chakra.sql import Select
 
@@ -46,6 +48,10 @@ class Base(NotAList, Generic[R_co]):
     def _given(self) -> dict[str, Any]:
         """What every new row of the set has: of a related set, its owner."""
         return {}
+
+    def _known(self) -> Mapping[str, Behind] | None:
+        """What is known of relations of the rows before they are read: of a related set, its owner."""
+        return None
 
     def _rows_as(self, result: str) -> Self:
         select = self._select.copy()

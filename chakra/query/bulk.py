@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chakra.db import StaleTypes
 from chakra.errors import DatabaseError, DataError, FieldError, QueryCancelled, TransactionError
+from chakra.pg.conversion import Naive
 from chakra.pg.types import without_binary
 from chakra.query.described import described_columns, lasting
 from chakra.query.nested import nested_columns
 from chakra.query.options import checked
-from chakra.query.partition import Cutting
 from chakra.query.privileges import refused
 from chakra.query.verbs import BatchOptions, PlanOptions, ReadOptions, TableOptions
 from chakra.sql import select_statement
-from chakra.sql.partitions import whole_reason
-from chakra.sql.textual import select_as_text
+from chakra.sql.partitions import Cut, whole_reason
+from chakra.sql.textual import AsText
 
 if TYPE_CHECKING:
     import pandas
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from chakra.columnar import ColumnSpec, Options
-    from chakra.columnar.parallel import Parts, ReadPlan
+    from chakra.columnar.parallel import ReadPlan
     from chakra.db import Database
     from chakra.db.streams import Reader
     from chakra.query.described import Described
@@ -61,17 +61,22 @@ class ColumnSource:
     columns: list[ColumnSpec]
     select: Select | None = None
     described: Described | None = None
-    as_text: Callable[[str], str] | None = None
+    as_text: AsText | None = None
     asked: str | None = None
 
     def __post_init__(self) -> None:
-        as_text = select_as_text([column.type for column in self.columns])
+        as_text = AsText.of([column.type for column in self.columns])
         if as_text is not None:
             columns = [
                 replace(column, type=without_binary(column.type, to="read") or column.type)
                 for column in self.columns
             ]
-            changed = {"asked": self.sql, "sql": as_text(self.sql), "as_text": as_text, "columns": columns}
+            changed = {
+                "asked": self.sql,
+                "sql": as_text.around(self.sql),
+                "as_text": as_text,
+                "columns": columns,
+            }
             for name, value in changed.items():
                 object.__setattr__(self, name, value)
 
@@ -89,8 +94,9 @@ class ColumnSource:
         """Whether one connection must read all of it."""
         return self.select is None or self.select.clauses.nothing or whole_reason(self.select) is not None
 
-    def parts(self, partitions: int, by: str | None) -> Parts:
-        """What gives the SELECTs of ``partitions`` parts, cut by the column ``by`` or by row addresses.
+    def parts(self, partitions: int, by: str | None, naive: Naive) -> Cut | str:
+        """The query to be cut into ``partitions`` parts, by the column ``by`` or by row addresses; where it must not be
+        cut, its SELECT.
 
         Raises:
             FieldError: the number of parts is none, or the query has no such column.
@@ -112,19 +118,8 @@ class ColumnSource:
             except FieldError as error:
                 raise FieldError(f"partition_by: {error}") from None
         if self.select is None or self.whole or partitions == 1:
-            return self._uncut
-        cut = Cutting(self.select, partitions, column)
-        as_text = self.as_text
-        if as_text is None:
-            return cut
-
-        async def cut_as_text(snapshot: Any) -> list[str]:
-            return [as_text(sql) for sql in await cut(snapshot)]
-
-        return cut_as_text
-
-    async def _uncut(self, snapshot: object) -> list[str]:
-        return [self.sql]
+            return self.sql
+        return Cut(self.select, partitions, column, self.as_text, naive)
 
 
 async def source_of(select: Select, database: Database) -> ColumnSource:
@@ -181,7 +176,7 @@ async def _to_arrow(query: Readable, database: Database, given: dict[str, Any]) 
     made = _made(given)
 
     async def read(source: ColumnSource) -> pyarrow.Table:
-        parts, guard = source.parts(partitions, partition_by), source.guard
+        parts, guard = source.parts(partitions, partition_by, database.naive), source.guard
         if partitions == 1 or source.whole or database.in_transaction:
             from chakra.columnar.read import read_table
 
@@ -279,7 +274,11 @@ async def read_plan(query: Readable, database: Database, options: PlanOptions) -
         )
     source = await query.column_source(database, nested=nested)
     return await plan_reads(
-        database, source.parts(partitions, partition_by), source.columns, made, guard=source.guard
+        database,
+        source.parts(partitions, partition_by, database.naive),
+        source.columns,
+        made,
+        guard=source.guard,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chakra.errors import DatabaseError, NotNullViolation
+from chakra.errors import DatabaseError, DataError, NotNullViolation
 from chakra.schema import Table
 from chakra.sql.write_facts import computed_error
 
@@ -10,7 +10,7 @@ COMPUTED = ("42P10", "428C9")
 """What COPY (``copy.c``, CopyGetAttnums), INSERT and UPDATE (``rewriteHandler.c``) say of generated columns."""
 
 
-def named(error: DatabaseError, table: Table) -> DatabaseError | Exception:
+def named(error: DatabaseError, table: Table) -> DatabaseError | DataError:
     """The error that names the column of the data, or the error itself."""
     if isinstance(error, NotNullViolation):
         _name_null(error, table)

@@ -49,13 +49,13 @@ class Described:
         key: what the description is kept by: under another search path the same text means other tables.
         types: of the columns, as the server has them; of computed ones with modifiers where it tells.
         guard: fails if they are others.
-        listable: whether rows may be made of columns; ``None`` = nobody has asked.
+        not_columns: why rows are not made of columns; ``""`` = they may be, ``None`` = nobody has asked.
     """
 
     key: Hashable
     types: tuple[PgType, ...]
     guard: ReadGuard
-    listable: bool | None = None
+    not_columns: str | None = None
 
 
 async def described_outputs(database: Database, statement: Statement, sql: str) -> Described:

@@ -88,8 +88,13 @@ def joined(rows: list[Any], plan: RowPlan | None, mode: str | None, path: str = 
 
 
 def places(plan: RowPlan) -> dict[str, int]:
-    """Where the values that are loaded along stand in the tuple of an instance: relations, then annotations."""
-    return {name: place for place, name in enumerate((*(name for name, _ in plan.related), *plan.extras))}
+    """Where the values that are loaded along stand in the tuple of an instance: relations, annotations, and the
+    instance it was loaded with.
+    """
+    names = [*(name for name, _ in plan.related), *plan.extras]
+    if plan.back is not None:
+        names.append(plan.back)
+    return {name: place for place, name in enumerate(names)}
 
 
 def _width(plan: RowPlan) -> int:
@@ -191,21 +196,30 @@ class _Instances(_Source):
         load = plan.columns[position - plan.start].load
         return f"c{position}" if load is None else f"{self.name('load_', load)}(c{position})"
 
-    def _fill(self, plan: RowPlan, variable: str, depth: int, state: str, stored: Sequence[str] = ()) -> None:
+    def _fill(
+        self,
+        plan: RowPlan,
+        variable: str,
+        depth: int,
+        state: str,
+        stored: Sequence[str] = (),
+        of: str = "",
+    ) -> None:
         """Write the lines that fill a new instance, those it is loaded with included.
 
         Args:
             state: variable of the state that the instance shares with those of other rows.
             stored: what the columns of the row were unpacked into, where some of it are slots.
+            of: variable of the instance it is loaded with.
         """
         for position, column in enumerate(plan.columns, plan.start):
             slot = f"{variable}.{SLOT}{column.attribute}"
             if slot not in stored:
                 self.add(depth, f"{slot} = {self._value(plan, position)}")
         self.add(depth, f"{variable}._state = {state}")
-        if not plan.related and not plan.extras:
+        if not plan.related and not plan.extras and plan.back is None:
             return
-        if len(plan.related) == 1 and not plan.extras:
+        if len(plan.related) == 1 and not plan.extras and plan.back is None:
             along = self._partner(plan, 0, variable, depth, state, alone=True)
         else:
             parts = [
@@ -213,6 +227,7 @@ class _Instances(_Source):
                 for place in range(len(plan.related))
             ]
             parts += [f"c{self.width + position}" for position in range(len(plan.extras))]
+            parts += [of] if plan.back is not None else []
             along = f"({', '.join(parts)},)"
         self.add(depth, f"{variable}._along = {along}")
 
@@ -245,7 +260,7 @@ class _Instances(_Source):
             depth += 1
             kept += f" = seen_{variable}[{identity}]"
         self.add(depth, f"{variable} = new({self.name('cls', child.table.row_class)})")
-        self._fill(child, variable, depth, shared)
+        self._fill(child, variable, depth, shared, of=of)
         if kept != variable:
             self.add(depth, f"{kept} = {value.format(variable)}")
         return found

@@ -402,9 +402,7 @@ def _note(
 
 def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:
     """Let rows that were loaded from the other side of a foreign key know the row they belong to."""
-    hop = relation.hops[0]
-    table: Table = type(found[0]).__table__
-    back = next((n for n, r in table.relations.items() if r.returns(relation, type(rows[0]).__table__)), None)
+    hop, back = relation.hops[0], relation.way_here(type(rows[0]).__table__)
     if back is None:
         return
     own = _getter(hop.columns)

@@ -38,10 +38,23 @@ class QuerySet(Writing[R_co], ColumnReads):
 
     __slots__ = ()
 
-    def select_related(self, *relations: str) -> Self:
-        """Load the rows behind foreign keys in the same query: ``select_related("author__publisher")``."""
+    def select_related(self, *relations: str | None) -> Self:
+        """Load the rows behind foreign keys in the same query: ``select_related("author__publisher")``.
+
+        ``None`` takes back what was said before.
+
+        Raises:
+            FieldError: what is given is no name.
+        """
         self._for_instances("select_related")
-        return self._clauses(related=tuple(dict.fromkeys((*self._select.clauses.related, *relations))))
+        if relations == (None,):
+            return self._clauses(related=())
+        names = dict.fromkeys(self._select.clauses.related)
+        for name in relations:
+            if not isinstance(name, str):
+                raise FieldError(f"select_related() takes names of relations, not {name!r}")
+            names[name] = None
+        return self._clauses(related=tuple(names))
 
     def prefetch_related(self, *paths: str | Prefetch | None) -> Self:
         """Load what stands behind relations, one statement for each: ``prefetch_related("posts__tags", Prefetch(…))``.

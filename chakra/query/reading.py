@@ -11,7 +11,7 @@ from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsRe
 from chakra.expressions import Expression
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.pg.conversion import shown
-from chakra.query import execute, prefetch, run
+from chakra.query import columnar_rows, execute, prefetch, run
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.narrowing import Narrowing
@@ -39,7 +39,7 @@ class Reading(Narrowing[R_co]):
         return self._fetch().__await__()
 
     async def _fetch(self) -> list[R_co]:
-        select = self._whole
+        select = self._whole if self._prefetches else self._select
         rows = await run.rows(self.database, select, self._mode)
         if self._prefetches:
             await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
@@ -72,7 +72,13 @@ class Reading(Narrowing[R_co]):
             raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(
             lambda reader: rows_of(
-                self._whole, self.database, chunk_size, reader, self._prefetches, self._mode
+                self._whole,
+                self.database,
+                chunk_size,
+                reader,
+                self._prefetches,
+                self._mode,
+                self._known(),
             )
         )
 
@@ -110,10 +116,13 @@ class Reading(Narrowing[R_co]):
         found = self._filtered(False, conditions, lookups) if conditions or lookups else self
         select = found._select
         if select.limit is None:
-            select = select.copy()
+            if found is self:  # else the copy is nobody else's
+                select = select.copy()
             select.limit = GET_LIMIT
-            select.order = () if select.clauses.distinct is None else select.order
-        select = prefetch.with_keys(select, self._prefetches)
+            if select.more is None or select.more.distinct is None:
+                select.order = ()
+        if self._prefetches:
+            select = prefetch.with_keys(select, self._prefetches)
         rows = await run.some_rows(self.database, select, self._mode)
         if len(rows) == 1:
             if self._prefetches:
@@ -252,7 +261,11 @@ class Reading(Narrowing[R_co]):
 
     @runs
     async def explain(self, *, analyze: bool = False, format: str = "text") -> Any:
-        """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query."""
+        """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query.
+
+        The text ends with a line that says whether rows are read as records or, large results, as columns when the
+        query is awaited, and why.
+        """
         if format not in ("text", "json"):
             raise FieldError(f'explain format is "text" or "json", not {format!r}')
         flag("analyze", analyze)
@@ -261,7 +274,10 @@ class Reading(Narrowing[R_co]):
         statement, database = compiled.statement, self.database
         question = Told(prefix + statement.sql, statement.touches, reads=not analyze)
         rows = await database.run_fetch(question, execute.bound(database, statement, values))
-        return "\n".join(row[0] for row in rows) if format == "text" else rows[0][0]
+        if format == "json":
+            return rows[0][0]
+        how = columnar_rows.how_read(compiled, self._whole, database)
+        return "\n".join([*(row[0] for row in rows), how])
 
 
 __all__ = ["Reading"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from chakra.query import columnar_rows, execute
+from chakra.query.columnar_rows import COLUMNAR_FROM_ROWS as LARGE
 from chakra.query.hydrate import grouper, hydrate, joined, loader
 from chakra.query.state import RowState
 from chakra.sql import Compiled, Select, select_statement
@@ -21,10 +22,13 @@ async def rows(database: Database, select: Select, mode: str | None = None) -> l
         mode: how their relations are loaded when they are awaited, see ``QuerySet.fetch_mode``.
     """
     compiled, values = select_statement(select)
-    load = loader(compiled)
-    found = await _read(database, select, compiled, values)
+    load = compiled.loader or loader(compiled)
+    found = await _columns(database, select, compiled, values) if compiled.last_rows >= LARGE else None
+    if found is None:
+        found = await execute.fetch(database, compiled.statement, values)
+        compiled.last_rows = len(found)
     made = hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True))
-    return joined(made, compiled.plan, mode)
+    return made if mode is None else joined(made, compiled.plan, mode)
 
 
 async def groups(
@@ -45,21 +49,25 @@ async def groups(
     """
     compiled, values = select_statement(select)
     load = grouper(compiled, owner, many)
-    found = await _read(database, select, compiled, values)
+    found = await _columns(database, select, compiled, values) if compiled.last_rows >= LARGE else None
+    if found is None:
+        found = await execute.fetch(database, compiled.statement, values)
+        compiled.last_rows = len(found)
     made = hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True), held)
-    return joined(made, compiled.plan, mode, path)
+    return made if mode is None else joined(made, compiled.plan, mode, path)
 
 
-async def _read(database: Database, select: Select, compiled: Compiled, values: list[Any]) -> Iterable[Any]:
-    """The rows of a statement as sequences; their number is noted with the statement."""
-    if columnar_rows.pays(compiled, database) and select.clauses.lock is None:
-        found = await columnar_rows.fetch_columns(database, compiled, values)
-        if found is not None:
-            tuples, compiled.last_rows = found
-            return tuples
-    records = await execute.fetch(database, compiled.statement, values)
-    compiled.last_rows = len(records)
-    return records
+async def _columns(
+    database: Database, select: Select, compiled: Compiled, values: list[Any]
+) -> Iterable[Any] | None:
+    """The rows of a large result as tuples, read as columns; ``None`` if they have to be read as records."""
+    if not columnar_rows.pays(compiled, select, database):
+        return None
+    found = await columnar_rows.fetch_columns(database, compiled, values)
+    if found is None:
+        return None
+    tuples, compiled.last_rows = found
+    return tuples
 
 
 async def some_rows(database: Database, select: Select, mode: str | None = None) -> list[Any]:
@@ -68,7 +76,9 @@ async def some_rows(database: Database, select: Select, mode: str | None = None)
     records = await execute.fetch(database, compiled.statement, values)
     if not records:
         return []
-    return joined(loader(compiled)(records, RowState(database, True, shared=True)), compiled.plan, mode)
+    load = compiled.loader or loader(compiled)
+    made = load(records, RowState(database, True, shared=True))
+    return made if mode is None else joined(made, compiled.plan, mode)
 
 
 async def row(database: Database, select: Select, mode: str | None = None) -> Any:

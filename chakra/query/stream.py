@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from chakra.query.execute import bound, holds_documents, name_field, sent_for
 from chakra.query.hydrate import hydrate, joined, loader
 from chakra.query.prefetch import Prefetch
 from chakra.query.privileges import refused
-from chakra.query.state import RowState
+from chakra.query.state import Behind, RowState
 from chakra.sql import Select, Statement, loaded_of, select_statement
 
 if TYPE_CHECKING:
@@ -27,10 +27,14 @@ async def rows_of(
     reader: Reader,
     prefetches: Sequence[Prefetch] = (),
     mode: str | None = None,
+    known: Mapping[str, Behind] | None = None,
 ) -> AsyncGenerator[Any, None]:
     """Yield what the query gives, ``block`` rows per round trip; ``reader`` is of the iterator around this one.
 
     Rows of one block are peers.
+
+    Args:
+        known: what is known of relations of the rows before they are read.
     """
     compiled, values = select_statement(select)
     load = loader(compiled)
@@ -41,6 +45,8 @@ async def rows_of(
                 state = RowState(
                     database, True, shared=True
                 )  # it will know what is behind the rows of this block
+            if known:
+                state.behind = known
             found = joined(hydrate(len(rows), load, rows, state), compiled.plan, mode)
             if prefetches:
                 await prefetch.load(database, found, prefetches, loaded_of(select))

@@ -64,7 +64,7 @@ async def insert(instance: Any, database: Database) -> None:
     """Insert an instance and fill in what the server generated: one statement."""
     table: Table = type(instance).__table__
     names, values = written_values(instance, table)
-    returning = tuple(c.attribute for c in table.columns if c.generated and c.attribute not in names)
+    returning = tuple([name for name in table.generated if name not in names])
 
     async def work(stored: Table) -> None:
         statement: Statement = insert_statement(stored, names, returning)
@@ -93,18 +93,18 @@ async def _on_checked(
     inserted = names if inserts else None
     stored = await checked_table(database, table, names)
     try:
-        return await _written(table, work(stored), inserted)
+        return await work(stored)
     except (DataError, DatabaseError) as error:
-        if not await outdated(database, table, stored, names, error):
-            raise
+        found = _explained(error, table, inserted)
+        if not await outdated(database, table, stored, names, found):
+            if found is error:
+                raise
+            raise found from error
     return await _written(table, work(await checked_table(database, table, names)), inserted)
 
 
 async def _written(table: Table, work: Awaitable[T], inserted: Collection[str] | None = None) -> T:
     """Await a write; values for columns that the server computes are named as such.
-
-    Args:
-        inserted: the attributes a new row is made with; keys made for the others are known to be the server's.
 
     Raises:
         DataError: such a value.
@@ -112,12 +112,25 @@ async def _written(table: Table, work: Awaitable[T], inserted: Collection[str] |
     try:
         return await work
     except DatabaseError as error:
-        if isinstance(error, UniqueViolation) and inserted is not None:
-            explain(error, table, inserted)
-        found = named(error, table)
+        found = _explained(error, table, inserted)
         if found is error:
             raise
         raise found from error
+
+
+def _explained(
+    error: DataError | DatabaseError, table: Table, inserted: Collection[str] | None
+) -> DataError | DatabaseError:
+    """What a write was refused for, in the words of its fields.
+
+    Args:
+        inserted: the attributes a new row is made with; keys made for the others are known to be the server's.
+    """
+    if not isinstance(error, DatabaseError):
+        return error
+    if isinstance(error, UniqueViolation) and inserted is not None:
+        explain(error, table, inserted)
+    return named(error, table)
 
 
 async def insert_values(table: Table, database: Database, values: dict[str, Any]) -> dict[str, Any]:

@@ -27,9 +27,10 @@ class Writing(Reading[R_co]):
     @runs
     async def create(self, /, **values: Any) -> R_co:
         """Make an instance, save it and return it."""
-        if self.table.row_class is None:
-            return await write.insert_values(self.table, self.database, values)  # type: ignore[return-value]
-        instance = self.table.row_class(**self._given() | values)
+        table = self._select.table
+        if table.row_class is None:
+            return await write.insert_values(table, self.database, values)  # type: ignore[return-value]
+        instance = table.row_class(**self._given() | values)
         await write.insert(instance, self.database)
         return instance  # type: ignore[no-any-return]
 

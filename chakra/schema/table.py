@@ -131,6 +131,11 @@ class Relation:
             and self.target is source
         )
 
+    def way_here(self, source: Table) -> str | None:
+        """The name of the foreign key that this is the way back of, from the table ``source``, if it is one."""
+        others = self.target.relations.items() if not self.forward and len(self.hops) == 1 else ()
+        return next((name for name, other in others if other.returns(self, source)), None)
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The attributes that hold the key of the partner, if the table has it; else none."""
@@ -238,6 +243,11 @@ class Table:
     def key_columns(self) -> tuple[Column, ...]:
         """The columns of the primary key, in its order."""
         return tuple(self.by_attribute[name] for name in self.primary_key)
+
+    @cached_property
+    def generated(self) -> tuple[str, ...]:
+        """Attributes of the columns that the server makes a value for when none is sent."""
+        return tuple(column.attribute for column in self.columns if column.generated)
 
     def relate(self, name: str, relation: Relation | None) -> None:
         """Note a way that another table, described later, opens to itself, or takes back.

@@ -13,7 +13,7 @@ from chakra.sql.render import render_conditions
 from chakra.sql.resolve import resolve_filters
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select, numbered
-from chakra.sql.statement import Writer
+from chakra.sql.statement import Statement, Writer
 
 
 def constant_condition(
@@ -32,6 +32,14 @@ def constant_condition(
         FieldError: no condition, an unknown field, or one of another table.
         DataError: a value does not fit its field.
     """
+    statement, values = compiled_condition(table, condition, option, alias=alias)
+    return statement.literal_sql(values, naive)
+
+
+def compiled_condition(
+    table: Table, condition: Any, option: str, *, alias: str = ""
+) -> tuple[Statement, list[Any]]:
+    """The same condition with parameters in place of its values, and the values."""
     given: list[Condition] = []
     for one in condition if isinstance(condition, list | tuple) else [condition]:
         if not isinstance(one, Condition):
@@ -52,7 +60,7 @@ def constant_condition(
     scope.root.alias = alias or scope.root.alias
     writer = Writer(qualify=bool(alias))
     render_conditions(found, writer, "")
-    return writer.finish().literal_sql(values, naive)
+    return writer.finish(), values
 
 
-__all__ = ["constant_condition"]
+__all__ = ["compiled_condition", "constant_condition"]

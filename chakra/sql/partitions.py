@@ -10,15 +10,21 @@ EXPLAIN: "Tid Range Scan").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from chakra.expressions import Value
+from chakra.pg.conversion import Naive
+from chakra.pg.text import SqlText
 from chakra.pg.types import BY_NAME
 from chakra.schema import Column
+from chakra.sql.literals import ServerText
 from chakra.sql.nodes import RootColumn, RowRange
 from chakra.sql.select import Select
+from chakra.sql.shapes import select_statement
+from chakra.sql.textual import AsText
 
 ADDRESS = Column("ctid", BY_NAME["tid"])
 """The column of row addresses, which every table has and no table declares."""
@@ -44,20 +50,66 @@ def whole_reason(select: Select) -> str | None:
     return None
 
 
-def split_pages(select: Select, pages: int, parts: int) -> list[Select]:
-    """Cut a query into ``parts`` ranges of about the same number of pages of the root table."""
-    return split_at(select, ADDRESS, [(pages * number // parts, 0) for number in range(1, parts)])
+Range = tuple[Any, Any]
+"""First value of a part, and the value behind its last one; ``None`` = from the start, or to the end."""
 
 
-def split_at(select: Select, column: Column, bounds: Sequence[Any]) -> list[Select]:
-    """Cut a query at ascending values of a column of the root table, into one part more than there are bounds."""
-    if not bounds:
-        return [select]
-    root = RootColumn(column)
-    found = []
-    for low, high in pairwise((None, *(Value(bound, column.type) for bound in bounds), None)):
-        found.append(select.filtered(False, (RowRange(root, low, high),), {}))
-    return found
+@dataclass(frozen=True)
+class Cut:
+    """A query that is read in parts, as data: what to ask for the bounds, and the SQL of each part.
+
+    Attributes:
+        select: a query for which ``whole_reason`` has none.
+        parts: how many there shall be.
+        column: the column of the root table to cut by; ``None`` = row addresses.
+        as_text: makes text of the columns whose type has no binary format; ``None`` = all have one.
+        naive: what a datetime without a zone means in its values.
+    """
+
+    select: Select
+    parts: int
+    column: Column | None = None
+    as_text: AsText | None = None
+    naive: Naive = "error"
+
+    @property
+    def relation(self) -> str:
+        """The root table, quoted."""
+        return self.select.table.quoted
+
+    def page_ranges(self, pages: int) -> list[Range]:
+        """Ranges of row addresses with about the same number of pages each."""
+        return _between([(pages * number // self.parts, 0) for number in range(1, self.parts)])
+
+    def ranges(self, bounds: Iterable[str]) -> list[Range]:
+        """Ranges between ascending values of the column, which are text of the server's; one that fills several parts
+        bounds only one.
+        """
+        return _between([ServerText(bound) for bound in dict.fromkeys(bounds)])
+
+    def sql(self, low: Any = None, high: Any = None) -> SqlText:
+        """The SELECT of the rows in ``[low, high)``, finished; NULLs are in the range that has no ``low``."""
+        part = self.select
+        if low is not None or high is not None:
+            column = ADDRESS if self.column is None else self.column
+            ends = (None if bound is None else Value(bound, column.type) for bound in (low, high))
+            part = part.filtered(False, (RowRange(RootColumn(column), *ends),), {})
+        text = self._finished(part)
+        return text if self.as_text is None else self.as_text.around(text)
+
+    def keys(self, column: Column) -> SqlText:
+        """The SELECT of the values of the column to cut by, finished."""
+        keys = self.select.with_clauses(outputs=((column.attribute, column.attribute),))
+        keys.result = "tuple"
+        return self._finished(keys)
+
+    def _finished(self, select: Select) -> SqlText:
+        compiled, values = select_statement(select)
+        return compiled.statement.literal_sql(values, self.naive)
+
+
+def _between(bounds: Sequence[Any]) -> list[Range]:
+    return list(pairwise((None, *bounds, None)))
 
 
 def quantiles(keys: str, parts: int, share: float = SAMPLE) -> str:
@@ -76,4 +128,4 @@ def quantiles(keys: str, parts: int, share: float = SAMPLE) -> str:
     )
 
 
-__all__ = ["ADDRESS", "quantiles", "split_at", "split_pages", "whole_reason"]
+__all__ = ["ADDRESS", "SAMPLE", "Cut", "Range", "quantiles", "whole_reason"]

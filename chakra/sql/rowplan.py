@@ -26,6 +26,7 @@ class RowPlan(NamedTuple):
         joined_by: of one that may be missing (LEFT JOIN), the position of a column that is NULL only then.
         related: relation name → plan of the instance behind it.
         extras: names of annotations, standing after all columns of the row.
+        back: of one in front of a one-to-one key, the relation behind which is the instance it is loaded with.
     """
 
     table: Table
@@ -34,6 +35,7 @@ class RowPlan(NamedTuple):
     joined_by: int | None = None
     related: tuple[tuple[str, RowPlan], ...] = ()
     extras: tuple[str, ...] = ()
+    back: str | None = None
 
 
 @dataclass(slots=True)
@@ -41,8 +43,9 @@ class Compiled:
     """A compiled SELECT: the statement, for instances their plan, and the loader made of it.
 
     ``loader``, ``groupers`` (those that put rows beside others), ``last_rows`` (how many rows the shape returned last
-    time) and ``listable`` (whether the types allow reading it as columns) belong to whoever runs the query, and
-    ``derived`` describes its rows where they stand in place of a table; they live here so that they live as long.
+    time) and ``not_columns`` (why it is not read as columns, however many rows there are; ``""`` = it may be,
+    ``None`` = nobody has asked) belong to whoever runs the query, and ``derived`` describes its rows where they stand
+    in place of a table; they live here so that they live as long.
     """
 
     statement: Statement
@@ -51,7 +54,7 @@ class Compiled:
     loader: Any = field(default=None)
     groupers: dict[Any, Any] = field(default_factory=dict)
     last_rows: int = 0
-    listable: bool | None = None
+    not_columns: str | None = None
     derived: Table | None = None
 
 
@@ -158,13 +161,12 @@ def _plan(
     start = len(outputs)
     outputs.extend((f"{prefix}{c.attribute}", ColumnRef(source, c)) for c in columns)
     place = next((start + i for i, c in enumerate(columns) if c.attribute == joined_by), None)
-    related = [
-        (
-            name,
-            _plan(scope, scope.join(source, relation), tree[name], loaded.behind(name), outputs, f"{name}__"),
-        )
-        for name, relation in relations.items()
-    ]
+    related = []
+    for name, relation in relations.items():
+        joined = scope.join(source, relation)
+        behind = _plan(scope, joined, tree[name], loaded.behind(name), outputs, f"{name}__")
+        back = relation.way_here(source.table)
+        related.append((name, behind if back in tree[name] else behind._replace(back=back)))
     return RowPlan(source.table, columns, start, place if source.nullable else None, tuple(related))
 
 

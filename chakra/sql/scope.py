@@ -273,6 +273,8 @@ class Scope:
             position += 1
             if not relation.forward and (position == len(parts) or not _names(source.table, parts[position])):
                 found = _key_ref(source)  # posts=…, posts__isnull=…: the partner itself
+                if position < len(parts) and not _is_word(parts[position], found):
+                    raise self._unknown(source.table, parts[position], path)
                 break
         if found is None:
             raise FieldError(f"{path!r} names a relation of {self.root.table.title}, not one of its fields")
@@ -465,6 +467,11 @@ class Scope:
 
 def _names(table: Table, part: str) -> bool:
     return part == "pk" or part in table.by_attribute or part in table.relations
+
+
+def _is_word(word: str, value: Expression) -> bool:
+    """Whether a part of a path behind a value says something of it."""
+    return word == "isnull" or word in TRANSFORMS or find_lookup(word, type_of(value)) is not None
 
 
 def _key_ref(source: Source) -> Expression:

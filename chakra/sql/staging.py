@@ -19,7 +19,7 @@ from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
 from chakra.pg.text import TEMPORARY_TABLE, SqlText, Touch
 from chakra.pg.types import without_binary
 from chakra.schema import Column, Table
-from chakra.sql.constant_conditions import constant_condition
+from chakra.sql.constant_conditions import compiled_condition, constant_condition
 from chakra.sql.literals import bare_type
 from chakra.sql.write_facts import REPLACED, SECURED, unchecked
 
@@ -287,8 +287,10 @@ def drawn_values(column: Column, count: int, default: str) -> SqlText:
     return SqlText(f"{query}{int(count)})", () if _built_in([default]) else None, query)
 
 
-def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
-    """The statement that inserts the staged rows.
+def insert_staged(merge: Merge, server_version: tuple[int, int]) -> tuple[str, Sequence[Any]]:
+    """The statement that inserts the staged rows, and its arguments, which are those of ``where``.
+
+    The predicate of a partial index stands in the text: the server finds no index by a parameter.
 
     For ``update`` it gives one row, how many were inserted and how many updated; else its status tag counts.
 
@@ -307,10 +309,13 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
         )
     if merge.action != "update":
         nothing = f" ON CONFLICT{target} DO NOTHING" if merge.action == "ignore" else ""
-        return text + nothing
+        return text + nothing, ()
+    arguments: Sequence[Any] = ()
     sets = ", ".join(f"{c.quoted} = EXCLUDED.{c.quoted}" for c in merge.update)
     if merge.where is not None:
-        sets += f" WHERE {constant_condition(merge.table, merge.where, 'where', alias='target', naive=merge.naive)}"
+        condition, values = compiled_condition(merge.table, merge.where, "where", alias="target")
+        arguments = condition.bind_for(merge.naive)(values)
+        sets += f" WHERE {condition.sql}"
     if server_version >= OLD_ROWS_FROM:
         # Only a column that is never NULL tells: NULLS NOT DISTINCT finds rows by NULL.
         known = [c for c in (*merge.conflict, *merge.table.key_columns) if not c.nullable]
@@ -320,7 +325,7 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> str:
     return (
         f"WITH written AS ({text} ON CONFLICT{target} DO UPDATE SET {sets} RETURNING {fresh} AS fresh) "
         "SELECT count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh) FROM written"
-    )
+    ), arguments
 
 
 def insert_returning(merge: Merge) -> SqlText:

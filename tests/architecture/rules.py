@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli": FACTS | {"chakra", "types", "config", "db", "columnar edge", "columnar core", "embedded", "debug"},
 }
 
-COLUMNAR_EDGE = frozenset({"read", "write", "parallel", "staging", "opening", "write_facts"})
+COLUMNAR_EDGE = frozenset({"read", "write", "parallel", "snapshot", "staging", "opening", "write_facts"})
 """Modules (or subpackages) of chakra.columnar that do I/O; everything else in it is the core."""
 
 THIRD_PARTY: dict[str, frozenset[str]] = {

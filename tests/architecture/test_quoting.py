@@ -51,7 +51,7 @@ REVIEWED: dict[str, set[str]] = {
         "defaults[column.name]", "type_.sql", "c.type.sql", "', '.join(changes)", "unchecked('$4')", "indirect",
         "unsynced", "overriding", "keys", "predicate",
         "constant_condition(merge.table, merge.predicate, 'conflict_where', naive=merge.naive)",
-        "constant_condition(merge.table, merge.where, 'where', alias='target', naive=merge.naive)",
+        "condition.sql",
         "', '.join(columns)",
         "' AND '.join(both)",
     },
@@ -80,7 +80,7 @@ REVIEWED: dict[str, set[str]] = {
     # Quoted names, and calls of max() or min() over one.
     "chakra.sql.sequences": {"name", "literal", "largest"},
     "chakra.sql.statement": {"number", "position", "names", "self.sql", "picked", "self._cast(position)"},
-    "chakra.sql.textual": {"i", "stand_in.sql", "names", "sql", "picked"},
+    "chakra.sql.textual": {"i", "stand_in.sql", "self.names", "self.picked", "sql"},
     "chakra.sql.write_facts": {"names", "unchecked('$2')"},
     "chakra.columnar.write_facts": {"predicate"},
     "chakra.db.copy_in": {"name", "named"},  # of quote_qualified and quote_identifier

@@ -15,7 +15,7 @@ import pytest
 
 import chakra
 from chakra import Count, Database, F, Field, FieldError, Model, TransactionError, field
-from chakra.sql.partitions import split_pages, whole_reason
+from chakra.sql.partitions import Cut, whole_reason
 
 ROWS = 20_000
 
@@ -336,12 +336,34 @@ async def test_tasks_are_read_in_other_processes(filled: Any, dsn: str) -> None:
 
 
 def test_ranges_leave_no_gap_and_have_no_ends() -> None:
-    parts = split_pages(Reading.objects._select, 10, 3)
-    conditions = [part.filters[-1][1][0] for part in parts]
-    lows = [None if condition.low is None else condition.low.value for condition in conditions]
-    highs = [None if condition.high is None else condition.high.value for condition in conditions]
-    assert lows[0] is None and highs[-1] is None
-    assert highs[:-1] == lows[1:] == [(3, 0), (6, 0)]
+    cut = Cut(Reading.objects.filter(id__gt=5)._select, 3)
+    assert cut.page_ranges(10) == [(None, (3, 0)), ((3, 0), (6, 0)), ((6, 0), None)]
+    where = [cut.sql(low, high).partition(" WHERE ")[2] for low, high in cut.page_ranges(10)]
+    assert where == [
+        """"id" > ('5'::bigint) AND "ctid" < ('(3,0)'::tid)""",
+        """"id" > ('5'::bigint) AND "ctid" >= ('(3,0)'::tid) AND "ctid" < ('(6,0)'::tid)""",
+        """"id" > ('5'::bigint) AND "ctid" >= ('(6,0)'::tid)""",
+    ]
+
+
+def test_ranges_of_a_column() -> None:
+    table = Reading.__table__
+    cut = Cut(Reading.objects.all()._select, 4, table.column("value"))
+    ranges = cut.ranges(["1.5", "2", "2"])  # a value that fills two parts bounds only one
+    assert [[None if end is None else str(end) for end in ends] for ends in ranges] == [
+        [None, "1.5"],
+        ["1.5", "2"],
+        ["2", None],
+    ]
+    where = [cut.sql(low, high).partition(" WHERE ")[2] for low, high in ranges]
+    assert where == [
+        """("value" < ('1.5'::double precision) OR "value" IS NULL)""",
+        """"value" >= ('1.5'::double precision) AND "value" < ('2'::double precision)""",
+        """"value" >= ('2'::double precision)""",
+    ]
+    assert cut.ranges([]) == [(None, None)]
+    assert cut.sql() == cut.sql(None, None)
+    assert "WHERE" not in cut.sql()
 
 
 async def test_the_schema_is_known_before_the_data(filled: Any) -> None:

@@ -93,7 +93,13 @@ async def test_hooks_see_statements_and_never_values(db: Database) -> None:
     async for _ in people.filter(name="hush 2").arrow_batches():
         pass
     await people.bulk_create([Person(name=f"hush {n}") for n in range(1000)])
-    await people.bulk_insert({"id": [1], "name": ["hush 3"]}, on_conflict="update")
+    await people.bulk_insert(
+        {"id": [1, 2], "name": ["hush 3", "hush 3"]}, on_conflict="update", where=Person.name == "hush 2"
+    )
+    assert await people.filter(id__lte=2).order_by("id").values_list("name", flat=True) == [
+        "hush 3",
+        "hush 0",
+    ]
     await db.fetch("select $1::text", "hush")
     await db.executemany("insert into people (name) values ($1)", [("hush 4",)])
     async with db.transaction(settings={"app.secret": "hush"}):

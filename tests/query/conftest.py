@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import chakra
 from tests.query.library import Author, Book, Publisher, fill
 
 
@@ -40,3 +45,22 @@ def watched(db: Any) -> Iterator[list[str]]:
         yield seen
     finally:
         remove()
+
+
+@contextmanager
+def counting() -> Iterator[Counter[str]]:
+    """Count, as ``made``, the Python-level calls of Chakra's own while the block runs, generated code included."""
+    found: Counter[str] = Counter()
+    home = str(Path(chakra.__file__).parent)
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        name = frame.f_code.co_filename
+        found["made"] += event == "call" and (name.startswith(home) or name in ("<string>", "<bind>"))
+
+    gc.disable()
+    sys.setprofile(note)
+    try:
+        yield found
+    finally:
+        sys.setprofile(None)
+        gc.enable()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 import chakra
 from chakra import Field, Model, field
+from chakra.errors import DataError
 from chakra.query import columnar_rows
 from chakra.types import Bytea, Char, Date, Double, Integer, Json, Jsonb, Real, SmallInt, Timestamp, Varchar
 
@@ -149,3 +153,64 @@ async def test_inside_a_transaction_own_writes_are_seen(filled: Any) -> None:
         seen = kinds(filled)
         assert len(await query) == ROWS + 1
         assert seen == ["copy_out"]
+
+
+async def told(query: Any) -> str:
+    """The last line of ``explain``."""
+    return str(await query.explain()).splitlines()[-1]
+
+
+AS_COLUMNS = "Rows are read as columns, by COPY: the query gave 2,500 last time"
+AS_RECORDS = "Rows are read as records: "
+
+
+class Sized(Model, table="samples"):
+    id: Field[int] = field(primary_key=True)
+    code: Field[str] = field(column="text")
+    size: Field[Decimal | None] = field(column="double")
+
+
+async def test_explain_tells_how_rows_are_read(
+    filled: Any, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what it tells is what happens."""
+    query = Sample.objects.order_by("id").only("id", "text").filter(id__gte=1)
+    few = f"{AS_RECORDS}the query did not give 2,000 rows last time, from which on columns are faster"
+    assert await told(query) == few
+    await query
+    seen = kinds(filled)
+    assert await told(query) == AS_COLUMNS
+    await query
+    assert seen == ["fetch", "copy_out"]  # EXPLAIN and the query
+    assert await told(query.limit(5)) == few
+    plan = await query.explain(format="json")
+    assert "read as" not in str(plan)
+
+    for other, why in (
+        (query.select_for_update(), "they are locked, which COPY cannot"),
+        (
+            Sized.objects.only("size"),
+            "size is numeric, which columns give in another form than records",
+        ),
+    ):
+        assert await told(other) == AS_RECORDS + why
+    async with chakra.connect(dsn, columnar_rows=False) as plain:
+        assert await told(query.using(plain)) == f"{AS_RECORDS}the setting database.columnar_rows is off"
+    with monkeypatch.context() as context:
+        context.delitem(sys.modules, "chakra.columnar.decode")
+        assert "the columnar engine is not loaded" in await told(query)
+        seen = kinds(filled)
+        await query
+        assert seen == ["fetch"]
+
+    await filled.execute("update samples set moment = 'infinity' where id = 77")
+    infinite = Sample.objects.order_by("id").only("moment")
+    with suppress(DataError):
+        await infinite
+    await filled.execute("update samples set moment = null where id = 77")
+    await infinite
+    assert await told(infinite) == AS_COLUMNS
+    await filled.execute("update samples set moment = 'infinity' where id = 77")
+    with suppress(DataError):
+        await infinite
+    assert await told(infinite) == f"{AS_RECORDS}a value had no place in columns, or in Python"

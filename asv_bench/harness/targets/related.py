@@ -97,14 +97,16 @@ class Prefetched(Related):
 
     async def cases(self, bench: Bench) -> list[Case]:
         await bench.library()
-        (first, first_arguments), (second, second_arguments) = await _sent(bench, self.query(bench))
-        rows, partners = await bench.prepare(first), await bench.prepare(second)
+        query = self.query(bench)
+        rows, partners = [await bench.prepare(sql) for sql in await _sent(bench, query)]
+        arguments = query.to_sql()[1]
+        keys = [row[0] for row in await rows.fetch(*arguments)]
         label = self.partner_columns.index("title" if "title" in self.partner_columns else "name")
         # Behind the columns stands whose a row is, if they do not say it themselves.
         owner = (*self.partner_columns, "owner").index("author_id" if self.sets == "posts" else "owner")
 
         async def fetch() -> Any:
-            return await rows.fetch(*first_arguments), await partners.fetch(*second_arguments)
+            return await rows.fetch(*arguments), await partners.fetch(keys)
 
         def facts_of_records(fetched: Any) -> list[Any]:
             width = len(self.partner_columns)
@@ -166,13 +168,13 @@ class PrefetchMany(Prefetched):
         return Post.objects.filter(id__lte=bench.size.some).order_by("id").prefetch_related("tags")
 
 
-async def _sent(bench: Bench, query: Any) -> list[tuple[str, Any]]:
-    """The statements that a query sends, with their parameters, from a run that reads records."""
-    sent: list[tuple[str, Any]] = []
+async def _sent(bench: Bench, query: Any) -> list[str]:
+    """The statements that a query sends, in a run that reads records."""
+    sent: list[str] = []
 
     def note(event: Any) -> None:
         if event.phase == "before" and event.kind == "fetch" and " pg_" not in event.sql:
-            sent.append((event.sql, event.args))
+            sent.append(event.sql)
 
     for model in (Author, Post, *(r.target.row_class for r in Post.__table__.relations.values())):
         model.__table__.statements.clear()  # shapes that were large before might be read as columns

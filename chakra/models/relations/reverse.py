@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
@@ -11,9 +12,10 @@ from chakra.models.relations.sets import PartnerSet, joined, key_of, without
 from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
-from chakra.query.state import NOT_LOADED, change_loaded, loaded_value, own_state
+from chakra.query.state import NOT_LOADED, Behind, change_loaded, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Relation, Table
+from chakra.sql import loaded_of
 
 
 class ReverseRelation:
@@ -87,6 +89,8 @@ class UnloadedBack:
                 found = await rows.get(**relation.rows_of(instance))
             except DoesNotExist:
                 found = None
+            else:
+                own_state(found).loaded[relation.relation] = instance
             note_awaited(instance, relation.name, found)
         return found
 
@@ -142,6 +146,41 @@ class RelatedSet(PartnerSet):
 
     def _given(self) -> dict[str, Any]:
         return {self._relation.relation: self._instance}
+
+    def _known(self) -> dict[str, Behind] | None:
+        relation, said = self._relation, loaded_of(self._select)
+        keys = relation.forward.keys
+        if self._select.result != "instances" or not (
+            said.everything or {c.attribute for c in said.columns(self.table, ())}.issuperset(keys)
+        ):
+            return None
+        (own,) = relation.rows_of(self._instance).values()
+        read = attrgetter(*(SLOT + name for name in keys))
+        return {relation.relation: Behind(read, {own: self._instance}, False)}
+
+    async def _fetch(self) -> list[Any]:
+        rows = await super()._fetch()
+        if self._loaded is None and rows:
+            self._introduce(rows[0])
+        return rows
+
+    async def _row(self, select: Any) -> Any:
+        row = await super()._row(select)
+        if row is not None:
+            self._introduce(row)
+        return row
+
+    async def get(self, /, *conditions: Any, **lookups: Any) -> Any:
+        """Return the one row of the set that matches; see ``QuerySet.get``."""
+        row = await super().get(*conditions, **lookups)
+        self._introduce(row)
+        return row
+
+    def _introduce(self, row: Any) -> None:
+        """Let the rows of a result, which share a state, know the instance that they point at."""
+        known = self._known()
+        if known is not None:
+            row._state.behind = {**known, **row._state.behind}
 
     async def create(self, /, **values: Any) -> Any:
         """Make and save a row that points at the instance."""

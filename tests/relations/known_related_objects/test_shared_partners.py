@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import copy
-import gc
-import sys
 import tracemalloc
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +26,7 @@ from chakra.query.hydrate import hydrate, loader
 from chakra.query.state import RowState
 from chakra.sql import select_statement
 from chakra.types import Integer, Jsonb
-from tests.query.conftest import watched
+from tests.query.conftest import counting, watched
 
 
 class Country(Model, table="countries"):
@@ -172,25 +166,6 @@ def test_keys_of_several_columns_and_keys_that_cannot_be_looked_up() -> None:
     assert one.odd == two.odd
     assert one.odd is not two.odd
     assert loader(select_statement(Shelf.objects._select)[0])([(1, 2)], RowState(None, True, shared=True))
-
-
-@contextmanager
-def counting() -> Iterator[Counter[str]]:
-    """Count, as ``made``, the Python-level calls of Chakra's own while the block runs, generated code included."""
-    found: Counter[str] = Counter()
-    home = str(Path(chakra.__file__).parent)
-
-    def note(frame: Any, event: str, argument: Any) -> None:
-        name = frame.f_code.co_filename
-        found["made"] += event == "call" and (name.startswith(home) or name == "<string>")
-
-    gc.disable()
-    sys.setprofile(note)
-    try:
-        yield found
-    finally:
-        sys.setprofile(None)
-        gc.enable()
 
 
 @pytest.mark.parametrize(

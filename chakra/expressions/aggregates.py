@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from chakra.errors import FieldError
@@ -48,7 +50,7 @@ class Aggregate(Expression):
     function: ClassVar[str] = ""
     ordered: ClassVar[bool] = False
 
-    __slots__ = ("argument", "condition", "default", "distinct", "extra", "order")
+    __slots__ = ("argument", "condition", "default", "distinct", "extra", "order", "places")
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class Aggregate(Expression):
             raise FieldError(f"{type(self).__name__} does not depend on an order; drop order_by=")
         self.order = tuple(_order_term(term) for term in terms)
         self.default = None if default is None else as_expression(default)
+        self.places = _places(default)
         self.extra: tuple[Expression, ...] = ()
 
     @property
@@ -89,15 +92,32 @@ class Aggregate(Expression):
         new.condition = None if self.condition is None else last.pop(0)  # type: ignore[assignment]
         new.default = None if self.default is None else last.pop(0)
         new.distinct = self.distinct
+        new.places = self.places
         return new
 
     def own_shape(self) -> Hashable:
         order = tuple((term.descending, term.nulls) for term in self.order)
-        return (self.distinct, self.condition is None, self.default is None, len(self.extra), order)
+        return (
+            self.distinct,
+            self.condition is None,
+            self.default is None,
+            self.places,
+            len(self.extra),
+            order,
+        )
 
     def result(self, argument: PgType | None) -> PgType | None:
         """The type of the result for an argument of that type; ``None`` where only the server knows."""
         return argument
+
+    def result_or_default(self, argument: PgType | None) -> PgType | None:
+        """The type of the result where ``default`` may stand for it: a numeric has room for the digits of both."""
+        found = self.result(argument)
+        if self.default is None or found is None or found.name != "numeric" or found.scale is None:
+            return found
+        if self.places is None:
+            return NUMERIC
+        return NUMERIC(max(MAX_DIGITS, found.precision or 0), max(found.scale, self.places))
 
     def call_name(self) -> str:
         """The SQL function."""
@@ -105,6 +125,15 @@ class Aggregate(Expression):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.argument!r})"
+
+
+def _places(default: Any) -> int | None:
+    """Digits behind the point of a default, which are part of the shape; ``None`` = nobody can tell."""
+    if isinstance(default, int):
+        return 0
+    if isinstance(default, Decimal) and default.is_finite():
+        return max(-int(default.as_tuple().exponent), 0)
+    return None
 
 
 def _order_term(term: Any) -> Order:
@@ -218,7 +247,11 @@ class ArrayAgg(Aggregate):
     __slots__ = ()
 
     def result(self, argument: PgType | None) -> PgType | None:
-        return None if argument is None or argument.kind == "array" else array_of(argument)
+        if argument is None:
+            return None
+        if argument.kind == "array":  # of one dimension more; that it has no other type is said by the server
+            return replace(argument, ndims=argument.ndims + 1) if argument.ndims else None
+        return array_of(argument)
 
 
 class StringAgg(Aggregate):

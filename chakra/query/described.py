@@ -103,10 +103,13 @@ async def _describe(database: Database, outputs: Sequence[Output], sql: str, key
 
 
 async def _with_modifiers(database: Database, sql: str, types: Sequence[PgType]) -> list[PgType]:
-    """The types with what only the statement's row description tells: precision, length, dimensions."""
+    """The types with what only the statement's row description tells: precision and length. It does not tell how many
+    dimensions arrays have.
+    """
     described = await database.describe(sql)
     return [
-        found if found.oid == type_.oid else type_ for type_, (_, found) in zip(types, described, strict=True)
+        replace(found, ndims=type_.ndims) if found.oid == type_.oid else type_
+        for type_, (_, found) in zip(types, described, strict=True)
     ]
 
 

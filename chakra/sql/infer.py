@@ -35,7 +35,7 @@ def type_of(node: Expression) -> PgType | None:
         return _operation(node)
     if isinstance(node, Aggregate):
         argument = type_of(node.argument)
-        return node.result(None if argument is None else argument.base)
+        return node.result_or_default(None if argument is None else argument.base)
     if isinstance(node, PartnerAggregate):
         return type_of(node.aggregate)
     found: PgType | None = getattr(node, "type", None)

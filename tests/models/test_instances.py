@@ -45,13 +45,13 @@ async def people(db: Any) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-def sent(people: Any) -> list[tuple[str, Any]]:
-    """Statement, without the check of its columns' types, and parameters of everything sent from now on."""
-    seen: list[tuple[str, Any]] = []
+def sent(people: Any) -> list[str]:
+    """Every statement sent from now on, without the check of its columns' types."""
+    seen: list[str] = []
 
     def note(event: Any) -> None:
         if event.phase == "before":
-            seen.append((event.sql.partition(" AND (CASE WHEN pg_catalog")[0], list(event.args or ())))
+            seen.append(event.sql.partition(" AND (CASE WHEN pg_catalog")[0])
 
     people.hooks.add(note)
     return seen
@@ -122,13 +122,11 @@ def test_equality_and_hash() -> None:
         hash(new)
 
 
-async def test_insert_leaves_to_the_server_what_was_not_set(people: Any, sent: list[Any]) -> None:
+async def test_insert_leaves_to_the_server_what_was_not_set(people: Any, sent: list[str]) -> None:
     one = Person(name="Ann", email="a@x")
     await one.save()
-    assert len(sent) == 1 and sent[0][0].startswith('INSERT INTO "persons" ("name", "mail address"')
-    assert (
-        '"id"' not in sent[0][0].split("RETURNING")[0] and '"joined"' not in sent[0][0].split("RETURNING")[0]
-    )
+    assert len(sent) == 1 and sent[0].startswith('INSERT INTO "persons" ("name", "mail address"')
+    assert '"id"' not in sent[0].split("RETURNING")[0] and '"joined"' not in sent[0].split("RETURNING")[0]
     assert one.id == 1 and one.joined.tzinfo is not None
     two = await Person.objects.create(
         name="Bob", email="b@x", id=77, joined=dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -137,7 +135,7 @@ async def test_insert_leaves_to_the_server_what_was_not_set(people: Any, sent: l
     assert (await Person.objects.get(email="b@x")).joined.year == 2000
 
 
-async def test_save_writes_what_changed(people: Any, sent: list[Any]) -> None:
+async def test_save_writes_what_changed(people: Any, sent: list[str]) -> None:
     rome = await Town.objects.create(name="Rome")
     one = await Person.objects.create(name="Ann", email="a@x")
     sent.clear()
@@ -146,13 +144,11 @@ async def test_save_writes_what_changed(people: Any, sent: list[Any]) -> None:
     one.points = 5
     one.note = "x"
     await one.save()
-    assert sent == [
-        ('UPDATE "persons" SET "note" = $1::text, "points" = $2::bigint WHERE "id" = $3::bigint', ["x", 5, 1])
-    ]
+    assert sent == ['UPDATE "persons" SET "note" = $1::text, "points" = $2::bigint WHERE "id" = $3::bigint']
     sent.clear()
     one.town = rome
     await one.save()
-    assert sent == [('UPDATE "persons" SET "town_id" = $1::bigint WHERE "id" = $2::bigint', [rome.id, 1])]
+    assert sent == ['UPDATE "persons" SET "town_id" = $1::bigint WHERE "id" = $2::bigint']
     assert one.town is rome
     one.town_id = None  # type: ignore[attr-defined]
     assert not one.town, "a changed key forgets the row it pointed at"
@@ -162,12 +158,9 @@ async def test_save_writes_what_changed(people: Any, sent: list[Any]) -> None:
     again.name = "Zed"
     again.points = 9
     await again.save(update_fields=["name", "town"])
-    assert sent[0] == (
-        'UPDATE "persons" SET "name" = $1::text, "town_id" = $2::bigint WHERE "id" = $3::bigint',
-        ["Zed", rome.id, 1],
-    )
+    assert sent[0] == 'UPDATE "persons" SET "name" = $1::text, "town_id" = $2::bigint WHERE "id" = $3::bigint'
     await again.save()
-    assert sent[1] == ('UPDATE "persons" SET "points" = $1::bigint WHERE "id" = $2::bigint', [9, 1])
+    assert sent[1] == 'UPDATE "persons" SET "points" = $1::bigint WHERE "id" = $2::bigint'
     with pytest.raises(FieldError, match="Person has no field 'nope'"):
         await again.save(update_fields=["nope"])
     again.id = 50
@@ -175,7 +168,7 @@ async def test_save_writes_what_changed(people: Any, sent: list[Any]) -> None:
         await again.save()
 
 
-async def test_instances_of_one_query_do_not_share_changes(people: Any, sent: list[Any]) -> None:
+async def test_instances_of_one_query_do_not_share_changes(people: Any, sent: list[str]) -> None:
     for name in ("a", "b"):
         await Person.objects.create(name=name, email=name)
     one, two = await Person.objects.order_by("id")
@@ -227,15 +220,13 @@ async def test_refresh(people: Any) -> None:
         await one.refresh("nope")
 
 
-async def test_composite_keys_on_the_row_path(people: Any, sent: list[Any]) -> None:
+async def test_composite_keys_on_the_row_path(people: Any, sent: list[str]) -> None:
     row = await Row.objects.create(a=1, b=2, text="x")
     await Row.objects.create(a=1, b=3, text="y")
     sent.clear()
     row.text = "z"
     await row.save()
-    assert sent == [
-        ('UPDATE "rows" SET "text" = $1::text WHERE "a" = $2::bigint AND "b" = $3::bigint', ["z", 1, 2])
-    ]
+    assert sent == ['UPDATE "rows" SET "text" = $1::text WHERE "a" = $2::bigint AND "b" = $3::bigint']
     await row.refresh()
     assert (await Row.objects.get(a=1, b=2)).text == "z" and (await Row.objects.first()).pk == (1, 2)  # type: ignore[union-attr]
     assert await row.delete() == 1 and await Row.objects.count() == 1
@@ -254,7 +245,7 @@ async def test_transactions_bind_instances(people: Any) -> None:
     assert (await Person.objects.get(id=1)).name == "Ann"
 
 
-async def test_pickling_and_copying(people: Any, sent: list[Any]) -> None:
+async def test_pickling_and_copying(people: Any, sent: list[str]) -> None:
     rome = await Town.objects.create(name="Rome")
     await Person.objects.create(name="Ann", email="a@x", town=rome)
     one = await Person.objects.select_related("town").get(id=1)
@@ -263,7 +254,7 @@ async def test_pickling_and_copying(people: Any, sent: list[Any]) -> None:
         assert made == one and made is not one and made.note == "changed" and made.town.name == "Rome"
         sent.clear()
         await made.save()
-        assert sent[0][0] == 'UPDATE "persons" SET "note" = $1::text WHERE "id" = $2::bigint', (
+        assert sent[0] == 'UPDATE "persons" SET "note" = $1::text WHERE "id" = $2::bigint', (
             "knows what changed"
         )
     part = pickle.loads(pickle.dumps(await Person.objects.only("name").get(id=1)))

@@ -253,7 +253,6 @@ async def test_what_is_no_relation(rows: Any, given: Any, why: str) -> None:
 async def test_queries_that_do_not_fit(rows: Any) -> None:
     every = House.objects
     for make, why in (
-        (lambda: Prefetch("rooms", Room.objects.values("id")), "takes a query for instances"),
         (lambda: Prefetch("rooms", [1, 2]), "takes a query for instances"),
         (lambda: Prefetch("rooms", Room), "takes a query for instances"),
         (lambda: Prefetch("rooms", Room.objects.all(), "two words"), "'two words' is not a plain name"),
@@ -289,6 +288,9 @@ async def test_queries_that_do_not_fit(rows: Any) -> None:
     ):
         with pytest.raises(FieldError, match=why):
             make()
+    plain = every.prefetch_related(Prefetch("rooms", Room.objects.values("id")))
+    with pytest.raises(FieldError, match=r"rows of values\(\) are for columns, to_arrow\(nested=True\)"):
+        await plain
     same = Prefetch("rooms", Room.objects.order_by("id"))
     assert sizes(await every.order_by("id").prefetch_related(same, same)) == [[5, 9, 12], [4], []]
 

@@ -1,0 +1,1 @@
+"""Columns of everything that is asked across relations."""

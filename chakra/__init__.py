@@ -30,7 +30,7 @@ from chakra.errors import (
     TransactionError,
     UniqueViolation,
 )
-from chakra.expressions import F, Func, Q, Value
+from chakra.expressions import ArraySubquery, Exists, F, Func, OuterRef, Q, Subquery, Value
 from chakra.expressions.aggregates import (
     ArrayAgg,
     Avg,
@@ -155,6 +155,7 @@ def transaction(*arguments: Any, **options: Any) -> Transaction:
 
 __all__ = [
     "ArrayAgg",
+    "ArraySubquery",
     "Avg",
     "ChakraError",
     "Check",
@@ -168,6 +169,7 @@ __all__ = [
     "Database",
     "DatabaseError",
     "DoesNotExist",
+    "Exists",
     "F",
     "Field",
     "FieldError",
@@ -186,6 +188,7 @@ __all__ = [
     "NotLoaded",
     "NotNullViolation",
     "OneToOne",
+    "OuterRef",
     "PoolTimeout",
     "Prefetch",
     "Q",
@@ -193,6 +196,7 @@ __all__ = [
     "SerializationError",
     "StdDev",
     "StringAgg",
+    "Subquery",
     "Sum",
     "TransactionError",
     "Unique",

@@ -8,28 +8,46 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chakra.columnar.families.parts import shown
-from chakra.columnar.types import ColumnSpec
-from chakra.errors import DataError
+from chakra.columnar.options import Options
+from chakra.columnar.types import ColumnSpec, arrow_type
+from chakra.errors import DataError, FieldError
 from chakra.pg.types import PgType
 
 
-def convert(array: pa.Array, spec: ColumnSpec, target: pa.DataType, first_row: int = 0) -> pa.Array:
+def convert(
+    array: pa.Array, spec: ColumnSpec, target: pa.DataType | None, options: Options, first_row: int = 0
+) -> pa.Array:
     """Convert what was decoded as ``spec.type`` to the type of ``spec.declared``.
 
     Parameters:
         array: decoded values, not a slice.
         spec: the column; a pair of types that ``chakra.schema.declared.reading`` gives.
-        target: Arrow type of the declared type.
+        target: Arrow type of the declared type; ``None`` = parts of it follow from the data, and stay as they are.
         first_row: for errors, the number of the first row.
 
     Raises:
         DataError: a value is none of the declared type: too large, or not exact. Names row, column and both types.
     """
     assert spec.declared is not None
+    target = target or _target(array.type, spec.declared.base, options)
     try:
         return _cast(array, spec.declared.base, target)
     except pa.ArrowInvalid:
         _name(array, spec, target, first_row)
+
+
+def _target(kind: pa.DataType, declared: PgType, options: Options) -> pa.DataType:
+    """The Arrow type of a declared type; what follows from the data is as it was decoded."""
+    if pa.types.is_list(kind) and declared.element is not None:
+        inner = declared if pa.types.is_list(kind.value_type) else declared.element.base
+        return pa.list_(_target(kind.value_type, inner, options))
+    if pa.types.is_struct(kind) and declared.fields:
+        fields = [(name, _target(kind.field(name).type, t.base, options)) for name, t in declared.fields]
+        return pa.struct(fields)
+    try:
+        return arrow_type(declared, options)
+    except FieldError:
+        return kind
 
 
 def _name(array: pa.Array, spec: ColumnSpec, target: pa.DataType, first_row: int) -> NoReturn:

@@ -70,7 +70,7 @@ class Decoder:
         self.specs = specs_from(types)
         self.options = options
         self.columns = plan_columns(self.specs, options)
-        self._to_convert = [c for c, column in enumerate(self.columns) if column.target is not None]
+        self._to_convert = [c for c, column in enumerate(self.columns) if column.converts]
         self._reshapes = reshapes(options)
         self._has_families = any(column.layout == kernels.RAW for column in self.columns)
         self._max_rows = max_rows
@@ -198,7 +198,7 @@ class Decoder:
         arrays = segment.finish(row, self.rows - row) or [pa.nulls(row)]
         for c in self._to_convert:
             column = self.columns[c]
-            arrays[c] = convert(arrays[c], column.spec, column.target, self.rows - row)
+            arrays[c] = convert(arrays[c], column.spec, column.target, self.options, self.rows - row)
         if self._reshapes:
             first = self.rows - row
             arrays = [
@@ -347,7 +347,10 @@ def _empty(column: ColumnPlan, options: Options) -> pa.Array:
     if column.layout != kernels.RAW and column.arrow is not None:
         return pa.nulls(0, column.arrow)
     raw = RawColumn(np.zeros(0, np.uint8), np.zeros(1, np.int64), np.full(1, -1, np.int32))
-    return decode_column(raw, column.spec.type, options).slice(0, 0)
+    found = decode_column(raw, column.spec.type, options)
+    if column.converts:
+        found = convert(found, column.spec, None, options)
+    return found.slice(0, 0)
 
 
 def decode(

@@ -53,7 +53,8 @@ class ColumnPlan:
         layout: the row kernel's layout code.
         width: bytes a value, 0 where it varies.
         words: entries of the kernel's plan row, by index.
-        target: Arrow type the decoded values are converted to; ``None`` = they stay as they are.
+        target: Arrow type the decoded values are converted to; ``None`` = it follows from the data, or they stay as
+            they are: ``spec.declared`` tells.
     """
 
     spec: ColumnSpec
@@ -62,6 +63,11 @@ class ColumnPlan:
     width: int
     words: tuple[tuple[int, int], ...] = ()
     target: pa.DataType | None = None
+
+    @property
+    def converts(self) -> bool:
+        """Decoded values are converted to those of another type."""
+        return self.target is not None or (self.arrow is None and self.spec.declared is not None)
 
     @property
     def varies(self) -> bool:
@@ -104,6 +110,8 @@ def _converted(plan: ColumnPlan, options: Options) -> ColumnPlan:
     """The plan of a column whose values are to be of a declared type."""
     declared = plan.spec.declared
     if declared is None:
+        return plan
+    if plan.arrow is None:  # something beside what is converted follows from the data
         return plan
     target = arrow_type(declared, options)
     return plan if target == plan.arrow else replace(plan, target=target)

@@ -5,11 +5,14 @@ from chakra.expressions.conditions import Combined, IsTrue, Lookup, Not, as_cond
 from chakra.expressions.functions import Func
 from chakra.expressions.infer import python_type
 from chakra.expressions.q import Q
+from chakra.expressions.subqueries import ArraySubquery, Exists, OuterRef, QueryExpression, Rows, Subquery
 from chakra.expressions.values import F, Operation, Slot, Value, as_expression
 
 __all__ = [
+    "ArraySubquery",
     "Combined",
     "Condition",
+    "Exists",
     "Expression",
     "F",
     "Func",
@@ -18,8 +21,12 @@ __all__ = [
     "Not",
     "Operation",
     "Order",
+    "OuterRef",
     "Q",
+    "QueryExpression",
+    "Rows",
     "Slot",
+    "Subquery",
     "TypedExpression",
     "Value",
     "as_condition",

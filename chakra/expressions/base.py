@@ -22,12 +22,13 @@ class Makers:
     which put their makers here when the package is imported.
     """
 
-    __slots__ = ("compare", "denied", "joined", "operation")
+    __slots__ = ("compare", "denied", "joined", "operation", "rows")
 
     operation: Callable[[str, Any, Any], Expression]
     compare: Callable[[Expression, str, Any], Condition]
     joined: Callable[[str, Expression, Expression], Condition]
     denied: Callable[[Expression], Condition]
+    rows: Callable[[Any], Expression]
 
 
 MAKE = Makers()
@@ -133,7 +134,7 @@ class Expression:
         return MAKE.denied(self)
 
     def in_(self, values: Any) -> Condition:
-        """True where the value is one of ``values`` (an iterable, or a queryset of one column)."""
+        """True where the value is one of ``values`` (an iterable, or a query of one field or for instances)."""
         return MAKE.compare(self, "in", values)
 
     def not_in(self, values: Any) -> Condition:

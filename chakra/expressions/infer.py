@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions.base import Expression
+from chakra.expressions.base import MAKE, Expression
 from chakra.pg.conversion.comparing import INT8_DIGITS, beyond_integers
 from chakra.pg.types import BY_PYTHON, INT8, NUMERIC, TIMESTAMP, PgType, array_of
 
@@ -61,16 +61,18 @@ def models_of(value: Any) -> frozenset[Any]:
 
 
 def operand(value: Any) -> Any:
-    """A right side as it is: of a model instance it is known later which of its values is meant.
+    """A right side as it is, a query as its rows; of a model instance it is known later which of its values is meant.
 
     Raises:
-        FieldError: the value can be read only once, or is a query.
+        FieldError: the value can be read only once.
     """
+    if hasattr(type(value), "__chakra_query__"):
+        return MAKE.rows(value)
     if isinstance(value, Iterator):
         raise FieldError(f"{value!r} can be read only once, and a query may run twice; pass a list of it")
     if hasattr(type(value), "__aiter__"):
         raise FieldError(
-            "a query cannot stand for a value; read it first: field__in=await query, or a list of its values"
+            f"{value!r} is read by awaiting, and cannot stand for a value; read it first: a list of its values"
         )
     return value
 

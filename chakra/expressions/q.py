@@ -127,21 +127,24 @@ def numbered_keywords(
             found.append(value.numbered(numbers))
         else:
             plain = literal(value) if cls in SEQUENCES else operand(value)
-            found.append(Slot(next(numbers), plain, None, models_of(value)))
+            if isinstance(plain, Expression):
+                found.append(plain.numbered(numbers))
+            else:
+                found.append(Slot(next(numbers), plain, None, models_of(value)))
     return tuple(found)
 
 
 def keyword_conditions(
     keywords: Mapping[str, Any],
     resolve: Callable[[str], tuple[Expression, str]],
-    inner: Callable[[Expression], Expression],
+    inner: Callable[[Expression, str, Expression], Expression],
     keys: Callable[[Expression, Slot], Slot],
 ) -> Iterator[Condition]:
     """Yield one condition per numbered keyword, in order.
 
     Args:
         resolve: turns ``author__name__icontains`` into the value it names and the lookup's word.
-        inner: resolves an expression on the right side.
+        inner: resolves an expression on the right side of a value and a lookup's word.
         keys: lets instances of models stand for what the left side is compared with.
     """
     for name, value in keywords.items():
@@ -155,7 +158,7 @@ def keyword_conditions(
                 value = keys(left, value)
             yield compare(left, word, value.sample) if word == "isnull" else Lookup(left, word, value)
         else:
-            yield Lookup(left, word, inner(value))
+            yield Lookup(left, word, inner(left, word, value))
 
 
 __all__ = ["Q", "all_of", "keyword_conditions", "keyword_shape", "numbered_keywords"]

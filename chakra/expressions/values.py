@@ -28,6 +28,8 @@ class Value(Expression):
         cls = value.__class__
         if cls in PLAIN:
             self.value, self.models = value, NO_MODELS
+        elif hasattr(cls, "__chakra_query__"):
+            raise FieldError("Value() takes a plain value; a query stands by itself, or as Subquery(…)")
         else:
             self.models = models_of(value)
             self.value = literal(value) if cls in SEQUENCES else operand(value)
@@ -125,8 +127,10 @@ class Operation(Expression):
 
 
 def as_expression(value: Any) -> Expression:
-    """Return expressions as they are and wrap anything else as a ``Value``."""
-    return value if isinstance(value, Expression) else Value(value)
+    """Return expressions as they are, queries as their rows, and wrap anything else as a ``Value``."""
+    if isinstance(value, Expression):
+        return value
+    return MAKE.rows(value) if hasattr(type(value), "__chakra_query__") else Value(value)
 
 
 def _operation(operator: str, left: Any, right: Any) -> Operation:

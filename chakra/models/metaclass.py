@@ -99,7 +99,7 @@ def _known_targets(name: str, scope: str, info: ModelInfo) -> dict[str, ModelInf
             if named in (name, "self"):
                 found[attribute] = info
                 continue
-            model = target if named is None else registry.find(named, scope)
+            model = target if named is None else registry.nearest(named, scope)
             found[attribute] = getattr(model, "__chakra__", None)
     return found
 

@@ -33,11 +33,16 @@ def find(name: str, scope: str) -> Any:
     The same place comes first, then places around it, then places inside it; a model elsewhere is meant only if
     no other has the name.
     """
+    found = nearest(name, scope)
+    known = [cls for (_, named), cls in list(_by_scope.items()) if named == name]
+    return known[0] if found is None and len(known) == 1 else found
+
+
+def nearest(name: str, scope: str) -> Any:
+    """The same, but none that is elsewhere: the one that is meant may come after such a one."""
     known = [cls for (_, found), cls in list(_by_scope.items()) if found == name]
     near = [cls for cls in known if _nearness(scope, scope_of(cls))]
-    if near:
-        return max(reversed(near), key=lambda cls: _nearness(scope, scope_of(cls)))
-    return known[0] if len(known) == 1 else None
+    return max(reversed(near), key=lambda cls: _nearness(scope, scope_of(cls))) if near else None
 
 
 class Reference:
@@ -98,4 +103,4 @@ def _nearness(scope: str, other: str) -> int:
     return 2 if scope.startswith(other) else 1 if other.startswith(scope) else 0
 
 
-__all__ = ["Reference", "find", "register", "scope", "scope_of"]
+__all__ = ["Reference", "find", "nearest", "register", "scope", "scope_of"]

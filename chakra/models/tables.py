@@ -148,7 +148,8 @@ def _pointed(cls: Any, attribute: str, info: ModelInfo) -> tuple[Any, tuple[str,
         names = ", ".join(f'"{attribute}_{name}"' for name in pointed)
         raise FieldError(
             f"{label} refers to {target.__name__} by its fields {', '.join(pointed)}, and holds {', '.join(held)}: "
-            f"where the other model is not there yet, name the fields that hold its key: foreign_key(fields=({names}))"
+            f"of a model that is named and comes later, or from elsewhere, name the fields that hold its key: "
+            f"foreign_key(fields=({names}))"
         )
     return target, pointed
 

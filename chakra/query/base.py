@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from weakref import ref
 
 from chakra.db.default import default_database
 from chakra.errors import ConfigError, FieldError
@@ -41,6 +42,12 @@ class Base(NotAList, Generic[R_co]):
         new._prefetches = self._prefetches
         new._mode = self._mode
         return new
+
+    @staticmethod
+    def __chakra_query__(query: Base[Any]) -> tuple[Select, Any]:
+        """What the query is inside of another one: its SELECT, and a weak reference to the database it was given."""
+        database = query._database
+        return query._select, None if database is None else ref(database)
 
     def _clauses(self, **changes: Any) -> Self:
         return self._with(self._select.with_clauses(**changes))

@@ -17,6 +17,7 @@ from chakra.errors import DatabaseError, DataError, FieldError, QueryCancelled, 
 from chakra.pg.conversion import Naive
 from chakra.pg.types import without_binary
 from chakra.query.described import described_columns, lasting
+from chakra.query.execute import one_database
 from chakra.query.nested import nested_columns
 from chakra.query.options import checked
 from chakra.query.privileges import refused
@@ -139,6 +140,7 @@ async def source_of(select: Select, database: Database) -> ColumnSource:
     if select.clauses.related:
         select = select.with_clauses(related=())
     compiled, values = select_statement(select)
+    one_database(database, compiled.statement)
     sql = compiled.statement.literal_sql(values, database.naive)
     described, columns = await described_columns(database, compiled.statement, sql)
     return ColumnSource(sql, columns, select, described)

@@ -7,41 +7,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar
 
+from chakra import introspect
 from chakra.query.shown import html_table, text_table
-from chakra.schema import Table
+from chakra.schema import Column, Table
 
 if TYPE_CHECKING:
     from chakra.db import Database
 
 T = TypeVar("T")
-
-KINDS = {
-    "r": "table",
-    "p": "partitioned table",
-    "v": "view",
-    "m": "materialized view",
-    "f": "foreign table",
-}
-"""Manual, chapter 52, pg_class.relkind: what has rows and a name of its own."""
-
-# reltuples is what VACUUM, ANALYZE or CREATE INDEX counted last, -1 where none of them ran; a partitioned table's
-# rows are those of its parts.
-_TABLES = """
-SELECT n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
-    CASE WHEN c.relkind IN ('v', 'f') THEN NULL
-         WHEN c.relkind = 'p' THEN
-            (SELECT sum(part.reltuples) FILTER (WHERE part.reltuples >= 0)
-               FROM pg_catalog.pg_partition_tree(c.oid) tree JOIN pg_catalog.pg_class part ON part.oid = tree.relid
-              WHERE tree.isleaf)
-         WHEN c.reltuples < 0 THEN NULL
-         ELSE c.reltuples END::bigint AS rows
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
-    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'
-    AND (n.nspname NOT LIKE 'pg\\_temp\\_%' OR n.oid = pg_catalog.pg_my_temp_schema())
-    AND ($1::text IS NULL OR n.nspname = $1)
-ORDER BY n.nspname, c.relname
-"""
 
 NAMES_SHOWN = 12
 """Tables that an error names."""
@@ -98,7 +71,7 @@ class ColumnInfo:
         name: in the database.
         type: as SQL spells it.
         nullable: whether NULL is allowed.
-        default: SQL of the server's default, ``"identity"``, or ``None``.
+        default: SQL of the server's default, ``"identity"``, ``"computed: …"``, or ``None``.
         key: ``"primary key"``, ``"unique"`` and ``"→ table.column"`` where they apply, joined by commas; or ``""``.
     """
 
@@ -157,8 +130,7 @@ class TableDescription:
 
 async def tables(database: Database, schema: str | None = None) -> Tables:
     """The tables, views and foreign tables of a database, or of one schema; partitions are left out."""
-    rows = await database.run_fetch(_TABLES, (schema,))
-    return Tables(TableInfo(r["schema"], r["name"], KINDS[r["kind"]], r["rows"]) for r in rows)
+    return Tables(TableInfo(*one[1:]) for one in await introspect.listed(database, schema))
 
 
 async def describe(database: Database, table: Table) -> TableDescription:
@@ -174,11 +146,14 @@ async def describe(database: Database, table: Table) -> TableDescription:
 def columns_of(table: Table) -> Columns:
     """The columns of a described table."""
     return Columns(
-        ColumnInfo(
-            c.name, c.type.sql, c.nullable, "identity" if c.identity else c.db_default, _key(table, c.name)
-        )
-        for c in table.columns
+        ColumnInfo(c.name, c.type.sql, c.nullable, _default(c), _key(table, c.name)) for c in table.columns
     )
+
+
+def _default(column: Column) -> str | None:
+    if column.computed is not None:
+        return f"computed: {column.computed}"
+    return "identity" if column.identity else column.db_default
 
 
 def _key(table: Table, name: str) -> str:

@@ -16,6 +16,7 @@ from chakra.db import StaleTypes
 from chakra.errors import DataError
 from chakra.pg.types import PgType
 from chakra.query.described import Described, described_outputs, key_of
+from chakra.query.execute import one_database
 from chakra.sql import Compiled, Output, Select
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ async def fetch_columns(
     from chakra.columnar.sinks.lists import to_lists
 
     statement = compiled.statement
+    one_database(database, statement)
     try:
         sql = statement.literal_sql(values, database.naive)
     except DataError:

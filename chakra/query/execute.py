@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.db.statements import Statement as Sent
 from chakra.db.statements import Told
-from chakra.errors import DatabaseError, DataError
+from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.pg.conversion import Naive
 from chakra.query.blame import too_large
 from chakra.query.privileges import refused
@@ -26,8 +26,26 @@ def bound(database: Database, statement: Statement, values: list[Any]) -> Sequen
     Raises:
         DataError: a value does not fit.
     """
+    if statement.databases:
+        one_database(database, statement)
     bind = statement.bind if database.naive == "error" else statement.bind_for(database.naive)
     return bind(values)
+
+
+def one_database(database: Database, statement: Statement) -> None:
+    """Refuse a statement with a query inside that was said to run on another database.
+
+    Raises:
+        FieldError: names both.
+    """
+    for reference in statement.databases:
+        other = reference()
+        if other is None or other.pool is not database.pool:
+            named = "one that is closed" if other is None else repr(other)
+            raise FieldError(
+                f"a query inside of this one is said to run on another database ({named}) than {database!r}; read it "
+                "first: field__in=await query"
+            )
 
 
 async def fetch(database: Database, statement: Statement, values: list[Any]) -> list[Any]:
@@ -143,4 +161,4 @@ def _unstorable(value: Any) -> bool:
     return "\0" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))
 
 
-__all__ = ["execute", "fetch", "fetchrow", "holds_documents", "name_field", "sent_for"]
+__all__ = ["execute", "fetch", "fetchrow", "holds_documents", "name_field", "one_database", "sent_for"]

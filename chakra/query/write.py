@@ -272,7 +272,7 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
         state.loaded.clear()
         state.behind = {}
     for name, relation in table.relations.items() if wanted else ():
-        if relation.key in wanted:
+        if not set(wanted).isdisjoint(relation.keys):
             forget_loaded(instance, name)
 
 

@@ -33,11 +33,13 @@ class Index:
     """An index over columns (attribute names; a leading ``-`` means descending).
 
     Args:
-        columns: attribute names.
+        columns: attribute names, or SQL expressions in parentheses: ``"(lower(name))"``.
         name: name in the database; made of table and columns if not given.
         unique: whether the index forbids duplicates.
         method: access method (``btree``, ``gin``, ``gist``, ``brin``, ``hash``, ``hnsw``, …).
         where: SQL condition of a partial index.
+        definition: the statement that makes it, of an existing index of which the other arguments do not say everything
+            (operator classes, included columns and the like).
     """
 
     columns: tuple[str, ...]
@@ -45,6 +47,7 @@ class Index:
     unique: bool
     method: str
     where: str | None
+    definition: str | None
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Index:
         unique: bool = False,
         method: str = "btree",
         where: str | None = None,
+        definition: str | None = None,
     ) -> None:
         if not columns:
             raise FieldError("an Index needs at least one column")
@@ -62,6 +66,7 @@ class Index:
             ("unique", unique),
             ("method", method),
             ("where", where),
+            ("definition", definition),
         ):
             object.__setattr__(self, attribute, value)
 

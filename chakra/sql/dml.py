@@ -174,7 +174,7 @@ def compile_update(
         column = table.column(name)
         if stored.by_attribute[column.attribute].declared is not None:
             column = stored.by_attribute[column.attribute]
-        sets.append((column, scope.resolve(value)))
+        sets.append((column, scope.resolve_right(ColumnRef(scope.root, column), "exact", value)))
     if scope.joined or any(has_aggregate(expression) for _, expression in sets):
         raise FieldError("update() can set a field from fields of the same table only, not across relations")
     conditions = _write_filters(select, scope, "update")

@@ -14,8 +14,20 @@ from chakra.expressions import (
     python_type,
 )
 from chakra.expressions.aggregates import Aggregate
-from chakra.pg.types import BOOL, DATE, FLOAT8, INT4, INT8, INTERVAL, NUMERIC, TEXT, TIMESTAMP, PgType
-from chakra.sql.nodes import HasPartner, KeyRef, PartnerAggregate
+from chakra.pg.types import (
+    BOOL,
+    DATE,
+    FLOAT8,
+    INT4,
+    INT8,
+    INTERVAL,
+    NUMERIC,
+    TEXT,
+    TIMESTAMP,
+    PgType,
+    array_of,
+)
+from chakra.sql.nodes import HasPartner, InnerArray, InnerExists, InnerQuery, KeyRef, PartnerAggregate
 from chakra.sql.sources import ColumnRef, Transformed
 
 TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})
@@ -38,6 +50,11 @@ def type_of(node: Expression) -> PgType | None:
         return node.result_or_default(None if argument is None else argument.base)
     if isinstance(node, PartnerAggregate):
         return type_of(node.aggregate)
+    if isinstance(node, InnerQuery):
+        return type_of(node.value)
+    if isinstance(node, InnerArray):
+        element = type_of(node.value)
+        return None if element is None or element.kind == "array" else array_of(element)
     found: PgType | None = getattr(node, "type", None)
     return found
 
@@ -110,7 +127,7 @@ def may_be_null(node: Expression) -> bool:
     return not isinstance(node, _AS_PARTS) or any(map(may_be_null, node.children))
 
 
-_NEVER = (Slot, HasPartner)
+_NEVER = (Slot, HasPartner, InnerExists, InnerArray)
 _AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Transformed)
 """What is NULL only if one of its parts is."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from chakra.expressions import Condition, Expression, Order
 from chakra.pg.types import BY_OID, RECORD, TEXT, PgType
 from chakra.schema import Column, Hop, Table
-from chakra.sql.sources import ColumnRef, Correlated, Source
+from chakra.sql.sources import ColumnRef, Correlated, OverSources, Source
 
 
 class KeyRef(Expression):
@@ -156,7 +156,7 @@ class Rank(Expression):
         self.linked = linked
 
 
-class HasPartner(Correlated, Condition):
+class HasPartner(OverSources, Condition):
     """EXISTS over the sources of a block, or of a part of it.
 
     Attributes:
@@ -180,7 +180,7 @@ class HasPartner(Correlated, Condition):
         return f"has {self.sources[0].table.title}"
 
 
-class PartnerAggregate(Correlated, Expression):
+class PartnerAggregate(OverSources, Expression):
     """An aggregate of the rows behind a to-many relation, one value for each row of the query: a scalar subquery.
 
     A join with GROUP BY would do for one of them; two joined relations multiply each other's rows, and one multiplies
@@ -218,6 +218,57 @@ class FirstPartner(PartnerAggregate):
     ) -> None:
         super().__init__(value, sources, conditions)
         self.descending = descending
+
+
+class Inner(Correlated):
+    """A query inside of another one, resolved.
+
+    Attributes:
+        query: numbered.
+        parts: the same resolved.
+        references: the columns of queries around it that it names.
+        database: weak reference to the one it was said to run on, or ``None``.
+    """
+
+    __slots__ = ("database", "parts", "query", "references")
+
+    def __init__(self, query: Any, parts: Any, references: list[ColumnRef], database: Any) -> None:
+        self.query = query
+        self.parts = parts
+        self.references = references
+        self.database = database
+
+    @property
+    def outer(self) -> list[ColumnRef]:
+        """The columns of queries around it that it names."""
+        return self.references
+
+    @property
+    def value(self) -> Expression:
+        """The one value that a row of it has."""
+        found: Expression = self.parts.outputs[0][1]
+        return found
+
+    def __repr__(self) -> str:
+        return f"query of {self.query.select.table.title}"
+
+
+class InnerQuery(Inner, Expression):
+    """The rows of a query, or the value of its one row."""
+
+    __slots__ = ()
+
+
+class InnerArray(Inner, Expression):
+    """The values of a query as an array."""
+
+    __slots__ = ()
+
+
+class InnerExists(Inner, Condition):
+    """Whether a query has a row."""
+
+    __slots__ = ()
 
 
 class Record(Expression):
@@ -269,6 +320,10 @@ __all__ = [
     "Behind",
     "FirstPartner",
     "HasPartner",
+    "Inner",
+    "InnerArray",
+    "InnerExists",
+    "InnerQuery",
     "KeyRef",
     "OutputName",
     "PartnerAggregate",

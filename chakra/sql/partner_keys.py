@@ -29,7 +29,7 @@ def read_by(left: Expression, slot: Slot) -> Slot:
     if isinstance(left, KeyRef):
         found = _of_key(left)
     elif isinstance(left, ColumnRef):
-        found = _of_columns(left.source.table, (left.column.attribute,))
+        found = of_columns(left.source.table, (left.column.attribute,))
         check_partner(left.source.table, (left.column.attribute,), slot.models)
     else:
         raise FieldError(f"{left!r} cannot be compared with instances of a model, only with values")
@@ -80,11 +80,11 @@ def _of_key(left: KeyRef) -> dict[Any, tuple[str, ...]]:
     found: dict[Any, tuple[str, ...]] = {}
     names = tuple(part.column.attribute for part in left.parts)
     for name in names:
-        found |= _of_columns(left.table, (name,))
-    return found | _of_columns(left.table, names)
+        found |= of_columns(left.table, (name,))
+    return found | of_columns(left.table, names)
 
 
-def _of_columns(table: Table, names: tuple[str, ...]) -> dict[Any, tuple[str, ...]]:
+def of_columns(table: Table, names: tuple[str, ...]) -> dict[Any, tuple[str, ...]]:
     """The models whose instances a table's columns hold, with what they hold of them."""
     found = {r.target.row_class: r.target_keys for r in _relations(table, names)}
     if names == table.primary_key and table.row_class is not None:
@@ -98,7 +98,7 @@ def check_partner(table: Table, names: tuple[str, ...], models: frozenset[Any]) 
     Raises:
         FieldError: names the columns and the models.
     """
-    found = _of_columns(table, names)
+    found = of_columns(table, names)
     if models - found.keys():
         raise _refusal(f"{table.title}.{', '.join(names)}", found, models)
 
@@ -127,7 +127,7 @@ def assigned_values(table: Table, name: str, value: Any) -> dict[str, Any]:
     if hasattr(cls, "__chakra_model__"):
         model = cls.__chakra_model__(value)
         check_partner(table, names, frozenset([model]))
-        return dict(zip(names, cls.__chakra_values__(value, _of_columns(table, names)[model]), strict=True))
+        return dict(zip(names, cls.__chakra_values__(value, of_columns(table, names)[model]), strict=True))
     if len(names) == 1:
         return {names[0]: value}
     if isinstance(value, Expression):

@@ -167,7 +167,6 @@ def _nested(scope: Scope, nested: Nested, rows: Numbered) -> NestedRows:
     scope.inside += 1
     relation = scope.root.table.relations[nested.relation]
     inside = Scope(relation.target, alias=f"{scope.alias}n{scope.inside}")
-    inside.apart = True
     found = resolve_select(rows, inside)
     link = Behind(scope.root, inside.root, relation.hops, f"{inside.alias}b")
     found.conditions = [link, *found.conditions]

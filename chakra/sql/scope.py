@@ -7,11 +7,11 @@ What it resolves is numbered: literals are slots already.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, Slot
+from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, QueryExpression, Slot
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.lookups import TRANSFORMS, find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
@@ -41,22 +41,30 @@ class JoinedCall(NamedTuple):
     keywords: dict[str, Any]
 
 
+RESOLVERS: dict[type, Callable[[Any, Any], Expression]] = {}
+"""How nodes are resolved that are queries or refer to one: put here by ``chakra.sql.inner``, which stands above."""
+
+
 class Scope:
     """Names, joins and literals of one query over ``table``.
 
     Args:
         alias: what the table is called in the query, and how the aliases of what it joins begin, so that a query inside
             of another has others. Empty = the table goes by its own name.
+        around: of the query that this one stands in, and whose values ``OuterRef`` names.
     """
 
-    def __init__(self, table: Table, *, alias: str = "") -> None:
+    def __init__(self, table: Table, *, alias: str = "", around: Scope | None = None) -> None:
         self.root = Source(table, quote_identifier(alias) if alias else table.quoted, None, None, False)
+        self.around = around
+        self.outer: list[ColumnRef] = []
+        self.compared: tuple[Expression, str] | None = None
         self.main = Block()
         self.main.sources.append(self.root)
         self.block: Block | None = None
         self.joins: tuple[Block, frozenset[int]] | None = None
         self.shown: frozenset[int] = frozenset()
-        self.apart = False
+        self.apart = bool(alias)
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
         self._denying = False
@@ -123,8 +131,24 @@ class Scope:
 
     def _source(self, hop: Hop, parent: Source, nullable: bool) -> Source:
         self._aliases += 1
-        alias = quote_identifier(f"{self.alias}t{self._aliases}")
-        return Source(hop.target, alias, parent, hop, nullable)
+        return Source(hop.target, quote_identifier(self._free(f"t{self._aliases}")), parent, hop, nullable)
+
+    def inner(self, table: Table) -> Scope:
+        """The scope of a query inside of this one."""
+        self.inside += 1
+        return Scope(table, alias=self._free(f"q{self.inside}"), around=self)
+
+    def again(self, table: Table, part: str = "") -> Scope:
+        """The scope of a query that stands in the place of this one, or is the FROM of it."""
+        return Scope(table, alias=f"{self.alias}{part}" if self.alias else "", around=self.around)
+
+    def _free(self, name: str) -> str:
+        """An alias that begins as those of this query do; not the name of the table that has none."""
+        outermost = self
+        while outermost.around is not None:
+            outermost = outermost.around
+        alias = f"{self.alias}{name}"
+        return f"{alias}_" if quote_identifier(alias) == outermost.root.alias else alias
 
     def conditions(self, parts: Iterable[Condition], keywords: Mapping[str, Any]) -> list[Condition]:
         """Resolve what one call of ``filter`` says: conditions joined by AND, about one row behind each relation."""
@@ -377,6 +401,9 @@ class Scope:
 
     def resolve(self, expression: Expression) -> Expression:
         """Return the tree with names turned into columns."""
+        special = RESOLVERS.get(type(expression))
+        if special is not None:
+            return special(self, expression)
         if isinstance(expression, F):
             return self.resolve_value(expression.path)
         if isinstance(expression, Q):
@@ -401,13 +428,9 @@ class Scope:
         children = expression.children
         if not children:
             return expression
-        if isinstance(expression, Lookup) and isinstance(expression.right, Slot):
-            left, right = self.resolve(expression.left), expression.right
-            return self._lookup(
-                Lookup(left, expression.name, read_by(left, right) if right.models else right)
-            )
-        resolved = expression.rebuild(tuple(self.resolve(child) for child in children))
-        return self._lookup(resolved) if isinstance(resolved, Lookup) else resolved
+        if isinstance(expression, Lookup):
+            return self._lookup(expression)
+        return expression.rebuild(tuple(self.resolve(child) for child in children))
 
     def _truth(self, condition: IsTrue) -> Condition:
         inner = self.resolve(condition.inner)
@@ -432,7 +455,7 @@ class Scope:
             found = self.resolve_path(path)
             return found.expression, found.word
 
-        return list(keyword_conditions(keywords, split, self.resolve, read_by))
+        return list(keyword_conditions(keywords, split, self.resolve_right, read_by))
 
     def resolve_condition(self, condition: Condition) -> Condition:
         """Resolve a condition.
@@ -457,12 +480,27 @@ class Scope:
         return self.resolve_value(attribute)
 
     def _lookup(self, lookup: Lookup) -> Lookup:
-        """Take transforms before the lookup's word (``year__gte``) to the left side."""
-        if lookup.name == "isnull" or find_lookup(lookup.name, type_of(lookup.left)) is not None:
-            return lookup
-        words = [repr(lookup.left), *lookup.name.split("__")]
-        found = self._transform(lookup.left, words, 1, "__".join(words))
-        return Lookup(found.expression, found.word, lookup.right)
+        """Resolve both sides, and take transforms before the lookup's word (``year__gte``) to the left one."""
+        left, word, right = self.resolve(lookup.left), lookup.name, lookup.right
+        if isinstance(right, Slot) and right.models:
+            right = read_by(left, right)
+        if word != "isnull" and find_lookup(word, type_of(left)) is None:
+            words = [repr(left), *word.split("__")]
+            found = self._transform(left, words, 1, "__".join(words))
+            left, word = found.expression, found.word
+        return Lookup(
+            left, word, self.resolve_right(left, word, right) if isinstance(right, Expression) else right
+        )
+
+    def resolve_right(self, left: Expression, word: str, right: Expression) -> Expression:
+        """Resolve what a value is compared with; of a query it depends on the value what is meant."""
+        if not isinstance(right, QueryExpression):
+            return self.resolve(right)
+        outside, self.compared = self.compared, (left, word)
+        try:
+            return self.resolve(right)
+        finally:
+            self.compared = outside
 
 
 def _names(table: Table, part: str) -> bool:
@@ -499,4 +537,4 @@ def _close(word: str, names: list[str]) -> str:
     return f". Did you mean {near[0]!r}?" if near else ""
 
 
-__all__ = ["Path", "Scope"]
+__all__ = ["RESOLVERS", "Path", "Scope"]

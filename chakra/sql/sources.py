@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
 from chakra.expressions import Expression
 from chakra.expressions.lookups import Transform
@@ -128,7 +129,18 @@ class Transformed(Expression):
 
 
 class Correlated:
-    """A node that is a subquery, and refers to columns of the query around it."""
+    """A node that is a subquery, and refers to columns of the query around it: its ``outer`` ones."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def outer(self) -> list[ColumnRef]: ...
+
+
+class OverSources(Correlated):
+    """A subquery over tables, the first of which hangs on a row of the query around it."""
 
     __slots__ = ()
 
@@ -145,4 +157,4 @@ class Correlated:
         return found
 
 
-__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "Source", "Transformed"]
+__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "OverSources", "Source", "Transformed"]

@@ -81,6 +81,7 @@ class Statement:
         outputs: result columns, in order.
         relations: the tables (quoted) it reads or writes, and whether it writes them.
         pure: whether it calls nothing that is not Chakra's own; what the relations call is not known here.
+        databases: weak references to those that queries in it were said to run on.
         reads: whether it is a SELECT: it may be run again.
         sql: the text with ``$1::bigint``, ``$2``, … for the parameters.
         touches: the relations, or ``None`` where they do not say everything.
@@ -94,6 +95,7 @@ class Statement:
     outputs: tuple[Output, ...] = ()
     relations: tuple[Touch, ...] = ()
     pure: bool = True
+    databases: tuple[Any, ...] = ()
     reads: bool = False
     sql: str = field(init=False)
     touches: tuple[Touch, ...] | None = field(init=False)
@@ -223,7 +225,18 @@ def names_itself(type_: PgType | None) -> bool:
 class Writer:
     """Collects SQL text and parameters; the same value used twice the same way is sent once."""
 
-    __slots__ = ("_known", "_text", "_touched", "parameters", "pieces", "pure", "qualify", "uses", "write")
+    __slots__ = (
+        "_databases",
+        "_known",
+        "_text",
+        "_touched",
+        "parameters",
+        "pieces",
+        "pure",
+        "qualify",
+        "uses",
+        "write",
+    )
 
     def __init__(self, *, qualify: bool = False) -> None:
         self.qualify = qualify  # whether columns are written with their table's alias
@@ -236,10 +249,16 @@ class Writer:
         self.parameters: list[Parameter] = []
         self.pure = True
         self._touched: dict[str, bool] = {}
+        self._databases: dict[Any, None] = {}
 
     def touch(self, relation: str, *, write: bool = False) -> None:
         """Note a relation (quoted) that the statement reads, or writes."""
         self._touched[relation] = write or self._touched.get(relation, False)
+
+    def on(self, database: Any) -> None:
+        """Note a database (a weak reference) that a query inside of the statement was said to run on."""
+        if database is not None:
+            self._databases[database] = None
 
     def parameter(
         self,
@@ -278,6 +297,7 @@ class Writer:
             tuple(outputs),
             tuple(self._touched.items()),
             self.pure,
+            tuple(self._databases),
             reads,
         )
 

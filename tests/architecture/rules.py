@@ -31,17 +31,29 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # level 4
     "columnar edge": TREES | {"columnar core", "sql", "db"},
     "debug": FACTS | {"db", "sql"},
+    "introspect": FACTS | {"schema", "db"},
     # level 5
-    "query": TREES | {"sql", "db", "debug"},
+    "query": TREES | {"sql", "db", "debug", "introspect"},
     # level 6
     "models": TREES | {"sql", "query", "db"},
     "types": FACTS | {"models", "schema"},
     # level 7
-    "migrations": FACTS | {"schema", "sql", "db", "config"},
+    "migrations": FACTS | {"schema", "sql", "db", "config", "introspect"},
     "embedded": FACTS,
     # the public face and what nothing imports
     "chakra": TREES | {"types", "config", "sql", "db", "debug", "query", "models"},
-    "cli": FACTS | {"chakra", "types", "config", "db", "columnar edge", "columnar core", "embedded", "debug"},
+    "cli": FACTS
+    | {
+        "chakra",
+        "types",
+        "config",
+        "db",
+        "columnar edge",
+        "columnar core",
+        "embedded",
+        "debug",
+        "introspect",
+    },
 }
 
 COLUMNAR_EDGE = frozenset({"read", "write", "parallel", "snapshot", "staging", "opening", "write_facts"})

@@ -36,6 +36,7 @@ REVIEWED: dict[str, set[str]] = {
         "equal(between, second, node.target)", "node.casts[name]"},
     "chakra.sql.render.base": {"term.nulls.upper()"},
     "chakra.sql.render.nodes": {"node.connector"},
+    "chakra.sql.render.inner": {"alias", "', '.join(names)"},
     "chakra.sql.render.partners": {"kind", "' DESC' if node.descending else ''"},
     # A name of plain words joined by dots, and a type.
     "chakra.sql.render.functions": {"node.type.sql", "'dense_rank' if node.linked else 'row_number'"},
@@ -62,7 +63,7 @@ REVIEWED: dict[str, set[str]] = {
         "', '.join(columns)", "names", "' CASCADE' if cascade else ''", "'UNIQUE ' if index.unique else ''",
         "'IF NOT EXISTS ' if if_not_exists else ''", "constraint.on_delete.upper()", "_foreign_key(table, constraint)",
         # Expressions and types as SQL that developers wrote into their declarations.
-        "check.condition", "index.where", "column.db_default", "column.type.sql",
+        "check.condition", "index.where", "column.computed", "column.db_default", "column.type.sql",
         "f' WHERE {index.where}' if index.where else ''",
     },
     # A number behind a fixed word.

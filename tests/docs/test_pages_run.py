@@ -23,7 +23,13 @@ import chakra
 from chakra import config
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["docs/bulk.md", "docs/columnar.md", "docs/coming-from-django.md", "docs/relations.md", "docs/transactions.md"]
+PAGES = [
+    "docs/bulk.md",
+    "docs/columnar.md",
+    "docs/coming-from-django.md",
+    "docs/relations.md",
+    "docs/transactions.md",
+]
 BLOCK = re.compile(
     r'^```python(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?',
     re.M | re.S,

@@ -7,13 +7,25 @@ from collections.abc import Iterator
 import pytest
 
 import chakra
-from chakra.expressions import Expression, F, Q, Value
+from chakra.expressions import (
+    ArraySubquery,
+    Exists,
+    Expression,
+    F,
+    OuterRef,
+    Q,
+    QueryExpression,
+    Rows,
+    Subquery,
+    Value,
+)
 from chakra.expressions.aggregates import Aggregate
-from chakra.sql.nodes import RootColumn
+from chakra.sql.nodes import RootColumn, RootKey
 from chakra.sql.render.table import TABLE
 
-RESOLVED = {F, Q, Value, RootColumn}
-"""Names, keywords and literals, for which resolving a query puts other nodes."""
+QUERIES = {QueryExpression, Rows, Subquery, ArraySubquery, Exists}
+RESOLVED = {F, Q, Value, RootColumn, RootKey, OuterRef, *QUERIES}
+"""Names, keywords, literals and queries, for which resolving a query puts other nodes."""
 
 
 def classes(root: type = Expression) -> Iterator[type]:

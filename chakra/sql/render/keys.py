@@ -12,7 +12,7 @@ from chakra.pg.types import INT8, NUMERIC, array_of
 from chakra.schema import Column
 from chakra.sql.adapting import ToColumn, ToType
 from chakra.sql.literals import bare_type
-from chakra.sql.nodes import KeyRef, plain_type
+from chakra.sql.nodes import InnerQuery, KeyRef, plain_type
 from chakra.sql.render.base import render, render_list
 from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Writer
@@ -87,6 +87,11 @@ def _comparison(left: KeyRef, node: Lookup, writer: Writer) -> None:
     if operator is None and node.name != "in":
         words = ", ".join([*_OPERATORS, "in", "isnull"])
         raise FieldError(f"{left!r} has several columns, and the lookups {words}, not {node.name!r}")
+    if isinstance(slot, InnerQuery):
+        _row(left, writer)
+        writer.write(f" {operator or 'IN'} ")
+        render(slot, writer)
+        return
     if not isinstance(slot, Slot):
         raise FieldError(f"{left!r} has several columns and takes tuples of {left.names}, not {slot!r}")
     _row(left, writer)

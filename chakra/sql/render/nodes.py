@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from chakra.expressions import Combined, Expression, IsTrue, Not, Operation, Slot, python_type
+from chakra.expressions import Combined, Expression, IsTrue, Lookup, Not, Operation, Slot, python_type
 from chakra.pg.quoting import quote_output
 from chakra.pg.types import PgType
 from chakra.sql.adapting import TEXTS, ToType
 from chakra.sql.infer import TEXT_TYPES, may_be_null, operand_type, type_of
-from chakra.sql.nodes import HasPartner, OutputName, RowRange
+from chakra.sql.nodes import HasPartner, InnerExists, InnerQuery, OutputName, RowRange
 from chakra.sql.render.base import render
+from chakra.sql.render.inner import none_of
 from chakra.sql.sources import ColumnRef, Transformed
 from chakra.sql.statement import Writer
 
@@ -87,9 +88,12 @@ def combined(node: Combined, writer: Writer) -> None:
 
 
 def denied(node: Not, writer: Writer) -> None:
-    if isinstance(node.inner, HasPartner):
+    inner = node.inner
+    if isinstance(inner, HasPartner | InnerExists):
         writer.write("NOT ")
-        render(node.inner, writer)
+        render(inner, writer)
+    elif isinstance(inner, Lookup) and inner.name == "in" and isinstance(inner.right, InnerQuery):
+        none_of(inner, writer)
     elif may_be_null(node.inner):
         writer.write("(")
         render(node.inner, writer)

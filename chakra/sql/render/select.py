@@ -6,14 +6,14 @@ from chakra.expressions import Expression, Order
 from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
 from chakra.sql.infer import may_be_null, type_of
-from chakra.sql.nodes import KeyRef, OutputName, PartnerAggregate, Rank
+from chakra.sql.nodes import InnerQuery, KeyRef, OutputName, Rank
 from chakra.sql.products import Branch, branch_of
 from chakra.sql.render.base import render, render_conditions, render_list, render_order
 from chakra.sql.render.partners import write_join
 from chakra.sql.resolve import Resolved, resolve_select
 from chakra.sql.scope import Scope
 from chakra.sql.select import Numbered
-from chakra.sql.sources import ColumnRef
+from chakra.sql.sources import ColumnRef, Correlated
 from chakra.sql.statement import Output, Writer
 
 
@@ -28,16 +28,16 @@ def write_select(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
     result = query.select.result
     if result == "exists":
         writer.write("SELECT EXISTS (")
-        _write_body(parts, writer)
+        write_body(parts, writer)
         writer.write(")")
         return [Output("exists", BOOL, False)]
     if result == "count":
         if parts.outputs:
             writer.write("SELECT count(*) FROM (")
-            _write_body(parts, writer)
+            write_body(parts, writer)
             writer.write(") AS counted")
         else:
-            _write_body(parts, writer)
+            write_body(parts, writer)
         return [Output("count", INT8, False)]
     if parts.each is not None:
         return _write_slice_of_each(parts, parts.each, writer)
@@ -46,10 +46,10 @@ def write_select(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
 
 def write_rows(parts: Resolved, writer: Writer) -> list[Output]:
     """Write a query that returns rows, which may stand inside of another."""
-    return _write_sorted_outside(parts, writer) if parts.outer else _write_body(parts, writer)
+    return _write_sorted_outside(parts, writer) if parts.outer else write_body(parts, writer)
 
 
-def _write_body(parts: Resolved, writer: Writer) -> list[Output]:
+def write_body(parts: Resolved, writer: Writer) -> list[Output]:
     """Write one SELECT, which may stand inside of another."""
     outside, writer.qualify = writer.qualify, parts.scope.qualified
     outputs = _write_clauses(parts, writer)
@@ -109,7 +109,7 @@ def _write_apart(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
     for number, positions in enumerate(groups.values()):
         one = query.select.with_clauses(outputs=tuple(given[position] for position in positions))
         writer.write(", (" if number else "(")
-        found = _write_body(resolve_select(query._replace(select=one)), writer)
+        found = write_body(resolve_select(query._replace(select=one), parts.scope.again(one.table)), writer)
         names = ", ".join(f"c{place}" for place in range(len(positions)))
         writer.write(f") AS a{number} ({names})")
         outputs.update(zip(positions, found, strict=True))
@@ -118,7 +118,7 @@ def _write_apart(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
 
 def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
     """Write FROM with another query, under the names that the table which describes its rows gives them."""
-    parts = resolve_select(inner)
+    parts = resolve_select(inner, scope.again(inner.select.table, "d"))
     writer.write(" FROM (")
     write_rows(parts, writer)
     names = ", ".join(column.quoted for column in scope.root.table.columns)
@@ -128,7 +128,7 @@ def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
 
 def _write_order(order: list[Order], outputs: list[tuple[str, Expression]], writer: Writer) -> None:
     """Write ORDER BY, in which subqueries that the query returns stand by their names."""
-    names = {id(e): name for name, e in outputs if isinstance(e, PartnerAggregate)}
+    names = {id(e): name for name, e in outputs if isinstance(e, Correlated)}
     if names:
         order = [
             Order(OutputName(names[id(term.expression)]), term.descending, term.nulls)
@@ -161,7 +161,7 @@ def _write_sorted_outside(parts: Resolved, writer: Writer) -> list[Output]:
     parts.order = [*(Order(e, False) for e in parts.distinct), *order] if parts.distinct else []
     returned = parts.outputs
     parts.outputs = [*returned, *((f"c{width + i}", term.expression) for i, term in enumerate(order))]
-    outputs = _write_body(parts, writer)[:width]
+    outputs = write_body(parts, writer)[:width]
     writer.write(f") AS sorted ({', '.join(names)})")
     render_order(
         [Order(OutputName(f"c{width + i}"), term.descending, term.nulls) for i, term in enumerate(order)],
@@ -187,7 +187,7 @@ def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> l
     parts.order, parts.outputs = [], [*outputs, ("rank", Rank(each, order, linked))]
     picked = ", ".join(names)
     writer.write(f"SELECT {picked} FROM (")
-    described = _write_body(parts, writer)[:width]
+    described = write_body(parts, writer)[:width]
     writer.write(f") AS ranked ({picked}, rank)")
     if offset is not None:
         writer.write(" WHERE rank > ")
@@ -214,19 +214,31 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
         writer.write(", " if position else "")
         render(expression, writer)
         if isinstance(expression, ColumnRef):
-            column, source = expression.column, expression.source
-            # Only a model declares.
-            label = None if source.table.row_class is None else f"{source.table.title}.{column.attribute}"
-            nullable = column.nullable or source.nullable
-            described.append(Output(name, column.type, nullable, column.load, label))
+            column, nullable = expression.column, expression.column.nullable or expression.source.nullable
+            described.append(Output(name, column.type, nullable, column.load, _declared_by(expression)))
             continue
         if position >= computed:
             writer.write(f" AS {quote_output(name)}")
-        if isinstance(expression, KeyRef):
-            described.append(Output(name, expression.record, may_be_null(expression), expression.load))
-        else:
-            described.append(Output(name, type_of(expression), may_be_null(expression)))
+        described.append(_described(name, expression))
     return described
+
+
+def _declared_by(column: ColumnRef) -> str | None:
+    """The field that declares a column: only a model does."""
+    table = column.source.table
+    return None if table.row_class is None else f"{table.title}.{column.column.attribute}"
+
+
+def _described(name: str, expression: Expression) -> Output:
+    declared = expression
+    while isinstance(declared, InnerQuery):
+        declared = declared.value
+    if isinstance(declared, ColumnRef):
+        load = declared.column.load
+        return Output(name, type_of(expression), may_be_null(expression), load, _declared_by(declared))
+    if isinstance(declared, KeyRef):
+        return Output(name, declared.record, may_be_null(expression), declared.load)
+    return Output(name, type_of(expression), may_be_null(expression))
 
 
 def write_from(scope: Scope, writer: Writer) -> None:

@@ -7,6 +7,9 @@ from chakra.sql.nodes import (
     Behind,
     FirstPartner,
     HasPartner,
+    InnerArray,
+    InnerExists,
+    InnerQuery,
     KeyRef,
     OutputName,
     PartnerAggregate,
@@ -14,7 +17,7 @@ from chakra.sql.nodes import (
     Record,
     RowRange,
 )
-from chakra.sql.render import functions, keys, lookups, nested, nodes, partners
+from chakra.sql.render import functions, inner, keys, lookups, nested, nodes, partners
 from chakra.sql.render.base import Renderer
 from chakra.sql.resolve import NestedRows
 from chakra.sql.sources import ColumnRef, Transformed
@@ -36,6 +39,10 @@ TABLE: dict[type, Renderer] = {
     Lookup: lookups.lookup,
     RowRange: nodes.row_range,
     HasPartner: partners.has_partner,
+    # queries
+    InnerQuery: inner.inner_query,
+    InnerArray: inner.inner_array,
+    InnerExists: inner.inner_exists,
     Behind: nested.behind,
     # functions
     Func: functions.function,

@@ -501,3 +501,43 @@ async def test_columns(orders: dict[str, Order]) -> None:
         ],
         "n": [2, 1, 1, 0],
     }
+
+
+async def test_peers_and_refreshed_keys(orders: dict[str, Order], db: Any) -> None:
+    with watched(db) as sent:
+        rows = await Line.objects.order_by("name").fetch_mode("peers")
+        totals = [order.total if (order := await row.order) else None for row in rows]
+    assert totals == [10, 10, 30, 20, None]
+    assert len(sent) == 2
+    with watched(db) as sent:
+        found = await Order.objects.order_by("pk").fetch_mode("peers")
+        assert ["".join(sorted(line.name for line in await row.lines)) for row in found] == [
+            "pq",
+            "s",
+            "r",
+            "",
+        ]
+    assert len(sent) == 2
+    line = await Line.objects.select_related("order").get(name="p")
+    await Line.objects.filter(name="p").update(order=orders["b2"])
+    await line.refresh("order_number")
+    with pytest.raises(NotLoaded, match=r"Line\.order is not loaded"):
+        _ = line.order.total
+
+
+async def test_nested_columns(orders: dict[str, Order]) -> None:
+    lines = Prefetch("lines", Line.objects.only("name").order_by("name"))
+    top = Prefetch("carriers", Carrier.objects.order_by("-name")[:1], to_attr="top")
+    query = Order.objects.order_by("pk").select_related("follows").prefetch_related(lines, "labels", top)
+    rows = (await query.to_arrow(nested=True)).to_pylist()
+    assert [row["follows"] and row["follows"]["total"] for row in rows] == [None, 10, None, None]
+    assert [[line["name"] for line in row["lines"]] for row in rows] == [["p", "q"], ["s"], ["r"], []]
+    assert [[(label["tenant"], label["word"]) for label in row["labels"]] for row in rows] == [
+        [("a", "red")],
+        [],
+        [("b", "red")],
+        [],
+    ]
+    assert [[carrier["name"] for carrier in row["top"]] for row in rows] == [["rail"], [], ["post"], []]
+    back = await Line.objects.order_by("name").prefetch_related("order__labels").to_arrow(nested=True)
+    assert [row["order"] and len(row["order"]["labels"]) for row in back.to_pylist()] == [1, 1, 1, 0, None]

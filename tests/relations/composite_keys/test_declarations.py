@@ -139,3 +139,16 @@ def test_one_to_one_is_unique() -> None:
 
     assert [unique.columns for unique in Seal.__table__.uniques] == [("order_tenant", "order_number")]
     assert Seal.__table__.indexes == ()
+
+
+def test_models_of_that_name_elsewhere_do_not_count() -> None:
+    """A Label with a key of two fields is in another module; the one that is meant comes after its name."""
+
+    class Tin(Model, table="ck_tins"):
+        id: Field[int] = field(primary_key=True)
+        label: ForeignKey["Label"] = foreign_key()  # type: ignore[name-defined]  # noqa: UP037
+
+    class Label(Model, table="ck_tin_labels"):
+        id: Field[int] = field(primary_key=True)
+
+    assert [column.name for column in Tin.__table__.columns] == ["id", "label_id"]

@@ -13,7 +13,7 @@ from chakra import Field, ForeignKey, Prefetch
 from chakra.errors import DataError
 from chakra.models import Model, field, foreign_key
 from chakra.pg.types import PgType
-from chakra.types import BigInt
+from chakra.types import BigInt, Integer
 from tests.columnar.families.test_database import plain
 from tests.columnar.test_ways import follows_from_data
 from tests.columnar.type_samples import TypeSample, every_sample, same
@@ -158,3 +158,37 @@ async def test_decimals_without_a_scale_are_of_one_scale(db: Any, batches: int) 
     first, last = lists[0].as_py(), lists[-1].as_py()
     assert first[-1] == {"id": 1, "parent_id": 1, "v": Decimal("1.5"), "u": UUID(int=1), "j": "{}"}
     assert [row["v"] for row in last] == [Decimal("0.125"), Decimal("1.5") if batches == 1 else Decimal(2)]
+
+
+class Loose(Model, table="nt_childs"):
+    id: Field[int] = field(primary_key=True)
+    parent: ForeignKey[Big] = foreign_key(related_name="looses")
+    v: Field[Decimal]
+    n: Field[int] = field(Integer)
+
+
+async def test_what_is_declared_otherwise_beside_what_follows_from_data(db: Any) -> None:
+    """A bigint read as the integer it is declared to be, beside decimals whose scale is that of the data."""
+    await db.execute(
+        "create table nt_parents (id int8 primary key); insert into nt_parents values (1), (2);"
+        "create table nt_childs (id int8 primary key, parent_id int8, v numeric, n int8);"
+        "insert into nt_childs values (1, 1, 0.25, 5), (2, 1, 3, 6)"
+    )
+    query = Big.objects.order_by("id").prefetch_related("looses")
+    table = await query.to_arrow(nested=True)
+    kind = table.column("looses").type.value_type
+    assert (kind.field("n").type, kind.field("v").type) == (pa.int32(), pa.decimal128(38, 2))
+    assert table["looses"].to_pylist() == [
+        [
+            {"id": 1, "parent_id": 1, "v": Decimal("0.25"), "n": 5},
+            {"id": 2, "parent_id": 1, "v": Decimal("3.00"), "n": 6},
+        ],
+        [],
+    ]
+    empty = await query.none().to_arrow(nested=True)
+    assert empty.column("looses").type.value_type.field("n").type == pa.int32()
+    (batch,) = [b async for b in query.arrow_batches(nested=True, numeric=(10, 2))]
+    assert batch.schema.field("looses").type.value_type.field("n").type == pa.int32()
+    await db.execute("update nt_childs set n = 3000000000 where id = 2")
+    with pytest.raises(DataError, match=r'row 0, column "looses\[\].n": 3000000000 does not fit integer'):
+        await query.to_arrow(nested=True)

@@ -1,0 +1,6 @@
+"""The catalog as ``schema.Table``: what tables a database has, and what they are made of. No data is read."""
+
+from chakra.introspect.listing import KINDS, Found, Listed, find, listed
+from chakra.introspect.tables import read
+
+__all__ = ["KINDS", "Found", "Listed", "find", "listed", "read"]

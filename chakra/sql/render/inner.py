@@ -1,0 +1,47 @@
+"""Rows of the table: queries inside of others."""
+
+from __future__ import annotations
+
+from chakra.expressions import Lookup
+from chakra.pg.quoting import quote_identifier
+from chakra.sql.nodes import InnerArray, InnerExists, InnerQuery, KeyRef
+from chakra.sql.render.base import render
+from chakra.sql.render.select import write_body, write_select
+from chakra.sql.statement import Writer
+
+
+def inner_query(node: InnerQuery | InnerArray, writer: Writer) -> None:
+    writer.on(node.database)
+    writer.write("(")
+    write_select(node.query, node.parts, writer)
+    writer.write(")")
+
+
+def inner_array(node: InnerArray, writer: Writer) -> None:
+    writer.write("ARRAY")
+    inner_query(node, writer)
+
+
+def inner_exists(node: InnerExists, writer: Writer) -> None:
+    writer.on(node.database)
+    writer.write("EXISTS (")
+    write_body(node.parts, writer)
+    writer.write(")")
+
+
+def none_of(node: Lookup, writer: Writer) -> None:
+    """Write that a value is none of those of a query: NULLs among them say nothing, and a NULL is none of any."""
+    left, query = node.left, node.right
+    assert isinstance(query, InnerQuery)
+    names = [quote_identifier(f"c{position}") for position in range(len(query.parts.outputs))]
+    writer.write("NOT EXISTS (SELECT 1 FROM ")
+    inner_query(query, writer)
+    alias = quote_identifier(f"{query.parts.scope.alias}r")
+    writer.write(f" AS {alias} ({', '.join(names)}) WHERE ")
+    outside, writer.qualify = writer.qualify, True
+    for position, part in enumerate(left.parts if isinstance(left, KeyRef) else (left,)):
+        writer.write(" AND " if position else "")
+        writer.write(f"{alias}.{names[position]} = ")
+        render(part, writer)
+    writer.qualify = outside
+    writer.write(")")

@@ -14,7 +14,6 @@ from __future__ import annotations
 import gc
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 from weakref import ref
 
@@ -151,7 +150,7 @@ class _Instances(_Source):
         self.key: tuple[int, ...] = ()
         if owner and plan.extras[-len(owner) :] == owner:
             self.key = tuple(range(self.count - len(owner), self.count))
-            plan = replace(plan, extras=plan.extras[: -len(owner)])
+            plan = plan._replace(extras=plan.extras[: -len(owner)])
         elif owner:
             found = {column.attribute: place for place, column in enumerate(plan.columns)}
             self.key = tuple(found[name] for name in owner)

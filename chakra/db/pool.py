@@ -8,28 +8,17 @@ import os
 import time
 from asyncio import get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 from weakref import WeakSet
 
 from chakra.config import PoolSettings
-from chakra.db import driver
+from chakra.db import driver, endings
+from chakra.db.endings import Endings
 from chakra.db.session import Session
-from chakra.db.statements import Statement
 from chakra.errors import ConnectionLost, PoolTimeout
 
-T = TypeVar("T")
-
 _log = logging.getLogger("chakra.db")
-
-# How long a session may take to come back from a cancelled statement or a reset before it is cut off.
-RECOVERY_TIMEOUT = 10.0
-
-# How long a task that is being cancelled waits for its session to come back; then that goes on without it. A
-# server that is there answers a ROLLBACK within a round trip; one that is silent must not hold up a cancel.
-PATIENCE = 0.25
-
 
 # How long ``close()`` gives a server to end its connections in order, however short its timeout.
 GOODBYE = 1.0
@@ -68,7 +57,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-class Pool:
+class Pool(Endings):
     """Sessions of one database, on one event loop.
 
     The last session given back is lent first (its caches are warm, and the others can age out). Borrowers
@@ -100,11 +89,9 @@ class Pool:
         "_reaper",
         "_recovering",
         "_refresh",
-        "_tasks",
         "_waiters",
         "always",
         "generation",
-        "loop",
         "resets",
         "settings",
     )
@@ -117,18 +104,17 @@ class Pool:
         refresh: Callable[[Session], Awaitable[None]],
         stateless: bool = False,
     ) -> None:
+        super().__init__()
         self.settings = settings
         self.generation = 0
         self.resets = settings.reset != "never" and not stateless
         self.always = settings.reset == "always" and not stateless
         self._open_session = open_session
         self._refresh = refresh
-        self.loop = asyncio.get_running_loop()
         self._idle: list[Session] = []
         self._borrowed: set[Session] = set()
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._opening = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._recovering: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
         self._closing = self._forked = False
@@ -269,46 +255,10 @@ class Pool:
         else:
             self.release(session)
 
-    def run_to_end(self, session: Session, script: Statement) -> asyncio.Task[None]:
-        """Run a rollback as a task of the pool, so that it ends even if whoever waits for it is cancelled."""
-        return self.finish(session, lambda: self._run_to_end(session, script))
-
-    def finish(self, session: Session, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        """Run a rollback or commit as a task of the pool: what comes next on the session waits for its end."""
-        before = session.ending
-        task = self._spawn(work() if before is None else _in_turn(before, work))
-        session.ending = task
-        task.add_done_callback(session.ended)
-        return task
-
-    @staticmethod
-    async def settle(task: asyncio.Task[Any], patience: float = PATIENCE) -> bool:
-        """Wait for a task of the pool; returns whether it is over.
-
-        Args:
-            patience: seconds after which a caller that is being cancelled goes on without it.
-        """
-        caller = asyncio.current_task()
-        cancelled = caller is not None and caller.cancelling()
-        await asyncio.wait((task,), timeout=patience if cancelled else None)
-        return task.done()
-
-    async def _run_to_end(self, session: Session, script: Statement) -> None:
-        try:
-            async with asyncio.timeout(RECOVERY_TIMEOUT):
-                await session.quiet()  # a statement of another task
-                await session.script(script, "transaction")
-            session.suspect = False  # a whole round trip has passed since the statement that was cut off
-        except BaseException as error:
-            session.terminate()
-            if not isinstance(error, Exception):
-                raise
-            _log.debug("a connection could not be rolled back and was closed: %s", error)
-
     async def recovered(self) -> None:
         """Wait until the sessions that are being reset behind the scenes are back, for ``PATIENCE`` at most."""
         if self._recovering:
-            await asyncio.wait(tuple(self._recovering), timeout=PATIENCE)
+            await asyncio.wait(tuple(self._recovering), timeout=endings.PATIENCE)
 
     def _recover_behind(self, session: Session) -> asyncio.Task[None]:
         task = self._spawn(self._recover(session))
@@ -318,7 +268,7 @@ class Pool:
 
     async def _recover(self, session: Session) -> None:
         try:
-            async with asyncio.timeout(RECOVERY_TIMEOUT):
+            async with asyncio.timeout(endings.RECOVERY_TIMEOUT):
                 if session.ending is not None:
                     await session.rest()
                 await session.reset(everything=session.dirty and self.resets)
@@ -411,7 +361,7 @@ class Pool:
 
     async def _close_session(self, session: Session) -> None:
         try:
-            await session.raw.close(timeout=RECOVERY_TIMEOUT)
+            await session.raw.close(timeout=endings.RECOVERY_TIMEOUT)
         except Exception as error:
             session.terminate()
             _log.debug("a connection did not close in order: %s", error)
@@ -543,18 +493,6 @@ class Pool:
     def _check_usable(self) -> None:
         if self._closing:
             raise ConnectionLost("the database is closed")
-
-    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = self.loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-
-async def _in_turn(before: asyncio.Task[Any], work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Await ``work()`` once the task before it is over."""
-    await asyncio.wait((before,))
-    return await work()
 
 
 __all__ = ["Pool", "PoolFigures"]

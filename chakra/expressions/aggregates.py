@@ -301,7 +301,7 @@ def named_values(
 
 def has_aggregate(expression: Expression) -> bool:
     """Whether an aggregate stands anywhere in the tree."""
-    return isinstance(expression, Aggregate) or any(has_aggregate(child) for child in expression.children)
+    return isinstance(expression, Aggregate) or any(map(has_aggregate, expression.children))
 
 
 __all__ = [

@@ -39,6 +39,9 @@ class Expression:
 
     __slots__ = ()
 
+    token: Hashable = None
+    """The key of a node that is always the same one: a field of a model."""
+
     @property
     def children(self) -> tuple[Expression, ...]:
         """The parts of the node that are expressions themselves, in a fixed order."""

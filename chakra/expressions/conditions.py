@@ -7,7 +7,8 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions.base import MAKE, Condition, Expression
-from chakra.expressions.values import as_expression
+from chakra.expressions.infer import NO_MODELS, PLAIN, literal_key
+from chakra.expressions.values import Value, as_expression
 
 
 class IsTrue(Condition):
@@ -45,6 +46,14 @@ class Lookup(Condition):
 
     def rebuild(self, children: tuple[Expression, ...]) -> Lookup:
         return Lookup(children[0], self.name, children[1] if len(children) > 1 else self.right)
+
+    def shape(self, values: list[Any]) -> Hashable:
+        left, right = self.left, self.right
+        key = left.token or left.shape(values)
+        if type(right) is Value and right.type is None and not right.models:
+            values.append(right.value)
+            return Lookup, self.name, key, literal_key(right.value)
+        return Lookup, self.name, key, right.shape(values) if isinstance(right, Expression) else (right,)
 
     def own_shape(self) -> Hashable:
         return (self.name, None if isinstance(self.right, Expression) else (self.right,))
@@ -98,12 +107,23 @@ class Not(Condition):
         return f"~{self.inner!r}"
 
 
+_new = object.__new__
+_OPERATORS = frozenset({"exact", "ne", "lt", "lte", "gt", "gte"})
+
+
 def compare(left: Expression, name: str, value: Any) -> Condition:
     """Build a lookup; what ``None`` and booleans mean is part of its shape, not a value.
 
     Raises:
         FieldError: ``isnull`` with anything but a boolean, or ``None`` with a lookup that has no use for it.
     """
+    if value.__class__ in PLAIN and (name in _OPERATORS or not name.endswith("isnull")):
+        # What most conditions are, without the calls of two constructors: 0.3 of 1.1 µs.
+        right: Value = _new(Value)
+        right.value, right.models, right.type = value, NO_MODELS, None
+        found: Lookup = _new(Lookup)
+        found.left, found.name, found.right = left, name, right
+        return found
     path, _, word = name.rpartition("__")
     prefix = f"{path}__" if path else ""
     if word == "isnull":

@@ -6,34 +6,58 @@ import datetime as dt
 import decimal
 import enum
 import uuid
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions.base import MAKE, Expression
-from chakra.pg.conversion.comparing import beyond_integers
+from chakra.pg.conversion.comparing import INT8_DIGITS, beyond_integers
 from chakra.pg.types import BY_PYTHON, INT8, NUMERIC, TIMESTAMP, PgType, array_of
 
-# Types whose values never change the shape of a statement. bool is not among them: isnull=True and
-# isnull=False are two statements.
+# Classes whose values are neither instances of models nor hold any, and that stand for themselves. bool is not among
+# them: isnull=True and isnull=False are two statements.
 PLAIN = frozenset(
     {int, str, float, bytes, decimal.Decimal, dt.datetime, dt.date, dt.time, dt.timedelta, uuid.UUID}
 )
 SEQUENCES: tuple[type, ...] = (list, tuple, set, frozenset, range, type({}.keys()), type({}.values()))
 
-_NO_MODELS: frozenset[Any] = frozenset()
+NO_MODELS: frozenset[Any] = frozenset()
+
+ALIKE = frozenset({bool, float, bytes, decimal.Decimal, dt.date, dt.time, dt.timedelta, uuid.UUID})
+"""Classes all of whose values make one statement. Of integers, and of digits in texts, those beyond ``bigint`` make
+another one, and of datetimes those without a zone.
+"""
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+BEYOND = "beyond bigint"
+"""What keys call a number that may be none of ``bigint``."""
+
+
+def literal_key(value: Any) -> Hashable:
+    """What about a literal decides about the SQL of its query: mostly its class."""
+    cls = value.__class__
+    if (
+        cls in ALIKE
+        or (cls is int and LOWEST <= value <= HIGHEST)
+        or (cls is str and len(value) <= INT8_DIGITS)
+    ):
+        return cls  # type: ignore[no-any-return]
+    if cls is dt.datetime:
+        return cls, value.tzinfo is None
+    if cls in SEQUENCES:
+        return list, literal_key(next((item for item in value if item is not None), None))
+    return python_type(value) or cls, BEYOND if beyond_integers(value) else None
 
 
 def models_of(value: Any) -> frozenset[Any]:
     """The models whose instances ``value`` is, or holds if it is a sequence."""
     cls = value.__class__
     if cls in PLAIN:
-        return _NO_MODELS
+        return NO_MODELS
     items = value if cls in SEQUENCES else (value,)
     found = [
         item for item in items if item.__class__ not in PLAIN and hasattr(type(item), "__chakra_model__")
     ]
-    return frozenset(type(item).__chakra_model__(item) for item in found) if found else _NO_MODELS
+    return frozenset(type(item).__chakra_model__(item) for item in found) if found else NO_MODELS
 
 
 def operand(value: Any) -> Any:
@@ -85,4 +109,17 @@ def python_type(value: Any) -> PgType | None:
     return None
 
 
-__all__ = ["PLAIN", "SEQUENCES", "literal", "models_of", "operand", "python_type"]
+__all__ = [
+    "ALIKE",
+    "BEYOND",
+    "HIGHEST",
+    "LOWEST",
+    "NO_MODELS",
+    "PLAIN",
+    "SEQUENCES",
+    "literal",
+    "literal_key",
+    "models_of",
+    "operand",
+    "python_type",
+]

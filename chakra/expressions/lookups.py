@@ -160,6 +160,8 @@ def find_lookup(name: str, left: PgType | None) -> LookupRule | None:
     """The rule for a word on a left side of that type, or ``None`` if there is none."""
     if left is not None:
         base = left.base
+        if base.kind == "base" and base.name not in _CONTAINERS:
+            return LOOKUPS.get(name)
         special = CONTAINER_LOOKUPS.get((name, _kind(base)))
         if special is not None:
             return special
@@ -172,8 +174,12 @@ _NO_TEXTS = frozenset({"array", "range", "multirange", "composite", "hstore"})
 """Kinds of values whose text is not searched: it is a notation, in which a bracket or a comma is found as well."""
 
 
+_CONTAINERS = frozenset({"jsonb", "hstore"})
+"""Types of the kind ``base`` that hold others."""
+
+
 def _kind(base: PgType) -> str:
-    return base.name if base.name in ("jsonb", "hstore") else base.kind
+    return base.name if base.name in _CONTAINERS else base.kind
 
 
 def known_words(left: PgType | None) -> str:

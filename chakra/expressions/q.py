@@ -7,14 +7,13 @@ the types of values are looked at. ``keyword_shape`` (every call), and ``numbere
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions.base import Condition, Expression
 from chakra.expressions.conditions import Combined, Lookup, Not, as_condition, compare
-from chakra.expressions.infer import PLAIN, SEQUENCES, literal, models_of, operand
+from chakra.expressions.infer import BEYOND, HIGHEST, LOWEST, PLAIN, SEQUENCES, literal, models_of, operand
 from chakra.expressions.values import Slot
 from chakra.pg.conversion.comparing import INT8_DIGITS, beyond_digits, beyond_integers
 
@@ -37,12 +36,13 @@ class Q(Condition):
 
     def shape(self, values: list[Any]) -> Hashable:
         inner = tuple(condition.shape(values) for condition in self.conditions)
-        return (Q, inner, keyword_shape(self.keywords, values))
+        return (Q, inner, keyword_shape(tuple(self.keywords), self.keywords.values(), values))
 
     def numbered(self, numbers: Iterator[int]) -> Q:
         conditions = [condition.numbered(numbers) for condition in self.conditions]
         new = Q(*conditions)
-        new.keywords = numbered_keywords(self.keywords, numbers)
+        given = numbered_keywords(tuple(self.keywords), self.keywords.values(), numbers)
+        new.keywords = dict(zip(self.keywords, given, strict=True))
         return new
 
     def __invert__(self) -> Condition:
@@ -66,75 +66,72 @@ def all_of(parts: Sequence[Condition]) -> Condition:
     return parts[0] if len(parts) == 1 else Combined("AND", tuple(parts))
 
 
-BEYOND = "beyond bigint"
-"""What shapes call a number that may be none of ``bigint``."""
-BIGINT = 2**63
-FRACTIONS = frozenset({float, Decimal})
+BEYOND_TEXT = (str, BEYOND)
 
 
 def _says_isnull(name: str) -> bool:
     return name == "isnull" or name.endswith("__isnull")
 
 
-def keyword_shape(keywords: Mapping[str, Any], values: list[Any]) -> Hashable:
+def keyword_shape(names: tuple[str, ...], given: Iterable[Any], values: list[Any]) -> Hashable:
     """The structural key of keyword filters: names, the types of values, and what else decides about the SQL.
 
     Literals are appended to ``values``.
     """
-    parts: list[Any] = []
-    for name, value in keywords.items():
-        cls = type(value)
-        if cls in PLAIN:
-            if cls is int:
-                beyond = not -BIGINT <= value < BIGINT
-            else:
-                beyond = cls in FRACTIONS or (
-                    cls is str and len(value) > INT8_DIGITS and beyond_digits(value)
-                )
-            parts += (name, (cls, BEYOND)) if beyond else (name, cls)
+    key: list[Any] = [*names]
+    for position, value in enumerate(given):
+        cls = value.__class__
+        if cls is int:
+            key.append(cls if LOWEST <= value <= HIGHEST else BEYOND)
             values.append(value)
-        elif value is None or (cls is bool and _says_isnull(name)):
-            parts.append((name, value))
+        elif cls is str:
+            key.append(BEYOND_TEXT if len(value) > INT8_DIGITS and beyond_digits(value) else cls)
+            values.append(value)
+        elif cls in PLAIN or (cls is bool and not _says_isnull(names[position])):
+            key.append(cls)
+            values.append(value)
+        elif value is None or cls is bool:
+            key.append(value)
         elif cls in SEQUENCES:
             plain = literal(value)
             # ``in`` takes the type of its left side; elsewhere the items may decide.
             inner: Any = None
-            if not name.endswith("in"):
+            if not names[position].endswith("in"):
                 inner = type(next(iter(value), None))
                 if any(map(beyond_integers, value)):
                     inner = (inner, BEYOND)
-            parts += (name, list, models_of(value) or inner)
+            key.append((list, models_of(value) or inner))
             values.append(plain)
         else:
             plain = operand(value)
             if isinstance(plain, Expression):
-                parts.append((name, plain.shape(values)))
+                key.append((Expression, plain.shape(values)))
             else:
-                models = models_of(value)
-                if models:
-                    parts.append((name, models))
-                else:
-                    parts.append((name, cls, BEYOND if beyond_integers(value) else None))
+                key.append(models_of(value) or (cls, BEYOND if beyond_integers(value) else None))
                 values.append(plain)
-    return tuple(parts)
+    return tuple(key)
 
 
-def numbered_keywords(keywords: Mapping[str, Any], numbers: Iterator[int]) -> dict[str, Any]:
-    """The keywords with slots in place of literals, numbered in the order of ``keyword_shape``."""
-    found: dict[str, Any] = {}
-    for name, value in keywords.items():
-        if value is None or (type(value) is bool and _says_isnull(name)):
-            found[name] = value
+def numbered_keywords(
+    names: tuple[str, ...], given: Iterable[Any], numbers: Iterator[int]
+) -> tuple[Any, ...]:
+    """The values of keywords with slots in place of literals, numbered in the order of ``keyword_shape``."""
+    found: list[Any] = []
+    for name, value in zip(names, given, strict=True):
+        cls = value.__class__
+        if cls in PLAIN or (cls is bool and not _says_isnull(name)):
+            found.append(Slot(next(numbers), value))
+        elif value is None or cls is bool:
+            found.append(value)
         elif isinstance(value, Expression):
-            found[name] = value.numbered(numbers)
+            found.append(value.numbered(numbers))
         else:
-            models = models_of(value)
-            plain = literal(value) if type(value) in SEQUENCES else operand(value)
+            plain = literal(value) if cls in SEQUENCES else operand(value)
             if isinstance(plain, Expression):
-                found[name] = plain.numbered(numbers)
-                continue
-            found[name] = Slot(next(numbers), plain, None, models)
-    return found
+                found.append(plain.numbered(numbers))
+            else:
+                found.append(Slot(next(numbers), plain, None, models_of(value)))
+    return tuple(found)
 
 
 def keyword_conditions(

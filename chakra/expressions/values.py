@@ -7,8 +7,15 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions.base import MAKE, Expression
-from chakra.expressions.infer import SEQUENCES, literal, models_of, operand, python_type
-from chakra.pg.conversion.comparing import beyond_integers
+from chakra.expressions.infer import (
+    NO_MODELS,
+    PLAIN,
+    SEQUENCES,
+    literal,
+    literal_key,
+    models_of,
+    operand,
+)
 from chakra.pg.types import PgType
 
 
@@ -18,22 +25,20 @@ class Value(Expression):
     __slots__ = ("models", "type", "value")
 
     def __init__(self, value: Any, type: PgType | None = None) -> None:
-        if hasattr(value.__class__, "__chakra_query__"):
+        cls = value.__class__
+        if cls in PLAIN:
+            self.value, self.models = value, NO_MODELS
+        elif hasattr(cls, "__chakra_query__"):
             raise FieldError("Value() takes a plain value; a query stands by itself, or as Subquery(…)")
-        self.models = models_of(value)
-        self.value = operand(value) if value.__class__ not in SEQUENCES else literal(value)
+        else:
+            self.models = models_of(value)
+            self.value = literal(value) if cls in SEQUENCES else operand(value)
         self.type = type
 
-    def own_shape(self) -> Hashable:
-        return self.type
-
     def shape(self, values: list[Any]) -> Hashable:
-        value = self.value
-        values.append(value)
-        type_: Any = self.type or python_type(value) or type(value)
-        if isinstance(value, str) and beyond_integers(value):
-            type_ = (type_, "beyond bigint")
-        return (Value, type_, self.models) if self.models else (Value, type_)
+        values.append(self.value)
+        key = literal_key(self.value)
+        return (Value, key, self.type, self.models) if self.models or self.type is not None else key
 
     def numbered(self, numbers: Iterator[int]) -> Slot:
         return Slot(next(numbers), self.value, self.type, self.models)

@@ -21,6 +21,7 @@ from chakra.models.relations.specs import (
     many_to_many,
     one_to_one,
 )
+from chakra.query.queryset import QuerySet
 from chakra.schema import Relation, Table
 
 META_OPTIONS = frozenset(
@@ -54,12 +55,14 @@ class ModelInfo:
         reverse: the ways whose key is elsewhere, by name.
         ways: those that other models opened (``ways_back``), by name, the last one in force.
         between: give the tables of many-to-many relations that no model declares.
+        table, rows: its description and the queryset over all of its rows, both made at first use.
     """
 
     def __init__(self, declared: dict[str, Declared], options: dict[str, Any]) -> None:
         self.declared = declared
         self.options = options
         self.table: Table | None = None
+        self.rows: QuerySet[Any] | None = None
         self.plan: list[tuple[str, Callable[[Any, Any], None], Any, Any]] = []
         self.keys: dict[str, tuple[str, ...]] = {}
         self.relations: dict[str, ForwardRelation] = {}

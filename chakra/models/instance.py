@@ -33,8 +33,10 @@ class Objects:
     def __get__(self, instance: Any, owner: type[M]) -> QuerySet[M]:
         if instance is not None:
             raise AttributeError(f"objects belongs to the class: {owner.__name__}.objects")
-        table = owner.__chakra__.table
-        return QuerySet(owner.__table__ if table is None else table)  # made at first use
+        info = owner.__chakra__
+        if info.rows is None:
+            info.rows = QuerySet(owner.__table__)
+        return info.rows
 
 
 class Model(metaclass=ModelMeta):

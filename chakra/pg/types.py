@@ -85,6 +85,10 @@ class PgType:
         if self.name in BY_NAME or self.name.startswith(_CATALOG):
             object.__setattr__(self, "name", self.name + OWN)
 
+    def __hash__(self) -> int:
+        # The key of many caches; what else types differ in is left to the comparison of equals.
+        return hash((self.name, self.typmod))
+
     @property
     def typname(self) -> str:
         """The name in ``pg_type.typname``."""
@@ -110,14 +114,21 @@ class PgType:
         if self.kind == "array":
             assert self.element is not None
             return self.element.sql + "[]" * max(self.ndims, 1)
-        base = self.sql_name or quote_qualified(self.schema, self.typname)
-        shown = self.modifiers
+        shown = self.modifiers if self.typmod >= 0 else ()
         if not shown:
-            return base
+            return self.bare
         text = f"({', '.join(map(str, shown))})"
         # The precision of a time type stands before its zone: time(3) with time zone.
-        head, zone, tail = base.partition(" with")
+        head, zone, tail = self.bare.partition(" with")
         return head + text + zone + tail
+
+    @property
+    def bare(self) -> str:
+        """The type as SQL writes it, without its modifier; of an array that of its elements is left out, too."""
+        if self.kind == "array":
+            assert self.element is not None
+            return self.element.bare + "[]" * max(self.ndims, 1)
+        return self.sql_name or quote_qualified(self.schema, self.typname)
 
     @property
     def modifiers(self) -> tuple[int, ...]:
@@ -148,6 +159,8 @@ class PgType:
     @property
     def base(self) -> PgType:
         """The type itself, or what a domain finally stands on."""
+        if self.kind != "domain":
+            return self
         found = self
         while found.kind == "domain":
             assert found.element is not None

@@ -19,6 +19,7 @@ from chakra.sql import Select
 if TYPE_CHECKING:
     from chakra.db import Database
 
+_new = object.__new__
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -35,7 +36,7 @@ class Base(NotAList, Generic[R_co]):
 
     def _with(self, select: Select) -> Self:
         """The same queryset with another question; one that carries more than this overrides it."""
-        new = self.__class__.__new__(self.__class__)
+        new: Self = _new(type(self))
         new._select = select
         new._database = self._database
         new._prefetches = self._prefetches

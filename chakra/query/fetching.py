@@ -112,8 +112,9 @@ async def _fill(database: Database, rows: Iterable[Any], attributes: Sequence[st
     if not lacking:
         return
     model: Any = type(lacking[0])
-    select = Select(model.__table__).with_clauses(only=frozenset(attributes))
-    select.filters = ((False, (), {"pk__in": [model.__chakra_key__(row) for row in lacking]}),)
+    keys = [model.__chakra_key__(row) for row in lacking]
+    select = Select(model.__table__).filtered(False, (), {"pk__in": keys})
+    select = select.with_clauses(only=frozenset(attributes))
     select.order = ()
     fresh = {model.__chakra_key__(row): row for row in await run.rows(database, select)}
     for row in lacking:

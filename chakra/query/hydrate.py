@@ -14,7 +14,6 @@ from __future__ import annotations
 import gc
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 from weakref import ref
 
@@ -60,13 +59,20 @@ def grouper(compiled: Compiled, owner: tuple[str, ...], many: bool) -> Grouper:
     return found
 
 
-def hydrate(count: int, load: Callable[..., list[Any]], *arguments: Any) -> list[Any]:
-    """Run a loader over ``count`` rows, holding the cyclic collector back where there are many."""
+def hydrate(count: int, load: Callable[..., list[Any]], rows: Any, *more: Any) -> list[Any]:
+    """Run a loader over ``count`` rows, holding the cyclic collector back where there are many.
+
+    A list of rows is empty afterwards. Records are counted by the collector like instances: where they have gone
+    before it counts again, it does not set out at once to walk over everything that was made here.
+    """
     if count < HOLD_COLLECTOR_FROM or not gc.isenabled():
-        return load(*arguments)
+        return load(rows, *more)
     gc.disable()
     try:
-        return load(*arguments)
+        made = load(rows, *more)
+        if rows.__class__ is list:
+            rows.clear()
+        return made
     finally:
         gc.enable()
 
@@ -144,7 +150,7 @@ class _Instances(_Source):
         self.key: tuple[int, ...] = ()
         if owner and plan.extras[-len(owner) :] == owner:
             self.key = tuple(range(self.count - len(owner), self.count))
-            plan = replace(plan, extras=plan.extras[: -len(owner)])
+            plan = plan._replace(extras=plan.extras[: -len(owner)])
         elif owner:
             found = {column.attribute: place for place, column in enumerate(plan.columns)}
             self.key = tuple(found[name] for name in owner)

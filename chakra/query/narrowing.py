@@ -6,13 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from chakra.errors import FieldError
-from chakra.expressions import Expression, Order
+from chakra.expressions import Combined, Expression, Lookup, Not, Order
 from chakra.query.base import Base, R_co
 from chakra.query.checks import check_database, row_count
 from chakra.query.not_a_list import conditions_of
 
 if TYPE_CHECKING:
     from chakra.db import Database
+
+
+_SAYING = frozenset({Lookup, Combined, Not})
+"""Classes of conditions that always say something."""
+
+_TERMS = (str, Order, Expression)
 
 
 class Narrowing(Base[R_co]):
@@ -28,16 +34,17 @@ class Narrowing(Base[R_co]):
         """Drop rows for which all conditions hold; rows for which they are NULL stay."""
         return self._filtered(True, conditions, lookups)
 
-    def _filtered(self, negated: bool, given: tuple[Expression, ...], lookups: dict[str, Any]) -> Self:
+    def _filtered(self, negated: bool, given: tuple[Any, ...], lookups: dict[str, Any]) -> Self:
         select = self._select
         if select.limit is not None or select.offset is not None:
             self._not_sliced("filtered", "filter")
-        conditions = conditions_of(given) if given else ()
-        if not conditions and not lookups:
+        for condition in given:
+            if condition.__class__ not in _SAYING:
+                given = conditions_of(given)
+                break
+        if not given and not lookups:
             return self
-        select = select.copy()
-        select.filters = (*select.filters, (negated, conditions, lookups))
-        return self._with(select)
+        return self._with(select.filtered(negated, given, lookups))
 
     def all(self) -> Self:
         """Return the same rows; ``await qs.all()`` reads like a sentence."""
@@ -61,7 +68,7 @@ class Narrowing(Base[R_co]):
             FieldError: a term is none of these, or the query is sliced.
         """
         for term in terms:
-            if not isinstance(term, str | Order | Expression):
+            if term.__class__ is not str and not isinstance(term, _TERMS):
                 raise FieldError(f"order_by() takes names and expressions, not {term!r}")
         select = self._select
         if select.limit is not None or select.offset is not None:
@@ -94,7 +101,7 @@ class Narrowing(Base[R_co]):
     def limit(self, count: int | None) -> Self:
         """Return at most ``count`` rows; ``None`` lifts a limit."""
         select = self._select.copy()
-        select.limit = row_count("limit", count)
+        select.limit = count if type(count) is int and count >= 0 else row_count("limit", count)
         return self._with(select)
 
     def offset(self, count: int | None) -> Self:

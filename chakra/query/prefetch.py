@@ -347,14 +347,11 @@ def _of_owners(select: Select, relation: Relation, keys: list[Any]) -> tuple[Sel
     *_, last = relation.hops
     if len(relation.hops) == 1:
         names = last.target_columns
-        select = _each(select, names)
         one = len(names) == 1
-        wanted = (False, (), {f"{names[0]}__in": keys}) if one else (False, (RootKey(names).in_(keys),), {})
-        select.filters = (*select.filters, wanted)
-        return select, names
+        parts, words = ((), {f"{names[0]}__in": keys}) if one else ((RootKey(names).in_(keys),), {})
+        return _each(select, names).filtered(False, parts, words), names
     back, way = next((n, other) for n, other in last.target.relations.items() if other.leads_back(relation))
-    select = _each(select, (back,))
-    select.filters = (*select.filters, (False, (), {f"{back}__in": keys}))
+    select = _each(select, (back,)).filtered(False, (), {f"{back}__in": keys})
     clauses = select.clauses
     fields = way.hops[-1].target_columns
     owner = tuple(f"{OWNER}{place or ''}" for place in range(len(fields)))

@@ -208,8 +208,9 @@ async def save(
 async def _save_computed(instance: Any, database: Database, assigned: dict[str, Any]) -> None:
     """UPDATE the instance's row with expressions among the values; the instance takes what came of them."""
     table: Table = type(instance).__table__
-    select = Select(table)
-    select.filters = ((False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}),)
+    select = Select(table).filtered(
+        False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}
+    )
     computed = tuple(name for name, value in assigned.items() if isinstance(value, Expression))
 
     async def work(stored: Table) -> None:
@@ -250,8 +251,9 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     if not table.primary_key:
         raise FieldError(no_key(table))
     found = database_of(instance, database)
-    select = Select(table)
-    select.filters = ((False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}),)
+    select = Select(table).filtered(
+        False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}
+    )
     wanted = tuple(a for name in fields for a in table.attributes(name))
     if wanted:
         select = select.with_clauses(only=frozenset(wanted))

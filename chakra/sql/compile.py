@@ -10,13 +10,16 @@ from chakra.sql.select import Select, numbered
 from chakra.sql.statement import Writer
 
 
-def compile_select(select: Select) -> Compiled:
+def compile_select(select: Select, held: int) -> Compiled:
     """Resolve and render a query.
+
+    Args:
+        held: how many values its shape has listed.
 
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
-    query = numbered(select)
+    query = numbered(select, held)
     parts = resolve_select(query)
     writer = Writer()
     outputs = write_select(query, parts, writer)

@@ -50,12 +50,11 @@ def compiled_condition(
             given.append(one)
     if not given:
         raise FieldError(f"{option} is an empty condition")
-    select = Select(table)
-    select.filters = ((False, tuple(given), {}),)
+    select = Select(table).filtered(False, tuple(given), {})
     values: list[Any] = []
     select.shape(values)
     scope = Scope(table)
-    found = resolve_filters(numbered(select).select.filters, scope)
+    found = resolve_filters(numbered(select, len(values)).select.filters, scope)
     if scope.qualified:
         raise FieldError(f"{option} can use fields of {table.title} only, not those of related tables")
     scope.root.alias = alias or scope.root.alias

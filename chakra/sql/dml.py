@@ -192,13 +192,16 @@ def compile_update(
     return writer.finish(_returning(writer, table, returning))
 
 
-def compile_delete(select: Select) -> Statement:
+def compile_delete(select: Select, held: int) -> Statement:
     """``DELETE`` of all rows of a query.
+
+    Args:
+        held: how many values its shape has listed.
 
     Raises:
         FieldError: a query that DELETE cannot take (limit, distinct).
     """
-    select = numbered(select).select
+    select = numbered(select, held).select
     scope = Scope(select.table)
     conditions = _write_filters(select, scope, "delete")
     writer = Writer(qualify=scope.qualified)

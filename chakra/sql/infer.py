@@ -37,6 +37,8 @@ _NUMBERS = _WHOLE | {"numeric", "float4", "float8"}
 
 def type_of(node: Expression) -> PgType | None:
     """The type that a resolved node gives, or ``None`` where only the server knows."""
+    if isinstance(node, ColumnRef):
+        return node.column.type
     if isinstance(node, Condition):
         return BOOL
     if isinstance(node, Slot):
@@ -120,13 +122,14 @@ def may_be_null(node: Expression) -> bool:
         return node.nullable
     if isinstance(node, KeyRef):
         return bool(node.missing)
-    if isinstance(node, Slot | HasPartner | InnerExists | InnerArray):
+    if isinstance(node, _NEVER) or (isinstance(node, Lookup) and node.name == "isnull"):
         return False
-    if isinstance(node, Lookup) and node.name == "isnull":
-        return False
-    if isinstance(node, Lookup | Combined | Not | IsTrue | Operation | Transformed):
-        return any(may_be_null(child) for child in node.children)
-    return True
+    return not isinstance(node, _AS_PARTS) or any(map(may_be_null, node.children))
+
+
+_NEVER = (Slot, HasPartner, InnerExists, InnerArray)
+_AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Transformed)
+"""What is NULL only if one of its parts is."""
 
 
 __all__ = ["TEXT_TYPES", "may_be_null", "operand_type", "operation_type", "type_of"]

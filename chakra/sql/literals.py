@@ -10,7 +10,6 @@ its own tree; nothing searches SQL text. docs/decisions/0003-literals-for-copy.m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Sized
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -73,8 +72,8 @@ def bare_type(type_: PgType) -> str:
     """
     if type_.kind == "array":
         return bare_type(_element(type_)) + "[]"
-    plain = replace(type_, typmod=-1)
-    return _BARE_SPELLING.get(plain.name, plain.sql) if plain.schema is None else plain.sql
+    spelling = _BARE_SPELLING.get(type_.name) if type_.schema is None else None
+    return spelling or type_.bare
 
 
 def _element(type_: PgType) -> PgType:

@@ -93,8 +93,7 @@ class Cut:
         if low is not None or high is not None:
             column = ADDRESS if self.column is None else self.column
             ends = (None if bound is None else Value(bound, column.type) for bound in (low, high))
-            part = part.copy()
-            part.filters = (*part.filters, (False, (RowRange(RootColumn(column), *ends),), {}))
+            part = part.filtered(False, (RowRange(RootColumn(column), *ends),), {})
         text = self._finished(part)
         return text if self.as_text is None else self.as_text.around(text)
 

@@ -110,35 +110,36 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         (each.name, _nested(scope, each, rows)) for each, rows in zip(clauses.nested, nested, strict=True)
     ]
     resolved = resolve_filters(select.filters, scope)
-    having = [c for c in resolved if has_aggregate(c)]
+    having = [c for c in resolved if has_aggregate(c)] if scope.aggregated else []
     conditions = [c for c in resolved if not has_aggregate(c)] if having else resolved
     if clauses.groups is None and having:
         raise FieldError(
             f"{having[0]!r} is about groups, which the query does not have; name the aggregate first: "
             'annotate(n=Count("…")).filter(n__gt=…)'
         )
-    computed = [*scope.annotations.values(), *(e for _, e in outputs)]
-    grouped = clauses.groups is not None and (not scope.per_row or any(map(has_aggregate, computed)))
+    grouped = clauses.groups is not None and (
+        not scope.per_row or any(map(has_aggregate, [*scope.annotations.values(), *(e for _, e in outputs)]))
+    )
     # A default order by columns that are not grouped would be an error nobody asked for.
     distinct = [part for name in clauses.distinct or () for part in columns_of_key(scope.resolve_value(name))]
     given = tuple(scope.resolve_term(term) for term in clauses.groups or ())
     shown = shown_of([*(e for _, e in outputs), *distinct, *given], scope.main)
     order = order_of(select, () if grouped and select.order is None else terms, scope, shown)
-    if clauses.groups is None and not any(has_aggregate(e) for _, e in outputs):
-        alone = next((term.expression for term in order if has_aggregate(term.expression)), None)
-        if alone is not None:
-            raise FieldError(
-                f"order_by(): {alone!r} is an aggregate, and the query has none to be grouped for; name it first: "
-                'annotate(n=Count("…")).order_by("n")'
-            )
+    sorted_by = [term.expression for term in order]
+    alone = next(filter(has_aggregate, sorted_by), None) if scope.aggregated else None
+    if alone is not None and clauses.groups is None and not any(has_aggregate(e) for _, e in outputs):
+        raise FieldError(
+            f"order_by(): {alone!r} is an aggregate, and the query has none to be grouped for; name it first: "
+            'annotate(n=Count("…")).order_by("n")'
+        )
     found = Resolved(
         select, inner, scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct
     )
     if grouped:
-        returned = [*(e for _, e in outputs), *having, *(term.expression for term in order)]
+        returned = [*(e for _, e in outputs), *having, *sorted_by]
         found.groups = group_terms(given, scope, returned)
-    repeated = multiplied(
-        [*(e for _, e in outputs), *having, *(term.expression for term in order)], scope.main
+    repeated = (
+        multiplied([*(e for _, e in outputs), *having, *sorted_by], scope.main) if scope.main.many else []
     )
     if repeated and clauses.groups is not None:
         names = ", ".join(map(repr, repeated))
@@ -184,12 +185,13 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
     found: list[Condition] = []
     last: tuple[int, JoinedCall] | None = None
     for position in range(len(filters) - 1, -1, -1) if scope.main.many else ():
-        negated, conditions, keywords = filters[position]
-        joined = None if negated else scope.about_joined(conditions, keywords)
+        negated, conditions, names, values = filters[position]
+        joined = None if negated else scope.about_joined(conditions, dict(zip(names, values, strict=True)))
         if joined is not None:
             last = position, joined
             break
-    for position, (negated, conditions, keywords) in enumerate(filters):
+    for position, (negated, conditions, names, values) in enumerate(filters):
+        keywords = dict(zip(names, values, strict=True))
         if last is not None and position == last[0]:
             found += last[1].conditions
             conditions, keywords = last[1].parts, last[1].keywords

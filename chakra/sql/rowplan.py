@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression
@@ -17,8 +17,7 @@ from chakra.sql.sources import ColumnRef, Source
 from chakra.sql.statement import Statement
 
 
-@dataclass(frozen=True, slots=True)
-class RowPlan:
+class RowPlan(NamedTuple):
     """How a slice of a result row becomes an instance of ``table.row_class``.
 
     Attributes:
@@ -104,7 +103,9 @@ def instance_outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expr
     tree = _relation_tree(clauses.related)
     plan = _plan(scope, scope.root, tree, loaded_of(select), outputs)
     outputs.extend(scope.annotations.items())
-    return outputs, replace(plan, extras=tuple(name for name, _ in clauses.annotations))
+    if clauses.annotations:
+        plan = plan._replace(extras=tuple(name for name, _ in clauses.annotations))
+    return outputs, plan
 
 
 def record_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
@@ -165,7 +166,7 @@ def _plan(
         joined = scope.join(source, relation)
         behind = _plan(scope, joined, tree[name], loaded.behind(name), outputs, f"{name}__")
         back = relation.way_here(source.table)
-        related.append((name, behind if back in tree[name] else replace(behind, back=back)))
+        related.append((name, behind if back in tree[name] else behind._replace(back=back)))
     return RowPlan(source.table, columns, start, place if source.nullable else None, tuple(related))
 
 

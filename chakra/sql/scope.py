@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
@@ -27,8 +26,7 @@ from chakra.sql.select import Filter
 from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source, Transformed
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """A path taken apart: the value it names, and what is left of it for a lookup."""
 
     expression: Expression
@@ -74,6 +72,7 @@ class Scope:
         self.inside = 0  # queries inside of this one, whose aliases are numbered
         self._aliases = 0
         self.annotations: dict[str, Expression] = {}
+        self.aggregated = False  # whether an aggregate was resolved
 
     @property
     def sources(self) -> list[Source]:
@@ -200,6 +199,7 @@ class Scope:
         Its condition is about the rows that its argument names, each of which counts once: what it says of partners of
         theirs is an EXISTS.
         """
+        self.aggregated = True
         block = Block() if self.per_row else self.main
         outside = self.block, self._denying, self.joins
         self.block, self._denying, self.joins = (block if self.per_row else None), False, None
@@ -224,12 +224,12 @@ class Scope:
         kept, joins = self.kept, self.joins
         self.kept = ()  # an aggregate in one of these filters is of all partners
         try:
-            for negated, parts, keywords in reversed(kept):
+            for negated, parts, names, values in reversed(kept):
                 if negated:
                     continue
                 longer = block.copy()
                 self.joins = longer, frozenset(map(id, longer.many))
-                conditions = self.conditions(parts, keywords)
+                conditions = self.conditions(parts, dict(zip(names, values, strict=True)))
                 about = [part for part in conditions if heads_of(part, longer)]
                 if about:
                     # The filter before was about the same partners: what it dropped is not counted.

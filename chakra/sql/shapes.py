@@ -47,7 +47,7 @@ def select_statement(select: Select) -> tuple[Compiled, list[Any]]:
     key = select.shape(values)
     compiled = select.table.statements.get(key)
     if compiled is None:
-        compiled = remember(select.table, key, compile_select(select))
+        compiled = remember(select.table, key, compile_select(select, len(values)))
     return compiled, values
 
 
@@ -105,7 +105,7 @@ def delete_statement(select: Select) -> tuple[Statement, list[Any]]:
     key = ("delete", select.shape(values))
     found = select.table.statements.get(key)
     if found is None:
-        found = remember(select.table, key, compile_delete(select))
+        found = remember(select.table, key, compile_delete(select, len(values)))
     return found, values
 
 

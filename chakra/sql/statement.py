@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from types import CodeType
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 from chakra.errors import FieldError
 from chakra.expressions import python_type
 from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText, Touch
 from chakra.pg.types import BY_OID, PgType
-from chakra.sql.adapting import binder_source, step_of
+from chakra.sql.adapting import binder, step_of
 from chakra.sql.literals import bare_type, render_literal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parameter:
     """Where the value of one ``$n`` comes from.
 
@@ -53,8 +52,7 @@ class Parameter:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One result column.
 
     Attributes:
@@ -72,9 +70,9 @@ class Output:
     column: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Statement:
-    """SQL with its parameters and result columns.
+    """SQL with its parameters and result columns; never changed once it is made.
 
     Attributes:
         pieces: the text between parameters; one more than there are ``uses``.
@@ -99,12 +97,12 @@ class Statement:
     pure: bool = True
     databases: tuple[Any, ...] = ()
     reads: bool = False
-    sql: str = field(init=False, compare=False)
-    touches: tuple[Touch, ...] | None = field(init=False, compare=False)
+    sql: str = field(init=False)
+    touches: tuple[Touch, ...] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sql", self._text())
-        object.__setattr__(self, "touches", self.relations if self.pure else None)
+        self.sql = self._text()
+        self.touches = self.relations if self.pure else None
 
     @property
     def author(self) -> Literal["compiler"]:
@@ -172,8 +170,7 @@ class Statement:
         if all(p.index == i and not p.adapt for i, p in enumerate(parameters)):
             count = len(parameters)
             return lambda values: values if len(values) == count else values[:count]
-        source, names = binder_source(parameters, naive)
-        return eval(_code(source), names)  # type: ignore[no-any-return]
+        return binder(tuple([(p.index, p.adapt) for p in parameters]), naive)
 
     def literal_sql(self, values: list[Any], naive: Naive = "error") -> SqlText:
         """The text with every parameter rendered as a literal, typed like the parameter, for COPY.
@@ -194,14 +191,6 @@ class Statement:
             parts.append(rendered[use])
             parts.append(piece)
         return SqlText("".join(parts), self.touches, self.sql, self.reads)
-
-
-@lru_cache(maxsize=512)
-def _code(source: str) -> CodeType:
-    """The compiled source of a binder. Shapes differ in SQL far more often than in how their values are bound;
-    parsing is 30 µs of the 80 that a new shape takes.
-    """
-    return compile(source, "<bind>", "eval")
 
 
 def _known(parameter: Parameter, value: Any) -> PgType:
@@ -246,12 +235,15 @@ class Writer:
         "pure",
         "qualify",
         "uses",
+        "write",
     )
 
     def __init__(self, *, qualify: bool = False) -> None:
         self.qualify = qualify  # whether columns are written with their table's alias
         self._text: list[str] = []
-        self._known: dict[tuple[int, tuple[Any, ...], PgType | None, bool], int] = {}
+        self.write = self._text.append
+        """Append SQL text."""
+        self._known: dict[int, list[int]] = {}  # positions of the parameters that send a value
         self.pieces: list[str] = []
         self.uses: list[int] = []
         self.parameters: list[Parameter] = []
@@ -268,10 +260,6 @@ class Writer:
         if database is not None:
             self._databases[database] = None
 
-    def write(self, text: str) -> None:
-        """Append SQL text."""
-        self._text.append(text)
-
     def parameter(
         self,
         index: int,
@@ -287,10 +275,14 @@ class Writer:
             beside_column: it is compared with a column or stored in one, whose type it can take.
         """
         typed = not beside_column or names_itself(type_)
-        known = (index, adapt, type_, typed)
-        position = self._known.get(known)
-        if position is None:
-            position = self._known[known] = len(self.parameters)
+        same = self._known.setdefault(index, [])
+        for position in same:
+            known = self.parameters[position]
+            if known.adapt == adapt and known.type == type_ and known.typed == typed:
+                break
+        else:
+            position = len(self.parameters)
+            same.append(position)
             self.parameters.append(Parameter(index, adapt, type_, label, typed))
         self.pieces.append("".join(self._text))
         self._text.clear()

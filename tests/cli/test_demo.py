@@ -24,7 +24,7 @@ pytestmark = [
 
 def test_twice(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    first = run("demo", "--folder", str(folder))
+    first = run("demo", "--folder", str(folder), "--turns", "1")
     assert first.returncode == 0, first.stderr
     for part in (
         "United Air Lines Inc.",
@@ -39,7 +39,7 @@ def test_twice(tmp_path: Path) -> None:
     assert str(picture) in first.stdout
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 50_000
 
-    second = run("demo", "--folder", str(folder))
+    second = run("demo", "--folder", str(folder), "--turns", "1")
     assert second.returncode == 0, second.stderr
     assert "The data is there from an earlier run" in second.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import pytest
 
@@ -113,6 +114,37 @@ async def test_hooks_see_statements_and_never_values(db: Database) -> None:
         seen = [event.kind, event.phase, event.rows, event.context, event.label, repr(event)]
         seen += [(name, getattr(event.statement, name)) for name in ("sql", "reads", "touches", "author")]
         assert "hush" not in repr(seen)
+
+
+async def test_a_hook_finds_who_asked(db: Database) -> None:
+    """Before a statement the frames of its caller are on the stack: a profiler names the line from there."""
+    await db.execute("create table t (id int)")
+    found: dict[str, str] = {}
+
+    def hook(event: QueryEvent) -> None:
+        frame = sys._getframe(1)
+        while event.phase == "before" and frame is not None:
+            if frame.f_code.co_filename == __file__:
+                found[event.kind] = frame.f_code.co_name
+                return
+            frame = frame.f_back  # type: ignore[assignment]
+
+    async def caller() -> None:
+        await db.run_fetch("select 1")
+        await db.run_fetchrow("select 1")
+        await db.run_execute("select 1")
+        await db.executemany("insert into t values ($1)", [(1,)])
+        async for _ in db.run_cursor("select 1"):
+            pass
+        await db.copy_out("select 1", lambda data: None)
+        await db.copy_in("t", None, [b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"])
+
+    remove = db.hooks.add(hook)
+    await caller()
+    remove()
+    found.pop("transaction")
+    kinds = ("fetch", "fetchrow", "execute", "executemany", "cursor", "copy_out", "copy_in")
+    assert found == dict.fromkeys(kinds, "caller")
 
 
 async def test_a_hook_can_count_by_statement(db: Database) -> None:

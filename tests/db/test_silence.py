@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 import chakra
-from chakra.db import pool as pools
+from chakra.db import endings
 from tests.db.proxy import Proxy
 
 Way = Callable[[Any, Callable[[], None]], Awaitable[Any]]
@@ -149,7 +149,7 @@ async def test_a_cancel_returns_though_nobody_answers(
     db: Any, proxy: Proxy, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Recovery may take as long as it likes: were it waited for, this would never end."""
-    monkeypatch.setattr(pools, "RECOVERY_TIMEOUT", 3600.0)
+    monkeypatch.setattr(endings, "RECOVERY_TIMEOUT", 3600.0)
     silent = asyncio.Event()
 
     def hush() -> None:
@@ -171,7 +171,7 @@ async def test_a_cancel_returns_though_nobody_answers(
 async def test_a_session_that_does_not_recover_is_cut_and_the_pool_heals(
     db: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "RECOVERY_TIMEOUT", 0.05)
+    monkeypatch.setattr(endings, "RECOVERY_TIMEOUT", 0.05)
     task = asyncio.create_task(partitions(db, proxy.hush))
     while not proxy.silent:
         await asyncio.sleep(0)
@@ -188,7 +188,7 @@ async def test_a_session_that_does_not_recover_is_cut_and_the_pool_heals(
 async def test_closing_a_database_nobody_answers_for(
     db: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "RECOVERY_TIMEOUT", 3600.0)
+    monkeypatch.setattr(endings, "RECOVERY_TIMEOUT", 3600.0)
     task = asyncio.create_task(transaction(db, proxy.hush))
     while not proxy.silent:
         await asyncio.sleep(0)
@@ -241,8 +241,8 @@ STATEMENTS["savepoint"] = savepoint
 async def test_a_block_goes_on_after_a_rollback_that_took_its_time(
     db: Any, proxy: Proxy, pg: asyncpg.Connection[Any], statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "PATIENCE", 0.0)
-    monkeypatch.setattr(pools.Pool.settle, "__defaults__", (0.0,))
+    monkeypatch.setattr(endings, "PATIENCE", 0.0)
+    monkeypatch.setattr(endings.Endings.settle, "__defaults__", (0.0,))
     await pg.execute("create table seen (i int)")
     cut = await db.fetchval("select pg_backend_pid()")
     async with db.transaction():

@@ -106,7 +106,7 @@ DOORS: dict[str, Run] = {
 
 
 async def _create(r: Any) -> None:
-    async with r._database.transaction():
+    async with r.database.transaction():
         await r.create(id=8, a="A")
         await r.count()
 
@@ -133,7 +133,7 @@ OPERATIONS: dict[str, Callable[[Any], Awaitable[Any]]] = {
     ),
     "bulk_insert with its keys": lambda r: r.bulk_insert({"id": [6], "a": ["A"]}, returning="keys"),
     "bulk_update": lambda r: r.bulk_update({"id": [1], "a": ["A"]}, key=["id"]),
-    "copy_in": lambda r: r._database.copy_in("r", ["id", "a"], [COPY]),
+    "copy_in": lambda r: r.database.copy_in("r", ["id", "a"], [COPY]),
     "delete": lambda r: r.filter(id=1).delete(),
 }
 

@@ -42,6 +42,18 @@ class Peer:
         return getattr(row, name)
 
 
+def typed_conditions(user: Any, parts: int, age: int) -> list[Any]:
+    """The conditions of row 19, as many as are asked for, on a model whose fields are expressions."""
+    found = [user.age >= age]
+    if parts > 1:
+        found.append(user.is_active == True)  # noqa: E712
+    if parts > 2:
+        found.append(user.score < 900.0)
+    if parts > 3:
+        found.append(user.name != "Eve")
+    return found
+
+
 @dataclass(frozen=True)
 class Entry:
     """Where a peer is, and the distributions it needs."""
@@ -84,4 +96,4 @@ PEERS = {
     "pgpq": Entry("pgpq_peer", ("pgpq", "psycopg")),
 }
 
-__all__ = ["PEERS", "Entry", "Peer"]
+__all__ = ["PEERS", "Entry", "Peer", "typed_conditions"]

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect_module
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship, selectinload
 
-from asv_bench.harness.peers import Peer
+from asv_bench.harness.peers import Peer, typed_conditions
 from asv_bench.harness.peers.urls import address
 
 
@@ -155,7 +155,7 @@ class SQLAlchemy(Peer):
         return self._known(self._statement(age))
 
     def build_typed(self, parts: int, age: int) -> tuple[str, Any]:
-        conditions = (User.age >= age, User.is_active == True, User.score < 900.0, User.name != "Eve")[:parts]  # noqa: E712
+        conditions = typed_conditions(User, parts, age)
         return self._known(select(User).where(*conditions).order_by(User.created_at.desc()).limit(10))
 
     def build_join(self, views: int) -> tuple[str, Any]:

@@ -26,7 +26,14 @@ NEEDED = {
     show_default=True,
     help="Where the PostgreSQL data and the picture go; a second run reuses what is there.",
 )
-def command(folder: Path) -> None:
+@click.option(
+    "--turns",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How often each way is timed; the best counts.",
+)
+def command(folder: Path, turns: int) -> None:
     """Load the flights that left New York in 2013 and ask them questions, both ways."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -36,4 +43,4 @@ def command(folder: Path) -> None:
         )
     from chakra.cli.demo.run import run
 
-    asyncio.run(run(folder))
+    asyncio.run(run(folder, turns))

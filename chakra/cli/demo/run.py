@@ -24,8 +24,8 @@ SCARCE_BYTES = 64 * 1024 * 1024
 SETTINGS = "shared_buffers=256MB&max_wal_size=2GB"
 
 
-async def run(folder: Path) -> None:
-    """Run the demo in ``folder``.
+async def run(folder: Path, turns: int) -> None:
+    """Run the demo in ``folder``, timing each way ``turns`` times.
 
     Raises:
         EmbeddedError: the folder cannot be used, is in use by another demo, or its disk is full.
@@ -47,7 +47,7 @@ async def run(folder: Path) -> None:
                 await load(db, console)
                 await rows.ask(db, console)
                 flights = await columns.ask(console)
-                await timing.compare(db.url, console)
+                await timing.compare(db.url, console, turns)
             except (ConnectionLost, DatabaseError) as error:
                 if shutil.disk_usage(folder).free < SCARCE_BYTES:
                     raise EmbeddedError(

@@ -16,7 +16,6 @@ from chakra.cli.demo.models import Flight, ScratchFlight
 
 __all__ = ["compare"]
 
-TURNS = 3
 WRITTEN = 100_000
 INSTANCES = 10_000
 GETS = 300
@@ -34,17 +33,17 @@ class Contest:
     times: int = 1
 
 
-async def compare(url: str, console: Console) -> None:
+async def compare(url: str, console: Console, turns: int) -> None:
     """Time everything on one server and print the table."""
     connection = await asyncpg.connect(url)
     try:
-        table = Table(title=f"Same rows, same server, best of {TURNS} turns", title_justify="left")
+        table = Table(title=f"Same rows, same server, best of {turns}", title_justify="left")
         table.add_column("what")
         table.add_column("how")
         table.add_column("time", justify="right")
         table.add_column("asyncpg = 1", justify="right")
         for contest in await contests(connection):
-            seconds = await measure(contest)
+            seconds = await measure(contest, turns)
             for way, best in seconds.items():
                 first = way == next(iter(seconds))
                 times = next(iter(seconds.values())) / best
@@ -56,11 +55,11 @@ async def compare(url: str, console: Console) -> None:
         await connection.close()
 
 
-async def measure(contest: Contest) -> dict[str, float]:
+async def measure(contest: Contest, turns: int) -> dict[str, float]:
     """Seconds of each way for one repetition."""
     best = dict.fromkeys(contest.ways, float("inf"))
     moved: dict[str, int] = {}
-    for _ in range(TURNS):
+    for _ in range(turns):
         for name, way in contest.ways.items():
             began = time.perf_counter()
             moved[name] = await way()

@@ -137,7 +137,7 @@ class RelatedSet(PartnerSet):
     def _ask(self) -> None:
         relation = self._relation
         QuerySet.__init__(self, relation.source().__table__, database_of(self._instance))
-        self._select.filters = ((False, (), relation.rows_of(self._instance)),)
+        self._select = self._select.filtered(False, (), relation.rows_of(self._instance))
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from chakra.errors import FieldError
@@ -45,7 +46,7 @@ def lookup(node: Lookup, writer: Writer) -> None:
         elif kind == "l":
             _left(left, left_type, rule, writer)
         elif isinstance(right, Slot):
-            _right(right, kind, left, left_type, rule, writer)
+            _RIGHT[rule.right](right, kind, left, left_type, rule, writer)
         elif kind == "r":
             _operand(right, writer)
         else:
@@ -73,47 +74,95 @@ def _operand(node: Expression, writer: Writer) -> None:
         render(node, writer)
 
 
-def _right(
-    slot: Slot, kind: str, left: Expression, left_type: PgType | None, rule: LookupRule, writer: Writer
+# What a literal on the right becomes, by the kind of right side that the rule names.
+
+
+def _first_of_all(slot: Slot, rule: LookupRule) -> tuple[Any, ...]:
+    """What is done to the literal whatever is on the left."""
+    return slot.steps if rule.adapt is None else (*slot.steps, rule.adapt)
+
+
+def _same(
+    slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
 ) -> None:
-    label = _label_of(left)
-    adapt: list[Any] = [*slot.steps]
-    if rule.adapt is not None:
-        adapt.append(rule.adapt)
-    type_: PgType | None
-    if rule.right == "text":
-        writer.parameter(slot.index, tuple(adapt), TEXT, label)
+    adapt = _first_of_all(slot, rule)
+    sent = None
+    if type_ is not None:
+        sent = compared_type(type_, slot.sample)
+        beyond = sent is NUMERIC and _is_whole(type_)
+        adapt += (ToType(type_, "beyond"),) if beyond else compared(type_)
+    writer.parameter(slot.index, adapt, sent, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
+
+
+def _text(
+    slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
+) -> None:
+    writer.parameter(slot.index, _first_of_all(slot, rule), TEXT, _label_of(left))
+
+
+def _array(
+    slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
+) -> None:
+    adapt = _first_of_all(slot, rule)
+    if type_ is None:
+        writer.parameter(
+            slot.index, adapt, None, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS)
+        )
         return
-    if rule.right == "array" and left_type is not None and left_type.base.kind == "array":
+    adapt += (ToType(type_, "member list"),)
+    base = type_.base
+    if base.kind == "array":
         # There is no array of arrays: each of them travels as its text.
-        adapt += (ToType(left_type, "member list"), _texts(left_type.base))
         writer.write("SELECT unnest(")
-        writer.parameter(slot.index, tuple(adapt), array_of(TEXT), label)
-        writer.write(f")::{bare_type(left_type.base)}")
+        writer.parameter(slot.index, (*adapt, _texts(base)), array_of(TEXT), _label_of(left))
+        writer.write(f")::{bare_type(base)}")
         return
-    if rule.right in ("member", "bound") and left_type is not None:
-        # The operators of ranges take the bounds' own type and no other.
-        type_ = _member_type(left_type.base, slot.sample, rule)
-        writer.parameter(slot.index, (*slot.steps, ToType(type_)), type_, label)
-        return
-    whole = left_type is not None and left_type.base.kind == "base" and left_type.base.name in WHOLE
-    if left_type is None:
-        type_ = None
-    elif rule.right == "array":
-        type_ = array_of(compared_type(left_type.base, None))
-        adapt.append(ToType(left_type, "member list"))
-    elif rule.right == "pair" and whole:
-        type_ = INT8
-        adapt.append(WholeBounds(left_type))
+    sent = array_of(compared_type(base, None))
+    writer.parameter(slot.index, adapt, sent, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
+
+
+def _pair(
+    slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
+) -> None:
+    adapt = _first_of_all(slot, rule)
+    bound, sent = _first if part == "r0" else _second, None
+    if type_ is None:
+        adapt = (*adapt, bound)
+    elif _is_whole(type_):
+        sent = INT8
+        adapt = (*adapt, WholeBounds(type_), bound)
     else:
-        type_ = compared_type(left_type, slot.sample)
-    if rule.right == "pair":
-        adapt.append(_first if kind == "r0" else _second)
-    if left_type is not None and rule.right != "array" and not (rule.right == "pair" and whole):
-        adapt += (ToType(left_type, "beyond"),) if whole and type_ is NUMERIC else compared(left_type)
-    writer.parameter(
-        slot.index, tuple(adapt), type_, label, beside_column=isinstance(left, ColumnRef | Transformed)
-    )
+        sent = compared_type(type_, slot.sample)
+        adapt = (*adapt, bound, *compared(type_))
+    writer.parameter(slot.index, adapt, sent, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
+
+
+def _member(
+    slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
+) -> None:
+    if type_ is None:
+        _same(slot, part, left, type_, rule, writer)
+        return
+    # The operators of ranges take the bounds' own type and no other.
+    sent = _member_type(type_.base, slot.sample, rule)
+    writer.parameter(slot.index, (*slot.steps, ToType(sent)), sent, _label_of(left))
+
+
+_RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Writer], None]] = {
+    "same": _same,
+    "text": _text,
+    "array": _array,
+    "pair": _pair,
+    "member": _member,
+    "bound": _member,
+}
+
+_OF_COLUMNS = (ColumnRef, Transformed)
+
+
+def _is_whole(type_: PgType) -> bool:
+    base = type_.base
+    return base.kind == "base" and base.name in WHOLE
 
 
 def _member_type(base: PgType, sample: Any, rule: LookupRule) -> PgType:
@@ -147,13 +196,16 @@ def _label_of(node: Expression) -> str:
     return repr(node) if isinstance(node, ColumnRef) else "value"
 
 
-def _split(template: str) -> Iterator[tuple[str, str]]:
+@cache
+def _split(template: str) -> tuple[tuple[str, str], ...]:
     """Cut ``{l} LIKE {r}`` into ``("l", …)``, ``("text", " LIKE ")``, ``("r", …)``."""
+    found: list[tuple[str, str]] = []
     rest = template
     while rest:
         text, brace, rest = rest.partition("{")
         if text:
-            yield "text", text
+            found.append(("text", text))
         if brace:
             name, _, rest = rest.partition("}")
-            yield name, name
+            found.append((name, name))
+    return tuple(found)

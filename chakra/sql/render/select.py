@@ -213,21 +213,32 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
     for position, (name, expression) in enumerate(parts.outputs):
         writer.write(", " if position else "")
         render(expression, writer)
-        load = column = None
-        type_ = type_of(expression)
-        declared = expression
-        while isinstance(declared, InnerQuery):
-            declared = declared.value
-        if isinstance(declared, KeyRef):
-            load, type_ = declared.load, declared.record
-        if isinstance(declared, ColumnRef):
-            load = declared.column.load
-            if declared.source.table.row_class is not None:  # only a model declares
-                column = repr(declared)
-        if position >= computed and not isinstance(expression, ColumnRef):
+        if isinstance(expression, ColumnRef):
+            column, nullable = expression.column, expression.column.nullable or expression.source.nullable
+            described.append(Output(name, column.type, nullable, column.load, _declared_by(expression)))
+            continue
+        if position >= computed:
             writer.write(f" AS {quote_output(name)}")
-        described.append(Output(name, type_, may_be_null(expression), load, column))
+        described.append(_described(name, expression))
     return described
+
+
+def _declared_by(column: ColumnRef) -> str | None:
+    """The field that declares a column: only a model does."""
+    table = column.source.table
+    return None if table.row_class is None else f"{table.title}.{column.column.attribute}"
+
+
+def _described(name: str, expression: Expression) -> Output:
+    declared = expression
+    while isinstance(declared, InnerQuery):
+        declared = declared.value
+    if isinstance(declared, ColumnRef):
+        load = declared.column.load
+        return Output(name, type_of(expression), may_be_null(expression), load, _declared_by(declared))
+    if isinstance(declared, KeyRef):
+        return Output(name, declared.record, may_be_null(expression), declared.load)
+    return Output(name, type_of(expression), may_be_null(expression))
 
 
 def write_from(scope: Scope, writer: Writer) -> None:

@@ -266,13 +266,14 @@ async def test_queries_that_do_not_fit(rows: Any) -> None:
         ),
         (
             lambda: every.prefetch_related(
-                Prefetch("rooms", Room.objects.all()), Prefetch("rooms", Room.objects.all())
+                Prefetch("rooms", Room.objects.all()), Prefetch("rooms", Room.objects.order_by("id"))
             ),
             "another Prefetch has a query of its own for 'rooms'",
         ),
         (
             lambda: every.prefetch_related(
-                Prefetch("rooms", Room.objects.all(), "a"), Prefetch("rooms", Room.objects.all(), "a")
+                Prefetch("rooms", Room.objects.all(), "a"),
+                Prefetch("rooms", Room.objects.order_by("id"), "a"),
             ),
             "another Prefetch has a query of its own for 'a'",
         ),

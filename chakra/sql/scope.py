@@ -68,6 +68,7 @@ class Scope:
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
         self._denying = False
+        self.counting = False  # whether an aggregate's argument is being resolved
         self.alias = alias
         self.inside = 0  # queries inside of this one, whose aliases are numbered
         self._aliases = 0
@@ -157,6 +158,10 @@ class Scope:
         self.apart = self.apart or bool(block.sources)
         return about_partners(resolved, block)
 
+    def condition(self, condition: Condition) -> Condition:
+        """Resolve a condition that stands by itself, about partners of its own."""
+        return all_of(self.conditions([condition], {}))
+
     def about_joined(self, parts: tuple[Condition, ...], keywords: Mapping[str, Any]) -> JoinedCall | None:
         """What one call of ``filter`` says of partners that the query's own FROM has joined, and the rest of the call;
         ``None`` if it says nothing of them.
@@ -201,14 +206,16 @@ class Scope:
         """
         self.aggregated = True
         block = Block() if self.per_row else self.main
-        outside = self.block, self._denying, self.joins
+        outside = self.block, self._denying, self.joins, self.counting
         self.block, self._denying, self.joins = (block if self.per_row else None), False, None
+        self.counting = True
         try:
             children = [c if c is aggregate.condition else self.resolve(c) for c in aggregate.children]
+            self.counting = False
             if aggregate.condition is not None:
                 named = [branch_of(child, block) for child in children if child is not aggregate.condition]
                 self.joins = block, frozenset[int](self.shown).union(*named)
-                condition = all_of(self.conditions([aggregate.condition], {}))
+                condition = self.condition(aggregate.condition)
                 children = [condition if c is aggregate.condition else c for c in children]
             resolved = aggregate.rebuild(tuple(children))
             if block is self.main or not block.sources:
@@ -216,7 +223,7 @@ class Scope:
             self.apart = True
             return PartnerAggregate(resolved, *self.counted(block))
         finally:
-            self.block, self._denying, self.joins = outside
+            self.block, self._denying, self.joins, self.counting = outside
 
     def counted(self, block: Block) -> tuple[list[Source], list[Condition]]:
         """The sources of a block to be read, and what the last ``filter`` about the same partners says of them."""
@@ -422,7 +429,7 @@ class Scope:
             return self._aggregate(expression)
         if isinstance(expression, Not) and self._denying:
             # What is denied is about none of the partners: a call of its own.
-            return Not(all_of(self.conditions([expression.inner], {})))
+            return Not(self.condition(expression.inner))
         if isinstance(expression, Slot) and expression.models:
             return read_as(expression, {})
         children = expression.children

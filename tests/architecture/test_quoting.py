@@ -36,6 +36,7 @@ REVIEWED: dict[str, set[str]] = {
         "equal(between, second, node.target)", "node.casts[name]"},
     "chakra.sql.render.base": {"term.nulls.upper()"},
     "chakra.sql.render.nodes": {"node.connector"},
+    "chakra.sql.render.choices": {"node.type.sql"},
     "chakra.sql.render.inner": {"alias", "', '.join(names)"},
     "chakra.sql.render.partners": {"kind", "' DESC' if node.descending else ''"},
     # A name of plain words joined by dots, and a type.

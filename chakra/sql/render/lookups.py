@@ -9,10 +9,11 @@ from typing import Any
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Lookup, Slot
 from chakra.expressions.lookups import LookupRule, find_lookup, known_words
+from chakra.expressions.rules import TEXT_TYPES
 from chakra.pg.conversion.comparing import WHOLE, compared_type
 from chakra.pg.types import INT8, NUMERIC, TEXT, PgType, array_of
 from chakra.sql.adapting import ToType, WholeBounds
-from chakra.sql.infer import TEXT_TYPES, type_of
+from chakra.sql.infer import type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import KeyRef
 from chakra.sql.render.base import render

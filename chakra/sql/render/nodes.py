@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from chakra.expressions import Combined, Expression, IsTrue, Lookup, Not, Operation, Slot, python_type
+from chakra.expressions import (
+    Combined,
+    Expression,
+    IsTrue,
+    Lookup,
+    Not,
+    Operation,
+    Prefixed,
+    Slot,
+    python_type,
+)
+from chakra.expressions.rules import TEXT_TYPES
 from chakra.pg.quoting import quote_output
 from chakra.pg.types import PgType
 from chakra.sql.adapting import TEXTS, ToType
-from chakra.sql.infer import TEXT_TYPES, may_be_null, operand_type, type_of
+from chakra.sql.infer import may_be_null, operand_type, type_of
 from chakra.sql.nodes import HasPartner, InnerExists, InnerQuery, OutputName, RowRange
 from chakra.sql.render.base import render
 from chakra.sql.render.inner import none_of
@@ -63,6 +74,12 @@ def operation(node: Operation, writer: Writer) -> None:
             typed_slot(side, writer, operand_type(side, type_of(other), node.operator))
         else:
             render(side, writer)
+    writer.write(")")
+
+
+def prefixed(node: Prefixed, writer: Writer) -> None:
+    writer.write(f"({node.operator} ")
+    render(node.value, writer)
     writer.write(")")
 
 

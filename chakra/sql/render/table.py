@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from chakra.expressions import Combined, Func, IsTrue, Lookup, Not, Operation, Slot, aggregates
+from chakra.expressions import (
+    Case,
+    Cast,
+    Coalesce,
+    Collate,
+    Combined,
+    Func,
+    Greatest,
+    IsTrue,
+    Least,
+    Lookup,
+    Not,
+    NullIf,
+    Operation,
+    Prefixed,
+    Slot,
+    aggregates,
+)
 from chakra.sql.nodes import (
     Behind,
     FirstPartner,
@@ -17,7 +34,7 @@ from chakra.sql.nodes import (
     Record,
     RowRange,
 )
-from chakra.sql.render import functions, inner, keys, lookups, nested, nodes, partners
+from chakra.sql.render import choices, functions, inner, keys, lookups, nested, nodes, partners
 from chakra.sql.render.base import Renderer
 from chakra.sql.resolve import NestedRows
 from chakra.sql.sources import ColumnRef, Transformed
@@ -29,6 +46,14 @@ TABLE: dict[type, Renderer] = {
     KeyRef: keys.key,
     Slot: nodes.slot,
     Operation: nodes.operation,
+    Prefixed: nodes.prefixed,
+    Case: choices.case,
+    Coalesce: choices.one_of,
+    Greatest: choices.one_of,
+    Least: choices.one_of,
+    NullIf: choices.one_of,
+    Cast: choices.cast,
+    Collate: choices.collate,
     OutputName: nodes.output_name,
     Record: nested.record,
     NestedRows: nested.nested_rows,

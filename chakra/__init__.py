@@ -1,6 +1,7 @@
 """Chakra: an async PostgreSQL ORM with two paths. Rows become model instances, columns become Arrow.
 
-Everything public is here, in ``chakra.types``, ``chakra.errors``, ``chakra.debug`` and ``chakra.columnar``.
+Everything public is here, in ``chakra.types``, ``chakra.functions``, ``chakra.errors``, ``chakra.debug`` and
+``chakra.columnar``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What queries say about values and conditions: trees without tables, aliases or SQL text."""
 
 from chakra.expressions.base import Condition, Expression, Order, TypedExpression
+from chakra.expressions.calls import Call
 from chakra.expressions.choices import Case, Cast, Choice, Coalesce, Collate, Greatest, Least, NullIf, When
 from chakra.expressions.conditions import Combined, IsTrue, Lookup, Not, as_condition, compare
 from chakra.expressions.functions import Func
@@ -11,6 +12,7 @@ from chakra.expressions.values import F, Operation, Prefixed, Slot, Value, as_ex
 
 __all__ = [
     "ArraySubquery",
+    "Call",
     "Case",
     "Cast",
     "Choice",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chakra.expressions import (
+    Call,
     Case,
     Cast,
     Choice,
@@ -39,7 +40,7 @@ from chakra.pg.types import (
     array_of,
 )
 from chakra.sql.nodes import HasPartner, InnerArray, InnerExists, InnerQuery, KeyRef, PartnerAggregate
-from chakra.sql.sources import ColumnRef, Transformed
+from chakra.sql.sources import ColumnRef
 
 
 def type_of(node: Expression) -> PgType | None:
@@ -52,6 +53,8 @@ def type_of(node: Expression) -> PgType | None:
         return node.type or python_type(node.sample)
     if isinstance(node, Operation):
         return _operation(node)
+    if isinstance(node, Call):
+        return node.function.result([type_of(argument) for argument in node.arguments])
     if isinstance(node, Prefixed):
         inner = type_of(node.value)
         return None if inner is None else inner.base
@@ -175,6 +178,8 @@ def may_be_null(node: Expression) -> bool:
         return bool(node.missing)
     if isinstance(node, Choice):
         return _choice_may_be_null(node)
+    if isinstance(node, Call):
+        return not node.function.strict or any(map(may_be_null, node.arguments))
     if is_null(node):
         return True
     if isinstance(node, _NEVER) or (isinstance(node, Lookup) and node.name == "isnull"):
@@ -190,7 +195,7 @@ def _choice_may_be_null(node: Choice) -> bool:
 
 
 _NEVER = (Slot, HasPartner, InnerExists, InnerArray)
-_AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Prefixed, Cast, Collate, Transformed)
+_AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Prefixed, Cast, Collate)
 """What is NULL only if one of its parts is."""
 
 

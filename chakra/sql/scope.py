@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, QueryExpression, Slot
+from chakra.expressions import Call, Condition, Expression, F, IsTrue, Lookup, Not, QueryExpression, Slot
 from chakra.expressions.aggregates import Aggregate
-from chakra.expressions.lookups import TRANSFORMS, find_lookup, known_words
+from chakra.expressions.library import TRANSFORMS
+from chakra.expressions.lookups import find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
@@ -23,7 +24,7 @@ from chakra.sql.partner_keys import read_as, read_by
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
 from chakra.sql.select import Filter
-from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source, Transformed
+from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source
 
 
 class Path(NamedTuple):
@@ -362,8 +363,8 @@ class Scope:
             word = parts[position]
             left = type_of(found)
             transform = TRANSFORMS.get(word)
-            if transform is not None and left is not None and left.base.name in transform.takes:
-                found = Transformed(found, left.base, transform)
+            if transform is not None and left is not None and left.base.name in transform.words:
+                found = Call(transform, (found,))
                 position += 1
                 continue
             if position == len(parts) - 1 and (word == "isnull" or find_lookup(word, left) is not None):

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-PUBLIC = ("chakra", "chakra.errors", "chakra.types", "chakra.embedded", "chakra.columnar")
+PUBLIC = ("chakra", "chakra.functions", "chakra.errors", "chakra.types", "chakra.embedded", "chakra.columnar")
 
 PROMISED = {
     "chakra": """
@@ -18,6 +18,12 @@ PROMISED = {
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError
+    """,
+    "chakra.functions": """
+        Lower Upper Length Concat ConcatWS Trim LTrim RTrim Left Right Substr StrIndex LPad RPad Replace Repeat Reverse
+        MD5 SHA224 SHA256 SHA384 SHA512 Chr Ord Abs Ceil Floor Round Sqrt Power Mod Exp Ln Log Sign Sin Cos Tan Cot ASin
+        ACos ATan ATan2 Degrees Radians Pi Random Now Extract Trunc TruncYear TruncSecond ExtractYear ToChar AtTimeZone
+        Age MakeInterval RandomUUID GenerateUUID7 register_function register_lookup
     """,
     "chakra.types": """
         SmallInt Integer BigInt Real Numeric Varchar Char Text Jsonb Json Array Enum Vector Inet Int4Range

@@ -21,7 +21,7 @@ from chakra.sql.infer import may_be_null, operand_type, type_of
 from chakra.sql.nodes import HasPartner, InnerExists, InnerQuery, OutputName, RowRange
 from chakra.sql.render.base import render
 from chakra.sql.render.inner import none_of
-from chakra.sql.sources import ColumnRef, Transformed
+from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Writer
 
 
@@ -30,18 +30,6 @@ def column(node: ColumnRef, writer: Writer) -> None:
         writer.write(f"{node.source.alias}.{node.column.quoted}")
     else:
         writer.write(node.column.quoted)
-
-
-def transformed(node: Transformed, writer: Writer) -> None:
-    before, _, after = node.transform.sql.partition("{l}")
-    writer.write(before)
-    if node.inner_type.name == "timestamptz":
-        writer.write("(")
-        render(node.inner, writer)
-        writer.write(" AT TIME ZONE 'UTC')")
-    else:
-        render(node.inner, writer)
-    writer.write(after)
 
 
 def slot(node: Slot, writer: Writer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chakra.expressions import (
+    Call,
     Case,
     Cast,
     Coalesce,
@@ -37,12 +38,11 @@ from chakra.sql.nodes import (
 from chakra.sql.render import choices, functions, inner, keys, lookups, nested, nodes, partners
 from chakra.sql.render.base import Renderer
 from chakra.sql.resolve import NestedRows
-from chakra.sql.sources import ColumnRef, Transformed
+from chakra.sql.sources import ColumnRef
 
 TABLE: dict[type, Renderer] = {
     # values
     ColumnRef: nodes.column,
-    Transformed: nodes.transformed,
     KeyRef: keys.key,
     Slot: nodes.slot,
     Operation: nodes.operation,
@@ -71,6 +71,7 @@ TABLE: dict[type, Renderer] = {
     Behind: nested.behind,
     # functions
     Func: functions.function,
+    Call: functions.call,
     Rank: functions.rank,
     PartnerAggregate: partners.partner_aggregate,
     FirstPartner: partners.first_partner,

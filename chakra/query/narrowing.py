@@ -21,6 +21,15 @@ _SAYING = frozenset({Lookup, Combined, Not})
 _TERMS = (str, Order, Expression)
 
 
+def turned(term: Any) -> Any:
+    """A term of ``order_by`` the other way round; what is none stays for the check there."""
+    if isinstance(term, str):
+        return term[1:] if term.startswith("-") else f"-{term}"
+    if isinstance(term, Order):
+        return term.reversed()
+    return Order(term, True) if isinstance(term, Expression) else term
+
+
 class Narrowing(Base[R_co]):
     """The methods of ``QuerySet`` that take rows away or put them in order."""
 
@@ -155,4 +164,4 @@ class Narrowing(Base[R_co]):
         return self._clauses(lock=(strength, names, wait))
 
 
-__all__ = ["Narrowing"]
+__all__ = ["Narrowing", "turned"]

@@ -133,7 +133,8 @@ def given_items(call: str, given: Any, what: str) -> list[Any]:
         FieldError: it has no items, or is a text, whose items are its characters.
     """
     if hasattr(type(given), "__aiter__"):
-        raise FieldError(f"{call} takes a list of {what}; of a query: await query")
+        method = call.rpartition(".")[2].partition("(")[0]
+        raise FieldError(f"{call} takes a list of {what}; of a query: {method}(await query)")
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise FieldError(f"{call} takes a list of {what}, not {shown(given)}")
     return list(given)

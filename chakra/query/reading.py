@@ -14,7 +14,7 @@ from chakra.pg.conversion import shown
 from chakra.query import columnar_rows, execute, prefetch, run
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
-from chakra.query.narrowing import Narrowing
+from chakra.query.narrowing import Narrowing, turned
 from chakra.query.not_a_list import check_field, check_key, given_items
 from chakra.query.options import flag
 from chakra.query.pending import awaited
@@ -168,7 +168,7 @@ class Reading(Narrowing[R_co]):
         Raises:
             DoesNotExist: there is no row.
         """
-        return await self._end_of(fields, backwards=False)
+        return await self._first_by(fields, fields)
 
     @runs
     async def latest(self, *fields: str | Order | Expression) -> R_co:
@@ -177,13 +177,13 @@ class Reading(Narrowing[R_co]):
         Raises:
             DoesNotExist: there is no row.
         """
-        return await self._end_of(fields, backwards=True)
+        return await self._first_by(fields, [turned(field) for field in fields])
 
-    async def _end_of(self, fields: Sequence[str | Order | Expression], *, backwards: bool) -> R_co:
+    async def _first_by(self, fields: Sequence[Any], terms: Sequence[Any]) -> R_co:
         if not fields:
             raise FieldError("earliest() and latest() need the name of a field to order by")
-        ordered = self.order_by(*fields)
-        row = await ordered._row(ordered._ordered(backwards=backwards))
+        ordered = self.order_by(*terms)
+        row = await ordered._row(ordered._ordered(backwards=False))
         if row is None:
             raise self._not_one((), (), {})
         return row

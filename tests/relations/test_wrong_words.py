@@ -134,6 +134,8 @@ async def test_typed_fields_and_keys_stand_where_names_do(rows: Any) -> None:
     assert (await Essay.objects.latest(Essay.title)).id == 1
     assert (await Essay.objects.earliest(F("title").asc(), "id")).id == 2
     assert (await Essay.objects.latest("-title")).id == 2
+    assert (await Essay.objects.latest(Essay.writer.asc(nulls="last"))).id == 2
+    assert (await Essay.objects.latest(Essay.writer.desc(nulls="first"), "id")).id == 1
 
 
 WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {

@@ -11,8 +11,9 @@ from itertools import count
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions import Expression, Slot, Value
+from chakra.expressions import Condition, Expression, Lookup, Slot, Value
 from chakra.expressions.aggregates import has_aggregate
+from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
@@ -20,10 +21,11 @@ from chakra.schema.declared import JSONS
 from chakra.sql.adapting import TEXTS, ToColumn, ToType
 from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
+from chakra.sql.nodes import InnerQuery
 from chakra.sql.render import render, render_conditions, write_from
-from chakra.sql.resolve import resolve_filters
+from chakra.sql.resolve import resolve_filters, resolve_select
 from chakra.sql.scope import Scope
-from chakra.sql.select import Select, numbered
+from chakra.sql.select import Numbered, Select, numbered
 from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Output, Statement, Writer
 from chakra.sql.stored import row_check
@@ -168,7 +170,7 @@ def compile_update(
     """
     table = select.table
     scope = Scope(table)
-    values, select = _numbered(assignments, select)
+    values, query = _numbered(assignments, select)
     sets: list[tuple[Column, Expression]] = []
     for name, value in values.items():
         column = table.column(name)
@@ -177,7 +179,9 @@ def compile_update(
         sets.append((column, scope.resolve_right(ColumnRef(scope.root, column), "exact", value)))
     if scope.joined or any(has_aggregate(expression) for _, expression in sets):
         raise FieldError("update() can set a field from fields of the same table only, not across relations")
-    conditions = _write_filters(select, scope, "update")
+    if any(has_window(expression) for _, expression in sets):
+        raise FieldError("update() sets no field from a window; name its rows in a query inside: Subquery(…)")
+    select, conditions = query.select, _write_filters(query, scope, "update")
     writer = Writer(qualify=scope.qualified)
     writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
@@ -201,9 +205,9 @@ def compile_delete(select: Select, held: int) -> Statement:
     Raises:
         FieldError: a query that DELETE cannot take (limit, distinct).
     """
-    select = numbered(select, held).select
-    scope = Scope(select.table)
-    conditions = _write_filters(select, scope, "delete")
+    query = numbered(select, held)
+    select, scope = query.select, Scope(select.table)
+    conditions = _write_filters(query, scope, "delete")
     writer = Writer(qualify=scope.qualified)
     writer.touch(select.table.quoted, write=True)
     writer.write(f"DELETE FROM {select.table.quoted}")
@@ -211,7 +215,7 @@ def compile_delete(select: Select, held: int) -> Statement:
     return writer.finish()
 
 
-def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str, Expression], Select]:
+def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str, Expression], Numbered]:
     """An UPDATE with slots for its literals, in the order of its shape (``update_statement``)."""
     numbers = count()
     found: dict[str, Expression] = {}
@@ -220,10 +224,11 @@ def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str,
             found[name] = value.numbered(numbers)
         else:
             found[name] = Slot(next(numbers), value.value if isinstance(value, Value) else value)
-    return found, select.numbered(numbers).select
+    return found, select.numbered(numbers)
 
 
-def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
+def _write_filters(query: Numbered, scope: Scope, what: str) -> list[Any]:
+    select = query.select
     if select.sliced or select.clauses.distinct is not None:
         raise FieldError(
             f"{what}() takes no sliced or distinct query; filter on the primary keys of the rows instead"
@@ -233,10 +238,25 @@ def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
         raise FieldError(
             f"{what}() takes no query grouped by {names}: a group is no row; annotate() without values()"
         )
+    if query.inner is not None or select.windowed:
+        return [_among(query, scope)]
     scope.per_row = True
     for name, expression in select.clauses.annotations:
         scope.annotations[name] = scope.resolve(expression)
     return resolve_filters(select.filters, scope)
+
+
+def _among(query: Numbered, scope: Scope) -> Condition:
+    """That a row is one of those of a query which is more than conditions on rows."""
+    table = query.select.table
+    if not table.primary_key:
+        raise FieldError(no_key(table))
+    keys = query.select.with_clauses(outputs=tuple((name, name) for name in table.primary_key))
+    keys.result, keys.order, keys.backwards = "tuple", (), False
+    rows = query._replace(select=keys, order=())
+    return Lookup(
+        scope.resolve_value("pk"), "in", InnerQuery(rows, resolve_select(rows, scope.inner(table)), [], None)
+    )
 
 
 def _where(

@@ -22,8 +22,9 @@ from chakra.sql.adapting import TEXTS, ToColumn, ToType
 from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
 from chakra.sql.nodes import InnerQuery
+from chakra.sql.partners import columns_of
 from chakra.sql.render import render, render_conditions, write_from
-from chakra.sql.resolve import resolve_filters, resolve_select
+from chakra.sql.resolve import resolve_annotations, resolve_filters, resolve_select
 from chakra.sql.scope import Scope
 from chakra.sql.select import Numbered, Select, numbered
 from chakra.sql.sources import ColumnRef
@@ -171,17 +172,22 @@ def compile_update(
     table = select.table
     scope = Scope(table)
     values, query = _numbered(assignments, select)
+    select = query.select
+    _begin(query, scope, "update")
     sets: list[tuple[Column, Expression]] = []
     for name, value in values.items():
         column = table.column(name)
         if stored.by_attribute[column.attribute].declared is not None:
             column = stored.by_attribute[column.attribute]
         sets.append((column, scope.resolve_right(ColumnRef(scope.root, column), "exact", value)))
-    if scope.joined or any(has_aggregate(expression) for _, expression in sets):
-        raise FieldError("update() can set a field from fields of the same table only, not across relations")
-    if any(has_window(expression) for _, expression in sets):
-        raise FieldError("update() sets no field from a window; name its rows in a query inside: Subquery(…)")
-    select, conditions = query.select, _write_filters(query, scope, "update")
+    for _, value in sets:
+        if has_window(value):
+            raise FieldError("update() sets no field from a window; put its query into Subquery(…)")
+        if has_aggregate(value) or any(ref.source is not scope.root for ref in columns_of(value)):
+            raise FieldError(
+                "update() can set a field from fields of the same table only, not across relations"
+            )
+    conditions = _rows(query, scope)
     writer = Writer(qualify=scope.qualified)
     writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
@@ -207,7 +213,8 @@ def compile_delete(select: Select, held: int) -> Statement:
     """
     query = numbered(select, held)
     select, scope = query.select, Scope(select.table)
-    conditions = _write_filters(query, scope, "delete")
+    _begin(query, scope, "delete")
+    conditions = _rows(query, scope)
     writer = Writer(qualify=scope.qualified)
     writer.touch(select.table.quoted, write=True)
     writer.write(f"DELETE FROM {select.table.quoted}")
@@ -227,7 +234,12 @@ def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str,
     return found, select.numbered(numbers)
 
 
-def _write_filters(query: Numbered, scope: Scope, what: str) -> list[Any]:
+def _begin(query: Numbered, scope: Scope, what: str) -> None:
+    """Resolve what a write's conditions and values may name: the computed values of its query.
+
+    Raises:
+        FieldError: a query that a write cannot take.
+    """
     select = query.select
     if select.sliced or select.clauses.distinct is not None:
         raise FieldError(
@@ -238,25 +250,27 @@ def _write_filters(query: Numbered, scope: Scope, what: str) -> list[Any]:
         raise FieldError(
             f"{what}() takes no query grouped by {names}: a group is no row; annotate() without values()"
         )
-    if query.inner is not None or select.windowed:
-        return [_among(query, scope)]
     scope.per_row = True
-    for name, expression in select.clauses.annotations:
-        scope.annotations[name] = scope.resolve(expression)
-    return resolve_filters(select.filters, scope)
+    if query.inner is None:
+        resolve_annotations(select, scope)
 
 
-def _among(query: Numbered, scope: Scope) -> Condition:
-    """That a row is one of those of a query which is more than conditions on rows."""
+def _rows(query: Numbered, scope: Scope) -> list[Condition]:
+    """Which rows are written to: conditions, or that a row is one of a query that is more than these.
+
+    Raises:
+        FieldError: it is, and there is no key to find rows by.
+    """
+    if query.inner is None and not query.select.windowed:
+        return resolve_filters(query.select.filters, scope)
     table = query.select.table
     if not table.primary_key:
         raise FieldError(no_key(table))
     keys = query.select.with_clauses(outputs=tuple((name, name) for name in table.primary_key))
     keys.result, keys.order, keys.backwards = "tuple", (), False
     rows = query._replace(select=keys, order=())
-    return Lookup(
-        scope.resolve_value("pk"), "in", InnerQuery(rows, resolve_select(rows, scope.inner(table)), [], None)
-    )
+    inside = resolve_select(rows, scope.inner(table))
+    return [Lookup(scope.resolve_value("pk"), "in", InnerQuery(rows, inside, [], None))]
 
 
 def _where(

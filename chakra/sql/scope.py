@@ -16,6 +16,7 @@ from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.library import TRANSFORMS
 from chakra.expressions.lookups import find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
+from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.infer import type_of
@@ -75,6 +76,7 @@ class Scope:
         self._aliases = 0
         self.annotations: dict[str, Expression] = {}
         self.aggregated = False  # whether an aggregate was resolved
+        self.windowed = False  # whether a window was
 
     @property
     def sources(self) -> list[Source]:
@@ -219,6 +221,11 @@ class Scope:
                 condition = self.condition(aggregate.condition)
                 children = [condition if c is aggregate.condition else c for c in children]
             resolved = aggregate.rebuild(tuple(children))
+            if any(map(has_window, children)):
+                raise FieldError(
+                    f"{aggregate!r}: windows are computed after aggregates; aggregate() takes them, over all rows of "
+                    "the query"
+                )
             if block is self.main or not block.sources:
                 return resolved
             self.apart = True

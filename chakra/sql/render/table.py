@@ -21,6 +21,7 @@ from chakra.expressions import (
     Slot,
     aggregates,
 )
+from chakra.expressions.windows import Window
 from chakra.sql.nodes import (
     Behind,
     FirstPartner,
@@ -35,7 +36,7 @@ from chakra.sql.nodes import (
     Record,
     RowRange,
 )
-from chakra.sql.render import choices, functions, inner, keys, lookups, nested, nodes, partners
+from chakra.sql.render import calls, choices, functions, inner, keys, lookups, nested, nodes, partners
 from chakra.sql.render.base import Renderer
 from chakra.sql.resolve import NestedRows
 from chakra.sql.sources import ColumnRef
@@ -71,8 +72,9 @@ TABLE: dict[type, Renderer] = {
     Behind: nested.behind,
     # functions
     Func: functions.function,
-    Call: functions.call,
+    Call: calls.call,
     Rank: functions.rank,
+    Window: functions.window,
     PartnerAggregate: partners.partner_aggregate,
     FirstPartner: partners.first_partner,
     aggregates.Star: functions.star,

@@ -11,9 +11,8 @@ import pytest
 
 from chakra import Count, F, Q, Value, functions
 from chakra.errors import DataError, FieldError
-from chakra.expressions.calls import TRANSFORMS, Function
+from chakra.expressions.calls import Function
 from chakra.expressions.library.times import PARTS, UNITS
-from chakra.expressions.lookups import LOOKUPS
 from chakra.functions import (
     MD5,
     SHA224,
@@ -388,17 +387,7 @@ async def test_hostile_values_are_values(library: Any) -> None:
         await BOOKS.annotate(x=Left("title", 2.5))
 
 
-@pytest.fixture
-def registry() -> Any:
-    """What a test registers is gone after it."""
-    transforms, lookups = dict(TRANSFORMS), dict(LOOKUPS)
-    yield
-    for table, before in ((TRANSFORMS, transforms), (LOOKUPS, lookups)):
-        table.clear()  # type: ignore[attr-defined]
-        table.update(before)  # type: ignore[attr-defined]
-
-
-async def test_functions_of_ones_own(library: Any, registry: Any) -> None:
+async def test_functions_of_ones_own(library: Any, registries: None) -> None:
     await library.execute(
         'CREATE FUNCTION "Slug {x"(t text) RETURNS text LANGUAGE sql AS $$SELECT lower(t)$$'
     )
@@ -413,7 +402,7 @@ async def test_functions_of_ones_own(library: Any, registry: Any) -> None:
         await library.execute('DROP FUNCTION "Slug {x"')
 
 
-async def test_lookups_of_ones_own(library: Any, registry: Any) -> None:
+async def test_lookups_of_ones_own(library: Any, registries: None) -> None:
     register_lookup("similar_to", "{l} SIMILAR TO {r}", text=True)
     register_lookup("divides", "{r} % {l} = 0")
     assert await ids(BOOKS.filter(title__similar_to="(Alpha|alphabet)")) == [1, 6]

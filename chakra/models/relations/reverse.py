@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
-from chakra.models.relations.sets import PartnerSet, joined, key_of, without
+from chakra.models.relations.sets import PartnerSet, joined, key_of, settled, without
 from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
@@ -182,18 +182,33 @@ class RelatedSet(PartnerSet):
         if known is not None:
             row._state.behind = {**known, **row._state.behind}
 
+    @settled
     async def create(self, /, **values: Any) -> Any:
-        """Make and save a row that points at the instance."""
+        """Make and save a row that points at the instance.
+
+        Raises:
+            FieldError: it is told to point at another one.
+        """
+        name, keys = self._relation.relation, self._relation.forward.keys
+        own = dict(zip(keys, _parts_of(self._relation, self._instance), strict=True)) | {name: self._instance}
+        for said in own.keys() & values.keys():
+            if values[said] != own[said] and str(values[said]) != str(own[said]):
+                raise FieldError(
+                    f"{self._label}.create() makes rows of {self._instance!r}, and {said}={values[said]!r} is another "
+                    f"one's: leave {said} out, or write {self.table.title}.objects.create(…)"
+                )
         made = await super().create(**values)
         self._changed_set(lambda rows: joined(rows, [made]))
         return made
 
+    @settled
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
         """Insert many rows that point at the instance; options as for all querysets."""
         made = await super().bulk_create(instances, **options)
         self._changed_set(None if options.get("on_conflict") else lambda rows: joined(rows, made))
         return made
 
+    @settled
     async def add(self, *instances: Any) -> None:
         """Let rows that exist point at the instance: one statement."""
         keys = self._keys(instances, "add")
@@ -222,11 +237,12 @@ class RelatedSet(PartnerSet):
     def _has_lost(self, instances: Iterable[Any]) -> None:
         """Let instances that pointed at this one know that they point at none."""
         forward = self._relation.forward
-        own = type(self._instance).__chakra_values__(self._instance, forward.target_keys)
+        own = _parts_of(self._relation, self._instance)
         for item in instances:
             if tuple(getattr(item, SLOT + key, None) for key in forward.keys) == own:
                 self._point(item, None)
 
+    @settled
     async def remove(self, *instances: Any) -> None:
         """Let rows that point at the instance point at none, which the key has to allow; those of others stay.
 
@@ -239,12 +255,14 @@ class RelatedSet(PartnerSet):
             self._has_lost(instances)
             self._changed_set(lambda rows: without(rows, keys))
 
+    @settled
     async def clear(self) -> None:
         """Let no row point at the instance; the key has to allow that."""
         await self._release(self._with(self._select), "clear")
         self._has_lost(self._there())
         self._changed_set(lambda rows: [])
 
+    @settled
     async def set(self, instances: Iterable[Any]) -> None:
         """Let these rows point at the instance, and no others, in one transaction."""
         if hasattr(type(instances), "__aiter__"):
@@ -293,6 +311,11 @@ class RelatedSet(PartnerSet):
         """Let an instance that was written know where it points now."""
         setattr(item, self._relation.relation, owner)
         own_state(item).changed.difference_update(self._relation.forward.keys)
+
+
+def _parts_of(relation: ReverseRelation, instance: Any) -> tuple[Any, ...]:
+    """What the keys of rows that point at an instance hold."""
+    return type(instance).__chakra_values__(instance, relation.forward.target_keys)  # type: ignore[no-any-return]
 
 
 __all__ = ["RelatedSet", "ReverseRelation", "UnloadedBack"]

@@ -94,11 +94,9 @@ async def test_what_was_loaded_is_forgotten_where_no_answer_came(rows: Any, red:
         rows.hooks.remove(cancel)
     with pytest.raises(TypeError):
         len(getattr(red, relation))
-    found = names(await getattr(red, relation))
-    assert found == names(await getattr(await Team.objects.get(name="Red"), relation))
-    for fan in fans:
-        if relation == "fans":
-            assert (fan.name in found) == ("Red" in names(await fan.teams)), fan.name
+    for fan in fans[:2] if relation == "fans" else ():
+        with pytest.raises(TypeError):
+            len(fan.teams)
 
 
 async def test_instances_that_could_not_be_linked_are_new_again(rows: Any) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from chakra.errors import DataError, FieldError
-from chakra.models.relations.sets import PartnerSet, Unwritten, joined, key_of, settled, without
+from chakra.errors import DataError, FieldError, NotLoaded
+from chakra.models.relations.sets import PartnerSet, Unwritten, itself, joined, key_of, settled, without
 from chakra.query.alike import same_for_all
 from chakra.query.not_a_list import instances_of
 from chakra.query.queryset import QuerySet
@@ -99,7 +99,11 @@ class ManySet(PartnerSet):
     def _ask(self) -> None:
         link = self._link
         QuerySet.__init__(self, link.target().__table__, database_of(self._instance))
-        self._select = self._select.filtered(False, (), {link.back: self._key})
+        try:
+            which: dict[str, Any] = {link.back: self._key}
+        except NotLoaded:
+            which = {f"{link.back}__in": itself(self._instance)}
+        self._select = self._select.filtered(False, (), which)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
-from chakra.models.relations.sets import PartnerSet, joined, key_of, settled, without
+from chakra.models.relations.sets import PartnerSet, itself, joined, key_of, settled, without
 from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
@@ -40,6 +40,13 @@ class ReverseRelation:
         """What the rows that point at an instance have in common, as a filter says it."""
         label = f"{type(instance).__name__}.{self.name}"
         return {self.relation: key_of(instance, self.forward.target_keys, label)}
+
+    def found_by(self, instance: Any) -> dict[str, Any]:
+        """The same for rows that are asked for, also where the key that they hold was not loaded with the instance."""
+        try:
+            return self.rows_of(instance)
+        except NotLoaded:
+            return {f"{self.relation}__in": itself(instance)}
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
@@ -86,7 +93,7 @@ class UnloadedBack:
         if found is NOT_LOADED:
             rows: QuerySet[Any] = QuerySet(relation.source().__table__, database_of(instance))
             try:
-                found = await rows.get(**relation.rows_of(instance))
+                found = await rows.get(**relation.found_by(instance))
             except DoesNotExist:
                 found = None
             else:
@@ -137,7 +144,7 @@ class RelatedSet(PartnerSet):
     def _ask(self) -> None:
         relation = self._relation
         QuerySet.__init__(self, relation.source().__table__, database_of(self._instance))
-        self._select = self._select.filtered(False, (), relation.rows_of(self._instance))
+        self._select = self._select.filtered(False, (), relation.found_by(self._instance))
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
@@ -154,7 +161,10 @@ class RelatedSet(PartnerSet):
             said.everything or {c.attribute for c in said.columns(self.table, ())}.issuperset(keys)
         ):
             return None
-        (own,) = relation.rows_of(self._instance).values()
+        try:
+            (own,) = relation.rows_of(self._instance).values()
+        except NotLoaded:
+            return None
         read = attrgetter(*(SLOT + name for name in keys))
         return {relation.relation: Behind(read, {own: self._instance}, False)}
 

@@ -14,6 +14,7 @@ from chakra.query.hydrate import SLOT
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, RowState, change_loaded, loaded_value
+from chakra.query.write import database_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,6 +30,12 @@ def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:
     except FieldError as error:
         raise FieldError(f"{label}: {error}") from None
     return values[0] if len(values) == 1 else values
+
+
+def itself(instance: Any) -> QuerySet[Any]:
+    """The query for an instance, by its primary key: it stands for other keys of its that were not loaded."""
+    rows: QuerySet[Any] = QuerySet(type(instance).__table__, database_of(instance))
+    return rows.filter(pk=instance)
 
 
 def without(rows: list[Any], gone: Iterable[Any]) -> list[Any]:
@@ -215,4 +222,4 @@ async def _each(rows: PartnerSet) -> AsyncIterator[Any]:
         yield row
 
 
-__all__ = ["PartnerSet", "Unwritten", "joined", "key_of", "settled", "without"]
+__all__ = ["PartnerSet", "Unwritten", "itself", "joined", "key_of", "settled", "without"]

@@ -97,6 +97,14 @@ class Unwritten:
                     delattr(row, SLOT + name)
 
 
+def on_the_class(shown: str, relation: str, name: str) -> AttributeError:
+    """The error for ``Author.posts.filter``: on the class, a relation is neither a set nor the model behind it."""
+    return AttributeError(
+        f"{shown}: a relation has no .{name} on the class; sets of rows belong to instances, instance.{relation}, "
+        f'and queries name what is behind it: filter({relation}__…=…), F("{relation}__…")'
+    )
+
+
 _OF_QUERIES = frozenset(Base.__slots__)
 
 
@@ -223,3 +231,6 @@ async def _each(rows: PartnerSet) -> AsyncIterator[Any]:
 
 
 __all__ = ["PartnerSet", "Unwritten", "itself", "joined", "key_of", "settled", "without"]
+
+
+__all__ = ["PartnerSet", "joined", "key_of", "on_the_class", "without"]

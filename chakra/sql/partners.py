@@ -50,10 +50,10 @@ def _one(condition: Condition, block: Block) -> Condition:
             rest = [part for part in condition.parts if not any(part is p for p in plain)]
             return Combined("AND", (*plain, *about_partners(rest, block)))
     sources = _needed(condition, block)
-    if isinstance(condition, Lookup) and condition.name == "isnull" and len(sources) == 1:
-        if _is_there(condition.left):
-            there = HasPartner(sources, None, {id(sources[0])})
-            return Not(there) if condition.right else there
+    is_null = isinstance(condition, Lookup) and condition.name == "isnull"
+    if is_null and len(sources) == 1 and _is_there(condition.left):
+        there = HasPartner(sources, None, {id(sources[0])})
+        return Not(there) if condition.right else there
     required = _required(condition)
     for source in reversed(sources):  # who needs a row needs those on the way to it
         if id(source) in required and source.parent is not None:

@@ -230,7 +230,7 @@ class Scope:
         self.kept = ()  # an aggregate in one of these filters is of all partners
         try:
             for negated, parts, names, values in reversed(kept):
-                if negated:
+                if negated is not False:
                     continue
                 longer = block.copy()
                 self.joins = longer, frozenset(map(id, longer.many))

@@ -98,7 +98,7 @@ class ManySet(PartnerSet):
     def _ask(self) -> None:
         link = self._link
         QuerySet.__init__(self, link.target().__table__, database_of(self._instance))
-        self._select = self._select.filtered(False, (), {link.back: self._key})
+        self._select = self._select.filtered(None, (), {link.back: self._key})
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)

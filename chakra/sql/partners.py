@@ -50,8 +50,7 @@ def _one(condition: Condition, block: Block) -> Condition:
             rest = [part for part in condition.parts if not any(part is p for p in plain)]
             return Combined("AND", (*plain, *about_partners(rest, block)))
     sources = _needed(condition, block)
-    is_null = isinstance(condition, Lookup) and condition.name == "isnull"
-    if is_null and len(sources) == 1 and _is_there(condition.left):
+    if len(sources) == 1 and isinstance(condition, Lookup) and _asks_for_row(condition):
         there = HasPartner(sources, None, {id(sources[0])})
         return Not(there) if condition.right else there
     required = _required(condition)
@@ -61,8 +60,11 @@ def _one(condition: Condition, block: Block) -> Condition:
     return HasPartner(sources, condition, required)
 
 
-def _is_there(value: Expression) -> bool:
-    """Whether a value is NULL only where there is no row."""
+def _asks_for_row(condition: Lookup) -> bool:
+    """Whether a condition asks whether a value is NULL that is so only where there is no row."""
+    if condition.name != "isnull":
+        return False
+    value = condition.left
     parts = value.parts if isinstance(value, KeyRef) else (value,)
     return all(
         isinstance(part, ColumnRef) and (not part.column.nullable or part.column in part.source.present)

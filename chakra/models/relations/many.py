@@ -115,7 +115,7 @@ class ManySet(PartnerSet):
             which: dict[str, Any] = {link.back: self._key}
         except NotLoaded:
             which = {f"{link.back}__in": itself(self._instance)}
-        self._select = self._select.filtered(False, (), which)
+        self._select = self._select.filtered(None, (), which)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)

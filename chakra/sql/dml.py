@@ -282,15 +282,12 @@ def _where(
     Args:
         check: a condition about the statement as a whole.
     """
-    if select.clauses.nothing:
-        writer.write(" WHERE FALSE")
-        render_conditions(conditions, writer, " AND ")
-        return
-    if check is not None:
-        writer.write(f" WHERE {check}")
+    first = "FALSE" if select.clauses.nothing else check
+    if first is not None:
+        writer.write(f" WHERE {first}")
     having = [condition for condition in conditions if has_aggregate(condition)]
     if not scope.joined and not having:
-        render_conditions(conditions, writer, " WHERE " if check is None else " AND ")
+        render_conditions(conditions, writer, " WHERE " if first is None else " AND ")
         return
     table = select.table
     if not table.primary_key:
@@ -298,7 +295,7 @@ def _where(
             f"{table.title} has no primary key; a write across relations or over groups needs one"
         )
     keys = ", ".join(c.quoted for c in table.key_columns)
-    writer.write(f" {'WHERE' if check is None else 'AND'} ({keys}) IN (SELECT ")
+    writer.write(f" {'WHERE' if first is None else 'AND'} ({keys}) IN (SELECT ")
     for position, column in enumerate(table.key_columns):
         writer.write(", " if position else "")
         render(ColumnRef(scope.root, column), writer)

@@ -116,17 +116,21 @@ def test_choices_of_one_shape() -> None:
 
 
 def test_digits_of_a_literal_are_part_of_the_shape() -> None:
-    """They decide the type of the column."""
-    for first, second in ((Decimal("1.5"), Decimal("1.25")), (Decimal("1.25"), Decimal("1.5"))):
+    """They decide the type of the column, whichever value came first."""
+    short, long = Decimal("1.5"), Decimal("1.125")  # prices have two digits behind the point
+
+    def scale(made: Any) -> int | None:
+        output = select_statement(BOOKS.values(x=made)._select)[0].statement.outputs[0]
+        assert output.type is not None
+        return output.type.scale
+
+    for values in ((short, long), (long, short)):
         Book.__table__.statements.clear()
-        for value in (first, second):
-            for made in (Coalesce("price", value), F("price") + value, value + F("price")):
-                output = select_statement(BOOKS.values(x=made)._select)[0].statement.outputs[0]
-                assert output.type is not None
-                assert output.type.scale == 2
-                product = select_statement(BOOKS.values(x=F("price") * value)._select)[0].statement.outputs[0]
-                assert product.type is not None
-                assert product.type.scale == (4 if value == Decimal("1.25") else 3)
+        for value in values:
+            case = Case(When(pages=1, then="price"), default=value)
+            for made in (Coalesce("price", value), case, F("price") + value, value - F("price")):
+                assert scale(made) == (2 if value is short else 3)
+            assert scale(F("price") * value) == (3 if value is short else 5)
 
 
 class Loose(Model):

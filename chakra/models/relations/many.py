@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 from chakra.errors import DataError, FieldError
 from chakra.models.relations.sets import PartnerSet, joined, key_of, on_the_class, without
 from chakra.pg.conversion import convert
+from chakra.query.base import R_co
 from chakra.query.not_a_list import given_items
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
@@ -91,7 +92,7 @@ class ManyRelation:
         return f"{self.link.source().__name__}.{self.link.name}"
 
 
-class ManySet(PartnerSet):
+class ManySet(PartnerSet[R_co]):
     """The partners of one instance; new rows made by it are linked with the instance."""
 
     __slots__ = ("_link",)
@@ -298,7 +299,7 @@ class ManySet(PartnerSet):
         self._has_lost(gone)
         self._now_has(partners)
 
-    async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> Any:
+    async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> R_co:
         """Make and save a partner, and link it with the instance, in one transaction."""
         extra = self._extra(through_defaults)
         async with self.database.transaction():
@@ -307,7 +308,7 @@ class ManySet(PartnerSet):
         self._now_has([made])
         return made
 
-    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
+    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[R_co]:
         """Make many partners and link them with the instance, in one transaction; options as for all querysets."""
         async with self.database.transaction():
             made = await super().bulk_create(instances, **options)
@@ -345,7 +346,7 @@ if TYPE_CHECKING:
         def __get__(self, instance: None, owner: type[Any]) -> ManyToMany[M]: ...
 
         @overload
-        def __get__(self, instance: object, owner: type[Any]) -> ManySet: ...
+        def __get__(self, instance: object, owner: type[Any]) -> ManySet[M]: ...
 
         def __get__(self, instance: object | None, owner: type[Any]) -> Any: ...
 

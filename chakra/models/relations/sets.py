@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from chakra.errors import FieldError
-from chakra.query.base import Base
+from chakra.query.base import Base, R_co
 from chakra.query.fetching import fetch_of, refuse, with_peers
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
+
+if TYPE_CHECKING:
+    from chakra.db.streams import Stream
 
 
 def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:
@@ -49,7 +52,7 @@ def on_the_class(shown: str, relation: str, name: str) -> AttributeError:
 _OF_QUERIES = frozenset(Base.__slots__)
 
 
-class PartnerSet(QuerySet[Any]):
+class PartnerSet(QuerySet[R_co]):
     """Rows behind a to-many relation of one instance: a queryset, which needs no query where they were prefetched.
 
     Then what it would ask is worked out only for who asks: loops over thousands of loaded sets do not pay for it.
@@ -128,13 +131,13 @@ class PartnerSet(QuerySet[Any]):
             self._loaded = None if found is NOT_LOADED else found
         return await super()._fetch() if self._loaded is None else list(self._loaded)
 
-    def __aiter__(self) -> Any:
+    def __aiter__(self) -> Stream[R_co]:
         fetch = fetch_of(self._instance)
         if self._loaded is None and (self._narrowed or fetch is None or fetch.mode == "one"):
             return super().__aiter__()
-        return _each(self)
+        return cast("Stream[R_co]", _each(self))  # of which only iterating is promised
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[R_co]:  # type: ignore[override]
         """The partners, where they were prefetched; else the error that says to await."""
         if self._loaded is None:
             super().__iter__()
@@ -156,7 +159,7 @@ class PartnerSet(QuerySet[Any]):
         return await super().exists() if self._loaded is None else bool(self._loaded)
 
 
-async def _each(rows: PartnerSet) -> AsyncIterator[Any]:
+async def _each(rows: PartnerSet[R_co]) -> AsyncIterator[R_co]:
     for row in await rows:
         yield row
 

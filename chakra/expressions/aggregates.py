@@ -69,7 +69,7 @@ class Aggregate(Expression):
         terms = tuple(order_by) if isinstance(order_by, tuple | list) else (order_by,)
         if terms and not self.ordered:
             raise FieldError(f"{type(self).__name__} does not depend on an order; drop order_by=")
-        self.order = tuple(_order_term(term) for term in terms)
+        self.order = tuple(order_term(term) for term in terms)
         self.default = None if default is None else as_expression(default)
         self.places = _places(default)
         self.extra: tuple[Expression, ...] = ()
@@ -151,7 +151,7 @@ def _places(default: Any) -> int | None:
     return None
 
 
-def _order_term(term: Any) -> Order:
+def order_term(term: Any) -> Order:
     if isinstance(term, Order):
         return term
     if isinstance(term, str):

@@ -220,7 +220,7 @@ class Reading(Narrowing[R_co]):
                 raise FieldError(f"aggregate(): {name}={value!r} is no aggregate")
         select = self._select.with_clauses(related=(), lock=None)
         clauses = select.clauses
-        if select.sliced or clauses.distinct is not None or clauses.groups is not None:
+        if select.sliced or clauses.distinct is not None or clauses.groups is not None or select.windowed:
             select = over_rows(select)
         select = select.with_clauses(outputs=tuple(values.items()))
         select.order, select.backwards, select.result = (), False, "dict"

@@ -15,6 +15,7 @@ from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, Qu
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.lookups import TRANSFORMS, find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
+from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.infer import type_of
@@ -73,6 +74,7 @@ class Scope:
         self._aliases = 0
         self.annotations: dict[str, Expression] = {}
         self.aggregated = False  # whether an aggregate was resolved
+        self.windowed = False  # whether a window was
 
     @property
     def sources(self) -> list[Source]:
@@ -211,6 +213,11 @@ class Scope:
                 condition = all_of(self.conditions([aggregate.condition], {}))
                 children = [condition if c is aggregate.condition else c for c in children]
             resolved = aggregate.rebuild(tuple(children))
+            if any(map(has_window, children)):
+                raise FieldError(
+                    f"{aggregate!r}: windows are computed after aggregates; aggregate() takes them, over all rows of "
+                    "the query"
+                )
             if block is self.main or not block.sources:
                 return resolved
             self.apart = True

@@ -12,9 +12,10 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from chakra.expressions import Condition, Expression
+from chakra.expressions import Condition, Expression, Order
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import keyword_shape, numbered_keywords
+from chakra.expressions.windows import has_window
 from chakra.schema import Table
 
 Filter: TypeAlias = "tuple[bool, tuple[Condition, ...], tuple[str, ...], tuple[Any, ...]]"
@@ -314,6 +315,16 @@ class Select:
             isinstance(value, Expression) and has_aggregate(value)
             for _, value in (*more.annotations, *more.outputs)
         )
+
+    @property
+    def windowed(self) -> bool:
+        """Whether any value that the query computes, sorts or filters by is over a window."""
+        more = self.more or NONE
+        said = [value for _, value in (*more.annotations, *more.outputs)]
+        for _, conditions, _, values in self.filters:
+            said += *conditions, *values
+        said += [term.expression if isinstance(term, Order) else term for term in self.order or ()]
+        return any(isinstance(value, Expression) and has_window(value) for value in said)
 
 
 def _term_shape(term: Any, values: list[Any]) -> Hashable:

@@ -16,6 +16,7 @@ PROMISED = {
         Index Unique Check
         Q F Func Value Subquery Exists OuterRef ArraySubquery
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
+        Window Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError
     """,

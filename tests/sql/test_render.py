@@ -37,7 +37,8 @@ def classes(root: type = Expression) -> Iterator[type]:
 def concrete(cls: type) -> bool:
     """Whether there are nodes of the class itself; fields of models are names as well."""
     made_here = cls.__module__.startswith("chakra.") and not cls.__name__.startswith("_")
-    abstract = cls in (chakra.expressions.Condition, chakra.expressions.TypedExpression, Aggregate)
+    bases = (chakra.expressions.Condition, chakra.expressions.TypedExpression, chakra.expressions.Choice)
+    abstract = cls in (*bases, Aggregate)
     return made_here and not abstract and not hasattr(cls, "bind_column")
 
 

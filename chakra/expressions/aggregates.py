@@ -157,6 +157,9 @@ class Star(Expression):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return "'*'"
+
 
 class Count(Aggregate):
     """Number of rows (``Count("*")``) or of values that are not NULL."""

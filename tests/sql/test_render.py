@@ -20,6 +20,7 @@ from chakra.expressions import (
     Value,
 )
 from chakra.expressions.aggregates import Aggregate
+from chakra.expressions.windows import WindowFunction
 from chakra.sql.nodes import RootColumn, RootKey
 from chakra.sql.render.table import TABLE
 
@@ -36,6 +37,8 @@ def classes(root: type = Expression) -> Iterator[type]:
 
 def concrete(cls: type) -> bool:
     """Whether there are nodes of the class itself; fields of models are names as well."""
+    if issubclass(cls, WindowFunction):  # nothing by itself: the row of Window writes it
+        return False
     made_here = cls.__module__.startswith("chakra.") and not cls.__name__.startswith("_")
     bases = (chakra.expressions.Condition, chakra.expressions.TypedExpression, chakra.expressions.Choice)
     abstract = cls in (*bases, Aggregate)

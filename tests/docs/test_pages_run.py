@@ -29,6 +29,7 @@ PAGES = [
     "docs/coming-from-django.md",
     "docs/relations.md",
     "docs/transactions.md",
+    "docs/windows.md",
 ]
 BLOCK = re.compile(
     r'^```python(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?',

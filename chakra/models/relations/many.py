@@ -5,10 +5,12 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from chakra.errors import DataError, FieldError
-from chakra.models.relations.sets import PartnerSet, joined, key_of, without
+from chakra.models.relations.sets import PartnerSet, joined, key_of, on_the_class, without
+from chakra.pg.conversion import convert
+from chakra.query.not_a_list import given_items
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 from chakra.query.write import database_of
@@ -82,6 +84,9 @@ class ManyRelation:
         name = self.link.name
         raise FieldError(f"{type(instance).__name__}.{name} is a set of rows: await instance.{name}.set(…)")
 
+    def __getattr__(self, name: str) -> NoReturn:
+        raise on_the_class(repr(self), self.link.name, name)
+
     def __repr__(self) -> str:
         return f"{self.link.source().__name__}.{self.link.name}"
 
@@ -149,7 +154,10 @@ class ManySet(PartnerSet):
         types = [self.table.by_attribute[name].type for name in names]
         try:
             return tuple(
-                [input_text(type_)(part) for type_, part in zip(types, _parts(key, names), strict=True)]
+                [
+                    input_text(type_)(convert(part, type_))  # 1.5 is no key, and not that of the row 1
+                    for type_, part in zip(types, _parts(key, names), strict=True)
+                ]
             )
         except (DataError, TypeError, ValueError):  # it does not fit, which whoever sends it says better
             return (type(key), repr(key))
@@ -269,10 +277,13 @@ class ManySet(PartnerSet):
                 change_loaded(row, name, change)
 
     async def set(self, partners: Iterable[Any], *, through_defaults: dict[str, Any] | None = None) -> None:
-        """Link the instance with these others (instances or keys) and with no more, in one transaction."""
-        if hasattr(type(partners), "__aiter__"):
-            raise FieldError(f"{self._name}.set() takes a list; of a query: set(await query)")
-        partners = list(partners)
+        """Link the instance with these others (instances or keys) and with no more, in one transaction.
+
+        Raises:
+            FieldError: what is given is no list of them.
+        """
+        what = f"{self._link.target().__name__} instances or their keys"
+        partners = given_items(f"{self._name}.set()", partners, what)
         keys, extra = self._keys(partners, "set"), self._extra(through_defaults)
         async with self.database.transaction():
             rows = await self._links().values_list(*self._link.other().keys)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, NoReturn
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
-from chakra.models.relations.sets import PartnerSet, joined, key_of, without
+from chakra.models.relations.sets import PartnerSet, joined, key_of, on_the_class, without
 from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
+from chakra.query.not_a_list import given_items
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, Behind, change_loaded, loaded_value, own_state
 from chakra.query.write import database_of
@@ -56,6 +57,9 @@ class ReverseRelation:
         if self.single:
             raise FieldError(f"{label} is the other side's key: set {self.source().__name__}.{self.relation}")
         raise FieldError(f"{label} is a set of rows: await instance.{self.name}.set(…)")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise on_the_class(repr(self), self.name, name)
 
     def __repr__(self) -> str:
         return f"{self.source().__name__}.{self.relation}, back"
@@ -246,10 +250,13 @@ class RelatedSet(PartnerSet):
         self._changed_set(lambda rows: [])
 
     async def set(self, instances: Iterable[Any]) -> None:
-        """Let these rows point at the instance, and no others, in one transaction."""
-        if hasattr(type(instances), "__aiter__"):
-            raise FieldError(f"{self._label}.set() takes a list; of a query: set(await query)")
-        given = list(instances)
+        """Let these rows point at the instance, and no others, in one transaction.
+
+        Raises:
+            FieldError: what is given is no list of instances, or others have to stay.
+        """
+        what = f"{self.table.title} instances"
+        given = given_items(f"{self._label}.set()", instances, what)
         keys = self._keys(given, "set")
         async with self.database.transaction():
             others = self._with(self._select).exclude(pk__in=keys)

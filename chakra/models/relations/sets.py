@@ -38,6 +38,14 @@ def joined(rows: list[Any], added: Iterable[Any]) -> list[Any]:
     return [*without(rows, new), *new.values()]
 
 
+def on_the_class(shown: str, relation: str, name: str) -> AttributeError:
+    """The error for ``Author.posts.filter``: on the class, a relation is neither a set nor the model behind it."""
+    return AttributeError(
+        f"{shown}: a relation has no .{name} on the class; sets of rows belong to instances, instance.{relation}, "
+        f'and queries name what is behind it: filter({relation}__…=…), F("{relation}__…")'
+    )
+
+
 _OF_QUERIES = frozenset(Base.__slots__)
 
 
@@ -158,4 +166,4 @@ async def _each(rows: PartnerSet) -> AsyncIterator[Any]:
         yield row
 
 
-__all__ = ["PartnerSet", "joined", "key_of", "without"]
+__all__ = ["PartnerSet", "joined", "key_of", "on_the_class", "without"]

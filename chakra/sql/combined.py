@@ -155,11 +155,11 @@ def _common(word: str, outputs: Sequence[Output]) -> PgType:
         if found == other:
             continue
         one, two = found.base, other.base
-        family = next((f for f in (_NUMBERS, _DATES) if one.name in f and two.name in f), None)
+        family = next((f for f in (_NUMBERS, _DATES) if one.name in f and two.name in f), ())
         if one.name in TEXT_TYPES and two.name in TEXT_TYPES:
             found = one if one == two else TEXT
-        elif family is not None:
-            found = max(one, two, key=lambda type_: family.index(type_.name))
+        elif family:
+            found = one if family.index(one.name) >= family.index(two.name) else two
             found = NUMERIC if found.name == "numeric" else FLOAT8 if found.name == "float8" else found
         elif one.name == two.name and one.schema == two.schema:
             found = one

@@ -129,6 +129,7 @@ class Writing(Reading[R_co]):
         """
         given = checked("bulk_create", options, CreateOptions)
         rows = instances_of(self.table, instances)
+        bulk_write.check_class(self.table, rows, "bulk_create")
         for name, value in self._given().items():
             for row in rows:
                 setattr(row, name, value)
@@ -159,7 +160,16 @@ class Writing(Reading[R_co]):
             fields: what to write; for columns the default is all but the key.
             options: for columns ``key`` (default: the primary key); ``batch_rows, progress, allow_truncate,
                 naive_datetimes, infinity`` and ``timeout``, as for ``bulk_insert``.
+
+        Raises:
+            FieldError: the query was narrowed, which says nothing about the rows that are given.
         """
+        if self._select.filters or self._select.sliced or self._select.clauses.nothing:
+            raise FieldError(
+                "bulk_update() writes the rows it is given, whatever filter() or a slice says, and a set of one "
+                f"instance is filtered, too: {self.table.title}.objects.bulk_update(…); update() writes what a "
+                "query finds"
+            )
         return await bulk_write.update(self.table, self.database, rows, fields, options)
 
     @runs

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chakra.errors import FieldError
-from chakra.pg.types import FLOAT8, NUMERIC, TEXT, PgType
+from chakra.expressions.rules import TEXT_TYPES, common_type
+from chakra.pg.types import PgType
 from chakra.schema import Column, Table
-from chakra.sql.infer import TEXT_TYPES
 from chakra.sql.nodes import RootColumn
 from chakra.sql.rowplan import UNKNOWN
 from chakra.sql.select import Combined, Select
@@ -137,37 +137,25 @@ def _outputs(part: Select) -> tuple[Output, ...]:
     return select_statement(part.with_clauses(distinct=None))[0].statement.outputs
 
 
-_NUMBERS = ("int2", "int4", "int8", "numeric", "float4", "float8")
-_DATES = ("date", "timestamp", "timestamptz")
-
-
 def _common(word: str, outputs: Sequence[Output]) -> PgType:
-    """The type of a column of all parts (manual, "UNION, CASE, and Related Constructs").
+    """The type of a column of all parts.
 
     Raises:
         FieldError: there is none.
     """
-    found = outputs[0].type
-    for output in outputs[1:]:
-        other = output.type
-        if found is None or other is None:
-            return UNKNOWN
-        if found == other:
-            continue
-        one, two = found.base, other.base
-        family = next((f for f in (_NUMBERS, _DATES) if one.name in f and two.name in f), ())
-        if one.name in TEXT_TYPES and two.name in TEXT_TYPES:
-            found = one if one == two else TEXT
-        elif family:
-            found = one if family.index(one.name) >= family.index(two.name) else two
-            found = NUMERIC if found.name == "numeric" else FLOAT8 if found.name == "float8" else found
-        elif one.name == two.name and one.schema == two.schema:
-            found = one
-        else:
-            raise FieldError(
-                f"{word}: {outputs[0].name} is {found.sql} in the first query, and {output.name} is {other.sql} in "
-                "another; these make no column"
-            )
+    types = [output.type for output in outputs if output.type is not None]
+    if len(types) < len(outputs):
+        return UNKNOWN
+    if all(type_ == types[0] for type_ in types):
+        return types[0]
+    found = common_type(types)
+    names = {type_.base.name for type_ in types}
+    if found is None and len(names) > 1 and not names <= TEXT_TYPES:
+        other = next(output for output in outputs if output.type != types[0])
+        raise FieldError(
+            f"{word}: {outputs[0].name} is {types[0].sql} in the first query, and {other.name} is "
+            f"{other.type.sql if other.type else '?'} in another; these make no column"
+        )
     return found or UNKNOWN
 
 

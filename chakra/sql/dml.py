@@ -183,7 +183,8 @@ def compile_update(
     for _, value in sets:
         if has_window(value):
             raise FieldError("update() sets no field from a window; put its query into Subquery(…)")
-        if has_aggregate(value) or any(ref.source is not scope.root for ref in columns_of(value)):
+        joined = scope.sources[1:]  # what a condition asks of partners stands in a subquery of its own
+        if has_aggregate(value) or any(ref.source in joined for ref in columns_of(value)):
             raise FieldError(
                 "update() can set a field from fields of the same table only, not across relations"
             )
@@ -281,15 +282,12 @@ def _where(
     Args:
         check: a condition about the statement as a whole.
     """
-    if select.clauses.nothing:
-        writer.write(" WHERE FALSE")
-        render_conditions(conditions, writer, " AND ")
-        return
-    if check is not None:
-        writer.write(f" WHERE {check}")
+    first = "FALSE" if select.clauses.nothing else check
+    if first is not None:
+        writer.write(f" WHERE {first}")
     having = [condition for condition in conditions if has_aggregate(condition)]
     if not scope.joined and not having:
-        render_conditions(conditions, writer, " WHERE " if check is None else " AND ")
+        render_conditions(conditions, writer, " WHERE " if first is None else " AND ")
         return
     table = select.table
     if not table.primary_key:
@@ -297,7 +295,7 @@ def _where(
             f"{table.title} has no primary key; a write across relations or over groups needs one"
         )
     keys = ", ".join(c.quoted for c in table.key_columns)
-    writer.write(f" {'WHERE' if check is None else 'AND'} ({keys}) IN (SELECT ")
+    writer.write(f" {'WHERE' if first is None else 'AND'} ({keys}) IN (SELECT ")
     for position, column in enumerate(table.key_columns):
         writer.write(", " if position else "")
         render(ColumnRef(scope.root, column), writer)

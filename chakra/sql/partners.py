@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chakra.expressions import Combined, Condition, Expression, IsTrue, Lookup, Not, Operation
+from chakra.expressions import Call, Combined, Condition, Expression, IsTrue, Lookup, Not, Operation
 from chakra.expressions.q import all_of
 from chakra.sql.nodes import HasPartner, KeyRef
-from chakra.sql.sources import Block, ColumnRef, Correlated, Source, Transformed
+from chakra.sql.sources import Block, ColumnRef, Correlated, Source
 
 
 def about_partners(parts: list[Condition], block: Block) -> list[Condition]:
@@ -50,15 +50,9 @@ def _one(condition: Condition, block: Block) -> Condition:
             rest = [part for part in condition.parts if not any(part is p for p in plain)]
             return Combined("AND", (*plain, *about_partners(rest, block)))
     sources = _needed(condition, block)
-    if isinstance(condition, Lookup) and condition.name == "isnull" and len(sources) == 1:
-        left = condition.left
-        there: Condition | None = None
-        if _is_there(left):
-            there = HasPartner(sources, None, {id(sources[0])})
-        elif _is_link(left):  # a link that leads nowhere is none
-            there = HasPartner(sources, Lookup(left, "isnull", False), {id(sources[0])})
-        if there is not None:
-            return Not(there) if condition.right else there
+    if len(sources) == 1 and isinstance(condition, Lookup) and _asks_for_row(condition):
+        there = HasPartner(sources, None, {id(sources[0])})
+        return Not(there) if condition.right else there
     required = _required(condition)
     for source in reversed(sources):  # who needs a row needs those on the way to it
         if id(source) in required and source.parent is not None:
@@ -66,16 +60,16 @@ def _one(condition: Condition, block: Block) -> Condition:
     return HasPartner(sources, condition, required)
 
 
-def _is_link(value: Expression) -> bool:
-    """Whether a value is the key of the partner behind a table between, as that holds it."""
-    part = value.parts[0] if isinstance(value, KeyRef) else value
-    return isinstance(part, ColumnRef) and part.partner
-
-
-def _is_there(value: Expression) -> bool:
-    """Whether a value is NULL only where there is no row."""
+def _asks_for_row(condition: Lookup) -> bool:
+    """Whether a condition asks whether a value is NULL that is so only where there is no row."""
+    if condition.name != "isnull":
+        return False
+    value = condition.left
     parts = value.parts if isinstance(value, KeyRef) else (value,)
-    return all(isinstance(part, ColumnRef) and not part.column.nullable for part in parts)
+    return all(
+        isinstance(part, ColumnRef) and (not part.column.nullable or part.column in part.source.present)
+        for part in parts
+    )
 
 
 def _needed(condition: Expression, block: Block) -> list[Source]:
@@ -136,7 +130,7 @@ def _strict(value: Expression) -> set[int]:
         return {id(value.source)}
     if isinstance(value, KeyRef):
         return {id(part.source) for part in value.parts}
-    if isinstance(value, Operation | Transformed):
+    if isinstance(value, Operation) or (isinstance(value, Call) and value.function.strict):
         return set().union(*(_strict(child) for child in value.children))
     return set()
 

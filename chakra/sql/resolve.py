@@ -215,7 +215,8 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
     last: tuple[int, JoinedCall] | None = None
     for position in range(len(filters) - 1, -1, -1) if scope.main.many else ():
         negated, conditions, names, values = filters[position]
-        joined = None if negated else scope.about_joined(conditions, dict(zip(names, values, strict=True)))
+        keywords = dict(zip(names, values, strict=True))
+        joined = scope.about_joined(conditions, keywords) if negated is False else None
         if joined is not None:
             last = position, joined
             break

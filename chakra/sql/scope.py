@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, QueryExpression, Slot
+from chakra.expressions import Call, Condition, Expression, F, IsTrue, Lookup, Not, QueryExpression, Slot
 from chakra.expressions.aggregates import Aggregate
-from chakra.expressions.lookups import TRANSFORMS, find_lookup, known_words
+from chakra.expressions.library import TRANSFORMS
+from chakra.expressions.lookups import find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
 from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
@@ -24,7 +25,7 @@ from chakra.sql.partner_keys import read_as, read_by
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
 from chakra.sql.select import Filter
-from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source, Transformed
+from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source
 
 
 class Path(NamedTuple):
@@ -69,6 +70,7 @@ class Scope:
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
         self._denying = False
+        self.counting = False  # whether an aggregate's argument is being resolved
         self.alias = alias
         self.inside = 0  # queries inside of this one, whose aliases are numbered
         self._aliases = 0
@@ -102,12 +104,15 @@ class Scope:
         """Return the source behind a relation, joining it if the query does not read it yet."""
         return self.steps(source, relation)[-1]
 
-    def steps(self, source: Source, relation: Relation) -> list[Source]:
+    def steps(self, source: Source, relation: Relation, onward: Hop | None = None) -> list[Source]:
         """The sources of all steps of a relation.
 
         Where a condition or an aggregate is being resolved, the partners behind a to-many relation are looked for in a
         block of their own; what hangs on them goes there as well. The condition of an aggregate is about the partners
         that its argument names.
+
+        Args:
+            onward: the step behind the last one, where that leads to a table between.
         """
         block = self._block_of(source, relation)
         found = block.known(source, relation)
@@ -116,8 +121,8 @@ class Scope:
         nullable = source.nullable or relation.nullable or relation.many
         found = list(block.begun(source, relation))
         last = found[-1] if found else source
-        for hop in relation.hops[len(found) :]:
-            last = self._source(hop, last, nullable)
+        for hop, after in list(zip(relation.hops, (*relation.hops[1:], onward), strict=True))[len(found) :]:
+            last = self._source(hop, last, nullable, after)
             found.append(last)
         block.add(source, relation, found)
         return found
@@ -138,9 +143,11 @@ class Scope:
                 return block
         return self.main
 
-    def _source(self, hop: Hop, parent: Source, nullable: bool) -> Source:
+    def _source(self, hop: Hop, parent: Source, nullable: bool, onward: Hop | None) -> Source:
         self._aliases += 1
-        return Source(hop.target, quote_identifier(self._free(f"t{self._aliases}")), parent, hop, nullable)
+        alias = quote_identifier(self._free(f"t{self._aliases}"))
+        keys = () if onward is None else [hop.target.by_attribute[name] for name in onward.columns]
+        return Source(hop.target, alias, parent, hop, nullable, tuple(key for key in keys if key.nullable))
 
     def inner(self, table: Table) -> Scope:
         """The scope of a query inside of this one."""
@@ -165,6 +172,10 @@ class Scope:
         resolved = self._within(block, parts, keywords)
         self.apart = self.apart or bool(block.sources)
         return about_partners(resolved, block)
+
+    def condition(self, condition: Condition) -> Condition:
+        """Resolve a condition that stands by itself, about partners of its own."""
+        return all_of(self.conditions([condition], {}))
 
     def about_joined(self, parts: tuple[Condition, ...], keywords: Mapping[str, Any]) -> JoinedCall | None:
         """What one call of ``filter`` says of partners that the query's own FROM has joined, and the rest of the call;
@@ -210,14 +221,16 @@ class Scope:
         """
         self.aggregated = True
         block = Block() if self.per_row else self.main
-        outside = self.block, self._denying, self.joins
+        outside = self.block, self._denying, self.joins, self.counting
         self.block, self._denying, self.joins = (block if self.per_row else None), False, None
+        self.counting = True
         try:
             children = [c if c is aggregate.condition else self.resolve(c) for c in aggregate.children]
+            self.counting = False
             if aggregate.condition is not None:
                 named = [branch_of(child, block) for child in children if child is not aggregate.condition]
                 self.joins = block, frozenset[int](self.shown).union(*named)
-                condition = all_of(self.conditions([aggregate.condition], {}))
+                condition = self.condition(aggregate.condition)
                 children = [condition if c is aggregate.condition else c for c in children]
             resolved = aggregate.rebuild(tuple(children))
             if any(map(has_window, children)):
@@ -230,7 +243,7 @@ class Scope:
             self.apart = True
             return PartnerAggregate(resolved, *self.counted(block))
         finally:
-            self.block, self._denying, self.joins = outside
+            self.block, self._denying, self.joins, self.counting = outside
 
     def counted(self, block: Block) -> tuple[list[Source], list[Condition]]:
         """The sources of a block to be read, and what the last ``filter`` about the same partners says of them."""
@@ -239,7 +252,7 @@ class Scope:
         self.kept = ()  # an aggregate in one of these filters is of all partners
         try:
             for negated, parts, names, values in reversed(kept):
-                if negated:
+                if negated is not False:
                     continue
                 longer = block.copy()
                 self.joins = longer, frozenset(map(id, longer.many))
@@ -327,9 +340,8 @@ class Scope:
             return None
 
         def held(name: str) -> ColumnRef:
-            linked = len(relation.hops) > 1
-            holder = self.between(source, relation) if linked else source
-            return ColumnRef(holder, holder.table.by_attribute[name], linked)
+            holder = self.between(source, relation) if len(relation.hops) > 1 else source
+            return ColumnRef(holder, holder.table.by_attribute[name])
 
         def key() -> Expression:
             parts = tuple(map(held, hop.columns))
@@ -362,15 +374,15 @@ class Scope:
         if full is not None:
             return full[0]
         first = Relation(f"{relation.name}{BETWEEN}", relation.hops[:-1], relation.nullable, True, False)
-        return self.steps(source, first)[-1]
+        return self.steps(source, first, relation.hops[-1])[-1]
 
     def _transform(self, found: Expression, parts: list[str], position: int, path: str) -> Path:
         while position < len(parts):
             word = parts[position]
             left = type_of(found)
             transform = TRANSFORMS.get(word)
-            if transform is not None and left is not None and left.base.name in transform.takes:
-                found = Transformed(found, left.base, transform)
+            if transform is not None and left is not None and left.base.name in transform.words:
+                found = Call(transform, (found,))
                 position += 1
                 continue
             if position == len(parts) - 1 and (word == "isnull" or find_lookup(word, left) is not None):
@@ -436,7 +448,7 @@ class Scope:
             return self._aggregate(expression)
         if isinstance(expression, Not) and self._denying:
             # What is denied is about none of the partners: a call of its own.
-            return Not(all_of(self.conditions([expression.inner], {})))
+            return Not(self.condition(expression.inner))
         if isinstance(expression, Slot) and expression.models:
             return read_as(expression, {})
         children = expression.children

@@ -18,9 +18,10 @@ from chakra.expressions.q import keyword_shape, numbered_keywords
 from chakra.expressions.windows import has_window
 from chakra.schema import Table
 
-Filter: TypeAlias = "tuple[bool, tuple[Condition, ...], tuple[str, ...], tuple[Any, ...]]"
+Filter: TypeAlias = "tuple[bool | None, tuple[Condition, ...], tuple[str, ...], tuple[Any, ...]]"
 """One call of ``filter`` or ``exclude``: whether negated, positional conditions, names and values of keywords (of two,
-128 bytes; a dict has 192).
+128 bytes; a dict has 192). ``None`` in place of ``False`` says only whose set the rows are of, and nothing of the
+partners that later values and aggregates mean.
 """
 
 _new = object.__new__
@@ -234,9 +235,9 @@ class Select:
         return new
 
     def filtered(
-        self, negated: bool, conditions: tuple[Condition, ...], keywords: Mapping[str, Any]
+        self, negated: bool | None, conditions: tuple[Condition, ...], keywords: Mapping[str, Any]
     ) -> Select:
-        """Return a copy with one more call of ``filter``, or of ``exclude`` if it is negated."""
+        """Return a copy with one more call of ``filter``, or of ``exclude`` if it is negated (``Filter``)."""
         new = self.copy()
         new.filters = (*self.filters, (negated, conditions, (*keywords,), (*keywords.values(),)))
         return new

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from chakra.expressions import Expression
-from chakra.expressions.lookups import Transform
 from chakra.pg.types import PgType
 from chakra.schema import Column, Hop, Relation, Table
 
@@ -17,18 +15,26 @@ class Source:
     Attributes:
         parent, on: the source it is joined to, and how; ``None`` of the first one.
         nullable: whether its columns can be NULL because there is no row.
+        present: the columns that are not NULL in any of its rows that count: a link whose key is NULL is none.
     """
 
-    __slots__ = ("alias", "nullable", "on", "parent", "table")
+    __slots__ = ("alias", "nullable", "on", "parent", "present", "table")
 
     def __init__(
-        self, table: Table, alias: str, parent: Source | None, on: Hop | None, nullable: bool
+        self,
+        table: Table,
+        alias: str,
+        parent: Source | None,
+        on: Hop | None,
+        nullable: bool,
+        present: tuple[Column, ...] = (),
     ) -> None:
         self.table = table
         self.alias = alias
         self.parent = parent
         self.on = on
         self.nullable = nullable
+        self.present = present
 
 
 BETWEEN = "+"
@@ -81,18 +87,13 @@ class Block:
 
 
 class ColumnRef(Expression):
-    """A resolved column of a source.
+    """A resolved column of a source."""
 
-    Attributes:
-        partner: whether it stands for the partner behind a table between, whose key it holds.
-    """
+    __slots__ = ("column", "source")
 
-    __slots__ = ("column", "partner", "source")
-
-    def __init__(self, source: Source, column: Column, partner: bool = False) -> None:
+    def __init__(self, source: Source, column: Column) -> None:
         self.source = source
         self.column = column
-        self.partner = partner
 
     @property
     def type(self) -> PgType:
@@ -104,28 +105,6 @@ class ColumnRef(Expression):
 
     def __repr__(self) -> str:
         return f"{self.source.table.title}.{self.column.attribute}"
-
-
-class Transformed(Expression):
-    """A resolved part of a value (``__year``)."""
-
-    __slots__ = ("inner", "inner_type", "transform")
-
-    def __init__(self, inner: Expression, inner_type: PgType, transform: Transform) -> None:
-        self.inner = inner
-        self.inner_type = inner_type
-        self.transform = transform
-
-    @property
-    def children(self) -> tuple[Expression, ...]:
-        return (self.inner,)
-
-    def own_shape(self) -> Hashable:
-        return self.transform
-
-    @property
-    def type(self) -> PgType:
-        return self.transform.type
 
 
 class Correlated:
@@ -157,4 +136,4 @@ class OverSources(Correlated):
         return found
 
 
-__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "OverSources", "Source", "Transformed"]
+__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "OverSources", "Source"]

@@ -7,15 +7,24 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
-from chakra.errors import DataError, FieldError
-from chakra.models.relations.sets import PartnerSet, joined, key_of, on_the_class, without
-from chakra.pg.conversion import convert
-from chakra.query.not_a_list import given_items
+from chakra.errors import DataError, FieldError, NotLoaded
+from chakra.models.relations.sets import (
+    PartnerSet,
+    Unwritten,
+    itself,
+    joined,
+    key_of,
+    on_the_class,
+    settled,
+    without,
+)
+from chakra.query.alike import same_for_all
+from chakra.query.base import R_co
+from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 from chakra.query.write import database_of
 from chakra.schema import Hop, Relation, Table
-from chakra.sql.literals import input_text
 
 M = TypeVar("M", bound=Any)
 
@@ -91,7 +100,7 @@ class ManyRelation:
         return f"{self.link.source().__name__}.{self.link.name}"
 
 
-class ManySet(PartnerSet):
+class ManySet(PartnerSet[R_co]):
     """The partners of one instance; new rows made by it are linked with the instance."""
 
     __slots__ = ("_link",)
@@ -103,7 +112,11 @@ class ManySet(PartnerSet):
     def _ask(self) -> None:
         link = self._link
         QuerySet.__init__(self, link.target().__table__, database_of(self._instance))
-        self._select = self._select.filtered(False, (), {link.back: self._key})
+        try:
+            which: dict[str, Any] = {link.back: self._key}
+        except NotLoaded:
+            which = {f"{link.back}__in": itself(self._instance)}
+        self._select = self._select.filtered(None, (), which)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
@@ -149,23 +162,19 @@ class ManySet(PartnerSet):
         return list(found.values())
 
     def _text(self, key: Any) -> Hashable:
-        """A partner's key as the server will have it: a UUID and its text are one key."""
+        """A partner's key as the server compares it: a UUID and its text are one key."""
         names = self._link.other().target_keys
         types = [self.table.by_attribute[name].type for name in names]
         try:
-            return tuple(
-                [
-                    input_text(type_)(convert(part, type_))  # 1.5 is no key, and not that of the row 1
-                    for type_, part in zip(types, _parts(key, names), strict=True)
-                ]
-            )
-        except (DataError, TypeError, ValueError):  # it does not fit, which whoever sends it says better
+            return same_for_all(_parts(key, names), types)
+        except DataError:  # it has another number of parts, which whoever sends it says better
             return (type(key), repr(key))
 
     @property
     def _name(self) -> str:
         return f"{type(self._instance).__name__}.{self._link.name}"
 
+    @settled
     async def add(self, *partners: Any, through_defaults: dict[str, Any] | None = None) -> None:
         """Link the instance with others (instances or keys); those it is linked with already stay as they are.
 
@@ -221,6 +230,7 @@ class ManySet(PartnerSet):
         if made:
             await links.bulk_create(made)
 
+    @settled
     async def remove(self, *partners: Any) -> None:
         """Undo the links with others (instances or keys); the rows themselves stay."""
         keys = self._keys(partners, "remove")
@@ -238,6 +248,7 @@ class ManySet(PartnerSet):
             back: QuerySet[Any] = QuerySet(link.table(), self._database)
             await back.filter(**{f"{link.own().name}__in": keys, link.other().name: self._key}).delete()
 
+    @settled
     async def clear(self) -> None:
         """Undo all links of the instance."""
         async with self.database.transaction():
@@ -247,6 +258,10 @@ class ManySet(PartnerSet):
                 await back.filter(**{self._link.other().name: self._key}).delete()
         self._back_of(self._there(), lambda rows: without(rows, [self._instance.pk]))
         self._changed_set(lambda rows: [])
+
+    def _forget(self, given: Iterable[Any]) -> None:
+        self._back_of([*self._there(), *given], None)
+        super()._forget(given)
 
     def _there(self) -> list[Any]:
         """The partners that were loaded, whichever query said which."""
@@ -268,7 +283,7 @@ class ManySet(PartnerSet):
         self._back_of([*there, *partners], lambda rows: without(rows, [self._instance.pk]))
         self._changed_set(lambda rows: without(rows, [row.pk for row in there]))
 
-    def _back_of(self, partners: Iterable[Any], change: Callable[[list[Any]], list[Any]]) -> None:
+    def _back_of(self, partners: Iterable[Any], change: Callable[[list[Any]], list[Any]] | None) -> None:
         """Bring up to date what partners have loaded of the other side of the relation."""
         link, model = self._link, self._link.target()
         name = link.name if link.symmetrical else link.back
@@ -276,6 +291,7 @@ class ManySet(PartnerSet):
             if type(row) is model:
                 change_loaded(row, name, change)
 
+    @settled
     async def set(self, partners: Iterable[Any], *, through_defaults: dict[str, Any] | None = None) -> None:
         """Link the instance with these others (instances or keys) and with no more, in one transaction.
 
@@ -298,7 +314,8 @@ class ManySet(PartnerSet):
         self._has_lost(gone)
         self._now_has(partners)
 
-    async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> Any:
+    @settled
+    async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> R_co:
         """Make and save a partner, and link it with the instance, in one transaction."""
         extra = self._extra(through_defaults)
         async with self.database.transaction():
@@ -307,13 +324,16 @@ class ManySet(PartnerSet):
         self._now_has([made])
         return made
 
-    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
+    @settled
+    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[R_co]:
         """Make many partners and link them with the instance, in one transaction; options as for all querysets."""
-        async with self.database.transaction():
-            made = await super().bulk_create(instances, **options)
-            keys = [self._key_of(row) for row in made]
-            if keys:
-                await self._add(keys, {})
+        given = instances_of(self.table, instances)
+        with Unwritten(given):
+            async with self.database.transaction():
+                made = await super().bulk_create(given, **options)
+                keys = [self._key_of(row) for row in made]
+                if keys:
+                    await self._add(keys, {})
         self._now_has(made)
         return made
 
@@ -345,7 +365,7 @@ if TYPE_CHECKING:
         def __get__(self, instance: None, owner: type[Any]) -> ManyToMany[M]: ...
 
         @overload
-        def __get__(self, instance: object, owner: type[Any]) -> ManySet: ...
+        def __get__(self, instance: object, owner: type[Any]) -> ManySet[M]: ...
 
         def __get__(self, instance: object | None, owner: type[Any]) -> Any: ...
 

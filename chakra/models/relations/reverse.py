@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, NoReturn
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
-from chakra.models.relations.sets import PartnerSet, joined, key_of, on_the_class, without
+from chakra.models.relations.sets import PartnerSet, itself, joined, key_of, on_the_class, settled, without
 from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.not_a_list import given_items
@@ -41,6 +41,13 @@ class ReverseRelation:
         """What the rows that point at an instance have in common, as a filter says it."""
         label = f"{type(instance).__name__}.{self.name}"
         return {self.relation: key_of(instance, self.forward.target_keys, label)}
+
+    def found_by(self, instance: Any) -> dict[str, Any]:
+        """The same for rows that are asked for, also where the key that they hold was not loaded with the instance."""
+        try:
+            return self.rows_of(instance)
+        except NotLoaded:
+            return {f"{self.relation}__in": itself(instance)}
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
@@ -90,7 +97,7 @@ class UnloadedBack:
         if found is NOT_LOADED:
             rows: QuerySet[Any] = QuerySet(relation.source().__table__, database_of(instance))
             try:
-                found = await rows.get(**relation.rows_of(instance))
+                found = await rows.get(**relation.found_by(instance))
             except DoesNotExist:
                 found = None
             else:
@@ -129,7 +136,7 @@ class UnloadedBack:
         return f"<{type(self._instance).__name__}.{self._relation.name}, not loaded>"
 
 
-class RelatedSet(PartnerSet):
+class RelatedSet(PartnerSet[Any]):
     """Rows that point at one instance; those made by it do so, too."""
 
     __slots__ = ("_relation",)
@@ -141,7 +148,7 @@ class RelatedSet(PartnerSet):
     def _ask(self) -> None:
         relation = self._relation
         QuerySet.__init__(self, relation.source().__table__, database_of(self._instance))
-        self._select = self._select.filtered(False, (), relation.rows_of(self._instance))
+        self._select = self._select.filtered(False, (), relation.found_by(self._instance))
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
@@ -158,7 +165,10 @@ class RelatedSet(PartnerSet):
             said.everything or {c.attribute for c in said.columns(self.table, ())}.issuperset(keys)
         ):
             return None
-        (own,) = relation.rows_of(self._instance).values()
+        try:
+            (own,) = relation.rows_of(self._instance).values()
+        except NotLoaded:
+            return None
         read = attrgetter(*(SLOT + name for name in keys))
         return {relation.relation: Behind(read, {own: self._instance}, False)}
 
@@ -186,18 +196,33 @@ class RelatedSet(PartnerSet):
         if known is not None:
             row._state.behind = {**known, **row._state.behind}
 
+    @settled
     async def create(self, /, **values: Any) -> Any:
-        """Make and save a row that points at the instance."""
+        """Make and save a row that points at the instance.
+
+        Raises:
+            FieldError: it is told to point at another one.
+        """
+        name, keys = self._relation.relation, self._relation.forward.keys
+        own = dict(zip(keys, _parts_of(self._relation, self._instance), strict=True)) | {name: self._instance}
+        for said in own.keys() & values.keys():
+            if values[said] != own[said] and str(values[said]) != str(own[said]):
+                raise FieldError(
+                    f"{self._label}.create() makes rows of {self._instance!r}, and {said}={values[said]!r} is another "
+                    f"one's: leave {said} out, or write {self.table.title}.objects.create(…)"
+                )
         made = await super().create(**values)
         self._changed_set(lambda rows: joined(rows, [made]))
         return made
 
+    @settled
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
         """Insert many rows that point at the instance; options as for all querysets."""
         made = await super().bulk_create(instances, **options)
         self._changed_set(None if options.get("on_conflict") else lambda rows: joined(rows, made))
         return made
 
+    @settled
     async def add(self, *instances: Any) -> None:
         """Let rows that exist point at the instance: one statement."""
         keys = self._keys(instances, "add")
@@ -226,11 +251,12 @@ class RelatedSet(PartnerSet):
     def _has_lost(self, instances: Iterable[Any]) -> None:
         """Let instances that pointed at this one know that they point at none."""
         forward = self._relation.forward
-        own = type(self._instance).__chakra_values__(self._instance, forward.target_keys)
+        own = _parts_of(self._relation, self._instance)
         for item in instances:
             if tuple(getattr(item, SLOT + key, None) for key in forward.keys) == own:
                 self._point(item, None)
 
+    @settled
     async def remove(self, *instances: Any) -> None:
         """Let rows that point at the instance point at none, which the key has to allow; those of others stay.
 
@@ -243,12 +269,14 @@ class RelatedSet(PartnerSet):
             self._has_lost(instances)
             self._changed_set(lambda rows: without(rows, keys))
 
+    @settled
     async def clear(self) -> None:
         """Let no row point at the instance; the key has to allow that."""
         await self._release(self._with(self._select), "clear")
         self._has_lost(self._there())
         self._changed_set(lambda rows: [])
 
+    @settled
     async def set(self, instances: Iterable[Any]) -> None:
         """Let these rows point at the instance, and no others, in one transaction.
 
@@ -300,6 +328,11 @@ class RelatedSet(PartnerSet):
         """Let an instance that was written know where it points now."""
         setattr(item, self._relation.relation, owner)
         own_state(item).changed.difference_update(self._relation.forward.keys)
+
+
+def _parts_of(relation: ReverseRelation, instance: Any) -> tuple[Any, ...]:
+    """What the keys of rows that point at an instance hold."""
+    return type(instance).__chakra_values__(instance, relation.forward.target_keys)  # type: ignore[no-any-return]
 
 
 __all__ = ["RelatedSet", "ReverseRelation", "UnloadedBack"]

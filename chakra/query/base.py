@@ -43,6 +43,10 @@ class Base(NotAList, Generic[R_co]):
         new._mode = self._mode
         return new
 
+    def _unbound(self, select: Select) -> Self:
+        """Another question, about rows that need not be those of a related set's owner."""
+        return self._with(select)
+
     @staticmethod
     def __chakra_query__(query: Base[Any]) -> tuple[Select, Any]:
         """What the query is inside of another one: its SELECT, and a weak reference to the database it was given."""

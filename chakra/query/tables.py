@@ -50,6 +50,10 @@ class TableQuery(_Verbs):
 
     async def reflect(self) -> QuerySet[dict[str, Any]]:
         """Look the table up and return the query as a ``QuerySet``."""
+        for _, arguments, _ in self._calls:
+            for other in arguments:
+                if isinstance(other, TableQuery):  # union(…) and its kin
+                    await other.reflect()
         return self._over(await reflect(self._on, self._name))
 
     def using(self, database: Database) -> TableQuery:
@@ -88,7 +92,8 @@ class TableQuery(_Verbs):
     def _over(self, table: Table) -> QuerySet[dict[str, Any]]:
         query: Any = QuerySet(table, self._on).values()
         for method, arguments, options in self._calls:
-            query = getattr(query, method)(*arguments, **options)
+            given = [a._over(a.table) if isinstance(a, TableQuery) else a for a in arguments]
+            query = getattr(query, method)(*given, **options)
         return query  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:

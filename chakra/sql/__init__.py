@@ -1,5 +1,6 @@
 """Statements out of queries and tables: resolve, render, cache by shape; pure functions, nothing awaits."""
 
+from chakra.sql.combined import combined
 from chakra.sql.ddl import check_server, create_statements, drop_statements
 from chakra.sql.dml import no_key, takes_columns
 from chakra.sql.loaded import EVERYTHING, Loaded, field_paths, loaded_of
@@ -33,6 +34,7 @@ __all__ = [
     "Statement",
     "assigned_values",
     "check_server",
+    "combined",
     "create_statements",
     "delete_row_statement",
     "delete_statement",

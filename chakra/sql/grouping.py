@@ -25,7 +25,7 @@ def group_terms(
     keyed: set[int] = set()
     terms: list[Expression] = [part for term in given for part in columns_of_key(term)]
     if not given:
-        if root.primary_key:
+        if root.primary_key and not scope.derived:
             keyed.add(id(scope.root))
         columns = root.key_columns or root.columns
         terms = [ColumnRef(scope.root, column) for column in columns]
@@ -38,7 +38,7 @@ def group_terms(
                 or any(same(column, term) for term in terms)
             ):
                 continue
-            if not given and source.table.primary_key:
+            if not given and source.table.primary_key and not (scope.derived and source is scope.root):
                 keyed.add(id(source))
                 terms += _key(source)
             else:

@@ -17,7 +17,7 @@ from chakra.sql.ordering import order_of
 from chakra.sql.products import multiplied, shown_of
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_outputs
 from chakra.sql.scope import JoinedCall, Scope
-from chakra.sql.select import Filter, Nested, Numbered, Select
+from chakra.sql.select import Filter, Nested, Numbered, NumberedParts, Select
 from chakra.sql.sources import ColumnRef, Correlated
 from chakra.sql.windows import check_conditions
 
@@ -36,7 +36,7 @@ class Resolved:
     """
 
     select: Select
-    inner: Numbered | None
+    inner: Numbered | NumberedParts | None
     scope: Scope
     outputs: list[tuple[str, Expression]]
     plan: RowPlan | None
@@ -90,6 +90,8 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     """
     select, terms, limit, offset, inner, nested = numbered
     scope = scope or Scope(select.table)
+    if inner is not None:
+        scope.stands_for_rows()
     clauses = select.clauses
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
     scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)

@@ -77,6 +77,13 @@ class Scope:
         self.annotations: dict[str, Expression] = {}
         self.aggregated = False  # whether an aggregate was resolved
         self.windowed = False  # whether a window was
+        self.derived = False  # whether the rows of a query stand in place of the table's
+
+    def stands_for_rows(self) -> None:
+        """Let the rows of a query stand in place of the table's."""
+        self.derived = True
+        if not self.alias:  # a query is called by one name, without a schema
+            self.root.alias = quote_identifier(self.root.table.name)
 
     @property
     def sources(self) -> list[Source]:

@@ -38,7 +38,8 @@ class Clauses:
         annotations: computed values by name.
         after: of each annotation, how many calls of ``filter`` and ``exclude`` stand before it.
         each: the path, or the fields, for each value of which the slice is taken; ``None`` = it is one of all rows.
-        inner: the query whose rows stand in place of a table's; ``None`` = the table's own. ``table`` describes them.
+        inner: the query, or several, whose rows stand in place of a table's; ``None`` = the table's own. ``table``
+            describes them.
         groups: what a query with aggregates is grouped by (paths and expressions); ``None`` = it is not.
         only: attributes to load of instances, or ``None`` for all but the deferred ones.
         deferred: attributes not to load.
@@ -72,7 +73,7 @@ class Clauses:
     annotations: Named
     after: tuple[int, ...]
     each: str | tuple[str, ...] | None
-    inner: Select | None
+    inner: Select | Combined | None
     groups: tuple[Any, ...] | None
     only: frozenset[str] | None
     deferred: frozenset[str]
@@ -157,6 +158,28 @@ class Nested(NamedTuple):
     name: str
     relation: str
     select: Select
+
+
+class Combined(NamedTuple):
+    """The rows of several queries as those of one.
+
+    Attributes:
+        word: ``UNION``, ``INTERSECT`` or ``EXCEPT``, with ``ALL`` or without.
+        parts: queries of as many values.
+        columns: what these are called outside, quoted.
+    """
+
+    word: str
+    parts: tuple[Select, ...]
+    columns: tuple[str, ...]
+
+    def shape(self, values: list[Any]) -> Hashable:
+        """The structural key; literals of all parts are appended to ``values``."""
+        return (self.word, self.columns, *[(part.table, part.shape(values)) for part in self.parts])
+
+    def numbered(self, numbers: Iterator[int]) -> NumberedParts:
+        """The parts with slots for their literals, in the order of ``shape``."""
+        return NumberedParts(self.word, tuple([part.numbered(numbers) for part in self.parts]), self.columns)
 
 
 NONE = Clauses()
@@ -298,7 +321,7 @@ class Select:
         terms = tuple([t if type(t) is str else t.numbered(numbers) for t in self.ordered_by])
         limit = None if self.limit is None else next(numbers)
         offset = None if self.offset is None else next(numbers)
-        inner: Numbered | None = None
+        inner: Numbered | NumberedParts | None = None
         nested: tuple[Numbered, ...] = ()
         if self.more is not None:
             new.more = self.more.numbered(numbers)
@@ -342,7 +365,7 @@ class Numbered(NamedTuple):
     Attributes:
         order: the terms of its order, the table's own if it names none.
         limit, offset: the numbers of these two among the values; ``None`` = there is none.
-        inner: the query whose rows stand in place of a table's.
+        inner: the query, or several, whose rows stand in place of a table's.
         nested: the queries of ``Clauses.nested``, in their order.
     """
 
@@ -350,8 +373,16 @@ class Numbered(NamedTuple):
     order: tuple[Any, ...]
     limit: int | None
     offset: int | None
-    inner: Numbered | None
+    inner: Numbered | NumberedParts | None
     nested: tuple[Numbered, ...] = ()
+
+
+class NumberedParts(NamedTuple):
+    """``Combined`` with slots for its literals."""
+
+    word: str
+    parts: tuple[Numbered, ...]
+    columns: tuple[str, ...]
 
 
 def numbered(select: Select, held: int) -> Numbered:
@@ -370,4 +401,15 @@ def numbered(select: Select, held: int) -> Numbered:
     return found
 
 
-__all__ = ["NONE", "Clauses", "Filter", "Named", "Nested", "Numbered", "Select", "numbered"]
+__all__ = [
+    "NONE",
+    "Clauses",
+    "Combined",
+    "Filter",
+    "Named",
+    "Nested",
+    "Numbered",
+    "NumberedParts",
+    "Select",
+    "numbered",
+]

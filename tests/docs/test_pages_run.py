@@ -30,6 +30,7 @@ PAGES = [
     "docs/expressions.md",
     "docs/relations.md",
     "docs/transactions.md",
+    "docs/windows.md",
 ]
 BLOCK = re.compile(
     r'^```python(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?',

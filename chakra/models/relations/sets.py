@@ -151,6 +151,11 @@ class PartnerSet(QuerySet[R_co]):
         new._narrowed = True
         return new
 
+    def _unbound(self, select: Any) -> Any:
+        new = QuerySet[Any](self.table, self._database, select)
+        new._prefetches, new._mode = self._prefetches, self._mode
+        return new
+
     def _changed_set(self, change: Callable[[list[Any]], list[Any]] | None = None) -> None:
         """The set is another one now: bring what was loaded up to date, or forget it where only a query can tell."""
         change_loaded(self._instance, self._named, change)

@@ -18,7 +18,7 @@ from chakra.sql.render.base import render, render_conditions, render_list, rende
 from chakra.sql.render.partners import write_join
 from chakra.sql.resolve import Resolved, resolve_select
 from chakra.sql.scope import Scope
-from chakra.sql.select import Numbered, Select
+from chakra.sql.select import Numbered, NumberedParts, Select
 from chakra.sql.sources import ColumnRef, Correlated
 from chakra.sql.statement import Output, Writer
 
@@ -188,12 +188,18 @@ def _write_apart(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
     return [outputs[position] for position in range(len(parts.outputs))]
 
 
-def _write_inner(inner: Numbered, scope: Scope, writer: Writer) -> None:
-    """Write FROM with another query, under the names that the table which describes its rows gives them."""
-    parts = resolve_select(inner, scope.again(inner.select.table, "d"))
+def _write_inner(inner: Numbered | NumberedParts, scope: Scope, writer: Writer) -> None:
+    """Write FROM with another query, or several, under the names that their values have outside."""
     writer.write(" FROM (")
-    write_rows(parts, writer)
-    names = ", ".join(column.quoted for column in scope.root.table.columns)
+    if isinstance(inner, NumberedParts):
+        for position, part in enumerate(inner.parts):
+            writer.write(f" {inner.word} (" if position else "(")
+            write_rows(resolve_select(part, scope.again(part.select.table, f"d{position}")), writer)
+            writer.write(")")
+        names = ", ".join(inner.columns)
+    else:
+        write_rows(resolve_select(inner, scope.again(inner.select.table, "d")), writer)
+        names = ", ".join(column.quoted for column in scope.root.table.columns)
     writer.write(f") AS {scope.root.alias} ({names})")
     _write_joins(scope, writer)
 

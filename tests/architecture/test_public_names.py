@@ -15,6 +15,7 @@ PROMISED = {
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Prefetch prefetch
         Index Unique Check
         Q F Func Value Subquery Exists OuterRef ArraySubquery
+        JSON_NULL JsonNull
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError

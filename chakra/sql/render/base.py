@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 from chakra.errors import FieldError
@@ -62,4 +63,19 @@ def render_conditions(conditions: list[Condition], writer: Writer, keyword: str 
             render(condition, writer)
 
 
-__all__ = ["RENDERERS", "Renderer", "render", "render_conditions", "render_list", "render_order"]
+@cache
+def pieces_of(template: str) -> tuple[tuple[str, str], ...]:
+    """Cut ``{l} LIKE {r}`` into ``("l", …)``, ``("text", " LIKE ")``, ``("r", …)``."""
+    found: list[tuple[str, str]] = []
+    rest = template
+    while rest:
+        text, brace, rest = rest.partition("{")
+        if text:
+            found.append(("text", text))
+        if brace:
+            name, _, rest = rest.partition("}")
+            found.append((name, name))
+    return tuple(found)
+
+
+__all__ = ["RENDERERS", "Renderer", "pieces_of", "render", "render_conditions", "render_list", "render_order"]

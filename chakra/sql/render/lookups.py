@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from chakra.errors import FieldError
@@ -15,7 +14,7 @@ from chakra.sql.adapting import ToType, WholeBounds
 from chakra.sql.infer import TEXT_TYPES, type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import KeyRef
-from chakra.sql.render.base import render
+from chakra.sql.render.base import pieces_of, render
 from chakra.sql.render.keys import key_isnull, key_lookup
 from chakra.sql.render.nodes import compared
 from chakra.sql.sources import ColumnRef, Transformed
@@ -40,7 +39,7 @@ def lookup(node: Lookup, writer: Writer) -> None:
         raise FieldError(f"unknown lookup {node.name!r}; there are {known_words(left_type)}")
     assert isinstance(right, Expression)
     template = rule.sql if isinstance(right, Slot) else rule.dynamic or rule.sql
-    for kind, text in _split(template):
+    for kind, text in pieces_of(template):
         if kind == "text":
             writer.write(text)
         elif kind == "l":
@@ -194,18 +193,3 @@ def _label_of(node: Expression) -> str:
     while isinstance(node, Transformed):
         node = node.inner
     return repr(node) if isinstance(node, ColumnRef) else "value"
-
-
-@cache
-def _split(template: str) -> tuple[tuple[str, str], ...]:
-    """Cut ``{l} LIKE {r}`` into ``("l", …)``, ``("text", " LIKE ")``, ``("r", …)``."""
-    found: list[tuple[str, str]] = []
-    rest = template
-    while rest:
-        text, brace, rest = rest.partition("{")
-        if text:
-            found.append(("text", text))
-        if brace:
-            name, _, rest = rest.partition("}")
-            found.append((name, name))
-    return tuple(found)

@@ -89,13 +89,31 @@ async def _once(fetch: Fetch, instance: Any, relation: Relation) -> None:
         return
     done = fetch.running[key] = asyncio.Event()
     try:
-        rows = [row for row in _peers(fetch, instance) if loaded_value(row, name) is NOT_LOADED]
-        await _fill(database, rows, relation.hops[0].columns)
+        rows = await _with_key(database, instance, _peers(fetch, instance), relation)
         await prefetch.load(database, rows, (prefetch.Prefetch(name),), states={row._state for row in rows})
         fetch.awaited.add(name)
     finally:
         del fetch.running[key]
         done.set()
+
+
+async def _with_key(database: Database, instance: Any, peers: Iterable[Any], relation: Relation) -> list[Any]:
+    """The rows for which a relation is not loaded, with the key that says what is behind it; without those gone since.
+
+    Raises:
+        DoesNotExist: the instance's own row is gone, and its key was left out.
+    """
+    keys = relation.hops[0].columns
+    rows = [row for row in peers if loaded_value(row, relation.name) is NOT_LOADED]
+    await _fill(database, rows, keys)
+    if _lacks(instance, keys):
+        raise write.gone(instance, "asked for " + relation.name)
+    return [row for row in rows if not _lacks(row, keys)]
+
+
+def _lacks(row: Any, attributes: Iterable[str]) -> bool:
+    """Whether fields of a row were left out."""
+    return any(not hasattr(row, SLOT + name) for name in attributes)
 
 
 def _peers(fetch: Fetch, instance: Any) -> list[Any]:
@@ -108,7 +126,7 @@ def _peers(fetch: Fetch, instance: Any) -> list[Any]:
 
 async def _fill(database: Database, rows: Iterable[Any], attributes: Sequence[str]) -> None:
     """Read fields that were left out of rows, in one statement; rows that have them, or are gone, stay as they are."""
-    lacking = [row for row in rows if any(not hasattr(row, SLOT + name) for name in attributes)]
+    lacking = [row for row in rows if _lacks(row, attributes)]
     if not lacking:
         return
     model: Any = type(lacking[0])

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.errors import FieldError, NotLoaded
 from chakra.expressions import F
+from chakra.pg.types import PgType
 from chakra.query import run
+from chakra.query.alike import Alike, by_key
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, Behind, RowState, loaded_value, own_state
 from chakra.query.write import database_of
@@ -144,7 +146,7 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
         FieldError: names what exists.
     """
     lists: dict[tuple[str, ...], str] = {}
-    queries: dict[tuple[str, str | None], Select] = {}
+    queries: dict[tuple[str, str | None], Select | None] = {}
     for prefetch in prefetches:
         here = table
         parts = prefetch.path.split("__")
@@ -166,11 +168,24 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
             raise FieldError(
                 f"{prefetch!r}: the relation leads to {here.title}, and queryset= is about {select.table.title}"
             )
-        if select is not None and queries.setdefault((prefetch.path, prefetch.to_attr), select) is not select:
+    for path, prefetch in _with_queries(prefetches):
+        select = queries.setdefault((path, prefetch.to_attr), prefetch.select)
+        if select is not prefetch.select:
             raise FieldError(
-                f"{prefetch!r}: another Prefetch has a query of its own for {prefetch.to_attr or prefetch.path!r}; "
+                f"{prefetch!r}: another Prefetch has a query of its own for {prefetch.to_attr or path!r}; "
                 "give one of them a list of its own: to_attr="
             )
+
+
+def _with_queries(prefetches: Iterable[Prefetch], before: str = "") -> Iterator[tuple[str, Prefetch]]:
+    """Those that have a query of their own, and those of such queries, each with its path from the first rows."""
+    for prefetch in prefetches:
+        if prefetch.select is not None:
+            path = f"{before}{prefetch.path}"
+            yield path, prefetch
+            if prefetch.further:
+                list_path = f"{path.rpartition('__')[0]}__{prefetch.to_attr}".removeprefix("__")
+                yield from _with_queries(prefetch.further, f"{list_path if prefetch.to_attr else path}__")
 
 
 def _check_list(table: Table, prefetch: Prefetch) -> None:
@@ -316,13 +331,18 @@ async def _behind(
         keys = set(map(own, rows))
     except AttributeError:
         title, names = type(rows[0]).__name__, ", ".join(first.columns)
+        saved = all(row._state.saved for row in rows)
+        why = (
+            "was not loaded with these rows (only(), defer())"
+            if saved
+            else "has no value in a row not saved yet"
+        )
         raise NotLoaded(
-            f"prefetch_related({relation.name!r}): {title}.{names} was not loaded with these rows (only(), "
-            "defer()), and says what is behind them"
+            f"prefetch_related({relation.name!r}): {title}.{names} {why}, and says what is behind them"
         ) from None
     keys = {key for key in keys if None not in key} if len(first.columns) > 1 else keys - {None}
     found: list[Any] = []
-    held: dict[Any, Any] = {key: [] for key in keys} if relation.many else dict.fromkeys(keys)
+    held = by_key(keys, _types(rows[0], first.columns), relation.many)
     if keys:
         select, owner = _of_owners(level.query(relation, said), relation, list(keys))
         fetch = next(iter(states)).fetch
@@ -338,7 +358,7 @@ async def _behind(
     some = level.select is not None and level.to_attr is None
     _note(states, level.to_attr or relation.name, first.columns, held, some)
     if found and not relation.forward and len(relation.hops) == 1:
-        _know_parents(rows, found, relation)
+        _know_parents(rows, found, relation, isinstance(held, Alike))
     return found
 
 
@@ -394,19 +414,41 @@ def _once(held: dict[Any, list[Any]], table: Table) -> None:
 def _note(
     states: Iterable[RowState], name: str, key: tuple[str, ...], held: dict[Any, Any], some: bool = False
 ) -> None:
-    """Let rows know what is behind a relation: once for all that share a state."""
+    """Let rows know what is behind a relation: once for all that share a state, in the place of what they knew."""
     behind = Behind(_getter(key), held, some)
     for state in states:
         state.behind = {**state.behind, name: behind}
+        if not state.shared:
+            state.loaded.pop(name, None)
+        elif name in state.places:
+            state.places = {other: place for other, place in state.places.items() if other != name}
 
 
-def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation) -> None:
-    """Let rows that were loaded from the other side of a foreign key know the row they belong to."""
+def _types(row: Any, names: Iterable[str]) -> list[PgType]:
+    table: Table = type(row).__table__
+    return [table.by_attribute[name].type for name in names]
+
+
+def _know_parents(rows: Sequence[Any], found: Sequence[Any], relation: Relation, alike: bool) -> None:
+    """Let rows that were loaded from the other side of a foreign key know the row they belong to.
+
+    Args:
+        alike: whether keys that are not equal in Python may be equal.
+    """
     hop, back = relation.hops[0], relation.way_here(type(rows[0]).__table__)
     if back is None:
         return
     own = _getter(hop.columns)
-    _note((found[0]._state,), back, hop.target_columns, dict(zip(map(own, rows), rows, strict=True)))
+    if back not in found[0]._state.places:  # else the query of the rows loaded it along, the way it wanted it
+        parents: dict[Any, Any] = dict(zip(map(own, rows), rows, strict=True))
+        if alike:
+            held = by_key(
+                {*parents, *map(_getter(hop.target_columns), found)}, _types(rows[0], hop.columns), False
+            )
+            for key, parent in parents.items():
+                held[key] = parent
+            parents = held
+        _note((found[0]._state,), back, hop.target_columns, parents)
 
 
 async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> None:
@@ -415,7 +457,7 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
     Args:
         rows: instances of one model, or one of them.
         paths: as for ``prefetch_related``.
-        using: the database to ask; default: the rows' own.
+        using: the database to ask; default: the rows' own, each for itself.
 
     Raises:
         FieldError: rows of several models, or no instances; a path that is none.
@@ -430,9 +472,12 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
         raise FieldError(f"prefetch() takes instances of one model, not {several[0]!r} and others")
     prefetches = [as_prefetch(path) for path in paths]
     check_paths(model.__table__, prefetches)
+    of: dict[Database, list[Any]] = {}
     for row in several:
         own_state(row)
-    await load(database_of(several[0], using), several, prefetches, states=list(map(_state_of, several)))
+        of.setdefault(database_of(row, using), []).append(row)
+    for database, there in of.items():
+        await load(database, there, prefetches, states=list(map(_state_of, there)))
 
 
 __all__ = [

@@ -124,7 +124,10 @@ def loaded_value(instance: Any, name: str) -> Any:
         return state.loaded[name]
     if name in state.behind:
         read, held, _ = state.behind[name]
-        key = read(instance)
+        try:
+            key = read(instance)
+        except AttributeError:  # left out, of a row that was gone when its peers' keys were read
+            return NOT_LOADED
         if key is None or (type(key) is tuple and None in key):
             return None
         # For a key that was changed since, to one whose row was not asked for, nothing is loaded.

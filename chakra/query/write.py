@@ -200,7 +200,7 @@ async def save(
             return execute.execute(database, update_row_statement(stored, names), values)
 
         if await _on_checked(database, table, names, work) == 0:
-            raise _gone(instance, table, "updated")
+            raise gone(instance, "updated")
     own = own_state(instance)
     own.changed.difference_update(names)
 
@@ -217,14 +217,16 @@ async def _save_computed(instance: Any, database: Database, assigned: dict[str, 
         statement, literals = update_statement(select, assigned, stored, computed)
         row = await execute.fetchrow(database, statement, literals)
         if row is None:
-            raise _gone(instance, table, "updated")
+            raise gone(instance, "updated")
         for output, value in zip(statement.outputs, row, strict=True):
             setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
 
     await _on_checked(database, table, tuple(assigned), work)
 
 
-def _gone(instance: Any, table: Table, what: str) -> Exception:
+def gone(instance: Any, what: str) -> Exception:
+    """The error for a row that is not there any more: it cannot be ``what``."""
+    table: Table = type(instance).__table__
     kind = getattr(type(instance), "DoesNotExist", DoesNotExist)
     keys = ", ".join(f"{name}={getattr(instance, SLOT + name)!r}" for name in table.primary_key)
     return kind(f"{table.title} with {keys} cannot be {what}: the row is not there any more")
@@ -260,7 +262,7 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     compiled, values = select_statement(select)
     row = await execute.fetchrow(found, compiled.statement, values)
     if row is None:
-        raise _gone(instance, table, "refreshed")
+        raise gone(instance, "refreshed")
     (fresh,) = loader(compiled)((row,), RowState(found, True, shared=True))
     names = wanted or [c.attribute for c in table.columns]
     for name in names:
@@ -305,6 +307,7 @@ __all__ = [
     "database_of",
     "delete",
     "delete_rows",
+    "gone",
     "insert",
     "insert_values",
     "refresh",

@@ -20,8 +20,9 @@ from chakra.schema.declared import JSONS
 from chakra.sql.adapting import TEXTS, ToColumn, ToType
 from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
+from chakra.sql.partners import columns_of
 from chakra.sql.render import render, render_conditions, write_from
-from chakra.sql.resolve import resolve_filters
+from chakra.sql.resolve import resolve_annotations, resolve_filters
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select, numbered
 from chakra.sql.sources import ColumnRef
@@ -169,15 +170,19 @@ def compile_update(
     table = select.table
     scope = Scope(table)
     values, select = _numbered(assignments, select)
+    _begin(select, scope, "update")
     sets: list[tuple[Column, Expression]] = []
     for name, value in values.items():
         column = table.column(name)
         if stored.by_attribute[column.attribute].declared is not None:
             column = stored.by_attribute[column.attribute]
         sets.append((column, scope.resolve_right(ColumnRef(scope.root, column), "exact", value)))
-    if scope.joined or any(has_aggregate(expression) for _, expression in sets):
-        raise FieldError("update() can set a field from fields of the same table only, not across relations")
-    conditions = _write_filters(select, scope, "update")
+    for _, value in sets:
+        if has_aggregate(value) or any(ref.source is not scope.root for ref in columns_of(value)):
+            raise FieldError(
+                "update() can set a field from fields of the same table only, not across relations"
+            )
+    conditions = resolve_filters(select.filters, scope)
     writer = Writer(qualify=scope.qualified)
     writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
@@ -203,7 +208,8 @@ def compile_delete(select: Select, held: int) -> Statement:
     """
     select = numbered(select, held).select
     scope = Scope(select.table)
-    conditions = _write_filters(select, scope, "delete")
+    _begin(select, scope, "delete")
+    conditions = resolve_filters(select.filters, scope)
     writer = Writer(qualify=scope.qualified)
     writer.touch(select.table.quoted, write=True)
     writer.write(f"DELETE FROM {select.table.quoted}")
@@ -223,7 +229,12 @@ def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str,
     return found, select.numbered(numbers).select
 
 
-def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
+def _begin(select: Select, scope: Scope, what: str) -> None:
+    """Resolve what a write's conditions and values may name: the computed values of its query.
+
+    Raises:
+        FieldError: a query that a write cannot take.
+    """
     if select.sliced or select.clauses.distinct is not None:
         raise FieldError(
             f"{what}() takes no sliced or distinct query; filter on the primary keys of the rows instead"
@@ -234,9 +245,7 @@ def _write_filters(select: Select, scope: Scope, what: str) -> list[Any]:
             f"{what}() takes no query grouped by {names}: a group is no row; annotate() without values()"
         )
     scope.per_row = True
-    for name, expression in select.clauses.annotations:
-        scope.annotations[name] = scope.resolve(expression)
-    return resolve_filters(select.filters, scope)
+    resolve_annotations(select, scope)
 
 
 def _where(

@@ -95,10 +95,7 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         if isinstance(term, str) and term not in computed_names:
             scope.resolve_value(term)
     scope.shown = frozenset(map(id, scope.main.many))
-    for (name, expression), after in zip(clauses.annotations, clauses.after, strict=True):
-        scope.kept = select.filters[:after]
-        scope.annotations[name] = scope.resolve(expression)
-    scope.kept = select.filters
+    resolve_annotations(select, scope)
     plan: RowPlan | None = None
     if select.result == "nested":
         outputs = record_outputs(select, scope)
@@ -175,6 +172,15 @@ def _nested(scope: Scope, nested: Nested, rows: Numbered) -> NestedRows:
 
 
 _VALUES = frozenset({"dict", "tuple", "flat", "named"})
+
+
+def resolve_annotations(select: Select, scope: Scope) -> None:
+    """Resolve the computed values of a query; what was filtered before each says of which partners it is."""
+    clauses = select.clauses
+    for (name, expression), after in zip(clauses.annotations, clauses.after, strict=True):
+        scope.kept = select.filters[:after]
+        scope.annotations[name] = scope.resolve(expression)
+    scope.kept = select.filters
 
 
 def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition]:
@@ -256,4 +262,4 @@ def _locked(select: Select, scope: Scope) -> list[str]:
     return found
 
 
-__all__ = ["NestedRows", "Resolved", "resolve_filters", "resolve_select"]
+__all__ = ["NestedRows", "Resolved", "resolve_annotations", "resolve_filters", "resolve_select"]

@@ -488,9 +488,9 @@ class Scope:
             words = [repr(left), *word.split("__")]
             found = self._transform(left, words, 1, "__".join(words))
             left, word = found.expression, found.word
-        return Lookup(
-            left, word, self.resolve_right(left, word, right) if isinstance(right, Expression) else right
-        )
+        if isinstance(right, Expression) and not isinstance(right, Slot):
+            right = self.resolve_right(left, word, right)
+        return Lookup(left, word, right)
 
     def resolve_right(self, left: Expression, word: str, right: Expression) -> Expression:
         """Resolve what a value is compared with; of a query it depends on the value what is meant."""

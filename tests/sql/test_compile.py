@@ -189,3 +189,31 @@ def test_what_cannot_be_compiled_says_why() -> None:
 
     with pytest.raises(FieldError, match=r"Alien is no expression of Chakra's.*Func\(\"name\", …\)"):
         Book.objects.annotate(x=Alien()).to_sql()
+
+
+def test_classes_of_the_callers_own_write_themselves_and_share_no_statement() -> None:
+    from chakra.expressions import Expression
+
+    def wrap(function: str) -> type[Expression]:
+        class Wrap(Expression):
+            def __init__(self, inner: Expression) -> None:
+                self.inner = inner
+
+            @property
+            def children(self) -> tuple[Expression, ...]:
+                return (self.inner,)
+
+            def rebuild(self, children: tuple[Expression, ...]) -> Expression:
+                return Wrap(*children)
+
+            def render_sql(self, writer: Any, render: Any) -> None:
+                writer.write(f"{function}(")
+                render(self.inner, writer)
+                writer.write(")")
+
+        return Wrap
+
+    for function in ("lower", "upper"):
+        made: Any = wrap(function)
+        sql, _ = Publisher.objects.annotate(x=made(F("name"))).to_sql()
+        assert sql == f'SELECT "id", "name", "city", {function}("name") AS "x" FROM "publishers"'

@@ -19,16 +19,23 @@ RENDERERS: dict[type, Renderer] = {}
 def render(node: Expression, writer: Writer) -> None:
     """Write one resolved expression.
 
+    A class of the caller's own, which the table does not know, may write itself: ``render_sql(writer, render)``.
+
     Raises:
         FieldError: the node's class is none that SQL can express.
     """
     renderer = RENDERERS.get(type(node))
-    if renderer is None:
+    if renderer is not None:
+        renderer(node, writer)
+        return
+    own = getattr(node, "render_sql", None)
+    if own is None:
         raise FieldError(
             f"{node!r} cannot be written as SQL: {type(node).__name__} is no expression of Chakra's. A function of the "
-            'server is called by its name: Func("name", …)'
+            'server is called by its name: Func("name", …); another class writes itself in render_sql(writer, render)'
         )
-    renderer(node, writer)
+    writer.pure = False  # what the caller writes, nobody here knows
+    own(writer, render)
 
 
 def render_list(nodes: Sequence[Expression], writer: Writer) -> None:

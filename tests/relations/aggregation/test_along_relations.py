@@ -188,3 +188,30 @@ async def test_writing_by_what_partners_say(writers: Any) -> None:
     assert await Prize.objects.filter(writer__novels__reviews__stars=5, sum__gt=10).delete() == 1
     assert await Novel.objects.exclude(reviews__isnull=False).delete() == 2
     assert await Writer.objects.filter(novels=None).delete() == 2
+
+
+async def test_writes_mean_the_rows_that_are_read(writers: Any) -> None:
+    """A filter before an aggregate says of which partners it is, whatever is done with the rows."""
+    two = Writer.objects.filter(novels__pages__gt=150).annotate(n=Count("novels")).filter(n=2)
+    assert [w.name for w in await two] == ["Ann"], "b and c"
+    assert await two.update(city="Two") == 1
+    assert await Writer.objects.filter(city="Two").values_list("name", flat=True) == ["Ann"]
+    three = Writer.objects.filter(novels__pages__gt=150).annotate(n=Count("novels")).filter(n=3)
+    assert (await three.count(), await three.update(city="Three")) == (0, 0)
+    assert await Prize.objects.all().delete() == 2
+    few = Review.objects.filter(novel__reviews__stars__gt=3).annotate(n=Count("novel__reviews")).filter(n=1)
+    assert [r.stars for r in await few.order_by("id")] == [5, 1], "one of novel a's two has more than 3 stars"
+    assert await few.delete() == 2
+    assert await Review.objects.values_list("stars", flat=True) == [3]
+
+
+async def test_update_takes_the_annotations_of_its_query(writers: Any) -> None:
+    assert await Novel.objects.annotate(more=F("pages") + 1).filter(title="a").update(pages=F("more")) == 1
+    counted = Novel.objects.annotate(n=Count("reviews"), city=F("writer__city"))
+    assert await counted.filter(city="Rome", pages__gt=150).update(pages=F("n")) == 2
+    pages = Novel.objects.order_by("title").values_list("title", "pages")
+    assert await pages == [("a", 101), ("b", 1), ("c", 0), ("d", 50)]
+    with pytest.raises(FieldError, match="not across relations"):
+        await counted.update(title=F("city"))
+    with pytest.raises(FieldError, match="not across relations"):
+        await Novel.objects.update(pages=Sum("pages"))

@@ -389,6 +389,17 @@ async def test_where_there_is_nobody_awaiting_goes_on_working(press: Any) -> Non
             bob.passport.number  # noqa: B018
 
 
+async def test_a_peer_that_is_gone_and_whose_key_was_left_out(press: Any) -> None:
+    posts = await PEERS[Post].defer("author")
+    await Post.objects.filter(id=posts[1].id).delete()
+    assert [(await post.author).name for post in (posts[0], posts[2])] == ["Ann", "Bob"]
+    with pytest.raises(
+        Post.DoesNotExist, match=r"Post with id=2 cannot be asked for author: the row is not there"
+    ):
+        await posts[1].author
+    assert posts[1].title == "two"
+
+
 async def test_a_partner_that_is_gone(press: Any) -> None:
     await press.execute('ALTER TABLE posts DROP CONSTRAINT "posts_author_id_fkey"')
     await press.execute("UPDATE posts SET author_id = 99 WHERE title = 'two'")

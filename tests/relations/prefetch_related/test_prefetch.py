@@ -309,3 +309,48 @@ async def test_annotations_of_the_owner(rows: Any) -> None:
     assert [[(p.name, p.house) for p in h.links] for h in found] == [  # type: ignore[attr-defined]
         [("Bob", "Hill"), ("Di", "Hill")], [("Di", "Mill")], [],
     ]  # fmt: skip
+
+
+async def test_a_query_of_ones_own_stands_in_the_place_of_what_was_loaded(rows: Any) -> None:
+    counted = Prefetch("owner", Person.objects.annotate(n=Count("houses")))
+    houses = await House.objects.order_by("id").select_related("owner").prefetch_related(counted)
+    assert [house.owner and house.owner.n for house in houses] == [2, 2, None]
+    houses = await House.objects.order_by("id").select_related("owner")
+    await chakra.prefetch(houses, counted)
+    assert [house.owner and house.owner.n for house in houses] == [2, 2, None]
+
+    hill = await House.objects.prefetch_related("rooms").get(name="Hill")
+    await hill.rooms.create(kind="attic", size=30)
+    assert sizes([hill]) == [[5, 9, 12, 30]]
+    await chakra.prefetch([hill], Prefetch("rooms", Room.objects.filter(size__gt=9).order_by("-size")))
+    assert sizes([hill]) == [[30, 12]]
+
+
+async def test_the_owner_that_a_query_of_ones_own_loaded_along_stays(rows: Any) -> None:
+    rooms = Room.objects.order_by("id").select_related("house__owner")
+    hill = await House.objects.prefetch_related(Prefetch("rooms", rooms)).get(name="Hill")
+    assert [room.house.owner.name for room in hill.rooms] == ["Ann", "Ann", "Ann"]
+
+
+@pytest.mark.parametrize("to_attr", [None, "some"])
+async def test_two_queries_for_one_relation_at_any_depth(rows: Any, to_attr: str | None) -> None:
+    beds = Prefetch("rooms", Room.objects.filter(kind="bed"))
+    houses = Prefetch("houses", House.objects.order_by("id").prefetch_related(beds), to_attr)
+    path = f"{to_attr or 'houses'}__rooms"
+    with pytest.raises(FieldError, match=rf"Prefetch\('{path}'\): another Prefetch has a query of its own"):
+        Person.objects.prefetch_related(houses, Prefetch(path, Room.objects.filter(kind="bath")))
+    ann = await Person.objects.prefetch_related(houses, path).get(name="Ann")
+    assert sizes(ann.some if to_attr else ann.houses) == [[9, 12], []]
+
+
+async def test_rows_of_two_databases_are_each_asked_for_where_they_are(rows: Any, dsn: str) -> None:
+    async with chakra.connect(dsn) as other:
+        mill, hill = await House.objects.using(other).get(name="Mill"), await House.objects.get(name="Hill")
+        with sends(rows, 1), sends(other, 1):
+            await chakra.prefetch([mill, hill], "rooms")
+        assert sizes([mill, hill]) == [[4], [5, 9, 12]]
+
+
+async def test_a_row_that_was_not_saved_says_so(rows: Any) -> None:
+    with pytest.raises(NotLoaded, match=r"Room\.house_id has no value in a row not saved yet"):
+        await chakra.prefetch(Room(kind="bed", size=1), "house")

@@ -442,6 +442,10 @@ async def test_arrays_and_composites(db: Any) -> None:
     assert [note and note["doc"] for note in found] == [JSON_NULL, None, None] * 2
     assert await db.fetchval("select count(*) from json_noted where (note).doc = 'null'") == 2
     assert (await db.fetchval("select row(1, 'null'::jsonb, null::jsonb)"))[1:] == (JSON_NULL, None)
+    # Beside a type that is read as text, the whole composite is.
+    await db.execute("create type json_priced as (price money, doc jsonb)")
+    priced = await db.fetchval("select array[row('1', 'null'), row('1', null)]::json_priced[]")
+    assert [each["doc"] for each in priced] == [JSON_NULL, None]
 
 
 async def test_relations(docs: Any) -> None:

@@ -271,6 +271,11 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
             "the transaction is aborted: an earlier statement in it failed. Leave the transaction block, "
             "or put the statement that may fail into a nested db.transaction() (a savepoint)"
         )
+    if state == "42P01" and text.endswith("does not exist"):
+        text += (
+            "; await db.create_tables(Model, …) makes the tables of models, and await db.tables() lists those "
+            "that are there"
+        )
     kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or DatabaseError
     return kind(
         text,

@@ -61,7 +61,7 @@ class Aggregate(Expression):
         order_by: str | Expression | Order | Sequence[Any] = (),
         default: Any = None,
     ) -> None:
-        self.argument = F(expression) if isinstance(expression, str) else as_expression(expression)
+        self.argument = _argument(type(self).__name__, expression)
         if filter is not None and not isinstance(filter, Expression):
             raise FieldError(f"filter= takes a condition, not {filter!r}")
         self.condition = None if filter is None else as_condition(filter)
@@ -69,7 +69,7 @@ class Aggregate(Expression):
         terms = tuple(order_by) if isinstance(order_by, tuple | list) else (order_by,)
         if terms and not self.ordered:
             raise FieldError(f"{type(self).__name__} does not depend on an order; drop order_by=")
-        self.order = tuple(_order_term(term) for term in terms)
+        self.order = tuple(order_term(term) for term in terms)
         self.default = None if default is None else as_expression(default)
         self.places = _places(default)
         self.extra: tuple[Expression, ...] = ()
@@ -127,6 +127,21 @@ class Aggregate(Expression):
         return f"{type(self).__name__}({self.argument!r})"
 
 
+def _argument(name: str, given: Any) -> Expression:
+    """What an aggregate is of.
+
+    Raises:
+        FieldError: a model, or a relation as an attribute of one.
+    """
+    if isinstance(given, str):
+        return F(given)
+    if not isinstance(given, Expression) and (
+        given is None or isinstance(given, type) or hasattr(type(given), "__get__")
+    ):
+        raise FieldError(f"{name}() takes the name of a field or an expression, not {given!r}")
+    return as_expression(given)
+
+
 def _places(default: Any) -> int | None:
     """Digits behind the point of a default, which are part of the shape; ``None`` = nobody can tell."""
     if isinstance(default, int):
@@ -136,11 +151,13 @@ def _places(default: Any) -> int | None:
     return None
 
 
-def _order_term(term: Any) -> Order:
+def order_term(term: Any) -> Order:
     if isinstance(term, Order):
         return term
     if isinstance(term, str):
         return Order(F(term.removeprefix("-")), term.startswith("-"))
+    if not isinstance(term, Expression):
+        raise FieldError(f"order_by= takes names and expressions, not {term!r}")
     return Order(term, False)
 
 
@@ -157,7 +174,9 @@ class Count(Aggregate):
     __slots__ = ()
 
     def __init__(self, expression: str | Expression = "*", **options: Any) -> None:
-        super().__init__(Star() if expression == "*" else expression, **options)
+        super().__init__(
+            Star() if isinstance(expression, str) and expression == "*" else expression, **options
+        )
 
     def result(self, argument: PgType | None) -> PgType | None:
         return INT8

@@ -18,6 +18,7 @@ from chakra.schema import Table
 from chakra.sql import check_server, create_statements, drop_statements
 
 DUPLICATE_TABLE = "42P07"  # duplicate_table, of indexes and sequences as well
+UNDEFINED_TABLE = "42P01"
 
 
 class Database(db.Database):
@@ -61,6 +62,8 @@ class Database(db.Database):
         except DatabaseError as error:
             if error.sqlstate == DUPLICATE_TABLE:
                 error.args = (f"{error.args[0]}{await self._existing(tables)}", *error.args[1:])
+            elif error.sqlstate == UNDEFINED_TABLE:
+                error.args = (f"{error.args[0]}{_pointed_at(tables)}", *error.args[1:])
             raise
 
     async def _existing(self, tables: list[Table]) -> str:
@@ -131,6 +134,19 @@ class Database(db.Database):
             server, self._server = self._server, None
             if server is not None:
                 await server.stop_async()
+
+
+def _pointed_at(tables: list[Table]) -> str:
+    """What an error says of the tables that these refer to, and that were not given."""
+    own = {(table.schema, table.name) for table in tables}
+    found = {
+        relation.target.title: table.title
+        for table in tables
+        for relation in table.relations.values()
+        if relation.keys and (relation.target.schema, relation.target.name) not in own
+    }
+    shown = ", ".join(f"{source} refers to {target}" for target, source in found.items())
+    return f". Nothing was created: {shown}; create_tables() takes them together" if found else ""
 
 
 def _tables(models: tuple[ModelMeta, ...]) -> list[Table]:

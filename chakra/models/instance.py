@@ -196,6 +196,8 @@ class Model(metaclass=ModelMeta):
         info = type(self).__chakra__
         names = [*(a for a, *_ in info.plan), *info.relations]
         hint = written(INSTANCES, name, type(self).__name__) or near(name, names)
+        if not hint and name.endswith("_set"):
+            hint = "; the way back of a key has the name that the key's related_name= gives it"
         return kind(f"{type(self).__name__} has no field {name!r}; it has {', '.join(names)}{hint}")
 
     def __eq__(self, other: object) -> bool:

@@ -170,7 +170,13 @@ def _attach_relation(cls: ModelMeta, attribute: str, declared: Declared, info: M
     def meant(model: Any, before: Any) -> None:
         _attach_back(cls, attribute, spec, model, before)
 
-    relation = ForwardRelation(attribute, info.keys[attribute], _target(cls, attribute, spec.target, meant))
+    back = _way_name(cls, spec)
+    relation = ForwardRelation(
+        attribute,
+        info.keys[attribute],
+        _target(cls, attribute, spec.target, meant),
+        back if spec.unique and back is not None and not back.endswith("+") else None,
+    )
     relation.owner = cls
     setattr(cls, attribute, relation)
     info.relations[attribute] = relation

@@ -37,9 +37,7 @@ class Alike(dict[Any, Any]):
 
     def _same(self, key: Any) -> Hashable:
         """What is one value for all keys that are equal."""
-        if len(self._types) == 1:
-            return _same(key, self._types[0])
-        return tuple([_same(part, type_) for part, type_ in zip(key, self._types, strict=True)])
+        return same_for_all((key,) if len(self._types) == 1 else key, self._types)
 
     def __missing__(self, key: Any) -> Any:
         return self[self._equal[self._same(key)][0]]
@@ -47,6 +45,11 @@ class Alike(dict[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         for equal in self._equal.get(self._same(key), ()):
             super().__setitem__(equal, value)
+
+
+def same_for_all(parts: Sequence[Any], types: Sequence[PgType]) -> Hashable:
+    """What is one value for all keys that are equal for the server; of those that fit no type, only for the same."""
+    return tuple([_same(part, type_) for part, type_ in zip(parts, types, strict=True)])
 
 
 def _same(value: Any, type_: PgType) -> Hashable:
@@ -77,4 +80,4 @@ def _plain(values: Collection[Any], type_: PgType) -> bool:
     )
 
 
-__all__ = ["Alike", "by_key"]
+__all__ = ["Alike", "by_key", "same_for_all"]

@@ -175,7 +175,7 @@ async def _update_instances(
     keys = [c.attribute for c in written if c in table.key_columns]
     if keys:
         raise FieldError(f"bulk_update finds instances by {', '.join(keys)}, and so cannot write it")
-    _check_class(table, instances, "bulk_update")
+    check_class(table, instances, "bulk_update")
     if not instances:
         return 0
     columns = [*table.key_columns, *written]
@@ -244,7 +244,7 @@ async def create(
         FieldError: an unknown field, or options that contradict each other.
         QueryCancelled: the timeout passed; nothing was written.
     """
-    _check_class(table, instances, "bulk_create")
+    check_class(table, instances, "bulk_create")
     rest = (conflict_fields, update_fields, conflict_where, where)
     if on_conflict is None and any(option is not None for option in rest):
         raise FieldError(
@@ -331,7 +331,12 @@ async def _unless_undone(table: Table, instances: list[Any], work: Awaitable[Non
         raise
 
 
-def _check_class(table: Table, instances: list[Any], what: str) -> None:
+def check_class(table: Table, instances: list[Any], what: str) -> None:
+    """Refuse what is no instance of the table's model.
+
+    Raises:
+        DataError: names the row.
+    """
     cls = table.row_class
     if not instances or set(map(type, instances)) == {cls}:
         return
@@ -571,4 +576,4 @@ def _mark_saved(cls: type, database: Database, instances: list[Any]) -> None:
         state.changed.clear()
 
 
-__all__ = ["create", "insert", "update"]
+__all__ = ["check_class", "create", "insert", "update"]

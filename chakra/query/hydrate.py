@@ -150,7 +150,8 @@ class _Instances(_Source):
         self.key: tuple[int, ...] = ()
         if owner and plan.extras[-len(owner) :] == owner:
             self.key = tuple(range(self.count - len(owner), self.count))
-            plan = plan._replace(extras=plan.extras[: -len(owner)])
+            kept = -len(owner)
+            plan = plan._replace(extras=plan.extras[:kept], loads=plan.loads[:kept])
         elif owner:
             found = {column.attribute: place for place, column in enumerate(plan.columns)}
             self.key = tuple(found[name] for name in owner)
@@ -199,6 +200,10 @@ class _Instances(_Source):
             "    return out",
         )
 
+    def _extra(self, position: int, load: Callable[[Any], Any] | None) -> str:
+        value = f"c{self.width + position}"
+        return value if load is None else f"{self.name('load_', load)}({value})"
+
     def _value(self, plan: RowPlan, position: int) -> str:
         load = plan.columns[position - plan.start].load
         return f"c{position}" if load is None else f"{self.name('load_', load)}(c{position})"
@@ -233,7 +238,7 @@ class _Instances(_Source):
                 self._partner(plan, place, variable, depth, state, alone=False)
                 for place in range(len(plan.related))
             ]
-            parts += [f"c{self.width + position}" for position in range(len(plan.extras))]
+            parts += [self._extra(position, load) for position, load in enumerate(plan.loads)]
             parts += [of] if plan.back is not None else []
             along = f"({', '.join(parts)},)"
         self.add(depth, f"{variable}._along = {along}")

@@ -9,7 +9,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Combined, Expression, Lookup, Not, Order
 from chakra.query.base import Base, R_co
 from chakra.query.checks import check_database, row_count
-from chakra.query.not_a_list import conditions_of
+from chakra.query.not_a_list import check_field, conditions_of, given_items
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -19,6 +19,15 @@ _SAYING = frozenset({Lookup, Combined, Not})
 """Classes of conditions that always say something."""
 
 _TERMS = (str, Order, Expression)
+
+
+def turned(term: Any) -> Any:
+    """A term of ``order_by`` the other way round; what is none stays for the check there."""
+    if isinstance(term, str):
+        return term[1:] if term.startswith("-") else f"-{term}"
+    if isinstance(term, Order):
+        return term.reversed()
+    return Order(term, True) if isinstance(term, Expression) else term
 
 
 class Narrowing(Base[R_co]):
@@ -93,9 +102,11 @@ class Narrowing(Base[R_co]):
         """Drop duplicate rows; with fields, keep the first row for each combination of them.
 
         Raises:
-            FieldError: the query is sliced.
+            FieldError: the query is sliced, or a name is none.
         """
         self._not_sliced("made distinct", "distinct")
+        for name in fields:
+            check_field("distinct", name)
         return self._clauses(distinct=fields)
 
     def limit(self, count: int | None) -> Self:
@@ -136,12 +147,21 @@ class Narrowing(Base[R_co]):
             of: relations whose rows are locked (``"self"`` = the query's own table, and what is locked if
                 nothing is named).
             no_key: take the weaker ``FOR NO KEY UPDATE``.
+
+        Raises:
+            FieldError: both ``nowait`` and ``skip_locked``, or what is no name of a relation.
         """
         if nowait and skip_locked:
             raise FieldError("select_for_update() takes nowait or skip_locked, not both")
         strength = "NO KEY UPDATE" if no_key else "UPDATE"
         wait = " NOWAIT" if nowait else " SKIP LOCKED" if skip_locked else ""
-        return self._clauses(lock=(strength, (of,) if isinstance(of, str) else tuple(of), wait))
+        names = (
+            (of,) if isinstance(of, str) else tuple(given_items("select_for_update(of=…)", of, "relations"))
+        )
+        for name in names:
+            if not isinstance(name, str):
+                raise FieldError(f"select_for_update(of=…) takes names of relations, not {name!r}")
+        return self._clauses(lock=(strength, names, wait))
 
 
-__all__ = ["Narrowing"]
+__all__ = ["Narrowing", "turned"]

@@ -104,14 +104,40 @@ def instances_of(table: Table, given: Any) -> list[Any]:
     return list(given)
 
 
-def check_field(item: Any) -> None:
-    """Refuse a list of names in the place of a name.
+def check_field(method: str, item: Any, *, computed: bool = False) -> None:
+    """Refuse what is no name of a field.
+
+    Args:
+        method: the call it was given to.
+        computed: whether an expression may stand there.
 
     Raises:
-        FieldError: it is one.
+        FieldError: it is a list of names, or no name at all.
     """
+    if isinstance(item, str) or (computed and isinstance(item, Expression)):
+        return
     if isinstance(item, list | tuple | set):
-        raise FieldError(f"fields are named one by one: values(*{item!r}), not values({item!r})")
+        raise FieldError(f"fields are named one by one: {method}(*{item!r}), not {method}({item!r})")
+    also = " and expressions" if computed else ""
+    raise FieldError(f"{method}() takes names of fields{also}, not {shown(item)}")
+
+
+def given_items(call: str, given: Any, what: str) -> list[Any]:
+    """What was given as a list, where several are needed.
+
+    Args:
+        call: the call it was given to, for the message.
+        what: of what it is a list.
+
+    Raises:
+        FieldError: it has no items, or is a text, whose items are its characters.
+    """
+    if hasattr(type(given), "__aiter__"):
+        method = call.rpartition(".")[2].partition("(")[0]
+        raise FieldError(f"{call} takes a list of {what}; of a query: {method}(await query)")
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise FieldError(f"{call} takes a list of {what}, not {shown(given)}")
+    return list(given)
 
 
 def check_key(key: Any) -> None:
@@ -142,4 +168,4 @@ def check_key(key: Any) -> None:
         raise FieldError("negative positions need the end of the result; use reverse() or last()")
 
 
-__all__ = ["NotAList", "check_field", "check_key", "conditions_of", "instances_of"]
+__all__ = ["NotAList", "check_field", "check_key", "conditions_of", "given_items", "instances_of"]

@@ -108,6 +108,22 @@ class Level:
         _merge(found, self.further)
         return found
 
+    def goes_on_from(self, rows: Sequence[Any]) -> bool:
+        """Whether what is behind this relation can be loaded for rows that others look at as well: their keys are
+        there, and no query of one's own stands in the place of all that is behind them.
+        """
+        table: Table = type(rows[0]).__table__
+        for level in self.further.values():
+            names = [SLOT + name for name in table.relations[level.name].hops[0].columns]
+            if level.own_queries() or any(not hasattr(row, name) for row in rows for name in names):
+                return False
+        return True
+
+    def own_queries(self) -> bool:
+        """Whether this relation, or one behind it, is loaded by a query of one's own, in the place of all its rows."""
+        own = self.select is not None and self.to_attr is None
+        return own or any(level.own_queries() for level in self.further.values())
+
     def paths(self) -> Iterator[str]:
         """The relations to load behind this one, seen from its rows."""
         for level in self.further.values():
@@ -276,12 +292,16 @@ async def _load(
     states: Iterable[RowState],
     levels: dict[tuple[str, str | None], Level],
     said: Loaded,
+    above: frozenset[RowState] = frozenset(),
 ) -> None:
     table: Table = type(rows[0]).__table__
+    above = above.union(states)
     for level in levels.values():
         relation = _relation(table, level.name, level.name)
         where, behind = level.database or database, said.behind(level.name)
         found = _there(rows, states, relation) if level.select is None and level.to_attr is None else None
+        if found and not above.isdisjoint(map(_state_of, found)) and not level.goes_on_from(found):
+            found = None  # a way back to rows that are being loaded; they stay what they are
         if found is not None:
             of_found = set(map(_state_of, found))
         else:
@@ -290,7 +310,7 @@ async def _load(
         if level.select is not None:
             await load(where, found, level.of_query, loaded_of(level.select), of_found)
         if found and level.further:
-            await _load(where, found, of_found, level.further, behind)
+            await _load(where, found, of_found, level.further, behind, above)
 
 
 def _there(rows: Sequence[Any], states: Iterable[RowState], relation: Relation) -> Sequence[Any] | None:

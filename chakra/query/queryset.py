@@ -47,7 +47,7 @@ class QuerySet(Writing[R_co], ColumnReads):
             FieldError: what is given is no name.
         """
         self._for_instances("select_related")
-        if relations == (None,):
+        if len(relations) == 1 and relations[0] is None:
             return self._clauses(related=())
         names = dict.fromkeys(self._select.clauses.related)
         for name in relations:
@@ -66,7 +66,7 @@ class QuerySet(Writing[R_co], ColumnReads):
         """
         self._for_instances("prefetch_related")
         new = self._with(self._select)
-        if paths == (None,):
+        if len(paths) == 1 and paths[0] is None:
             new._prefetches = ()
             return new
         added = tuple(as_prefetch(path) for path in paths)
@@ -125,16 +125,14 @@ class QuerySet(Writing[R_co], ColumnReads):
         Raises:
             FieldError: a name is none of a field; lists what exists.
         """
-        if fields == (None,):
+        if len(fields) == 1 and fields[0] is None:
             return self._clauses(only=None, deferred=frozenset())
         return self._clauses(deferred=self._select.clauses.deferred | self._paths("defer", fields))
 
     def _paths(self, method: str, names: Sequence[Any]) -> frozenset[str]:
         self._for_instances(method)
         for name in names:
-            check_field(name)
-            if not isinstance(name, str):
-                raise FieldError(f"{method}() takes names of fields, not {name!r}")
+            check_field(method, name)
         return frozenset(path for name in names for path in field_paths(self.table, name, method))
 
     def annotate(self, /, *unnamed: Expression, **values: Expression) -> Self:
@@ -176,7 +174,9 @@ class QuerySet(Writing[R_co], ColumnReads):
         table = self.table
         return name in table.by_attribute or name in table.relations or hasattr(table.row_class, name)
 
-    def values(self, /, *fields: str, **expressions: Expression) -> QuerySet[dict[str, Any]]:
+    def values(
+        self, /, *fields: str | Expression, **expressions: Expression | str
+    ) -> QuerySet[dict[str, Any]]:
         """Return rows as dicts of these fields (all of them if none are named)."""
         return self._plain("dict", fields, expressions)
 
@@ -203,8 +203,9 @@ class QuerySet(Writing[R_co], ColumnReads):
     ) -> QuerySet[Any]:
         outputs: list[tuple[str, Any]] = []
         for position, item in enumerate(fields):
-            check_field(item)
-            name = item if isinstance(item, str) else getattr(item, "attribute", None)
+            if not isinstance(item, str):
+                check_field("values_list" if result != "dict" else "values", item, computed=True)
+            name = item if isinstance(item, str) else getattr(item, "bind_column", (None, None))[1]
             outputs.append((name or f"column{position + 1}", item))
         clauses = self._select.clauses
         annotations = clauses.annotations

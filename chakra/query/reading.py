@@ -8,14 +8,14 @@ from typing import Any, Self, overload
 from chakra.db.statements import Told
 from chakra.db.streams import Stream
 from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned
-from chakra.expressions import Expression
+from chakra.expressions import Expression, Order
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.pg.conversion import shown
 from chakra.query import columnar_rows, execute, prefetch, run
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
-from chakra.query.narrowing import Narrowing
-from chakra.query.not_a_list import check_key
+from chakra.query.narrowing import Narrowing, turned
+from chakra.query.not_a_list import check_field, check_key, given_items
 from chakra.query.options import flag
 from chakra.query.pending import awaited
 from chakra.query.stream import rows_of
@@ -162,20 +162,28 @@ class Reading(Narrowing[R_co]):
         return select
 
     @runs
-    async def earliest(self, *fields: str) -> R_co:
-        """Return the row that comes first by these fields."""
-        return await self.order_by(*fields)._first_of_order(fields)
+    async def earliest(self, *fields: str | Order | Expression) -> R_co:
+        """Return the row that comes first by these fields, named as in ``order_by``.
+
+        Raises:
+            DoesNotExist: there is no row.
+        """
+        return await self._first_by(fields, fields)
 
     @runs
-    async def latest(self, *fields: str) -> R_co:
-        """Return the row that comes last by these fields."""
-        turned = [name[1:] if name.startswith("-") else f"-{name}" for name in fields]
-        return await self.order_by(*turned)._first_of_order(fields)
+    async def latest(self, *fields: str | Order | Expression) -> R_co:
+        """Return the row that comes last by these fields, named as in ``order_by``.
 
-    async def _first_of_order(self, fields: Sequence[str]) -> R_co:
+        Raises:
+            DoesNotExist: there is no row.
+        """
+        return await self._first_by(fields, [turned(field) for field in fields])
+
+    async def _first_by(self, fields: Sequence[Any], terms: Sequence[Any]) -> R_co:
         if not fields:
             raise FieldError("earliest() and latest() need the name of a field to order by")
-        row = await self._row(self._ordered(backwards=False))
+        ordered = self.order_by(*terms)
+        row = await ordered._row(ordered._ordered(backwards=False))
         if row is None:
             raise self._not_one((), (), {})
         return row
@@ -212,7 +220,7 @@ class Reading(Narrowing[R_co]):
                 raise FieldError(f"aggregate(): {name}={value!r} is no aggregate")
         select = self._select.with_clauses(related=(), lock=None)
         clauses = select.clauses
-        if select.sliced or clauses.distinct is not None or clauses.groups is not None:
+        if select.sliced or clauses.distinct is not None or clauses.groups is not None or select.windowed:
             select = over_rows(select)
         select = select.with_clauses(outputs=tuple(values.items()))
         select.order, select.backwards, select.result = (), False, "dict"
@@ -231,16 +239,19 @@ class Reading(Narrowing[R_co]):
         """Return rows by primary key (or another unique field), for all rows or those with the given keys.
 
         Raises:
-            FieldError: several rows can have the same value in the field.
+            FieldError: several rows can have the same value in the field, or the keys are no list.
         """
         self._for_instances("in_bulk")
+        check_field("in_bulk", field)
         name = "pk" if field == "pk" else self.table.column(field).attribute
         if name != "pk" and not self.table.is_unique(name):
             raise FieldError(
                 f"in_bulk(field={field!r}): several rows of {self.table.title} can have the same {field}, and a dict "
                 "holds one of each; a unique field is needed"
             )
-        wanted = self if keys is None else self.filter(**{f"{field}__in": list(keys)})
+        wanted = (
+            self if keys is None else self.filter(**{f"{field}__in": given_items("in_bulk()", keys, "keys")})
+        )
         return {getattr(row, name): row for row in await wanted}
 
     def to_sql(self) -> tuple[str, list[Any]]:

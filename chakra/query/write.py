@@ -248,10 +248,13 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
 
     Raises:
         DoesNotExist: the row is gone.
+        FieldError: there is no such field, or the instance was never saved.
     """
     table: Table = type(instance).__table__
     if not table.primary_key:
         raise FieldError(no_key(table))
+    if any(getattr(instance, SLOT + name, None) is None for name in table.primary_key):
+        raise FieldError(f"this {table.title} was never saved; there is nothing to refresh")
     found = database_of(instance, database)
     select = Select(table).filtered(
         False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
@@ -36,14 +36,13 @@ class Writing(Reading[R_co]):
 
     @runs
     async def get_or_create(
-        self, /, defaults: dict[str, Any] | None = None, **lookups: Any
+        self, /, defaults: Mapping[str, Any] | None = None, **lookups: Any
     ) -> tuple[R_co, bool]:
         """Return ``(object, created)``: the row that matches, or a new one made of lookups and defaults.
 
         If another session wins the race for a unique key, its row is returned.
         """
-        defaults = defaults or {}
-        _check_names(self.table, defaults)
+        defaults = _defaults("get_or_create", self.table, defaults)
         try:
             return await self.get(**lookups), False
         except DoesNotExist:
@@ -62,16 +61,15 @@ class Writing(Reading[R_co]):
 
     @runs
     async def update_or_create(
-        self, /, defaults: dict[str, Any] | None = None, **lookups: Any
+        self, /, defaults: Mapping[str, Any] | None = None, **lookups: Any
     ) -> tuple[R_co, bool]:
         """Return ``(object, created)``: the matching row, locked, with ``defaults`` written to it, or a new one; in one
         transaction.
         """
-        defaults = defaults or {}
+        defaults = _defaults("update_or_create", self.table, defaults)
         if self.table.row_class is None:
             return await self._update_or_insert(defaults, lookups)
         self._for_instances("update_or_create")
-        _check_names(self.table, defaults)
         self.filter(**lookups).to_sql()  # unknown names are refused before a transaction is opened
         async with self.database.transaction():
             found, created = await self.select_for_update().get_or_create(defaults, **lookups)
@@ -81,7 +79,9 @@ class Writing(Reading[R_co]):
                 await write.save(found, database=self.database)
         return found, created
 
-    async def _update_or_insert(self, defaults: dict[str, Any], lookups: dict[str, Any]) -> tuple[R_co, bool]:
+    async def _update_or_insert(
+        self, defaults: Mapping[str, Any], lookups: dict[str, Any]
+    ) -> tuple[R_co, bool]:
         """The same for a table without a model: the row is a dict, found again by its primary key.
 
         Raises:
@@ -90,7 +90,6 @@ class Writing(Reading[R_co]):
         table, database = self.table, self.database
         if not table.primary_key:
             raise FieldError(f"update_or_create() needs a primary key, which {table.title} does not have")
-        _check_names(table, defaults)
         rows = self._rows_as("dict")
         rows.filter(**lookups).to_sql()
         found: Any
@@ -130,6 +129,7 @@ class Writing(Reading[R_co]):
         """
         given = checked("bulk_create", options, CreateOptions)
         rows = instances_of(self.table, instances)
+        bulk_write.check_class(self.table, rows, "bulk_create")
         for name, value in self._given().items():
             for row in rows:
                 setattr(row, name, value)
@@ -160,7 +160,16 @@ class Writing(Reading[R_co]):
             fields: what to write; for columns the default is all but the key.
             options: for columns ``key`` (default: the primary key); ``batch_rows, progress, allow_truncate,
                 naive_datetimes, infinity`` and ``timeout``, as for ``bulk_insert``.
+
+        Raises:
+            FieldError: the query was narrowed, which says nothing about the rows that are given.
         """
+        if self._select.filters or self._select.sliced or self._select.clauses.nothing:
+            raise FieldError(
+                "bulk_update() writes the rows it is given, whatever filter() or a slice says, and a set of one "
+                f"instance is filtered, too: {self.table.title}.objects.bulk_update(…); update() writes what a "
+                "query finds"
+            )
         return await bulk_write.update(self.table, self.database, rows, fields, options)
 
     @runs
@@ -171,14 +180,23 @@ class Writing(Reading[R_co]):
         return await sequences.sync_sequences(self.table, self.database)
 
 
-def _check_names(table: Table, names: Iterable[str]) -> None:
-    """Refuse names that are no fields before anything runs; what callers pass on may come from outside."""
-    for name in names:
+def _defaults(method: str, table: Table, given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Refuse defaults of no fields before anything runs; what callers pass on may come from outside.
+
+    Raises:
+        FieldError: a name is no field, or there are no names at all.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise FieldError(f"{method}(defaults=…) takes a dict of fields and values, not {given!r}")
+    for name in given:
         if name != "pk" and name not in table.relations:
             table.column(name)
+    return given
 
 
-def _creation_values(table: Table, lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+def _creation_values(table: Table, lookups: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """What a new row is made of: exact lookups and defaults; callables among the defaults are called."""
     values: dict[str, Any] = {}
     for lookup, value in lookups.items():

@@ -294,7 +294,8 @@ class Table:
                 f"its fields are {fields}"
             )
         if found is None:
-            near = get_close_matches(attribute, [*self.by_attribute, *self.relations], n=1)
+            known = [*self.by_attribute, *self.relations]
+            near = get_close_matches(attribute, known, n=1) if isinstance(attribute, str) else ()
             hint = f". Did you mean {near[0]!r}?" if near else ""
             raise FieldError(f"{self.title} has no field {attribute!r}; it has {self.field_names()}{hint}")
         return found
@@ -305,6 +306,8 @@ class Table:
         Raises:
             FieldError: there is neither; the message lists what exists.
         """
+        if not isinstance(name, str):
+            raise FieldError(f"{self.title} has no field {name!r}; it has {self.field_names()}")
         relation = self.relations.get(name)
         if relation is None or name in self.by_attribute:
             return (self.column(name).attribute,)

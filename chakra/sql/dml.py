@@ -11,8 +11,9 @@ from itertools import count
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions import Expression, Slot, Value
+from chakra.expressions import Condition, Expression, Lookup, Slot, Value
 from chakra.expressions.aggregates import has_aggregate
+from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
@@ -20,11 +21,12 @@ from chakra.schema.declared import JSONS
 from chakra.sql.adapting import TEXTS, ToColumn, ToType
 from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
+from chakra.sql.nodes import InnerQuery
 from chakra.sql.partners import columns_of
 from chakra.sql.render import render, render_conditions, write_from
-from chakra.sql.resolve import resolve_annotations, resolve_filters
+from chakra.sql.resolve import resolve_annotations, resolve_filters, resolve_select
 from chakra.sql.scope import Scope
-from chakra.sql.select import Select, numbered
+from chakra.sql.select import Numbered, Select, numbered
 from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Output, Statement, Writer
 from chakra.sql.stored import row_check
@@ -169,8 +171,9 @@ def compile_update(
     """
     table = select.table
     scope = Scope(table)
-    values, select = _numbered(assignments, select)
-    _begin(select, scope, "update")
+    values, query = _numbered(assignments, select)
+    select = query.select
+    _begin(query, scope, "update")
     sets: list[tuple[Column, Expression]] = []
     for name, value in values.items():
         column = table.column(name)
@@ -178,11 +181,13 @@ def compile_update(
             column = stored.by_attribute[column.attribute]
         sets.append((column, scope.resolve_right(ColumnRef(scope.root, column), "exact", value)))
     for _, value in sets:
+        if has_window(value):
+            raise FieldError("update() sets no field from a window; put its query into Subquery(…)")
         if has_aggregate(value) or any(ref.source is not scope.root for ref in columns_of(value)):
             raise FieldError(
                 "update() can set a field from fields of the same table only, not across relations"
             )
-    conditions = resolve_filters(select.filters, scope)
+    conditions = _rows(query, scope)
     writer = Writer(qualify=scope.qualified)
     writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
@@ -206,10 +211,10 @@ def compile_delete(select: Select, held: int) -> Statement:
     Raises:
         FieldError: a query that DELETE cannot take (limit, distinct).
     """
-    select = numbered(select, held).select
-    scope = Scope(select.table)
-    _begin(select, scope, "delete")
-    conditions = resolve_filters(select.filters, scope)
+    query = numbered(select, held)
+    select, scope = query.select, Scope(select.table)
+    _begin(query, scope, "delete")
+    conditions = _rows(query, scope)
     writer = Writer(qualify=scope.qualified)
     writer.touch(select.table.quoted, write=True)
     writer.write(f"DELETE FROM {select.table.quoted}")
@@ -217,7 +222,7 @@ def compile_delete(select: Select, held: int) -> Statement:
     return writer.finish()
 
 
-def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str, Expression], Select]:
+def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str, Expression], Numbered]:
     """An UPDATE with slots for its literals, in the order of its shape (``update_statement``)."""
     numbers = count()
     found: dict[str, Expression] = {}
@@ -226,15 +231,16 @@ def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str,
             found[name] = value.numbered(numbers)
         else:
             found[name] = Slot(next(numbers), value.value if isinstance(value, Value) else value)
-    return found, select.numbered(numbers).select
+    return found, select.numbered(numbers)
 
 
-def _begin(select: Select, scope: Scope, what: str) -> None:
+def _begin(query: Numbered, scope: Scope, what: str) -> None:
     """Resolve what a write's conditions and values may name: the computed values of its query.
 
     Raises:
         FieldError: a query that a write cannot take.
     """
+    select = query.select
     if select.sliced or select.clauses.distinct is not None:
         raise FieldError(
             f"{what}() takes no sliced or distinct query; filter on the primary keys of the rows instead"
@@ -245,7 +251,26 @@ def _begin(select: Select, scope: Scope, what: str) -> None:
             f"{what}() takes no query grouped by {names}: a group is no row; annotate() without values()"
         )
     scope.per_row = True
-    resolve_annotations(select, scope)
+    if query.inner is None:
+        resolve_annotations(select, scope)
+
+
+def _rows(query: Numbered, scope: Scope) -> list[Condition]:
+    """Which rows are written to: conditions, or that a row is one of a query that is more than these.
+
+    Raises:
+        FieldError: it is, and there is no key to find rows by.
+    """
+    if query.inner is None and not query.select.windowed:
+        return resolve_filters(query.select.filters, scope)
+    table = query.select.table
+    if not table.primary_key:
+        raise FieldError(no_key(table))
+    keys = query.select.with_clauses(outputs=tuple((name, name) for name in table.primary_key))
+    keys.result, keys.order, keys.backwards = "tuple", (), False
+    rows = query._replace(select=keys, order=())
+    inside = resolve_select(rows, scope.inner(table))
+    return [Lookup(scope.resolve_value("pk"), "in", InnerQuery(rows, inside, [], None))]
 
 
 def _where(
@@ -256,15 +281,12 @@ def _where(
     Args:
         check: a condition about the statement as a whole.
     """
-    if select.clauses.nothing:
-        writer.write(" WHERE FALSE")
-        render_conditions(conditions, writer, " AND ")
-        return
-    if check is not None:
-        writer.write(f" WHERE {check}")
+    first = "FALSE" if select.clauses.nothing else check
+    if first is not None:
+        writer.write(f" WHERE {first}")
     having = [condition for condition in conditions if has_aggregate(condition)]
     if not scope.joined and not having:
-        render_conditions(conditions, writer, " WHERE " if check is None else " AND ")
+        render_conditions(conditions, writer, " WHERE " if first is None else " AND ")
         return
     table = select.table
     if not table.primary_key:
@@ -272,7 +294,7 @@ def _where(
             f"{table.title} has no primary key; a write across relations or over groups needs one"
         )
     keys = ", ".join(c.quoted for c in table.key_columns)
-    writer.write(f" {'WHERE' if check is None else 'AND'} ({keys}) IN (SELECT ")
+    writer.write(f" {'WHERE' if first is None else 'AND'} ({keys}) IN (SELECT ")
     for position, column in enumerate(table.key_columns):
         writer.write(", " if position else "")
         render(ColumnRef(scope.root, column), writer)

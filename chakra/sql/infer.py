@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from chakra.expressions import (
     Combined,
     Condition,
@@ -14,6 +17,7 @@ from chakra.expressions import (
     python_type,
 )
 from chakra.expressions.aggregates import Aggregate
+from chakra.expressions.windows import Window, WindowFunction
 from chakra.pg.types import (
     BOOL,
     DATE,
@@ -27,6 +31,7 @@ from chakra.pg.types import (
     PgType,
     array_of,
 )
+from chakra.schema import load_for
 from chakra.sql.nodes import HasPartner, InnerArray, InnerExists, InnerQuery, KeyRef, PartnerAggregate
 from chakra.sql.sources import ColumnRef, Transformed
 
@@ -48,6 +53,8 @@ def type_of(node: Expression) -> PgType | None:
     if isinstance(node, Aggregate):
         argument = type_of(node.argument)
         return node.result_or_default(None if argument is None else argument.base)
+    if isinstance(node, Window):
+        return _over_window(node)
     if isinstance(node, PartnerAggregate):
         return type_of(node.aggregate)
     if isinstance(node, InnerQuery):
@@ -57,6 +64,32 @@ def type_of(node: Expression) -> PgType | None:
         return None if element is None or element.kind == "array" else array_of(element)
     found: PgType | None = getattr(node, "type", None)
     return found
+
+
+def _over_window(node: Window) -> PgType | None:
+    function = node.function
+    if isinstance(function, Aggregate):
+        return type_of(function)
+    if function.type is not None:
+        return function.type
+    value, *_ = function.arguments
+    found = type_of(value)
+    default = default_of(function)
+    if found is None or default is None:
+        return found
+    other = default_type(found) if isinstance(default, Slot) else type_of(default)
+    return default_type(found) if other is not None and default_type(other) == default_type(found) else None
+
+
+def default_of(function: WindowFunction) -> Expression | None:
+    """What stands for a value of a row that is not there."""
+    return function.arguments[2] if len(function.arguments) > 2 else None
+
+
+def default_type(value: PgType) -> PgType:
+    """The type of a literal that may stand for a value: without the modifiers, which would cut it or round it."""
+    base = value.base
+    return TEXT if base.name in TEXT_TYPES else NUMERIC if base.name == "numeric" else base
 
 
 def _operation(node: Operation) -> PgType | None:
@@ -116,12 +149,26 @@ def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
     return None
 
 
+def load_of(node: Expression) -> Callable[[Any], Any] | None:
+    """What turns a returned value into the one that instances have; ``None`` where nothing is to do."""
+    while isinstance(node, InnerQuery):
+        node = node.value
+    if isinstance(node, KeyRef):
+        return node.load
+    if isinstance(node, ColumnRef):
+        return node.column.load
+    found = type_of(node)
+    return None if found is None else load_for(found)
+
+
 def may_be_null(node: Expression) -> bool:
     """Whether a resolved expression can give NULL."""
     if isinstance(node, ColumnRef):
         return node.nullable
     if isinstance(node, KeyRef):
         return bool(node.missing)
+    if isinstance(node, Window):
+        return isinstance(node.function, Aggregate) or not node.function.never_null
     if isinstance(node, _NEVER) or (isinstance(node, Lookup) and node.name == "isnull"):
         return False
     return not isinstance(node, _AS_PARTS) or any(map(may_be_null, node.children))
@@ -132,4 +179,13 @@ _AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Transformed)
 """What is NULL only if one of its parts is."""
 
 
-__all__ = ["TEXT_TYPES", "may_be_null", "operand_type", "operation_type", "type_of"]
+__all__ = [
+    "TEXT_TYPES",
+    "default_of",
+    "default_type",
+    "load_of",
+    "may_be_null",
+    "operand_type",
+    "operation_type",
+    "type_of",
+]

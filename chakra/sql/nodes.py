@@ -133,12 +133,13 @@ class RowRange(Condition):
 
 
 class OutputName(Expression):
-    """A value that the query returns, by its name: it is not computed twice to sort by it."""
+    """A value that the query returns, or a query inside of it, by its name: it is not computed twice."""
 
-    __slots__ = ("name",)
+    __slots__ = ("name", "type")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, type: PgType | None = None) -> None:
         self.name = name
+        self.type = type
 
 
 class Rank(Expression):
@@ -150,7 +151,7 @@ class Rank(Expression):
 
     __slots__ = ("each", "linked", "order")
 
-    def __init__(self, each: Expression, order: list[Order], linked: bool) -> None:
+    def __init__(self, each: tuple[Expression, ...], order: list[Order], linked: bool) -> None:
         self.each = each
         self.order = order
         self.linked = linked

@@ -47,6 +47,10 @@ def whole_reason(select: Select) -> str | None:
         return "it is distinct"
     if select.clauses.groups is not None or select.aggregates:
         return "it aggregates"
+    if select.windowed:
+        return "windows see more rows than those of a part"
+    if select.clauses.inner is not None:
+        return "its rows are those of another query"
     return None
 
 

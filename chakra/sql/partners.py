@@ -50,15 +50,9 @@ def _one(condition: Condition, block: Block) -> Condition:
             rest = [part for part in condition.parts if not any(part is p for p in plain)]
             return Combined("AND", (*plain, *about_partners(rest, block)))
     sources = _needed(condition, block)
-    if isinstance(condition, Lookup) and condition.name == "isnull" and len(sources) == 1:
-        left = condition.left
-        there: Condition | None = None
-        if _is_there(left):
-            there = HasPartner(sources, None, {id(sources[0])})
-        elif _is_link(left):  # a link that leads nowhere is none
-            there = HasPartner(sources, Lookup(left, "isnull", False), {id(sources[0])})
-        if there is not None:
-            return Not(there) if condition.right else there
+    if len(sources) == 1 and isinstance(condition, Lookup) and _asks_for_row(condition):
+        there = HasPartner(sources, None, {id(sources[0])})
+        return Not(there) if condition.right else there
     required = _required(condition)
     for source in reversed(sources):  # who needs a row needs those on the way to it
         if id(source) in required and source.parent is not None:
@@ -66,16 +60,16 @@ def _one(condition: Condition, block: Block) -> Condition:
     return HasPartner(sources, condition, required)
 
 
-def _is_link(value: Expression) -> bool:
-    """Whether a value is the key of the partner behind a table between, as that holds it."""
-    part = value.parts[0] if isinstance(value, KeyRef) else value
-    return isinstance(part, ColumnRef) and part.partner
-
-
-def _is_there(value: Expression) -> bool:
-    """Whether a value is NULL only where there is no row."""
+def _asks_for_row(condition: Lookup) -> bool:
+    """Whether a condition asks whether a value is NULL that is so only where there is no row."""
+    if condition.name != "isnull":
+        return False
+    value = condition.left
     parts = value.parts if isinstance(value, KeyRef) else (value,)
-    return all(isinstance(part, ColumnRef) and not part.column.nullable for part in parts)
+    return all(
+        isinstance(part, ColumnRef) and (not part.column.nullable or part.column in part.source.present)
+        for part in parts
+    )
 
 
 def _needed(condition: Expression, block: Block) -> list[Source]:

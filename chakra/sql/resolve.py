@@ -9,6 +9,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Not, Order
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import all_of
+from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.grouping import columns_of_key, group_terms, same
 from chakra.sql.nodes import Behind, RootKey
@@ -18,6 +19,7 @@ from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_
 from chakra.sql.scope import JoinedCall, Scope
 from chakra.sql.select import Filter, Nested, Numbered, Select
 from chakra.sql.sources import ColumnRef, Correlated
+from chakra.sql.windows import check_conditions
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Resolved:
     Attributes:
         groups: terms of GROUP BY; empty = there is none.
         each: the value for each of which the slice is taken.
+        qualify: conditions on windows, which are kept around the SELECT that computes them.
         apart: whether the aggregates have to be computed in subqueries of their own.
         outer: whether rows are sorted (and cut) around the SELECT, by values that it returns besides: where DISTINCT
             lets no other order in.
@@ -45,6 +48,7 @@ class Resolved:
     groups: list[Expression] = field(default_factory=list)
     distinct: list[Expression] = field(default_factory=list)
     locked: list[str] = field(default_factory=list)
+    qualify: list[Condition] = field(default_factory=list)
     outer: bool = False
     apart: bool = False
     each: Expression | None = None
@@ -107,6 +111,10 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         (each.name, _nested(scope, each, rows)) for each, rows in zip(clauses.nested, nested, strict=True)
     ]
     resolved = resolve_filters(select.filters, scope)
+    qualify = [c for c in resolved if has_window(c)] if scope.windowed else []
+    if qualify:
+        check_conditions(qualify)
+        resolved = [c for c in resolved if not has_window(c)]
     having = [c for c in resolved if has_aggregate(c)] if scope.aggregated else []
     conditions = [c for c in resolved if not has_aggregate(c)] if having else resolved
     if clauses.groups is None and having:
@@ -130,13 +138,26 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
             'annotate(n=Count("…")).order_by("n")'
         )
     found = Resolved(
-        select, inner, scope, outputs, plan, conditions, having, order, limit, offset, distinct=distinct
+        select,
+        inner,
+        scope,
+        outputs,
+        plan,
+        conditions,
+        having,
+        order,
+        limit,
+        offset,
+        distinct=distinct,
+        qualify=qualify,
     )
     if grouped:
-        returned = [*(e for _, e in outputs), *having, *sorted_by]
+        returned = [*(e for _, e in outputs), *having, *qualify, *sorted_by]
         found.groups = group_terms(given, scope, returned)
     repeated = (
-        multiplied([*(e for _, e in outputs), *having, *sorted_by], scope.main) if scope.main.many else []
+        multiplied([*(e for _, e in outputs), *having, *qualify, *sorted_by], scope.main)
+        if scope.main.many
+        else []
     )
     if repeated and clauses.groups is not None:
         names = ", ".join(map(repr, repeated))
@@ -154,7 +175,7 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     if clauses.each is not None:
         each = clauses.each
         found.each = scope.resolve_term(RootKey(each) if isinstance(each, tuple) else each)
-    found.locked = _locked(select, scope)
+    found.locked = _locked(found)
     return found
 
 
@@ -192,7 +213,8 @@ def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition
     last: tuple[int, JoinedCall] | None = None
     for position in range(len(filters) - 1, -1, -1) if scope.main.many else ():
         negated, conditions, names, values = filters[position]
-        joined = None if negated else scope.about_joined(conditions, dict(zip(names, values, strict=True)))
+        keywords = dict(zip(names, values, strict=True))
+        joined = scope.about_joined(conditions, keywords) if negated is False else None
         if joined is not None:
             last = position, joined
             break
@@ -234,15 +256,17 @@ def _sort_distinct(select: Select, found: Resolved) -> None:
     found.outer = True
 
 
-def _locked(select: Select, scope: Scope) -> list[str]:
+def _locked(query: Resolved) -> list[str]:
     """Names by which FOR UPDATE OF knows the tables whose rows are to be locked."""
+    select, scope = query.select, query.scope
     lock = select.clauses.lock
     if lock is None:
         return []
-    if select.clauses.distinct is not None or select.clauses.each is not None:
+    made = select.clauses.distinct is not None or select.clauses.each is not None or query.inner is not None
+    if made or any(map(has_window, (*(e for _, e in query.outputs), *query.qualify))):
         raise FieldError(
-            "select_for_update() locks rows of tables, and what is distinct or sliced for each value of something is "
-            "made of them; lock them in a query of their own"
+            "select_for_update() locks rows of tables, and what is distinct, combined, over a window or sliced for "
+            "each value of something is made of them; lock them in a query of their own: filter(pk__in=query)"
         )
     found: list[str] = []
     for path in lock[1] or ("self",):

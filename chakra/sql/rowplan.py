@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.pg.types import PgType
 from chakra.schema import Column, Relation, Table
+from chakra.sql.infer import load_of
 from chakra.sql.loaded import Loaded, loaded_of
 from chakra.sql.nodes import Record
 from chakra.sql.scope import Scope
@@ -26,6 +28,7 @@ class RowPlan(NamedTuple):
         joined_by: of one that may be missing (LEFT JOIN), the position of a column that is NULL only then.
         related: relation name → plan of the instance behind it.
         extras: names of annotations, standing after all columns of the row.
+        loads: what turns the values of these into those that instances have.
         back: of one in front of a one-to-one key, the relation behind which is the instance it is loaded with.
     """
 
@@ -35,6 +38,7 @@ class RowPlan(NamedTuple):
     joined_by: int | None = None
     related: tuple[tuple[str, RowPlan], ...] = ()
     extras: tuple[str, ...] = ()
+    loads: tuple[Callable[[Any], Any] | None, ...] = ()
     back: str | None = None
 
 
@@ -104,7 +108,10 @@ def instance_outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expr
     plan = _plan(scope, scope.root, tree, loaded_of(select), outputs)
     outputs.extend(scope.annotations.items())
     if clauses.annotations:
-        plan = plan._replace(extras=tuple(name for name, _ in clauses.annotations))
+        computed = scope.annotations.items()
+        plan = plan._replace(
+            extras=tuple(name for name, _ in computed), loads=tuple(load_of(value) for _, value in computed)
+        )
     return outputs, plan
 
 

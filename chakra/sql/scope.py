@@ -15,6 +15,7 @@ from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, Qu
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.lookups import TRANSFORMS, find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
+from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.infer import type_of
@@ -73,6 +74,7 @@ class Scope:
         self._aliases = 0
         self.annotations: dict[str, Expression] = {}
         self.aggregated = False  # whether an aggregate was resolved
+        self.windowed = False  # whether a window was
 
     @property
     def sources(self) -> list[Source]:
@@ -93,12 +95,15 @@ class Scope:
         """Return the source behind a relation, joining it if the query does not read it yet."""
         return self.steps(source, relation)[-1]
 
-    def steps(self, source: Source, relation: Relation) -> list[Source]:
+    def steps(self, source: Source, relation: Relation, onward: Hop | None = None) -> list[Source]:
         """The sources of all steps of a relation.
 
         Where a condition or an aggregate is being resolved, the partners behind a to-many relation are looked for in a
         block of their own; what hangs on them goes there as well. The condition of an aggregate is about the partners
         that its argument names.
+
+        Args:
+            onward: the step behind the last one, where that leads to a table between.
         """
         block = self._block_of(source, relation)
         found = block.known(source, relation)
@@ -107,8 +112,8 @@ class Scope:
         nullable = source.nullable or relation.nullable or relation.many
         found = list(block.begun(source, relation))
         last = found[-1] if found else source
-        for hop in relation.hops[len(found) :]:
-            last = self._source(hop, last, nullable)
+        for hop, after in list(zip(relation.hops, (*relation.hops[1:], onward), strict=True))[len(found) :]:
+            last = self._source(hop, last, nullable, after)
             found.append(last)
         block.add(source, relation, found)
         return found
@@ -129,9 +134,11 @@ class Scope:
                 return block
         return self.main
 
-    def _source(self, hop: Hop, parent: Source, nullable: bool) -> Source:
+    def _source(self, hop: Hop, parent: Source, nullable: bool, onward: Hop | None) -> Source:
         self._aliases += 1
-        return Source(hop.target, quote_identifier(self._free(f"t{self._aliases}")), parent, hop, nullable)
+        alias = quote_identifier(self._free(f"t{self._aliases}"))
+        keys = () if onward is None else [hop.target.by_attribute[name] for name in onward.columns]
+        return Source(hop.target, alias, parent, hop, nullable, tuple(key for key in keys if key.nullable))
 
     def inner(self, table: Table) -> Scope:
         """The scope of a query inside of this one."""
@@ -211,6 +218,11 @@ class Scope:
                 condition = all_of(self.conditions([aggregate.condition], {}))
                 children = [condition if c is aggregate.condition else c for c in children]
             resolved = aggregate.rebuild(tuple(children))
+            if any(map(has_window, children)):
+                raise FieldError(
+                    f"{aggregate!r}: windows are computed after aggregates; aggregate() takes them, over all rows of "
+                    "the query"
+                )
             if block is self.main or not block.sources:
                 return resolved
             self.apart = True
@@ -225,7 +237,7 @@ class Scope:
         self.kept = ()  # an aggregate in one of these filters is of all partners
         try:
             for negated, parts, names, values in reversed(kept):
-                if negated:
+                if negated is not False:
                     continue
                 longer = block.copy()
                 self.joins = longer, frozenset(map(id, longer.many))
@@ -313,9 +325,8 @@ class Scope:
             return None
 
         def held(name: str) -> ColumnRef:
-            linked = len(relation.hops) > 1
-            holder = self.between(source, relation) if linked else source
-            return ColumnRef(holder, holder.table.by_attribute[name], linked)
+            holder = self.between(source, relation) if len(relation.hops) > 1 else source
+            return ColumnRef(holder, holder.table.by_attribute[name])
 
         def key() -> Expression:
             parts = tuple(map(held, hop.columns))
@@ -348,7 +359,7 @@ class Scope:
         if full is not None:
             return full[0]
         first = Relation(f"{relation.name}{BETWEEN}", relation.hops[:-1], relation.nullable, True, False)
-        return self.steps(source, first)[-1]
+        return self.steps(source, first, relation.hops[-1])[-1]
 
     def _transform(self, found: Expression, parts: list[str], position: int, path: str) -> Path:
         while position < len(parts):

@@ -12,14 +12,16 @@ from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from chakra.expressions import Condition, Expression
+from chakra.expressions import Condition, Expression, Order
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import keyword_shape, numbered_keywords
+from chakra.expressions.windows import has_window
 from chakra.schema import Table
 
-Filter: TypeAlias = "tuple[bool, tuple[Condition, ...], tuple[str, ...], tuple[Any, ...]]"
+Filter: TypeAlias = "tuple[bool | None, tuple[Condition, ...], tuple[str, ...], tuple[Any, ...]]"
 """One call of ``filter`` or ``exclude``: whether negated, positional conditions, names and values of keywords (of two,
-128 bytes; a dict has 192).
+128 bytes; a dict has 192). ``None`` in place of ``False`` says only whose set the rows are of, and nothing of the
+partners that later values and aggregates mean.
 """
 
 _new = object.__new__
@@ -210,9 +212,9 @@ class Select:
         return new
 
     def filtered(
-        self, negated: bool, conditions: tuple[Condition, ...], keywords: Mapping[str, Any]
+        self, negated: bool | None, conditions: tuple[Condition, ...], keywords: Mapping[str, Any]
     ) -> Select:
-        """Return a copy with one more call of ``filter``, or of ``exclude`` if it is negated."""
+        """Return a copy with one more call of ``filter``, or of ``exclude`` if it is negated (``Filter``)."""
         new = self.copy()
         new.filters = (*self.filters, (negated, conditions, (*keywords,), (*keywords.values(),)))
         return new
@@ -314,6 +316,16 @@ class Select:
             isinstance(value, Expression) and has_aggregate(value)
             for _, value in (*more.annotations, *more.outputs)
         )
+
+    @property
+    def windowed(self) -> bool:
+        """Whether any value that the query computes, sorts or filters by is over a window."""
+        more = self.more or NONE
+        said = [value for _, value in (*more.annotations, *more.outputs)]
+        for _, conditions, _, values in self.filters:
+            said += *conditions, *values
+        said += [term.expression if isinstance(term, Order) else term for term in self.order or ()]
+        return any(isinstance(value, Expression) and has_window(value) for value in said)
 
 
 def _term_shape(term: Any, values: list[Any]) -> Hashable:

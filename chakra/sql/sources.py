@@ -17,18 +17,26 @@ class Source:
     Attributes:
         parent, on: the source it is joined to, and how; ``None`` of the first one.
         nullable: whether its columns can be NULL because there is no row.
+        present: the columns that are not NULL in any of its rows that count: a link whose key is NULL is none.
     """
 
-    __slots__ = ("alias", "nullable", "on", "parent", "table")
+    __slots__ = ("alias", "nullable", "on", "parent", "present", "table")
 
     def __init__(
-        self, table: Table, alias: str, parent: Source | None, on: Hop | None, nullable: bool
+        self,
+        table: Table,
+        alias: str,
+        parent: Source | None,
+        on: Hop | None,
+        nullable: bool,
+        present: tuple[Column, ...] = (),
     ) -> None:
         self.table = table
         self.alias = alias
         self.parent = parent
         self.on = on
         self.nullable = nullable
+        self.present = present
 
 
 BETWEEN = "+"
@@ -81,18 +89,13 @@ class Block:
 
 
 class ColumnRef(Expression):
-    """A resolved column of a source.
+    """A resolved column of a source."""
 
-    Attributes:
-        partner: whether it stands for the partner behind a table between, whose key it holds.
-    """
+    __slots__ = ("column", "source")
 
-    __slots__ = ("column", "partner", "source")
-
-    def __init__(self, source: Source, column: Column, partner: bool = False) -> None:
+    def __init__(self, source: Source, column: Column) -> None:
         self.source = source
         self.column = column
-        self.partner = partner
 
     @property
     def type(self) -> PgType:

@@ -17,6 +17,7 @@ PROMISED = {
         Q F Func Value Subquery Exists OuterRef ArraySubquery
         JSON_NULL JsonNull
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
+        Window Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError
     """,

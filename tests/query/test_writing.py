@@ -126,6 +126,8 @@ async def test_updates_that_cannot_be() -> None:
 
 
 async def test_delete() -> None:
+    assert await BOOKS.none().filter(author__name="Bob").delete() == 0
+    assert await BOOKS.none().filter(author__name="Bob").update(pages=1) == 0
     assert await BOOKS.filter(author__name="Bob", pages__gt=0).delete() == 1
     assert await ids(BOOKS) == [1, 2, 4, 5, 6]
     assert await Book.objects.filter(id=1).delete() == 1

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.expressions import TypedExpression
 from chakra.query.fetching import refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
-from chakra.query.state import NOT_LOADED, loaded_value, own_state
+from chakra.query.state import NOT_LOADED, forget_loaded, loaded_value, own_state
 from chakra.query.write import database_of
 from chakra.schema import Table
 
 
 def _or_none(instance: Any, key: str) -> Any:
     return getattr(instance, SLOT + key, None)
+
+
+def _forget_back(back: str, instance: Any, before: Any, value: Any) -> None:
+    """Let the partners of a one-to-one relation, the one before and this one, forget what they loaded of it."""
+    for partner in (before, value):
+        if partner is not NOT_LOADED and partner is not None:
+            held = loaded_value(partner, back)
+            if held is not NOT_LOADED and (held == instance) is not (partner is value):
+                forget_loaded(partner, back)
 
 
 class Unloaded:
@@ -97,8 +106,18 @@ class Unloaded:
 class ForwardRelation(TypedExpression[Any]):
     """The attribute of a foreign key: on the class the key as an expression, on instances the row behind it."""
 
-    def __init__(self, name: str, keys: tuple[str, ...], target: Callable[[], Any]) -> None:
-        self.name = name
+    def __init__(
+        self, attribute: str, keys: tuple[str, ...], target: Callable[[], Any], back: str | None = None
+    ) -> None:
+        """Make the attribute of a key.
+
+        Args:
+            keys: the attributes that hold it.
+            target: gives the model it points at.
+            back: what that one calls the one row that points at it, if it is one.
+        """
+        self.attribute = attribute
+        self.back = back
         self.keys = keys
         self.slots = tuple(SLOT + key for key in keys)
         self.target = target
@@ -108,15 +127,26 @@ class ForwardRelation(TypedExpression[Any]):
     @property
     def label(self) -> str:
         """``Post.author``, as messages name it."""
-        return f"{self.owner.__name__}.{self.name}"
+        return f"{self.owner.__name__}.{self.attribute}"
 
     @property
     def bind_column(self) -> tuple[Table, str]:
         """What holds the key, where the relation is used as an expression."""
-        return self.owner.__table__, self.name
+        return self.owner.__table__, self.attribute
 
     def shape(self, values: list[Any]) -> Hashable:
         return self.token
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            path = f"{self.attribute}__{name}"
+            raise AttributeError(
+                f"{self.label} is the key and has no .{name}; queries name what is behind it: filter({path}=…), "
+                f'F("{path}")'
+            )
 
     def __repr__(self) -> str:
         return self.label
@@ -124,7 +154,7 @@ class ForwardRelation(TypedExpression[Any]):
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
             return self
-        state, name = instance._state, self.name
+        state, name = instance._state, self.attribute
         if (
             state.shared and name in state.places
         ):  # the first case of loaded_value, read for every row of a result
@@ -135,6 +165,7 @@ class ForwardRelation(TypedExpression[Any]):
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
+        before = None if self.back is None else loaded_value(instance, self.attribute)
         if value is None:
             for name in self._cleared:
                 setattr(instance, name, None)
@@ -148,19 +179,21 @@ class ForwardRelation(TypedExpression[Any]):
                 raise FieldError(f"{self.label}: this {model.__name__} has no {missing} yet; save it first")
             for name, part in zip(self.keys, key, strict=True):
                 setattr(instance, name, part)
-        own_state(instance).loaded[self.name] = value
+        if self.back is not None:
+            _forget_back(self.back, instance, before, value)
+        own_state(instance).loaded[self.attribute] = value
 
     @cached_property
     def target_keys(self) -> tuple[str, ...]:
         """Attributes of the target that the key points at."""
         table: Table = self.owner.__table__
-        return table.relations[self.name].hops[0].target_columns
+        return table.relations[self.attribute].hops[0].target_columns
 
     @cached_property
     def _cleared(self) -> tuple[str, ...]:
         """The attributes that are NULL where there is no partner."""
         table: Table = self.owner.__table__
-        return table.cleared(self.name)
+        return table.cleared(self.attribute)
 
     def key_of(self, instance: Any) -> tuple[Any, ...]:
         """The key that an instance holds, part by part; ``None`` where a new one was given none.
@@ -176,15 +209,15 @@ class ForwardRelation(TypedExpression[Any]):
 
     async def load(self, instance: Any) -> Any:
         """Read the row behind the key and keep it on the instance; a NULL key gives ``None`` without a query."""
-        found = loaded_value(instance, self.name)
+        found = loaded_value(instance, self.attribute)
         left_out = instance._state.saved and not all(hasattr(instance, slot) for slot in self.slots)
         if (found is NOT_LOADED or found is None) and (left_out or None not in self.key_of(instance)):
-            refuse(instance, self.name)
-            found = await with_peers(instance, self.name)
+            refuse(instance, self.attribute)
+            found = await with_peers(instance, self.attribute)
             if found is NOT_LOADED:
                 found = await (self._load_with_key(instance) if left_out else self._load_one(instance))
                 if found is not None:
-                    own_state(instance).loaded[self.name] = found
+                    own_state(instance).loaded[self.attribute] = found
             key = self.key_of(instance)
             if found is None and None not in key:
                 model, shown = self.target(), key[0] if len(key) == 1 else key
@@ -202,16 +235,16 @@ class ForwardRelation(TypedExpression[Any]):
     async def _load_with_key(self, instance: Any) -> Any:
         """Read the row and the key that was left out."""
         rows: QuerySet[Any] = QuerySet(type(instance).__table__, database_of(instance))
-        own = await rows.only(self.name).select_related(self.name).get(pk=instance)
+        own = await rows.only(self.attribute).select_related(self.attribute).get(pk=instance)
         for slot in self.slots:
             object.__setattr__(instance, slot, getattr(own, slot))
-        return loaded_value(own, self.name)
+        return loaded_value(own, self.attribute)
 
     def not_loaded(self, name: str) -> NotLoaded:
         """The error for reading ``name`` of the missing row; says how to load it."""
         return NotLoaded(
             f"{self.label} is not loaded, so .{name} cannot be read; load it with the query "
-            f'(.select_related("{self.name}")) or write (await instance.{self.name}).{name}'
+            f'(.select_related("{self.attribute}")) or write (await instance.{self.attribute}).{name}'
         )
 
 

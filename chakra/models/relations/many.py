@@ -5,15 +5,25 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
-from chakra.errors import DataError, FieldError
-from chakra.models.relations.sets import PartnerSet, joined, key_of, without
+from chakra.errors import DataError, FieldError, NotLoaded
+from chakra.models.relations.sets import (
+    PartnerSet,
+    Unwritten,
+    itself,
+    joined,
+    key_of,
+    on_the_class,
+    settled,
+    without,
+)
+from chakra.query.alike import same_for_all
+from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 from chakra.query.write import database_of
 from chakra.schema import Hop, Relation, Table
-from chakra.sql.literals import input_text
 
 M = TypeVar("M", bound=Any)
 
@@ -82,6 +92,9 @@ class ManyRelation:
         name = self.link.name
         raise FieldError(f"{type(instance).__name__}.{name} is a set of rows: await instance.{name}.set(…)")
 
+    def __getattr__(self, name: str) -> NoReturn:
+        raise on_the_class(repr(self), self.link.name, name)
+
     def __repr__(self) -> str:
         return f"{self.link.source().__name__}.{self.link.name}"
 
@@ -98,7 +111,11 @@ class ManySet(PartnerSet):
     def _ask(self) -> None:
         link = self._link
         QuerySet.__init__(self, link.target().__table__, database_of(self._instance))
-        self._select = self._select.filtered(False, (), {link.back: self._key})
+        try:
+            which: dict[str, Any] = {link.back: self._key}
+        except NotLoaded:
+            which = {f"{link.back}__in": itself(self._instance)}
+        self._select = self._select.filtered(None, (), which)
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
@@ -144,20 +161,19 @@ class ManySet(PartnerSet):
         return list(found.values())
 
     def _text(self, key: Any) -> Hashable:
-        """A partner's key as the server will have it: a UUID and its text are one key."""
+        """A partner's key as the server compares it: a UUID and its text are one key."""
         names = self._link.other().target_keys
         types = [self.table.by_attribute[name].type for name in names]
         try:
-            return tuple(
-                [input_text(type_)(part) for type_, part in zip(types, _parts(key, names), strict=True)]
-            )
-        except (DataError, TypeError, ValueError):  # it does not fit, which whoever sends it says better
+            return same_for_all(_parts(key, names), types)
+        except DataError:  # it has another number of parts, which whoever sends it says better
             return (type(key), repr(key))
 
     @property
     def _name(self) -> str:
         return f"{type(self._instance).__name__}.{self._link.name}"
 
+    @settled
     async def add(self, *partners: Any, through_defaults: dict[str, Any] | None = None) -> None:
         """Link the instance with others (instances or keys); those it is linked with already stay as they are.
 
@@ -213,6 +229,7 @@ class ManySet(PartnerSet):
         if made:
             await links.bulk_create(made)
 
+    @settled
     async def remove(self, *partners: Any) -> None:
         """Undo the links with others (instances or keys); the rows themselves stay."""
         keys = self._keys(partners, "remove")
@@ -230,6 +247,7 @@ class ManySet(PartnerSet):
             back: QuerySet[Any] = QuerySet(link.table(), self._database)
             await back.filter(**{f"{link.own().name}__in": keys, link.other().name: self._key}).delete()
 
+    @settled
     async def clear(self) -> None:
         """Undo all links of the instance."""
         async with self.database.transaction():
@@ -239,6 +257,10 @@ class ManySet(PartnerSet):
                 await back.filter(**{self._link.other().name: self._key}).delete()
         self._back_of(self._there(), lambda rows: without(rows, [self._instance.pk]))
         self._changed_set(lambda rows: [])
+
+    def _forget(self, given: Iterable[Any]) -> None:
+        self._back_of([*self._there(), *given], None)
+        super()._forget(given)
 
     def _there(self) -> list[Any]:
         """The partners that were loaded, whichever query said which."""
@@ -260,7 +282,7 @@ class ManySet(PartnerSet):
         self._back_of([*there, *partners], lambda rows: without(rows, [self._instance.pk]))
         self._changed_set(lambda rows: without(rows, [row.pk for row in there]))
 
-    def _back_of(self, partners: Iterable[Any], change: Callable[[list[Any]], list[Any]]) -> None:
+    def _back_of(self, partners: Iterable[Any], change: Callable[[list[Any]], list[Any]] | None) -> None:
         """Bring up to date what partners have loaded of the other side of the relation."""
         link, model = self._link, self._link.target()
         name = link.name if link.symmetrical else link.back
@@ -268,11 +290,15 @@ class ManySet(PartnerSet):
             if type(row) is model:
                 change_loaded(row, name, change)
 
+    @settled
     async def set(self, partners: Iterable[Any], *, through_defaults: dict[str, Any] | None = None) -> None:
-        """Link the instance with these others (instances or keys) and with no more, in one transaction."""
-        if hasattr(type(partners), "__aiter__"):
-            raise FieldError(f"{self._name}.set() takes a list; of a query: set(await query)")
-        partners = list(partners)
+        """Link the instance with these others (instances or keys) and with no more, in one transaction.
+
+        Raises:
+            FieldError: what is given is no list of them.
+        """
+        what = f"{self._link.target().__name__} instances or their keys"
+        partners = given_items(f"{self._name}.set()", partners, what)
         keys, extra = self._keys(partners, "set"), self._extra(through_defaults)
         async with self.database.transaction():
             rows = await self._links().values_list(*self._link.other().keys)
@@ -287,6 +313,7 @@ class ManySet(PartnerSet):
         self._has_lost(gone)
         self._now_has(partners)
 
+    @settled
     async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> Any:
         """Make and save a partner, and link it with the instance, in one transaction."""
         extra = self._extra(through_defaults)
@@ -296,13 +323,16 @@ class ManySet(PartnerSet):
         self._now_has([made])
         return made
 
+    @settled
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
         """Make many partners and link them with the instance, in one transaction; options as for all querysets."""
-        async with self.database.transaction():
-            made = await super().bulk_create(instances, **options)
-            keys = [self._key_of(row) for row in made]
-            if keys:
-                await self._add(keys, {})
+        given = instances_of(self.table, instances)
+        with Unwritten(given):
+            async with self.database.transaction():
+                made = await super().bulk_create(given, **options)
+                keys = [self._key_of(row) for row in made]
+                if keys:
+                    await self._add(keys, {})
         self._now_has(made)
         return made
 

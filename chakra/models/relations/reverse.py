@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, NoReturn
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
-from chakra.models.relations.sets import PartnerSet, joined, key_of, without
+from chakra.models.relations.sets import PartnerSet, itself, joined, key_of, on_the_class, settled, without
 from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
+from chakra.query.not_a_list import given_items
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, Behind, change_loaded, loaded_value, own_state
 from chakra.query.write import database_of
@@ -41,6 +42,13 @@ class ReverseRelation:
         label = f"{type(instance).__name__}.{self.name}"
         return {self.relation: key_of(instance, self.forward.target_keys, label)}
 
+    def found_by(self, instance: Any) -> dict[str, Any]:
+        """The same for rows that are asked for, also where the key that they hold was not loaded with the instance."""
+        try:
+            return self.rows_of(instance)
+        except NotLoaded:
+            return {f"{self.relation}__in": itself(instance)}
+
     def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is None:
             return self
@@ -56,6 +64,9 @@ class ReverseRelation:
         if self.single:
             raise FieldError(f"{label} is the other side's key: set {self.source().__name__}.{self.relation}")
         raise FieldError(f"{label} is a set of rows: await instance.{self.name}.set(…)")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise on_the_class(repr(self), self.name, name)
 
     def __repr__(self) -> str:
         return f"{self.source().__name__}.{self.relation}, back"
@@ -86,7 +97,7 @@ class UnloadedBack:
         if found is NOT_LOADED:
             rows: QuerySet[Any] = QuerySet(relation.source().__table__, database_of(instance))
             try:
-                found = await rows.get(**relation.rows_of(instance))
+                found = await rows.get(**relation.found_by(instance))
             except DoesNotExist:
                 found = None
             else:
@@ -137,7 +148,7 @@ class RelatedSet(PartnerSet):
     def _ask(self) -> None:
         relation = self._relation
         QuerySet.__init__(self, relation.source().__table__, database_of(self._instance))
-        self._select = self._select.filtered(False, (), relation.rows_of(self._instance))
+        self._select = self._select.filtered(False, (), relation.found_by(self._instance))
 
     def _with(self, select: Any) -> Any:
         new = super()._with(select)
@@ -154,7 +165,10 @@ class RelatedSet(PartnerSet):
             said.everything or {c.attribute for c in said.columns(self.table, ())}.issuperset(keys)
         ):
             return None
-        (own,) = relation.rows_of(self._instance).values()
+        try:
+            (own,) = relation.rows_of(self._instance).values()
+        except NotLoaded:
+            return None
         read = attrgetter(*(SLOT + name for name in keys))
         return {relation.relation: Behind(read, {own: self._instance}, False)}
 
@@ -182,18 +196,33 @@ class RelatedSet(PartnerSet):
         if known is not None:
             row._state.behind = {**known, **row._state.behind}
 
+    @settled
     async def create(self, /, **values: Any) -> Any:
-        """Make and save a row that points at the instance."""
+        """Make and save a row that points at the instance.
+
+        Raises:
+            FieldError: it is told to point at another one.
+        """
+        name, keys = self._relation.relation, self._relation.forward.keys
+        own = dict(zip(keys, _parts_of(self._relation, self._instance), strict=True)) | {name: self._instance}
+        for said in own.keys() & values.keys():
+            if values[said] != own[said] and str(values[said]) != str(own[said]):
+                raise FieldError(
+                    f"{self._label}.create() makes rows of {self._instance!r}, and {said}={values[said]!r} is another "
+                    f"one's: leave {said} out, or write {self.table.title}.objects.create(…)"
+                )
         made = await super().create(**values)
         self._changed_set(lambda rows: joined(rows, [made]))
         return made
 
+    @settled
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
         """Insert many rows that point at the instance; options as for all querysets."""
         made = await super().bulk_create(instances, **options)
         self._changed_set(None if options.get("on_conflict") else lambda rows: joined(rows, made))
         return made
 
+    @settled
     async def add(self, *instances: Any) -> None:
         """Let rows that exist point at the instance: one statement."""
         keys = self._keys(instances, "add")
@@ -222,11 +251,12 @@ class RelatedSet(PartnerSet):
     def _has_lost(self, instances: Iterable[Any]) -> None:
         """Let instances that pointed at this one know that they point at none."""
         forward = self._relation.forward
-        own = type(self._instance).__chakra_values__(self._instance, forward.target_keys)
+        own = _parts_of(self._relation, self._instance)
         for item in instances:
             if tuple(getattr(item, SLOT + key, None) for key in forward.keys) == own:
                 self._point(item, None)
 
+    @settled
     async def remove(self, *instances: Any) -> None:
         """Let rows that point at the instance point at none, which the key has to allow; those of others stay.
 
@@ -239,17 +269,22 @@ class RelatedSet(PartnerSet):
             self._has_lost(instances)
             self._changed_set(lambda rows: without(rows, keys))
 
+    @settled
     async def clear(self) -> None:
         """Let no row point at the instance; the key has to allow that."""
         await self._release(self._with(self._select), "clear")
         self._has_lost(self._there())
         self._changed_set(lambda rows: [])
 
+    @settled
     async def set(self, instances: Iterable[Any]) -> None:
-        """Let these rows point at the instance, and no others, in one transaction."""
-        if hasattr(type(instances), "__aiter__"):
-            raise FieldError(f"{self._label}.set() takes a list; of a query: set(await query)")
-        given = list(instances)
+        """Let these rows point at the instance, and no others, in one transaction.
+
+        Raises:
+            FieldError: what is given is no list of instances, or others have to stay.
+        """
+        what = f"{self.table.title} instances"
+        given = given_items(f"{self._label}.set()", instances, what)
         keys = self._keys(given, "set")
         async with self.database.transaction():
             others = self._with(self._select).exclude(pk__in=keys)
@@ -293,6 +328,11 @@ class RelatedSet(PartnerSet):
         """Let an instance that was written know where it points now."""
         setattr(item, self._relation.relation, owner)
         own_state(item).changed.difference_update(self._relation.forward.keys)
+
+
+def _parts_of(relation: ReverseRelation, instance: Any) -> tuple[Any, ...]:
+    """What the keys of rows that point at an instance hold."""
+    return type(instance).__chakra_values__(instance, relation.forward.target_keys)  # type: ignore[no-any-return]
 
 
 __all__ = ["RelatedSet", "ReverseRelation", "UnloadedBack"]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from chakra.errors import FieldError
+from chakra.errors import ConnectionLost, FieldError
 from chakra.query.base import Base
 from chakra.query.fetching import fetch_of, refuse, with_peers
+from chakra.query.hydrate import SLOT
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
-from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
+from chakra.query.state import NOT_LOADED, RowState, change_loaded, loaded_value
+from chakra.query.write import database_of
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:
@@ -26,6 +32,12 @@ def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:
     return values[0] if len(values) == 1 else values
 
 
+def itself(instance: Any) -> QuerySet[Any]:
+    """The query for an instance, by its primary key: it stands for other keys of its that were not loaded."""
+    rows: QuerySet[Any] = QuerySet(type(instance).__table__, database_of(instance))
+    return rows.filter(pk=instance)
+
+
 def without(rows: list[Any], gone: Iterable[Any]) -> list[Any]:
     """Instances but those of certain keys."""
     keys = set(gone)
@@ -36,6 +48,61 @@ def joined(rows: list[Any], added: Iterable[Any]) -> list[Any]:
     """Instances and further ones, each row once."""
     new = {type(row).__chakra_key__(row): row for row in added}
     return [*without(rows, new), *new.values()]
+
+
+def settled(write: F) -> F:
+    """A method that writes: where it ends without an answer, what was loaded may be out of date and is forgotten.
+
+    The COMMIT of a task that is cancelled, or loses its connection, may have reached the server.
+    """
+
+    @wraps(write)
+    async def run(self: PartnerSet, /, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await write(self, *args, **kwargs)
+        except (CancelledError, ConnectionLost):
+            self._forget(
+                [row for each in args for row in (each if isinstance(each, list | tuple) else [each])]
+            )
+            raise
+
+    return run  # type: ignore[return-value]
+
+
+class Unwritten:
+    """Takes new instances back to what they were, if the block that writes them fails and its rows are gone again."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._before: list[tuple[Any, RowState, bool, set[str], dict[str, Any]]] = []
+        for row in rows:
+            if hasattr(type(row), "__chakra_model__"):
+                state: RowState = row._state
+                made = {
+                    n: getattr(row, SLOT + n) for n in type(row).__table__.generated if hasattr(row, SLOT + n)
+                }
+                self._before.append((row, state, state.saved, {*state.changed}, made))
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        for row, state, saved, changed, made in self._before if kind is not None else ():
+            row._state = state
+            if not state.shared:
+                state.saved, state.changed = saved, changed
+            for name in type(row).__table__.generated:
+                if name in made:
+                    setattr(row, SLOT + name, made[name])
+                elif hasattr(row, SLOT + name):
+                    delattr(row, SLOT + name)
+
+
+def on_the_class(shown: str, relation: str, name: str) -> AttributeError:
+    """The error for ``Author.posts.filter``: on the class, a relation is neither a set nor the model behind it."""
+    return AttributeError(
+        f"{shown}: a relation has no .{name} on the class; sets of rows belong to instances, instance.{relation}, "
+        f'and queries name what is behind it: filter({relation}__…=…), F("{relation}__…")'
+    )
 
 
 _OF_QUERIES = frozenset(Base.__slots__)
@@ -88,12 +155,22 @@ class PartnerSet(QuerySet[Any]):
             found = loaded_value(self._instance, self._named)
             self._loaded = None if found is NOT_LOADED else found
 
+    def _forget(self, given: Iterable[Any]) -> None:
+        """Forget what a write may have changed, of which no answer came.
+
+        Args:
+            given: what the write was given, partners among it.
+        """
+        self._changed_set()
+
+    @settled
     async def update(self, /, *given: Any, **values: Any) -> int:
         """Set fields of all partners (to values or expressions); return their number."""
         count = await super().update(*given, **values)
         self._changed_set()
         return count
 
+    @settled
     async def delete(self) -> int:
         """Delete all partners; return their number."""
         count = await super().delete()
@@ -153,4 +230,7 @@ async def _each(rows: PartnerSet) -> AsyncIterator[Any]:
         yield row
 
 
-__all__ = ["PartnerSet", "joined", "key_of", "without"]
+__all__ = ["PartnerSet", "Unwritten", "itself", "joined", "key_of", "settled", "without"]
+
+
+__all__ = ["PartnerSet", "joined", "key_of", "on_the_class", "without"]

@@ -75,9 +75,11 @@ def foreign_key(
             itself are shared, the others are made: ``fields=("tenant", "order_number")``.
 
     Raises:
-        FieldError: ``on_delete`` is none of the known words, or ``column`` stands beside ``fields``.
+        FieldError: ``on_delete`` is none of the known words, a name is none, or ``column`` stands beside ``fields``.
     """
     action = _action(on_delete)
+    _check_name("related_name", related_name)
+    _check_name("column", column)
     initial, factory = split_default(default)
     held = _held(column, fields)
     return ForeignKeySpec(
@@ -92,7 +94,7 @@ def foreign_key(
         primary_key=primary_key,
         deferrable=deferrable,
         column=column,
-        to_field=_names(to_field),
+        to_field=_names("to_field", to_field),
         fields=held,
     )
 
@@ -129,18 +131,27 @@ def one_to_one(
 
 
 def _action(on_delete: str) -> OnDelete:
-    action = on_delete.lower().replace("_", " ")
+    action = on_delete.lower().replace("_", " ") if isinstance(on_delete, str) else on_delete
     if action not in ON_DELETE:
         raise FieldError(f"on_delete={on_delete!r}: use one of {', '.join(map(repr, ON_DELETE))}")
     return cast(OnDelete, action)
 
 
-def _names(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+def _names(option: str, given: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    names = () if given is None else (given,) if isinstance(given, str) else given
+    if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+        raise FieldError(f"{option}={given!r}: takes the name of a field, or a tuple of names")
+    return tuple(names)
+
+
+def _check_name(option: str, given: object) -> None:
+    """Refuse a name that is none, or empty; which names can be used in their place is seen there."""
+    if given is not None and (not isinstance(given, str) or (not given and option != "related_name")):
+        raise FieldError(f"{option}={given!r}: takes a name")
 
 
 def _held(column: str | None, fields: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    names = _names(fields)
+    names = _names("fields", fields)
     if names and column is not None:
         raise FieldError(
             f"foreign_key(column={column!r}, fields={fields!r}): fields= names what holds the key; a field with a "
@@ -191,8 +202,18 @@ def many_to_many(
         table: name of the table between.
 
     Raises:
-        FieldError: ``table`` or ``symmetrical`` beside ``through``, whose model says it all.
+        FieldError: ``table`` or ``symmetrical`` beside ``through``, whose model says it all; ``through_fields`` without
+            it; a name that is none.
     """
+    _check_name("related_name", related_name)
+    _check_name("table", table)
+    if through is not None and not isinstance(through, str | type):
+        raise FieldError(f"many_to_many(through={through!r}): takes a model, or the name of one")
+    if through_fields is not None and (through is None or len(_names("through_fields", through_fields)) != 2):
+        raise FieldError(
+            f"many_to_many(through_fields={through_fields!r}): names two foreign keys of the model of through=, the "
+            "one to this model and the one to the other"
+        )
     if through is not None and table is not None:
         raise FieldError("many_to_many(): the model of through= has a table already; leave out table=")
     return ManyToManySpec(to, through, through_fields, related_name, symmetrical, table)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from chakra.expressions import Func
+from chakra.expressions import Expression, Func, Slot
 from chakra.expressions.aggregates import Aggregate, Star
+from chakra.expressions.windows import EXCLUSIONS, Frame, Window
+from chakra.pg.types import FLOAT8, INT8, INTERVAL, NUMERIC, PgType
+from chakra.sql.adapting import TEXTS, ToType
+from chakra.sql.infer import default_of, default_type, type_of
 from chakra.sql.nodes import Rank
 from chakra.sql.render.base import render, render_list, render_order
 from chakra.sql.statement import Writer
@@ -16,7 +20,7 @@ def function(node: Func, writer: Writer) -> None:
     writer.write(")" if node.type is None else f")::{node.type.sql}")
 
 
-def aggregate(node: Aggregate, writer: Writer) -> None:
+def aggregate(node: Aggregate, writer: Writer, over: Window | None = None) -> None:
     if node.default is not None:
         writer.write("COALESCE(")
     writer.write(f"{node.call_name()}(")
@@ -29,6 +33,8 @@ def aggregate(node: Aggregate, writer: Writer) -> None:
         writer.write(" FILTER (WHERE ")
         render(node.condition, writer)
         writer.write(")")
+    if over is not None:
+        _write_over(over, writer)
     if node.default is not None:
         writer.write(", ")
         render(node.default, writer)
@@ -41,6 +47,76 @@ def star(node: Star, writer: Writer) -> None:
 
 def rank(node: Rank, writer: Writer) -> None:
     writer.write(f"{'dense_rank' if node.linked else 'row_number'}() OVER (PARTITION BY ")
-    render(node.each, writer)
+    render_list(node.each, writer)
     render_order(node.order, writer)
     writer.write(")")
+
+
+def window(node: Window, writer: Writer) -> None:
+    function = node.function
+    if isinstance(function, Aggregate):
+        aggregate(function, writer, node)
+        return
+    writer.write(f"{function.function}(")
+    default = default_of(function)
+    if isinstance(default, Slot):
+        value, distance, _ = function.arguments
+        render_list((value, distance), writer)
+        writer.write(", ")
+        found = type_of(value)
+        _typed(default, writer, None if found is None else default_type(found), "default")
+    else:
+        render_list(function.arguments, writer)
+    writer.write(")")
+    _write_over(node, writer)
+
+
+def _write_over(node: Window, writer: Writer) -> None:
+    writer.write(" OVER (")
+    if node.partition:
+        writer.write("PARTITION BY ")
+        render_list(node.partition, writer)
+    render_order(node.order, writer)
+    if node.frame is not None:
+        _write_frame(node, node.frame, writer)
+    writer.write(")")
+
+
+def _write_frame(node: Window, frame: Frame, writer: Writer) -> None:
+    offsets = iter(frame.offsets)
+    distance = _distance(node) if frame.mode == "RANGE" else INT8
+    writer.write(f" {frame.mode} BETWEEN ")
+    for position, words in enumerate(frame.bounds):
+        writer.write(" AND " if position else "")
+        if words in ("PRECEDING", "FOLLOWING"):
+            _typed(next(offsets), writer, distance, "frame")
+            writer.write(" ")
+        writer.write(words)
+    if frame.exclude is not None:
+        writer.write(f" EXCLUDE {EXCLUSIONS[frame.exclude]}")
+
+
+def _distance(node: Window) -> PgType | None:
+    """The type in which distances are counted between values of the order (``in_range`` in ``pg_amproc.dat``)."""
+    found = type_of(node.order[0].expression) if len(node.order) == 1 else None
+    return None if found is None else _DISTANCES.get(found.base.name, INTERVAL)
+
+
+_DISTANCES = {
+    "int2": INT8,
+    "int4": INT8,
+    "int8": INT8,
+    "numeric": NUMERIC,
+    "float4": FLOAT8,
+    "float8": FLOAT8,
+}
+
+
+def _typed(node: Expression, writer: Writer, type_: PgType | None, label: str) -> None:
+    """A literal that has to be of a type, which its place alone does not say."""
+    if not isinstance(node, Slot) or type_ is None:
+        render(node, writer)
+        return
+    type_ = node.type or type_
+    steps = () if type_.base.name in TEXTS else (ToType(type_),)
+    writer.parameter(node.index, (*node.steps, *steps), type_, label)

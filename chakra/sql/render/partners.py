@@ -68,7 +68,7 @@ def write_join(source: Source, kind: str, writer: Writer) -> None:
 
 
 def write_link(source: Source, writer: Writer) -> None:
-    """Write the equation between the columns of a source and of its parent."""
+    """Write which rows of a source belong to one of its parent."""
     hop, parent = source.on, source.parent
     assert hop is not None and parent is not None
     for position, (own, other) in enumerate(zip(hop.columns, hop.target_columns, strict=True)):
@@ -76,3 +76,5 @@ def write_link(source: Source, writer: Writer) -> None:
         other_column = source.table.by_attribute[other].quoted
         writer.write(" AND " if position else "")
         writer.write(f"{source.alias}.{other_column} = {parent.alias}.{own_column}")
+    for column in source.present:
+        writer.write(f" AND {source.alias}.{column.quoted} IS NOT NULL")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from chakra.expressions import Expression, Order
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from chakra.expressions import Combined, Expression, IsTrue, Lookup, Not, Order, Slot
+from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
-from chakra.sql.infer import may_be_null, type_of
+from chakra.sql.grouping import same
+from chakra.sql.infer import load_of, may_be_null, type_of
 from chakra.sql.nodes import InnerQuery, KeyRef, OutputName, Rank
 from chakra.sql.products import Branch, branch_of
 from chakra.sql.render.base import render, render_conditions, render_list, render_order
 from chakra.sql.render.partners import write_join
 from chakra.sql.resolve import Resolved, resolve_select
 from chakra.sql.scope import Scope
-from chakra.sql.select import Numbered
+from chakra.sql.select import Numbered, Select
 from chakra.sql.sources import ColumnRef, Correlated
 from chakra.sql.statement import Output, Writer
 
@@ -52,20 +58,86 @@ def write_rows(parts: Resolved, writer: Writer) -> list[Output]:
 def write_body(parts: Resolved, writer: Writer) -> list[Output]:
     """Write one SELECT, which may stand inside of another."""
     outside, writer.qualify = writer.qualify, parts.scope.qualified
-    outputs = _write_clauses(parts, writer)
+    outputs = _write_qualified(parts, writer) if parts.qualify else _write_clauses(parts, writer)
     writer.qualify = outside
     return outputs
+
+
+def _write_qualified(parts: Resolved, writer: Writer) -> list[Output]:
+    """Conditions on windows stand around the SELECT that computes them, and so does what comes after conditions:
+    DISTINCT, the numbers of rows, the order and the slice.
+    """
+    inside = [(name, value) for name, value in parts.outputs if not isinstance(value, Rank)]
+    width = len(inside)
+
+    def held(value: Expression) -> OutputName:
+        found = next((at for at, (_, known) in enumerate(inside) if same(known, value)), len(inside))
+        if found == len(inside):
+            inside.append((f"c{found}", value))
+        return OutputName(f"c{found}", type_of(value))
+
+    def outside(node: Expression) -> Expression:
+        if isinstance(node, Slot) or (isinstance(node, InnerQuery) and not node.outer):
+            return node
+        if isinstance(node, Combined | Not | Lookup | IsTrue) and has_window(node):
+            return node.rebuild(tuple(map(outside, node.children)))
+        return held(node)
+
+    def around(order: list[Order]) -> list[Order]:
+        return [Order(held(term.expression), term.descending, term.nulls) for term in order]
+
+    picked: list[tuple[str, Expression]] = []
+    for name, value in parts.outputs:
+        if isinstance(value, Rank):
+            value = Rank(tuple(map(held, value.each)), around(value.order), value.linked)
+        else:
+            value = held(value)
+        picked.append((name, value))
+    conditions: list[Any] = list(map(outside, parts.qualify))
+    order, distinct = around(parts.order), list(map(held, parts.distinct))
+    select = parts.select
+    body = replace(
+        parts,
+        select=select.with_clauses(distinct=None),
+        outputs=inside,
+        plan=None,
+        order=[],
+        limit=None,
+        offset=None,
+        distinct=[],
+        qualify=[],
+    )
+    writer.write("SELECT ")
+    _write_distinct(select, distinct, writer)
+    for position, (name, value) in enumerate(picked):
+        writer.write(", " if position else "")
+        render(value, writer)
+        writer.write(f" AS {quote_output(name)}")
+    writer.write("" if picked else _WITHOUT_OUTPUTS.get(select.result, ""))
+    writer.write(" FROM (")
+    outputs = _write_clauses(body, writer)[:width]
+    names = ", ".join(quote_identifier(f"c{position}") for position in range(len(inside)))
+    writer.write(f") AS windowed ({names})")
+    render_conditions(conditions, writer)
+    render_order(order, writer)
+    _write_slice(parts, writer)
+    return outputs
+
+
+def _write_distinct(select: Select, terms: Sequence[Expression], writer: Writer) -> None:
+    if select.clauses.distinct is None:
+        return
+    writer.write("DISTINCT ")
+    if terms:
+        writer.write("ON (")
+        render_list(terms, writer)
+        writer.write(") ")
 
 
 def _write_clauses(parts: Resolved, writer: Writer) -> list[Output]:
     select = parts.select
     writer.write("SELECT ")
-    if select.clauses.distinct is not None:
-        writer.write("DISTINCT ")
-        if parts.distinct:
-            writer.write("ON (")
-            render_list(parts.distinct, writer)
-            writer.write(") ")
+    _write_distinct(select, parts.distinct, writer)
     outputs = _write_outputs(parts, writer)
     if parts.inner is not None:
         _write_inner(parts.inner, parts.scope, writer)
@@ -177,14 +249,14 @@ def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> l
     width = len(parts.outputs)
     names = [quote_identifier(f"c{position}") for position in range(width)]
     root = parts.scope.root
-    parts_of_each = each.parts if isinstance(each, KeyRef) else (each,)
+    parts_of_each: tuple[Expression, ...] = each.parts if isinstance(each, KeyRef) else (each,)
     linked = not all(isinstance(part, ColumnRef) and part.source is root for part in parts_of_each)
     order = parts.order
     if linked or not order:  # rows of one rank are links of one row
         order = [*order, *(Order(ColumnRef(root, column), False) for column in root.table.key_columns)]
     limit, offset, outputs = parts.limit, parts.offset, parts.outputs
     parts.limit = parts.offset = None
-    parts.order, parts.outputs = [], [*outputs, ("rank", Rank(each, order, linked))]
+    parts.order, parts.outputs = [], [*outputs, ("rank", Rank(parts_of_each, order, linked))]
     picked = ", ".join(names)
     writer.write(f"SELECT {picked} FROM (")
     described = write_body(parts, writer)[:width]
@@ -203,10 +275,13 @@ def _write_slice_of_each(parts: Resolved, each: Expression, writer: Writer) -> l
     return described
 
 
+_WITHOUT_OUTPUTS = {"count": "count(*)", "exists": "1"}
+
+
 def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
     if not parts.outputs:
         # A table without columns has rows all the same: SELECT FROM t.
-        writer.write({"count": "count(*)", "exists": "1"}.get(parts.select.result, ""))
+        writer.write(_WITHOUT_OUTPUTS.get(parts.select.result, ""))
         return []
     described: list[Output] = []
     computed = len(parts.outputs) - len(parts.plan.extras) if parts.plan is not None else 0
@@ -238,7 +313,7 @@ def _described(name: str, expression: Expression) -> Output:
         return Output(name, type_of(expression), may_be_null(expression), load, _declared_by(declared))
     if isinstance(declared, KeyRef):
         return Output(name, declared.record, may_be_null(expression), declared.load)
-    return Output(name, type_of(expression), may_be_null(expression))
+    return Output(name, type_of(expression), may_be_null(expression), load_of(expression))
 
 
 def write_from(scope: Scope, writer: Writer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chakra.expressions import Combined, Func, IsTrue, Lookup, Not, Operation, Slot, aggregates
+from chakra.expressions.windows import Window
 from chakra.sql.nodes import (
     Behind,
     FirstPartner,
@@ -47,6 +48,7 @@ TABLE: dict[type, Renderer] = {
     # functions
     Func: functions.function,
     Rank: functions.rank,
+    Window: functions.window,
     PartnerAggregate: partners.partner_aggregate,
     FirstPartner: partners.first_partner,
     aggregates.Star: functions.star,

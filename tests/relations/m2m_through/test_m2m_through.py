@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chakra import (
+    ArrayAgg,
     Count,
     Field,
     ForeignKey,
@@ -126,6 +127,14 @@ async def test_no_partner(rows: Any) -> None:
     assert await names(every.filter(Q(members=None) | Q(members__name="Jim"))) == ["Rock", "Folk"]
     assert await names(every.filter(memberships__person=None)) == ["Rock", "Folk"]
     assert await names(Person.objects.filter(clubs=None)) == ["Ann"]
+    assert await names(every.filter(members__name=None)) == ["Folk"], "Rock has members, and all have names"
+    assert await names(every.filter(members=None, members__age=None)) == ["Folk"]
+    assert await names(every.exclude(members__name__isnull=False)) == ["Folk"]
+    assert await every.order_by("id", "members__name").values_list("name", "members__name") == [
+        ("Rock", "Bob"), ("Rock", "Jim"), ("Rock", "Jim"), ("Jazz", "Bob"), ("Folk", None),
+    ]  # fmt: skip
+    ages = every.annotate(ages=ArrayAgg("members__age", order_by="members__age")).order_by("id")
+    assert await ages.values_list("ages", flat=True) == [[20, 20, 40], [40], None]
 
 
 async def test_asking_by_partners_and_by_links(rows: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from chakra import Count, Field, ForeignKey, ManyToMany, Model, Q, field, foreign_key, many_to_many
+from chakra import Count, Field, ForeignKey, ManyToMany, Model, Prefetch, Q, field, foreign_key, many_to_many
 from chakra.errors import FieldError, ForeignKeyViolation
 from chakra.types import Integer
 from tests.query.conftest import watched
@@ -167,6 +167,24 @@ async def test_conditions_and_aggregates(posts: list[Post]) -> None:
     assert await every.values_list("title", "tags__name").order_by("title", "tags__name") == [
         ("a", "x"), ("a", "y"), ("b", "x"), ("c", None),
     ]  # fmt: skip
+
+
+async def test_a_set_says_whose_rows_it_has_and_no_more(posts: list[Post]) -> None:
+    """Tags of one post are counted with all posts they have, as where they are prefetched."""
+    tags = posts[0].tags.order_by("name")
+    assert await tags.annotate(n=Count("posts")).values_list("name", "n") == [("x", 2), ("y", 1)]
+    counting = Prefetch("tags", Tag.objects.order_by("name").annotate(n=Count("posts")))
+    loaded = await Post.objects.prefetch_related(counting).get(title="a")
+    assert [(tag.name, tag.n) for tag in loaded.tags] == [("x", 2), ("y", 1)]  # type: ignore[attr-defined]
+    assert await posts[0].tags.aggregate(n=Count("posts")) == {"n": 3}
+    assert await tags.order_by("name", "posts__title").values_list("name", "posts__title") == [
+        ("x", "a"), ("x", "b"), ("y", "a"),
+    ]  # fmt: skip
+    assert await names(posts[0].tags.order_by("-posts__title")[:1]) == ["x"]
+    second = tags.filter(posts__title="b").annotate(n=Count("posts"))
+    assert await second.values_list("name", "n") == [("x", 1)], (
+        "a filter that was asked for does say of which"
+    )
 
 
 async def test_the_key_of_a_partner_needs_no_join(posts: list[Post]) -> None:

@@ -354,3 +354,15 @@ async def test_rows_of_two_databases_are_each_asked_for_where_they_are(rows: Any
 async def test_a_row_that_was_not_saved_says_so(rows: Any) -> None:
     with pytest.raises(NotLoaded, match=r"Room\.house_id has no value in a row not saved yet"):
         await chakra.prefetch(Room(kind="bed", size=1), "house")
+
+
+async def test_a_path_back_with_a_query_leaves_the_rows_it_came_from_as_they_are(rows: Any) -> None:
+    beds = Prefetch("rooms__house__rooms", Room.objects.filter(kind="bed"))
+    hill = await House.objects.prefetch_related("rooms", beds).get(name="Hill")
+    assert sizes([hill]) == [[5, 9, 12]]
+    assert [sizes([room.house]) for room in hill.rooms] == [[[9, 12]]] * 3
+
+    hill = await House.objects.only("name").prefetch_related("rooms__house__owner").get(name="Hill")
+    assert [room.house.owner.name for room in hill.rooms] == ["Ann"] * 3
+    with pytest.raises(NotLoaded):
+        hill.owner_id  # noqa: B018

@@ -190,8 +190,6 @@ async def test_a_field_that_was_not_loaded_is_named(countries: list[Country]) ->
     part = await Country.objects.only("name").get(name="b")
     with pytest.raises(NotLoaded, match=r"Country\.number was not loaded"):
         await City.objects.filter(country=part)
-    with pytest.raises(NotLoaded, match=r"Country\.number was not loaded"):
-        _ = part.cities
 
 
 async def test_sets_of_the_way_back(countries: list[Country]) -> None:
@@ -392,3 +390,17 @@ async def test_a_field_holds_the_key(db: Any) -> None:
     assert await made.target is None
     with pytest.raises(FieldError, match=r"Bad\.x would make the field x_id, which Bad declares itself"):
         declare(id=field(Integer, primary_key=True), x_id=field(Integer), x=foreign_key(Target))
+
+
+async def test_what_points_here_is_awaited_without_the_key_that_it_holds(countries: list[Country]) -> None:
+    every = await Country.objects.order_by("id")
+    for mode in ("one", "peers"):
+        lean = await Country.objects.only("name").order_by("id").fetch_mode(mode)
+        for whole, row in zip(every, lean, strict=True):
+            assert await names(row.cities.all()) == await names(whole.cities)
+            assert await names(row.cities) == await names(whole.cities), mode
+            assert await row.capital == await whole.capital
+            assert {x.tag for x in await row.languages} == {x.tag for x in await whole.languages}
+    (lean, *_) = await Country.objects.only("name").order_by("id")
+    with pytest.raises(NotLoaded, match=r"Country\.number"):
+        await lean.cities.create(name="new")

@@ -89,6 +89,7 @@ from chakra.models import (
     one_to_one,
 )
 from chakra.pg.interval import Interval
+from chakra.pg.json_text import JSON_NULL, JsonNull
 from chakra.query import QuerySet, raw
 from chakra.query.prefetch import Prefetch, prefetch
 from chakra.schema import Check, Index, Unique
@@ -187,6 +188,7 @@ def transaction(*arguments: Any, **options: Any) -> Transaction:
 
 
 __all__ = [
+    "JSON_NULL",
     "ArrayAgg",
     "ArraySubquery",
     "Avg",
@@ -222,6 +224,7 @@ __all__ = [
     "IntegrityError",
     "Interval",
     "JsonAgg",
+    "JsonNull",
     "Lag",
     "LastValue",
     "Lead",

@@ -85,8 +85,8 @@ PYTHON_OF = {
     "bit": "asyncpg.BitString",
     "varbit": "asyncpg.BitString",
     "timestamptz": "datetime (UTC)",
-    "json": "what the JSON says",
-    "jsonb": "what the JSON says",
+    "json": "what the JSON says, of `null` `JSON_NULL`",
+    "jsonb": "what the JSON says, of `null` `JSON_NULL`",
     "pg_lsn": "int",
 }
 """Where the class of the type table does not say it all."""

@@ -16,6 +16,7 @@ from chakra.columnar.plan import METADATA_KEY
 from chakra.columnar.rows_of_dicts import as_columns
 from chakra.errors import DataError, FieldError
 from chakra.pg import types as pg
+from chakra.pg.json_text import JsonNull
 from chakra.pg.types import BY_PYTHON, PgType, array_of, parse_type
 
 _SIMPLE: tuple[tuple[Any, PgType], ...] = (
@@ -154,7 +155,7 @@ def _column_type(name: str, values: Any) -> PgType:
         if inner.kind == "array" and inner.element is not None:
             return array_of(inner.element, inner.ndims + 1)
         return array_of(inner)
-    if all(issubclass(cls, Mapping) for cls in seen):
+    if JsonNull in seen or all(issubclass(cls, Mapping) for cls in seen):
         return pg.JSONB
     if len(seen) == 1:
         found = _python_type(seen.pop(), values)

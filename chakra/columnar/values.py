@@ -24,7 +24,7 @@ from chakra.pg.conversion import Naive, Unfit, conversion_of, depth_of, items_of
 from chakra.pg.conversion.numbers import MONEY_SCALE
 from chakra.pg.conversion.times import FIRST_DATE, FIRST_MOMENT, LAST_DATE, LAST_MOMENT
 from chakra.pg.interval import Interval, interval_parts
-from chakra.pg.json_text import dump_json
+from chakra.pg.json_text import JsonNull, dump_json
 from chakra.pg.types import PgType
 
 Values: TypeAlias = Sequence[Any]
@@ -553,7 +553,7 @@ _AS_THEY_ARE: dict[str, frozenset[type]] = {
         (("timestamp", "timestamptz"), {dt.datetime}),
         (("date",), {dt.date}),
         (("time",), {dt.time}),
-        (("json", "jsonb"), {dict, list, str, int, float, bool}),
+        (("json", "jsonb"), {dict, list, str, int, float, bool, JsonNull}),
         (("interval",), {dt.timedelta, Interval}),
         (("text", "varchar", "bpchar", "name", "citext"), {str}),
         (("hstore",), {dict}),

@@ -13,7 +13,7 @@ from asyncpg.types import BitString, Range
 
 from chakra.pg.conversion.containers import make_ranges_by
 from chakra.pg.interval import interval_of, interval_parts
-from chakra.pg.json_text import dump_json
+from chakra.pg.json_text import dump_json, load_json
 
 _JSONB_VERSION = b"\x01"  # src/backend/utils/adt/jsonb.c, jsonb_send
 _PAIR_OF_INT16 = struct.Struct(">hh")
@@ -41,8 +41,8 @@ def encode_json(value: Any) -> bytes:
 
 
 def decode_json(data: bytes) -> Any:
-    """The Python value of a JSON text."""
-    return json.loads(str(data, "utf-8"))
+    """The Python value of a JSON text; of ``null`` it is ``JSON_NULL``."""
+    return load_json(str(data, "utf-8"))
 
 
 def encode_jsonb(value: Any) -> bytes:
@@ -52,7 +52,7 @@ def encode_jsonb(value: Any) -> bytes:
 
 def decode_jsonb(data: bytes) -> Any:
     """Like ``decode_json``, behind jsonb's version byte."""
-    return json.loads(str(data[1:], "utf-8"))
+    return load_json(str(data[1:], "utf-8"))
 
 
 def encode_hstore(value: Any) -> bytes:

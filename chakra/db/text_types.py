@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +23,7 @@ from chakra.db import text_values as text
 from chakra.db.codecs import EXTENSION_CODECS, EXTENSION_TEXT
 from chakra.pg.composites import fields_of
 from chakra.pg.interval import interval_of, interval_text
-from chakra.pg.json_text import dump_json
+from chakra.pg.json_text import dump_json, load_json
 
 FIRST_FREE_OID = 16384  # src/include/access/transam.h, FirstNormalObjectId
 
@@ -276,7 +275,7 @@ def _bool(value: str) -> bool:
 _WHOLE: tuple[text.Read, text.Write] = (int, str)
 _FLOAT: tuple[text.Read, text.Write] = (float, repr)
 _PLAIN: tuple[text.Read, text.Write] = (str, _text)
-_JSON: tuple[text.Read, text.Write] = (json.loads, dump_json)
+_JSON: tuple[text.Read, text.Write] = (load_json, dump_json)
 _INSTANT: tuple[text.Read, text.Write] = (_datetime, _datetime_text)
 _BYTES: tuple[text.Read, text.Write] = (_bytes, lambda v: "\\x" + bytes(v).hex())
 _BITS: tuple[text.Read, text.Write] = (_bits, lambda v: v.as_string().replace(" ", ""))

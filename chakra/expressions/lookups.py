@@ -15,6 +15,7 @@ from typing import Any, Literal
 from chakra.errors import DataError, FieldError
 from chakra.expressions.calls import check_word
 from chakra.expressions.library import TRANSFORMS
+from chakra.pg.json_text import JSON_NULL
 from chakra.pg.types import PgType
 
 Right = Literal["same", "array", "pair", "text", "member", "bound"]
@@ -43,10 +44,16 @@ class LookupRule:
 def escape_like(value: Any) -> str:
     """Make ``%``, ``_`` and the backslash of a LIKE pattern match themselves."""
     if not isinstance(value, str):
-        value = str(value)
+        value = _as_text(value)
     if "\\" in value or "%" in value or "_" in value:
         return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")  # type: ignore[no-any-return]
     return value  # type: ignore[no-any-return]
+
+
+def _as_text(value: Any) -> str:
+    if value is JSON_NULL:
+        raise DataError("JSON_NULL is a document and no text to look for: compare with exact, ne or in")
+    return str(value)
 
 
 def _contains(value: Any) -> str:
@@ -86,7 +93,7 @@ LOOKUPS: dict[str, LookupRule] = {
     "lte": LookupRule("{l} <= {r}"),
     "in": LookupRule("{l} = ANY({r})", "array", as_list, "{l} IN {r}"),
     "range": LookupRule("{l} BETWEEN {r0} AND {r1}", "pair", pair),
-    "iexact": LookupRule("lower({l}) = lower({r})", "text", str, text=True),
+    "iexact": LookupRule("lower({l}) = lower({r})", "text", _as_text, text=True),
     "contains": LookupRule("{l} LIKE {r}", "text", _contains, "strpos({l}, {r}) > 0", text=True),
     "icontains": LookupRule(
         "{l} ILIKE {r}", "text", _contains, "strpos(lower({l}), lower({r})) > 0", text=True
@@ -120,6 +127,15 @@ CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
     ("overlap", "range"): LookupRule("{l} && {r}"),
     ("contains", "jsonb"): LookupRule("{l} @> {r}"),
     ("contained_by", "jsonb"): LookupRule("{l} <@ {r}"),
+    # json has no equality of its own: documents are equal as jsonb, whatever their spaces and the order of their keys.
+    ("exact", "json"): LookupRule("({l})::jsonb = ({r})::jsonb"),
+    ("ne", "json"): LookupRule("({l})::jsonb <> ({r})::jsonb"),
+    ("in", "json"): LookupRule(
+        "({l})::jsonb = ANY(({r})::jsonb[])",
+        "array",
+        as_list,
+        "({l})::jsonb IN (SELECT v::jsonb FROM {r} AS q(v))",
+    ),
 }
 
 
@@ -141,7 +157,7 @@ _NO_TEXTS = frozenset({"array", "range", "multirange", "composite", "hstore"})
 """Kinds of values whose text is not searched: it is a notation, in which a bracket or a comma is found as well."""
 
 
-_CONTAINERS = frozenset({"jsonb", "hstore"})
+_CONTAINERS = frozenset({"json", "jsonb", "hstore"})
 """Types of the kind ``base`` that hold others."""
 
 

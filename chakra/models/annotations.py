@@ -120,8 +120,8 @@ def split_optional(annotation: Any) -> tuple[Any, bool]:
     origin = typing.get_origin(annotation)
     if origin is typing.Union or origin is types.UnionType:
         rest = [a for a in typing.get_args(annotation) if a is not type(None)]
-        if len(rest) < len(typing.get_args(annotation)) and len(rest) == 1:
-            return rest[0], True
+        if len(rest) < len(typing.get_args(annotation)):
+            return functools.reduce(operator.or_, rest), True
         return annotation, False
     return annotation, False
 

@@ -21,6 +21,7 @@ from chakra.errors import FieldError
 from chakra.expressions import TypedExpression
 from chakra.models.annotations import Forward
 from chakra.pg.conversion import enum_labels
+from chakra.pg.json_text import JsonNull
 from chakra.pg.types import BY_PYTHON, JSONB, PgType, array_of, enum_type
 from chakra.query.hydrate import SLOT
 from chakra.query.state import own_state
@@ -211,6 +212,8 @@ def infer_type(annotation: Any, where: str) -> PgType:
             ndims, element = ndims + 1, typing.get_args(element)[0]
         return array_of(infer_type(element, where), ndims)
     if origin is dict:
+        return JSONB
+    if origin in (typing.Union, types.UnionType) and JsonNull in arguments:
         return JSONB
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return enum_of(annotation)

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from chakra.errors import FieldError
+from chakra.pg.json_text import JsonNull
 from chakra.pg.quoting import quote_qualified
 
 Kind = Literal["base", "array", "enum", "composite", "range", "multirange", "domain"]
@@ -370,6 +371,7 @@ BY_PYTHON: Mapping[Any, PgType] = MappingProxyType(
         dt.timedelta: INTERVAL,
         uuid.UUID: UUID,
         dict: JSONB,
+        JsonNull: JSONB,
         ipaddress.IPv4Address: INET,
         ipaddress.IPv6Address: INET,
         ipaddress.IPv4Interface: INET,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from chakra.errors import FieldError
 from chakra.pg import types as T
+from chakra.pg.json_text import JsonNull
 from chakra.pg.types import ALL_TYPES, BY_NAME, BY_OID, BY_PYTHON, PgType, array_of, enum_type, parse_type
 from tests.plugins.needs import needs_extension, needs_server
 
@@ -241,6 +242,7 @@ SAMPLES: dict[Any, Any] = {
     str: "x",
     bytes: b"x",
     dict: "{}",  # a plain asyncpg connection carries jsonb as text
+    JsonNull: "null",
     decimal.Decimal: decimal.Decimal("1.5"),
     dt.datetime: dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
     dt.date: dt.date(2024, 1, 1),

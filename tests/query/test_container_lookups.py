@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chakra import F, Field, Model, field
+from chakra import JSON_NULL, F, Field, Model, field
 from chakra.errors import FieldError
-from chakra.types import Array, DateRange, HStore, Inet, Int4MultiRange, Int4Range, Integer, Jsonb, Text
+from chakra.types import Array, DateRange, HStore, Inet, Int4MultiRange, Int4Range, Integer, Json, Jsonb, Text
 from tests.query.library import ids
 
 R = asyncpg.Range
@@ -26,6 +26,7 @@ class Slot(Model, table="slots"):
     addr: Field[object] = field(Inet, null=True)
     nums: Field[list[int] | None] = field(Array(Integer))
     words: Field[list[str] | None] = field(Array(Text))
+    doc: Field[object] = field(Json, null=True)
 
 
 @pytest.fixture
@@ -35,10 +36,10 @@ async def slots(db: Any) -> Any:
     day = dt.date
     rows: list[dict[str, Any]] = [
         {"n": 1, "span": R(0, 5), "days": R(day(2024, 1, 1), day(2024, 2, 1)), "spans": [R(0, 2), R(4, 6)],
-         "tags": {"a": "b", "c": None}, "addr": "10.0.0.1", "nums": [1], "words": ["x,y"]},
+         "tags": {"a": "b", "c": None}, "addr": "10.0.0.1", "nums": [1], "words": ["x,y"], "doc": JSON_NULL},
         {"n": 6, "span": R(5, 9), "days": R(day(2024, 2, 1), None), "spans": [], "tags": {"a": "z"},
-         "addr": "10.0.0.2", "nums": [2]},
-        {"n": 0, "span": R(0, 9), "spans": [R(5, 6)], "tags": {}, "addr": "10.0.0.0/8"},
+         "addr": "10.0.0.2", "nums": [2], "doc": {"a": 1, "b": []}},
+        {"n": 0, "span": R(0, 9), "spans": [R(5, 6)], "tags": {}, "addr": "10.0.0.0/8", "doc": "x"},
         {"span": R(empty=True)},
         {},
     ]  # fmt: skip
@@ -47,7 +48,7 @@ async def slots(db: Any) -> Any:
     return Slot.objects
 
 
-KINDS = {"span": "range", "days": "range", "spans": "multirange", "tags": "hstore"}
+KINDS = {"span": "range", "days": "range", "spans": "multirange", "tags": "hstore", "doc": "json"}
 """Kind of the fields, for the test that every rule of the table is tried."""
 
 CASES: list[tuple[str, Any, list[int]]] = [
@@ -75,6 +76,10 @@ CASES: list[tuple[str, Any, list[int]]] = [
     ("tags__contains", {"a": "b"}, [1]),
     ("tags__contains", {}, [1, 2, 3]),
     ("tags__contained_by", {"a": "z", "q": "r"}, [2, 3]),
+    ("doc", {"b": [], "a": 1.0}, [2]),
+    ("doc", F("doc"), [1, 2, 3]),
+    ("doc__ne", "x", [1, 2]),
+    ("doc__in", ["x", None, JSON_NULL], [1, 3]),
     ("addr__contains", "32", []),
     ("addr__endswith", ".2", [2]),
     ("addr__startswith", "10.0", [1, 2, 3]),

@@ -12,10 +12,12 @@ from typing import Any, assert_type
 
 import chakra
 from chakra import (
+    JSON_NULL,
     Database,
     F,
     Field,
     ForeignKey,
+    JsonNull,
     ManyToMany,
     Model,
     OneToOne,
@@ -54,6 +56,7 @@ class User(Model):
     kind: Field[Kind] = field(default=Kind.A)
     tags: Field[list[str]] = field(Array(Text), default_factory=list)
     data: Field[dict[str, Any]] = field(Jsonb, default_factory=dict)
+    extra: Field[dict[str, Any] | JsonNull] = field(default=JSON_NULL)
     team: ForeignKey[Team] = foreign_key(related_name="users", on_delete="cascade")
     boss: ForeignKey[User | None] = foreign_key(default=None)
     twin: OneToOne[User | None] = one_to_one(default=None)
@@ -76,6 +79,14 @@ async def instances() -> None:
     assert_type(user.kind, Kind)
     assert_type(user.tags, list[str])
     assert_type(user.data, dict[str, Any])
+    extra = user.extra
+    assert_type(extra, dict[str, Any] | JsonNull)
+    if extra or not isinstance(extra, JsonNull):
+        assert_type(extra, dict[str, Any])
+    user.extra = JSON_NULL
+    await User.objects.filter(
+        User.extra == JSON_NULL, User.extra != JSON_NULL, User.extra.in_([JSON_NULL, {}])
+    )
     assert_type(user.team, Team)
     assert_type(user.team.name, str)
     assert_type(await user.team, Team)

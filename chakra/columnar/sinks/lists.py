@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.types import ColumnSpec
+from chakra.pg.json_text import load_json
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _EPOCH_UTC = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -29,7 +29,7 @@ def _text(column: pa.Array) -> list[Any]:
 
 def _json(column: pa.Array) -> list[Any]:
     storage = column.storage if isinstance(column, pa.ExtensionArray) else column
-    return [None if text is None else json.loads(text) for text in _text(storage)]
+    return [None if text is None else load_json(text) for text in _text(storage)]
 
 
 def _timestamp(column: pa.Array) -> list[Any]:

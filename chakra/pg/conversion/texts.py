@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from chakra.pg.conversion.base import Conversion, Unfit, as_str, refuse
-from chakra.pg.json_text import dump_json
+from chakra.pg.json_text import JsonNull, dump_json
 from chakra.pg.types import PgType
 
 NAME_BYTES = 63  # NAMEDATALEN - 1, src/include/pg_config_manual.h
@@ -259,7 +259,7 @@ _IPS: frozenset[type] = frozenset(
 )
 _NETWORKS: frozenset[type] = frozenset({ipaddress.IPv4Network, ipaddress.IPv6Network})
 _STR: frozenset[type] = frozenset({str})
-_DOCUMENTS: frozenset[type] = frozenset({dict, list, str, int, float, bool})
+_DOCUMENTS: frozenset[type] = frozenset({dict, list, str, int, float, bool, JsonNull})
 
 
 def text_conversion(type_: PgType) -> Conversion | None:
@@ -292,7 +292,9 @@ _BY_NAME = {
     **dict.fromkeys(
         ("json", "jsonb"),
         Conversion(
-            _DOCUMENTS, _json, "what JSON knows: dict, list, str, int, float, bool; a str is a JSON string"
+            _DOCUMENTS,
+            _json,
+            "what JSON knows: dict, list, str, int, float, bool, `JSON_NULL`; a str is a JSON string",
         ),
     ),
     "inet": Conversion(_IPS, _inet, "address, interface or network of ipaddress; its text"),

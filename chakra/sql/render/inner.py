@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from chakra.expressions import Lookup
+from chakra.expressions.lookups import find_lookup
 from chakra.pg.quoting import quote_identifier
+from chakra.sql.infer import type_of
 from chakra.sql.nodes import InnerArray, InnerExists, InnerQuery, KeyRef
 from chakra.sql.render.base import render
 from chakra.sql.render.select import write_body, write_select
+from chakra.sql.render.templates import split
 from chakra.sql.statement import Writer
 
 
@@ -41,7 +44,12 @@ def none_of(node: Lookup, writer: Writer) -> None:
     outside, writer.qualify = writer.qualify, True
     for position, part in enumerate(left.parts if isinstance(left, KeyRef) else (left,)):
         writer.write(" AND " if position else "")
-        writer.write(f"{alias}.{names[position]} = ")
-        render(part, writer)
+        rule = find_lookup("exact", type_of(part))
+        assert rule is not None
+        for kind, text in split(rule.sql):
+            if kind == "r":
+                render(part, writer)
+            else:
+                writer.write(f"{alias}.{names[position]}" if kind == "l" else text)
     writer.qualify = outside
     writer.write(")")

@@ -1,6 +1,7 @@
 """Chakra: an async PostgreSQL ORM with two paths. Rows become model instances, columns become Arrow.
 
-Everything public is here, in ``chakra.types``, ``chakra.errors``, ``chakra.debug`` and ``chakra.columnar``.
+Everything public is here, in ``chakra.types``, ``chakra.functions``, ``chakra.errors``, ``chakra.debug`` and
+``chakra.columnar``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,24 @@ from chakra.errors import (
     TransactionError,
     UniqueViolation,
 )
-from chakra.expressions import ArraySubquery, Exists, F, Func, OuterRef, Q, Subquery, Value
+from chakra.expressions import (
+    ArraySubquery,
+    Case,
+    Cast,
+    Coalesce,
+    Collate,
+    Exists,
+    F,
+    Func,
+    Greatest,
+    Least,
+    NullIf,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
 from chakra.expressions.aggregates import (
     ArrayAgg,
     Avg,
@@ -174,9 +192,13 @@ __all__ = [
     "ArrayAgg",
     "ArraySubquery",
     "Avg",
+    "Case",
+    "Cast",
     "ChakraError",
     "Check",
     "CheckViolation",
+    "Coalesce",
+    "Collate",
     "CommitUnknown",
     "ConfigError",
     "ConnectionLost",
@@ -197,6 +219,7 @@ __all__ = [
     "ForeignKeyViolation",
     "Frame",
     "Func",
+    "Greatest",
     "Index",
     "IntegrityError",
     "Interval",
@@ -205,6 +228,7 @@ __all__ = [
     "Lag",
     "LastValue",
     "Lead",
+    "Least",
     "ManyToMany",
     "Max",
     "Min",
@@ -214,6 +238,7 @@ __all__ = [
     "NotNullViolation",
     "NthValue",
     "Ntile",
+    "NullIf",
     "OneToOne",
     "OuterRef",
     "PercentRank",
@@ -233,6 +258,7 @@ __all__ = [
     "UniqueViolation",
     "Value",
     "Variance",
+    "When",
     "Window",
     "__version__",
     "configure",

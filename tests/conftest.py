@@ -6,4 +6,5 @@ pytest_plugins = [
     "chakra.embedded.pytest_plugin",
     "tests.plugins.database",
     "tests.plugins.needs",
+    "tests.plugins.registries",
 ]

@@ -1,27 +1,39 @@
 """What queries say about values and conditions: trees without tables, aliases or SQL text."""
 
 from chakra.expressions.base import Condition, Expression, Order, TypedExpression
+from chakra.expressions.calls import Call
+from chakra.expressions.choices import Case, Cast, Choice, Coalesce, Collate, Greatest, Least, NullIf, When
 from chakra.expressions.conditions import Combined, IsTrue, Lookup, Not, as_condition, compare
 from chakra.expressions.functions import Func
 from chakra.expressions.infer import python_type
 from chakra.expressions.q import Q
 from chakra.expressions.subqueries import ArraySubquery, Exists, OuterRef, QueryExpression, Rows, Subquery
-from chakra.expressions.values import F, Operation, Slot, Value, as_expression
+from chakra.expressions.values import F, Operation, Prefixed, Slot, Value, as_expression
 
 __all__ = [
     "ArraySubquery",
+    "Call",
+    "Case",
+    "Cast",
+    "Choice",
+    "Coalesce",
+    "Collate",
     "Combined",
     "Condition",
     "Exists",
     "Expression",
     "F",
     "Func",
+    "Greatest",
     "IsTrue",
+    "Least",
     "Lookup",
     "Not",
+    "NullIf",
     "Operation",
     "Order",
     "OuterRef",
+    "Prefixed",
     "Q",
     "QueryExpression",
     "Rows",
@@ -29,6 +41,7 @@ __all__ = [
     "Subquery",
     "TypedExpression",
     "Value",
+    "When",
     "as_condition",
     "as_expression",
     "compare",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from chakra.errors import FieldError
 from chakra.expressions.base import Expression, Order
 from chakra.expressions.conditions import as_condition
+from chakra.expressions.infer import places_of
 from chakra.expressions.values import F, Value, as_expression
 from chakra.pg.types import FLOAT8, INT8, JSONB, NUMERIC, TEXT, PgType, array_of
 
@@ -71,7 +71,7 @@ class Aggregate(Expression):
             raise FieldError(f"{type(self).__name__} does not depend on an order; drop order_by=")
         self.order = tuple(order_term(term) for term in terms)
         self.default = None if default is None else as_expression(default)
-        self.places = _places(default)
+        self.places = places_of(default)
         self.extra: tuple[Expression, ...] = ()
 
     @property
@@ -142,15 +142,6 @@ def _argument(name: str, given: Any) -> Expression:
     return as_expression(given)
 
 
-def _places(default: Any) -> int | None:
-    """Digits behind the point of a default, which are part of the shape; ``None`` = nobody can tell."""
-    if isinstance(default, int):
-        return 0
-    if isinstance(default, Decimal) and default.is_finite():
-        return max(-int(default.as_tuple().exponent), 0)
-    return None
-
-
 def order_term(term: Any) -> Order:
     if isinstance(term, Order):
         return term
@@ -165,6 +156,9 @@ class Star(Expression):
     """``*``, the argument of ``count(*)``."""
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'*'"
 
 
 class Count(Aggregate):

@@ -22,9 +22,10 @@ class Makers:
     which put their makers here when the package is imported.
     """
 
-    __slots__ = ("compare", "denied", "joined", "operation", "rows")
+    __slots__ = ("compare", "denied", "joined", "operation", "prefixed", "rows")
 
     operation: Callable[[str, Any, Any], Expression]
+    prefixed: Callable[[str, Expression], Expression]
     compare: Callable[[Expression, str, Any], Condition]
     joined: Callable[[str, Expression, Expression], Condition]
     denied: Callable[[Expression], Condition]
@@ -113,8 +114,17 @@ class Expression:
     def __mod__(self, other: Any) -> Expression:
         return MAKE.operation("%", self, other)
 
+    def __rmod__(self, other: Any) -> Expression:
+        return MAKE.operation("%", other, self)
+
+    def __pow__(self, other: Any) -> Expression:
+        return MAKE.operation("^", self, other)
+
+    def __rpow__(self, other: Any) -> Expression:
+        return MAKE.operation("^", other, self)
+
     def __neg__(self) -> Expression:
-        return MAKE.operation("*", self, -1)
+        return MAKE.prefixed("-", self)
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -132,6 +142,36 @@ class Expression:
 
     def __invert__(self) -> Condition:
         return MAKE.denied(self)
+
+    # In Python, & | ~ combine conditions, so bits have words.
+
+    def bitand(self, other: Any) -> Expression:
+        """The bits that both whole numbers have (``&``)."""
+        return MAKE.operation("&", self, other)
+
+    def bitor(self, other: Any) -> Expression:
+        """The bits that one of two whole numbers has (``|``)."""
+        return MAKE.operation("|", self, other)
+
+    def bitxor(self, other: Any) -> Expression:
+        """The bits that one of two whole numbers has, and the other has not (``#``)."""
+        return MAKE.operation("#", self, other)
+
+    def bitnot(self) -> Expression:
+        """The bits turned round (``~``)."""
+        return MAKE.prefixed("~", self)
+
+    def bitleftshift(self, bits: Any) -> Expression:
+        """The bits moved up by a number of places (``<<``)."""
+        return MAKE.operation("<<", self, bits)
+
+    def bitrightshift(self, bits: Any) -> Expression:
+        """The bits moved down by a number of places (``>>``)."""
+        return MAKE.operation(">>", self, bits)
+
+    def concat(self, other: Any) -> Expression:
+        """The value with another behind it (``||``): texts, arrays, JSONB objects and arrays, bytes."""
+        return MAKE.operation("||", self, other)
 
     def in_(self, values: Any) -> Condition:
         """True where the value is one of ``values`` (an iterable, or a query of one field or for instances)."""

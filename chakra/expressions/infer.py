@@ -89,6 +89,19 @@ def literal(value: Any) -> Any:
     return value
 
 
+def places_of(value: Any) -> int | None:
+    """Digits behind the point of a number; ``None`` = nobody can tell, or it has more before it than ``bigint``."""
+    if isinstance(value, int):
+        return 0
+    if isinstance(value, decimal.Decimal) and value.is_finite() and value.adjusted() < DIGITS:
+        return max(-int(value.as_tuple().exponent), 0)
+    return None
+
+
+DIGITS = 19
+"""Digits of ``bigint``."""
+
+
 def python_type(value: Any) -> PgType | None:
     """The PostgreSQL type a bare Python value stands for, or ``None`` if it does not say."""
     if isinstance(value, enum.Enum):
@@ -121,5 +134,6 @@ __all__ = [
     "literal_key",
     "models_of",
     "operand",
+    "places_of",
     "python_type",
 ]

@@ -1,19 +1,22 @@
 """The lookups table: what each word after ``__`` means in SQL. A new lookup is one row here and one test row.
 
 A *lookup* compares (``age__gte=18``); a *transform* takes a part of a value and may be followed by another
-transform or a lookup (``created_at__year__gte=2020``). Parts of a ``timestamptz`` are taken in UTC, the zone in
-which rows return it, so that a result never depends on a session's TimeZone setting.
+transform or a lookup (``created_at__year__gte=2020``); transforms are rows of the table of functions
+(``chakra.expressions.calls``).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chakra.errors import DataError
+from chakra.errors import DataError, FieldError
+from chakra.expressions.calls import check_word
+from chakra.expressions.library import TRANSFORMS
 from chakra.pg.json_text import JSON_NULL
-from chakra.pg.types import DATE, INT4, TIME, PgType
+from chakra.pg.types import PgType
 
 Right = Literal["same", "array", "pair", "text", "member", "bound"]
 
@@ -136,42 +139,6 @@ CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Transform:
-    """A part or a conversion of a value: template over ``{l}``, the type it gives, the types it takes."""
-
-    sql: str
-    type: PgType
-    takes: frozenset[str]
-
-
-_DATES = frozenset({"date", "timestamp", "timestamptz"})
-_STAMPS = frozenset({"timestamp", "timestamptz"})
-_TIMES = frozenset({"time", "timestamp", "timestamptz"})
-
-
-def _extract(part: str, takes: frozenset[str]) -> Transform:
-    return Transform(f"EXTRACT({part} FROM {{l}})::integer", INT4, takes)
-
-
-TRANSFORMS: dict[str, Transform] = {
-    "date": Transform("({l})::date", DATE, _DATES),
-    "time": Transform("({l})::time", TIME, _STAMPS),
-    "year": _extract("YEAR", _DATES),
-    "iso_year": _extract("ISOYEAR", _DATES),
-    "quarter": _extract("QUARTER", _DATES),
-    "month": _extract("MONTH", _DATES),
-    "week": _extract("WEEK", _DATES),
-    "day": _extract("DAY", _DATES),
-    # 1 = Sunday … 7 = Saturday, as in Django; PostgreSQL's DOW counts from 0.
-    "week_day": Transform("(EXTRACT(DOW FROM {l})::integer + 1)", INT4, _DATES),
-    "iso_week_day": _extract("ISODOW", _DATES),
-    "hour": _extract("HOUR", _TIMES),
-    "minute": _extract("MINUTE", _TIMES),
-    "second": Transform("floor(EXTRACT(SECOND FROM {l}))::integer", INT4, _TIMES),
-}
-
-
 def find_lookup(name: str, left: PgType | None) -> LookupRule | None:
     """The rule for a word on a left side of that type, or ``None`` if there is none."""
     if left is not None:
@@ -203,20 +170,38 @@ def known_words(left: PgType | None) -> str:
     words = set(LOOKUPS) | {"isnull"}
     if left is not None:
         base = left.base
-        words |= {n for n, t in TRANSFORMS.items() if base.name in t.takes}
+        words |= {n for n, t in TRANSFORMS.items() if base.name in t.words}
         if _kind(base) in _NO_TEXTS:
             words -= {n for n, rule in LOOKUPS.items() if rule.text}
         words |= {n for n, kind in CONTAINER_LOOKUPS if kind == _kind(base)}
     return ", ".join(sorted(words))
 
 
+def register_lookup(word: str, sql: str, *, text: bool = False) -> None:
+    """Add a lookup of your own: ``register_lookup("similar_to", "{l} SIMILAR TO {r}", text=True)``.
+
+    Args:
+        word: what it is called in paths.
+        sql: SQL with ``{l}`` for the value on the left and ``{r}`` for the one on the right, which is always a
+            parameter or an expression. It is SQL of the program, and no place for what its users enter.
+        text: whether both sides are texts; else the right one is of the left one's type.
+
+    Raises:
+        FieldError: the word is none, or means something already; the SQL has other places, or misses one.
+    """
+    taken = LOOKUPS | dict.fromkeys(name for name, _ in CONTAINER_LOOKUPS)
+    check_word(word, taken, "words of lookups")
+    if re.findall(r"\{[^}]*\}?", sql) not in (["{l}", "{r}"], ["{r}", "{l}"]):
+        raise FieldError(f"register_lookup({word!r}): the SQL needs {{l}} and {{r}}, each once, not {sql!r}")
+    LOOKUPS[word] = LookupRule(f"({sql})", "text" if text else "same", text=text)
+
+
 __all__ = [
     "CONTAINER_LOOKUPS",
     "LOOKUPS",
-    "TRANSFORMS",
     "LookupRule",
-    "Transform",
     "escape_like",
     "find_lookup",
     "known_words",
+    "register_lookup",
 ]

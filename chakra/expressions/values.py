@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from decimal import Decimal
 from typing import Any
 
 from chakra.errors import FieldError
@@ -15,7 +16,9 @@ from chakra.expressions.infer import (
     literal_key,
     models_of,
     operand,
+    places_of,
 )
+from chakra.expressions.rules import BITS
 from chakra.pg.types import PgType
 
 
@@ -99,11 +102,11 @@ class F(Expression):
 
 
 class Operation(Expression):
-    """Two values joined by an arithmetic operator."""
+    """Two values joined by an operator that is no comparison: arithmetic, bits, ``||``."""
 
     __slots__ = ("left", "operator", "right")
 
-    OPERATORS = frozenset({"+", "-", "*", "/", "%", "||"})
+    OPERATORS = frozenset({"+", "-", "*", "/", "%", "^", "||", *BITS})
 
     def __init__(self, operator: str, left: Expression, right: Expression) -> None:
         if operator not in self.OPERATORS:
@@ -120,10 +123,38 @@ class Operation(Expression):
         return Operation(self.operator, *children)
 
     def own_shape(self) -> Hashable:
+        left, right = self.left, self.right
+        if type(right) is Value and type(right.value) is Decimal:
+            return self.operator, places_of(right.value)
+        if type(left) is Value and type(left.value) is Decimal:
+            return self.operator, places_of(left.value), "left"
         return self.operator
 
     def __repr__(self) -> str:
         return f"({self.left!r} {self.operator} {self.right!r})"
+
+
+class Prefixed(Expression):
+    """A value behind a prefix operator: ``-`` or ``~``, the bits turned round."""
+
+    __slots__ = ("operator", "value")
+
+    def __init__(self, operator: str, value: Expression) -> None:
+        self.operator = operator
+        self.value = value
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.value,)
+
+    def rebuild(self, children: tuple[Expression, ...]) -> Prefixed:
+        return Prefixed(self.operator, children[0])
+
+    def own_shape(self) -> Hashable:
+        return self.operator
+
+    def __repr__(self) -> str:
+        return f"{self.operator}{self.value!r}"
 
 
 def as_expression(value: Any) -> Expression:
@@ -133,10 +164,16 @@ def as_expression(value: Any) -> Expression:
     return MAKE.rows(value) if hasattr(type(value), "__chakra_query__") else Value(value)
 
 
+def as_argument(value: Any) -> Expression:
+    """An argument of a function: a text is the path of a field, anything else as for :func:`as_expression`."""
+    return F(value) if isinstance(value, str) else as_expression(value)
+
+
 def _operation(operator: str, left: Any, right: Any) -> Operation:
     return Operation(operator, as_expression(left), as_expression(right))
 
 
 MAKE.operation = _operation
+MAKE.prefixed = Prefixed
 
-__all__ = ["F", "Operation", "Slot", "Value", "as_expression"]
+__all__ = ["F", "Operation", "Prefixed", "Slot", "Value", "as_argument", "as_expression"]

@@ -7,7 +7,7 @@ choose what rows hold.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression, F
@@ -80,7 +80,7 @@ class QuerySet(Writing[R_co], ColumnReads):
         check_paths(self.table, new._prefetches)
         return new
 
-    def fetch_mode(self, mode: str) -> Self:
+    def fetch_mode(self, mode: Literal["one", "peers", "raise"]) -> Self:
         """Say what awaiting a relation does that was not loaded: ``await post.author``, ``await author.posts``.
 
         Rows that are loaded along, by ``select_related`` and ``prefetch_related`` and by awaiting, take the mode over.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chakra.sql.chosen
 import chakra.sql.inner  # noqa: F401 - queries inside of others
 from chakra.sql.render import write_select
 from chakra.sql.resolve import resolve_select

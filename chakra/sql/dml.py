@@ -183,7 +183,8 @@ def compile_update(
     for _, value in sets:
         if has_window(value):
             raise FieldError("update() sets no field from a window; put its query into Subquery(…)")
-        if has_aggregate(value) or any(ref.source is not scope.root for ref in columns_of(value)):
+        joined = scope.sources[1:]  # what a condition asks of partners stands in a subquery of its own
+        if has_aggregate(value) or any(ref.source in joined for ref in columns_of(value)):
             raise FieldError(
                 "update() can set a field from fields of the same table only, not across relations"
             )

@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chakra.expressions import (
+    Call,
+    Case,
+    Cast,
+    Choice,
+    Collate,
     Combined,
     Condition,
     Expression,
     IsTrue,
     Lookup,
     Not,
+    NullIf,
     Operation,
+    Prefixed,
     Slot,
     python_type,
 )
 from chakra.expressions.aggregates import Aggregate
+from chakra.expressions.infer import DIGITS, places_of
+from chakra.expressions.rules import NUMBERS, SHIFTS, TEXT_TYPES, WHOLE, common_type, numeric, operation_type
 from chakra.expressions.windows import Window, WindowFunction
+from chakra.pg.conversion.comparing import beyond_integers, compared_type
 from chakra.pg.types import (
     BOOL,
     DATE,
     FLOAT8,
     INT4,
     INT8,
-    INTERVAL,
+    JSONB,
     NUMERIC,
     TEXT,
-    TIMESTAMP,
     PgType,
     array_of,
 )
 from chakra.schema import load_for
 from chakra.sql.nodes import HasPartner, InnerArray, InnerExists, InnerQuery, KeyRef, PartnerAggregate
-from chakra.sql.sources import ColumnRef, Transformed
-
-TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})
-_WHOLE = frozenset({"int2", "int4", "int8"})
-_NUMBERS = _WHOLE | {"numeric", "float4", "float8"}
+from chakra.sql.sources import ColumnRef
 
 
 def type_of(node: Expression) -> PgType | None:
@@ -50,6 +56,16 @@ def type_of(node: Expression) -> PgType | None:
         return node.type or python_type(node.sample)
     if isinstance(node, Operation):
         return _operation(node)
+    if isinstance(node, Call):
+        return node.function.result([type_of(argument) for argument in node.arguments])
+    if isinstance(node, Prefixed):
+        inner = type_of(node.value)
+        return None if inner is None else inner.base
+    if isinstance(node, Choice):
+        return _chosen(node)
+    if isinstance(node, Collate):
+        inner = type_of(node.value)
+        return None if inner is None else inner.base
     if isinstance(node, Aggregate):
         argument = type_of(node.argument)
         return node.result_or_default(None if argument is None else argument.base)
@@ -95,9 +111,9 @@ def default_type(value: PgType) -> PgType:
 def _operation(node: Operation) -> PgType | None:
     left, right = type_of(node.left), type_of(node.right)
     if isinstance(node.left, Slot) and right is not None:
-        left = operand_type(node.left, right, node.operator)
+        left = _digits(operand_type(node.left, right, node.operator), node.left.sample)
     if isinstance(node.right, Slot) and left is not None:
-        right = operand_type(node.right, left, node.operator)
+        right = _digits(operand_type(node.right, left, node.operator), node.right.sample)
     if left is None or right is None:
         return None
     return operation_type(node.operator, left.base, right.base)
@@ -106,47 +122,83 @@ def _operation(node: Operation) -> PgType | None:
 def operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | None:
     """The type of a literal beside a value of type ``other``: the other's where Python's number fits it."""
     own = slot.type or python_type(slot.sample)
-    if own is None or other is None:
+    if own is INT8 and operator in SHIFTS:
+        return INT4  # a number of places, which is an integer beside numbers of any width
+    if other is None:
         return own
     base = other.base
-    if own is INT8 and base.name in _WHOLE:
+    if operator == "||" and base.name not in TEXT_TYPES and own is not TEXT:
+        return replace(base, typmod=-1) if own is None or own.kind == "array" or own is JSONB else own
+    if own is None:
+        return own
+    if own is INT8 and base.name in WHOLE:
         return INT8  # not the column's: smallint * 1000 would overflow, where SQL computes in integer
-    if own is INT8 and base.name in _NUMBERS:
+    if own is INT8 and base.name in NUMBERS:
         return NUMERIC if base.name == "numeric" else base
     if own is INT8 and base is DATE:
         return INT4
     if own is FLOAT8 and base.name == "numeric":
         return NUMERIC
-    if operator == "||" and own is TEXT:
-        return TEXT
     return own
 
 
-def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
-    """The result type of an operator (manual, "Mathematical" and "Date/Time Operators"), else ``None``."""
-    if operator == "||":
-        return TEXT if left.name in TEXT_TYPES or right.name in TEXT_TYPES else None
-    names = {left.name, right.name}
-    if operator == "+" and names <= TEXT_TYPES:
-        return TEXT
-    if names <= _NUMBERS:
-        if names <= {"float4"}:
-            return left
-        if names & {"float4", "float8"}:
-            return FLOAT8
-        if "numeric" in names:
-            return NUMERIC
-        return max(left, right, key=lambda t: t.size)
-    if operator == "-" and left.name == right.name and left.name in ("timestamp", "timestamptz"):
-        return INTERVAL
-    if operator == "-" and names == {"date"}:
-        return INT4
-    if operator in "+-" and "interval" in names:
-        other = right if left.name == "interval" else left
-        return TIMESTAMP if other.name == "date" else other
-    if operator in "+-" and "date" in names and names & _WHOLE:
-        return DATE
-    return None
+def beside_of(nodes: Sequence[Expression]) -> PgType | None:
+    """The type of values of which one is taken, apart from literals, which take it."""
+    known = [type_of(node) for node in nodes if not isinstance(node, Slot)]
+    return common_type([type_ for type_ in known if type_ is not None])
+
+
+def chosen_type(slot: Slot, beside: PgType | None) -> PgType | None:
+    """The type of a literal that may stand in the place of values of a type."""
+    own = slot.type or python_type(slot.sample)
+    if beside is None or slot.type is not None:
+        return _digits(own, slot.sample)
+    base = beside.base
+    if base.name in NUMBERS and own is not None and own.name in NUMBERS:
+        sent = compared_type(base, slot.sample)
+        return _digits(NUMERIC if sent.name == "numeric" else sent, slot.sample)
+    if base.name in TEXT_TYPES:
+        return own or beside
+    return own if own is not None and own.name in NUMBERS else beside
+
+
+def _digits(type_: PgType | None, value: object) -> PgType | None:
+    """A numeric with the digits of a literal, as far as they are part of the shape."""
+    if type_ is not NUMERIC:
+        return type_
+    if isinstance(value, int) and not beyond_integers(value):
+        return numeric(DIGITS, 0)
+    places = places_of(value)
+    return NUMERIC if places is None or isinstance(value, int) else numeric(DIGITS + places, places)
+
+
+def is_null(node: Expression) -> bool:
+    """Whether a value is the literal NULL, which has no type of its own."""
+    return isinstance(node, Slot) and node.sample is None and node.type is None
+
+
+def _chosen(node: Choice) -> PgType | None:
+    """The type of what is one of several values."""
+    beside = beside_of(node.values)
+    types = [
+        chosen_type(value, beside) if isinstance(value, Slot) else type_of(value)
+        for value in node.values
+        if not is_null(value)
+    ]
+    known = [type_ for type_ in types if type_ is not None]
+    if len(known) < len(types):
+        return None
+    found = common_type(known)
+    if isinstance(node, NullIf) and found is not None and known[0].base.name in WHOLE and found.name in WHOLE:
+        return known[0].base  # integers of two widths are compared as they are
+    if (
+        isinstance(node, NullIf)
+        and len(known) == 2
+        and found is not None
+        and found.name == known[0].base.name
+    ):
+        return known[0].base
+    return found
 
 
 def load_of(node: Expression) -> Callable[[Any], Any] | None:
@@ -167,6 +219,12 @@ def may_be_null(node: Expression) -> bool:
         return node.nullable
     if isinstance(node, KeyRef):
         return bool(node.missing)
+    if isinstance(node, Choice):
+        return _choice_may_be_null(node)
+    if isinstance(node, Call):
+        return not node.function.strict or any(map(may_be_null, node.arguments))
+    if is_null(node):
+        return True
     if isinstance(node, Window):
         return isinstance(node.function, Aggregate) or not node.function.never_null
     if isinstance(node, _NEVER) or (isinstance(node, Lookup) and node.name == "isnull"):
@@ -174,18 +232,26 @@ def may_be_null(node: Expression) -> bool:
     return not isinstance(node, _AS_PARTS) or any(map(may_be_null, node.children))
 
 
+def _choice_may_be_null(node: Choice) -> bool:
+    if isinstance(node, NullIf) or (isinstance(node, Case) and not node.defaults):
+        return True
+    some = map(may_be_null, node.values)
+    return any(some) if isinstance(node, Case) else all(some)
+
+
 _NEVER = (Slot, HasPartner, InnerExists, InnerArray)
-_AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Transformed)
+_AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Prefixed, Cast, Collate)
 """What is NULL only if one of its parts is."""
 
 
 __all__ = [
-    "TEXT_TYPES",
+    "beside_of",
+    "chosen_type",
     "default_of",
     "default_type",
+    "is_null",
     "load_of",
     "may_be_null",
     "operand_type",
-    "operation_type",
     "type_of",
 ]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chakra.expressions import Combined, Condition, Expression, IsTrue, Lookup, Not, Operation
+from chakra.expressions import Call, Combined, Condition, Expression, IsTrue, Lookup, Not, Operation
 from chakra.expressions.q import all_of
 from chakra.sql.nodes import HasPartner, KeyRef
-from chakra.sql.sources import Block, ColumnRef, Correlated, Source, Transformed
+from chakra.sql.sources import Block, ColumnRef, Correlated, Source
 
 
 def about_partners(parts: list[Condition], block: Block) -> list[Condition]:
@@ -130,7 +130,7 @@ def _strict(value: Expression) -> set[int]:
         return {id(value.source)}
     if isinstance(value, KeyRef):
         return {id(part.source) for part in value.parts}
-    if isinstance(value, Operation | Transformed):
+    if isinstance(value, Operation) or (isinstance(value, Call) and value.function.strict):
         return set().union(*(_strict(child) for child in value.children))
     return set()
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, F, IsTrue, Lookup, Not, QueryExpression, Slot
+from chakra.expressions import Call, Condition, Expression, F, IsTrue, Lookup, Not, QueryExpression, Slot
 from chakra.expressions.aggregates import Aggregate
-from chakra.expressions.lookups import TRANSFORMS, find_lookup, known_words
+from chakra.expressions.library import TRANSFORMS
+from chakra.expressions.lookups import find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
 from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
@@ -24,7 +25,7 @@ from chakra.sql.partner_keys import read_as, read_by
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
 from chakra.sql.select import Filter
-from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source, Transformed
+from chakra.sql.sources import BETWEEN, Block, ColumnRef, Source
 
 
 class Path(NamedTuple):
@@ -69,6 +70,7 @@ class Scope:
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
         self._denying = False
+        self.counting = False  # whether an aggregate's argument is being resolved
         self.alias = alias
         self.inside = 0  # queries inside of this one, whose aliases are numbered
         self._aliases = 0
@@ -164,6 +166,10 @@ class Scope:
         self.apart = self.apart or bool(block.sources)
         return about_partners(resolved, block)
 
+    def condition(self, condition: Condition) -> Condition:
+        """Resolve a condition that stands by itself, about partners of its own."""
+        return all_of(self.conditions([condition], {}))
+
     def about_joined(self, parts: tuple[Condition, ...], keywords: Mapping[str, Any]) -> JoinedCall | None:
         """What one call of ``filter`` says of partners that the query's own FROM has joined, and the rest of the call;
         ``None`` if it says nothing of them.
@@ -208,14 +214,16 @@ class Scope:
         """
         self.aggregated = True
         block = Block() if self.per_row else self.main
-        outside = self.block, self._denying, self.joins
+        outside = self.block, self._denying, self.joins, self.counting
         self.block, self._denying, self.joins = (block if self.per_row else None), False, None
+        self.counting = True
         try:
             children = [c if c is aggregate.condition else self.resolve(c) for c in aggregate.children]
+            self.counting = False
             if aggregate.condition is not None:
                 named = [branch_of(child, block) for child in children if child is not aggregate.condition]
                 self.joins = block, frozenset[int](self.shown).union(*named)
-                condition = all_of(self.conditions([aggregate.condition], {}))
+                condition = self.condition(aggregate.condition)
                 children = [condition if c is aggregate.condition else c for c in children]
             resolved = aggregate.rebuild(tuple(children))
             if any(map(has_window, children)):
@@ -228,7 +236,7 @@ class Scope:
             self.apart = True
             return PartnerAggregate(resolved, *self.counted(block))
         finally:
-            self.block, self._denying, self.joins = outside
+            self.block, self._denying, self.joins, self.counting = outside
 
     def counted(self, block: Block) -> tuple[list[Source], list[Condition]]:
         """The sources of a block to be read, and what the last ``filter`` about the same partners says of them."""
@@ -366,8 +374,8 @@ class Scope:
             word = parts[position]
             left = type_of(found)
             transform = TRANSFORMS.get(word)
-            if transform is not None and left is not None and left.base.name in transform.takes:
-                found = Transformed(found, left.base, transform)
+            if transform is not None and left is not None and left.base.name in transform.words:
+                found = Call(transform, (found,))
                 position += 1
                 continue
             if position == len(parts) - 1 and (word == "isnull" or find_lookup(word, left) is not None):
@@ -433,7 +441,7 @@ class Scope:
             return self._aggregate(expression)
         if isinstance(expression, Not) and self._denying:
             # What is denied is about none of the partners: a call of its own.
-            return Not(all_of(self.conditions([expression.inner], {})))
+            return Not(self.condition(expression.inner))
         if isinstance(expression, Slot) and expression.models:
             return read_as(expression, {})
         children = expression.children

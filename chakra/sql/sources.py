@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from chakra.expressions import Expression
-from chakra.expressions.lookups import Transform
 from chakra.pg.types import PgType
 from chakra.schema import Column, Hop, Relation, Table
 
@@ -109,28 +107,6 @@ class ColumnRef(Expression):
         return f"{self.source.table.title}.{self.column.attribute}"
 
 
-class Transformed(Expression):
-    """A resolved part of a value (``__year``)."""
-
-    __slots__ = ("inner", "inner_type", "transform")
-
-    def __init__(self, inner: Expression, inner_type: PgType, transform: Transform) -> None:
-        self.inner = inner
-        self.inner_type = inner_type
-        self.transform = transform
-
-    @property
-    def children(self) -> tuple[Expression, ...]:
-        return (self.inner,)
-
-    def own_shape(self) -> Hashable:
-        return self.transform
-
-    @property
-    def type(self) -> PgType:
-        return self.transform.type
-
-
 class Correlated:
     """A node that is a subquery, and refers to columns of the query around it: its ``outer`` ones."""
 
@@ -160,4 +136,4 @@ class OverSources(Correlated):
         return found
 
 
-__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "OverSources", "Source", "Transformed"]
+__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "OverSources", "Source"]

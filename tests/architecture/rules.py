@@ -36,12 +36,13 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "query": TREES | {"sql", "db", "debug", "introspect"},
     # level 6
     "models": TREES | {"sql", "query", "db"},
+    "functions": TREES,
     "types": FACTS | {"models", "schema"},
     # level 7
     "migrations": FACTS | {"schema", "sql", "db", "config", "introspect"},
     "embedded": FACTS,
     # the public face and what nothing imports
-    "chakra": TREES | {"types", "config", "sql", "db", "debug", "query", "models"},
+    "chakra": TREES | {"functions", "types", "config", "sql", "db", "debug", "query", "models"},
     "cli": FACTS
     | {
         "chakra",

@@ -29,7 +29,9 @@ def loaded_by(statement: str) -> set[str]:
     return {name.split(".")[0] for name in json.loads(result.stdout)}
 
 
-@pytest.mark.parametrize("module", ["chakra", "chakra.errors", "chakra.types", "chakra.embedded"])
+@pytest.mark.parametrize(
+    "module", ["chakra", "chakra.errors", "chakra.types", "chakra.functions", "chakra.embedded"]
+)
 def test_import_loads_nothing_heavy(module: str) -> None:
     loaded = loaded_by(f"import {module}")
     assert "chakra" in loaded

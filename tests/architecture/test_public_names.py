@@ -7,19 +7,25 @@ import types
 
 import pytest
 
-PUBLIC = ("chakra", "chakra.errors", "chakra.types", "chakra.embedded", "chakra.columnar")
+PUBLIC = ("chakra", "chakra.functions", "chakra.errors", "chakra.types", "chakra.embedded", "chakra.columnar")
 
 PROMISED = {
     "chakra": """
         connect configure transaction raw __version__
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Prefetch prefetch
         Index Unique Check
-        Q F Func Value Subquery Exists OuterRef ArraySubquery
+        Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
         JSON_NULL JsonNull
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
         Window Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError
+    """,
+    "chakra.functions": """
+        Lower Upper Length Concat ConcatWS Trim LTrim RTrim Left Right Substr StrIndex LPad RPad Replace Repeat Reverse
+        MD5 SHA224 SHA256 SHA384 SHA512 Chr Ord Abs Ceil Floor Round Sqrt Power Mod Exp Ln Log Sign Sin Cos Tan Cot ASin
+        ACos ATan ATan2 Degrees Radians Pi Random Now Extract Trunc TruncYear TruncSecond ExtractYear ToChar AtTimeZone
+        Age MakeInterval RandomUUID GenerateUUID7 register_function register_lookup
     """,
     "chakra.types": """
         SmallInt Integer BigInt Real Numeric Varchar Char Text Jsonb Json Array Enum Vector Inet Int4Range

@@ -36,16 +36,18 @@ REVIEWED: dict[str, set[str]] = {
         "equal(between, second, node.target)", "node.casts[name]"},
     "chakra.sql.render.base": {"term.nulls.upper()"},
     "chakra.sql.render.nodes": {"node.connector"},
+    "chakra.sql.render.choices": {"node.type.sql"},
     "chakra.sql.render.inner": {"alias", "', '.join(names)"},
     "chakra.sql.render.partners": {"kind", "' DESC' if node.descending else ''"},
     # A name of plain words joined by dots, and a type.
+    "chakra.sql.render.calls": {"kind.literal.sql", "cast.sql"},
     "chakra.sql.render.functions": {"node.type.sql", "'dense_rank' if node.linked else 'row_number'"},
     "chakra.sql.partitions": {"shares", "some", "share", "keys"},
     "chakra.sql.dml": {
         "names", "picked", "i", "keys", "check", "first",
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },
-    "chakra.expressions.lookups": {"part"},
+    "chakra.expressions.library.times": {"part"},
     "chakra.sql.staging": {
         "default", "drawn", "names", "target", "text", "sets", "fresh", "known", "number",
         "source", "order", "there", "same", "selected", "matches", "mine", "free",

@@ -27,6 +27,7 @@ PAGES = [
     "docs/bulk.md",
     "docs/columnar.md",
     "docs/coming-from-django.md",
+    "docs/expressions.md",
     "docs/relations.md",
     "docs/transactions.md",
 ]
@@ -65,6 +66,7 @@ def fits(output: str, shown: str) -> bool:
     return re.fullmatch(".*?".join(map(re.escape, shown.strip().split("…"))), lines, re.S) is not None
 
 
+@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("page", PAGES)
 async def test_page(
     page: str, pg: asyncpg.Connection[Any], dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from chakra.expressions.lookups import CONTAINER_LOOKUPS, LOOKUPS, TRANSFORMS
+from chakra.expressions.calls import TRANSFORMS
+from chakra.expressions.lookups import CONTAINER_LOOKUPS, LOOKUPS
 from tests.query import test_container_lookups as container_lookups
 from tests.query.library import UTC, Author, Book, Kind, ids, stamp
 
@@ -119,6 +120,33 @@ CASES: list[tuple[str, Any, list[int]]] = [
     ("added__second__gte", 15, [1, 2]),
     ("added__year__isnull", True, [5, 6]),
     ("local__year", 2022, [4]),
+    ("printed__day_of_year", 1, [4]),
+    ("added__epoch", 1625400000, [3]),
+    ("loan__epoch__lt", 0, [3]),
+    ("title__lower", "alpha", [1]),
+    ("title__lower__startswith", "alpha", [1, 6]),
+    ("title__upper__in", ["ALPHA", "ALPHABET"], [1, 6]),
+    ("title__initcap", "Alphabet", [6]),
+    ("title__length", 5, [1]),
+    ("title__length__gt", 9, [2, 3, 4]),
+    ("title__octet_length__gt", 14, [2, 4]),
+    ("title__trim", "", [5]),
+    ("title__ltrim__contains", "100%", [2]),
+    ("title__rtrim__endswith", "bet", [6]),
+    ("title__reverse__startswith", "teb", [6]),
+    ("title__ord", 97, [6]),
+    ("title__md5", "d41d8cd98f00b204e9800998ecf8427e", [5]),
+    ("stock__abs", 3, [5]),
+    ("price__ceil", 1, [3]),
+    ("price__floor", 15, [4]),
+    ("price__round", 21, [2]),
+    ("rating__round", -1, [4]),
+    ("stock__sign", -1, [5]),
+    ("pages__sqrt", 10, [1, 3]),
+    ("rating__cbrt", 0, [5]),
+    ("pages__exp", 1, [5]),
+    ("id__ln", 0, [1]),
+    ("id__log10__gt", 0.7, [6]),
 ]
 
 

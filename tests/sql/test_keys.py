@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from chakra import Count, F, Field, Func, Model, Q, Value, field
+from chakra import (
+    Case,
+    Cast,
+    Coalesce,
+    Collate,
+    Count,
+    F,
+    Field,
+    Func,
+    Greatest,
+    Least,
+    Model,
+    NullIf,
+    Q,
+    Value,
+    When,
+    field,
+)
 from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.sql import Clauses, Nested, Select, over_rows, select_statement
-from chakra.types import Integer, Jsonb
+from chakra.types import Integer, Jsonb, Text
 from tests.query.library import Author, Book
 
 BOOKS = Book.objects
@@ -72,6 +90,43 @@ def test_functions_of_one_shape() -> None:
     assert 'abs("stock")' in BOOKS.annotate(x=Func("abs", "stock")).to_sql()[0]
     assert 'sign("stock")' in BOOKS.annotate(x=Func("sign", "stock")).to_sql()[0]
     assert 'abs("stock")::integer' in BOOKS.annotate(x=Func("abs", "stock", type=Integer)).to_sql()[0]
+
+
+def test_choices_of_one_shape() -> None:
+    def case(condition: Any, then: Any, default: Any) -> str:
+        return BOOKS.annotate(x=Case(When(condition, then=then), default=default)).to_sql()[0]
+
+    first = case(Q(pages=1), "stock", 2)
+    assert case(Q(pages=3), "stock", 4) == first
+    others = [
+        case(Q(pages__gt=1), "stock", 2),
+        case(Q(pages=1), "pages", 2),
+        case(Q(pages=1), "stock", None),
+        case(Q(pages=1), "stock", F("pages")),
+        case(Q(pages=1), "stock", 2.5),
+    ]
+    assert len({first, *others}) == 6
+    made = [
+        Coalesce("pages", 1), Greatest("pages", 1), Least("pages", 1), NullIf("pages", 1), Cast("pages", Integer),
+        Cast("pages", Text), Collate("title", "C"), Collate("title", "POSIX"),
+        Collate("title", "C", schema="pg_catalog"),
+        -F("pages"), F("pages").bitnot(), F("pages").bitand(1), F("pages").bitor(1), F("pages") ** 1,
+    ]  # fmt: skip
+    assert len({BOOKS.annotate(x=each).to_sql()[0] for each in made}) == len(made)
+
+
+def test_digits_of_a_literal_are_part_of_the_shape() -> None:
+    """They decide the type of the column."""
+    for first, second in ((Decimal("1.5"), Decimal("1.25")), (Decimal("1.25"), Decimal("1.5"))):
+        Book.__table__.statements.clear()
+        for value in (first, second):
+            for made in (Coalesce("price", value), F("price") + value, value + F("price")):
+                output = select_statement(BOOKS.values(x=made)._select)[0].statement.outputs[0]
+                assert output.type is not None
+                assert output.type.scale == 2
+                product = select_statement(BOOKS.values(x=F("price") * value)._select)[0].statement.outputs[0]
+                assert product.type is not None
+                assert product.type.scale == (4 if value == Decimal("1.25") else 3)
 
 
 class Loose(Model):

@@ -20,6 +20,7 @@ from chakra.expressions import (
     Value,
 )
 from chakra.expressions.aggregates import Aggregate
+from chakra.expressions.windows import WindowFunction
 from chakra.sql.nodes import RootColumn, RootKey
 from chakra.sql.render.table import TABLE
 
@@ -36,8 +37,11 @@ def classes(root: type = Expression) -> Iterator[type]:
 
 def concrete(cls: type) -> bool:
     """Whether there are nodes of the class itself; fields of models are names as well."""
+    if issubclass(cls, WindowFunction):  # nothing by itself: the row of Window writes it
+        return False
     made_here = cls.__module__.startswith("chakra.") and not cls.__name__.startswith("_")
-    abstract = cls in (chakra.expressions.Condition, chakra.expressions.TypedExpression, Aggregate)
+    bases = (chakra.expressions.Condition, chakra.expressions.TypedExpression, chakra.expressions.Choice)
+    abstract = cls in (*bases, Aggregate)
     return made_here and not abstract and not hasattr(cls, "bind_column")
 
 

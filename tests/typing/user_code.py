@@ -18,16 +18,24 @@ from chakra import (
     Field,
     ForeignKey,
     JsonNull,
+    ManyToMany,
     Model,
     OneToOne,
+    Prefetch,
     Q,
     QuerySet,
     field,
     foreign_key,
+    many_to_many,
     one_to_one,
 )
 from chakra.expressions import Condition, Order
 from chakra.types import Array, Jsonb, Numeric, Text, Varchar
+
+
+class Group(Model, table="groups"):
+    id: Field[int] = field(primary_key=True)
+    members: ManyToMany[User] = many_to_many(related_name="groups")
 
 
 class Kind(enum.Enum):
@@ -143,6 +151,35 @@ async def queries(db: Database) -> None:
         assert_type(row, dict[str, Any])
     objects.filter("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     objects.limit("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def relations(group: Group, user: User) -> None:
+    assert_type(Group.members, ManyToMany[User])
+    assert_type(await group.members, list[User])
+    assert_type(await group.members.filter(id=1).order_by("name").first(), User | None)
+    assert_type(await group.members.create(name="x"), User)
+    assert_type(await group.members.bulk_create([User(name="x")]), list[User])
+    assert_type([member.name for member in group.members], list[str])  # where they are loaded
+    async for member in group.members:
+        assert_type(member, User)
+    assert_type(len(group.members), int)
+    await group.members.add(user, 5, through_defaults={"since": 2000})
+    await group.members.set([user])
+    assert_type(await group.members.remove(user), None)
+    latest = Prefetch("members", queryset=User.objects.order_by("-id")[:3], to_attr="latest")
+    assert_type(Group.objects.prefetch_related(latest, "members__team").fetch_mode("peers"), QuerySet[Group])
+    assert_type(await chakra.prefetch([group], "members__team"), None)
+    assert_type(await User.objects.values(User.name, User.team), list[dict[str, Any]])
+    assert_type(await User.objects.latest(User.joined), User)
+    await group.members.set(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    group.members = [user]  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+    Prefetch("members", querset=User.objects)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Group.objects.fetch_mode("peer")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    many_to_many(thru="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    foreign_key(relatd_name="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    User.objects.values(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    User.objects.only(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    User.objects.annotate(n=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def options_of_verbs(db: Database, rows: list[User]) -> None:

@@ -19,6 +19,7 @@ from chakra.models.relations.sets import (
     without,
 )
 from chakra.query.alike import same_for_all
+from chakra.query.base import R_co
 from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
@@ -99,7 +100,7 @@ class ManyRelation:
         return f"{self.link.source().__name__}.{self.link.name}"
 
 
-class ManySet(PartnerSet):
+class ManySet(PartnerSet[R_co]):
     """The partners of one instance; new rows made by it are linked with the instance."""
 
     __slots__ = ("_link",)
@@ -314,7 +315,7 @@ class ManySet(PartnerSet):
         self._now_has(partners)
 
     @settled
-    async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> Any:
+    async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> R_co:
         """Make and save a partner, and link it with the instance, in one transaction."""
         extra = self._extra(through_defaults)
         async with self.database.transaction():
@@ -324,7 +325,7 @@ class ManySet(PartnerSet):
         return made
 
     @settled
-    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
+    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[R_co]:
         """Make many partners and link them with the instance, in one transaction; options as for all querysets."""
         given = instances_of(self.table, instances)
         with Unwritten(given):
@@ -364,7 +365,7 @@ if TYPE_CHECKING:
         def __get__(self, instance: None, owner: type[Any]) -> ManyToMany[M]: ...
 
         @overload
-        def __get__(self, instance: object, owner: type[Any]) -> ManySet: ...
+        def __get__(self, instance: object, owner: type[Any]) -> ManySet[M]: ...
 
         def __get__(self, instance: object | None, owner: type[Any]) -> Any: ...
 

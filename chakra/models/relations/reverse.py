@@ -136,7 +136,7 @@ class UnloadedBack:
         return f"<{type(self._instance).__name__}.{self._relation.name}, not loaded>"
 
 
-class RelatedSet(PartnerSet):
+class RelatedSet(PartnerSet[Any]):
     """Rows that point at one instance; those made by it do so, too."""
 
     __slots__ = ("_relation",)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chakra.errors import ConnectionLost, FieldError
-from chakra.query.base import Base
+from chakra.query.base import Base, R_co
 from chakra.query.fetching import fetch_of, refuse, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.pending import awaited
@@ -17,6 +17,9 @@ from chakra.query.state import NOT_LOADED, RowState, change_loaded, loaded_value
 from chakra.query.write import database_of
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    from chakra.db.streams import Stream
 
 
 def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:
@@ -57,7 +60,7 @@ def settled(write: F) -> F:
     """
 
     @wraps(write)
-    async def run(self: PartnerSet, /, *args: Any, **kwargs: Any) -> Any:
+    async def run(self: PartnerSet[Any], /, *args: Any, **kwargs: Any) -> Any:
         try:
             return await write(self, *args, **kwargs)
         except (CancelledError, ConnectionLost):
@@ -108,7 +111,7 @@ def on_the_class(shown: str, relation: str, name: str) -> AttributeError:
 _OF_QUERIES = frozenset(Base.__slots__)
 
 
-class PartnerSet(QuerySet[Any]):
+class PartnerSet(QuerySet[R_co]):
     """Rows behind a to-many relation of one instance: a queryset, which needs no query where they were prefetched.
 
     Then what it would ask is worked out only for who asks: loops over thousands of loaded sets do not pay for it.
@@ -197,13 +200,13 @@ class PartnerSet(QuerySet[Any]):
             self._loaded = None if found is NOT_LOADED else found
         return await super()._fetch() if self._loaded is None else list(self._loaded)
 
-    def __aiter__(self) -> Any:
+    def __aiter__(self) -> Stream[R_co]:
         fetch = fetch_of(self._instance)
         if self._loaded is None and (self._narrowed or fetch is None or fetch.mode == "one"):
             return super().__aiter__()
-        return _each(self)
+        return cast("Stream[R_co]", _each(self))  # of which only iterating is promised
 
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[R_co]:  # type: ignore[override]
         """The partners, where they were prefetched; else the error that says to await."""
         if self._loaded is None:
             super().__iter__()
@@ -225,12 +228,9 @@ class PartnerSet(QuerySet[Any]):
         return await super().exists() if self._loaded is None else bool(self._loaded)
 
 
-async def _each(rows: PartnerSet) -> AsyncIterator[Any]:
+async def _each(rows: PartnerSet[R_co]) -> AsyncIterator[R_co]:
     for row in await rows:
         yield row
 
 
-__all__ = ["PartnerSet", "Unwritten", "itself", "joined", "key_of", "settled", "without"]
-
-
-__all__ = ["PartnerSet", "joined", "key_of", "on_the_class", "without"]
+__all__ = ["PartnerSet", "Unwritten", "itself", "joined", "key_of", "on_the_class", "settled", "without"]

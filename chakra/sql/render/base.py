@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, TypeAlias
 
 from chakra.errors import FieldError
@@ -70,19 +69,4 @@ def render_conditions(conditions: list[Condition], writer: Writer, keyword: str 
             render(condition, writer)
 
 
-@cache
-def pieces_of(template: str) -> tuple[tuple[str, str], ...]:
-    """Cut ``{l} LIKE {r}`` into ``("l", …)``, ``("text", " LIKE ")``, ``("r", …)``."""
-    found: list[tuple[str, str]] = []
-    rest = template
-    while rest:
-        text, brace, rest = rest.partition("{")
-        if text:
-            found.append(("text", text))
-        if brace:
-            name, _, rest = rest.partition("}")
-            found.append((name, name))
-    return tuple(found)
-
-
-__all__ = ["RENDERERS", "Renderer", "pieces_of", "render", "render_conditions", "render_list", "render_order"]
+__all__ = ["RENDERERS", "Renderer", "render", "render_conditions", "render_list", "render_order"]

@@ -7,8 +7,9 @@ from chakra.expressions.lookups import find_lookup
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.infer import type_of
 from chakra.sql.nodes import InnerArray, InnerExists, InnerQuery, KeyRef
-from chakra.sql.render.base import pieces_of, render
+from chakra.sql.render.base import render
 from chakra.sql.render.select import write_body, write_select
+from chakra.sql.render.templates import split
 from chakra.sql.statement import Writer
 
 
@@ -45,7 +46,7 @@ def none_of(node: Lookup, writer: Writer) -> None:
         writer.write(" AND " if position else "")
         rule = find_lookup("exact", type_of(part))
         assert rule is not None
-        for kind, text in pieces_of(rule.sql):
+        for kind, text in split(rule.sql):
             if kind == "r":
                 render(part, writer)
             else:

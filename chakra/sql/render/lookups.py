@@ -6,18 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, Lookup, Slot
+from chakra.expressions import Call, Condition, Expression, Lookup, Slot
 from chakra.expressions.lookups import LookupRule, find_lookup, known_words
+from chakra.expressions.rules import TEXT_TYPES
 from chakra.pg.conversion.comparing import WHOLE, compared_type
 from chakra.pg.types import INT8, NUMERIC, TEXT, PgType, array_of
 from chakra.sql.adapting import ToType, WholeBounds
-from chakra.sql.infer import TEXT_TYPES, type_of
+from chakra.sql.infer import type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import KeyRef
-from chakra.sql.render.base import pieces_of, render
+from chakra.sql.render.base import render
 from chakra.sql.render.keys import key_isnull, key_lookup
 from chakra.sql.render.nodes import compared
-from chakra.sql.sources import ColumnRef, Transformed
+from chakra.sql.render.templates import split
+from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Writer
 
 
@@ -39,7 +41,7 @@ def lookup(node: Lookup, writer: Writer) -> None:
         raise FieldError(f"unknown lookup {node.name!r}; there are {known_words(left_type)}")
     assert isinstance(right, Expression)
     template = rule.sql if isinstance(right, Slot) else rule.dynamic or rule.sql
-    for kind, text in pieces_of(template):
+    for kind, text in split(template):
         if kind == "text":
             writer.write(text)
         elif kind == "l":
@@ -156,7 +158,7 @@ _RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Wr
     "bound": _member,
 }
 
-_OF_COLUMNS = (ColumnRef, Transformed)
+_OF_COLUMNS = (ColumnRef, Call)
 
 
 def _is_whole(type_: PgType) -> bool:
@@ -190,6 +192,6 @@ def _second(value: Any) -> Any:
 
 def _label_of(node: Expression) -> str:
     """What error messages call a value: the field it is compared with, where there is one."""
-    while isinstance(node, Transformed):
-        node = node.inner
+    while isinstance(node, Call) and node.arguments:
+        node = node.arguments[0]
     return repr(node) if isinstance(node, ColumnRef) else "value"

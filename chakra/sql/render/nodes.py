@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from chakra.expressions import Combined, Expression, IsTrue, Lookup, Not, Operation, Slot, python_type
+from chakra.expressions import (
+    Combined,
+    Expression,
+    IsTrue,
+    Lookup,
+    Not,
+    Operation,
+    Prefixed,
+    Slot,
+    python_type,
+)
+from chakra.expressions.rules import TEXT_TYPES
 from chakra.pg.quoting import quote_output
 from chakra.pg.types import PgType
 from chakra.sql.adapting import TEXTS, ToType
-from chakra.sql.infer import TEXT_TYPES, may_be_null, operand_type, type_of
+from chakra.sql.infer import may_be_null, operand_type, type_of
 from chakra.sql.nodes import HasPartner, InnerExists, InnerQuery, OutputName, RowRange
 from chakra.sql.render.base import render
 from chakra.sql.render.inner import none_of
-from chakra.sql.sources import ColumnRef, Transformed
+from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Writer
 
 
@@ -19,18 +30,6 @@ def column(node: ColumnRef, writer: Writer) -> None:
         writer.write(f"{node.source.alias}.{node.column.quoted}")
     else:
         writer.write(node.column.quoted)
-
-
-def transformed(node: Transformed, writer: Writer) -> None:
-    before, _, after = node.transform.sql.partition("{l}")
-    writer.write(before)
-    if node.inner_type.name == "timestamptz":
-        writer.write("(")
-        render(node.inner, writer)
-        writer.write(" AT TIME ZONE 'UTC')")
-    else:
-        render(node.inner, writer)
-    writer.write(after)
 
 
 def slot(node: Slot, writer: Writer) -> None:
@@ -63,6 +62,12 @@ def operation(node: Operation, writer: Writer) -> None:
             typed_slot(side, writer, operand_type(side, type_of(other), node.operator))
         else:
             render(side, writer)
+    writer.write(")")
+
+
+def prefixed(node: Prefixed, writer: Writer) -> None:
+    writer.write(f"({node.operator} ")
+    render(node.value, writer)
     writer.write(")")
 
 

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from chakra.expressions import Combined, Func, IsTrue, Lookup, Not, Operation, Slot, aggregates
+from chakra.expressions import (
+    Call,
+    Case,
+    Cast,
+    Coalesce,
+    Collate,
+    Combined,
+    Func,
+    Greatest,
+    IsTrue,
+    Least,
+    Lookup,
+    Not,
+    NullIf,
+    Operation,
+    Prefixed,
+    Slot,
+    aggregates,
+)
 from chakra.expressions.windows import Window
 from chakra.sql.nodes import (
     Behind,
@@ -18,18 +36,25 @@ from chakra.sql.nodes import (
     Record,
     RowRange,
 )
-from chakra.sql.render import functions, inner, keys, lookups, nested, nodes, partners
+from chakra.sql.render import calls, choices, functions, inner, keys, lookups, nested, nodes, partners
 from chakra.sql.render.base import Renderer
 from chakra.sql.resolve import NestedRows
-from chakra.sql.sources import ColumnRef, Transformed
+from chakra.sql.sources import ColumnRef
 
 TABLE: dict[type, Renderer] = {
     # values
     ColumnRef: nodes.column,
-    Transformed: nodes.transformed,
     KeyRef: keys.key,
     Slot: nodes.slot,
     Operation: nodes.operation,
+    Prefixed: nodes.prefixed,
+    Case: choices.case,
+    Coalesce: choices.one_of,
+    Greatest: choices.one_of,
+    Least: choices.one_of,
+    NullIf: choices.one_of,
+    Cast: choices.cast,
+    Collate: choices.collate,
     OutputName: nodes.output_name,
     Record: nested.record,
     NestedRows: nested.nested_rows,
@@ -47,6 +72,7 @@ TABLE: dict[type, Renderer] = {
     Behind: nested.behind,
     # functions
     Func: functions.function,
+    Call: calls.call,
     Rank: functions.rank,
     Window: functions.window,
     PartnerAggregate: partners.partner_aggregate,

@@ -1,0 +1,158 @@
+"""PostgreSQL's rules for the types of results: of operators, and of what gives one of several values.
+
+A numeric keeps what is known of its digits, so that columns of it are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chakra.pg.types import (
+    BYTEA,
+    DATE,
+    FLOAT4,
+    FLOAT8,
+    INT2,
+    INT4,
+    INT8,
+    INTERVAL,
+    JSONB,
+    NUMERIC,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMPTZ,
+    PgType,
+)
+
+TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})
+WHOLE = frozenset({"int2", "int4", "int8"})
+NUMBERS = WHOLE | {"numeric", "float4", "float8"}
+SHIFTS = frozenset({"<<", ">>"})
+BITS = frozenset({"&", "|", "#"}) | SHIFTS
+
+_DIGITS = {"int2": 5, "int4": 10, "int8": 19}
+_MOST_DIGITS = 38
+"""Of decimal128, as for sums: nothing is said of what is longer, and columns look at the values."""
+
+
+def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
+    """The result type of an operator (manual, "Mathematical" and "Date/Time Operators"), else ``None``."""
+    names = {left.name, right.name}
+    if operator == "||":
+        return _joined(left, right, names)
+    if operator == "+" and names <= TEXT_TYPES:
+        return TEXT
+    if operator in SHIFTS:
+        return left if left.name in WHOLE else None
+    if operator in BITS:
+        return _wider(left, right) if names <= WHOLE else None
+    if names <= NUMBERS:
+        return _number(operator, left, right, names)
+    if "interval" in names and operator in ("*", "/"):
+        return INTERVAL if names & NUMBERS and (operator == "*" or left.name == "interval") else None
+    if operator == "-" and names == {"date"}:
+        return INT4
+    if operator == "-" and (names <= _STAMPS or names == {"time"}):
+        return INTERVAL
+    if operator == "+" and names == {"date", "time"}:
+        return TIMESTAMP
+    if operator in "+-" and "interval" in names:
+        other = right if left.name == "interval" else left
+        return TIMESTAMP if other.name == "date" else replace(other, typmod=-1)
+    if operator in "+-" and "date" in names and names & WHOLE:
+        return DATE
+    return None
+
+
+_STAMPS = frozenset({"date", "timestamp", "timestamptz"})
+
+
+def _joined(left: PgType, right: PgType, names: set[str]) -> PgType | None:
+    """What ``||`` gives: a text if one side is one, else what both are."""
+    if names & TEXT_TYPES:
+        return TEXT
+    if names == {"jsonb"}:
+        return JSONB
+    if names == {"bytea"}:
+        return BYTEA
+    for one, other in ((left, right), (right, left)):
+        if one.kind == "array" and one.element is not None and other.name in (one.name, one.element.name):
+            return one
+    return None
+
+
+def _wider(left: PgType, right: PgType) -> PgType:
+    return max(left, right, key=lambda t: t.size)
+
+
+def _number(operator: str, left: PgType, right: PgType, names: set[str]) -> PgType:
+    if operator == "^":
+        return NUMERIC if "numeric" in names and not names & {"float4", "float8"} else FLOAT8
+    if names <= {"float4"}:
+        return FLOAT4
+    if names & {"float4", "float8"}:
+        return FLOAT8
+    if "numeric" not in names:
+        return _wider(left, right)
+    (p, s), (q, t) = _digits(left), _digits(right)
+    if p is None or q is None or s is None or t is None or operator not in "+-*%":
+        return NUMERIC  # the scale of a quotient depends on its values (numeric.c, select_div_scale)
+    if operator == "*":
+        return numeric(p + q, s + t)
+    return numeric(max(p - s, q - t) + max(s, t) + (operator != "%"), max(s, t))
+
+
+def _digits(type_: PgType) -> tuple[int | None, int | None]:
+    """The digits that values of a type have, and how many of them behind the point."""
+    if type_.name in _DIGITS:
+        return _DIGITS[type_.name], 0
+    return type_.precision, None if type_.scale is None else max(type_.scale, 0)
+
+
+def numeric(precision: int, scale: int) -> PgType:
+    """``numeric(p, s)``, or without modifiers where that is more than columns have."""
+    return NUMERIC(max(precision, 1), scale) if precision <= _MOST_DIGITS else NUMERIC
+
+
+_RANK = {name: rank for rank, name in enumerate(("int2", "int4", "int8", "numeric", "float4", "float8"))}
+_BY_RANK = (INT2, INT4, INT8, NUMERIC, FLOAT4, FLOAT8)
+_MOMENTS = {"date": 0, "timestamp": 1, "timestamptz": 2}
+
+
+def common_type(types: Sequence[PgType]) -> PgType | None:
+    """The type of what is one of several values (manual, "UNION, CASE, and Related Constructs").
+
+    Returns:
+        ``None`` where only the server knows.
+    """
+    if not types:
+        return None
+    bases = [type_.base for type_ in types]
+    names = {base.name for base in bases}
+    if all(base == bases[0] for base in bases):
+        return bases[0]
+    if names <= NUMBERS:
+        found = _BY_RANK[max(_RANK[name] for name in names)]
+        return _room_for(bases) if found is NUMERIC else found
+    if len(names) == 1:
+        return replace(bases[0], typmod=-1) if bases[0].kind == "base" else None
+    if names <= TEXT_TYPES:
+        return TEXT if "text" in names else None
+    if names <= _MOMENTS.keys():
+        return (DATE, TIMESTAMP, TIMESTAMPTZ)[max(_MOMENTS[name] for name in names)]
+    return None
+
+
+def _room_for(types: Sequence[PgType]) -> PgType:
+    """The numeric that has room for the digits of all."""
+    whole = scale = 0
+    for type_ in types:
+        digits, places = _digits(type_)
+        if digits is None or places is None:
+            return NUMERIC
+        whole, scale = max(whole, digits - places), max(scale, places)
+    return numeric(whole + scale, scale)
+
+
+__all__ = ["BITS", "NUMBERS", "SHIFTS", "TEXT_TYPES", "WHOLE", "common_type", "numeric", "operation_type"]

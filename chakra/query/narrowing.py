@@ -24,6 +24,8 @@ _TERMS = (str, Order, Expression)
 def turned(term: Any) -> Any:
     """A term of ``order_by`` the other way round; what is none stays for the check there."""
     if isinstance(term, str):
+        if term.startswith("--"):
+            return term
         return term[1:] if term.startswith("-") else f"-{term}"
     if isinstance(term, Order):
         return term.reversed()

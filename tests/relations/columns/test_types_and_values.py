@@ -194,9 +194,8 @@ CASES: dict[str, Case] = {
     "annotation along a path": Case(
         lambda: SALES.annotate(town=F("shop__town__name"), doubled=F("price") * 2, more=F("pieces") + 1)
         .values("town", "doubled", "more"),
-        {"town": TEXT, "doubled": pa.decimal128(31, 2), "more": INT8},  # 12 digits and the 19 of an integer
+        {"town": TEXT, "doubled": numeric(2, 31), "more": INT8},  # 12 digits and the 19 of an integer
         [("Oslo", D("3.00"), 11), ("Oslo", D("4.50"), 21), ("Oslo", None, 31)],
-        frozenset({"doubled"}),
     ),
     "counts of each row": Case(
         lambda: SHOPS.annotate(

@@ -73,8 +73,13 @@ def derived_table(compiled: Compiled, title: str) -> Table:
         for position, output in enumerate(compiled.statement.outputs):
             name = f"c{position}" if output.name in columns else output.name
             columns[name] = Column(name, output.type or UNKNOWN, output.nullable)
+        plan = compiled.plan
         compiled.derived = Table(
-            "rows", tuple(columns.values()), relations=_kept_relations(compiled.plan), label=title
+            "rows",
+            tuple(columns.values()),
+            () if plan is None else plan.table.primary_key,  # instances always have it
+            relations=_kept_relations(plan),
+            label=title,
         )
     return compiled.derived
 

@@ -422,8 +422,19 @@ class Scope:
         return found.expression
 
     def resolve_term(self, term: str | Expression) -> Expression:
-        """Resolve a path or an expression to a value."""
-        return self.resolve_value(term) if isinstance(term, str) else self.resolve(term)
+        """Resolve a path or an expression to a value. A condition is about the partners that the query has joined, else
+        about any: a row comes once.
+        """
+        if isinstance(term, str):
+            return self.resolve_value(term)
+        if not isinstance(term, Condition):
+            return self.resolve(term)
+        outside, many = self.joins, self.main.many
+        self.joins = (self.main, frozenset(map(id, many))) if many else None
+        try:
+            return self.condition(term)
+        finally:
+            self.joins = outside
 
     def resolve(self, expression: Expression) -> Expression:
         """Return the tree with names turned into columns."""

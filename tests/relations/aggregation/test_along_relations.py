@@ -215,3 +215,19 @@ async def test_update_takes_the_annotations_of_its_query(writers: Any) -> None:
         await counted.update(title=F("city"))
     with pytest.raises(FieldError, match="not across relations"):
         await Novel.objects.update(pages=Sum("pages"))
+
+
+async def test_conditions_are_values_about_any_partner(writers: Any) -> None:
+    thick = Q(novels__pages__gt=150)
+    found = [("Ann", True), ("Bob", False), ("Cy", False)]
+    assert await writers.annotate(thick=thick).values_list("name", "thick") == found
+    assert [tuple(row.values()) for row in await writers.values("name", thick=thick)] == found
+    thin = [("Ann", False), ("Bob", True), ("Cy", True)]
+    assert await writers.annotate(thin=~thick).values_list("name", "thin") == thin
+    groups = Writer.objects.values(thick=thick).annotate(n=Count("id")).order_by("thick")
+    assert await groups.values_list("thick", "n") == [(False, 2), (True, 1)]
+    assert (await groups.to_arrow()).to_pydict() == {"thick": [False, True], "n": [2, 1]}
+
+
+async def test_aggregates_of_a_slice_know_the_key(writers: Any) -> None:
+    assert await writers[:2].aggregate(n=Count("pk"), most=Max("pk")) == {"n": 2, "most": 2}

@@ -13,6 +13,8 @@ import asyncpg
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from chakra.pg.json_text import load_json
+
 NO_ARROW = re.compile(r"infinity|nan|24:00:00|2942(4[7-9]|[5-9].)-", re.IGNORECASE)
 """In the text of a value: some of it has no place in Arrow, and ``infinity="null"`` makes that NULL."""
 
@@ -166,7 +168,7 @@ def row_value(value: Any) -> Any:
 def both(type_: str, arrow: Any, row: Any) -> tuple[Any, Any]:
     """An Arrow value and a row's value of one cell in a common form."""
     if type_ in ("json", "jsonb"):
-        return (None if arrow is None else json.loads(arrow)), row
+        return (None if arrow is None else load_json(arrow)), row
     if arrow is None or row is None:
         return arrow, row
     if type_ in ("inet", "cidr"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chakra.expressions import Case, Expression
-from chakra.sql.products import branch_of
 from chakra.sql.scope import RESOLVERS, Scope
 
 
@@ -15,18 +14,8 @@ def case(scope: Scope, node: Case) -> Expression:
     values = [scope.resolve(value) for value in node.values]
     if scope.counting:
         conditions = [scope.resolve_condition(condition) for condition in node.conditions]
-        return node.rebuild((*conditions, *values))
-    block = scope.block or scope.main
-    named = frozenset[int]().union(*(branch_of(value, block) for value in values))
-    if block is scope.main:
-        named |= frozenset(map(id, block.many))
-    outside = scope.joins
-    if named:
-        scope.joins = block, named
-    try:
-        conditions = [scope.condition(condition) for condition in node.conditions]
-    finally:
-        scope.joins = outside
+    else:
+        conditions = [scope.condition_beside(condition, values) for condition in node.conditions]
     return node.rebuild((*conditions, *values))
 
 

@@ -202,7 +202,7 @@ def resolve_annotations(select: Select, scope: Scope) -> None:
     clauses = select.clauses
     for (name, expression), after in zip(clauses.annotations, clauses.after, strict=True):
         scope.kept = select.filters[:after]
-        scope.annotations[name] = scope.resolve_term(expression)
+        scope.annotations[name] = scope.resolve(expression)
     scope.kept = select.filters
 
 

@@ -69,7 +69,7 @@ class Scope:
         self.apart = bool(alias)
         self.per_row = False
         self.kept: tuple[Filter, ...] = ()
-        self._denying = False
+        self._in_call = False  # whether a call of ``filter`` is being resolved
         self.counting = False  # whether an aggregate's argument is being resolved
         self.alias = alias
         self.inside = 0  # queries inside of this one, whose aliases are numbered
@@ -177,6 +177,22 @@ class Scope:
         """Resolve a condition that stands by itself, about partners of its own."""
         return all_of(self.conditions([condition], {}))
 
+    def condition_beside(self, condition: Condition, values: Iterable[Expression] = ()) -> Condition:
+        """Resolve a condition that is a value itself, or stands beside values: about the partners that the query has
+        joined, or that these name, else about any, so that a row comes once.
+        """
+        block = self.block or self.main
+        named = frozenset[int]().union(*(branch_of(value, block) for value in values))
+        if block is self.main:
+            named |= frozenset(map(id, block.many))
+        outside = self.joins
+        if named:
+            self.joins = block, named
+        try:
+            return self.condition(condition)
+        finally:
+            self.joins = outside
+
     def about_joined(self, parts: tuple[Condition, ...], keywords: Mapping[str, Any]) -> JoinedCall | None:
         """What one call of ``filter`` says of partners that the query's own FROM has joined, and the rest of the call;
         ``None`` if it says nothing of them.
@@ -206,12 +222,12 @@ class Scope:
     def _within(
         self, block: Block, parts: Iterable[Condition], keywords: Mapping[str, Any]
     ) -> list[Condition]:
-        outside = self.block, self._denying
-        self.block, self._denying = block, True
+        outside = self.block, self._in_call
+        self.block, self._in_call = block, True
         try:
             return [*(self.resolve_condition(part) for part in parts), *self.resolve_keywords(keywords)]
         finally:
-            self.block, self._denying = outside
+            self.block, self._in_call = outside
 
     def _aggregate(self, aggregate: Aggregate) -> Expression:
         """Resolve an aggregate; one of the partners of each row becomes a subquery, where there is one value a row.
@@ -221,8 +237,8 @@ class Scope:
         """
         self.aggregated = True
         block = Block() if self.per_row else self.main
-        outside = self.block, self._denying, self.joins, self.counting
-        self.block, self._denying, self.joins = (block if self.per_row else None), False, None
+        outside = self.block, self._in_call, self.joins, self.counting
+        self.block, self._in_call, self.joins = (block if self.per_row else None), False, None
         self.counting = True
         try:
             children = [c if c is aggregate.condition else self.resolve(c) for c in aggregate.children]
@@ -243,7 +259,7 @@ class Scope:
             self.apart = True
             return PartnerAggregate(resolved, *self.counted(block))
         finally:
-            self.block, self._denying, self.joins, self.counting = outside
+            self.block, self._in_call, self.joins, self.counting = outside
 
     def counted(self, block: Block) -> tuple[list[Source], list[Condition]]:
         """The sources of a block to be read, and what the last ``filter`` about the same partners says of them."""
@@ -422,22 +438,13 @@ class Scope:
         return found.expression
 
     def resolve_term(self, term: str | Expression) -> Expression:
-        """Resolve a path or an expression to a value. A condition is about the partners that the query has joined, else
-        about any: a row comes once.
-        """
-        if isinstance(term, str):
-            return self.resolve_value(term)
-        if not isinstance(term, Condition):
-            return self.resolve(term)
-        outside, many = self.joins, self.main.many
-        self.joins = (self.main, frozenset(map(id, many))) if many else None
-        try:
-            return self.condition(term)
-        finally:
-            self.joins = outside
+        """Resolve a path or an expression to a value."""
+        return self.resolve_value(term) if isinstance(term, str) else self.resolve(term)
 
     def resolve(self, expression: Expression) -> Expression:
         """Return the tree with names turned into columns."""
+        if isinstance(expression, Condition) and not (self._in_call or self.counting):
+            return self.condition_beside(expression)
         special = RESOLVERS.get(type(expression))
         if special is not None:
             return special(self, expression)
@@ -457,7 +464,7 @@ class Scope:
             return self._truth(expression)
         if isinstance(expression, Aggregate):
             return self._aggregate(expression)
-        if isinstance(expression, Not) and self._denying:
+        if isinstance(expression, Not) and self._in_call:
             # What is denied is about none of the partners: a call of its own.
             return Not(self.condition(expression.inner))
         if isinstance(expression, Slot) and expression.models:

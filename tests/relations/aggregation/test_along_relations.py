@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chakra import ArrayAgg, Avg, Count, F, Field, ForeignKey, Max, Model, Q, Sum, field, foreign_key
+from chakra import ArrayAgg, Avg, Cast, Count, F, Field, ForeignKey, Max, Model, Q, Sum, field, foreign_key
 from chakra.errors import FieldError
 from chakra.types import Integer
 from tests.query.conftest import watched
@@ -231,3 +231,11 @@ async def test_conditions_are_values_about_any_partner(writers: Any) -> None:
 
 async def test_aggregates_of_a_slice_know_the_key(writers: Any) -> None:
     assert await writers[:2].aggregate(n=Count("pk"), most=Max("pk")) == {"n": 2, "most": 2}
+
+
+async def test_conditions_inside_of_values_and_orders(writers: Any) -> None:
+    thick = Q(novels__pages__gt=150)
+    found = await writers.annotate(thick=Cast(thick, Integer)).values_list("name", "thick")
+    assert found == [("Ann", 1), ("Bob", 0), ("Cy", 0)]
+    names = Writer.objects.order_by(thick, "-name").values_list("name", flat=True)
+    assert await names == ["Cy", "Bob", "Ann"]

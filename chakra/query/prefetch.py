@@ -219,14 +219,7 @@ def _check_list(table: Table, prefetch: Prefetch) -> None:
 
 
 def _relation(table: Table, name: str, path: str) -> Relation:
-    found = table.relations.get(name)
-    if found is None or "+" in name:
-        known = ", ".join(n for n in table.relations if "+" not in n) or "none"
-        what = "a field, not a relation" if name in table.by_attribute else "no relation"
-        raise FieldError(
-            f"prefetch_related({path!r}): {name!r} is {what} of {table.title}; its relations are {known}"
-        )
-    return found
+    return table.relation(name, f"prefetch_related({path!r})")
 
 
 def with_keys(select: Select, prefetches: Sequence[Prefetch]) -> Select:

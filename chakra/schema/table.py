@@ -334,6 +334,22 @@ class Table:
             return True
         return any(i.unique and i.where is None and i.columns == alone for i in self.indexes)
 
+    def relation(self, name: str, call: str) -> Relation:
+        """Return the relation of a name that users have for one.
+
+        Args:
+            call: what asked for it, for the message.
+
+        Raises:
+            FieldError: there is none; the message lists what exists.
+        """
+        found = self.relations.get(name)
+        if found is None or "+" in name:
+            known = ", ".join(other for other in self.relations if "+" not in other) or "none"
+            what = "a field, not a relation" if name in self.by_attribute else "no relation"
+            raise FieldError(f"{call}: {name!r} is {what} of {self.title}; its relations are {known}")
+        return found
+
     def field_names(self) -> str:
         """The names queries may use, for error messages."""
         return ", ".join([*self.by_attribute, *(name for name in self.relations if "+" not in name)])

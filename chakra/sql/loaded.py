@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chakra.errors import FieldError
 from chakra.schema import Column, Table
 from chakra.sql.select import Select
 
@@ -104,14 +103,7 @@ def field_paths(table: Table, name: str, method: str) -> list[str]:
     *before, last = name.split(SEPARATOR)
     here = table
     for part in before:
-        relation = here.relations.get(part)
-        if relation is None or "+" in part:
-            known = ", ".join(n for n in here.relations if "+" not in n) or "none"
-            what = "a field, not a relation" if part in here.by_attribute else "no relation"
-            raise FieldError(
-                f"{method}({name!r}): {part!r} is {what} of {here.title}; its relations are {known}"
-            )
-        here = relation.target
+        here = here.relation(part, f"{method}({name!r})").target
     relation = None if last in here.by_attribute else here.relations.get(last)
     if last == "pk":
         attributes: tuple[str, ...] = here.primary_key

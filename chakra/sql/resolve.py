@@ -274,10 +274,7 @@ def _locked(query: Resolved) -> list[str]:
     for path in lock[1] or ("self",):
         source = scope.root
         for name in () if path == "self" else path.split("__"):
-            relation = source.table.relations.get(name)
-            if relation is None:
-                known = ", ".join(["self", *source.table.relations])
-                raise FieldError(f"select_for_update(of=…): no relation {name!r}; there are {known}")
+            relation = source.table.relation(name, f"select_for_update(of={path!r})")
             source = scope.join(source, relation)
         if source.nullable:
             raise FieldError(

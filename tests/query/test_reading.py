@@ -479,7 +479,9 @@ async def test_select_for_update(db: Any, dsn: str) -> None:
         await other.close()
     with pytest.raises(FieldError, match="nowait or skip_locked"):
         BOOKS.select_for_update(nowait=True, skip_locked=True)
-    with pytest.raises(FieldError, match="no relation 'title'; there are self, author, sequel_of"):
+    with pytest.raises(
+        FieldError, match="'title' is a field, not a relation of Book; its relations are author, sequel_of"
+    ):
         BOOKS.select_for_update(of=["title"]).to_sql()
     with pytest.raises(FieldError, match="COPY takes no row locks"):
         await BOOKS.select_for_update().to_arrow()

@@ -1,7 +1,8 @@
 """What the connection layer knows of a statement, whoever made it; never the values it is run with.
 
-A compiled statement (``chakra.sql.Statement``) says all of this itself and is handed down as it is. ``Own`` and
-``Foreign`` are what there is only text of: questions of Chakra's about the server, and the SQL of users.
+A compiled statement (``chakra.sql.Statement``) says all of this itself and is handed down as it is. ``Own``, ``Told``
+and ``Foreign`` are what there is only text of: questions of Chakra's about the server, its texts over tables of users,
+and the SQL of users.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Order
 from chakra.expressions.aggregates import Aggregate
-from chakra.expressions.q import all_of
 from chakra.expressions.windows import Window, has_window
 from chakra.sql.nodes import HasPartner, KeyRef
 from chakra.sql.scope import RESOLVERS, Scope
@@ -27,7 +26,7 @@ def window(scope: Scope, node: Window) -> Window:
         condition = function.condition if isinstance(function, Aggregate) else None
         parts = [c if c is condition else scope.resolve(c) for c in function.children]
         if condition is not None:
-            resolved = all_of(scope.conditions([condition], {}))
+            resolved = scope.condition(condition)
             parts = [resolved if c is condition else c for c in parts]
         partition = [part for term in node.partition for part in _columns(scope.resolve(term))]
         order = [

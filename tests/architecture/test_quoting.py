@@ -58,15 +58,19 @@ REVIEWED: dict[str, set[str]] = {
         "', '.join(columns)",
         "' AND '.join(both)",
     },
-    "chakra.sql.ddl": {
-        "statement", "ignored", "name", "labels", "array", "message", "hidden",
-        "own", "other", "target", "line", "body",
-        "method",
-        "', '.join(columns)", "names", "' CASCADE' if cascade else ''", "'UNIQUE ' if index.unique else ''",
-        "'IF NOT EXISTS ' if if_not_exists else ''", "constraint.on_delete.upper()", "_foreign_key(table, constraint)",
-        # Expressions and types as SQL that developers wrote into their declarations.
-        "check.condition", "index.where", "column.computed", "column.db_default", "column.type.sql",
-        "f' WHERE {index.where}' if index.where else ''",
+    "chakra.sql.ddl.types": {"name", "labels", "array", "message", "hidden", "ignored"},
+    # Expressions and types as SQL that developers wrote into their declarations.
+    "chakra.sql.ddl.columns": {"line", "column.computed", "column.db_default", "column.type.sql"},
+    "chakra.sql.ddl.constraints": {
+        "own", "other", "target", "constraint.on_delete.upper()", "check.condition",
+    },
+    "chakra.sql.ddl.indexes": {
+        "method", "', '.join(columns)", "'UNIQUE ' if index.unique else ''",
+        "'IF NOT EXISTS ' if if_not_exists else ''", "index.where", "f' WHERE {index.where}' if index.where else ''",
+    },
+    "chakra.sql.ddl.tables": {
+        "names", "statement", "ignored", "' CASCADE' if cascade else ''", "body",
+        "'IF NOT EXISTS ' if if_not_exists else ''", "foreign_key(table, constraint)",
     },
     # A number behind a fixed word.
     "chakra.db.scope": {"self.savepoint"},

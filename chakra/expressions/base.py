@@ -43,6 +43,9 @@ class Expression:
     token: Hashable = None
     """The key of a node that is always the same one: a field of a model."""
 
+    bind_column: Any = None
+    """The table and the attribute that a field of a model stands for."""
+
     @property
     def children(self) -> tuple[Expression, ...]:
         """The parts of the node that are expressions themselves, in a fixed order."""

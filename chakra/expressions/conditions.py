@@ -7,7 +7,7 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions.base import MAKE, Condition, Expression
-from chakra.expressions.infer import NO_MODELS, PLAIN, literal_key
+from chakra.expressions.infer import HIGHEST, LOWEST, NO_MODELS, PLAIN, literal_key
 from chakra.expressions.values import Value, as_expression
 
 
@@ -51,8 +51,12 @@ class Lookup(Condition):
         left, right = self.left, self.right
         key = left.token or left.shape(values)
         if type(right) is Value and right.type is None and not right.models:
-            values.append(right.value)
-            return Lookup, self.name, key, literal_key(right.value)
+            value = right.value
+            values.append(value)
+            cls = value.__class__
+            if cls is int and LOWEST <= value <= HIGHEST:
+                return Lookup, self.name, key, cls
+            return Lookup, self.name, key, literal_key(value)
         return Lookup, self.name, key, right.shape(values) if isinstance(right, Expression) else (right,)
 
     def own_shape(self) -> Hashable:

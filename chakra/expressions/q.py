@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions.base import Condition, Expression
+from chakra.expressions.base import MAKE, Condition, Expression
 from chakra.expressions.conditions import Combined, Lookup, Not, as_condition, compare
 from chakra.expressions.infer import BEYOND, HIGHEST, LOWEST, PLAIN, SEQUENCES, literal, models_of, operand
 from chakra.expressions.values import Slot
@@ -102,6 +102,8 @@ def keyword_shape(names: tuple[str, ...], given: Iterable[Any], values: list[Any
                     inner = (inner, BEYOND)
             key.append((list, models_of(value) or inner))
             values.append(plain)
+        elif hasattr(cls, "__chakra_query__"):
+            key.append((Expression, MAKE.rows(value).shape(values)))
         else:
             plain = operand(value)
             if isinstance(plain, Expression):

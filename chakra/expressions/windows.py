@@ -267,6 +267,9 @@ def _distance(value: Any) -> tuple[int, Any]:
     raise FieldError(f"Frame.range: bounds are numbers, timedelta, Interval or None, not {value!r}")
 
 
+_FUNCTIONS = (WindowFunction, Aggregate)
+
+
 class Window(Expression):
     """A function over the rows around each row: ``Window(RowNumber(), partition_by="author_id", order_by="-id")``.
 
@@ -293,7 +296,7 @@ class Window(Expression):
         order_by: str | Expression | Order | Sequence[Any] = (),
         frame: Frame | None = None,
     ) -> None:
-        if not isinstance(expression, WindowFunction | Aggregate):
+        if not isinstance(expression, _FUNCTIONS):
             raise FieldError(f"Window() takes a window function or an aggregate, not {expression!r}")
         if isinstance(expression, Aggregate) and (expression.distinct or expression.order):
             said = "distinct=" if expression.distinct else "order_by="
@@ -303,10 +306,14 @@ class Window(Expression):
         if frame is not None and not isinstance(frame, Frame):
             raise FieldError(f"Window(): frame= takes Frame.rows(…), .range(…) or .groups(…), not {frame!r}")
         self.function: WindowFunction | Aggregate = expression
-        given = partition_by if isinstance(partition_by, tuple | list) else (partition_by,)
-        self.partition = tuple([_value(term) for term in given])
-        terms = order_by if isinstance(order_by, tuple | list) else (order_by,)
-        self.order = tuple([order_term(term) for term in terms])
+        if isinstance(partition_by, (tuple, list)):
+            self.partition = tuple([_value(term) for term in partition_by])
+        else:
+            self.partition = (_value(partition_by),)
+        if isinstance(order_by, (tuple, list)):
+            self.order = tuple([order_term(term) for term in order_by])
+        else:
+            self.order = (order_term(order_by),)
         self.frame = frame
         if frame is None:
             return
@@ -320,12 +327,12 @@ class Window(Expression):
     @property
     def children(self) -> tuple[Expression, ...]:
         # The parts of the function: it is none of the query's own aggregates.
-        return (
-            *self.function.children,
-            *self.partition,
-            *(term.expression for term in self.order),
-            *(() if self.frame is None else self.frame.offsets),
-        )
+        parts = [*self.function.children, *self.partition]
+        for term in self.order:
+            parts.append(term.expression)
+        if self.frame is not None:
+            parts += self.frame.offsets
+        return tuple(parts)
 
     def rebuild(self, children: tuple[Expression, ...]) -> Window:
         function, partition = len(self.function.children), len(self.partition)
@@ -364,7 +371,12 @@ class Window(Expression):
 
 def has_window(expression: Expression) -> bool:
     """Whether a window stands anywhere in the tree."""
-    return isinstance(expression, Window) or any(map(has_window, expression.children))
+    nodes = [expression]
+    for node in nodes:  # grows while it is walked
+        if isinstance(node, Window):
+            return True
+        nodes += node.children
+    return False
 
 
 FUNCTIONS = (

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 
 MODES = ("one", "peers", "raise")
+MOST_NAMES = 1_000
+"""Names of computed values that a table keeps; a program has tens, unless it makes them of data."""
 
 
 class QuerySet(Writing[R_co], ColumnReads):
@@ -148,31 +150,41 @@ class QuerySet(Writing[R_co], ColumnReads):
 
     def _annotated(self, values: dict[str, Any]) -> Self:
         for name, value in values.items():
-            value_name(name)
             if self._taken(name):
                 raise FieldError(
                     f"annotation {name!r} has the name of a field or method of {self.table.title}"
                 )
             if not isinstance(value, Expression):
                 raise FieldError(f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}")
-            if any(each.to_attr == name and "__" not in each.path for each in self._prefetches):
-                raise FieldError(f"annotation {name!r} has the name of the list of a Prefetch of the query")
-        select = self._select
-        clauses = select.clauses
-        changes: dict[str, Any] = {
-            "annotations": (*clauses.annotations, *values.items()),
-            "after": (*clauses.after, *(len(select.filters) for _ in values)),
-        }
-        if clauses.outputs:
+            for each in self._prefetches:
+                if each.to_attr == name and "__" not in each.path:
+                    raise FieldError(
+                        f"annotation {name!r} has the name of the list of a Prefetch of the query"
+                    )
+        select, more = self._select.opened()
+        more.annotations += (*values.items(),)
+        more.after += (len(select.filters),) * len(values)
+        if more.groups is None and has_aggregate(*values.values()):
+            more.groups = tuple([value for _, value in more.outputs])
+        if more.outputs:
             # What is annotated after values() is wanted, too.
-            changes["outputs"] = (*clauses.outputs, *((name, name) for name in values))
-        if clauses.groups is None and any(map(has_aggregate, values.values())):
-            changes["groups"] = tuple(value for _, value in clauses.outputs)
-        return self._with(select.with_clauses(**changes))
+            more.outputs += tuple([(name, name) for name in values])
+        return self._with(select)
 
     def _taken(self, name: str) -> bool:
+        """Whether a name for a computed value is that of a field or method.
+
+        Raises:
+            FieldError: it is no name for a value at all.
+        """
         table = self.table
-        return name in table.by_attribute or name in table.relations or hasattr(table.row_class, name)
+        found = table.taken.get(name)  # 0.1 µs, and 1.9 to look
+        if found is None:
+            value_name(name)
+            found = name in table.by_attribute or name in table.relations or hasattr(table.row_class, name)
+            if len(table.taken) < MOST_NAMES:
+                table.taken[name] = found
+        return found
 
     def values(
         self, /, *fields: str | Expression, **expressions: Expression | str
@@ -202,29 +214,26 @@ class QuerySet(Writing[R_co], ColumnReads):
         self, result: str, fields: Sequence[str | Expression], expressions: Mapping[str, Any]
     ) -> QuerySet[Any]:
         outputs: list[tuple[str, Any]] = []
-        for position, item in enumerate(fields):
-            if not isinstance(item, str):
-                check_field("values_list" if result != "dict" else "values", item, computed=True)
-            name = item if isinstance(item, str) else getattr(item, "bind_column", (None, None))[1]
-            outputs.append((name or f"column{position + 1}", item))
-        clauses = self._select.clauses
-        annotations = clauses.annotations
+        for item in fields:
+            if isinstance(item, str):
+                outputs.append((item, item))
+                continue
+            check_field("values_list" if result != "dict" else "values", item, computed=True)
+            bound = getattr(item, "bind_column", None)
+            outputs.append((f"column{len(outputs) + 1}" if bound is None else bound[1], item))
+        select, more = self._select.opened()
         for name, expression in expressions.items():
             value: Any = expression if isinstance(expression, Expression) else F(expression)
-            if not self._taken(value_name(name)):
-                annotations, value = (
-                    (*annotations, (name, value)),
-                    name,
-                )  # so that it can be sorted and filtered by
+            if not self._taken(name):  # so that it can be sorted and filtered by
+                more.annotations += ((name, value),)
+                more.after += (len(select.filters),)
+                value = name
             outputs.append((name, value))
-        groups = clauses.groups
-        computed = (v for _, v in (*annotations, *outputs) if isinstance(v, Expression))
-        if groups is None and any(map(has_aggregate, computed)):
-            groups = ()
-        after = clauses.after + (len(self._select.filters),) * (len(annotations) - len(clauses.after))
-        select = self._select.with_clauses(
-            outputs=tuple(outputs), annotations=annotations, after=after, groups=groups
-        )
+        more.outputs = tuple(outputs)
+        if more.groups is None:
+            computed = [v for _, v in (*more.annotations, *outputs) if isinstance(v, Expression)]
+            if computed and has_aggregate(*computed):
+                more.groups = ()
         select.result = result
         new = self._with(select)
         new._prefetches = ()  # rows of values have no relations to load

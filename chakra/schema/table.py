@@ -194,6 +194,8 @@ class Table:
         between: give the tables of its many-to-many relations that no model declares.
         defaults: what Python fills in for attributes that a new row is made without.
         statements: compiled statements by shape; they live as long as the table they read.
+        described: result columns that are columns of the table, as compiled statements describe them.
+        taken: names that computed values were given, and whether each is that of a field or method.
         stored: what one server says of it; ``None`` = nobody was asked.
     """
 
@@ -212,6 +214,8 @@ class Table:
     between: tuple[Callable[[], Table], ...] = field(default=(), repr=False)
     defaults: dict[str, PythonDefault] = field(default_factory=dict, repr=False)
     statements: dict[Any, Any] = field(default_factory=dict, repr=False)
+    described: dict[Any, Any] = field(default_factory=dict, repr=False)
+    taken: dict[str, bool] = field(default_factory=dict, repr=False)
     stored: Stored | None = field(default=None, repr=False)
 
     def __eq__(self, other: object) -> bool:
@@ -265,6 +269,7 @@ class Table:
         else:
             self.relations[name] = relation
         self.statements.clear()
+        self.taken.clear()
 
     @property
     def title(self) -> str:

@@ -12,9 +12,13 @@ from chakra.sql.sources import Block, Source
 Branch = frozenset[int]
 """The first sources of the to-many relations on the way to a value."""
 
+NO_BRANCH: Branch = frozenset()
+
 
 def branch_of(expression: Expression, block: Block) -> Branch:
     """The to-many relations of a block on the way to the columns of an expression."""
+    if not block.many:
+        return NO_BRANCH
     many = set(map(id, block.many))
     found: set[int] = set()
     for ref in columns_of(expression):
@@ -37,6 +41,8 @@ def aggregates_in(expression: Expression) -> Iterator[Aggregate]:
 
 def shown_of(values: Iterable[Expression], block: Block) -> Branch:
     """The to-many relations of whose partners values are returned, one row each."""
+    if not block.many:
+        return NO_BRANCH
     plain = [branch_of(value, block) for value in values if not any(True for _ in aggregates_in(value))]
     return frozenset[int]().union(*plain)
 

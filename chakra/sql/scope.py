@@ -443,18 +443,22 @@ class Scope:
 
     def resolve(self, expression: Expression) -> Expression:
         """Return the tree with names turned into columns."""
-        if isinstance(expression, Condition) and not (self._in_call or self.counting):
-            return self.condition_beside(expression)
-        special = RESOLVERS.get(type(expression))
-        if special is not None:
-            return special(self, expression)
+        if isinstance(expression, Slot):
+            return read_as(expression, {}) if expression.models else expression
         if isinstance(expression, F):
             return self.resolve_value(expression.path)
-        if isinstance(expression, Q):
-            return self.resolve_q(expression)
-        bound = getattr(expression, "bind_column", None)
+        if isinstance(expression, Condition) and not (self._in_call or self.counting):
+            return self.condition_beside(expression)
+        if isinstance(expression, Lookup):
+            return self._lookup(expression)
+        special = RESOLVERS.get(expression.__class__)
+        if special is not None:
+            return special(self, expression)
+        bound = expression.bind_column
         if bound is not None:
             return self._declared(bound)
+        if isinstance(expression, Q):
+            return self.resolve_q(expression)
         if isinstance(expression, RootColumn):
             return ColumnRef(self.root, expression.column)
         if isinstance(expression, RootKey):
@@ -467,13 +471,9 @@ class Scope:
         if isinstance(expression, Not) and self._in_call:
             # What is denied is about none of the partners: a call of its own.
             return Not(self.condition(expression.inner))
-        if isinstance(expression, Slot) and expression.models:
-            return read_as(expression, {})
         children = expression.children
         if not children:
             return expression
-        if isinstance(expression, Lookup):
-            return self._lookup(expression)
         return expression.rebuild(tuple(self.resolve(child) for child in children))
 
     def _truth(self, condition: IsTrue) -> Condition:

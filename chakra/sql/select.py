@@ -122,8 +122,8 @@ class Clauses:
     def shape(self, values: list[Any]) -> Hashable:
         """The structural key; literals are appended to ``values``."""
         return (
-            tuple([(name, _term_shape(v, values)) for name, v in self.annotations]),
-            tuple([(name, _term_shape(v, values)) for name, v in self.outputs]),
+            tuple([(name, v.shape(values)) for name, v in self.annotations]) if self.annotations else (),
+            _terms_shape(self.outputs, values) if self.outputs else (),
             None if self.groups is None else tuple([_term_shape(v, values) for v in self.groups]),
             None if self.inner is None else self.inner.shape(values),
             tuple([(n.name, n.relation, n.select.shape(values)) for n in self.nested]) if self.nested else (),
@@ -244,11 +244,16 @@ class Select:
 
     def with_clauses(self, **changes: Any) -> Select:
         """Return a copy with some of the other clauses changed."""
-        new = self.copy()
-        more = new.more = NONE.copy() if self.more is None else self.more.copy()
+        new, more = self.opened()
         for name, value in changes.items():
             setattr(more, name, value)
         return new
+
+    def opened(self) -> tuple[Select, Clauses]:
+        """Return a copy and its own clauses, to be changed before anybody else sees them."""
+        new = self.copy()
+        more = new.more = (self.more or NONE).copy()
+        return new, more
 
     @property
     def clauses(self) -> Clauses:
@@ -349,6 +354,13 @@ class Select:
             said += *conditions, *values
         said += [term.expression if isinstance(term, Order) else term for term in self.order or ()]
         return any(isinstance(value, Expression) and has_window(value) for value in said)
+
+
+def _terms_shape(terms: Named, values: list[Any]) -> Hashable:
+    for _, term in terms:
+        if term.__class__ is not str:
+            return tuple([(name, _term_shape(v, values)) for name, v in terms])
+    return terms  # names of fields are their own key
 
 
 def _term_shape(term: Any, values: list[Any]) -> Hashable:

@@ -59,7 +59,7 @@ def with_stored(
             columns.append(replace(column, type=found, declared=column.declared or column.type))
     stored = Stored(oid, name, dict(types), refused, frozenset(by_value))
     # The statements of a table are about its columns: those of another description do not fit.
-    return replace(table, columns=tuple(columns), stored=stored, statements={})
+    return replace(table, columns=tuple(columns), stored=stored, statements={}, described={})
 
 
 def _same(declared: PgType, actual: PgType) -> bool:

@@ -42,7 +42,7 @@ def concrete(cls: type) -> bool:
     made_here = cls.__module__.startswith("chakra.") and not cls.__name__.startswith("_")
     bases = (chakra.expressions.Condition, chakra.expressions.TypedExpression, chakra.expressions.Choice)
     abstract = cls in (*bases, Aggregate)
-    return made_here and not abstract and not hasattr(cls, "bind_column")
+    return made_here and not abstract and cls.bind_column is None
 
 
 @pytest.mark.parametrize(

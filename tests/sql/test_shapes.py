@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chakra import F, Field, Model, Q, Value, field
+from chakra import F, Field, Model, Q, RowNumber, Value, Window, field
 from chakra.query.hydrate import loader
 from chakra.query.state import RowState
 from chakra.sql import select_statement, shapes
@@ -133,6 +133,13 @@ def build() -> Any:
     return BOOKS.filter(title="x", pages__gt=5).order_by("-added").limit(10).to_sql()
 
 
+def rich() -> Any:
+    keys = Author.objects.filter(name="x").values_list("id")
+    numbered = BOOKS.annotate(n=Window(RowNumber(), partition_by="author_id", order_by="id"))
+    typed = (Book.pages > 5, Book.title == "x", Book.rating < 3.5, Book.stock != 0)
+    return numbered.filter(*typed, author_id__in=keys).order_by("id").limit(10).to_sql()
+
+
 KNOWN: dict[str, tuple[int, Callable[[], Any]]] = {
     "keywords, order and limit": (18, build),
     "a typed condition": (16, lambda: Book.objects.filter(Book.pages > 5).to_sql()),
@@ -143,7 +150,11 @@ KNOWN: dict[str, tuple[int, Callable[[], Any]]] = {
         ).to_sql(),
     ),
     "a join": (13, lambda: Book.objects.filter(author__name="x", pages__gt=5).to_sql()),
-    "a subquery": (13, lambda: Author.objects.filter(books__pages__gt=5, books__title="x").to_sql()),
+    "relations the other way": (
+        13,
+        lambda: Author.objects.filter(books__pages__gt=5, books__title="x").to_sql(),
+    ),
+    "a subquery, a window and four conditions": (92, rich),
 }
 """Python calls of building a query whose shape is known (3.11: those of comprehensions are among them)."""
 

@@ -3,7 +3,8 @@
 A row is what users call (``Lower("name")``), and, if it has a word, a transform in paths (``name__lower="ann"``). Its
 SQL is a template over ``{0}``, ``{1}``, …; ``{*}`` stands for all arguments, and ``{1|text}`` for one that may be
 left out.
-Where the SQL depends on the type of the first argument, it is a table of templates by the type's name.
+Where the SQL depends on the type of the first argument, it is a table of templates by the type's name, or by its kind:
+``"range"`` stands for every range.
 """
 
 from __future__ import annotations
@@ -30,15 +31,23 @@ class Kind(NamedTuple):
     """What an argument has to be.
 
     Attributes:
-        types: names of types that are taken as they are; empty = all.
+        types: names, or kinds, of types that are taken as they are; empty = all.
         literal: the type of a literal; ``None`` = that of its Python class.
         cast: what values of other types are cast to; ``None`` = they are not.
+        like: whether a literal is of the first argument's type, or of that of another argument where it is the first.
+        only: whether values of other types are refused.
     """
 
     name: str
     types: frozenset[str] = frozenset()
     literal: PgType | None = None
     cast: PgType | None = None
+    like: bool = False
+    only: bool = False
+
+    def takes(self, type_: PgType) -> bool:
+        """Whether values of a type are taken as they are."""
+        return not self.types or type_.base.name in self.types or type_.base.kind in self.types
 
 
 ANY = Kind("value")
@@ -78,7 +87,7 @@ class Function(Generic[T]):
     strict: bool = True
     known: bool = True
     words: frozenset[str] = field(init=False)
-    """Names of the types of whose values it is a transform."""
+    """Names, or kinds, of the types of whose values it is a transform."""
 
     def __post_init__(self) -> None:
         named = frozenset(self.sql) if isinstance(self.sql, Mapping) else frozenset[str]()
@@ -86,9 +95,11 @@ class Function(Generic[T]):
         words = named | own if "" in named or not named else named
         object.__setattr__(self, "words", words - {""})
         if self.word:
-            if self.word in TRANSFORMS:
-                raise FieldError(f"there is a transform {self.word!r} already: {TRANSFORMS[self.word].name}")
-            TRANSFORMS[self.word] = self
+            others = TRANSFORMS.get(self.word, ())
+            for other in others:
+                if not (self.words and other.words) or self.words & other.words:
+                    raise FieldError(f"there is a transform {self.word!r} already: {other.name}")
+            TRANSFORMS[self.word] = (*others, self)
 
     def __call__(self, *arguments: Any) -> Call[T]:
         """A call: of names of fields, expressions and plain values; a text is ``Value("…")``.
@@ -114,12 +125,19 @@ class Function(Generic[T]):
         """
         if isinstance(self.sql, str):
             return self.sql
-        found = self.sql.get("" if first is None else first.base.name) or self.sql.get("")
+        base = None if first is None else first.base
+        found = None if base is None else self.sql.get(base.name) or self.sql.get(base.kind)
+        found = found or self.sql.get("")
         if found is None:
             taken = ", ".join(name for name in self.sql)
             what = "a type that only the server knows; say it: Cast(…, type)" if first is None else first.sql
             raise FieldError(f"{self.name}() takes {taken}, not {what}")
         return found
+
+    def reads(self, type_: PgType) -> bool:
+        """Whether it is a transform of values of a type."""
+        base = type_.base
+        return base.name in self.words or base.kind in self.words
 
     def result(self, types: Sequence[PgType | None]) -> PgType | None:
         """The type of the result for arguments of those types; ``None`` where only the server knows."""
@@ -154,8 +172,16 @@ class Call(TypedExpression[T]):
         return f"{self.function.name}({', '.join(map(repr, self.arguments))})"
 
 
-TRANSFORMS: dict[str, Function[Any]] = {}
-"""The functions that are transforms in paths, by their words."""
+TRANSFORMS: dict[str, tuple[Function[Any], ...]] = {}
+"""The functions that are transforms in paths, by their words: one, or several for values of different types."""
+
+
+def find_transform(word: str, left: PgType | None) -> Function[Any] | None:
+    """The transform that a word means for values of a type; ``None`` if there is none."""
+    if left is None:
+        return None
+    return next((each for each in TRANSFORMS.get(word, ()) if each.reads(left)), None)
+
 
 _WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
 
@@ -214,7 +240,6 @@ def register_function(
 
 
 __all__ = [
-    "ANY", "COUNT", "NUMBER", "REAL", "STRING", "TRANSFORMS", "Call", "Function", "Kind", "check_word", "first",
-    "of_type",
-    "register_function",
+    "ANY", "COUNT", "NUMBER", "REAL", "STRING", "TRANSFORMS", "Call", "Function", "Kind", "check_word",
+    "find_transform", "first", "of_type", "register_function",
 ]  # fmt: skip

@@ -8,37 +8,14 @@ transform or a lookup (``created_at__year__gte=2020``); transforms are rows of t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from chakra.errors import DataError, FieldError
-from chakra.expressions.calls import check_word
+from chakra.expressions.calls import check_word, find_transform
 from chakra.expressions.library import TRANSFORMS
+from chakra.expressions.lookup_rule import LookupRule
 from chakra.pg.json_text import JSON_NULL
 from chakra.pg.types import PgType
-
-Right = Literal["same", "array", "pair", "text", "member", "bound"]
-
-
-@dataclass(frozen=True, slots=True)
-class LookupRule:
-    """How to write one lookup.
-
-    Attributes:
-        sql: template over ``{l}`` (left), ``{r}`` (right) and, for pairs, ``{r0}`` and ``{r1}``.
-        right: type of the right side: that of the left (``same``), an ``array`` or a ``pair`` of it, ``text``, that of
-            the bounds of a range (``bound``), or the left's or its bounds' as the value has it (``member``).
-        adapt: applied to a literal right side before it is sent.
-        dynamic: template for a right side computed by the server, where ``adapt`` cannot run.
-        text: whether the left side is read as text (cast if it is not).
-    """
-
-    sql: str
-    right: Right = "same"
-    adapt: Callable[[Any], Any] | None = None
-    dynamic: str | None = None
-    text: bool = False
 
 
 def escape_like(value: Any) -> str:
@@ -110,7 +87,7 @@ LOOKUPS: dict[str, LookupRule] = {
     "iregex": LookupRule("{l} ~* {r}", "text", text=True),
 }
 
-# Words that mean something else on types that are containers: (word, kind of the left type) → rule.
+# Words that mean something of their own on some types: (word, name of the left type, or its kind) → rule.
 CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
     ("contains", "array"): LookupRule("{l} @> {r}"),
     ("contained_by", "array"): LookupRule("{l} <@ {r}"),
@@ -139,30 +116,28 @@ CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
 }
 
 
-def find_lookup(name: str, left: PgType | None) -> LookupRule | None:
-    """The rule for a word on a left side of that type, or ``None`` if there is none."""
-    if left is not None:
-        base = left.base
-        if base.kind == "base" and base.name not in _CONTAINERS:
-            return LOOKUPS.get(name)
-        special = CONTAINER_LOOKUPS.get((name, _kind(base)))
-        if special is not None:
-            return special
-        found = LOOKUPS.get(name)
-        return None if found is not None and found.text and _kind(base) in _NO_TEXTS else found
-    return LOOKUPS.get(name)
-
+_OWN = frozenset({name for _, name in CONTAINER_LOOKUPS})
+"""Names and kinds of types on which a word has a meaning of its own."""
 
 _NO_TEXTS = frozenset({"array", "range", "multirange", "composite", "hstore"})
 """Kinds of values whose text is not searched: it is a notation, in which a bracket or a comma is found as well."""
 
 
-_CONTAINERS = frozenset({"json", "jsonb", "hstore"})
-"""Types of the kind ``base`` that hold others."""
+def find_lookup(name: str, left: PgType | None) -> LookupRule | None:
+    """The rule for a word on a left side of that type, or ``None`` if there is none."""
+    if left is None:
+        return LOOKUPS.get(name)
+    base = left.base
+    if base.name in _OWN or base.kind in _OWN:
+        own = CONTAINER_LOOKUPS.get((name, base.name)) or CONTAINER_LOOKUPS.get((name, base.kind))
+        if own is not None:
+            return own
+    found = LOOKUPS.get(name)
+    return None if found is not None and found.text and not _has_text(base) else found
 
 
-def _kind(base: PgType) -> str:
-    return base.name if base.name in _CONTAINERS else base.kind
+def _has_text(base: PgType) -> bool:
+    return base.kind not in _NO_TEXTS and base.name not in _NO_TEXTS
 
 
 def known_words(left: PgType | None) -> str:
@@ -170,10 +145,10 @@ def known_words(left: PgType | None) -> str:
     words = set(LOOKUPS) | {"isnull"}
     if left is not None:
         base = left.base
-        words |= {n for n, t in TRANSFORMS.items() if base.name in t.words}
-        if _kind(base) in _NO_TEXTS:
+        if not _has_text(base):
             words -= {n for n, rule in LOOKUPS.items() if rule.text}
-        words |= {n for n, kind in CONTAINER_LOOKUPS if kind == _kind(base)}
+        words |= {word for word in TRANSFORMS if find_transform(word, base) is not None}
+        words |= {word for word, name in CONTAINER_LOOKUPS if name in (base.name, base.kind)}
     return ", ".join(sorted(words))
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from chakra.errors import FieldError
 from chakra.expressions import Call, Condition, Expression, F, IsTrue, Lookup, Not, QueryExpression, Slot
 from chakra.expressions.aggregates import Aggregate
-from chakra.expressions.library import TRANSFORMS
+from chakra.expressions.calls import TRANSFORMS, find_transform
 from chakra.expressions.lookups import find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
 from chakra.expressions.windows import has_window
@@ -396,8 +396,8 @@ class Scope:
         while position < len(parts):
             word = parts[position]
             left = type_of(found)
-            transform = TRANSFORMS.get(word)
-            if transform is not None and left is not None and left.base.name in transform.words:
+            transform = find_transform(word, left)
+            if transform is not None:
                 found = Call(transform, (found,))
                 position += 1
                 continue

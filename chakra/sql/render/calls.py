@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from chakra.errors import FieldError
 from chakra.expressions import Call, Condition, Expression, Slot
-from chakra.expressions.calls import Kind
+from chakra.pg.types import PgType
+from chakra.sql.adapting import ToType
 from chakra.sql.infer import is_null, type_of
 from chakra.sql.render.base import render
-from chakra.sql.render.nodes import typed_slot
+from chakra.sql.render.nodes import label_of, typed_slot
 from chakra.sql.render.templates import split
 from chakra.sql.statement import Writer
 
@@ -23,15 +24,15 @@ def call(node: Call[object], writer: Writer) -> None:
             writer.write(text)
         elif place == "*":
             used.update(range(len(arguments)))
-            for position, argument in enumerate(arguments):
+            for position in range(len(arguments)):
                 writer.write(", " if position else "")
-                _argument(argument, function.kind(position), writer)
+                _argument(node, position, writer)
         else:
             number, _, otherwise = place.partition("|")
             position = int(number)
             used.add(position)
             if position < len(arguments):
-                _argument(arguments[position], function.kind(position), writer)
+                _argument(node, position, writer)
             else:
                 writer.write(otherwise)
     if len(used) < len(arguments):
@@ -40,18 +41,37 @@ def call(node: Call[object], writer: Writer) -> None:
         )
 
 
-def _argument(node: Expression, kind: Kind, writer: Writer) -> None:
+def _argument(call: Call[object], position: int, writer: Writer) -> None:
     """Write an argument: literals with the type it has to have, others cast to it where they are of another."""
+    node, kind = call.arguments[position], call.function.kind(position)
     if is_null(node):
         writer.write("NULL" if kind.literal is None else f"NULL::{kind.literal.sql}")
         return
     if isinstance(node, Slot):
-        typed_slot(node, writer, kind.literal)
+        beside = _beside(call) if kind.like and node.type is None else None
+        if beside is None:
+            typed_slot(node, writer, kind.literal)
+        else:
+            other, type_ = beside
+            writer.parameter(node.index, (*node.steps, ToType(type_)), type_, label_of(other))
         return
-    type_ = type_of(node)
-    cast = kind.cast if type_ is not None and type_.base.name not in kind.types else None
+    found = type_of(node)
+    taken = found is None or kind.takes(found)
+    if not taken and kind.only:
+        assert found is not None
+        raise FieldError(f"{call.function.name}() takes {kind.name} here, not {node!r}, which is {found.sql}")
+    cast = None if taken else kind.cast
     writer.write("(" if cast is not None or isinstance(node, Condition) else "")
     render(node, writer)
     writer.write(")" if cast is not None or isinstance(node, Condition) else "")
     if cast is not None:
         writer.write(f"::{cast.sql}")
+
+
+def _beside(call: Call[object]) -> tuple[Expression, PgType] | None:
+    """The first argument that is no literal and whose type is known, and that type."""
+    for argument in call.arguments:
+        type_ = None if isinstance(argument, Slot) else type_of(argument)
+        if type_ is not None:
+            return argument, type_.base
+    return None

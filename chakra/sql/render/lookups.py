@@ -17,7 +17,7 @@ from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import KeyRef
 from chakra.sql.render.base import render
 from chakra.sql.render.keys import key_isnull, key_lookup
-from chakra.sql.render.nodes import compared
+from chakra.sql.render.nodes import compared, label_of
 from chakra.sql.render.templates import split
 from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Writer
@@ -92,13 +92,13 @@ def _same(
         sent = compared_type(type_, slot.sample)
         beyond = sent is NUMERIC and _is_whole(type_)
         adapt += (ToType(type_, "beyond"),) if beyond else compared(type_)
-    writer.parameter(slot.index, adapt, sent, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
+    writer.parameter(slot.index, adapt, sent, label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
 
 
 def _text(
     slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
 ) -> None:
-    writer.parameter(slot.index, _first_of_all(slot, rule), TEXT, _label_of(left))
+    writer.parameter(slot.index, _first_of_all(slot, rule), TEXT, label_of(left))
 
 
 def _array(
@@ -106,20 +106,18 @@ def _array(
 ) -> None:
     adapt = _first_of_all(slot, rule)
     if type_ is None:
-        writer.parameter(
-            slot.index, adapt, None, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS)
-        )
+        writer.parameter(slot.index, adapt, None, label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
         return
     adapt += (ToType(type_, "member list"),)
     base = type_.base
     if base.kind == "array":
         # There is no array of arrays: each of them travels as its text.
         writer.write("SELECT unnest(")
-        writer.parameter(slot.index, (*adapt, _texts(base)), array_of(TEXT), _label_of(left))
+        writer.parameter(slot.index, (*adapt, _texts(base)), array_of(TEXT), label_of(left))
         writer.write(f")::{bare_type(base)}")
         return
     sent = array_of(compared_type(base, None))
-    writer.parameter(slot.index, adapt, sent, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
+    writer.parameter(slot.index, adapt, sent, label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
 
 
 def _pair(
@@ -135,7 +133,7 @@ def _pair(
     else:
         sent = compared_type(type_, slot.sample)
         adapt = (*adapt, bound, *compared(type_))
-    writer.parameter(slot.index, adapt, sent, _label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
+    writer.parameter(slot.index, adapt, sent, label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
 
 
 def _member(
@@ -146,7 +144,7 @@ def _member(
         return
     # The operators of ranges take the bounds' own type and no other.
     sent = _member_type(type_.base, slot.sample, rule)
-    writer.parameter(slot.index, (*slot.steps, ToType(sent)), sent, _label_of(left))
+    writer.parameter(slot.index, (*slot.steps, ToType(sent)), sent, label_of(left))
 
 
 _RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Writer], None]] = {
@@ -188,10 +186,3 @@ def _first(value: Any) -> Any:
 
 def _second(value: Any) -> Any:
     return value[1]
-
-
-def _label_of(node: Expression) -> str:
-    """What error messages call a value: the field it is compared with, where there is one."""
-    while isinstance(node, Call) and node.arguments:
-        node = node.arguments[0]
-    return repr(node) if isinstance(node, ColumnRef) else "value"

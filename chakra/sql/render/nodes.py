@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chakra.expressions import (
+    Call,
     Combined,
     Expression,
     IsTrue,
@@ -47,6 +48,13 @@ def compared(type_: PgType | None) -> tuple[ToType, ...]:
     if type_ is None or type_.base.name in TEXTS:
         return ()
     return (ToType(type_, "compared"),)
+
+
+def label_of(node: Expression) -> str:
+    """What error messages call a value: the field it is compared with, where there is one."""
+    while isinstance(node, Call) and node.arguments:
+        node = node.arguments[0]
+    return repr(node) if isinstance(node, ColumnRef) else "value"
 
 
 def operation(node: Operation, writer: Writer) -> None:

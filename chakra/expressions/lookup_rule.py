@@ -1,0 +1,32 @@
+"""What a row of the lookups table says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Right = Literal["same", "array", "pair", "text", "member", "bound"]
+
+
+@dataclass(frozen=True, slots=True)
+class LookupRule:
+    """How to write one lookup.
+
+    Attributes:
+        sql: template over ``{l}`` (left), ``{r}`` (right) and, for pairs, ``{r0}`` and ``{r1}``.
+        right: type of the right side: that of the left (``same``), an ``array`` or a ``pair`` of it, ``text``, that of
+            the bounds of a range (``bound``), or the left's or its bounds' as the value has it (``member``).
+        adapt: applied to a literal right side before it is sent.
+        dynamic: template for a right side computed by the server, where ``adapt`` cannot run.
+        text: whether the left side is read as text (cast if it is not).
+    """
+
+    sql: str
+    right: Right = "same"
+    adapt: Callable[[Any], Any] | None = None
+    dynamic: str | None = None
+    text: bool = False
+
+
+__all__ = ["LookupRule", "Right"]

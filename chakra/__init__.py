@@ -92,7 +92,7 @@ from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
 from chakra.query import QuerySet, raw
 from chakra.query.prefetch import Prefetch, prefetch
-from chakra.schema import Check, Index, Unique
+from chakra.schema import Check, Exclude, Identity, Index, OpClass, Unique
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -210,6 +210,7 @@ __all__ = [
     "DatabaseError",
     "DenseRank",
     "DoesNotExist",
+    "Exclude",
     "Exists",
     "F",
     "Field",
@@ -220,6 +221,7 @@ __all__ = [
     "Frame",
     "Func",
     "Greatest",
+    "Identity",
     "Index",
     "IntegrityError",
     "Interval",
@@ -240,6 +242,7 @@ __all__ = [
     "Ntile",
     "NullIf",
     "OneToOne",
+    "OpClass",
     "OuterRef",
     "PercentRank",
     "PoolTimeout",

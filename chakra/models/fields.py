@@ -15,17 +15,18 @@ import types
 import typing
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
 from chakra.errors import FieldError
-from chakra.expressions import TypedExpression
+from chakra.expressions import Expression, TypedExpression
 from chakra.models.annotations import Forward
 from chakra.pg.conversion import enum_labels
 from chakra.pg.json_text import JsonNull
 from chakra.pg.types import BY_PYTHON, JSONB, PgType, array_of, enum_type
 from chakra.query.hydrate import SLOT
 from chakra.query.state import own_state
-from chakra.schema import Column, Table
+from chakra.schema import Column, Identity, Table
+from chakra.schema.terms import Name, named
 
 T = TypeVar("T")
 
@@ -52,8 +53,15 @@ class FieldSpec:
     null: bool | None
     default: Any
     default_factory: Callable[[], Any] | None
-    db_default: str | None
+    db_default: Any
     column: str | None
+    generated: Any = None
+    stored: bool = True
+    identity: Identity | Literal[False] | None = None
+    collation: Name | None = None
+    comment: str | None = None
+    storage: str | None = None
+    compression: str | None = None
 
     def __or__(self, other: Any) -> FieldSpec:
         # Stands in an annotation in place of a type of its name: let the metaclass say so.
@@ -71,8 +79,15 @@ def field(
     null: bool | None = None,
     default: Any = MISSING,
     default_factory: Callable[[], Any] | None = None,
-    db_default: str | None = None,
+    db_default: Any = None,
     column: str | None = None,
+    generated: Any = None,
+    stored: bool = True,
+    identity: Identity | Literal["always", "by default"] | bool | None = None,
+    collation: Name | None = None,
+    comment: str | None = None,
+    storage: str | None = None,
+    compression: str | None = None,
 ) -> Any:
     """Declare a column.
 
@@ -85,8 +100,18 @@ def field(
         default: value of new instances that do not set the field; something callable (``list``, ``uuid4``,
             ``datetime.now``) is called for each of them.
         default_factory: the same, said aloud.
-        db_default: SQL expression by which the server makes the value, e.g. ``"now()"``.
+        db_default: by what the server makes the value of a row without one: an expression (``Now()``), a plain value,
+            or SQL as text: ``"now()"``. A text as a value is ``Value("draft")``.
         column: name in the database, if it differs from the attribute's.
+        generated: by what the server computes the value of every row: an expression over the row's own fields,
+            ``F("price") * F("amount")``, or SQL as text. Writes leave the field out, and read it back.
+        stored: whether that is done when a row is written, and not when it is read (``False``, PostgreSQL 18).
+        identity: whether the server numbers the rows: ``"by default"`` (or ``True``), ``"always"``, or an
+            ``Identity(start=1000, increment=10)``; ``False`` = not even those of an ``int`` key.
+        collation: of a text, if not the database's: ``"C"``, ``"en-x-icu"``, or ``(schema, name)``.
+        comment: what the catalog says of the column.
+        storage: ``"plain"``, ``"external"``, ``"extended"`` or ``"main"``: how long values are kept.
+        compression: ``"pglz"`` or ``"lz4"``.
 
     Raises:
         FieldError: the arguments contradict each other.
@@ -104,10 +129,69 @@ def field(
         raise FieldError(
             f"default={default!r} would be shared by all instances; use default_factory={_factory(default)}"
         )
-    if db_default is not None and not isinstance(db_default, str):
-        raise FieldError(f'db_default is an SQL expression as text, e.g. "now()", not {db_default!r}')
     factory = default_factory or called
-    return FieldSpec(type, primary_key, unique, index, null, default, factory, db_default, column)
+    if callable(db_default) and not isinstance(db_default, Expression):
+        raise FieldError(
+            f'db_default is made by the server: an expression, e.g. Now(), a plain value, or SQL, "now()", not '
+            f"{db_default!r}"
+        )
+    if generated is not None:
+        _check_generated(generated, default is not MISSING or factory is not None, db_default, identity)
+    elif not stored:
+        raise FieldError("field(stored=False) is about a computed field: say by what, generated=…")
+    numbered = _identity(identity)
+    if numbered and (default is not MISSING or factory is not None or db_default is not None):
+        raise FieldError("field() takes identity= or a default, not both")
+    _word("storage", storage, STORAGE)
+    _word("compression", compression, COMPRESSION)
+    if comment is not None and not isinstance(comment, str):
+        raise FieldError(f"field(comment={comment!r}): a comment is text")
+    return FieldSpec(
+        type,
+        primary_key,
+        unique,
+        index,
+        null,
+        default,
+        factory,
+        db_default,
+        column,
+        generated,
+        stored,
+        numbered,
+        None if collation is None else named(collation, "field(collation=…)"),
+        comment,
+        storage,
+        compression,
+    )
+
+
+STORAGE = ("plain", "external", "extended", "main")
+COMPRESSION = ("pglz", "lz4")
+
+
+def _word(option: str, given: Any, known: tuple[str, ...]) -> None:
+    if given is not None and given not in known:
+        raise FieldError(f"field({option}={given!r}): it is one of {', '.join(map(repr, known))}")
+
+
+def _check_generated(generated: Any, default: bool, db_default: Any, identity: Any) -> None:
+    if not isinstance(generated, Expression) and not (isinstance(generated, str) and generated.strip()):
+        raise FieldError(
+            f'generated= is an expression over fields of the row, F("price") * 2, or SQL as text, not {generated!r}'
+        )
+    if default or db_default is not None or identity:
+        raise FieldError(
+            "field(generated=…): the server computes every value, so that there is no default and no identity"
+        )
+
+
+def _identity(given: Any) -> Identity | Literal[False] | None:
+    if given is None or given is False or isinstance(given, Identity):
+        return given
+    if given is True or given in ("by default", "always"):
+        return Identity(always=given == "always")
+    raise FieldError(f'identity={given!r}: it is "by default", "always", or Identity(start=…)')
 
 
 def split_default(default: Any) -> tuple[Any, Callable[[], Any] | None]:
@@ -196,6 +280,15 @@ def make_setter(attribute: str, member: Any, forget: tuple[str, ...] = ()) -> Ca
     return set_value
 
 
+def make_refusal(label: str) -> Callable[[Any, Any], None]:
+    """The setter of a field whose values the server computes."""
+
+    def refuse(instance: Any, value: Any) -> None:
+        raise FieldError(f"{label} is computed by the server (generated=…) and takes no value")
+
+    return refuse
+
+
 def infer_type(annotation: Any, where: str) -> PgType:
     """The PostgreSQL type an annotation stands for.
 
@@ -247,6 +340,7 @@ __all__ = [
     "enum_of",
     "field",
     "infer_type",
+    "make_refusal",
     "make_setter",
     "snake_case",
     "split_default",

@@ -5,12 +5,15 @@ Asks no model for its table, for tables may refer to each other in a circle.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from chakra.errors import FieldError
 from chakra.models.declare import Declared, ModelInfo, stored
 from chakra.models.relations.specs import ForeignKeySpec
-from chakra.schema import Check, Unique
+from chakra.schema import Check, Exclude, Index, Unique
+from chakra.schema.terms import Term, changed
+
+T = TypeVar("T", Index, Unique, Exclude)
 
 
 def held_keys(name: str, info: ModelInfo, targets: dict[str, ModelInfo | None]) -> dict[str, tuple[str, ...]]:
@@ -98,17 +101,52 @@ def declared_uniques(info: ModelInfo) -> list[Unique]:
     if together and all(isinstance(item, str) for item in together):
         together = (together,)
     given = [Unique(*group) for group in together]
-    given += [c for c in info.options.get("constraints", ()) if not isinstance(c, Check)]
-    return uniques + [Unique(*expanded(info, u.columns), name=u.name) for u in given]
+    given += [c for c in listed(info, "constraints") if isinstance(c, Unique)]
+    return uniques + [by_attributes(info, unique) for unique in given]
 
 
-def expanded(info: ModelInfo, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns of an index or constraint by attributes: a relation stands for those that hold its key."""
-    found: list[str] = []
-    for column in columns:
-        sign, bare = ("-", column[1:]) if column.startswith("-") else ("", column)
-        found += [f"{sign}{attribute}" for attribute in attributes_of(info, bare)]
-    return tuple(found)
+_LISTED: dict[str, tuple[type, ...]] = {"constraints": (Unique, Check, Exclude), "indexes": (Index,)}
+
+
+def listed(info: ModelInfo, option: str) -> tuple[Any, ...]:
+    """What ``Meta.indexes`` or ``Meta.constraints`` lists; a function is asked for it, so that it may name the model.
+
+    Raises:
+        FieldError: something else than indexes or constraints is among it.
+    """
+    given = info.options.get(option, ())
+    listing: Any = given() if callable(given) else given
+    found: tuple[Any, ...] = tuple(listing)
+    for one in found:
+        if not isinstance(one, _LISTED[option]):
+            words = ", ".join(f"{cls.__name__}(…)" for cls in _LISTED[option])
+            other = next((o for o, classes in _LISTED.items() if isinstance(one, classes)), None)
+            hint = "" if other is None else f"; that belongs to {other}"
+            raise FieldError(f"Meta.{option} lists {words}, not {one!r}{hint}")
+    return found
+
+
+def by_attributes(info: ModelInfo, one: T) -> T:
+    """An index or constraint by attributes: a relation stands for those that hold its key."""
+    pairs = [
+        (term if name == term.column else changed(term, column=name), position)
+        for position, term in enumerate(one.terms)
+        for name in ((None,) if term.column is None else attributes_of(info, term.column))
+    ]
+    include = tuple([name for given in one.include for name in attributes_of(info, given)])
+    if isinstance(one, Exclude):
+        operators = tuple([one.operators[position] for _, position in pairs])
+        return changed(one, terms=_terms(pairs), include=include, operators=operators)
+    return changed(one, terms=_terms(pairs), include=include)
+
+
+def _terms(pairs: list[tuple[Term, int]]) -> tuple[Term, ...]:
+    return tuple([term for term, _ in pairs])
+
+
+def expanded(info: ModelInfo, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of fields by attributes: a relation stands for those that hold its key."""
+    return tuple([attribute for name in names for attribute in attributes_of(info, name)])
 
 
 def pointed_at(label: str, spec: ForeignKeySpec, target: Any) -> tuple[str, ...]:
@@ -151,10 +189,9 @@ def _is_key(info: ModelInfo, name: str) -> bool:
 
 def _unique_groups(info: ModelInfo) -> list[tuple[str, ...]]:
     """The fields of which no two rows have the same values."""
-    indexes = [i for i in info.options.get("indexes", ()) if i.unique and i.where is None]
-    groups = [primary_key(info), *(u.columns for u in declared_uniques(info))]
-    groups += [tuple(name.lstrip("-") for name in expanded(info, index.columns)) for index in indexes]
-    return [group for group in groups if group]
+    keys = [by_attributes(info, index).key for index in listed(info, "indexes")]
+    uniques = [u.columns for u in declared_uniques(info) if u.is_constraint and u.deferrable is None]
+    return [group for group in (primary_key(info), *uniques, *keys) if group]
 
 
 def _shown(names: tuple[str, ...]) -> str:
@@ -173,11 +210,13 @@ def holder(info: ModelInfo, attribute: str) -> tuple[str, Declared, int]:
 
 __all__ = [
     "attributes_of",
+    "by_attributes",
     "declared_uniques",
     "expanded",
     "held_keys",
     "holder",
     "key_attribute",
+    "listed",
     "made_keys",
     "pointed_at",
     "primary_key",

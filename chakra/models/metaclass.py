@@ -16,7 +16,7 @@ from chakra.models.declare import (
     read_options,
     stored,
 )
-from chakra.models.fields import MISSING, Field, make_setter
+from chakra.models.fields import MISSING, Field, make_refusal, make_setter
 from chakra.models.keys import held_keys, made_keys, pointed_at
 from chakra.models.relations.between import Between
 from chakra.models.relations.forward import ForwardRelation
@@ -149,14 +149,18 @@ def _attach_field(cls: ModelMeta, attribute: str, spec: Any, nullable: bool, inf
     member = getattr(cls, SLOT + attribute)
     relations = tuple(name for name, keys in info.keys.items() if attribute in keys)
     column = Column(spec.column or attribute, _placeholder(), attribute=attribute)
-    made: Field[Any] = Field(attribute, column, make_setter(attribute, member, relations))
+    computed = getattr(spec, "generated", None) is not None
+    setter = (
+        make_refusal(f"{cls.__name__}.{attribute}") if computed else make_setter(attribute, member, relations)
+    )
+    made: Field[Any] = Field(attribute, column, setter)
     made.owner = cls
     setattr(cls, attribute, made)
     default = spec.default
     factory = spec.default_factory
     if default is MISSING and factory is None and (nullable or spec.primary_key) and spec.db_default is None:
-        default = None
-    info.plan.append((attribute, member.__set__, default, factory))
+        default = MISSING if computed else None
+    info.plan.append((attribute, setter if computed else member.__set__, default, factory))
 
 
 def _placeholder() -> PgType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from chakra.errors import FieldError
@@ -10,9 +11,10 @@ from chakra.models.declare import Declared, ModelInfo, stored
 from chakra.models.fields import MISSING, FieldSpec, infer_type, snake_case
 from chakra.models.keys import (
     attributes_of,
+    by_attributes,
     declared_uniques,
-    expanded,
     holder,
+    listed,
     made_keys,
     pointed_at,
     primary_key,
@@ -22,13 +24,16 @@ from chakra.pg.types import in_schema
 from chakra.schema import (
     Check,
     Column,
+    Exclude,
     ForeignKeyConstraint,
     Hop,
     Index,
     PythonDefault,
     Relation,
     Table,
+    Unique,
 )
+from chakra.sql.declared import Declaring
 
 
 def table_of(cls: Any, info: ModelInfo) -> Table:
@@ -41,18 +46,28 @@ def table_of(cls: Any, info: ModelInfo) -> Table:
         spec = declared.spec
         if spec.index and not (spec.primary_key or spec.unique):
             automatic.append(Index(*attributes_of(info, attribute)))
+    name = options.get("table") or f"{snake_case(cls.__name__)}s"
+    plain = Table(
+        name, tuple(columns), primary_key(info), options.get("schema"), row_class=cls, label=cls.__name__
+    )
+    declaring = Declaring(plain, info.keys)
+    columns = [_with_sql(cls, column, declaring) for column in columns]
     by_attribute = {column.attribute: column for column in columns}
     keys = [_foreign_key(cls, attribute, info, by_attribute) for attribute in info.keys]
-    constraints = tuple(options.get("constraints", ()))
+    constraints = listed(info, "constraints")
+    uniques = list(map(declaring.unique, declared_uniques(info)))
     table = Table(
-        name=options.get("table") or f"{snake_case(cls.__name__)}s",
+        name=name,
         schema=options.get("schema"),
         columns=tuple(columns),
         primary_key=primary_key(info),
-        uniques=tuple(declared_uniques(info)),
-        checks=tuple(c for c in constraints if isinstance(c, Check)),
-        indexes=_indexes(info, automatic),
+        uniques=tuple(unique for unique in uniques if unique.is_constraint),
+        checks=tuple(declaring.check(c) for c in constraints if isinstance(c, Check)),
+        indexes=_indexes(info, automatic, uniques, declaring),
         foreign_keys=tuple(constraint for constraint, _ in keys),
+        exclusions=tuple(
+            declaring.exclusion(by_attributes(info, c)) for c in constraints if isinstance(c, Exclude)
+        ),
         relations={relation.name: relation for _, relation in keys} | info.reverse,
         between=tuple(info.between),
         row_class=cls,
@@ -70,18 +85,16 @@ def table_of(cls: Any, info: ModelInfo) -> Table:
     return table
 
 
-def _indexes(info: ModelInfo, automatic: Iterable[Index]) -> tuple[Index, ...]:
-    """Declared indexes, each once, and the automatic ones that nothing makes superfluous."""
-    found: dict[Index, None] = {}
-    for index in info.options.get("indexes", ()):
-        names = expanded(info, index.columns)
-        found[Index(*names, name=index.name, unique=index.unique, method=index.method, where=index.where)] = (
-            None
-        )
+def _indexes(
+    info: ModelInfo, automatic: Iterable[Index], uniques: Iterable[Unique], declaring: Declaring
+) -> tuple[Index, ...]:
+    """Declared indexes, each once, those of keys that only an index can say, and the automatic ones that nothing makes
+    superfluous.
+    """
+    found = dict.fromkeys(declaring.index(by_attributes(info, index)) for index in listed(info, "indexes"))
+    found.update(dict.fromkeys(_index_of(unique) for unique in uniques if not unique.is_constraint))
     covered = {
-        index.columns
-        for index in found
-        if index.method == "btree" and not index.unique and index.where is None
+        index.columns for index in found if index.method == "btree" and not index.unique and index.plain
     }
     key = primary_key(info)
     for index in automatic:
@@ -92,6 +105,45 @@ def _indexes(info: ModelInfo, automatic: Iterable[Index]) -> tuple[Index, ...]:
     return tuple(found)
 
 
+def _index_of(unique: Unique) -> Index:
+    """The index that a key is of which PostgreSQL has no constraint.
+
+    Raises:
+        FieldError: it is deferrable, which no index can be.
+    """
+    if unique.deferrable is not None:
+        shown = unique.name or ", ".join(unique.columns)
+        raise FieldError(
+            f"Unique({shown}) has a condition or an expression, so that it is an index, which cannot be deferrable; an "
+            'Exclude can: Exclude((Lower("name"), "="), deferrable=True)'
+        )
+    return Index(
+        *unique.terms,
+        name=unique.name,
+        unique=True,
+        where=unique.where,
+        include=unique.include,
+        nulls_not_distinct=unique.nulls_not_distinct,
+    )
+
+
+def _with_sql(cls: Any, column: Column, declaring: Declaring) -> Column:
+    """The column with SQL in place of what its field says of its values."""
+    info: ModelInfo = cls.__chakra__
+    declared = info.declared.get(column.attribute)
+    spec = None if declared is None else declared.spec
+    if isinstance(spec, ForeignKeySpec | None):
+        return column
+    where = f"{cls.__name__}.{column.attribute}"
+    if spec.generated is not None:
+        given = spec.generated
+        text = given if isinstance(given, str) else declaring.expression(given, f"{where}, generated=")
+        return replace(column, computed=text)
+    if spec.db_default is None:
+        return column
+    return replace(column, db_default=declaring.default(column, spec.db_default, f"{where}, db_default="))
+
+
 def _column(cls: Any, attribute: str, declared: Declared) -> Column:
     spec: FieldSpec = declared.spec
     where = f"{cls.__name__}.{attribute}"
@@ -100,18 +152,28 @@ def _column(cls: Any, attribute: str, declared: Declared) -> Column:
     )
     identity = (
         spec.primary_key
+        and spec.identity is None
+        and spec.generated is None
         and type_.name in ("int2", "int4", "int8")
         and spec.db_default is None
         and spec.default is MISSING
         and spec.default_factory is None
         and sum(bool(d.spec.primary_key) for d in cls.__chakra__.declared.values()) == 1
     )
+    if spec.identity and type_.name not in ("int2", "int4", "int8"):
+        raise FieldError(f"{where} is {type_.sql}; identity= numbers smallint, integer and bigint")
     return Column(
         name=spec.column or attribute,
         type=type_,
         nullable=(declared.nullable or bool(spec.null)) and not spec.primary_key,
-        db_default=spec.db_default,
-        identity=identity,
+        identity=identity or bool(spec.identity),
+        always=spec.identity.always if spec.identity else False,
+        virtual=not spec.stored,
+        sequence=spec.identity.options if spec.identity else None,
+        collation=spec.collation,
+        comment=spec.comment,
+        storage=spec.storage,
+        compression=spec.compression,
         attribute=attribute,
     )
 
@@ -128,6 +190,7 @@ def column_of(cls: Any, attribute: str) -> Column:
         name=spec.column or attribute,
         type=column_of(target, pointed[position]).type,
         nullable=(declared.nullable or bool(spec.null)) and attribute not in primary_key(info),
+        comment=spec.comment,
         attribute=attribute,
     )
 
@@ -174,6 +237,8 @@ def _foreign_key(
         spec.deferrable,
         # A column that is shared with others may have to stay.
         tuple(column.name for column in able) if len(able) < len(own) else (),
+        spec.on_update,
+        spec.match,
     )
     hop = Hop(info.keys[attribute], pointed, lambda: target.__table__)
     return constraint, Relation(attribute, (hop,), any(column.nullable for column in own))

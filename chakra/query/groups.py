@@ -80,6 +80,8 @@ def groups_of(table: Table, instances: list[Any]) -> list[Group]:
     columns: list[Column] = []
     gathered: list[list[Any]] = []
     for column in table.columns:
+        if column.computed is not None:
+            continue
         try:
             values = list(map(attrgetter(SLOT + column.attribute), instances))
         except AttributeError:

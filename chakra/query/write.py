@@ -38,12 +38,14 @@ T = TypeVar("T")
 def written_values(instance: Any, table: Table) -> tuple[tuple[str, ...], list[Any]]:
     """The attributes an INSERT of the instance names, and their values.
 
-    Attributes never set are left to the server; so are generated ones that are ``None``.
+    Attributes never set are left to the server; so are generated ones that are ``None``, and those it computes always.
     """
     names: list[str] = []
     values: list[Any] = []
     for column in table.columns:
         attribute = column.attribute
+        if column.computed is not None and table.row_class is not None:
+            continue
         try:
             value = getattr(instance, SLOT + attribute)
         except AttributeError:
@@ -74,8 +76,7 @@ async def insert(instance: Any, database: Database) -> None:
         row = await execute.fetchrow(database, statement, values)
         if row is None:
             raise _not_let_in(table)
-        for output, value in zip(statement.outputs, row, strict=True):
-            setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
+        _take(instance, statement, row)
 
     await _on_checked(database, table, names, work, inserts=True)
     _saved(instance, database)
@@ -195,9 +196,16 @@ async def save(
         await _save_computed(instance, database, dict(zip(names, values, strict=True)))
     else:
         values += [getattr(instance, SLOT + name) for name in table.primary_key]
+        computed = table.computed
 
-        def work(stored: Table) -> Awaitable[int]:
-            return execute.execute(database, update_row_statement(stored, names), values)
+        async def work(stored: Table) -> int:
+            if not computed:
+                return await execute.execute(database, update_row_statement(stored, names), values)
+            statement = update_row_statement(stored, names, computed)
+            row = await execute.fetchrow(database, statement, values)
+            if row is not None:
+                _take(instance, statement, row)
+            return 0 if row is None else 1
 
         if await _on_checked(database, table, names, work) == 0:
             raise gone(instance, "updated")
@@ -211,17 +219,24 @@ async def _save_computed(instance: Any, database: Database, assigned: dict[str, 
     select = Select(table).filtered(
         False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}
     )
-    computed = tuple(name for name, value in assigned.items() if isinstance(value, Expression))
+    computed = (
+        tuple(name for name, value in assigned.items() if isinstance(value, Expression)) + table.computed
+    )
 
     async def work(stored: Table) -> None:
         statement, literals = update_statement(select, assigned, stored, computed)
         row = await execute.fetchrow(database, statement, literals)
         if row is None:
             raise gone(instance, "updated")
-        for output, value in zip(statement.outputs, row, strict=True):
-            setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
+        _take(instance, statement, row)
 
     await _on_checked(database, table, tuple(assigned), work)
+
+
+def _take(instance: Any, statement: Statement, row: Any) -> None:
+    """Fill in what a statement returned of the instance's row."""
+    for output, value in zip(statement.outputs, row, strict=True):
+        setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
 
 
 def gone(instance: Any, what: str) -> Exception:

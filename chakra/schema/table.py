@@ -15,8 +15,12 @@ from typing import Any
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_qualified
 from chakra.pg.types import PgType
-from chakra.schema.constraints import Check, ForeignKeyConstraint, Index, Unique
+from chakra.schema.constraints import Check, Exclude, ForeignKeyConstraint, Unique
 from chakra.schema.defaults import PythonDefault
+from chakra.schema.identity import Identity
+from chakra.schema.indexes import Index
+from chakra.schema.naming import Names, names_of
+from chakra.schema.terms import Name, changed
 from chakra.schema.values import load_for
 
 
@@ -34,6 +38,10 @@ class Column:
         always: whether it is ``GENERATED ALWAYS AS IDENTITY`` instead.
         computed: SQL expression that the server computes the column by (``GENERATED ALWAYS AS (…)``), or ``None``.
         virtual: whether that is done when it is read, and not when it is stored (PostgreSQL 18).
+        sequence: what an identity column counts by, if not from 1 by ones.
+        collation: another one than the type's; a name, or ``(schema, name)``.
+        comment: what the catalog says of it.
+        storage, compression: how its values are kept, if not as those of the type are.
         declared: the type the model declares where ``type`` is the one the server has and they differ; values of
             instances are of this type.
         readable: whether the role may read it, as far as that was asked.
@@ -47,6 +55,11 @@ class Column:
     always: bool = False
     computed: str | None = None
     virtual: bool = False
+    sequence: Identity | None = None
+    collation: Name | None = None
+    comment: str | None = None
+    storage: str | None = None
+    compression: str | None = None
     attribute: str = field(default="", compare=False)
     declared: PgType | None = field(default=None, compare=False)
     readable: bool = field(default=True, compare=False)
@@ -186,7 +199,7 @@ class Table:
         name, schema: where it is; ``schema=None`` leaves it to the search path.
         columns: in declaration order.
         primary_key: attribute names.
-        uniques, checks, indexes, foreign_keys: constraints.
+        uniques, checks, indexes, foreign_keys, exclusions: constraints.
         relations: ways to other tables by query name.
         row_class: class whose instances rows become, or ``None`` for tables without a model.
         ordering: default order of queries, as ``order_by`` takes it.
@@ -207,6 +220,7 @@ class Table:
     checks: tuple[Check, ...] = ()
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKeyConstraint, ...] = ()
+    exclusions: tuple[Exclude, ...] = ()
     relations: dict[str, Relation] = field(default_factory=dict)
     row_class: Any = field(default=None, repr=False)
     ordering: tuple[Any, ...] = ()
@@ -227,16 +241,50 @@ class Table:
 
     @property
     def definition(self) -> tuple[Any, ...]:
-        """What the database sees of the table; two tables of one definition need no migration."""
+        """What the database sees of the table; two tables of one definition need no migration.
+
+        Attributes are columns in it, and what has no name has the one that it gets.
+        """
+        names = self.names
         return (
             self.schema,
             self.name,
             self.columns,
-            self.primary_key,
+            tuple([column.name for column in self.key_columns]),
+            *(
+                tuple([self._as_stored(one, name) for one, name in zip(group, given, strict=True)])
+                for group, given in (
+                    (self.uniques, names.uniques),
+                    (self.exclusions, names.exclusions),
+                    (self.checks, names.checks),
+                    (self.foreign_keys, names.foreign_keys),
+                    (self.indexes, names.indexes),
+                )
+            ),
+        )
+
+    def _as_stored(self, one: Any, name: str) -> Any:
+        """A constraint or an index by the names of columns, and with its own."""
+        if not hasattr(one, "terms"):
+            return changed(one, name=name)
+        terms = [
+            term if term.column is None else changed(term, column=self.column(term.column).name)
+            for term in one.terms
+        ]
+        include = tuple([self.column(attribute).name for attribute in one.include])
+        return changed(one, name=name, terms=tuple(terms), include=include)
+
+    @cached_property
+    def names(self) -> Names:
+        """The names of its constraints and indexes, those that were not given included."""
+        return names_of(
+            self.name,
+            lambda attribute: self.column(attribute).name,
             self.uniques,
+            self.exclusions,
             self.checks,
-            self.indexes,
             self.foreign_keys,
+            self.indexes,
         )
 
     @cached_property
@@ -258,6 +306,11 @@ class Table:
     def generated(self) -> tuple[str, ...]:
         """Attributes of the columns that the server makes a value for when none is sent."""
         return tuple(column.attribute for column in self.columns if column.generated)
+
+    @cached_property
+    def computed(self) -> tuple[str, ...]:
+        """Attributes of the columns that the server computes, whatever is sent."""
+        return tuple(column.attribute for column in self.columns if column.computed is not None)
 
     def relate(self, name: str, relation: Relation | None) -> None:
         """Note a way that another table, described later, opens to itself, or takes back.
@@ -337,7 +390,7 @@ class Table:
         alone = (attribute,)
         if self.primary_key == alone or any(unique.columns == alone for unique in self.uniques):
             return True
-        return any(i.unique and i.where is None and i.columns == alone for i in self.indexes)
+        return any(index.key == alone for index in self.indexes)
 
     def relation(self, name: str, call: str) -> Relation:
         """Return the relation of a name that users have for one.

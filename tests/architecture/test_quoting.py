@@ -59,14 +59,22 @@ REVIEWED: dict[str, set[str]] = {
         "' AND '.join(both)",
     },
     "chakra.sql.ddl.types": {"name", "labels", "array", "message", "hidden", "ignored"},
-    # Expressions and types as SQL that developers wrote into their declarations.
-    "chakra.sql.ddl.columns": {"line", "column.computed", "column.db_default", "column.type.sql"},
+    # Expressions and types as SQL: written by developers, or by the compiler out of expressions; checked words, and
+    # numbers.
+    "chakra.sql.ddl.columns": {
+        "line", "column.computed", "column.db_default", "column.type.sql", "options", "quoted_name(column.collation)",
+        "' '.join(words)", "word", "storage",
+    },
+    "chakra.sql.ddl.terms": {"quoted_name(term.collation)", "term.nulls.upper()", "names"},
     "chakra.sql.ddl.constraints": {
-        "own", "other", "target", "constraint.on_delete.upper()", "check.condition",
+        "own", "other", "target", "constraint.on_delete.upper()", "constraint.on_update.upper()", "made.condition",
+        "_unique(table, declaring.unique(unique))", "_exclude(table, declaring.exclusion(exclusion))", "pairs",
+        "nulls", "included", "deferrable", "term_list(table, unique.terms)", "term_sql(table, term)",
+        "_operator(operator)", "exclusion.where", "constraint.match.upper()",
     },
     "chakra.sql.ddl.indexes": {
-        "method", "', '.join(columns)", "'UNIQUE ' if index.unique else ''",
-        "'IF NOT EXISTS ' if if_not_exists else ''", "index.where", "f' WHERE {index.where}' if index.where else ''",
+        "'UNIQUE ' if index.unique else ''", "'IF NOT EXISTS ' if if_not_exists else ''", "line",
+        "parameter_list(index.with_)", "index.where",
     },
     "chakra.sql.ddl.tables": {
         "names", "statement", "ignored", "' CASCADE' if cascade else ''", "body",

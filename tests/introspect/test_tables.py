@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chakra import Field, ForeignKey, Index, Model, Unique, field, foreign_key, introspect
-from chakra.schema import Check, Column, ForeignKeyConstraint, Table
+from chakra import Field, ForeignKey, Index, Model, OpClass, Unique, field, foreign_key, introspect
+from chakra.schema import Check, Column, ForeignKeyConstraint, Table, Term
 from chakra.sql import create_statements
 from chakra.types import Integer, Numeric, Varchar
 from tests.plugins.needs import needs_server
@@ -98,8 +98,10 @@ async def test_keys_and_constraints(made: Any) -> None:
     assert things.uniques == (Unique("serial", name="things_serial_key"),)
     assert things.checks == (Check("(price > (0)::numeric)", name="things_price_check"),)
     assert things.foreign_keys == (
-        ForeignKeyConstraint(("tenant", "owner"), "owners", ("tenant", "number"), "public", "cascade"),
-        ForeignKeyConstraint(("before",), "things", ("id",), "public", "no action", True),
+        ForeignKeyConstraint(
+            ("tenant", "owner"), "owners", ("tenant", "number"), "public", "cascade", name="owned"
+        ),
+        ForeignKeyConstraint(("before",), "things", ("id",), "public", deferrable="deferred", name="chained"),
     )
 
 
@@ -119,14 +121,10 @@ async def test_indexes(made: Any) -> None:
     }
     assert found["part"] == Index("a", name="part", unique=True, where="(c IS NOT NULL)")
     assert found["of_json"].method == "gin"
-    # Of others, an Index does not say everything.
-    assert {name for name, i in found.items() if i.definition} == {
-        "beside",
-        "patterns",
-        "nulls_first",
-        "collated",
-    }
-    assert found["beside"].definition == "CREATE INDEX beside ON public.indexed USING btree (a) INCLUDE (b)"
+    assert found["beside"] == Index("a", name="beside", include="b")
+    assert found["patterns"] == Index(OpClass("c", "text_pattern_ops"), name="patterns")
+    assert found["nulls_first"].terms == (Term("a", nulls="first"),)
+    assert found["collated"].terms == (Term("c", collation="C"),)
     assert table.is_unique("a") is False  # one is, of some rows
 
 
@@ -165,9 +163,11 @@ async def test_views_and_partitions(made: Any) -> None:
     assert (view.primary_key, view.foreign_keys) == ((), ())
     kinds = {one.name: one.kind for one in await introspect.listed(made, "public")}
     assert (kinds["seen"], kinds["logs"], "logs_24" in kinds) == ("view", "partitioned table", False)
-    to_logs = ForeignKeyConstraint(("at", "thing"), "logs", ("at", "thing"), "public")
+    to_logs = ForeignKeyConstraint(
+        ("at", "thing"), "logs", ("at", "thing"), "public", name="notes_at_thing_fkey"
+    )
     assert (await read(made, "notes")).foreign_keys == (to_logs,)  # and none to the partitions
-    of_logs = ForeignKeyConstraint(("thing",), "things", ("id",), "public")
+    of_logs = ForeignKeyConstraint(("thing",), "things", ("id",), "public", name="logs_thing_fkey")
     assert (await read(made, "logs_24")).foreign_keys == (of_logs,)
 
 
@@ -219,7 +219,12 @@ async def test_models_and_their_tables(db: Any) -> None:
     ]
     assert lines.foreign_keys == (
         ForeignKeyConstraint(
-            ("order_tenant", "order_number"), "in_orders", ("tenant", "number"), "public", "cascade"
+            ("order_tenant", "order_number"),
+            "in_orders",
+            ("tenant", "number"),
+            "public",
+            "cascade",
+            name="in_lines_order_tenant_order_number_fkey",
         ),
     )
 

@@ -413,7 +413,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "not a type": (lambda: field(int), r"takes a type from chakra\.types, not <class 'int'>"),
     "two defaults": (lambda: field(default=1, default_factory=int), "default or default_factory"),
     "shared default": (lambda: field(default=[]), "default_factory=list"),
-    "db_default value": (lambda: field(db_default=5), r'as text, e\.g\. "now\(\)"'),
+    "db_default of Python": (
+        lambda: field(db_default=list),
+        r"made by the server: an expression, e\.g\. Now\(\)",
+    ),
     "leading underscore": (lambda: declare(_x=field(Text)), r"Bad\._x: a field's name"),
     "double underscore": (lambda: declare(a__b=field(Text)), r"Bad\.a__b: a field's name"),
     "trailing underscore": (lambda: declare(a_=field(Text)), r"Bad\.a_: a field's name"),

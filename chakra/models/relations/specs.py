@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, overloa
 from chakra.errors import FieldError
 from chakra.expressions import TypedExpression
 from chakra.models.fields import MISSING, split_default
-from chakra.schema.constraints import ON_DELETE, OnDelete
+from chakra.schema.constraints import MATCH, ON_DELETE, Deferrable, Match, OnDelete, deferral
 
 M = TypeVar("M", bound=Any)
 
@@ -28,10 +28,13 @@ class ForeignKeySpec:
     default_factory: Callable[[], Any] | None
     index: bool
     primary_key: bool
-    deferrable: bool
+    deferrable: Deferrable | None
     column: str | None
     to_field: tuple[str, ...]
     fields: tuple[str, ...]
+    on_update: OnDelete = "no action"
+    match: Match = "simple"
+    comment: str | None = None
 
     def __or__(self, other: Any) -> ForeignKeySpec:
         # As in FieldSpec: the name of a relation hides the model of that name.
@@ -49,10 +52,13 @@ def foreign_key(
     default: Any = MISSING,
     index: bool = True,
     primary_key: bool = False,
-    deferrable: bool = False,
+    deferrable: Deferrable | bool = False,
     column: str | None = None,
     to_field: str | tuple[str, ...] | None = None,
     fields: str | tuple[str, ...] | None = None,
+    on_update: str = "no action",
+    match: str = "simple",
+    comment: str | None = None,
 ) -> Any:
     """Declare a foreign key to another model's primary key, or to another unique field of it.
 
@@ -67,17 +73,23 @@ def foreign_key(
             the key.
         index: make an index on the key column.
         primary_key: the key is the primary key, too.
-        deferrable: the server checks the key at the end of the transaction.
+        deferrable: ``True`` or ``"deferred"``: the server checks the key at the end of the transaction;
+            ``"immediate"``: with each statement, until SET CONSTRAINTS says otherwise.
         column: name of the key column; ``<attribute>_id`` if not given.
         to_field: unique field of the other model that the key holds; its primary key if not given. Several fields that
             are unique together stand in a tuple.
         fields: the fields that hold the key, in the order of the fields it points at. Those that the model declares
             itself are shared, the others are made: ``fields=("tenant", "order_number")``.
+        on_update: what becomes of the key where that of the other row changes: the words of ``on_delete``.
+        match: ``"full"`` refuses a key of several fields that is NULL in part, which ``"simple"`` takes for none.
+        comment: what the catalog says of the key column.
 
     Raises:
         FieldError: ``on_delete`` is none of the known words, a name is none, or ``column`` stands beside ``fields``.
     """
-    action = _action(on_delete)
+    action = _action("on_delete", on_delete)
+    if match not in MATCH:
+        raise FieldError(f"match={match!r}: use one of {', '.join(map(repr, MATCH))}")
     _check_name("related_name", related_name)
     _check_name("column", column)
     initial, factory = split_default(default)
@@ -92,10 +104,13 @@ def foreign_key(
         default_factory=factory,
         index=index,
         primary_key=primary_key,
-        deferrable=deferrable,
+        deferrable=deferral(deferrable, "foreign_key()"),
         column=column,
         to_field=_names("to_field", to_field),
         fields=held,
+        on_update=_action("on_update", on_update),
+        match=cast(Match, match),
+        comment=comment,
     )
 
 
@@ -107,10 +122,13 @@ def one_to_one(
     null: bool | None = None,
     default: Any = MISSING,
     primary_key: bool = False,
-    deferrable: bool = False,
+    deferrable: Deferrable | bool = False,
     column: str | None = None,
     to_field: str | tuple[str, ...] | None = None,
     fields: str | tuple[str, ...] | None = None,
+    on_update: str = "no action",
+    match: str = "simple",
+    comment: str | None = None,
 ) -> Any:
     """Declare a foreign key that at most one row may hold; arguments as for ``foreign_key``."""
     spec: ForeignKeySpec = foreign_key(
@@ -125,15 +143,18 @@ def one_to_one(
         column=column,
         to_field=to_field,
         fields=fields,
+        on_update=on_update,
+        match=match,
+        comment=comment,
     )
     spec.unique = True
     return spec
 
 
-def _action(on_delete: str) -> OnDelete:
-    action = on_delete.lower().replace("_", " ") if isinstance(on_delete, str) else on_delete
+def _action(option: str, given: str) -> OnDelete:
+    action = given.lower().replace("_", " ") if isinstance(given, str) else given
     if action not in ON_DELETE:
-        raise FieldError(f"on_delete={on_delete!r}: use one of {', '.join(map(repr, ON_DELETE))}")
+        raise FieldError(f"{option}={given!r}: use one of {', '.join(map(repr, ON_DELETE))}")
     return cast(OnDelete, action)
 
 

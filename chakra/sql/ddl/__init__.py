@@ -1,6 +1,6 @@
 """CREATE and DROP from table descriptions; pure text, run by whoever asks."""
 
-from chakra.sql.ddl.names import object_name
+from chakra.schema.naming import object_name
 from chakra.sql.ddl.servers import check_server
 from chakra.sql.ddl.tables import create_statements, drop_statements
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chakra.errors import FieldError
-from chakra.pg.quoting import quote_block
+from chakra.pg.quoting import quote_block, quote_string
 from chakra.schema import ForeignKeyConstraint, Table
-from chakra.sql.ddl.columns import column_line
+from chakra.sql.ddl.columns import column_line, column_statements
 from chakra.sql.ddl.constraints import constraint_lines, foreign_key
 from chakra.sql.ddl.indexes import create_index, index_names
 from chakra.sql.ddl.types import create_types, drop_types
@@ -55,7 +55,7 @@ def create_statements(tables: Iterable[Table], *, if_not_exists: bool = False) -
                 late.append(statement)
             else:
                 early.append(constraint)
-        statements.append(create_table(table, early, if_not_exists))
+        statements.extend(create_table(table, early, if_not_exists))
     statements.extend(late)
     for table in ordered:
         statements.extend(
@@ -75,8 +75,25 @@ def drop_statements(tables: Iterable[Table], *, cascade: bool = False) -> list[s
     return [*statements, *drop_types(ordered)]
 
 
-def create_table(table: Table, foreign_keys: Sequence[ForeignKeyConstraint], if_not_exists: bool) -> str:
-    """``CREATE TABLE`` with its constraints and some of its foreign keys."""
+def create_table(
+    table: Table, foreign_keys: Sequence[ForeignKeyConstraint], if_not_exists: bool
+) -> list[str]:
+    """``CREATE TABLE`` with its constraints and some of its foreign keys, and what is said of its columns."""
+    made = [_create_table(table, foreign_keys, if_not_exists)]
+    said = [*column_statements(table)]
+    if not said:
+        return made
+    made += said
+    return [unless_there(table.quoted, made)] if if_not_exists else made
+
+
+def unless_there(quoted: str, statements: list[str]) -> str:
+    """Statements that run together, and only if there is nothing of that name."""
+    body = " ".join(f"{statement};" for statement in statements)
+    return quote_block(f"IF pg_catalog.to_regclass({quote_string(quoted)}) IS NULL THEN {body} END IF;")
+
+
+def _create_table(table: Table, foreign_keys: Sequence[ForeignKeyConstraint], if_not_exists: bool) -> str:
     if not table.columns:
         raise FieldError(f"{table.title} has no columns")
     lines = [column_line(column) for column in table.columns]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from chakra.pg.quoting import quote_block, quote_identifier, quote_qualified, quote_string
 from chakra.pg.types import PgType
-from chakra.schema import Table
+from chakra.schema import Exclude, Index, Table
 
 # Types that an extension brings: type → extension, as contrib and pgvector name them.
 EXTENSIONS = {
@@ -19,9 +19,63 @@ EXTENSIONS = {
 }
 
 
+OPERATOR_CLASSES = {"gin_trgm_ops": "pg_trgm", "gist_trgm_ops": "pg_trgm", "gin_bigm_ops": "pg_bigm"}
+"""Operator classes of extensions over types that need none: class → extension."""
+METHODS = {"bloom": "bloom", "hnsw": "vector", "ivfflat": "vector"}
+"""Access methods of extensions."""
+_IN_BTREE_GIST = frozenset(
+    {
+        "int2",
+        "int4",
+        "int8",
+        "float4",
+        "float8",
+        "numeric",
+        "timestamp",
+        "timestamptz",
+        "time",
+        "timetz",
+        "date",
+    }
+    | {
+        "interval",
+        "oid",
+        "money",
+        "bpchar",
+        "text",
+        "varchar",
+        "bytea",
+        "bit",
+        "varbit",
+        "macaddr",
+        "macaddr8",
+    }
+    | {"uuid", "bool"}
+)
+"""Types that ``gist`` compares with the extension ``btree_gist`` alone (manual, F.8)."""
+
+
+def _extensions(tables: Iterable[Table]) -> Iterator[str]:
+    """The extensions that indexes and exclusion constraints need."""
+    for table in tables:
+        made: list[Index | Exclude] = [*table.indexes, *table.exclusions]
+        for one in made:
+            if one.method in METHODS:
+                yield METHODS[one.method]
+            for term in one.terms:
+                if isinstance(term.opclass, str) and term.opclass in OPERATOR_CLASSES:
+                    yield OPERATOR_CLASSES[term.opclass]
+                if one.method == "gist" and term.opclass is None and term.column is not None:
+                    base = table.column(term.column).type.base
+                    if base.kind == "enum" or (base.kind == "base" and base.name in _IN_BTREE_GIST):
+                        yield "btree_gist"
+
+
 def create_types(tables: Iterable[Table]) -> list[str]:
-    """Statements for the extensions and enums that columns of tables need, each once."""
-    statements: list[str] = []
+    """Statements for the extensions and enums that columns and indexes of tables need, each once."""
+    tables = list(tables)
+    wanted = dict.fromkeys(_extensions(tables))
+    statements = [f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)}" for name in wanted]
     for type_ in types_of(tables):
         if type_.name in EXTENSIONS:
             statement = f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(EXTENSIONS[type_.name])}"

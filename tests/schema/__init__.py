@@ -1,0 +1,1 @@
+"""What models say of their tables, as the server makes it."""

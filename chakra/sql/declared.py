@@ -23,7 +23,7 @@ from chakra.expressions import (
     as_condition,
 )
 from chakra.expressions.aggregates import Aggregate
-from chakra.expressions.library import TRANSFORMS
+from chakra.expressions.calls import find_transform
 from chakra.expressions.lookups import find_lookup
 from chakra.expressions.windows import Window
 from chakra.schema import Check, Column, Exclude, Given, Index, Table, Term, Unique
@@ -54,7 +54,7 @@ class TableScope(Scope):
 
     def resolve(self, expression: Expression) -> Expression:
         kind = type(expression)
-        if hasattr(kind, "bind_column"):
+        if getattr(kind, "bind_column", None) is not None:
             owner: Any = getattr(expression, "owner", None)
             attribute: Any = getattr(expression, "attribute", None)
             if owner is not self.root.table.row_class:
@@ -94,7 +94,11 @@ class TableScope(Scope):
         if len(parts) > 1 and parts[1] == "pk":
             del parts[1]
         following = parts[1] if len(parts) > 1 else "isnull"
-        known = following == "isnull" or following in TRANSFORMS or find_lookup(following, column.type)
+        known = (
+            following == "isnull"
+            or find_transform(following, column.type)
+            or find_lookup(following, column.type)
+        )
         if not known:
             raise FieldError(
                 f"{path!r} is a value of the row behind {title}.{parts[0]}, and it is about one row of {title}; of the "
@@ -197,7 +201,7 @@ class Declaring:
     def _column(self, node: Any, what: str) -> str | None:
         """The attribute that an expression is, if it is nothing else."""
         name = node.path if isinstance(node, F) else getattr(node, "attribute", None)
-        if not isinstance(node, F) and not hasattr(type(node), "bind_column"):
+        if not isinstance(node, F) and getattr(type(node), "bind_column", None) is None:
             return None
         try:
             found = TableScope(self._table, self._keys).resolve(node)

@@ -92,7 +92,7 @@ from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
 from chakra.query import QuerySet, raw
 from chakra.query.prefetch import Prefetch, prefetch
-from chakra.schema import Check, Index, Unique
+from chakra.schema import Check, Index, Sequence, Unique
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -248,6 +248,7 @@ __all__ = [
     "QuerySet",
     "Rank",
     "RowNumber",
+    "Sequence",
     "SerializationError",
     "StdDev",
     "StringAgg",

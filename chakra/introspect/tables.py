@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.db import with_modifier
 from chakra.introspect.listing import Found, Listed
+from chakra.introspect.words import words_of
 from chakra.pg.types import PgType
 from chakra.schema import Check, Column, ForeignKeyConstraint, Index, Table, Unique
 from chakra.schema.constraints import OnDelete
@@ -87,10 +88,10 @@ _ON_DELETE: dict[str, OnDelete] = {  # manual, pg_constraint.confdeltype
 
 
 async def read(database: Database, found: Iterable[Found | Listed]) -> list[Table]:
-    """Describe existing tables, views and foreign tables, in the order given: two round trips, and one for types that
+    """Describe existing tables, views and foreign tables, in the order given: four round trips, and one for types that
     nobody asked for before.
 
-    What a ``Table`` has no word for is left out: exclusion constraints, comments, triggers, policies, storage.
+    What a ``Table`` has no word for is left out: exclusion constraints, triggers, policies.
     """
     wanted = list(found)
     oids = [one.oid for one in wanted]
@@ -100,11 +101,14 @@ async def read(database: Database, found: Iterable[Found | Listed]) -> list[Tabl
         columns[row["relation"]].append(row)
     for row in await database.run_fetch(_PARTS, (oids,)):
         parts[row["relation"]].append(row)
+    words = await words_of(database, oids)
     types = await database.types.resolve_many([row["type"] for rows in columns.values() for row in rows])
-    return [_table(one, columns[one.oid], parts[one.oid], types) for one in wanted]
+    return [_table(one, columns[one.oid], parts[one.oid], types, words.get(one.oid, {})) for one in wanted]
 
 
-def _table(found: Found | Listed, columns: Sequence[Any], parts: Sequence[Any], types: Any) -> Table:
+def _table(
+    found: Found | Listed, columns: Sequence[Any], parts: Sequence[Any], types: Any, words: Any
+) -> Table:
     primary_key: tuple[str, ...] = ()
     uniques: list[Unique] = []
     checks: list[Check] = []
@@ -140,6 +144,7 @@ def _table(found: Found | Listed, columns: Sequence[Any], parts: Sequence[Any], 
         checks=tuple(checks),
         indexes=tuple(indexes),
         foreign_keys=tuple(foreign_keys),
+        **words,
     )
 
 

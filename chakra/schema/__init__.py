@@ -2,6 +2,7 @@
 
 from chakra.schema.constraints import Check, ForeignKeyConstraint, Index, Unique
 from chakra.schema.defaults import PythonDefault
+from chakra.schema.storage import NextValue, Partitioning, PartitionOf, Sequence, View
 from chakra.schema.table import Column, Hop, Relation, Stored, Table
 from chakra.schema.values import load_for
 
@@ -11,10 +12,15 @@ __all__ = [
     "ForeignKeyConstraint",
     "Hop",
     "Index",
+    "NextValue",
+    "PartitionOf",
+    "Partitioning",
     "PythonDefault",
     "Relation",
+    "Sequence",
     "Stored",
     "Table",
     "Unique",
+    "View",
     "load_for",
 ]

@@ -73,7 +73,7 @@ SELECT i.indrelid::bigint, 'index', c.relname::text,
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
-WHERE i.indrelid = ANY ($1::oid[]) AND NOT EXISTS (
+WHERE i.indrelid = ANY ($1::oid[]) AND NOT c.relispartition AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
 ORDER BY relation, position
 """
@@ -88,10 +88,11 @@ _ON_DELETE: dict[str, OnDelete] = {  # manual, pg_constraint.confdeltype
 
 
 async def read(database: Database, found: Iterable[Found | Listed]) -> list[Table]:
-    """Describe existing tables, views and foreign tables, in the order given: four round trips, and one for types that
-    nobody asked for before.
+    """Describe existing tables, views and foreign tables, in the order given: three round trips, one for types that
+    nobody asked for before, and one for sequences if defaults draw from any.
 
-    What a ``Table`` has no word for is left out: exclusion constraints, triggers, policies.
+    Indexes that a partition has from its parent are the parent's. What a ``Table`` has no word for is left out:
+    exclusion constraints, triggers, policies.
     """
     wanted = list(found)
     oids = [one.oid for one in wanted]

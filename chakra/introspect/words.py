@@ -26,7 +26,11 @@ SELECT c.oid::bigint AS relation, c.relkind::text AS kind, c.relpersistence = 'u
     pg_catalog.pg_get_expr(p.partexprs, c.oid) AS expressions,
     wn.nspname::text AS parent_schema, w.relname::text AS parent,
     pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound,
-    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS query
+    CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS query,
+    EXISTS (SELECT FROM pg_catalog.pg_attrdef d
+              JOIN pg_catalog.pg_depend u ON u.classid = 'pg_catalog.pg_attrdef'::regclass AND u.objid = d.oid
+              JOIN pg_catalog.pg_sequence q ON q.seqrelid = u.refobjid
+             WHERE d.adrelid = c.oid) AS draws
 FROM pg_catalog.pg_class c
 LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace
 LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
@@ -64,7 +68,7 @@ async def words_of(database: Database, oids: Iterable[int]) -> dict[int, dict[st
     """What ``schema.Table`` says of whole tables, by OID and by the name of its attribute."""
     wanted = list(oids)
     found = {row["relation"]: _words(row) for row in await database.run_fetch(_WORDS, (wanted,))}
-    if any(found[oid].pop("draws") for oid in found):
+    if any([words.pop("draws") for words in found.values()]):
         for row in await database.run_fetch(_SEQUENCES, (wanted,)):
             facts = {name: row[name] for name in _FACTS}
             found[row["relation"]].setdefault("sequences", ())
@@ -82,7 +86,7 @@ def _words(row: Any) -> dict[str, Any]:
         "unlogged": row["unlogged"],
         "tablespace": row["tablespace"],
         "storage": tuple(options),
-        "draws": row["kind"] not in ("v", "m"),
+        "draws": row["draws"],
     }
     if row["strategy"] is not None:
         found["partition_by"] = Partitioning(_STRATEGIES[row["strategy"]], _keys(row))

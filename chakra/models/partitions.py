@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from chakra.db.default import default_database
 from chakra.errors import FieldError, TransactionError
-from chakra.models.words import key_types, partitioning, storage_of
+from chakra.models.words import check_keys, key_types, partitioning, storage_of
 from chakra.query.partitions import Partitions, partitions_of
 from chakra.query.queryset import QuerySet
 from chakra.query.reflect import reflect
@@ -96,6 +97,7 @@ class PartitionVerbs(type):
         )
         if by is not None and (unlogged or storage):
             raise FieldError(f"{where}: what is cut itself has no rows; leave out unlogged and storage")
+        check_keys(replace(table, partition_by=by))
         part = Part(
             table,
             parent,

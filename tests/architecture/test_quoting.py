@@ -72,8 +72,8 @@ REVIEWED: dict[str, set[str]] = {
         "names", "statement", "ignored", "' CASCADE' if cascade else ''", "body",
         "'IF NOT EXISTS ' if if_not_exists else ''", "foreign_key(table, constraint)",
     },
-    # Names that were quoted, clauses made of such, words of closed sets, numbers that were checked to be some, bounds as
-    # the server or the module of literals wrote them, and queries of views, finished or of developers.
+    # Names that were quoted, clauses made of such, words of closed sets, numbers that were checked to be some, bounds
+    # as the server or the module of literals wrote them, and queries of views, finished or of developers.
     "chakra.sql.ddl.objects": {"quoted"},
     "chakra.sql.ddl.partitions": {
         "bound_clause(part)", "low", "high", "modulus", "remainder", "ending", "', '.join(values)",

@@ -277,7 +277,14 @@ class Table:
         found = self.parts.get((schema, name))
         if found is None:
             found = self.parts[schema, name] = replace(
-                self, schema=schema, name=name, statements={}, taken={}, parts={}, stored=None, partition_by=None
+                self,
+                schema=schema,
+                name=name,
+                statements={},
+                taken={},
+                parts={},
+                stored=None,
+                partition_by=None,
             )
         return found
 

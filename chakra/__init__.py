@@ -92,7 +92,7 @@ from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
 from chakra.query import QuerySet, raw
 from chakra.query.prefetch import Prefetch, prefetch
-from chakra.schema import Check, Exclude, Identity, Index, OpClass, Unique
+from chakra.schema import Check, Exclude, Identity, Index, OpClass, Sequence, Unique
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -251,6 +251,7 @@ __all__ = [
     "QuerySet",
     "Rank",
     "RowNumber",
+    "Sequence",
     "SerializationError",
     "StdDev",
     "StringAgg",

@@ -276,6 +276,11 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
             "; await db.create_tables(Model, …) makes the tables of models, and await db.tables() lists those "
             "that are there"
         )
+    if state == "23514" and getattr(error, "server_source_function", None) == "ExecFindPartition":
+        text += (
+            "; a partition that takes it has to be made first: await Model.create_partition(…), or one for all that no "
+            "other takes, default=True"
+        )
     kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or DatabaseError
     return kind(
         text,

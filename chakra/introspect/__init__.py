@@ -1,6 +1,7 @@
 """The catalog as ``schema.Table``: what tables a database has, and what they are made of. No data is read."""
 
 from chakra.introspect.listing import KINDS, Found, Listed, find, listed
+from chakra.introspect.partitions import ListedPartition, partitions
 from chakra.introspect.tables import read
 
-__all__ = ["KINDS", "Found", "Listed", "find", "listed", "read"]
+__all__ = ["KINDS", "Found", "Listed", "ListedPartition", "find", "listed", "partitions", "read"]

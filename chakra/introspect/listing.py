@@ -39,7 +39,7 @@ ORDER BY n.nspname, c.relname
 
 # The row versions (xmin) of everything a description is made of: DDL that changes a table writes new versions
 # of these catalog rows, in whatever process it ran. Manual: chapter 52, pg_class, pg_attribute, pg_attrdef,
-# pg_constraint, pg_index.
+# pg_constraint, pg_index, pg_rewrite, pg_description.
 _FOUND = """
 SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
     concat_ws(';', c.oid, c.xmin,
@@ -50,7 +50,12 @@ SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
         (SELECT string_agg(k.xmin::text || ':' || k.oid, ',' ORDER BY k.oid)
            FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid),
         (SELECT string_agg(i.xmin::text || ':' || i.indexrelid, ',' ORDER BY i.indexrelid)
-           FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid)) AS fingerprint
+           FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid),
+        (SELECT string_agg(r.xmin::text || ':' || r.oid, ',' ORDER BY r.oid)
+           FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND c.relkind IN ('v', 'm')),
+        (SELECT string_agg(o.xmin::text || ':' || o.objsubid, ',' ORDER BY o.objsubid)
+           FROM pg_catalog.pg_description o
+          WHERE o.objoid = c.oid AND o.classoid = 'pg_catalog.pg_class'::regclass)) AS fingerprint
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = pg_catalog.to_regclass($1)
 """

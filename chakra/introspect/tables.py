@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.db import with_modifier
 from chakra.introspect.listing import Found, Listed
+from chakra.introspect.words import words_of
 from chakra.pg.types import PgType
 from chakra.schema import (
     Check,
@@ -104,7 +105,7 @@ SELECT i.indrelid::bigint AS relation, i.indexrelid::bigint AS made, n AS positi
     CASE WHEN i.indcollation[n - 1] NOT IN (0, coalesce(a.attcollation, 100)) THEN co.collname::text END AS collation,
     CASE WHEN NOT pg_catalog.pg_collation_is_visible(co.oid) THEN con.nspname::text END AS collation_schema,
     pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS condition, c.reloptions AS parameters,
-    ts.spcname::text AS tablespace,
+    ts.spcname::text AS tablespace, c.relispartition AS of_parent,
     coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', '') = 'true' AS nulls_not_distinct,
     EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
         AS of_constraint
@@ -142,11 +143,11 @@ _COMPRESSION = {"p": "pglz", "l": "lz4"}
 
 
 async def read(database: Database, found: Iterable[Found | Listed]) -> list[Table]:
-    """Describe existing tables, views and foreign tables, in the order given: two round trips, and one for types that
-    nobody asked for before.
+    """Describe existing tables, views and foreign tables, in the order given: three round trips, one for types that
+    nobody asked for before, and one for sequences if defaults draw from any.
 
-    Expressions and conditions are as the server writes them. What a ``Table`` has no word for is left out: triggers,
-    policies, comments on indexes and constraints.
+    Expressions and conditions are as the server writes them. Indexes that a partition has from its parent are the
+    parent's. What a ``Table`` has no word for is left out: triggers, policies, comments on indexes and constraints.
     """
     wanted = list(found)
     oids = [one.oid for one in wanted]
@@ -157,8 +158,12 @@ async def read(database: Database, found: Iterable[Found | Listed]) -> list[Tabl
         columns[row["relation"]].append(row)
     for row in await database.run_fetch(_PARTS, (oids,)):
         (indexes if row["of_index"] else constraints)[row["relation"]].append(json.loads(row["row"]))
+    words = await words_of(database, oids)
     types = await database.types.resolve_many([row["type"] for rows in columns.values() for row in rows])
-    return [_table(one, columns[one.oid], constraints[one.oid], indexes[one.oid], types) for one in wanted]
+    return [
+        _table(one, columns[one.oid], constraints[one.oid], indexes[one.oid], types, words.get(one.oid, {}))
+        for one in wanted
+    ]
 
 
 def _table(
@@ -167,6 +172,7 @@ def _table(
     constraints: Sequence[Any],
     parts: Sequence[Any],
     types: Any,
+    words: Any,
 ) -> Table:
     by_index: dict[int, list[Any]] = {}
     for row in parts:
@@ -183,9 +189,14 @@ def _table(
         checks=tuple(
             Check(row["condition"], name=row["name"], no_inherit=row["no_inherit"]) for row in of_kind["c"]
         ),
-        indexes=tuple(_index(rows) for rows in by_index.values() if not rows[0]["of_constraint"]),
+        indexes=tuple(
+            _index(rows)
+            for rows in by_index.values()
+            if not (rows[0]["of_constraint"] or rows[0]["of_parent"])
+        ),
         foreign_keys=tuple(map(_foreign_key, of_kind["f"])),
         exclusions=tuple(_exclude(row, by_index[row["index"]]) for row in of_kind["x"]),
+        **words,
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from chakra import db
 from chakra.db import default as databases
 from chakra.errors import DatabaseError, FieldError
 from chakra.models.metaclass import ModelMeta
+from chakra.models.objects import ServerObjects
+from chakra.models.views import check_views
 from chakra.query import catalogue
 from chakra.query.catalogue import Tables
 from chakra.query.other_names import DATABASES, near, written
@@ -19,9 +20,10 @@ from chakra.sql import check_server, create_statements, drop_statements
 
 DUPLICATE_TABLE = "42P07"  # duplicate_table, of indexes and sequences as well
 UNDEFINED_TABLE = "42P01"
+UNDEFINED_SCHEMA = "3F000"
 
 
-class Database(db.Database):
+class Database(ServerObjects):
     """A connected database; ``await chakra.connect(url)`` makes one.
 
     ``execute``, ``fetch``, ``fetchrow``, ``fetchval`` and ``executemany`` run plain SQL with asyncpg's argument
@@ -43,27 +45,40 @@ class Database(db.Database):
         def __getitem__(self, name: object) -> NoReturn:
             raise FieldError(f"a table of the database is db.table({name!r})")
 
-    async def create_tables(self, *models: ModelMeta, if_not_exists: bool = False) -> None:
-        """Create the tables of models in the order of their foreign keys, in one transaction.
+    async def create_tables(
+        self, *models: ModelMeta, if_not_exists: bool = False, replace_views: bool = False
+    ) -> None:
+        """Create the tables of models in the order of their foreign keys, then their views, in one transaction.
 
-        Enum types, extensions and indexes the models need are created as well.
+        Enum types, extensions, sequences and indexes the models need are created as well; schemas are not, see
+        :meth:`create_schema`.
 
         Args:
-            if_not_exists: leave tables alone that exist already, whatever they look like.
+            if_not_exists: leave tables and views alone that exist already, whatever they look like.
+            replace_views: put views in place of those that exist already.
 
         Raises:
             DatabaseError: a table exists, or refers to one that does not; nothing is created then.
-            FieldError: a relation leads nowhere, or the server cannot do what a key asks for.
+            FieldError: a relation leads nowhere, the server cannot do what a key asks for, or a view has other columns
+                than its model.
         """
         tables = _tables(models)
         check_server(tables, self.server_version[0])
+        views = [table for table in tables if table.view is not None] if not if_not_exists else []
+        statements = create_statements(tables, if_not_exists=if_not_exists, replace_views=replace_views)
         try:
-            await self._run_ddl(create_statements(tables, if_not_exists=if_not_exists))
+            async with self.transaction():
+                await self._run_ddl(statements)
+                await check_views(self, views)
         except DatabaseError as error:
             if error.sqlstate == DUPLICATE_TABLE:
                 error.args = (f"{error.args[0]}{await self._existing(tables)}", *error.args[1:])
             elif error.sqlstate == UNDEFINED_TABLE:
                 error.args = (f"{error.args[0]}{_pointed_at(tables)}", *error.args[1:])
+            elif error.sqlstate == UNDEFINED_SCHEMA:
+                names = ", ".join(dict.fromkeys(t.schema for t in tables if t.schema is not None))
+                made = f"; make it first: await db.create_schema(…) ({names})"
+                error.args = (f"{error.args[0]}{made}", *error.args[1:])
             raise
 
     async def _existing(self, tables: list[Table]) -> str:
@@ -83,7 +98,8 @@ class Database(db.Database):
         )
 
     async def drop_tables(self, *models: ModelMeta, cascade: bool = False) -> None:
-        """Drop the tables of models, and enum types that no other table uses; missing tables are no error.
+        """Drop the views and tables of models, and sequences and enum types that no other table uses; missing ones are
+        no error.
 
         Args:
             cascade: drop views and foreign keys of other tables that depend on them, too.

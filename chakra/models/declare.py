@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 from chakra.errors import FieldError
@@ -25,10 +26,26 @@ from chakra.query.queryset import QuerySet
 from chakra.schema import Relation, Table
 
 META_OPTIONS = frozenset(
-    {"table", "schema", "ordering", "indexes", "constraints", "unique_together", "abstract", "managed"}
+    {
+        "abstract",
+        "comment",
+        "constraints",
+        "indexes",
+        "managed",
+        "materialized",
+        "ordering",
+        "partition_by",
+        "schema",
+        "storage",
+        "table",
+        "tablespace",
+        "unique_together",
+        "unlogged",
+        "view",
+    }
 )
 
-OWN_OPTIONS = frozenset({"abstract", "table"})
+OWN_OPTIONS = frozenset({"abstract", "table", "comment", "view", "materialized"})
 """What a class says of itself alone."""
 
 
@@ -77,7 +94,7 @@ def read_options(
     """The options of ``Meta`` and of the class statement.
 
     A class without a ``Meta`` takes that of its first abstract base that has one; a ``Meta`` of its own may
-    derive from it. ``abstract`` and ``table`` are never passed on.
+    derive from it. What a class says of itself alone (``OWN_OPTIONS``) is never passed on.
     """
     chosen: dict[str, Any] = {}
     meta = namespace.get("Meta") or next((m for m in (getattr(b, "Meta", None) for b in bases) if m), None)
@@ -89,8 +106,10 @@ def read_options(
     chosen.update(options)
     unknown = set(chosen) - META_OPTIONS
     if unknown:
+        near = [close for one in sorted(unknown) for close in get_close_matches(one, META_OPTIONS, n=1)]
         raise FieldError(
             f"{name}: unknown option {', '.join(sorted(unknown))}; there are {', '.join(sorted(META_OPTIONS))}"
+            f"{f'. Did you mean {near[0]!r}?' if near else ''}"
         )
     chosen.setdefault("abstract", False)
     return chosen

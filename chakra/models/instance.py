@@ -12,6 +12,7 @@ from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta
 from chakra.models.relations.many import ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
+from chakra.models.views import Refresh
 from chakra.query import fetching, write
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
@@ -155,6 +156,7 @@ class Model(metaclass=ModelMeta):
         """Delete the row; return 1, or 0 if it was gone already."""
         return await write.delete(self, database=using)
 
+    @Refresh
     async def refresh(self, *fields: str, using: Database | None = None) -> None:
         """Read the row again, all of it or the given fields; what was loaded of relations by what is read is forgotten.
 

@@ -18,6 +18,7 @@ from chakra.models.declare import (
 )
 from chakra.models.fields import MISSING, Field, make_refusal, make_setter
 from chakra.models.keys import held_keys, made_keys, pointed_at
+from chakra.models.partitions import PartitionVerbs
 from chakra.models.relations.between import Between
 from chakra.models.relations.forward import ForwardRelation
 from chakra.models.relations.many import Link, ManyRelation
@@ -25,6 +26,7 @@ from chakra.models.relations.reverse import ReverseRelation
 from chakra.models.relations.specs import ForeignKeySpec, ManyToManySpec
 from chakra.models.tables import table_of
 from chakra.models.ways_back import Way, close_way, open_way
+from chakra.models.words import check_words
 from chakra.pg.types import PgType
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import MODELS, written
@@ -32,7 +34,7 @@ from chakra.query.queryset import QuerySet
 from chakra.schema import Column, Hop, Relation, Table
 
 
-class ModelMeta(type):
+class ModelMeta(PartitionVerbs):
     """Metaclass of models."""
 
     __chakra__: ModelInfo
@@ -44,6 +46,7 @@ class ModelMeta(type):
             root = {"__slots__": (), "__chakra__": ModelInfo({}, {"abstract": True}), **namespace}
             return super().__new__(mcls, name, bases, root)
         chosen = read_options(name, bases, namespace, options)
+        check_words(name, chosen)
         declared = inherited(name, bases)
         own = read_body(name, namespace)
         declared.update(own)

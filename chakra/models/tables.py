@@ -20,6 +20,8 @@ from chakra.models.keys import (
     primary_key,
 )
 from chakra.models.relations.specs import ForeignKeySpec
+from chakra.models.views import as_view
+from chakra.models.words import with_words
 from chakra.pg.types import in_schema
 from chakra.schema import (
     Check,
@@ -80,7 +82,10 @@ def table_of(cls: Any, info: ModelInfo) -> Table:
             if factory is not None or default not in (MISSING, None)
         },
     )
-    for column in columns:
+    if options.get("view") is not None:
+        table = as_view(table, options)
+    table = with_words(table, info)
+    for column in table.columns:
         vars(cls)[column.attribute].column = column
     return table
 
@@ -223,6 +228,10 @@ def _foreign_key(
     spec: ForeignKeySpec = info.declared[attribute].spec
     target, pointed = _pointed(cls, attribute, info)
     options = target.__chakra__.options
+    if options.get("view") is not None and info.options.get("view") is None:
+        raise FieldError(
+            f"{cls.__name__}.{attribute}: {target.__name__} is a view, to whose rows no key of a table can be held"
+        )
     own = [columns[name] for name in info.keys[attribute]]
     able = {
         "set null": [column for column in own if column.nullable],

@@ -13,6 +13,7 @@ from chakra.query import execute
 from chakra.query.computed import named
 from chakra.query.described import checked_table, outdated
 from chakra.query.hydrate import SLOT, loader
+from chakra.query.read_only import read_only
 from chakra.query.sequences import explain
 from chakra.query.state import RowState, forget_loaded, own_state
 from chakra.schema import Table
@@ -65,6 +66,8 @@ def database_of(instance: Any, database: Database | None = None) -> Database:
 async def insert(instance: Any, database: Database) -> None:
     """Insert an instance and fill in what the server generated: one statement."""
     table: Table = type(instance).__table__
+    if table.read_only:
+        raise read_only(table, "save()")
     names, values = written_values(instance, table)
     returning = tuple([name for name in table.generated if name not in names])
 
@@ -179,6 +182,8 @@ async def save(
         await insert(instance, database)
         return
     table: Table = type(instance).__table__
+    if table.read_only:
+        raise read_only(table, "save()")
     if fields is None:
         names = tuple(c.attribute for c in table.columns if c.attribute in state.changed)
     else:
@@ -250,6 +255,8 @@ def gone(instance: Any, what: str) -> Exception:
 async def delete(instance: Any, *, database: Database | None = None) -> int:
     """Delete the instance's row; return 1, or 0 if it was gone already."""
     table: Table = type(instance).__table__
+    if table.read_only:
+        raise read_only(table, "delete()")
     if not instance._state.saved:
         raise FieldError(f"this {table.title} was never saved; there is nothing to delete")
     values = [getattr(instance, SLOT + name) for name in table.primary_key]

@@ -10,6 +10,7 @@ from chakra.query import bulk_write, sequences, write
 from chakra.query.base import R_co
 from chakra.query.not_a_list import instances_of
 from chakra.query.options import checked
+from chakra.query.read_only import read_only
 from chakra.query.reading import Reading
 from chakra.query.verbs import CreateOptions, InsertOptions, UpdateOptions, runs
 from chakra.schema import Table
@@ -24,10 +25,17 @@ class Writing(Reading[R_co]):
 
     __slots__ = ()
 
+    def _writable(self, verb: str) -> None:
+        table = self._select.table
+        if table.read_only:
+            raise read_only(table, f"{verb}()")
+
     @runs
     async def create(self, /, **values: Any) -> R_co:
         """Make an instance, save it and return it."""
         table = self._select.table
+        if table.read_only:
+            raise read_only(table, "create()")
         if table.row_class is None:
             return await write.insert_values(table, self.database, values)  # type: ignore[return-value]
         instance = table.row_class(**self._given() | values)
@@ -42,6 +50,7 @@ class Writing(Reading[R_co]):
 
         If another session wins the race for a unique key, its row is returned.
         """
+        self._writable("get_or_create")
         defaults = _defaults("get_or_create", self.table, defaults)
         try:
             return await self.get(**lookups), False
@@ -66,6 +75,7 @@ class Writing(Reading[R_co]):
         """Return ``(object, created)``: the matching row, locked, with ``defaults`` written to it, or a new one; in one
         transaction.
         """
+        self._writable("update_or_create")
         defaults = _defaults("update_or_create", self.table, defaults)
         if self.table.row_class is None:
             return await self._update_or_insert(defaults, lookups)
@@ -107,6 +117,7 @@ class Writing(Reading[R_co]):
     @runs
     async def update(self, /, *given: Any, **values: Any) -> int:
         """Set fields of all rows (to values or expressions); return the number of rows."""
+        self._writable("update")
         if given:
             raise FieldError("update() takes fields as keywords: update(name=…), or update(**values)")
         return await write.update_rows(self._select, self.database, values)
@@ -114,6 +125,7 @@ class Writing(Reading[R_co]):
     @runs
     async def delete(self) -> int:
         """Delete all rows; return their number."""
+        self._writable("delete")
         return await write.delete_rows(self._select, self.database)
 
     @runs
@@ -127,6 +139,7 @@ class Writing(Reading[R_co]):
                 instances get the key of that row. ``update_fields``: what ``"update"`` overwrites; default: all but
                 conflict fields and primary key. The others as for ``bulk_insert``.
         """
+        self._writable("bulk_create")
         given = checked("bulk_create", options, CreateOptions)
         rows = instances_of(self.table, instances)
         bulk_write.check_class(self.table, rows, "bulk_create")
@@ -147,6 +160,7 @@ class Writing(Reading[R_co]):
                 ``timeout``: seconds after which the server is told to stop, and nothing is written.
                 ``sync_sequences``: move the table's sequences past keys that the data brings itself.
         """
+        self._writable("bulk_insert")
         return await bulk_write.insert(self.table, self.database, data, options)
 
     @runs
@@ -164,6 +178,7 @@ class Writing(Reading[R_co]):
         Raises:
             FieldError: the query was narrowed, which says nothing about the rows that are given.
         """
+        self._writable("bulk_update")
         if self._select.filters or self._select.sliced or self._select.clauses.nothing:
             raise FieldError(
                 "bulk_update() writes the rows it is given, whatever filter() or a slice says, and a set of one "
@@ -177,6 +192,7 @@ class Writing(Reading[R_co]):
         """Move the sequences of the table's columns past the largest values there, after a load with keys of its own;
         return the columns whose sequence was moved, and where it stands.
         """
+        self._writable("sync_sequences")
         return await sequences.sync_sequences(self.table, self.database)
 
 

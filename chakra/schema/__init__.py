@@ -4,6 +4,7 @@ from chakra.schema.constraints import Check, Exclude, ForeignKeyConstraint, Uniq
 from chakra.schema.defaults import PythonDefault
 from chakra.schema.identity import Identity
 from chakra.schema.indexes import Index
+from chakra.schema.storage import NextValue, Partitioning, PartitionOf, Sequence, View
 from chakra.schema.table import Column, Hop, Relation, Stored, Table
 from chakra.schema.terms import Given, OpClass, Term
 from chakra.schema.values import load_for
@@ -17,12 +18,17 @@ __all__ = [
     "Hop",
     "Identity",
     "Index",
+    "NextValue",
     "OpClass",
+    "PartitionOf",
+    "Partitioning",
     "PythonDefault",
     "Relation",
+    "Sequence",
     "Stored",
     "Table",
     "Term",
     "Unique",
+    "View",
     "load_for",
 ]

@@ -7,7 +7,7 @@ relations, the row class) is left out of the comparison.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from chakra.schema.defaults import PythonDefault
 from chakra.schema.identity import Identity
 from chakra.schema.indexes import Index
 from chakra.schema.naming import Names, names_of
+from chakra.schema.storage import Partitioning, PartitionOf, Sequence, View
 from chakra.schema.terms import Name, changed
 from chakra.schema.values import load_for
 
@@ -206,6 +207,16 @@ class Table:
         label: what error messages call the table; the model's name.
         between: give the tables of its many-to-many relations that no model declares.
         defaults: what Python fills in for attributes that a new row is made without.
+        comment: what the database says of it.
+        unlogged: whether its rows are kept out of the write-ahead log, and lost in a crash.
+        tablespace: where it is stored; ``None`` = where the database is.
+        storage: storage parameters, or options of a view, by name (``fillfactor``), with values as text.
+        partition_by: by what it is cut into partitions; ``None`` = it is not.
+        partition_of: what it is a partition of.
+        view: the query that its rows are, of a view; ``None`` = it is a table.
+        sequences: those that defaults of its columns draw from and that are not a column's own.
+        read_only: whether a model says so, because it is a view's.
+        parts: descriptions of its partitions that queries asked for, by schema and name.
         statements: compiled statements by shape; they live as long as the table they read.
         described: result columns that are columns of the table, as compiled statements describe them.
         taken: names that computed values were given, and whether each is that of a field or method.
@@ -227,6 +238,16 @@ class Table:
     label: str = ""
     between: tuple[Callable[[], Table], ...] = field(default=(), repr=False)
     defaults: dict[str, PythonDefault] = field(default_factory=dict, repr=False)
+    comment: str | None = None
+    unlogged: bool = False
+    tablespace: str | None = None
+    storage: tuple[tuple[str, str], ...] = ()
+    partition_by: Partitioning | None = None
+    partition_of: PartitionOf | None = None
+    view: View | None = None
+    sequences: tuple[Sequence, ...] = ()
+    read_only: bool = False
+    parts: dict[tuple[str | None, str], Table] = field(default_factory=dict, repr=False)
     statements: dict[Any, Any] = field(default_factory=dict, repr=False)
     described: dict[Any, Any] = field(default_factory=dict, repr=False)
     taken: dict[str, bool] = field(default_factory=dict, repr=False)
@@ -243,9 +264,17 @@ class Table:
     def definition(self) -> tuple[Any, ...]:
         """What the database sees of the table; two tables of one definition need no migration.
 
-        Attributes are columns in it, and what has no name has the one that it gets.
+        Attributes are columns in it, and what has no name has the one that it gets. A view has its columns by name:
+        their order is the query's. What a model says of its keys and of NULL, no view can be held to.
         """
         names = self.names
+        words = (self.comment, self.unlogged, self.tablespace, self.storage)
+        if self.view is not None:
+            columns = sorted((column.name, column.type) for column in self.columns)
+            indexes = [
+                self._as_stored(one, name) for one, name in zip(self.indexes, names.indexes, strict=True)
+            ]
+            return (self.schema, self.name, columns, tuple(indexes), self.view, words)
         return (
             self.schema,
             self.name,
@@ -261,6 +290,10 @@ class Table:
                     (self.indexes, names.indexes),
                 )
             ),
+            self.partition_by,
+            self.partition_of,
+            self.sequences,
+            words,
         )
 
     def _as_stored(self, one: Any, name: str) -> Any:
@@ -286,6 +319,22 @@ class Table:
             self.foreign_keys,
             self.indexes,
         )
+
+    def part(self, schema: str | None, name: str) -> Table:
+        """The description of one of its partitions, to be read and written as this table is."""
+        found = self.parts.get((schema, name))
+        if found is None:
+            found = self.parts[schema, name] = replace(
+                self,
+                schema=schema,
+                name=name,
+                statements={},
+                taken={},
+                parts={},
+                stored=None,
+                partition_by=None,
+            )
+        return found
 
     @cached_property
     def quoted(self) -> str:
@@ -323,6 +372,9 @@ class Table:
             self.relations[name] = relation
         self.statements.clear()
         self.taken.clear()
+        for part in self.parts.values():
+            part.statements.clear()
+            part.taken.clear()
 
     @property
     def title(self) -> str:

@@ -80,6 +80,22 @@ REVIEWED: dict[str, set[str]] = {
         "names", "statement", "ignored", "' CASCADE' if cascade else ''", "body",
         "'IF NOT EXISTS ' if if_not_exists else ''", "foreign_key(table, constraint)",
     },
+    # Names that were quoted, clauses made of such, words of closed sets, numbers that were checked to be some, bounds
+    # as the server or the module of literals wrote them, and queries of views, finished or of developers.
+    "chakra.sql.ddl.objects": {"quoted"},
+    "chakra.sql.ddl.partitions": {
+        "bound_clause(part)", "low", "high", "modulus", "remainder", "ending", "', '.join(values)",
+        "partition_clause(part.table, part.partition_by)", "storage_clause(part.storage)",
+        "tablespace_clause(part.tablespace)",
+    },
+    "chakra.sql.ddl.sequences": {
+        "sequence.type", "sequence.start", "sequence.increment", "sequence.min_value", "sequence.max_value",
+        "sequence.cache", "facts", "message", "ignored",
+    },
+    "chakra.sql.ddl.views": {
+        "columns", "options", "tablespace_clause(table.tablespace)", "view.sql", "view_kind(table)",
+    },
+    "chakra.sql.ddl.words": {"given", "kind", "quoted", "text", "body"},
     # A number behind a fixed word.
     "chakra.db.scope": {"self.savepoint"},
     "chakra.db.transactions": {"self.savepoint"},

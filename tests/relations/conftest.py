@@ -27,7 +27,7 @@ class Tables:
     def __init__(self, database: Any, module: Any) -> None:
         self.database = database
         self.fill = module.fill
-        tables = [model.__table__ for model in module.MODELS]
+        tables = [table for model in module.MODELS if (table := model.__table__).view is None]
         names = [table.quoted for table in tables] + [b().quoted for table in tables for b in table.between]
         self.truncate = f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE"
         self.filled = False

@@ -1,7 +1,24 @@
 """CREATE and DROP from table descriptions; pure text, run by whoever asks."""
 
 from chakra.schema.naming import object_name
+from chakra.sql.ddl.objects import create_extension, create_schema, drop_schema
+from chakra.sql.ddl.partitions import Bounds, Part, attach_part, create_part, detach_part
 from chakra.sql.ddl.servers import check_server
 from chakra.sql.ddl.tables import create_statements, drop_statements
+from chakra.sql.ddl.views import refresh_view
 
-__all__ = ["check_server", "create_statements", "drop_statements", "object_name"]
+__all__ = [
+    "Bounds",
+    "Part",
+    "attach_part",
+    "check_server",
+    "create_extension",
+    "create_part",
+    "create_schema",
+    "create_statements",
+    "detach_part",
+    "drop_schema",
+    "drop_statements",
+    "object_name",
+    "refresh_view",
+]

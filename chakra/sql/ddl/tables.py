@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chakra.errors import FieldError
-from chakra.pg.quoting import quote_block, quote_string
+from chakra.pg.quoting import quote_block, quote_qualified
 from chakra.schema import ForeignKeyConstraint, Table
 from chakra.sql.ddl.columns import column_line, column_statements
 from chakra.sql.ddl.constraints import constraint_lines, foreign_key
 from chakra.sql.ddl.indexes import create_index, index_names
+from chakra.sql.ddl.sequences import create_sequences, drop_sequences
 from chakra.sql.ddl.types import create_types, drop_types
+from chakra.sql.ddl.views import create_view, drop_views, views_in_order
+from chakra.sql.ddl.words import (
+    comment_on,
+    partition_clause,
+    storage_clause,
+    tablespace_clause,
+    unless_there,
+)
 
 
 def creation_order(tables: Iterable[Table]) -> list[Table]:
@@ -35,11 +44,15 @@ def creation_order(tables: Iterable[Table]) -> list[Table]:
     return list(done.values())
 
 
-def create_statements(tables: Iterable[Table], *, if_not_exists: bool = False) -> list[str]:
-    """Everything needed to create tables: extensions, enum types, tables, late foreign keys, indexes."""
-    ordered = creation_order(tables)
+def create_statements(
+    tables: Iterable[Table], *, if_not_exists: bool = False, replace_views: bool = False
+) -> list[str]:
+    """Everything needed to create tables and views: extensions, enum types, sequences, tables, late foreign keys,
+    indexes, views.
+    """
+    ordered, views = _split(tables)
     batch = {(t.schema, t.name) for t in ordered}
-    statements = create_types(ordered)
+    statements = [*create_types(ordered), *create_sequences(ordered)]
     created: set[tuple[str | None, str]] = set()
     late: list[str] = []
     for table in ordered:
@@ -62,45 +75,58 @@ def create_statements(tables: Iterable[Table], *, if_not_exists: bool = False) -
             create_index(table, index, name, if_not_exists)
             for index, name in zip(table.indexes, index_names(table), strict=True)
         )
+    for view in views:
+        statements.extend(create_view(view, if_not_exists=if_not_exists, replace=replace_views))
     return statements
 
 
+def _split(tables: Iterable[Table]) -> tuple[list[Table], list[Table]]:
+    """Tables and views, each in the order in which they can be made."""
+    given = list(tables)
+    ordered = creation_order(table for table in given if table.view is None)
+    return ordered, views_in_order(table for table in given if table.view is not None)
+
+
 def drop_statements(tables: Iterable[Table], *, cascade: bool = False) -> list[str]:
-    """Drop tables, sources of foreign keys first, then the enum types nobody else uses."""
-    ordered = creation_order(tables)
-    if not ordered:
-        return []
-    names = ", ".join(t.quoted for t in reversed(ordered))
-    statements = [f"DROP TABLE IF EXISTS {names}{' CASCADE' if cascade else ''}"]
-    return [*statements, *drop_types(ordered)]
+    """Drop views, then tables, sources of foreign keys first, then the sequences and enum types nobody else uses."""
+    ordered, views = _split(tables)
+    statements = drop_views(views, cascade=cascade)
+    if ordered:
+        names = ", ".join(t.quoted for t in reversed(ordered))
+        statements.append(f"DROP TABLE IF EXISTS {names}{' CASCADE' if cascade else ''}")
+    return [*statements, *drop_sequences(ordered), *drop_types(ordered)]
 
 
 def create_table(
     table: Table, foreign_keys: Sequence[ForeignKeyConstraint], if_not_exists: bool
 ) -> list[str]:
-    """``CREATE TABLE`` with its constraints and some of its foreign keys, and what is said of its columns."""
-    made = [_create_table(table, foreign_keys, if_not_exists)]
-    said = [*column_statements(table)]
-    if not said:
+    """``CREATE TABLE`` with its constraints and some of its foreign keys, and what is said of it and of its columns."""
+    made = [_create_table(table, foreign_keys, if_not_exists), *column_statements(table)]
+    if table.comment is not None:
+        made.append(comment_on("TABLE", table.quoted, table.comment))
+    if len(made) == 1:
         return made
-    made += said
     return [unless_there(table.quoted, made)] if if_not_exists else made
 
 
-def unless_there(quoted: str, statements: list[str]) -> str:
-    """Statements that run together, and only if there is nothing of that name."""
-    body = " ".join(f"{statement};" for statement in statements)
-    return quote_block(f"IF pg_catalog.to_regclass({quote_string(quoted)}) IS NULL THEN {body} END IF;")
-
-
 def _create_table(table: Table, foreign_keys: Sequence[ForeignKeyConstraint], if_not_exists: bool) -> str:
+    start = (
+        f"CREATE {'UNLOGGED ' if table.unlogged else ''}TABLE {'IF NOT EXISTS ' if if_not_exists else ''}"
+        f"{table.quoted}"
+    )
+    ending = f"{storage_clause(table.storage)}{tablespace_clause(table.tablespace)}"
+    cut = partition_clause(table, table.partition_by)
+    if table.partition_of is not None:
+        parent = table.partition_of
+        whole = quote_qualified(parent.schema, parent.name)
+        return f"{start} PARTITION OF {whole} {parent.bound}{cut}{ending}"
     if not table.columns:
         raise FieldError(f"{table.title} has no columns")
     lines = [column_line(column) for column in table.columns]
     lines.extend(constraint_lines(table))
     lines.extend(foreign_key(table, constraint) for constraint in foreign_keys)
     body = ",\n    ".join(lines)
-    return f"CREATE TABLE {'IF NOT EXISTS ' if if_not_exists else ''}{table.quoted} (\n    {body}\n)"
+    return f"{start} (\n    {body}\n){cut}{ending}"
 
 
 __all__ = ["create_statements", "create_table", "creation_order", "drop_statements"]

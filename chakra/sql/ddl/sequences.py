@@ -1,0 +1,47 @@
+"""CREATE and DROP of sequences that columns draw from, and how numbers are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chakra.pg.quoting import quote_block, quote_string
+from chakra.schema import Sequence, Table
+
+
+def create_sequences(tables: Iterable[Table]) -> list[str]:
+    """Statements that make the sequences of tables, each once; one of the same facts may be there already."""
+    return [create_sequence(sequence) for sequence in dict.fromkeys(s for t in tables for s in t.sequences)]
+
+
+def create_sequence(sequence: Sequence) -> str:
+    """``CREATE SEQUENCE``; a sequence of that name and the same facts may exist already."""
+    facts = (
+        f"{quote_string(sequence.type)}::regtype, {sequence.start}::int8, {sequence.increment}::int8, "
+        f"{sequence.min_value}::int8, {sequence.max_value}::int8, {sequence.cache}::int8, "
+        f"{'true' if sequence.cycle else 'false'}"
+    )
+    message = quote_string(
+        f"the sequence {sequence.name} exists with other numbers; drop it, alter it, or declare it as it is"
+    )
+    return quote_block(
+        f"CREATE SEQUENCE {sequence.quoted} AS {sequence.type} INCREMENT BY {sequence.increment} "
+        f"MINVALUE {sequence.min_value} MAXVALUE {sequence.max_value} START WITH {sequence.start} "
+        f"CACHE {sequence.cache}{' CYCLE' if sequence.cycle else ''}; "
+        "EXCEPTION WHEN duplicate_table THEN "
+        "IF (SELECT (seqtypid::regtype, seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle) "
+        f"FROM pg_catalog.pg_sequence WHERE seqrelid = {quote_string(sequence.quoted)}::regclass) "
+        f"IS DISTINCT FROM ({facts}) "
+        f"THEN RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = {message}; END IF;"
+    )
+
+
+def drop_sequences(tables: Iterable[Table]) -> list[str]:
+    """Statements that drop the sequences of tables which nobody else draws from."""
+    ignored = "EXCEPTION WHEN dependent_objects_still_exist THEN NULL"
+    return [
+        quote_block(f"DROP SEQUENCE IF EXISTS {sequence.quoted}; {ignored};")
+        for sequence in dict.fromkeys(s for t in tables for s in t.sequences)
+    ]
+
+
+__all__ = ["create_sequence", "create_sequences", "drop_sequences"]

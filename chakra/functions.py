@@ -1,4 +1,4 @@
-"""Functions of the server: texts, numbers, dates and times, identifiers; and how to add your own.
+"""Functions of the server: texts, numbers, dates and times, ranges, identifiers; and how to add your own.
 
 Each is called with names of fields, expressions and plain values: ``Left("name", 3)``; a text is ``Value("…")``. Many
 with one argument are transforms in paths as well: ``filter(name__lower="ann")``.
@@ -33,6 +33,18 @@ from chakra.expressions.library.numbers import (
     Sqrt,
     Tan,
     TruncateTo,
+)
+from chakra.expressions.library.ranges import (
+    IsEmpty,
+    LowerInc,
+    LowerInf,
+    MultiRangeOf,
+    RangeLower,
+    RangeMerge,
+    RangeOf,
+    RangeUpper,
+    UpperInc,
+    UpperInf,
 )
 from chakra.expressions.library.texts import (
     MD5,
@@ -105,6 +117,16 @@ from chakra.expressions.library.times import (
 from chakra.expressions.lookups import register_lookup
 
 __all__ = [
+    "IsEmpty",
+    "LowerInc",
+    "LowerInf",
+    "MultiRangeOf",
+    "RangeLower",
+    "RangeMerge",
+    "RangeOf",
+    "RangeUpper",
+    "UpperInc",
+    "UpperInf",
     "ACos",
     "ASin",
     "ATan",

@@ -106,10 +106,28 @@ def Domain(name: str, base: PgType, schema: str | None = None) -> PgType:
     return PgType(name, kind="domain", size=base.size, python=base.python, schema=schema, element=base)
 
 
+def Range(name: str, element: PgType, schema: str | None = None) -> PgType:
+    """A range type that exists on the server, over values of ``element``: ``Range("floatrange", Double)``."""
+    return PgType(name, kind="range", schema=schema, element=element)
+
+
+def MultiRange(name: str, range: PgType, schema: str | None = None) -> PgType:
+    """A multirange type that exists on the server, of a range: ``MultiRange("floatmultirange", FloatRange)``.
+
+    Raises:
+        FieldError: of what is no range.
+    """
+    if not isinstance(range, PgType) or range.kind != "range":
+        raise FieldError(f"MultiRange() takes a range, such as Range(…) makes, not {range!r}")
+    return PgType(name, python=list, kind="multirange", schema=schema, element=range)
+
+
 __all__ = [  # noqa: PLE0604 # pyright: ignore[reportUnsupportedDunderAll]
     "Array",
     "Composite",
     "Domain",
     "Enum",
+    "MultiRange",
+    "Range",
     *(name for name, value in dict[str, Any](globals()).items() if isinstance(value, PgType)),
 ]

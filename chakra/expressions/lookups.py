@@ -14,6 +14,7 @@ from chakra.errors import DataError, FieldError
 from chakra.expressions.calls import check_word, find_transform
 from chakra.expressions.library import TRANSFORMS
 from chakra.expressions.lookup_rule import LookupRule
+from chakra.expressions.range_lookups import RANGE_LOOKUPS
 from chakra.pg.json_text import JSON_NULL
 from chakra.pg.types import PgType
 
@@ -92,21 +93,14 @@ CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
     ("contains", "array"): LookupRule("{l} @> {r}"),
     ("contained_by", "array"): LookupRule("{l} <@ {r}"),
     ("overlap", "array"): LookupRule("{l} && {r}"),
-    ("contains", "range"): LookupRule("{l} @> {r}", "member"),
-    ("startswith", "range"): LookupRule("lower({l}) = {r}", "bound"),
-    ("endswith", "range"): LookupRule("upper({l}) = {r}", "bound"),
-    ("contains", "multirange"): LookupRule("{l} @> {r}", "member"),
-    ("contained_by", "multirange"): LookupRule("{l} <@ {r}"),
-    ("overlap", "multirange"): LookupRule("{l} && {r}"),
     ("contains", "hstore"): LookupRule("{l} @> {r}"),
     ("contained_by", "hstore"): LookupRule("{l} <@ {r}"),
-    ("contained_by", "range"): LookupRule("{l} <@ {r}"),
-    ("overlap", "range"): LookupRule("{l} && {r}"),
     ("contains", "jsonb"): LookupRule("{l} @> {r}"),
     ("contained_by", "jsonb"): LookupRule("{l} <@ {r}"),
     # json has no equality of its own: documents are equal as jsonb, whatever their spaces and the order of their keys.
     ("exact", "json"): LookupRule("({l})::jsonb = ({r})::jsonb"),
     ("ne", "json"): LookupRule("({l})::jsonb <> ({r})::jsonb"),
+    **RANGE_LOOKUPS,
     ("in", "json"): LookupRule(
         "({l})::jsonb = ANY(({r})::jsonb[])",
         "array",

@@ -31,6 +31,9 @@ NUMBERS = WHOLE | {"numeric", "float4", "float8"}
 SHIFTS = frozenset({"<<", ">>"})
 BITS = frozenset({"&", "|", "#"}) | SHIFTS
 
+SPANS = frozenset({"range", "multirange"})
+"""Kinds of values that ``+ - *`` unite, cut out of each other, and intersect."""
+
 _DIGITS = {"int2": 5, "int4": 10, "int8": 19}
 _MOST_DIGITS = 38
 """Of decimal128, as for sums: nothing is said of what is longer, and columns look at the values."""
@@ -39,6 +42,8 @@ _MOST_DIGITS = 38
 def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
     """The result type of an operator (manual, "Mathematical" and "Date/Time Operators"), else ``None``."""
     names = {left.name, right.name}
+    if left.kind in SPANS or right.kind in SPANS:
+        return left if operator in ("+", "-", "*") and left.name == right.name else None
     if operator == "||":
         return _joined(left, right, names)
     if operator == "+" and names <= TEXT_TYPES:
@@ -155,4 +160,14 @@ def _room_for(types: Sequence[PgType]) -> PgType:
     return numeric(whole + scale, scale)
 
 
-__all__ = ["BITS", "NUMBERS", "SHIFTS", "TEXT_TYPES", "WHOLE", "common_type", "numeric", "operation_type"]
+__all__ = [
+    "BITS",
+    "NUMBERS",
+    "SHIFTS",
+    "SPANS",
+    "TEXT_TYPES",
+    "WHOLE",
+    "common_type",
+    "numeric",
+    "operation_type",
+]

@@ -26,7 +26,16 @@ from chakra.expressions import (
 )
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.infer import DIGITS, places_of
-from chakra.expressions.rules import NUMBERS, SHIFTS, TEXT_TYPES, WHOLE, common_type, numeric, operation_type
+from chakra.expressions.rules import (
+    NUMBERS,
+    SHIFTS,
+    SPANS,
+    TEXT_TYPES,
+    WHOLE,
+    common_type,
+    numeric,
+    operation_type,
+)
 from chakra.expressions.windows import Window, WindowFunction
 from chakra.pg.conversion.comparing import beyond_integers, compared_type
 from chakra.pg.types import (
@@ -127,6 +136,8 @@ def operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | No
     if other is None:
         return own
     base = other.base
+    if base.kind in SPANS:
+        return base if slot.type is None else own
     if operator == "||" and base.name not in TEXT_TYPES and own is not TEXT:
         return replace(base, typmod=-1) if own is None or own.kind == "array" or own is JSONB else own
     if own is None:

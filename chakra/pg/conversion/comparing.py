@@ -105,7 +105,7 @@ def whole_bounds(pair: tuple[Any, Any]) -> tuple[int, int]:
     Raises:
         Unfit: one of them is no number.
     """
-    low, high = (_number(bound) for bound in pair)
+    low, high = (exact_number(bound) for bound in pair)
     if low != low or high != high or low == math.inf or high == -math.inf:
         return 1, 0
     first = _LOW if low == -math.inf else math.ceil(low)
@@ -115,7 +115,12 @@ def whole_bounds(pair: tuple[Any, Any]) -> tuple[int, int]:
     return max(first, _LOW), min(last, _HIGH)
 
 
-def _number(value: Any) -> Any:
+def exact_number(value: Any) -> Any:
+    """A number beside whole ones: an ``int``, or a Decimal that may be a fraction or no finite number.
+
+    Raises:
+        Unfit: it is no number.
+    """
     if type(value) is int:
         return value
     if value is None:
@@ -126,7 +131,7 @@ def _number(value: Any) -> Any:
 
 
 def _beside_integers(value: Any) -> Decimal:
-    number = _number(value)
+    number = exact_number(value)
     if type(number) is int and not -_FAR < number < _FAR:
         number = _FAR if number > 0 else -_FAR  # to make a Decimal of very many digits takes seconds
     return _exact(Decimal(number))
@@ -201,7 +206,7 @@ def _equal_to_some(values: Iterable[Any]) -> Iterable[int]:
     """The whole numbers among numbers: fractions and what is out of range equal no integer."""
     for row, value in enumerate(values):
         try:
-            number = _number(value)
+            number = exact_number(value)
         except Unfit as error:
             error.row = row
             raise
@@ -228,6 +233,7 @@ __all__ = [
     "beyond_integers",
     "compared_type",
     "comparison_of",
+    "exact_number",
     "may_be_integer",
     "members_of",
     "whole_bounds",

@@ -133,10 +133,15 @@ def _composite(value: Any, *, fields: tuple[tuple[str, Convert], ...], title: st
 
 
 def _range(value: Any, *, element: Convert) -> Any:
-    return _made(_bounds(value, element))
+    return _made(bounds_of(value, element))
 
 
-def _bounds(value: Any, element: Convert) -> Bounds:
+def bounds_of(value: Any, element: Convert) -> Bounds:
+    """A range out of what stands for one, its bounds converted.
+
+    Raises:
+        Unfit: it is none, or its lower bound is above its upper one.
+    """
     text = as_str(value)
     if text is not None:
         found = _parsed(text)
@@ -299,4 +304,4 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
     return None
 
 
-__all__ = ["Bounds", "container_conversion", "depth_of", "items_of", "make_ranges_by"]
+__all__ = ["Bounds", "bounds_of", "container_conversion", "depth_of", "items_of", "make_ranges_by"]

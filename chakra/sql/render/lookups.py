@@ -15,6 +15,7 @@ from chakra.sql.adapting import ToType, WholeBounds
 from chakra.sql.infer import type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import KeyRef
+from chakra.sql.render import spans
 from chakra.sql.render.base import render
 from chakra.sql.render.keys import key_isnull, key_lookup
 from chakra.sql.render.nodes import compared, label_of
@@ -40,6 +41,9 @@ def lookup(node: Lookup, writer: Writer) -> None:
     if rule is None:
         raise FieldError(f"unknown lookup {node.name!r}; there are {known_words(left_type)}")
     assert isinstance(right, Expression)
+    if rule.right == "span of":
+        spans.contained(left, left_type, right, writer)
+        return
     template = rule.sql if isinstance(right, Slot) else rule.dynamic or rule.sql
     for kind, text in split(template):
         if kind == "text":
@@ -48,6 +52,8 @@ def lookup(node: Lookup, writer: Writer) -> None:
             _left(left, left_type, rule, writer)
         elif isinstance(right, Slot):
             _RIGHT[rule.right](right, kind, left, left_type, rule, writer)
+        elif kind == "r" and rule.right == "member":
+            spans.computed_member(right, left_type, writer)
         elif kind == "r":
             _operand(right, writer)
         else:
@@ -136,24 +142,13 @@ def _pair(
     writer.parameter(slot.index, adapt, sent, label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
 
 
-def _member(
-    slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
-) -> None:
-    if type_ is None:
-        _same(slot, part, left, type_, rule, writer)
-        return
-    # The operators of ranges take the bounds' own type and no other.
-    sent = _member_type(type_.base, slot.sample, rule)
-    writer.parameter(slot.index, (*slot.steps, ToType(sent)), sent, label_of(left))
-
-
 _RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Writer], None]] = {
     "same": _same,
     "text": _text,
     "array": _array,
     "pair": _pair,
-    "member": _member,
-    "bound": _member,
+    "member": spans.member,
+    "span": spans.span,
 }
 
 _OF_COLUMNS = (ColumnRef, Call)
@@ -162,16 +157,6 @@ _OF_COLUMNS = (ColumnRef, Call)
 def _is_whole(type_: PgType) -> bool:
     base = type_.base
     return base.kind == "base" and base.name in WHOLE
-
-
-def _member_type(base: PgType, sample: Any, rule: LookupRule) -> PgType:
-    """The type of what a range holds: its bounds', or its own for what is a range itself."""
-    if rule.right == "member" and isinstance(sample, list | str):
-        return base
-    one = base.element if base.kind == "multirange" and base.element is not None else base
-    if rule.right == "member" and (isinstance(sample, tuple | dict) or hasattr(sample, "lower_inc")):
-        return one
-    return one.base.element or base
 
 
 def _texts(type_: PgType) -> Callable[[list[Any]], list[str]]:

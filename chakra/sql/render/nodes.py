@@ -14,7 +14,7 @@ from chakra.expressions import (
     Slot,
     python_type,
 )
-from chakra.expressions.rules import TEXT_TYPES
+from chakra.expressions.rules import SPANS, TEXT_TYPES
 from chakra.pg.quoting import quote_output
 from chakra.pg.types import PgType
 from chakra.sql.adapting import TEXTS, ToType
@@ -67,7 +67,11 @@ def operation(node: Operation, writer: Writer) -> None:
         if position:
             writer.write(f" {operator} ")
         if isinstance(side, Slot):
-            typed_slot(side, writer, operand_type(side, type_of(other), node.operator))
+            found = operand_type(side, type_of(other), node.operator)
+            if found is not None and found.kind in SPANS:
+                writer.parameter(side.index, (*side.steps, ToType(found)), found, label_of(other))
+            else:
+                typed_slot(side, writer, found)
         else:
             render(side, writer)
     writer.write(")")

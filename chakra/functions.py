@@ -5,6 +5,25 @@ with one argument are transforms in paths as well: ``filter(name__lower="ann")``
 """
 
 from chakra.expressions.calls import Function, register_function
+from chakra.expressions.library.documents import (
+    JsonArray,
+    JsonInsert,
+    JsonKeys,
+    JsonLength,
+    JsonMerge,
+    JsonObject,
+    JsonPathExists,
+    JsonPathMatch,
+    JsonPathQueryArray,
+    JsonPathQueryFirst,
+    JsonPretty,
+    JsonRemove,
+    JsonSet,
+    JsonStripNulls,
+    JsonType,
+    JsonValue,
+    ToJsonb,
+)
 from chakra.expressions.library.numbers import (
     Abs,
     ACos,
@@ -105,6 +124,23 @@ from chakra.expressions.library.times import (
 from chakra.expressions.lookups import register_lookup
 
 __all__ = [
+    "JsonArray",
+    "JsonInsert",
+    "JsonKeys",
+    "JsonLength",
+    "JsonMerge",
+    "JsonObject",
+    "JsonPathExists",
+    "JsonPathMatch",
+    "JsonPathQueryArray",
+    "JsonPathQueryFirst",
+    "JsonPretty",
+    "JsonRemove",
+    "JsonSet",
+    "JsonStripNulls",
+    "JsonType",
+    "JsonValue",
+    "ToJsonb",
     "ACos",
     "ASin",
     "ATan",

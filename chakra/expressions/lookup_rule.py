@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Right = Literal["same", "array", "pair", "text", "member", "bound"]
+from chakra.errors import DataError
+from chakra.pg.types import PgType
+
+Right = Literal["same", "array", "pair", "text", "member", "bound", "given"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +19,12 @@ class LookupRule:
     Attributes:
         sql: template over ``{l}`` (left), ``{r}`` (right) and, for pairs, ``{r0}`` and ``{r1}``.
         right: type of the right side: that of the left (``same``), an ``array`` or a ``pair`` of it, ``text``, that of
-            the bounds of a range (``bound``), or the left's or its bounds' as the value has it (``member``).
+            the bounds of a range (``bound``), the left's or its bounds' as the value has it (``member``), or one
+            that is always the same (``given``).
         adapt: applied to a literal right side before it is sent.
         dynamic: template for a right side computed by the server, where ``adapt`` cannot run.
         text: whether the left side is read as text (cast if it is not).
+        given: the type of the right side where that is always the same.
     """
 
     sql: str
@@ -27,6 +32,23 @@ class LookupRule:
     adapt: Callable[[Any], Any] | None = None
     dynamic: str | None = None
     text: bool = False
+    given: PgType | None = None
 
 
-__all__ = ["LookupRule", "Right"]
+def as_list(value: Any) -> list[Any]:
+    """The members of an ``in`` list; NULL is never equal to anything, so ``None`` drops out."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise DataError(f"in takes several values, not the single {value!r}")
+    return [item for item in value if item is not None]
+
+
+def pair(value: Any) -> tuple[Any, Any]:
+    """The two bounds of ``range``."""
+    try:
+        low, high = value
+    except (TypeError, ValueError):
+        raise DataError(f"range takes a pair (low, high), not {value!r}") from None
+    return low, high
+
+
+__all__ = ["LookupRule", "Right", "as_list", "pair"]

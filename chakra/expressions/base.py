@@ -22,7 +22,7 @@ class Makers:
     which put their makers here when the package is imported.
     """
 
-    __slots__ = ("compare", "denied", "joined", "operation", "prefixed", "rows")
+    __slots__ = ("compare", "denied", "item", "joined", "operation", "prefixed", "rows")
 
     operation: Callable[[str, Any, Any], Expression]
     prefixed: Callable[[str, Expression], Expression]
@@ -30,6 +30,7 @@ class Makers:
     joined: Callable[[str, Expression, Expression], Condition]
     denied: Callable[[Expression], Condition]
     rows: Callable[[Any], Expression]
+    item: Callable[[Expression, Any], Expression]
 
 
 MAKE = Makers()
@@ -145,6 +146,16 @@ class Expression:
 
     def __invert__(self) -> Condition:
         return MAKE.denied(self)
+
+    def __getitem__(self, key: Any) -> Expression:
+        """A part of the value: of JSON what is at a key or a position, of an array an element or a slice (counted from
+        0), of an hstore the text at a key: ``F("data")["address"]["lines"][0]``, ``Post.tags[0:2]``.
+        """
+        return MAKE.item(self, key)
+
+    # Python would loop over whatever has __getitem__, and this without an end.
+    __iter__ = None
+    __contains__ = None
 
     # In Python, & | ~ combine conditions, so bits have words.
 

@@ -8,6 +8,7 @@ from typing import Any
 from chakra.errors import FieldError
 from chakra.expressions.base import MAKE, Condition, Expression
 from chakra.expressions.infer import HIGHEST, LOWEST, NO_MODELS, PLAIN, literal_key
+from chakra.expressions.lookups import CONTAINER_LOOKUPS, LOOKUPS
 from chakra.expressions.values import Value, as_expression
 
 
@@ -144,6 +145,8 @@ def compare(left: Expression, name: str, value: Any) -> Condition:
             return Lookup(left, f"{prefix}isnull", True)
         if word == "ne":
             return Lookup(left, f"{prefix}isnull", False)
+        if word not in LOOKUPS and not any(word == known for known, _ in CONTAINER_LOOKUPS):
+            return Lookup(left, f"{name}__isnull", True)  # the last word of a path, if it is one
         raise FieldError(f"cannot use None with {name!r}; use isnull to test for NULL")
     return Lookup(left, name, as_expression(value))
 

@@ -13,7 +13,8 @@ from typing import Any
 from chakra.errors import DataError, FieldError
 from chakra.expressions.calls import check_word, find_transform
 from chakra.expressions.library import TRANSFORMS
-from chakra.expressions.lookup_rule import LookupRule
+from chakra.expressions.lookup_rule import LookupRule, as_list, pair
+from chakra.expressions.part_lookups import DOCUMENT_LOOKUPS
 from chakra.expressions.range_lookups import RANGE_LOOKUPS
 from chakra.pg.json_text import JSON_NULL
 from chakra.pg.types import PgType
@@ -44,22 +45,6 @@ def _starts(value: Any) -> str:
 
 def _ends(value: Any) -> str:
     return f"%{escape_like(value)}"
-
-
-def as_list(value: Any) -> list[Any]:
-    """The members of an ``in`` list; NULL is never equal to anything, so ``None`` drops out."""
-    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        raise DataError(f"in takes several values, not the single {value!r}")
-    return [item for item in value if item is not None]
-
-
-def pair(value: Any) -> tuple[Any, Any]:
-    """The two bounds of ``range``."""
-    try:
-        low, high = value
-    except (TypeError, ValueError):
-        raise DataError(f"range takes a pair (low, high), not {value!r}") from None
-    return low, high
 
 
 LOOKUPS: dict[str, LookupRule] = {
@@ -95,18 +80,8 @@ CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
     ("overlap", "array"): LookupRule("{l} && {r}"),
     ("contains", "hstore"): LookupRule("{l} @> {r}"),
     ("contained_by", "hstore"): LookupRule("{l} <@ {r}"),
-    ("contains", "jsonb"): LookupRule("{l} @> {r}"),
-    ("contained_by", "jsonb"): LookupRule("{l} <@ {r}"),
-    # json has no equality of its own: documents are equal as jsonb, whatever their spaces and the order of their keys.
-    ("exact", "json"): LookupRule("({l})::jsonb = ({r})::jsonb"),
-    ("ne", "json"): LookupRule("({l})::jsonb <> ({r})::jsonb"),
     **RANGE_LOOKUPS,
-    ("in", "json"): LookupRule(
-        "({l})::jsonb = ANY(({r})::jsonb[])",
-        "array",
-        as_list,
-        "({l})::jsonb IN (SELECT v::jsonb FROM {r} AS q(v))",
-    ),
+    **DOCUMENT_LOOKUPS,
 }
 
 

@@ -141,7 +141,7 @@ def _refused(statement: Statement, values: list[Any], naive: Naive) -> tuple[int
     """
     for position, parameter in enumerate(statement.parameters):
         try:
-            value = parameter.convert(values[parameter.index], naive)
+            value = parameter.sent(values, naive)
         except DataError:
             return position, None
         if _unstorable(value):

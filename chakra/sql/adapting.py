@@ -120,6 +120,20 @@ class ToColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A value that the statement brings itself: a part of its names, which stands in no query's list of values."""
+
+    value: Any
+
+    def __call__(self, nothing: None) -> Any:
+        return self.value
+
+
+SAID = -1
+"""The number of such a value."""
+
+
+@dataclass(frozen=True, slots=True)
 class WholeBounds:
     """The two bounds of ``range`` beside a column of whole numbers."""
 
@@ -153,7 +167,7 @@ def binder(
     shape takes. A value of a usual class is told apart without a call: 25 ns where a call takes 60.
 
     Args:
-        sent: for each parameter the number of its value, and what is done to it.
+        sent: for each parameter the number of its value (or ``SAID``), and what is done to it.
     """
     names: dict[str, Any] = {}
 
@@ -164,7 +178,7 @@ def binder(
 
     terms: list[str] = []
     for index, adapts in sent:
-        term = f"v[{index}]"
+        term = "None" if index == SAID else f"v[{index}]"
         for adapt in adapts:
             step = step_of(adapt, naive)
             function = named(step.convert, "a")
@@ -191,4 +205,4 @@ def _code(source: str) -> CodeType:
     return compile(source, "<bind>", "eval")
 
 
-__all__ = ["TEXTS", "Step", "ToColumn", "ToType", "WholeBounds", "binder", "step_of"]
+__all__ = ["SAID", "TEXTS", "Said", "Step", "ToColumn", "ToType", "WholeBounds", "binder", "step_of"]

@@ -19,6 +19,7 @@ from chakra.expressions.q import Q, all_of, keyword_conditions
 from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
+from chakra.sql.contents import inside
 from chakra.sql.infer import type_of
 from chakra.sql.nodes import KeyRef, PartnerAggregate, RootColumn, RootKey
 from chakra.sql.partner_keys import read_as, read_by
@@ -398,11 +399,14 @@ class Scope:
             left = type_of(found)
             transform = find_transform(word, left)
             if transform is not None:
-                found = Call(transform, (found,))
-                position += 1
+                found, position = Call(transform, (found,)), position + 1
                 continue
             if position == len(parts) - 1 and (word == "isnull" or find_lookup(word, left) is not None):
                 return Path(found, word)
+            part = inside(found, left, word)
+            if part is not None:
+                found, position = part, position + 1
+                continue
             shown = f" of type {left.sql}" if left is not None else ""
             raise FieldError(
                 f"{path!r}: {word!r} is no lookup for {'__'.join(parts[:position])!r}{shown}; "

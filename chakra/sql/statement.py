@@ -17,7 +17,7 @@ from chakra.expressions import python_type
 from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText, Touch
 from chakra.pg.types import BY_OID, PgType
-from chakra.sql.adapting import binder, step_of
+from chakra.sql.adapting import SAID, binder, step_of
 from chakra.sql.literals import bare_type, render_literal
 
 
@@ -26,7 +26,7 @@ class Parameter:
     """Where the value of one ``$n`` comes from.
 
     Attributes:
-        index: position in the query's values.
+        index: position in the query's values, or ``SAID``.
         adapt: conversions applied to it, first to last: functions, or what makes them (``chakra.sql.adapting``).
         type: PostgreSQL type, or ``None`` where the server alone knows.
         label: the field it is compared with or stored in, for error messages.
@@ -39,12 +39,13 @@ class Parameter:
     label: str
     typed: bool = True
 
-    def convert(self, value: Any, naive: Naive) -> Any:
-        """Everything done to the value before it is sent, as the statement's binder does it.
+    def sent(self, values: Sequence[Any], naive: Naive) -> Any:
+        """What is sent for a query's values, as the statement's binder makes it.
 
         Raises:
-            DataError: it does not fit.
+            DataError: the value does not fit.
         """
+        value = None if self.index == SAID else values[self.index]
         for adapt in self.adapt:
             step = step_of(adapt, naive)
             if value is not None or not hasattr(adapt, "step"):

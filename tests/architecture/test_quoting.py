@@ -48,6 +48,8 @@ REVIEWED: dict[str, set[str]] = {
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },
     "chakra.expressions.library.times": {"part"},
+    # Numbers, the spelling of a type, and templates of the table.
+    "chakra.expressions.library.documents": {"low", "high", "to", "sql", "sql.replace('>>', '>')"},
     "chakra.sql.staging": {
         "default", "drawn", "names", "target", "text", "sets", "fresh", "known", "number",
         "source", "order", "there", "same", "selected", "matches", "mine", "free",

@@ -28,6 +28,7 @@ PAGES = [
     "docs/columnar.md",
     "docs/coming-from-django.md",
     "docs/expressions.md",
+    "docs/json-and-arrays.md",
     "docs/ranges.md",
     "docs/relations.md",
     "docs/transactions.md",

@@ -20,13 +20,14 @@ from chakra.expressions import (
     Value,
 )
 from chakra.expressions.aggregates import Aggregate
+from chakra.expressions.items import Item, Slice
 from chakra.expressions.windows import WindowFunction
 from chakra.sql.nodes import RootColumn, RootKey
 from chakra.sql.render.table import TABLE
 
 QUERIES = {QueryExpression, Rows, Subquery, ArraySubquery, Exists}
-RESOLVED = {F, Q, Value, RootColumn, RootKey, OuterRef, *QUERIES}
-"""Names, keywords, literals and queries, for which resolving a query puts other nodes."""
+RESOLVED = {F, Q, Value, Item, Slice, RootColumn, RootKey, OuterRef, *QUERIES}
+"""Names, keywords, literals, keys in brackets and queries, for which resolving a query puts other nodes."""
 
 
 def classes(root: type = Expression) -> Iterator[type]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +14,7 @@ from typing import Any
 from chakra.pg.conversion import Naive, conversion_of
 from chakra.pg.conversion.base import ODD, Conversion, Unfit, as_str, is_numpy, refuse
 from chakra.pg.conversion.numbers import FLOAT4, as_decimal, is_digits, whole
+from chakra.pg.json_text import JsonText
 from chakra.pg.types import FLOAT8, INT8, NUMERIC, PgType, array_of
 
 WHOLE = frozenset({"int2", "int4", "int8"})
@@ -80,7 +81,21 @@ def comparison_of(type_: PgType, naive: Naive = "error", beyond: bool = False) -
     if base.kind == "base" and base.name in _FLOATS:
         single = base.name == "float4"
         return Conversion(frozenset() if single else frozenset({float}), partial(_float, single=single), "")
-    return conversion_of(_bare(base), naive)
+    found = conversion_of(_bare(base), naive)
+    if base.name in _DOCUMENTS:
+        return Conversion(found.usual, partial(_document, convert=found.convert), "")
+    return found
+
+
+_DOCUMENTS = frozenset({"json", "jsonb"})
+
+
+def _document(value: Any, *, convert: Callable[[Any], Any]) -> Any:
+    """A document, and what is none but a number like those in there: a Decimal, or one of NumPy's."""
+    if isinstance(value, Decimal) and value.is_finite():
+        return JsonText(value)
+    plain: Any = value
+    return convert(plain.item() if is_numpy(plain) else plain)
 
 
 @lru_cache(maxsize=1024)
@@ -91,7 +106,10 @@ def members_of(type_: PgType, naive: Naive = "error") -> Conversion:
         return Conversion(frozenset(), _whole_members, "")
     inner = comparison_of(base, naive)
     if base.name in _LISTS:
-        return conversion_of(array_of(_bare(base)), naive)
+        found = conversion_of(array_of(_bare(base)), naive)
+        if base.name not in _DOCUMENTS:
+            return found
+        return Conversion(frozenset(), lambda values: found.convert(inner.all_of(values)), "")
     return Conversion(frozenset(), inner.all_of, "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chakra.expressions import Lookup
+from chakra.expressions.library.documents import DOCUMENTS
 from chakra.expressions.lookups import find_lookup
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.infer import type_of
@@ -44,12 +45,16 @@ def none_of(node: Lookup, writer: Writer) -> None:
     outside, writer.qualify = writer.qualify, True
     for position, part in enumerate(left.parts if isinstance(left, KeyRef) else (left,)):
         writer.write(" AND " if position else "")
-        rule = find_lookup("exact", type_of(part))
+        type_ = type_of(part)
+        rule = find_lookup("exact", type_)
         assert rule is not None
+        found = f"{alias}.{names[position]}"
+        if type_ is not None and type_.base.name in DOCUMENTS:
+            found = f"to_jsonb({found})"
         for kind, text in split(rule.sql):
             if kind == "r":
                 render(part, writer)
             else:
-                writer.write(f"{alias}.{names[position]}" if kind == "l" else text)
+                writer.write(found if kind == "l" else text)
     writer.qualify = outside
     writer.write(")")

@@ -7,14 +7,15 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Call, Condition, Expression, Lookup, Slot
+from chakra.expressions.library.documents import DOCUMENTS, ToJsonb, text_of
 from chakra.expressions.lookups import LookupRule, find_lookup, known_words
 from chakra.expressions.rules import TEXT_TYPES
 from chakra.pg.conversion.comparing import WHOLE, compared_type
-from chakra.pg.types import INT8, NUMERIC, TEXT, PgType, array_of
+from chakra.pg.types import INT8, JSONB, NUMERIC, TEXT, PgType, array_of
 from chakra.sql.adapting import ToType, WholeBounds
 from chakra.sql.infer import type_of
 from chakra.sql.literals import bare_type, input_text
-from chakra.sql.nodes import KeyRef
+from chakra.sql.nodes import InnerQuery, KeyRef
 from chakra.sql.render import spans
 from chakra.sql.render.base import render
 from chakra.sql.render.keys import key_isnull, key_lookup
@@ -44,6 +45,10 @@ def lookup(node: Lookup, writer: Writer) -> None:
     if rule.right == "span of":
         spans.contained(left, left_type, right, writer)
         return
+    left, right = beside_documents(left, left_type, right, rule)
+    if left is not node.left:
+        left_type = JSONB
+        rule = find_lookup(node.name, left_type) or rule
     template = rule.sql if isinstance(right, Slot) else rule.dynamic or rule.sql
     for kind, text in split(template):
         if kind == "text":
@@ -61,7 +66,9 @@ def lookup(node: Lookup, writer: Writer) -> None:
 
 
 def _left(left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer) -> None:
-    if rule.text and (type_ is None or type_.base.name not in TEXT_TYPES):
+    if rule.text and type_ is not None and type_.base.name in DOCUMENTS:
+        render(text_of(left), writer)
+    elif rule.text and (type_ is None or type_.base.name not in TEXT_TYPES):
         # The text of an inet ends in its mask, which nobody means who asks for an address that ends in "2".
         host = type_ is not None and type_.base.name == "inet"
         writer.write("host(" if host else "(")
@@ -79,6 +86,26 @@ def _operand(node: Expression, writer: Writer) -> None:
         writer.write(")")
     else:
         render(node, writer)
+
+
+def beside_documents(
+    left: Expression, type_: PgType | None, right: Expression, rule: LookupRule
+) -> tuple[Expression, Expression]:
+    """Both sides of a lookup: beside a document, another value is one as well; a text is compared with its text."""
+    if isinstance(right, Slot | InnerQuery):
+        return left, right
+    document = type_ is not None and type_.base.name in DOCUMENTS
+    other = type_of(right)
+    if rule.right == "text":
+        is_document = other is not None and other.base.name in DOCUMENTS
+        return left, text_of(right) if is_document else right
+    if rule.right != "same":
+        return left, right
+    if document and (other is None or other.base.name != "jsonb"):
+        return left, ToJsonb(right)
+    if not document and other is not None and other.base.name in DOCUMENTS and type_ is not None:
+        return ToJsonb(left), right if other.base.name == "jsonb" else ToJsonb(right)
+    return left, right
 
 
 # What a literal on the right becomes, by the kind of right side that the rule names.
@@ -142,6 +169,14 @@ def _pair(
     writer.parameter(slot.index, adapt, sent, label_of(left), beside_column=isinstance(left, _OF_COLUMNS))
 
 
+def _given(
+    slot: Slot, part: str, left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer
+) -> None:
+    assert rule.given is not None
+    steps = () if rule.given is TEXT else (ToType(rule.given),)
+    writer.parameter(slot.index, (*_first_of_all(slot, rule), *steps), rule.given, label_of(left))
+
+
 _RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Writer], None]] = {
     "same": _same,
     "text": _text,
@@ -149,6 +184,7 @@ _RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Wr
     "pair": _pair,
     "member": spans.member,
     "span": spans.span,
+    "given": _given,
 }
 
 _OF_COLUMNS = (ColumnRef, Call)

@@ -1,0 +1,72 @@
+"""Lookups of values that hold others: documents, …; rows of the lookups table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from chakra.errors import DataError
+from chakra.expressions.lookup_rule import LookupRule, as_list, pair
+from chakra.pg.types import JSONPATH, TEXT, array_of
+
+
+def _key(value: Any) -> str:
+    """A key of an object: a text, or a whole number as its digits."""
+    if isinstance(value, str):
+        return value
+    if type(value) is int:
+        return str(value)
+    raise DataError(f"a key is a text, not {value!r}")
+
+
+def _keys(value: Any) -> list[str]:
+    """Several keys."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise DataError(f"has_keys and has_any_keys take several keys, not the single {value!r}")
+    return [_key(key) for key in value]
+
+
+def _as_jsonb(rule: LookupRule) -> str:
+    """The template of a lookup of ``jsonb`` for ``json`` on both sides."""
+    if rule.right == "given":
+        return rule.sql.replace("{l}", "({l})::jsonb")
+    right = r"(\1)::jsonb[]" if rule.right == "array" else r"(\1)::jsonb"
+    return re.sub(r"(\{r.?\})", right, rule.sql.replace("{l}", "({l})::jsonb"))
+
+
+# Of documents, values of one kind are in an order, and texts are no larger than numbers (for the operators they are).
+_IN_ORDER = "(jsonb_typeof({l}) = jsonb_typeof({r}) AND {l} %s {r})"
+_DOCUMENTS = {
+    "gt": LookupRule(_IN_ORDER % ">"),
+    "gte": LookupRule(_IN_ORDER % ">="),
+    "lt": LookupRule(_IN_ORDER % "<"),
+    "lte": LookupRule(_IN_ORDER % "<="),
+    "range": LookupRule(
+        "(jsonb_typeof({l}) = jsonb_typeof({r0}) AND jsonb_typeof({l}) = jsonb_typeof({r1}) "
+        "AND {l} BETWEEN {r0} AND {r1})",
+        "pair",
+        pair,
+    ),
+    "in": LookupRule("{l} = ANY({r})", "array", as_list, "{l} IN (SELECT to_jsonb(v) FROM {r} AS q(v))"),
+    "contains": LookupRule("{l} @> {r}"),
+    "contained_by": LookupRule("{l} <@ {r}"),
+    "has_key": LookupRule("{l} ? {r}", "given", _key, given=TEXT),
+    "has_keys": LookupRule("{l} ?& {r}", "given", _keys, given=array_of(TEXT)),
+    "has_any_keys": LookupRule("{l} ?| {r}", "given", _keys, given=array_of(TEXT)),
+    "json_path_exists": LookupRule("{l} @? {r}", "given", given=JSONPATH),
+    "json_path_match": LookupRule("{l} @@ {r}", "given", given=JSONPATH),
+}
+DOCUMENT_LOOKUPS = {(word, "jsonb"): rule for word, rule in _DOCUMENTS.items()}
+# json has no operators but those that take parts out: it is asked as jsonb, whatever its spaces and the order of its
+# keys.
+DOCUMENT_LOOKUPS |= {
+    (word, "json"): replace(
+        rule, sql=_as_jsonb(rule), dynamic=rule.dynamic and rule.dynamic.replace("{l}", "({l})::jsonb")
+    )
+    for word, rule in (
+        {"exact": LookupRule("{l} = {r}"), "ne": LookupRule("{l} <> {r}")} | _DOCUMENTS
+    ).items()
+}
+
+__all__ = ["DOCUMENT_LOOKUPS"]

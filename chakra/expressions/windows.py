@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Hashable, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from chakra.errors import FieldError
 from chakra.expressions.aggregates import Aggregate, order_term
@@ -267,6 +267,114 @@ def _distance(value: Any) -> tuple[int, Any]:
     raise FieldError(f"Frame.range: bounds are numbers, timedelta, Interval or None, not {value!r}")
 
 
+class Over(Expression):
+    """What windows share: ``query.window(w=Over(partition_by="shop", order_by="day"))``, ``Window(Rank(), over="w")``.
+
+    Args:
+        base: the name of another one that this one takes over, and goes on from.
+        partition_by, order_by, frame: as for ``Window``.
+
+    Raises:
+        FieldError: something else was given.
+    """
+
+    __slots__ = ("frame", "order", "over", "partition")
+
+    def __init__(
+        self,
+        base: str | None = None,
+        /,
+        *,
+        partition_by: str | Expression | Sequence[Any] = (),
+        order_by: str | Expression | Order | Sequence[Any] = (),
+        frame: Frame | None = None,
+    ) -> None:
+        if base is not None and (not isinstance(base, str) or not base):
+            raise FieldError(f"Over() takes the name of another window, not {base!r}")
+        self.over: Taken | None = None if base is None else Taken(base)
+        self.partition, self.order, self.frame = _parts_of("Over", partition_by, order_by, frame)
+        if base is None:
+            check_frame("Over", self.order, frame)
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (
+            *self.partition,
+            *(term.expression for term in self.order),
+            *(() if self.frame is None else self.frame.offsets),
+        )
+
+    def rebuild(self, children: tuple[Expression, ...]) -> Over:
+        partition = len(self.partition)
+        order = partition + len(self.order)
+        terms = zip(children[partition:order], self.order, strict=True)
+        frame = None if self.frame is None else self.frame.with_offsets(children[order:])
+        return self.rebuilt(
+            children[:partition],
+            tuple([Order(e, o.descending, o.nulls) for e, o in terms]),
+            frame,
+            self.over,
+        )
+
+    def rebuilt(
+        self,
+        partition: tuple[Expression, ...],
+        order: tuple[Order, ...],
+        frame: Frame | None,
+        over: Taken | None,
+    ) -> Over:
+        """The same with other parts."""
+        new = object.__new__(Over)
+        new.partition, new.order, new.frame, new.over = partition, order, frame, over
+        return new
+
+    def own_shape(self) -> Hashable:
+        order = tuple([(term.descending, term.nulls) for term in self.order])
+        return self.over, len(self.partition), order, None if self.frame is None else self.frame.shape()
+
+    def __repr__(self) -> str:
+        return "Over(…)"
+
+
+class Taken(NamedTuple):
+    """A window that another one goes on from.
+
+    Attributes:
+        name: what the query calls it.
+        order, frame: once it is resolved: whether the other one has these of its own.
+    """
+
+    name: str
+    order: bool = False
+    frame: bool = False
+
+
+def _parts_of(
+    what: str, partition_by: Any, order_by: Any, frame: Any
+) -> tuple[tuple[Expression, ...], tuple[Order, ...], Frame | None]:
+    if frame is not None and not isinstance(frame, Frame):
+        raise FieldError(f"{what}(): frame= takes Frame.rows(…), .range(…) or .groups(…), not {frame!r}")
+    given = partition_by if isinstance(partition_by, tuple | list) else (partition_by,)
+    terms = order_by if isinstance(order_by, tuple | list) else (order_by,)
+    return tuple([_value(term) for term in given]), tuple([order_term(term) for term in terms]), frame
+
+
+def check_frame(what: str, order: Sequence[Order], frame: Frame | None) -> None:
+    """Check that a frame has the order it needs.
+
+    Raises:
+        FieldError: it has not.
+    """
+    if frame is None:
+        return
+    if frame.mode == "GROUPS" and not order:
+        raise FieldError(f"{what}(): Frame.groups(…) needs order_by=, which says which rows are peers")
+    if frame.mode == "RANGE" and frame.offsets and len(order) != 1:
+        raise FieldError(
+            f"{what}(): distances in Frame.range(…) need order_by= one value, from which they count"
+        )
+
+
 _FUNCTIONS = (WindowFunction, Aggregate)
 
 
@@ -281,12 +389,14 @@ class Window(Expression):
         partition_by: names or expressions: rows alike in these are a window's; nothing = all rows of the query.
         order_by: names or expressions; an aggregate with an order is one of all rows up to this one and its peers.
         frame: which rows of the partition, see ``Frame``.
+        over: a window that others share, by its name in the query (``query.window(…)``) or itself, from which this one
+            takes the partition, and the order and the frame if they are said there.
 
     Raises:
         FieldError: something else was given, or an aggregate with what windows do not have: ``distinct``, ``order_by``.
     """
 
-    __slots__ = ("frame", "function", "order", "partition")
+    __slots__ = ("frame", "function", "order", "over", "partition")
 
     def __init__(
         self,
@@ -295,6 +405,7 @@ class Window(Expression):
         partition_by: str | Expression | Sequence[Any] = (),
         order_by: str | Expression | Order | Sequence[Any] = (),
         frame: Frame | None = None,
+        over: str | Over | None = None,
     ) -> None:
         if not isinstance(expression, _FUNCTIONS):
             raise FieldError(f"Window() takes a window function or an aggregate, not {expression!r}")
@@ -303,8 +414,6 @@ class Window(Expression):
             raise FieldError(
                 f"Window({expression!r}): aggregates over windows have no {said}; the order is the window's"
             )
-        if frame is not None and not isinstance(frame, Frame):
-            raise FieldError(f"Window(): frame= takes Frame.rows(…), .range(…) or .groups(…), not {frame!r}")
         self.function: WindowFunction | Aggregate = expression
         if isinstance(partition_by, (tuple, list)):
             self.partition = tuple([_value(term) for term in partition_by])
@@ -315,14 +424,20 @@ class Window(Expression):
         else:
             self.order = (order_term(order_by),)
         self.frame = frame
-        if frame is None:
-            return
-        if frame.mode == "GROUPS" and not self.order:
-            raise FieldError("Window(): Frame.groups(…) needs order_by=, which says which rows are peers")
-        if frame.mode == "RANGE" and frame.offsets and len(self.order) != 1:
-            raise FieldError(
-                "Window(): distances in Frame.range(…) need order_by= one value, from which they count"
+        self.over: Taken | None = None
+        if frame is not None and not isinstance(frame, Frame):
+            raise FieldError(f"Window(): frame= takes Frame.rows(…), .range(…) or .groups(…), not {frame!r}")
+        if isinstance(over, Over):
+            self.partition, self.order, self.frame, _ = taken_over(
+                "Window()", self, (over.partition, over.order, over.frame)
             )
+            self.over = over.over
+        elif over is not None:
+            if not isinstance(over, str) or not over:
+                raise FieldError(f"Window(): over= takes the name of a window or Over(…), not {over!r}")
+            self.over = Taken(over)
+        if self.over is None and self.frame is not None:
+            check_frame("Window", self.order, self.frame)
 
     @property
     def children(self) -> tuple[Expression, ...]:
@@ -344,7 +459,8 @@ class Window(Expression):
                 Order(e, o.descending, o.nulls)
                 for e, o in zip(children[function + partition : order], self.order, strict=True)
             ),
-            children[order:],
+            None if self.frame is None else self.frame.with_offsets(children[order:]),
+            self.over,
         )
 
     def rebuilt(
@@ -352,21 +468,47 @@ class Window(Expression):
         function: Any,
         partition: tuple[Expression, ...],
         order: tuple[Order, ...],
-        offsets: tuple[Expression, ...],
+        frame: Frame | None,
+        over: Taken | None,
     ) -> Window:
         """The same window with other parts."""
         new = object.__new__(Window)
-        new.function, new.partition, new.order = function, partition, order
-        new.frame = None if self.frame is None else self.frame.with_offsets(offsets)
+        new.function, new.partition, new.order, new.frame = function, partition, order, frame
+        new.over = over
         return new
 
     def own_shape(self) -> Hashable:
         order = tuple([(term.descending, term.nulls) for term in self.order])
         frame = None if self.frame is None else self.frame.shape()
-        return type(self.function), self.function.own_shape(), len(self.partition), order, frame
+        return type(self.function), self.function.own_shape(), len(self.partition), order, frame, self.over
 
     def __repr__(self) -> str:
         return f"Window({self.function!r})"
+
+
+def taken_over(
+    what: str,
+    window: Window | Over,
+    base: tuple[tuple[Expression, ...], tuple[Order, ...], Frame | None],
+) -> tuple[tuple[Expression, ...], tuple[Order, ...], Frame | None, Taken]:
+    """The parts of a window that goes on from another one, and which of them are its own (manual, SELECT: "WINDOW
+    Clause").
+
+    Raises:
+        FieldError: it says again what that one says.
+    """
+    partition, order, frame = base
+    if window.partition:
+        raise FieldError(
+            f"{what}: what a window is partitioned by is said in the one it goes on from, and not again"
+        )
+    if window.order and order:
+        raise FieldError(f"{what}: the window it goes on from has an order already")
+    if frame is not None and (window.order or window.frame is not None):
+        raise FieldError(f"{what}: the window it goes on from has a frame, and so it is taken as it is")
+    name = "" if window.over is None else window.over.name
+    own = Taken(name, bool(window.order), window.frame is not None)
+    return partition, window.order or order, window.frame or frame, own
 
 
 def has_window(expression: Expression) -> bool:
@@ -395,10 +537,14 @@ __all__ = [
     "Lead",
     "NthValue",
     "Ntile",
+    "Over",
     "PercentRank",
     "Rank",
     "RowNumber",
+    "Taken",
     "Window",
     "WindowFunction",
+    "check_frame",
     "has_window",
+    "taken_over",
 ]

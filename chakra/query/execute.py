@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.db.statements import Statement as Sent
 from chakra.db.statements import Told
-from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.errors import DatabaseError, DataError, FieldError, TransactionError
 from chakra.pg.conversion import Naive
 from chakra.query.blame import too_large
 from chakra.query.privileges import refused
@@ -20,14 +20,25 @@ if TYPE_CHECKING:
 _NUMBERED = re.compile(r"\$(\d+)")
 
 
-def bound(database: Database, statement: Statement, values: list[Any]) -> Sequence[Any]:
+def bound(
+    database: Database, statement: Statement, values: list[Any], *, shown: bool = False
+) -> Sequence[Any]:
     """The parameters of a statement: a query's values as those of the types they are sent as.
+
+    Args:
+        shown: it is not run, but its plan is shown.
 
     Raises:
         DataError: a value does not fit.
+        TransactionError: it locks rows, and there is no transaction that would keep them locked.
     """
-    if statement.databases:
+    if statement.bound_to:
         one_database(database, statement)
+        if statement.locks and not shown and not database.in_transaction:
+            raise TransactionError(
+                "select_for_update() locks rows until the transaction ends, and there is none: read them in "
+                "`async with db.transaction():`"
+            )
     bind = statement.bind if database.naive == "error" else statement.bind_for(database.naive)
     return bind(values)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from chakra.errors import FieldError
-from chakra.expressions import Combined, Expression, Lookup, Not, Order
+from chakra.expressions import Combined, Expression, Lookup, Not, Order, Value
+from chakra.pg.types import FLOAT4, FLOAT8
 from chakra.query.base import Base, R_co
 from chakra.query.checks import check_database, row_count
 from chakra.query.not_a_list import check_field, conditions_of, given_items
+from chakra.query.options import flag
+from chakra.sql import Sample
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -19,6 +24,12 @@ _SAYING = frozenset({Lookup, Combined, Not})
 """Classes of conditions that always say something."""
 
 _TERMS = (str, Order, Expression)
+
+METHODS = {"system": "SYSTEM", "bernoulli": "BERNOULLI"}
+"""How ``sample`` draws rows."""
+
+STRENGTHS = {"no_key": "NO KEY UPDATE", "share": "SHARE", "key_share": "KEY SHARE"}
+"""What ``select_for_update`` takes in place of ``FOR UPDATE``."""
 
 
 def turned(term: Any) -> Any:
@@ -100,16 +111,44 @@ class Narrowing(Base[R_co]):
         select.backwards = not select.backwards
         return self._with(select)
 
-    def distinct(self, *fields: str) -> Self:
-        """Drop duplicate rows; with fields, keep the first row for each combination of them.
+    def distinct(self, *fields: str | Expression) -> Self:
+        """Drop duplicate rows; with fields or expressions, keep the first row for each combination of their values.
 
         Raises:
             FieldError: the query is sliced, or a name is none.
         """
         self._not_sliced("made distinct", "distinct")
         for name in fields:
-            check_field("distinct", name)
+            check_field("distinct", name, computed=True)
         return self._clauses(distinct=fields)
+
+    def sample(
+        self,
+        percent: float | Decimal,
+        *,
+        method: Literal["system", "bernoulli"] = "system",
+        seed: float | None = None,
+    ) -> Self:
+        """Look only at a part of the table's rows, drawn at random by the server (``TABLESAMPLE``), before all filters.
+
+        Args:
+            percent: how many of them, from 0 to 100.
+            method: ``"system"`` draws pages of the table and reads no others: fast, and rows that stand together come
+                together. ``"bernoulli"`` draws each row by itself and reads the whole table.
+            seed: a number that draws the same rows again while the table stays as it is.
+
+        Raises:
+            FieldError: no such share, method or seed; or the rows are not those of a table.
+        """
+        if type(percent) not in (int, float, Decimal) or not 0 <= percent <= 100:
+            raise FieldError(f"sample() takes a share from 0 to 100 percent, not {percent!r}")
+        if not isinstance(method, str) or method not in METHODS:
+            raise FieldError(f"sample(method=…) is one of {', '.join(map(repr, METHODS))}, not {method!r}")
+        if seed is not None and (type(seed) not in (int, float) or not math.isfinite(seed)):
+            raise FieldError(f"sample(seed=…) is a number, not {seed!r}")
+        share = Value(float(percent), FLOAT4)
+        drawn = Sample(METHODS[method], share, None if seed is None else Value(float(seed), FLOAT8))
+        return self._clauses(sample=drawn)
 
     def limit(self, count: int | None) -> Self:
         """Return at most ``count`` rows; ``None`` lifts a limit."""
@@ -140,22 +179,38 @@ class Narrowing(Base[R_co]):
         skip_locked: bool = False,
         of: Sequence[str] = (),
         no_key: bool = False,
+        share: bool = False,
+        key_share: bool = False,
     ) -> Self:
-        """Lock the rows until the transaction ends; needs one.
+        """Lock the rows until the transaction ends; reading them outside of one is an error.
 
         Args:
             nowait: raise ``QueryCancelled`` instead of waiting for another transaction.
             skip_locked: leave out rows that another transaction has locked.
             of: relations whose rows are locked (``"self"`` = the query's own table, and what is locked if
                 nothing is named).
-            no_key: take the weaker ``FOR NO KEY UPDATE``.
+            no_key: take the weaker ``FOR NO KEY UPDATE``, which lets others refer to the rows by foreign keys.
+            share: take ``FOR SHARE``, which others may take as well, and which keeps the rows as they are.
+            key_share: take ``FOR KEY SHARE``, the weakest, which keeps the rows and their keys.
 
         Raises:
-            FieldError: both ``nowait`` and ``skip_locked``, or what is no name of a relation.
+            FieldError: both ``nowait`` and ``skip_locked``, two strengths, or what is no name of a relation.
         """
+        said = {
+            "nowait": nowait,
+            "skip_locked": skip_locked,
+            "no_key": no_key,
+            "share": share,
+            "key_share": key_share,
+        }
+        for name, value in said.items():
+            flag(name, value)
         if nowait and skip_locked:
             raise FieldError("select_for_update() takes nowait or skip_locked, not both")
-        strength = "NO KEY UPDATE" if no_key else "UPDATE"
+        chosen = [name for name in STRENGTHS if said[name]]
+        if len(chosen) > 1:
+            raise FieldError(f"select_for_update() takes one strength, not {' and '.join(chosen)}")
+        strength = STRENGTHS[chosen[0]] if chosen else "UPDATE"
         wait = " NOWAIT" if nowait else " SKIP LOCKED" if skip_locked else ""
         names = (
             (of,) if isinstance(of, str) else tuple(given_items("select_for_update(of=…)", of, "relations"))

@@ -71,7 +71,7 @@ def _with(select: Select, levels: Sequence[tuple[Level, Loaded]], what: str) -> 
         )
     nested = tuple(_nested(select.table, level, said.behind(level.name), what) for level, said in levels)
     names = [name for name, _ in (*clauses.outputs, *clauses.annotations)] if plain else []
-    names += [name for name, _ in clauses.annotations] if not plain else []
+    names += [name for name, _ in clauses.annotations if name not in clauses.hidden] if not plain else []
     twice = next((n.name for n in nested if n.name in names), None)
     if twice is not None:
         raise FieldError(

@@ -11,8 +11,6 @@ QUERIES: dict[str, str] = {
     "extra": "annotate() with expressions, or chakra.raw()",
     "get_or_404": "get(), which raises DoesNotExist where there is no row",
     "get_object_or_404": "get(), which raises DoesNotExist where there is no row",
-    "dates": '.values_list("field__year", flat=True).distinct()',
-    "datetimes": '.values_list("field__year", flat=True).distinct()',
     "_meta": "the table's description, .table",
     # SQLAlchemy, Peewee, Tortoise
     "filter_by": ".filter(field=value)",

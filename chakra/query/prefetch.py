@@ -62,7 +62,7 @@ class Prefetch:
                     f"{queryset!r}"
                 )
             if select.sliced and select.clauses.distinct:
-                names = ", ".join(map(repr, select.clauses.distinct))
+                names = ", ".join(repr(term) for term in select.clauses.distinct)
                 raise FieldError(
                     f"Prefetch({path!r}): a slice of distinct({names}) cannot be taken for each row; leave out the one "
                     "or the other"

@@ -6,22 +6,25 @@ choose what rows hold.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression, F
 from chakra.expressions.aggregates import has_aggregate, named_values
+from chakra.expressions.windows import Over
 from chakra.query import bulk
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.columns import ColumnReads
+from chakra.query.moments import Direction, dates_of, datetimes_of
 from chakra.query.nested import nested_select
 from chakra.query.not_a_list import check_field
 from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
 from chakra.query.verbs import runs
 from chakra.query.writing import Writing
-from chakra.sql import field_paths
+from chakra.sql import Select, field_paths
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -148,7 +151,39 @@ class QuerySet(Writing[R_co], ColumnReads):
         """
         return self._annotated(named_values("annotate", unnamed, values))
 
-    def _annotated(self, values: dict[str, Any]) -> Self:
+    def alias(self, /, *unnamed: Expression, **values: Expression) -> Self:
+        """Name computed values that are not returned: to filter, sort and compute by.
+
+        ``annotate(x=F("x"))`` behind it returns one as well, and so does ``values("x")``.
+
+        Args:
+            unnamed: as for ``annotate``.
+        """
+        return self._annotated(named_values("alias", unnamed, values), hidden=True)
+
+    def window(self, /, **windows: Over) -> Self:
+        """Name windows that expressions share: ``window(w=Over(order_by="day"))``, then ``Window(Rank(), over="w")``.
+
+        One may go on from another that was named before: ``window(v=Over("w", frame=Frame.rows(-1, 1)))``.
+
+        Raises:
+            FieldError: no plain name, one that is taken, or no ``Over(…)``.
+        """
+        known = dict(self._select.clauses.windows)
+        for name, window in windows.items():
+            if not isinstance(window, Over):
+                raise FieldError(f"window(): {name}= takes Over(…), not {window!r}")
+            if value_name(name) in known:
+                raise FieldError(f"window(): there is a window {name!r} already")
+            if window.over is not None and window.over.name not in known:
+                names = ", ".join(known) or "none"
+                raise FieldError(
+                    f"window(): {name} goes on from {window.over.name!r}, which is not named before; there are {names}"
+                )
+            known[name] = window
+        return self._clauses(windows=tuple(known.items()))
+
+    def _annotated(self, values: dict[str, Any], *, hidden: bool = False) -> Self:
         for name, value in values.items():
             if self._taken(name):
                 raise FieldError(
@@ -167,8 +202,13 @@ class QuerySet(Writing[R_co], ColumnReads):
         if more.groups is None and has_aggregate(*values.values()):
             more.groups = tuple([value for _, value in more.outputs])
         if more.outputs:
-            # What is annotated after values() is wanted, too.
-            more.outputs += tuple([(name, name) for name in values])
+            # What is annotated after values() is wanted, too; what is hidden from now on is not.
+            kept = [output for output in more.outputs if output[1] not in values]
+            more.outputs = (*kept, *[(name, name) for name in (() if hidden else values)])
+        if hidden:
+            more.hidden = more.hidden.union(values)
+        elif more.hidden:
+            more.hidden = more.hidden.difference(values)
         return self._with(select)
 
     def _taken(self, name: str) -> bool:
@@ -235,6 +275,39 @@ class QuerySet(Writing[R_co], ColumnReads):
             if computed and has_aggregate(*computed):
                 more.groups = ()
         select.result = result
+        new = self._with(select)
+        new._prefetches = ()  # rows of values have no relations to load
+        return new
+
+    def dates(self, field: str, kind: str, order: Direction = "ASC") -> QuerySet[dt.date]:
+        """The dates there are in a field, cut to a ``kind``, each once and sorted; NULL is none.
+
+        Args:
+            kind: ``"year"``, ``"quarter"``, ``"month"``, ``"week"`` or ``"day"``; days of a ``timestamptz`` are those
+                in UTC.
+
+        Raises:
+            FieldError: no field of dates or moments, another kind or order, or a query that is sliced or grouped.
+        """
+        self._not_sliced("cut to dates", "dates()")
+        return self._values_of(dates_of(self, field, kind, order))
+
+    def datetimes(
+        self, field: str, kind: str, order: Direction = "ASC", *, tz: str | dt.tzinfo | None = None
+    ) -> QuerySet[dt.datetime]:
+        """The moments there are in a field, cut to a ``kind``, each once and sorted; NULL is none.
+
+        Args:
+            kind: as for ``dates``, or ``"hour"``, ``"minute"`` or ``"second"``.
+            tz: the zone in which they are cut, its name or a ``ZoneInfo``; UTC if left out.
+
+        Raises:
+            FieldError: as for ``dates``, or no zone.
+        """
+        self._not_sliced("cut to moments", "datetimes()")
+        return self._values_of(datetimes_of(self, field, kind, order, tz))
+
+    def _values_of(self, select: Select) -> QuerySet[Any]:
         new = self._with(select)
         new._prefetches = ()  # rows of values have no relations to load
         return new

@@ -222,6 +222,8 @@ class Reading(Combining[R_co]):
         select = self._select.with_clauses(related=(), lock=None)
         clauses = select.clauses
         if select.sliced or clauses.distinct is not None or clauses.groups is not None or select.windowed:
+            if clauses.hidden and not clauses.outputs and clauses.distinct is None:
+                select = select.with_clauses(hidden=frozenset())  # names that the aggregates may be of
             select = over_rows(select)
         select = select.with_clauses(outputs=tuple(values.items()))
         select.order, select.backwards, select.result = (), False, "dict"
@@ -285,7 +287,9 @@ class Reading(Combining[R_co]):
         prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
         statement, database = compiled.statement, self.database
         question = Told(prefix + statement.sql, statement.touches, reads=not analyze)
-        rows = await database.run_fetch(question, execute.bound(database, statement, values))
+        rows = await database.run_fetch(
+            question, execute.bound(database, statement, values, shown=not analyze)
+        )
         if format == "json":
             return rows[0][0]
         how = columnar_rows.how_read(compiled, self._whole, database)

@@ -6,8 +6,9 @@ from chakra.sql.dml import no_key, takes_columns
 from chakra.sql.loaded import EVERYTHING, Loaded, field_paths, loaded_of
 from chakra.sql.nodes import RootKey
 from chakra.sql.partner_keys import assigned_values
+from chakra.sql.paths import type_at
 from chakra.sql.rowplan import Compiled, RowPlan
-from chakra.sql.select import Clauses, Nested, Select
+from chakra.sql.select import Clauses, Nested, Sample, Select
 from chakra.sql.shapes import (
     delete_row_statement,
     delete_statement,
@@ -30,6 +31,7 @@ __all__ = [
     "Output",
     "RootKey",
     "RowPlan",
+    "Sample",
     "Select",
     "Statement",
     "assigned_values",
@@ -48,6 +50,7 @@ __all__ = [
     "over_rows",
     "select_statement",
     "takes_columns",
+    "type_at",
     "update_row_statement",
     "update_statement",
 ]

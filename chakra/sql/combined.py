@@ -41,7 +41,7 @@ def combined(word: str, parts: Sequence[Select]) -> Select:
 def _instances(word: str, parts: Sequence[Select]) -> Select:
     first = parts[0]
     table, said = first.table, first.clauses
-    names = [name for name, _ in said.annotations]
+    names = [name for name, _ in said.annotations if name not in said.hidden]
     for part in parts[1:]:
         if part.result != "instances" or part.table is not table:
             other = f"rows of {part.table.title}" if part.result == "instances" else "values"
@@ -49,7 +49,7 @@ def _instances(word: str, parts: Sequence[Select]) -> Select:
                 f"{word} of rows of {table.title} and {other}: these are no rows of one kind; name fields of both: "
                 'values("…")'
             )
-        others = [name for name, _ in part.clauses.annotations]
+        others = [name for name, _ in part.clauses.annotations if name not in part.clauses.hidden]
         if sorted(others) != sorted(names):
             raise FieldError(
                 f"{word} of rows annotated with {', '.join(names) or 'nothing'} and with "

@@ -25,7 +25,8 @@ def compile_select(select: Select, held: int) -> Compiled:
     parts = resolve_select(query)
     writer = Writer()
     outputs = write_select(query, parts, writer)
-    return Compiled(writer.finish(outputs, reads=True), parts.plan, select.result)
+    statement = writer.finish(outputs, reads=True, locks=select.clauses.lock is not None)
+    return Compiled(statement, parts.plan, select.result)
 
 
 __all__ = ["compile_select"]

@@ -262,7 +262,7 @@ def _rows(query: Numbered, scope: Scope) -> list[Condition]:
     Raises:
         FieldError: it is, and there is no key to find rows by.
     """
-    if query.inner is None and not query.select.windowed:
+    if query.inner is None and not query.select.windowed and query.select.clauses.sample is None:
         return resolve_filters(query.select.filters, scope)
     table = query.select.table
     if not table.primary_key:

@@ -126,7 +126,7 @@ def _one_field(query: Numbered, left: Expression | None, node: QueryExpression) 
         outputs = tuple((name, name) for name in _meant(select.table, left, node))
     elif not outputs:
         outputs = tuple((column.attribute, column.attribute) for column in select.table.columns)
-    chosen = select.with_clauses(outputs=outputs, related=(), only=None, deferred=frozenset(), lock=None)
+    chosen = select.with_clauses(outputs=outputs, related=(), only=None, deferred=frozenset())
     chosen.result = "tuple"
     return query._replace(select=chosen)
 

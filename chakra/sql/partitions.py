@@ -49,6 +49,8 @@ def whole_reason(select: Select) -> str | None:
         return "it aggregates"
     if select.windowed:
         return "windows see more rows than those of a part"
+    if select.clauses.sample is not None:
+        return "it is a sample, for which each part would read the whole table"
     if select.clauses.inner is not None:
         return "its rows are those of another query"
     return None

@@ -90,9 +90,14 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     """
     select, terms, limit, offset, inner, nested = numbered
     scope = scope or Scope(select.table)
+    clauses = select.clauses
     if inner is not None:
         scope.stands_for_rows()
-    clauses = select.clauses
+        if clauses.sample is not None:
+            raise FieldError(
+                f"sample() draws rows of a table, and those of {scope.root.table.title} are made by queries: sample "
+                "these"
+            )
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
     scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)
     computed_names = {name for name, _ in clauses.annotations}
@@ -128,7 +133,7 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         not scope.per_row or any(map(has_aggregate, [*scope.annotations.values(), *(e for _, e in outputs)]))
     )
     # A default order by columns that are not grouped would be an error nobody asked for.
-    distinct = [part for name in clauses.distinct or () for part in columns_of_key(scope.resolve_value(name))]
+    distinct = [part for term in clauses.distinct or () for part in columns_of_key(scope.resolve_term(term))]
     given = tuple(scope.resolve_term(term) for term in clauses.groups or ())
     shown = shown_of([*(e for _, e in outputs), *distinct, *given], scope.main)
     order = order_of(select, () if grouped and select.order is None else terms, scope, shown)
@@ -200,6 +205,8 @@ _VALUES = frozenset({"dict", "tuple", "flat", "named"})
 def resolve_annotations(select: Select, scope: Scope) -> None:
     """Resolve the computed values of a query; what was filtered before each says of which partners it is."""
     clauses = select.clauses
+    if clauses.windows:
+        scope.named = dict(clauses.windows)
     for (name, expression), after in zip(clauses.annotations, clauses.after, strict=True):
         scope.kept = select.filters[:after]
         scope.annotations[name] = scope.resolve(expression)
@@ -264,11 +271,13 @@ def _locked(query: Resolved) -> list[str]:
     lock = select.clauses.lock
     if lock is None:
         return []
-    made = select.clauses.distinct is not None or select.clauses.each is not None or query.inner is not None
+    clauses = select.clauses
+    made = clauses.distinct is not None or clauses.each is not None or query.inner is not None or query.groups
     if made or any(map(has_window, (*(e for _, e in query.outputs), *query.qualify))):
         raise FieldError(
-            "select_for_update() locks rows of tables, and what is distinct, combined, over a window or sliced for "
-            "each value of something is made of them; lock them in a query of their own: filter(pk__in=query)"
+            "select_for_update() locks rows of tables, and what is distinct, grouped, combined, over a window or "
+            "sliced for each value of something is made of them; lock them in a query of their own: "
+            "filter(pk__in=query)"
         )
     found: list[str] = []
     for path in lock[1] or ("self",):

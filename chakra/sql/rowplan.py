@@ -101,7 +101,7 @@ def plain_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
     chosen = select.clauses.outputs
     if not chosen:
         columns = _readable(select.table)
-        return [*((c.attribute, ColumnRef(scope.root, c)) for c in columns), *scope.annotations.items()]
+        return [*((c.attribute, ColumnRef(scope.root, c)) for c in columns), *_returned(select, scope)]
     return [(alias, scope.resolve_term(value)) for alias, value in chosen]
 
 
@@ -111,13 +111,19 @@ def instance_outputs(select: Select, scope: Scope) -> tuple[list[tuple[str, Expr
     outputs: list[tuple[str, Expression]] = []
     tree = _relation_tree(clauses.related)
     plan = _plan(scope, scope.root, tree, loaded_of(select), outputs)
-    outputs.extend(scope.annotations.items())
     if clauses.annotations:
-        computed = scope.annotations.items()
+        computed = _returned(select, scope)
+        outputs.extend(computed)
         plan = plan._replace(
             extras=tuple(name for name, _ in computed), loads=tuple(load_of(value) for _, value in computed)
         )
     return outputs, plan
+
+
+def _returned(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
+    """The annotations that rows have; those of ``alias`` are only names."""
+    hidden = select.clauses.hidden
+    return [(name, value) for name, value in scope.annotations.items() if name not in hidden]
 
 
 def record_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:

@@ -78,6 +78,8 @@ class Scope:
         self.annotations: dict[str, Expression] = {}
         self.aggregated = False  # whether an aggregate was resolved
         self.windowed = False  # whether a window was
+        self.named: Mapping[str, Any] = {}  # windows that others share, and those that were resolved
+        self.defined: dict[str, Any] = {}
         self.derived = False  # whether the rows of a query stand in place of the table's
 
     def stands_for_rows(self) -> None:
@@ -417,7 +419,8 @@ class Scope:
     def _unknown(self, table: Table, part: str, path: str) -> FieldError:
         where = "" if part == path else f" (in {path!r})"
         relations = (name for name in table.relations if BETWEEN not in name)  # for others users have no name
-        names = [*table.by_attribute, *relations, *self.annotations]
+        computed = (name for name in self.annotations if not name.startswith("_"))
+        names = [*table.by_attribute, *relations, *computed]
         return FieldError(
             f"{table.title} has no field {part!r}{where}; it has {', '.join(names)}{_close(part, names)}"
         )

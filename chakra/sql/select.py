@@ -44,12 +44,15 @@ class Clauses:
         only: attributes to load of instances, or ``None`` for all but the deferred ones.
         deferred: attributes not to load.
         related: relation paths to load along.
-        distinct: ``None``, ``()`` for DISTINCT, or names for DISTINCT ON.
+        distinct: ``None``, ``()`` for DISTINCT, or names and expressions for DISTINCT ON.
+        hidden: names of annotations that are not returned unless they are asked for.
         lock: strength (``UPDATE``, …), relations whose rows are locked, and whether to wait; or ``None``.
         nested: rows behind relations that come along in one value of each row.
         texts: values inside records that travel as text, by their path, and as which type: those without a binary
             format.
         nothing: whether the query is known to be empty (``none()``).
+        sample: which share of the table's rows are looked at; ``None`` = all.
+        windows: what windows share, by name.
     """
 
     __slots__ = (
@@ -59,6 +62,7 @@ class Clauses:
         "distinct",
         "each",
         "groups",
+        "hidden",
         "inner",
         "lock",
         "nested",
@@ -66,7 +70,9 @@ class Clauses:
         "only",
         "outputs",
         "related",
+        "sample",
         "texts",
+        "windows",
     )
 
     outputs: Named
@@ -78,11 +84,14 @@ class Clauses:
     only: frozenset[str] | None
     deferred: frozenset[str]
     related: tuple[str, ...]
-    distinct: tuple[str, ...] | None
+    distinct: tuple[Any, ...] | None
+    hidden: frozenset[str]
     lock: tuple[str, tuple[str, ...], str] | None
     nested: tuple[Nested, ...]
     texts: tuple[tuple[tuple[str, ...], str], ...]
     nothing: bool
+    sample: Sample | None
+    windows: Named
 
     def __init__(self) -> None:
         self.outputs = ()
@@ -95,10 +104,13 @@ class Clauses:
         self.deferred = frozenset()
         self.related = ()
         self.distinct = None
+        self.hidden = frozenset()
         self.lock = None
         self.nested = ()
         self.texts = ()
         self.nothing = False
+        self.sample = None
+        self.windows = ()
 
     def copy(self) -> Clauses:
         """Return a copy to be changed before anybody else sees it."""
@@ -113,10 +125,13 @@ class Clauses:
         new.deferred = self.deferred
         new.related = self.related
         new.distinct = self.distinct
+        new.hidden = self.hidden
         new.lock = self.lock
         new.nested = self.nested
         new.texts = self.texts
         new.nothing = self.nothing
+        new.sample = self.sample
+        new.windows = self.windows
         return new
 
     def shape(self, values: list[Any]) -> Hashable:
@@ -125,6 +140,9 @@ class Clauses:
             tuple([(name, v.shape(values)) for name, v in self.annotations]) if self.annotations else (),
             _terms_shape(self.outputs, values) if self.outputs else (),
             None if self.groups is None else tuple([_term_shape(v, values) for v in self.groups]),
+            None if self.distinct is None else tuple([_term_shape(v, values) for v in self.distinct]),
+            tuple([(name, v.shape(values)) for name, v in self.windows]) if self.windows else (),
+            None if self.sample is None else self.sample.shape(values),
             None if self.inner is None else self.inner.shape(values),
             tuple([(n.name, n.relation, n.select.shape(values)) for n in self.nested]) if self.nested else (),
             _words_of(self),
@@ -137,13 +155,46 @@ class Clauses:
         new.outputs = tuple([(name, _numbered(v, numbers)) for name, v in self.outputs])
         if self.groups is not None:
             new.groups = tuple([_numbered(v, numbers) for v in self.groups])
+        if self.distinct:
+            new.distinct = tuple([_numbered(v, numbers) for v in self.distinct])
+        if self.windows:
+            new.windows = tuple([(name, v.numbered(numbers)) for name, v in self.windows])
+        if self.sample is not None:
+            new.sample = self.sample.numbered(numbers)
         return new
 
 
-WORDS = ("after", "each", "related", "only", "deferred", "distinct", "lock", "texts", "nothing")
+WORDS = ("after", "each", "related", "only", "deferred", "hidden", "lock", "texts", "nothing")
 """Clauses that hold names and words; each is its own key."""
 
 _words_of = attrgetter(*WORDS)
+
+
+class Sample(NamedTuple):
+    """A part of a table's rows, drawn at random.
+
+    Attributes:
+        method: ``SYSTEM`` or ``BERNOULLI``.
+        percent: of the rows.
+        seed: what makes the same part come again; ``None`` = another one each time.
+    """
+
+    method: str
+    percent: Expression
+    seed: Expression | None
+
+    def shape(self, values: list[Any]) -> Hashable:
+        """The structural key; the numbers are appended to ``values``."""
+        return (
+            self.method,
+            self.percent.shape(values),
+            None if self.seed is None else self.seed.shape(values),
+        )
+
+    def numbered(self, numbers: Iterator[int]) -> Sample:
+        """The sample with slots for its numbers, in the order of ``shape``."""
+        percent = self.percent.numbered(numbers)
+        return Sample(self.method, percent, None if self.seed is None else self.seed.numbered(numbers))
 
 
 class Nested(NamedTuple):
@@ -422,6 +473,7 @@ __all__ = [
     "Nested",
     "Numbered",
     "NumberedParts",
+    "Sample",
     "Select",
     "numbered",
 ]

@@ -84,6 +84,8 @@ class Statement:
         pure: whether it calls nothing that is not Chakra's own; what the relations call is not known here.
         databases: weak references to those that queries in it were said to run on.
         reads: whether it is a SELECT: it may be run again.
+        locks: whether it is one that locks its rows, which are unlocked when the transaction ends.
+        bound_to: whether it does not run everywhere: on certain databases, or in a transaction.
         sql: the text with ``$1::bigint``, ``$2``, … for the parameters.
         touches: the relations, or ``None`` where they do not say everything.
 
@@ -98,11 +100,14 @@ class Statement:
     pure: bool = True
     databases: tuple[Any, ...] = ()
     reads: bool = False
+    locks: bool = False
+    bound_to: bool = field(init=False)
     sql: str = field(init=False)
     touches: tuple[Touch, ...] | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.sql = self._text()
+        self.bound_to = self.locks or bool(self.databases)
         self.touches = self.relations if self.pure else None
 
     @property
@@ -289,8 +294,10 @@ class Writer:
         self._text.clear()
         self.uses.append(position)
 
-    def finish(self, outputs: Sequence[Output] = (), *, reads: bool = False) -> Statement:
-        """Return the statement written so far; ``reads``: it is a SELECT."""
+    def finish(
+        self, outputs: Sequence[Output] = (), *, reads: bool = False, locks: bool = False
+    ) -> Statement:
+        """Return the statement written so far; ``reads``: it is a SELECT; ``locks``: one that locks its rows."""
         return Statement(
             (*self.pieces, "".join(self._text)),
             tuple(self.uses),
@@ -300,6 +307,7 @@ class Writer:
             self.pure,
             tuple(self._databases),
             reads,
+            locks,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Order
 from chakra.expressions.aggregates import Aggregate
-from chakra.expressions.windows import Window, has_window
+from chakra.expressions.windows import Over, Window, check_frame, has_window, taken_over
 from chakra.sql.nodes import HasPartner, KeyRef
 from chakra.sql.scope import RESOLVERS, Scope
 from chakra.sql.sources import Block
@@ -28,12 +28,15 @@ def window(scope: Scope, node: Window) -> Window:
         if condition is not None:
             resolved = scope.condition(condition)
             parts = [resolved if c is condition else c for c in parts]
-        partition = [part for term in node.partition for part in _columns(scope.resolve(term))]
-        order = [
-            Order(part, term.descending, term.nulls)
-            for term in node.order
-            for part in _columns(scope.resolve(term.expression))
-        ]
+        partition, order = _resolved(scope, node)
+        frame, over = node.frame, node.over
+        if over is not None:
+            base = definition(scope, over.name, repr(node))
+            own = node.rebuilt(function, partition, order, frame, over)
+            partition, order, frame, over = taken_over(
+                repr(node), own, (base.partition, base.order, base.frame)
+            )
+            check_frame("Window", order, frame)
     finally:
         scope.block, scope.joins = outside
     if block.sources:
@@ -44,8 +47,46 @@ def window(scope: Scope, node: Window) -> Window:
         )
     if any(map(has_window, (*parts, *partition, *(term.expression for term in order)))):
         raise FieldError(f"{node!r}: a window cannot stand in another one")
-    offsets = () if node.frame is None else node.frame.offsets
-    return node.rebuilt(function.rebuild(tuple(parts)), tuple(partition), tuple(order), offsets)
+    return node.rebuilt(function.rebuild(tuple(parts)), partition, order, frame, over)
+
+
+def definition(scope: Scope, name: str, what: str) -> Over:
+    """A window that others share, resolved once; the ones it goes on from stand before it.
+
+    Raises:
+        FieldError: the query knows none of that name.
+    """
+    found: Over | None = scope.defined.get(name)
+    if found is not None:
+        return found
+    given = scope.named.get(name)
+    if given is None:
+        known = f"it has {', '.join(scope.named)}" if scope.named else "it has none"
+        raise FieldError(
+            f"{what}: the query has no window {name!r}; {known}. Name it first: window({name}=Over(…))"
+        )
+    partition, order = _resolved(scope, given)
+    frame, over = given.frame, given.over
+    if over is not None:
+        base = definition(scope, over.name, f"window {name!r}")
+        own = given.rebuilt(partition, order, frame, over)
+        what = f"window {name!r}"
+        partition, order, frame, over = taken_over(what, own, (base.partition, base.order, base.frame))
+        check_frame("Over", order, frame)
+    resolved: Over = given.rebuilt(partition, order, frame, over)
+    scope.defined[name] = resolved
+    return resolved
+
+
+def _resolved(scope: Scope, node: Window | Over) -> tuple[tuple[Expression, ...], tuple[Order, ...]]:
+    """What a window is partitioned and sorted by."""
+    partition = [part for term in node.partition for part in _columns(scope.resolve(term))]
+    order = [
+        Order(part, term.descending, term.nulls)
+        for term in node.order
+        for part in _columns(scope.resolve(term.expression))
+    ]
+    return tuple(partition), tuple(order)
 
 
 def _columns(term: Expression) -> tuple[Expression, ...]:
@@ -71,4 +112,4 @@ def _parts(node: Expression) -> list[Expression]:
 
 RESOLVERS[Window] = window
 
-__all__ = ["check_conditions"]
+__all__ = ["check_conditions", "definition"]

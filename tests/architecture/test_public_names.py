@@ -17,7 +17,7 @@ PROMISED = {
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
         JSON_NULL JsonNull
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
-        Window Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
+        Window Over Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError
     """,

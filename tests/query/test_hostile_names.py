@@ -152,7 +152,8 @@ async def _tables_that_exist(server: Server, names: tuple[str, ...]) -> None:
     )
     assert (done.inserted, done.updated) == (1, 1)
     assert await rows.bulk_update({key: [32], text: ["v"]}, [text]) == 1
-    await gives(rows.select_for_update().filter(**{key: 32}).values_list(text, flat=True), ["v"])
+    async with server.db.transaction():
+        await gives(rows.select_for_update().filter(**{key: 32}).values_list(text, flat=True), ["v"])
     with pytest.raises(UniqueViolation):
         await rows.bulk_insert({key: [31]})
     with pytest.raises(ChakraError):

@@ -458,14 +458,20 @@ async def test_streaming_uses_a_cursor_and_ends_cleanly(db: Any) -> None:
 
 async def test_select_for_update(db: Any, dsn: str) -> None:
     other = await chakra.connect(dsn)
+
+    async def locked(model: Any) -> Any:
+        async with other.transaction():
+            return await model.objects.using(other).select_for_update(nowait=True).get(id=1)
+
     try:
         async with db.transaction():
             await Book.objects.select_for_update().filter(author__name="Ann", sequel_of__title=None).get()
             with pytest.raises(QueryCancelled):
-                await Book.objects.using(other).select_for_update(nowait=True).get(id=1)
-            left = await Book.objects.using(other).select_for_update(skip_locked=True).order_by("id")
+                await locked(Book)
+            async with other.transaction():
+                left = await Book.objects.using(other).select_for_update(skip_locked=True).order_by("id")
             assert [b.id for b in left] == [2, 3, 4, 5, 6]
-            assert (await Author.objects.using(other).select_for_update(nowait=True).get(id=1)).name == "Ann"
+            assert (await locked(Author)).name == "Ann"
         async with db.transaction():
             await (
                 BOOKS.select_for_update(of=["author"], no_key=True)
@@ -473,8 +479,8 @@ async def test_select_for_update(db: Any, dsn: str) -> None:
                 .get(id=1)
             )
             with pytest.raises(QueryCancelled):
-                await Author.objects.using(other).select_for_update(nowait=True).get(id=1)
-            await Book.objects.using(other).select_for_update(nowait=True).get(id=1)
+                await locked(Author)
+            await locked(Book)
     finally:
         await other.close()
     with pytest.raises(FieldError, match="nowait or skip_locked"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chakra import F, Model, Q
+from chakra import F, Model, Over, Q, Rank, Window
 from chakra.errors import FieldError
 from tests.query.library import Author, Book, Publisher, ids
 
@@ -38,6 +38,16 @@ ENTRIES: dict[str, Entry] = {
     "values alias": lambda n: Book.objects.values(**{n: F("id")}),
     "values_list": lambda n: Book.objects.values_list(n, flat=True),
     "annotate": lambda n: Book.objects.annotate(**{n: F("id")}),
+    "alias": lambda n: Book.objects.alias(**{n: F("id")}),
+    "window": lambda n: Book.objects.window(**{n: Over(order_by="id")}),
+    "window, gone on from": lambda n: Book.objects.window(w=Over(n, order_by="id")),
+    "window, used": lambda n: Book.objects.annotate(r=Window(Rank(), over=n)),
+    "dates": lambda n: Book.objects.dates(n, "year"),
+    "dates kind": lambda n: Book.objects.dates("printed", n),
+    "dates order": lambda n: Book.objects.dates("printed", "year", n),  # type: ignore[arg-type]
+    "datetimes": lambda n: Book.objects.datetimes(n, "year"),
+    "datetimes kind": lambda n: Book.objects.datetimes("added", n),
+    "sample method": lambda n: Book.objects.sample(1, method=n),  # type: ignore[arg-type]
     "only": Book.objects.only,
     "defer": Book.objects.defer,
     "select_related": Book.objects.select_related,
@@ -58,7 +68,7 @@ ENTRIES: dict[str, Entry] = {
     "aggregate": lambda n: Book.objects.aggregate(**{n: _count()}),
 }
 
-ALIAS_ENTRIES = {"values alias", "annotate", "aggregate"}
+ALIAS_ENTRIES = {"values alias", "annotate", "aggregate", "alias", "window"}
 
 
 def _count() -> Any:
@@ -70,7 +80,7 @@ def _count() -> Any:
 def allowed(entry: str, payload: str) -> bool:
     """Aliases may be any plain word; annotations must not hide what instances have."""
     if entry in ALIAS_ENTRIES:
-        taken = entry == "annotate" and payload in ("objects", "save")
+        taken = entry in ("annotate", "alias") and payload in ("objects", "save")
         return re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,62}", payload) is not None and not taken
     return entry == "select_for_update" and payload == "self"
 

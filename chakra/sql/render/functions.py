@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from chakra.expressions import Expression, Func, Slot
 from chakra.expressions.aggregates import Aggregate, Star
-from chakra.expressions.windows import EXCLUSIONS, Frame, Window
+from chakra.expressions.windows import EXCLUSIONS, Frame, Over, Window
+from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import FLOAT8, INT8, INTERVAL, NUMERIC, PgType
 from chakra.sql.adapting import TEXTS, ToType
 from chakra.sql.infer import default_of, default_type, type_of
 from chakra.sql.nodes import Rank
 from chakra.sql.render.base import render, render_list, render_order
+from chakra.sql.scope import Scope
 from chakra.sql.statement import Writer
 
 
@@ -72,17 +76,55 @@ def window(node: Window, writer: Writer) -> None:
 
 
 def _write_over(node: Window, writer: Writer) -> None:
-    writer.write(" OVER (")
-    if node.partition:
+    writer.write(" OVER ")
+    if node.over is not None and not (node.over.order or node.over.frame):
+        writer.write(quote_identifier(node.over.name))
+    else:
+        over(node, writer)
+
+
+def write_windows(scope: Scope, written: Iterable[Expression], writer: Writer) -> None:
+    """Write WINDOW with those that the values of a SELECT share; nothing if there are none. Counting writes no values,
+    and an order that nothing needs would be one of columns outside of the count.
+    """
+    wanted = {name for value in written for name in _shared(value)}
+    for name, node in reversed(scope.defined.items()):  # those that others go on from stand before these
+        if name in wanted and node.over is not None:
+            wanted.add(node.over.name)
+    keyword = " WINDOW "
+    for name, node in scope.defined.items():
+        if name in wanted:
+            writer.write(keyword)
+            writer.write(f"{quote_identifier(name)} AS ")
+            over(node, writer)
+            keyword = ", "
+
+
+def _shared(node: Expression) -> Iterator[str]:
+    """The names of the windows that a tree has in common with others."""
+    if isinstance(node, Window) and node.over is not None:
+        yield node.over.name
+    for child in node.children:
+        yield from _shared(child)
+
+
+def over(node: Window | Over, writer: Writer) -> None:
+    """Write what a window is made of, behind the name of the one that it goes on from."""
+    taken = node.over
+    writer.write("(")
+    if taken is not None:
+        writer.write(quote_identifier(taken.name))
+    elif node.partition:
         writer.write("PARTITION BY ")
         render_list(node.partition, writer)
-    render_order(node.order, writer)
-    if node.frame is not None:
+    if taken is None or taken.order:
+        render_order(node.order, writer)
+    if node.frame is not None and (taken is None or taken.frame):
         _write_frame(node, node.frame, writer)
     writer.write(")")
 
 
-def _write_frame(node: Window, frame: Frame, writer: Writer) -> None:
+def _write_frame(node: Window | Over, frame: Frame, writer: Writer) -> None:
     offsets = iter(frame.offsets)
     distance = _distance(node) if frame.mode == "RANGE" else INT8
     writer.write(f" {frame.mode} BETWEEN ")
@@ -96,7 +138,7 @@ def _write_frame(node: Window, frame: Frame, writer: Writer) -> None:
         writer.write(f" EXCLUDE {EXCLUSIONS[frame.exclude]}")
 
 
-def _distance(node: Window) -> PgType | None:
+def _distance(node: Window | Over) -> PgType | None:
     """The type in which distances are counted between values of the order (``in_range`` in ``pg_amproc.dat``)."""
     found = type_of(node.order[0].expression) if len(node.order) == 1 else None
     return None if found is None else _DISTANCES.get(found.base.name, INTERVAL)

@@ -15,10 +15,11 @@ from chakra.sql.infer import load_of, may_be_null, type_of
 from chakra.sql.nodes import InnerQuery, KeyRef, OutputName, Rank
 from chakra.sql.products import Branch, branch_of
 from chakra.sql.render.base import render, render_conditions, render_list, render_order
+from chakra.sql.render.functions import write_windows
 from chakra.sql.render.partners import write_join
 from chakra.sql.resolve import Resolved, resolve_select
 from chakra.sql.scope import Scope
-from chakra.sql.select import Numbered, NumberedParts, Select
+from chakra.sql.select import Numbered, NumberedParts, Sample, Select
 from chakra.sql.sources import ColumnRef, Correlated
 from chakra.sql.statement import Output, Writer
 
@@ -142,7 +143,7 @@ def _write_clauses(parts: Resolved, writer: Writer) -> list[Output]:
     if parts.inner is not None:
         _write_inner(parts.inner, parts.scope, writer)
     else:
-        write_from(parts.scope, writer)
+        write_from(parts.scope, writer, select.clauses.sample)
     if select.clauses.nothing:
         writer.write(" WHERE FALSE")
         render_conditions(parts.conditions, writer, " AND ")
@@ -152,6 +153,9 @@ def _write_clauses(parts: Resolved, writer: Writer) -> list[Output]:
         writer.write(" GROUP BY ")
         render_list(parts.groups, writer)
     render_conditions(parts.having, writer, " HAVING ")
+    if parts.scope.defined:
+        sorted_by = (term.expression for term in parts.order)
+        write_windows(parts.scope, (*(e for _, e in parts.outputs), *sorted_by, *parts.distinct), writer)
     _write_order(parts.order, parts.outputs, writer)
     _write_slice(parts, writer)
     lock = select.clauses.lock
@@ -337,11 +341,19 @@ def _described(name: str, expression: Expression) -> Output:
     return Output(name, type_of(expression), may_be_null(expression), load_of(expression))
 
 
-def write_from(scope: Scope, writer: Writer) -> None:
+def write_from(scope: Scope, writer: Writer, sample: Sample | None = None) -> None:
     """Write FROM with the joins that resolving the query asked for."""
     named = f" AS {scope.root.alias}" if scope.alias else ""
     writer.write(f" FROM {scope.root.table.quoted}{named}")
     writer.touch(scope.root.table.quoted)
+    if sample is not None:
+        writer.write(f" TABLESAMPLE {sample.method} (")
+        render(sample.percent, writer)
+        writer.write(")")
+    if sample is not None and sample.seed is not None:
+        writer.write(" REPEATABLE (")
+        render(sample.seed, writer)
+        writer.write(")")
     _write_joins(scope, writer)
 
 

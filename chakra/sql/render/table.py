@@ -21,7 +21,7 @@ from chakra.expressions import (
     Slot,
     aggregates,
 )
-from chakra.expressions.windows import Window
+from chakra.expressions.windows import Over, Window
 from chakra.sql.nodes import (
     Behind,
     FirstPartner,
@@ -75,6 +75,7 @@ TABLE: dict[type, Renderer] = {
     Call: calls.call,
     Rank: functions.rank,
     Window: functions.window,
+    Over: functions.over,
     PartnerAggregate: partners.partner_aggregate,
     FirstPartner: partners.first_partner,
     aggregates.Star: functions.star,

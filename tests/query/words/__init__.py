@@ -1,0 +1,1 @@
+"""Words of queries: alias, dates, samples, locks, windows with names, rows of values, ANY and ALL, pages."""

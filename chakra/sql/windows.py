@@ -6,6 +6,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Order
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.windows import Window, has_window
+from chakra.sql.aggregates import check_types
 from chakra.sql.nodes import HasPartner, KeyRef
 from chakra.sql.scope import RESOLVERS, Scope
 from chakra.sql.sources import Block
@@ -44,8 +45,11 @@ def window(scope: Scope, node: Window) -> Window:
         )
     if any(map(has_window, (*parts, *partition, *(term.expression for term in order)))):
         raise FieldError(f"{node!r}: a window cannot stand in another one")
+    rebuilt = function.rebuild(tuple(parts))
+    if isinstance(rebuilt, Aggregate):
+        check_types(rebuilt)
     offsets = () if node.frame is None else node.frame.offsets
-    return node.rebuilt(function.rebuild(tuple(parts)), tuple(partition), tuple(order), offsets)
+    return node.rebuilt(rebuilt, tuple(partition), tuple(order), offsets)
 
 
 def _columns(term: Expression) -> tuple[Expression, ...]:

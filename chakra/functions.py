@@ -5,6 +5,7 @@ with one argument are transforms in paths as well: ``filter(name__lower="ann")``
 """
 
 from chakra.expressions.calls import Function, register_function
+from chakra.expressions.library.aggregates import register_aggregate
 from chakra.expressions.library.documents import (
     JsonArray,
     JsonInsert,
@@ -255,6 +256,7 @@ __all__ = [
     "TruncYear",
     "TruncateTo",
     "Upper",
+    "register_aggregate",
     "register_function",
     "register_lookup",
 ]

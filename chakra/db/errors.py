@@ -68,6 +68,10 @@ _ARGUMENT = re.compile(r"(?:invalid input for )?query argument \$(\d+)(?: in ele
 # CopyFromErrorCallback): "COPY table, line 5, column c"; binary rows count as lines, from 1.
 _COPY_LINE = re.compile(r"^COPY .*, [^\W\d]+ (\d+)(?:, [^\W\d]+ (.+))?$", re.MULTILINE)
 
+_CALLED = re.compile(r"\b(\w+)\(")
+_NEWER = {"any_value": 16, "uuidv7": 18}
+# Functions that queries call and older servers do not have: the version they came with.
+
 # 0A000 feature_not_supported: a plan whose result would change; 42704 and XX000: a type or relation that was
 # dropped; 26000: somebody ran DEALLOCATE ALL or DISCARD ALL, or a pooler switched the server connection.
 STALE_STATES = frozenset({"0A000", "26000", "42704", "XX000"})
@@ -271,6 +275,8 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
             "the transaction is aborted: an earlier statement in it failed. Leave the transaction block, "
             "or put the statement that may fail into a nested db.transaction() (a savepoint)"
         )
+    if state == "42883" and (name := _CALLED.search(text)) is not None and name[1] in _NEWER:
+        text += f"; {name[1]}() came with PostgreSQL {_NEWER[name[1]]}"
     if state == "42P01" and text.endswith("does not exist"):
         text += (
             "; await db.create_tables(Model, …) makes the tables of models, and await db.tables() lists those "

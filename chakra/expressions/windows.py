@@ -409,6 +409,11 @@ class Window(Expression):
     ) -> None:
         if not isinstance(expression, _FUNCTIONS):
             raise FieldError(f"Window() takes a window function or an aggregate, not {expression!r}")
+        if isinstance(expression, Aggregate) and not expression.rule.windows:
+            raise FieldError(
+                f"Window({expression!r}): PostgreSQL has no {type(expression).__name__} over windows; "
+                "annotate a Subquery(…) of the rows it is about"
+            )
         if isinstance(expression, Aggregate) and (expression.distinct or expression.order):
             said = "distinct=" if expression.distinct else "order_by="
             raise FieldError(

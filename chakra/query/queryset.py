@@ -18,6 +18,7 @@ from chakra.query import bulk
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.columns import ColumnReads
+from chakra.query.grouping import Grouped
 from chakra.query.moments import Direction, dates_of, datetimes_of
 from chakra.query.nested import nested_select
 from chakra.query.not_a_list import check_field
@@ -35,7 +36,7 @@ MOST_NAMES = 1_000
 """Names of computed values that a table keeps; a program has tens, unless it makes them of data."""
 
 
-class QuerySet(Writing[R_co], ColumnReads):
+class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
     """Rows of one table, as objects of type ``R_co``; every method that narrows it returns a new one.
 
     ``await qs`` gives a list; ``async for row in qs`` streams through a cursor; ``qs[10:20]`` slices.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chakra.sql.aggregates
 import chakra.sql.brackets
 import chakra.sql.chosen
 import chakra.sql.inner  # noqa: F401 - queries inside of others

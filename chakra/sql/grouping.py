@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from chakra.errors import FieldError
 from chakra.expressions import Expression, Slot
-from chakra.expressions.aggregates import Aggregate
-from chakra.sql.nodes import KeyRef
+from chakra.expressions.aggregates import Aggregate, has_aggregate
+from chakra.expressions.grouping import Grouping, GroupingSets
+from chakra.expressions.windows import has_window
+from chakra.sql.nodes import GroupKey, KeyRef
 from chakra.sql.scope import Scope
 from chakra.sql.sources import ColumnRef, Correlated, Source
 
 
 def group_terms(
-    given: tuple[Expression, ...], scope: Scope, returned: Iterable[Expression]
+    given: tuple[Expression, ...],
+    scope: Scope,
+    returned: Iterable[Expression],
+    outputs: Iterable[Expression] = (),
 ) -> list[Expression]:
     """The terms of GROUP BY.
 
@@ -20,30 +26,80 @@ def group_terms(
         given: what the query was grouped by when its first aggregate was added; empty = the rows of the root table.
         returned: resolved outputs, conditions on groups, and the order: their columns outside of aggregates are
             grouped by as well, unless they depend on a key that is.
+        outputs: beside grouping sets, what each group has one value of, unless it is made of what stands in the sets.
     """
     root = scope.root.table
     keyed: set[int] = set()
     terms: list[Expression] = [part for term in given for part in columns_of_key(term)]
+    grouped = terms + members_of(terms)  # what is grouped by: in sets, what stands in these
     if not given:
         if root.primary_key and not scope.derived:
             keyed.add(id(scope.root))
         columns = root.key_columns or root.columns
         terms = [ColumnRef(scope.root, column) for column in columns]
+    for expression in outputs if any(isinstance(term, GroupingSets) for term in terms) else ():
+        whole = not (has_aggregate(expression) or has_window(expression))
+        if whole and any(True for _ in _free_columns(expression, grouped)):
+            parts = columns_of_key(expression)
+            terms += parts
+            grouped += parts
     for expression in returned:
-        for column in _free_columns(expression, terms):
+        for column in _free_columns(expression, grouped):
             source = column.source
             if (
                 source not in scope.sources
                 or id(source) in keyed
-                or any(same(column, term) for term in terms)
+                or any(same(column, term) for term in grouped)
             ):
                 continue
+            before = len(terms)
             if not given and source.table.primary_key and not (scope.derived and source is scope.root):
                 keyed.add(id(source))
                 terms += _key(source)
             else:
                 terms.append(column)
+            grouped += terms[before:]
     return terms
+
+
+def members_of(terms: Iterable[Expression]) -> list[Expression]:
+    """What stands in the grouping sets among the terms of GROUP BY."""
+    return [member for term in terms if isinstance(term, GroupingSets) for member in term.terms]
+
+
+def in_sets(expression: Expression, members: list[Expression]) -> Expression:
+    """A value of a query with grouping sets, in which what these group by may be NULL."""
+    if any(same(expression, member) for member in members):
+        return GroupKey(expression)
+    if isinstance(expression, Aggregate | Correlated | GroupKey) or not expression.children:
+        return expression
+    parts = tuple([in_sets(child, members) for child in expression.children])
+    unchanged = all(one is other for one, other in zip(parts, expression.children, strict=True))
+    return expression if unchanged else expression.rebuild(parts)
+
+
+def check_grouping(expressions: Iterable[Expression], terms: list[Expression]) -> None:
+    """Refuse ``Grouping`` of what the query is not grouped by.
+
+    Raises:
+        FieldError: names it.
+    """
+    grouped = terms + members_of(terms)
+    for expression in expressions:
+        for node in _groupings(expression):
+            wrong = next((a for a in node.arguments if not any(same(a, term) for term in grouped)), None)
+            if wrong is not None:
+                raise FieldError(
+                    f"{node!r}: the query is not grouped by {wrong!r}; say so in values(), rollup(), cube() or "
+                    "grouping_sets()"
+                )
+
+
+def _groupings(expression: Expression) -> Iterator[Grouping]:
+    if isinstance(expression, Grouping):
+        yield expression
+    for child in expression.children:
+        yield from _groupings(child)
 
 
 def columns_of_key(term: Expression) -> tuple[Expression, ...]:
@@ -60,7 +116,12 @@ def _key(source: Source) -> list[ColumnRef]:
 
 def _free_columns(expression: Expression, terms: list[Expression]) -> Iterator[ColumnRef]:
     """The columns in a tree that stand neither in an aggregate nor in one of the terms."""
-    if isinstance(expression, Aggregate) or any(same(expression, term) for term in terms):
+    if any(same(expression, term) for term in terms):
+        return
+    if isinstance(expression, Aggregate):
+        # What stands before WITHIN GROUP has one value a group (manual, "Aggregate Expressions").
+        for argument in expression.extra if expression.rule.within else ():
+            yield from _free_columns(argument, terms)
         return
     if isinstance(expression, ColumnRef):
         yield expression
@@ -92,4 +153,4 @@ def same(one: Expression, other: Expression) -> bool:
     )
 
 
-__all__ = ["columns_of_key", "group_terms", "same"]
+__all__ = ["check_grouping", "columns_of_key", "group_terms", "in_sets", "members_of", "same"]

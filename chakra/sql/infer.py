@@ -51,7 +51,15 @@ from chakra.pg.types import (
     array_of,
 )
 from chakra.schema import load_for
-from chakra.sql.nodes import HasPartner, InnerArray, InnerExists, InnerQuery, KeyRef, PartnerAggregate
+from chakra.sql.nodes import (
+    GroupKey,
+    HasPartner,
+    InnerArray,
+    InnerExists,
+    InnerQuery,
+    KeyRef,
+    PartnerAggregate,
+)
 from chakra.sql.sources import ColumnRef
 
 
@@ -76,13 +84,13 @@ def type_of(node: Expression) -> PgType | None:
         inner = type_of(node.value)
         return None if inner is None else inner.base
     if isinstance(node, Aggregate):
-        argument = type_of(node.argument)
-        return node.result_or_default(None if argument is None else argument.base)
+        types = map(type_of, node.arguments)
+        return node.result_or_default([None if type_ is None else type_.base for type_ in types])
     if isinstance(node, Window):
         return _over_window(node)
     if isinstance(node, PartnerAggregate):
         return type_of(node.aggregate)
-    if isinstance(node, InnerQuery):
+    if isinstance(node, InnerQuery | GroupKey):
         return type_of(node.value)
     if isinstance(node, InnerArray):
         element = type_of(node.value)
@@ -214,7 +222,7 @@ def _chosen(node: Choice) -> PgType | None:
 
 def load_of(node: Expression) -> Callable[[Any], Any] | None:
     """What turns a returned value into the one that instances have; ``None`` where nothing is to do."""
-    while isinstance(node, InnerQuery):
+    while isinstance(node, InnerQuery | GroupKey):
         node = node.value
     if isinstance(node, KeyRef):
         return node.load
@@ -237,7 +245,12 @@ def may_be_null(node: Expression) -> bool:
     if is_null(node):
         return True
     if isinstance(node, Window):
-        return isinstance(node.function, Aggregate) or not node.function.never_null
+        function = node.function
+        return may_be_null(function) if isinstance(function, Aggregate) else not function.never_null
+    if isinstance(node, Aggregate):
+        return not node.rule.never_null and (node.default is None or may_be_null(node.default))
+    if isinstance(node, PartnerAggregate):
+        return type(node) is not PartnerAggregate or may_be_null(node.aggregate)
     if isinstance(node, _NEVER) or (isinstance(node, Lookup) and node.name == "isnull"):
         return False
     return not isinstance(node, _AS_PARTS) or any(map(may_be_null, node.children))

@@ -142,6 +142,25 @@ class OutputName(Expression):
         self.type = type
 
 
+class GroupKey(Expression):
+    """What a query with grouping sets is grouped by, as its rows have it: NULL where they are of all its values."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Expression) -> None:
+        self.value = value
+
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        return (self.value,)
+
+    def rebuild(self, children: tuple[Expression, ...]) -> GroupKey:
+        return GroupKey(children[0])
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
 class Rank(Expression):
     """The number of a row among those that have one value in common, in the order of the query.
 
@@ -320,6 +339,7 @@ class Behind(Condition):
 __all__ = [
     "Behind",
     "FirstPartner",
+    "GroupKey",
     "HasPartner",
     "Inner",
     "InnerArray",

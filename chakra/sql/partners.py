@@ -135,4 +135,12 @@ def _strict(value: Expression) -> set[int]:
     return set()
 
 
-__all__ = ["about_partners", "columns_of", "heads_of"]
+def strict_sources(value: Expression) -> list[Source]:
+    """The sources without a row of which a value is NULL."""
+    strict = _strict(value)
+    return list(
+        {id(ref.source): ref.source for ref in columns_of(value) if id(ref.source) in strict}.values()
+    )
+
+
+__all__ = ["about_partners", "columns_of", "heads_of", "strict_sources"]

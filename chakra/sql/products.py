@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from chakra.expressions import Expression
-from chakra.expressions.aggregates import Aggregate, Max, Min
+from chakra.expressions.aggregates import Aggregate
 from chakra.sql.partners import columns_of
 from chakra.sql.sources import Block, Source
 
@@ -55,9 +55,7 @@ def multiplied(computed: Iterable[Expression], block: Block) -> list[Aggregate]:
     aggregates = [aggregate for value in values for aggregate in aggregates_in(value)]
     shown = shown_of(values, block)
     asked = frozenset[int]().union(*(branch_of(aggregate, block) for aggregate in aggregates)) - shown
-    return [
-        a for a in aggregates if asked - branch_of(a, block) and not (a.distinct or isinstance(a, Min | Max))
-    ]
+    return [a for a in aggregates if asked - branch_of(a, block) and not (a.distinct or a.rule.repeatable)]
 
 
 __all__ = ["Branch", "branch_of", "multiplied", "shown_of"]

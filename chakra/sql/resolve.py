@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, Not, Order
+from chakra.expressions import Condition, Expression, F, Not, Order
 from chakra.expressions.aggregates import has_aggregate
+from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.q import all_of
 from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
-from chakra.sql.grouping import columns_of_key, group_terms, same
+from chakra.sql.grouping import check_grouping, columns_of_key, group_terms, in_sets, members_of, same
 from chakra.sql.nodes import Behind, RootKey
 from chakra.sql.ordering import order_of
 from chakra.sql.products import multiplied, shown_of
@@ -102,9 +104,9 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)
     computed_names = {name for name, _ in clauses.annotations}
     # What a query is grouped by is joined first: partners that it names are those that its aggregates are about.
-    for term in clauses.groups or ():
-        if isinstance(term, str) and term not in computed_names:
-            scope.resolve_value(term)
+    for name in _grouped_names(clauses.groups or ()):
+        if name not in computed_names:
+            scope.resolve_value(name)
     scope.shown = frozenset(map(id, scope.main.many))
     resolve_annotations(select, scope)
     plan: RowPlan | None = None
@@ -160,7 +162,11 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     )
     if grouped:
         returned = [*(e for _, e in outputs), *having, *qualify, *sorted_by]
-        found.groups = group_terms(given, scope, returned)
+        found.groups = group_terms(given, scope, returned, [value for _, value in outputs])
+    if scope.aggregated:
+        check_grouping([*(e for _, e in outputs), *having, *sorted_by], found.groups)
+    if members_of(found.groups):
+        _in_sets(found, given)
     repeated = (
         multiplied([*(e for _, e in outputs), *having, *qualify, *sorted_by], scope.main)
         if scope.main.many
@@ -184,6 +190,38 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         found.each = scope.resolve_term(RootKey(each) if isinstance(each, tuple) else each)
     found.locked = _locked(found)
     return found
+
+
+def _grouped_names(groups: tuple[Any, ...]) -> Iterator[str]:
+    """The paths among what a query is grouped by."""
+    for term in groups:
+        if isinstance(term, str):
+            yield term
+        elif isinstance(term, GroupingSets):
+            yield from (part.path for part in term.terms if isinstance(part, F))
+
+
+def _in_sets(found: Resolved, given: tuple[Expression, ...]) -> None:
+    """Let what grouping sets group by be NULL where a row is of all its values.
+
+    Raises:
+        FieldError: the query is sorted or filtered by what no group has one value of.
+    """
+    returned = [value for _, value in found.outputs]
+    for term in [*(term.expression for term in found.order), *found.having, *found.qualify]:
+        more = group_terms(given, found.scope, [*returned, term], returned)
+        if len(more) > len(group_terms(given, found.scope, returned, returned)):
+            raise FieldError(
+                f"{term!r} has several values in a group; sort and filter groups by what they are grouped by, by "
+                "aggregates, or by Grouping(…)"
+            )
+    members = members_of(found.groups)
+    found.outputs = [(name, in_sets(value, members)) for name, value in found.outputs]
+    found.order = [
+        Order(in_sets(term.expression, members), term.descending, term.nulls) for term in found.order
+    ]
+    found.having = [in_sets(condition, members) for condition in found.having]  # type: ignore[misc]
+    found.qualify = [in_sets(condition, members) for condition in found.qualify]  # type: ignore[misc]
 
 
 def _nested(scope: Scope, nested: Nested, rows: Numbered) -> NestedRows:

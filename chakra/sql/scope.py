@@ -7,7 +7,8 @@ What it resolves is numbered: literals are slots already.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
@@ -16,12 +17,11 @@ from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.calls import TRANSFORMS, find_transform
 from chakra.expressions.lookups import find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
-from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.contents import inside
 from chakra.sql.infer import type_of
-from chakra.sql.nodes import KeyRef, PartnerAggregate, RootColumn, RootKey
+from chakra.sql.nodes import KeyRef, RootColumn, RootKey
 from chakra.sql.partner_keys import read_as, read_by
 from chakra.sql.partners import about_partners, columns_of, heads_of
 from chakra.sql.products import branch_of
@@ -45,7 +45,9 @@ class JoinedCall(NamedTuple):
 
 
 RESOLVERS: dict[type, Callable[[Any, Any], Expression]] = {}
-"""How nodes are resolved that are queries or refer to one: put here by ``chakra.sql.inner``, which stands above."""
+"""How nodes are resolved that know more than names: put here by modules that stand above (``inner``, ``chosen``,
+``windows``, ``aggregates``).
+"""
 
 
 class Scope:
@@ -232,35 +234,13 @@ class Scope:
         finally:
             self.block, self._in_call = outside
 
-    def _aggregate(self, aggregate: Aggregate) -> Expression:
-        """Resolve an aggregate; one of the partners of each row becomes a subquery, where there is one value a row.
-
-        Its condition is about the rows that its argument names, each of which counts once: what it says of partners of
-        theirs is an EXISTS.
-        """
-        self.aggregated = True
-        block = Block() if self.per_row else self.main
+    @contextmanager
+    def counting_in(self, block: Block | None) -> Iterator[None]:
+        """Resolve what an aggregate is of: partners stand in a block of their own, or else in the query's FROM."""
         outside = self.block, self._in_call, self.joins, self.counting
-        self.block, self._in_call, self.joins = (block if self.per_row else None), False, None
-        self.counting = True
+        self.block, self._in_call, self.joins, self.counting = block, False, None, True
         try:
-            children = [c if c is aggregate.condition else self.resolve(c) for c in aggregate.children]
-            self.counting = False
-            if aggregate.condition is not None:
-                named = [branch_of(child, block) for child in children if child is not aggregate.condition]
-                self.joins = block, frozenset[int](self.shown).union(*named)
-                condition = self.condition(aggregate.condition)
-                children = [condition if c is aggregate.condition else c for c in children]
-            resolved = aggregate.rebuild(tuple(children))
-            if any(map(has_window, children)):
-                raise FieldError(
-                    f"{aggregate!r}: windows are computed after aggregates; aggregate() takes them, over all rows of "
-                    "the query"
-                )
-            if block is self.main or not block.sources:
-                return resolved
-            self.apart = True
-            return PartnerAggregate(resolved, *self.counted(block))
+            yield
         finally:
             self.block, self._in_call, self.joins, self.counting = outside
 
@@ -474,7 +454,7 @@ class Scope:
         if isinstance(expression, IsTrue):
             return self._truth(expression)
         if isinstance(expression, Aggregate):
-            return self._aggregate(expression)
+            return RESOLVERS[Aggregate](self, expression)
         if isinstance(expression, Not) and self._in_call:
             # What is denied is about none of the partners: a call of its own.
             return Not(self.condition(expression.inner))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from chakra.expressions import Condition, Expression, Order
 from chakra.expressions.aggregates import has_aggregate
+from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.q import keyword_shape, numbered_keywords
 from chakra.expressions.windows import has_window
 from chakra.schema import Table
@@ -139,7 +140,7 @@ class Clauses:
         return (
             tuple([(name, v.shape(values)) for name, v in self.annotations]) if self.annotations else (),
             _terms_shape(self.outputs, values) if self.outputs else (),
-            None if self.groups is None else tuple([_term_shape(v, values) for v in self.groups]),
+            None if self.groups is None else self._groups_shape(values),
             None if self.distinct is None else tuple([_term_shape(v, values) for v in self.distinct]),
             tuple([(name, v.shape(values)) for name, v in self.windows]) if self.windows else (),
             None if self.sample is None else self.sample.shape(values),
@@ -154,7 +155,8 @@ class Clauses:
         new.annotations = tuple([(name, _numbered(v, numbers)) for name, v in self.annotations])
         new.outputs = tuple([(name, _numbered(v, numbers)) for name, v in self.outputs])
         if self.groups is not None:
-            new.groups = tuple([_numbered(v, numbers) for v in self.groups])
+            known = {id(v): n for (_, v), (_, n) in zip(self.outputs, new.outputs, strict=True)}
+            new.groups = tuple([_numbered_again(v, numbers, known) for v in self.groups])
         if self.distinct:
             new.distinct = tuple([_numbered(v, numbers) for v in self.distinct])
         if self.windows:
@@ -162,6 +164,20 @@ class Clauses:
         if self.sample is not None:
             new.sample = self.sample.numbered(numbers)
         return new
+
+    def _groups_shape(self, values: list[Any]) -> Hashable:
+        """The key of what is grouped by, and which values of it are returned as well: these have one number."""
+        assert self.groups is not None
+        if all([type(term) is str for term in self.groups]):
+            return self.groups
+        returned = {id(value): at for at, (_, value) in enumerate(self.outputs) if type(value) is not str}
+        terms = [
+            part
+            for term in self.groups
+            for part in (term.terms if isinstance(term, GroupingSets) else (term,))
+        ]
+        at = tuple([returned.get(id(term)) for term in terms]) if returned else ()
+        return at, *[_term_shape(term, values) for term in self.groups]
 
 
 WORDS = ("after", "each", "related", "only", "deferred", "hidden", "lock", "texts", "nothing")
@@ -420,6 +436,14 @@ def _term_shape(term: Any, values: list[Any]) -> Hashable:
 
 def _numbered(term: Any, numbers: Iterator[int]) -> Any:
     return term if type(term) is str else term.numbered(numbers)
+
+
+def _numbered_again(term: Any, numbers: Iterator[int], known: Mapping[int, Any]) -> Any:
+    """A term of GROUP BY; one that is returned as well has the numbers that it has there."""
+    if isinstance(term, GroupingSets):
+        return term.rebuild(tuple([_numbered_again(part, numbers, known) for part in term.terms]))
+    found = _numbered(term, numbers)
+    return found if type(term) is str else known.get(id(term), found)
 
 
 class Numbered(NamedTuple):

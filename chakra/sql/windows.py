@@ -6,6 +6,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Order
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.windows import Over, Window, check_frame, has_window, taken_over
+from chakra.sql.aggregates import check_types
 from chakra.sql.nodes import HasPartner, KeyRef
 from chakra.sql.scope import RESOLVERS, Scope
 from chakra.sql.sources import Block
@@ -47,7 +48,10 @@ def window(scope: Scope, node: Window) -> Window:
         )
     if any(map(has_window, (*parts, *partition, *(term.expression for term in order)))):
         raise FieldError(f"{node!r}: a window cannot stand in another one")
-    return node.rebuilt(function.rebuild(tuple(parts)), partition, order, frame, over)
+    rebuilt = function.rebuild(tuple(parts))
+    if isinstance(rebuilt, Aggregate):
+        check_types(rebuilt)
+    return node.rebuilt(rebuilt, partition, order, frame, over)
 
 
 def definition(scope: Scope, name: str, what: str) -> Over:

@@ -17,6 +17,9 @@ PROMISED = {
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
         JSON_NULL JsonNull
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
+        BoolAnd BoolOr Every BitAnd BitOr BitXor AnyValue JsonObjectAgg RangeAgg RangeIntersectAgg XmlAgg
+        Corr CovarPop CovarSamp RegrAvgX RegrAvgY RegrCount RegrIntercept RegrR2 RegrSlope RegrSXX RegrSXY RegrSYY
+        PercentileCont PercentileDisc Mode RankOf DenseRankOf PercentRankOf CumeDistOf Grouping
         Window Over Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError
@@ -25,7 +28,7 @@ PROMISED = {
         Lower Upper Length Concat ConcatWS Trim LTrim RTrim Left Right Substr StrIndex LPad RPad Replace Repeat Reverse
         MD5 SHA224 SHA256 SHA384 SHA512 Chr Ord Abs Ceil Floor Round Sqrt Power Mod Exp Ln Log Sign Sin Cos Tan Cot ASin
         ACos ATan ATan2 Degrees Radians Pi Random Now Extract Trunc TruncYear TruncSecond ExtractYear ToChar AtTimeZone
-        Age MakeInterval RandomUUID GenerateUUID7 register_function register_lookup
+        Age MakeInterval RandomUUID GenerateUUID7 register_function register_lookup register_aggregate
     """,
     "chakra.types": """
         SmallInt Integer BigInt Real Numeric Varchar Char Text Jsonb Json Array Enum Vector Inet Int4Range

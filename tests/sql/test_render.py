@@ -40,9 +40,11 @@ def concrete(cls: type) -> bool:
     """Whether there are nodes of the class itself; fields of models are names as well."""
     if issubclass(cls, WindowFunction):  # nothing by itself: the row of Window writes it
         return False
+    if issubclass(cls, Aggregate):  # written alike, by their rules
+        return cls is Aggregate
     made_here = cls.__module__.startswith("chakra.") and not cls.__name__.startswith("_")
     bases = (chakra.expressions.Condition, chakra.expressions.TypedExpression, chakra.expressions.Choice)
-    abstract = cls in (*bases, Aggregate)
+    abstract = cls in bases
     return made_here and not abstract and cls.bind_column is None
 
 

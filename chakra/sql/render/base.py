@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from chakra.errors import FieldError
 from chakra.expressions import Combined, Condition, Expression, Order
+from chakra.expressions.aggregates import Aggregate
 from chakra.sql.statement import Writer
 
 Renderer: TypeAlias = "Callable[[Any, Writer], None]"
@@ -18,12 +19,13 @@ RENDERERS: dict[type, Renderer] = {}
 def render(node: Expression, writer: Writer) -> None:
     """Write one resolved expression.
 
-    A class of the caller's own, which the table does not know, may write itself: ``render_sql(writer, render)``.
+    Aggregates are written alike, by their rules. A class of the caller's own, which the table does not know, may write
+    itself: ``render_sql(writer, render)``.
 
     Raises:
         FieldError: the node's class is none that SQL can express.
     """
-    renderer = RENDERERS.get(type(node))
+    renderer = RENDERERS.get(Aggregate if isinstance(node, Aggregate) else type(node))
     if renderer is not None:
         renderer(node, writer)
         return

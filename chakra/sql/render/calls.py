@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chakra.errors import FieldError
 from chakra.expressions import Call, Condition, Expression, Slot
+from chakra.expressions.calls import Kind
 from chakra.pg.types import PgType
 from chakra.sql.adapting import ToType
 from chakra.sql.infer import is_null, type_of
@@ -42,13 +45,24 @@ def call(node: Call[object], writer: Writer) -> None:
 
 
 def _argument(call: Call[object], position: int, writer: Writer) -> None:
-    """Write an argument: literals with the type it has to have, others cast to it where they are of another."""
-    node, kind = call.arguments[position], call.function.kind(position)
+    function = call.function
+    write_argument(call.arguments[position], function.kind(position), writer, function.name, call.arguments)
+
+
+def write_argument(
+    node: Expression, kind: Kind, writer: Writer, name: str, arguments: Sequence[Expression]
+) -> None:
+    """Write an argument: literals with the type it has to have, others cast to it where they are of another.
+
+    Args:
+        name: of the function, for errors.
+        arguments: all of them.
+    """
     if is_null(node):
         writer.write("NULL" if kind.literal is None else f"NULL::{kind.literal.sql}")
         return
     if isinstance(node, Slot):
-        beside = _beside(call) if kind.like and node.type is None else None
+        beside = _beside(arguments) if kind.like and node.type is None else None
         if beside is None:
             typed_slot(node, writer, kind.literal)
         else:
@@ -59,7 +73,7 @@ def _argument(call: Call[object], position: int, writer: Writer) -> None:
     taken = found is None or kind.takes(found)
     if not taken and kind.only:
         assert found is not None
-        raise FieldError(f"{call.function.name}() takes {kind.name} here, not {node!r}, which is {found.sql}")
+        raise FieldError(f"{name}() takes {kind.name} here, not {node!r}, which is {found.sql}")
     cast = None if taken else kind.cast
     writer.write("(" if cast is not None or isinstance(node, Condition) else "")
     render(node, writer)
@@ -68,9 +82,9 @@ def _argument(call: Call[object], position: int, writer: Writer) -> None:
         writer.write(f"::{cast.sql}")
 
 
-def _beside(call: Call[object]) -> tuple[Expression, PgType] | None:
+def _beside(arguments: Sequence[Expression]) -> tuple[Expression, PgType] | None:
     """The first argument that is no literal and whose type is known, and that type."""
-    for argument in call.arguments:
+    for argument in arguments:
         type_ = None if isinstance(argument, Slot) else type_of(argument)
         if type_ is not None:
             return argument, type_.base

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from chakra.expressions import Expression, Func, Slot
-from chakra.expressions.aggregates import Aggregate, Star
+from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.windows import EXCLUSIONS, Frame, Over, Window
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import FLOAT8, INT8, INTERVAL, NUMERIC, PgType
-from chakra.sql.adapting import TEXTS, ToType
 from chakra.sql.infer import default_of, default_type, type_of
 from chakra.sql.nodes import Rank
-from chakra.sql.render.base import render, render_list, render_order
+from chakra.sql.render.aggregates import write_aggregate
+from chakra.sql.render.base import render_list, render_order
+from chakra.sql.render.nodes import placed
 from chakra.sql.scope import Scope
 from chakra.sql.statement import Writer
 
@@ -22,31 +23,6 @@ def function(node: Func, writer: Writer) -> None:
     writer.write(f"{node.name}(")
     render_list(node.arguments, writer)
     writer.write(")" if node.type is None else f")::{node.type.sql}")
-
-
-def aggregate(node: Aggregate, writer: Writer, over: Window | None = None) -> None:
-    if node.default is not None:
-        writer.write("COALESCE(")
-    writer.write(f"{node.call_name()}(")
-    if node.distinct:
-        writer.write("DISTINCT ")
-    render_list((node.argument, *node.extra), writer)
-    render_order(node.order, writer)
-    writer.write(")")
-    if node.condition is not None:
-        writer.write(" FILTER (WHERE ")
-        render(node.condition, writer)
-        writer.write(")")
-    if over is not None:
-        _write_over(over, writer)
-    if node.default is not None:
-        writer.write(", ")
-        render(node.default, writer)
-        writer.write(")")
-
-
-def star(node: Star, writer: Writer) -> None:
-    writer.write("*")
 
 
 def rank(node: Rank, writer: Writer) -> None:
@@ -59,7 +35,7 @@ def rank(node: Rank, writer: Writer) -> None:
 def window(node: Window, writer: Writer) -> None:
     function = node.function
     if isinstance(function, Aggregate):
-        aggregate(function, writer, node)
+        write_aggregate(function, writer, lambda: _write_over(node, writer))
         return
     writer.write(f"{function.function}(")
     default = default_of(function)
@@ -68,7 +44,7 @@ def window(node: Window, writer: Writer) -> None:
         render_list((value, distance), writer)
         writer.write(", ")
         found = type_of(value)
-        _typed(default, writer, None if found is None else default_type(found), "default")
+        placed(default, writer, None if found is None else default_type(found), "default")
     else:
         render_list(function.arguments, writer)
     writer.write(")")
@@ -131,7 +107,7 @@ def _write_frame(node: Window | Over, frame: Frame, writer: Writer) -> None:
     for position, words in enumerate(frame.bounds):
         writer.write(" AND " if position else "")
         if words in ("PRECEDING", "FOLLOWING"):
-            _typed(next(offsets), writer, distance, "frame")
+            placed(next(offsets), writer, distance, "frame")
             writer.write(" ")
         writer.write(words)
     if frame.exclude is not None:
@@ -152,13 +128,3 @@ _DISTANCES = {
     "float4": FLOAT8,
     "float8": FLOAT8,
 }
-
-
-def _typed(node: Expression, writer: Writer, type_: PgType | None, label: str) -> None:
-    """A literal that has to be of a type, which its place alone does not say."""
-    if not isinstance(node, Slot) or type_ is None:
-        render(node, writer)
-        return
-    type_ = node.type or type_
-    steps = () if type_.base.name in TEXTS else (ToType(type_),)
-    writer.parameter(node.index, (*node.steps, *steps), type_, label)

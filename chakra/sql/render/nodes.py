@@ -43,6 +43,16 @@ def typed_slot(node: Slot, writer: Writer, type_: PgType | None) -> None:
     writer.parameter(node.index, (*node.steps, *compared(type_)), type_, "value")
 
 
+def placed(node: Expression, writer: Writer, type_: PgType | None, label: str) -> None:
+    """A literal that has to be of a type, which its place alone does not say."""
+    if not isinstance(node, Slot) or type_ is None:
+        render(node, writer)
+        return
+    type_ = node.type or type_
+    steps = () if type_.base.name in TEXTS else (ToType(type_),)
+    writer.parameter(node.index, (*node.steps, *steps), type_, label)
+
+
 def compared(type_: PgType | None) -> tuple[ToType, ...]:
     """What a literal goes through that is compared with a value of that type."""
     if type_ is None or type_.base.name in TEXTS:

@@ -12,7 +12,7 @@ from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
 from chakra.sql.grouping import same
 from chakra.sql.infer import load_of, may_be_null, type_of
-from chakra.sql.nodes import InnerQuery, KeyRef, OutputName, Rank
+from chakra.sql.nodes import GroupKey, InnerQuery, KeyRef, OutputName, Rank
 from chakra.sql.products import Branch, branch_of
 from chakra.sql.render.base import render, render_conditions, render_list, render_order
 from chakra.sql.render.functions import write_windows
@@ -331,7 +331,7 @@ def _declared_by(column: ColumnRef) -> str | None:
 
 def _described(name: str, expression: Expression) -> Output:
     declared = expression
-    while isinstance(declared, InnerQuery):
+    while isinstance(declared, InnerQuery | GroupKey):
         declared = declared.value
     if isinstance(declared, ColumnRef):
         load = declared.column.load

@@ -19,12 +19,14 @@ from chakra.expressions import (
     Operation,
     Prefixed,
     Slot,
-    aggregates,
 )
+from chakra.expressions.aggregates import Aggregate, Star
+from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.windows import Over, Window
 from chakra.sql.nodes import (
     Behind,
     FirstPartner,
+    GroupKey,
     HasPartner,
     InnerArray,
     InnerExists,
@@ -36,7 +38,18 @@ from chakra.sql.nodes import (
     Record,
     RowRange,
 )
-from chakra.sql.render import calls, choices, functions, inner, keys, lookups, nested, nodes, partners
+from chakra.sql.render import (
+    aggregates,
+    calls,
+    choices,
+    functions,
+    inner,
+    keys,
+    lookups,
+    nested,
+    nodes,
+    partners,
+)
 from chakra.sql.render.base import Renderer
 from chakra.sql.resolve import NestedRows
 from chakra.sql.sources import ColumnRef
@@ -78,17 +91,10 @@ TABLE: dict[type, Renderer] = {
     Over: functions.over,
     PartnerAggregate: partners.partner_aggregate,
     FirstPartner: partners.first_partner,
-    aggregates.Star: functions.star,
-    aggregates.ArrayAgg: functions.aggregate,
-    aggregates.Avg: functions.aggregate,
-    aggregates.Count: functions.aggregate,
-    aggregates.JsonAgg: functions.aggregate,
-    aggregates.Max: functions.aggregate,
-    aggregates.Min: functions.aggregate,
-    aggregates.StdDev: functions.aggregate,
-    aggregates.StringAgg: functions.aggregate,
-    aggregates.Sum: functions.aggregate,
-    aggregates.Variance: functions.aggregate,
+    Aggregate: aggregates.aggregate,
+    Star: aggregates.star,
+    GroupingSets: aggregates.grouping_sets,
+    GroupKey: aggregates.group_key,
 }
 
 __all__ = ["TABLE"]

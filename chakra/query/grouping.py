@@ -1,0 +1,96 @@
+"""Several groupings of the same rows in one query: totals and subtotals beside the groups."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from chakra.errors import FieldError
+from chakra.expressions import Expression, F
+from chakra.expressions.grouping import GroupingSets
+from chakra.query.base import Base, R_co
+from chakra.sql import Select
+
+
+class Grouped(Base[R_co]):
+    """The methods of ``QuerySet`` that group its rows in several ways.
+
+    Values that are not named are in every group. Where a row is of all values of what it could be grouped by, that is
+    NULL in it; ``Grouping("city")`` tells such rows from those whose value is NULL. Filters on fields and plain values
+    are about rows before they are grouped, those on aggregates and ``Grouping`` about groups.
+    """
+
+    __slots__ = ()
+
+    def rollup(self, *terms: Any) -> Self:
+        """Group by all terms, by all but the last one, and so on, down to one row for everything.
+
+        ``values("region", "city", total=Sum("price")).rollup("region", "city")`` has a row for each city, one for each
+        region, and one for all. After another call, each of its groupings is made with each of this one.
+
+        Args:
+            terms: names of values or fields, or expressions; several in a tuple stand and fall together.
+
+        Raises:
+            FieldError: nothing was named, or the query is one of instances, or sliced.
+        """
+        return self._in_sets("ROLLUP", terms)
+
+    def cube(self, *terms: Any) -> Self:
+        """Group by every choice of the terms: with two of them by both, by each, and by none; as ``rollup``."""
+        return self._in_sets("CUBE", terms)
+
+    def grouping_sets(self, *sets: Any) -> Self:
+        """Group by each of the sets: ``grouping_sets(("region", "city"), "year", ())``; as ``rollup``.
+
+        Args:
+            sets: of each, its terms in a tuple; a single one may stand alone, and ``()`` is one group of all rows.
+        """
+        return self._in_sets("GROUPING SETS", sets)
+
+    def _in_sets(self, word: str, elements: tuple[Any, ...]) -> Self:
+        made = GroupingSets.of(word, elements)
+        method = word.lower().replace(" ", "_")
+        select = self._select
+        clauses = select.clauses
+        if select.result == "instances" or not clauses.outputs:
+            raise FieldError(
+                f"{method}() makes rows of groups; name what they have: "
+                f'values("region", total=Sum("price")).{method}(…)'
+            )
+        self._not_sliced("grouped", "group")
+        made = made.rebuild(tuple([_returned(term, select) for term in made.terms]))
+        # What is returned, and is not named here, joins the groups when the names are known.
+        returned = [value for _, value in clauses.outputs]
+        named = {term.path for term in made.terms if isinstance(term, F)}
+        kept = [
+            term
+            for term in clauses.groups or ()
+            if isinstance(term, GroupingSets)
+            or not (
+                any(term is value for value in returned)
+                or (isinstance(term, str) and term in (*returned, *named))
+            )
+        ]
+        return self._clauses(groups=(*kept, made))
+
+
+def _returned(term: Expression, select: Select) -> Expression:
+    """A term as what the query returns, if it is that: the same value under another literal would be another one."""
+    clauses = select.clauses
+    computed = dict(clauses.annotations)
+    if isinstance(term, F):
+        return dict((n, v) for n, v in clauses.outputs if isinstance(v, Expression)).get(term.path, term)
+    for name, value in clauses.outputs:
+        known = computed.get(value) if isinstance(value, str) else value
+        if isinstance(known, Expression) and _alike(known, term):
+            return F(name) if isinstance(value, str) else known
+    return term
+
+
+def _alike(one: Expression, other: Expression) -> bool:
+    mine: list[Any] = []
+    others: list[Any] = []
+    return one.shape(mine) == other.shape(others) and mine == others
+
+
+__all__ = ["Grouped"]

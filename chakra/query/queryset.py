@@ -21,7 +21,7 @@ from chakra.query.not_a_list import check_field
 from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
 from chakra.query.verbs import runs
 from chakra.query.writing import Writing
-from chakra.sql import field_paths
+from chakra.sql import field_paths, of_own_rows
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -141,7 +141,8 @@ class QuerySet(Writing[R_co], ColumnReads):
         """Add computed values; they become attributes of instances and keys of ``values()``.
 
         The first aggregate decides what the query is grouped by: the fields that ``values()`` named before it, or
-        else each row.
+        else each row. Where values of each row were chosen among which are aggregates of its partners, further
+        aggregates are of those values: ``annotate(n=Count("posts")).values("n").annotate(authors=Count("*"))``.
 
         Args:
             unnamed: aggregates of a field, named after it and themselves: ``Count("posts")`` → ``posts__count``.
@@ -162,10 +163,17 @@ class QuerySet(Writing[R_co], ColumnReads):
                         f"annotation {name!r} has the name of the list of a Prefetch of the query"
                     )
         select, more = self._select.opened()
-        more.annotations += (*values.items(),)
-        more.after += (len(select.filters),) * len(values)
         if more.groups is None and has_aggregate(*values.values()):
             more.groups = tuple([value for _, value in more.outputs])
+        elif more.outputs and more.groups == () and has_aggregate(*values.values()):
+            # Values of each row were chosen, aggregates of its partners among them: how often is each there?
+            if of_own_rows(self.table, values.values()):
+                more.groups, more.of_rows = (
+                    tuple([value for _, value in more.outputs]),
+                    len(more.annotations),
+                )
+        more.annotations += (*values.items(),)
+        more.after += (len(select.filters),) * len(values)
         if more.outputs:
             # What is annotated after values() is wanted, too.
             more.outputs += tuple([(name, name) for name in values])

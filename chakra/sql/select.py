@@ -41,6 +41,8 @@ class Clauses:
         inner: the query, or several, whose rows stand in place of a table's; ``None`` = the table's own. ``table``
             describes them.
         groups: what a query with aggregates is grouped by (paths and expressions); ``None`` = it is not.
+        of_rows: how many annotations are values of each row, though the query is grouped by others: those that were
+            there before its groups.
         only: attributes to load of instances, or ``None`` for all but the deferred ones.
         deferred: attributes not to load.
         related: relation paths to load along.
@@ -63,6 +65,7 @@ class Clauses:
         "lock",
         "nested",
         "nothing",
+        "of_rows",
         "only",
         "outputs",
         "related",
@@ -83,6 +86,7 @@ class Clauses:
     nested: tuple[Nested, ...]
     texts: tuple[tuple[tuple[str, ...], str], ...]
     nothing: bool
+    of_rows: int
 
     def __init__(self) -> None:
         self.outputs = ()
@@ -99,6 +103,7 @@ class Clauses:
         self.nested = ()
         self.texts = ()
         self.nothing = False
+        self.of_rows = 0
 
     def copy(self) -> Clauses:
         """Return a copy to be changed before anybody else sees it."""
@@ -117,6 +122,7 @@ class Clauses:
         new.nested = self.nested
         new.texts = self.texts
         new.nothing = self.nothing
+        new.of_rows = self.of_rows
         return new
 
     def shape(self, values: list[Any]) -> Hashable:
@@ -140,7 +146,7 @@ class Clauses:
         return new
 
 
-WORDS = ("after", "each", "related", "only", "deferred", "distinct", "lock", "texts", "nothing")
+WORDS = ("after", "each", "related", "only", "deferred", "distinct", "lock", "texts", "nothing", "of_rows")
 """Clauses that hold names and words; each is its own key."""
 
 _words_of = attrgetter(*WORDS)
@@ -344,6 +350,11 @@ class Select:
             isinstance(value, Expression) and has_aggregate(value)
             for _, value in (*more.annotations, *more.outputs)
         )
+
+    @property
+    def one_row(self) -> bool:
+        """Whether it makes one row of all rows: it aggregates them, and has no groups."""
+        return self.clauses.groups is None and self.aggregates
 
     @property
     def windowed(self) -> bool:

@@ -163,15 +163,13 @@ class QuerySet(Writing[R_co], ColumnReads):
                         f"annotation {name!r} has the name of the list of a Prefetch of the query"
                     )
         select, more = self._select.opened()
-        if more.groups is None and has_aggregate(*values.values()):
+        given = [*values.values()]
+        if more.groups is None and has_aggregate(*given):
             more.groups = tuple([value for _, value in more.outputs])
-        elif more.outputs and more.groups == () and has_aggregate(*values.values()):
+        elif more.outputs and more.groups == () and has_aggregate(*given) and of_own_rows(self.table, given):
             # Values of each row were chosen, aggregates of its partners among them: how often is each there?
-            if of_own_rows(self.table, values.values()):
-                more.groups, more.of_rows = (
-                    tuple([value for _, value in more.outputs]),
-                    len(more.annotations),
-                )
+            more.groups = tuple([value for _, value in more.outputs])
+            more.of_rows = len(more.annotations)
         more.annotations += (*values.items(),)
         more.after += (len(select.filters),) * len(values)
         if more.outputs:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import cookbook
+
 from chakra.columnar.types import COLUMN_TYPES, arrow_type
 from chakra.db.text_types import READ_AS_TEXT
 from chakra.errors import FieldError
@@ -17,7 +19,7 @@ from chakra.pg.types import BY_NAME, INT4, NUMERIC, TEXT, PgType, array_of, enum
 from chakra.schema.declared import reading, storing
 
 DOCS = Path(__file__).parents[1] / "docs"
-TYPES, DECISIONS = DOCS / "types.md", DOCS / "decisions" / "index.md"
+TYPES, DECISIONS, COOKBOOK = DOCS / "types.md", DOCS / "decisions" / "index.md", DOCS / "cookbook.md"
 BEGIN, END = "<!-- written by ci/pages.py -->\n", "<!-- until here -->\n"
 PAIRS_BEGIN, PAIRS_END = (
     "<!-- declared types, written by ci/pages.py -->\n",
@@ -28,6 +30,9 @@ TAKEN_BEGIN, TAKEN_END = (
     "<!-- until here: conversions -->\n",
 )
 ROWS_BEGIN, ROWS_END = "<!-- row values, written by ci/pages.py -->\n", "<!-- until here: row values -->\n"
+
+MODELS_BEGIN, MODELS_END = "<!-- written by ci/pages.py: models -->\n", "<!-- until here: models -->\n"
+QUERIES_BEGIN, QUERIES_END = "<!-- written by ci/pages.py: queries -->\n", "<!-- until here: queries -->\n"
 
 WITH_MODIFIERS = {
     "numeric": ("numeric(12, 2)", "numeric(50, 10)", "numeric"),
@@ -180,6 +185,8 @@ def main() -> None:
         (TYPES, row_values, ROWS_BEGIN, ROWS_END),
         (TYPES, conversions, TAKEN_BEGIN, TAKEN_END),
         (DECISIONS, decisions, BEGIN, END),
+        (COOKBOOK, cookbook.models, MODELS_BEGIN, MODELS_END),
+        (COOKBOOK, cookbook.queries, QUERIES_BEGIN, QUERIES_END),
     ):
         text = page.read_text()
         head, rest = text.split(begin)

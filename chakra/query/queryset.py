@@ -25,7 +25,7 @@ from chakra.query.not_a_list import check_field
 from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
 from chakra.query.verbs import runs
 from chakra.query.writing import Writing
-from chakra.sql import Select, field_paths
+from chakra.sql import Select, field_paths, of_own_rows
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -145,7 +145,8 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
         """Add computed values; they become attributes of instances and keys of ``values()``.
 
         The first aggregate decides what the query is grouped by: the fields that ``values()`` named before it, or
-        else each row.
+        else each row. Where values of each row were chosen among which are aggregates of its partners, further
+        aggregates are of those values: ``annotate(n=Count("posts")).values("n").annotate(authors=Count("*"))``.
 
         Args:
             unnamed: aggregates of a field, named after it and themselves: ``Count("posts")`` → ``posts__count``.
@@ -198,10 +199,15 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
                         f"annotation {name!r} has the name of the list of a Prefetch of the query"
                     )
         select, more = self._select.opened()
+        given = [*values.values()]
+        if more.groups is None and has_aggregate(*given):
+            more.groups = tuple([value for _, value in more.outputs])
+        elif more.outputs and more.groups == () and has_aggregate(*given) and of_own_rows(self.table, given):
+            # Values of each row were chosen, aggregates of its partners among them: how often is each there?
+            more.groups = tuple([value for _, value in more.outputs])
+            more.of_rows = len(more.annotations)
         more.annotations += (*values.items(),)
         more.after += (len(select.filters),) * len(values)
-        if more.groups is None and has_aggregate(*values.values()):
-            more.groups = tuple([value for _, value in more.outputs])
         if more.outputs:
             # What is annotated after values() is wanted, too; what is hidden from now on is not.
             kept = [output for output in more.outputs if output[1] not in values]

@@ -12,6 +12,7 @@ from chakra.expressions import Expression, Order
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.pg.conversion import shown
 from chakra.query import columnar_rows, execute, prefetch, run
+from chakra.query.aggregated import standing
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.combining import Combining
@@ -201,17 +202,8 @@ class Reading(Combining[R_co]):
         """Return whether there is any row."""
         return bool(await run.scalar(self.database, self._select.for_scalar("exists")))
 
-    @runs
-    async def aggregate(self, /, *unnamed: Expression, **values: Expression) -> dict[str, Any]:
-        """Return aggregates over all rows: ``await Post.objects.aggregate(total=Sum("price"))`` → a dict.
-
-        Args:
-            unnamed: aggregates of a field, named after it and themselves: ``Sum("price")`` → ``price__sum``.
-
-        Raises:
-            FieldError: a value is no aggregate, or names a field that the rows do not have: of a query that is sliced,
-                distinct or grouped, those it returns.
-        """
+    def _totals(self, /, *unnamed: Expression, **values: Expression) -> Select:
+        """The query of one row that ``aggregate`` asks."""
         values = named_values("aggregate", unnamed, values)
         if not values:
             raise FieldError('aggregate() needs at least one aggregate, e.g. total=Sum("price")')
@@ -227,7 +219,24 @@ class Reading(Combining[R_co]):
             select = over_rows(select)
         select = select.with_clauses(outputs=tuple(values.items()))
         select.order, select.backwards, select.result = (), False, "dict"
-        rows: list[dict[str, Any]] = await run.some_rows(self.database, select)
+        return select
+
+    @runs
+    @standing(_totals)
+    async def aggregate(self, /, *unnamed: Expression, **values: Expression) -> dict[str, Any]:
+        """Return aggregates over all rows: ``await Post.objects.aggregate(total=Sum("price"))`` → a dict.
+
+        Not awaited, one of them stands for its value in another query:
+        ``filter(price__gt=Post.objects.aggregate(mean=Avg("price")))``; ``to_arrow()`` and its kin read one row.
+
+        Args:
+            unnamed: aggregates of a field, named after it and themselves: ``Sum("price")`` → ``price__sum``.
+
+        Raises:
+            FieldError: a value is no aggregate, or names a field that the rows do not have: of a query that is sliced,
+                distinct or grouped, those it returns.
+        """
+        rows: list[dict[str, Any]] = await run.some_rows(self.database, self._totals(*unnamed, **values))
         return rows[0]
 
     @runs

@@ -5,6 +5,7 @@ from chakra.sql.ddl import check_server, create_statements, drop_statements
 from chakra.sql.dml import no_key, takes_columns
 from chakra.sql.loaded import EVERYTHING, Loaded, field_paths, loaded_of
 from chakra.sql.nodes import RootKey
+from chakra.sql.own_rows import of_own_rows
 from chakra.sql.partner_keys import assigned_values
 from chakra.sql.paths import type_at
 from chakra.sql.rowplan import Compiled, RowPlan
@@ -47,6 +48,7 @@ __all__ = [
     "insert_statement",
     "loaded_of",
     "no_key",
+    "of_own_rows",
     "over_rows",
     "select_statement",
     "takes_columns",

@@ -52,10 +52,10 @@ def rows(scope: Scope, node: Rows) -> Expression:
     left, word = _compared(scope)
     if word == "in":
         return InnerQuery(*_values(scope, node, _unordered(_one_field(node.query, left, node)), left))
-    if node.query.limit is None:
+    if node.query.limit is None and not node.query.select.one_row:
         raise FieldError(
-            f"{node!r} may give several rows, and {word!r} needs one: slice it, [:1], or use Subquery(…) where there "
-            "can be only one"
+            f"{node!r} may give several rows, and {word!r} needs one: slice it, [:1], use Subquery(…) where there can "
+            "be only one, or aggregate(…)"
         )
     return InnerQuery(*_values(scope, node, _one_field(node.query, left, node), left))
 

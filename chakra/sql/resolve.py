@@ -241,14 +241,26 @@ _VALUES = frozenset({"dict", "tuple", "flat", "named"})
 
 
 def resolve_annotations(select: Select, scope: Scope) -> None:
-    """Resolve the computed values of a query; what was filtered before each says of which partners it is."""
-    clauses = select.clauses
+    """Resolve the computed values of a query; what was filtered before each says of which partners it is.
+
+    Raises:
+        FieldError: a value of each row, by which the query is grouped, is an aggregate of nothing but this row.
+    """
+    clauses, per_row = select.clauses, scope.per_row
     if clauses.windows:
         scope.named = dict(clauses.windows)
-    for (name, expression), after in zip(clauses.annotations, clauses.after, strict=True):
+    for position, ((name, expression), after) in enumerate(
+        zip(clauses.annotations, clauses.after, strict=True)
+    ):
         scope.kept = select.filters[:after]
-        scope.annotations[name] = scope.resolve(expression)
-    scope.kept = select.filters
+        scope.per_row = per_row or position < clauses.of_rows
+        found = scope.annotations[name] = scope.resolve(expression)
+        if position < clauses.of_rows and scope.aggregated and has_aggregate(found):
+            raise FieldError(
+                f"{name}={expression!r} was said of each row, and no aggregate can be of another one; name the groups "
+                'before it: values("…").annotate(…)'
+            )
+    scope.kept, scope.per_row = select.filters, per_row
 
 
 def resolve_filters(filters: tuple[Filter, ...], scope: Scope) -> list[Condition]:

@@ -42,6 +42,8 @@ class Clauses:
         inner: the query, or several, whose rows stand in place of a table's; ``None`` = the table's own. ``table``
             describes them.
         groups: what a query with aggregates is grouped by (paths and expressions); ``None`` = it is not.
+        of_rows: how many annotations are values of each row, though the query is grouped by others: those that were
+            there before its groups.
         only: attributes to load of instances, or ``None`` for all but the deferred ones.
         deferred: attributes not to load.
         related: relation paths to load along.
@@ -68,6 +70,7 @@ class Clauses:
         "lock",
         "nested",
         "nothing",
+        "of_rows",
         "only",
         "outputs",
         "related",
@@ -93,6 +96,7 @@ class Clauses:
     nothing: bool
     sample: Sample | None
     windows: Named
+    of_rows: int
 
     def __init__(self) -> None:
         self.outputs = ()
@@ -112,6 +116,7 @@ class Clauses:
         self.nothing = False
         self.sample = None
         self.windows = ()
+        self.of_rows = 0
 
     def copy(self) -> Clauses:
         """Return a copy to be changed before anybody else sees it."""
@@ -133,6 +138,7 @@ class Clauses:
         new.nothing = self.nothing
         new.sample = self.sample
         new.windows = self.windows
+        new.of_rows = self.of_rows
         return new
 
     def shape(self, values: list[Any]) -> Hashable:
@@ -180,7 +186,7 @@ class Clauses:
         return at, *[_term_shape(term, values) for term in self.groups]
 
 
-WORDS = ("after", "each", "related", "only", "deferred", "hidden", "lock", "texts", "nothing")
+WORDS = ("after", "each", "related", "only", "deferred", "hidden", "lock", "texts", "nothing", "of_rows")
 """Clauses that hold names and words; each is its own key."""
 
 _words_of = attrgetter(*WORDS)
@@ -411,6 +417,11 @@ class Select:
             isinstance(value, Expression) and has_aggregate(value)
             for _, value in (*more.annotations, *more.outputs)
         )
+
+    @property
+    def one_row(self) -> bool:
+        """Whether it makes one row of all rows: it aggregates them, and has no groups."""
+        return self.clauses.groups is None and self.aggregates
 
     @property
     def windowed(self) -> bool:

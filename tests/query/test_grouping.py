@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from chakra import Count, F, Field, ForeignKey, Max, Model, Q, Sum, field, foreign_key
+from chakra import (
+    Avg,
+    Count,
+    F,
+    Field,
+    ForeignKey,
+    Max,
+    Min,
+    Model,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    field,
+    foreign_key,
+)
 from chakra.errors import FieldError
 from chakra.types import Integer
 from tests.query.conftest import watched
@@ -25,7 +41,7 @@ class Box(Model, table="boxes"):
     id: Field[int] = field(primary_key=True)
     name: Field[str]
     size: Field[int] = field(Integer)
-    shelf: ForeignKey[Shelf] = foreign_key()
+    shelf: ForeignKey[Shelf] = foreign_key(related_name="boxes")
 
 
 @pytest.fixture
@@ -91,6 +107,45 @@ async def test_plain_values_beside_aggregates_join_the_groups(boxes: Any) -> Non
     assert [(b.n, b.shelf.label) for b in loaded] == [(1, "zz"), (1, "aa"), (1, "aa")]
 
 
+async def test_what_each_row_has_may_be_grouped_by(boxes: Any) -> None:
+    """Aggregates of partners are values of each row; what is aggregated after `values()` chose them is of these."""
+    counted = Shelf.objects.annotate(n=Count("boxes"), total=Sum("boxes__size"))
+    await Shelf.objects.create(label="empty", rank=9)
+    await boxes.create(name="z", size=5, shelf_id=1)
+    for query, expected in (
+        (counted.values("n").annotate(k=Count("*")), [{"n": 0, "k": 1}, {"n": 2, "k": 2}]),
+        (counted.values("n").annotate(k=Sum("rank")), [{"n": 0, "k": 9}, {"n": 2, "k": 14}]),
+        (counted.values("rank").annotate(k=Sum("total")), [{"rank": 7, "k": 11}, {"rank": 9, "k": None}]),
+        (
+            counted.values(some=Q(n__gt=0)).annotate(k=Sum("n"), m=Max("label")),
+            [{"some": False, "k": 0, "m": "empty"}, {"some": True, "k": 4, "m": "zz"}],
+        ),
+        (counted.filter(total__gt=5).values("n").annotate(k=Count("*")), [{"n": 2, "k": 1}]),
+        (counted.values("n").annotate(k=Count("*")).filter(k__gt=1), [{"n": 2, "k": 2}]),
+        (
+            counted.values("n").annotate(k=Count("*", filter=Q(boxes__size=5))),
+            [{"n": 0, "k": 0}, {"n": 2, "k": 1}],
+        ),
+        (
+            counted.values("label", "n").annotate(m=Count("boxes__name")),  # of partners again: of each row
+            [
+                {"label": "aa", "n": 2, "m": 2},
+                {"label": "empty", "n": 0, "m": 0},
+                {"label": "zz", "n": 2, "m": 2},
+            ],
+        ),
+    ):
+        assert await rows(query) == expected
+        assert sorted((await query.to_arrow()).to_pylist(), key=repr) == expected
+        assert await query.count() == len(expected)
+    assert await counted.values("n").annotate(k=Count("*")).aggregate(Max("k")) == {"k__max": 2}
+    own = boxes.annotate(n=Count("*")).values("n").annotate(k=Count("*"))
+    with pytest.raises(
+        FieldError, match=r"n=Count\('\*'\) was said of each row, and no aggregate can be of another"
+    ):
+        await own
+
+
 async def test_the_tables_order_does_not_group(boxes: Any) -> None:
     assert await Shelf.objects.values("rank").annotate(n=Count("id")) == [{"rank": 7, "n": 2}]
 
@@ -129,6 +184,41 @@ async def test_unnamed_aggregates_are_named_after_their_field(boxes: Any) -> Non
             boxes.annotate(nameless)
     with pytest.raises(FieldError, match="two values are named 'size__sum'"):
         boxes.annotate(Sum("size"), Sum("size"))
+
+
+async def test_aggregates_that_are_not_awaited_are_values(boxes: Any) -> None:
+    mean = boxes.filter(size__gt=1).aggregate(mean=Avg("size"))  # 2.5
+    of_shelf = boxes.filter(shelf=OuterRef("shelf"))
+    for query, expected in (
+        (boxes.filter(size__gt=mean), [3]),
+        (boxes.filter(F("size") < mean), [1, 2]),
+        (boxes.exclude(size__gt=mean), [1, 2]),
+        (boxes.filter(size=of_shelf.aggregate(Max("size"))), [1, 3]),
+        (boxes.filter(size=of_shelf.aggregate(x=Max("size") - 1)), [2]),
+        (boxes.filter(size__in=boxes.aggregate(Min("size"))), [1]),
+        (boxes.filter(size=boxes.order_by("size")[:2].aggregate(Max("size"))), [2]),
+        (boxes.filter(size=boxes.values("name").annotate(n=Count("*")).aggregate(Max("n"))), [2]),
+        (boxes.filter(size=boxes.none().aggregate(Max("size"))), []),
+        (boxes.filter(size__gt=boxes.none().aggregate(Max("size", default=1))), [2, 3]),
+    ):
+        assert await query.order_by("id").values_list("id", flat=True) == expected
+        assert (await query.order_by("id").values("id").to_arrow())["id"].to_pylist() == expected
+    each = boxes.annotate(most=Subquery(of_shelf.aggregate(Max("size")))).order_by("id")
+    assert await each.values_list("most", flat=True) == [1, 3, 3]
+    assert await mean == {"mean": Decimal("2.5")}
+
+    found = await boxes.filter(size__gt=1).aggregate(total=Sum("size"), n=Count("*")).to_arrow()
+    assert found.to_pylist() == [{"total": 5, "n": 2}] and found.schema.names == ["total", "n"]
+    sql, values = boxes.filter(size__gt=1).aggregate(n=Count("*")).to_sql()
+    assert (await boxes.database.fetch(sql, *values))[0]["n"] == 2
+    with pytest.raises(FieldError, match="gives 2 values a row"):
+        await boxes.filter(size=boxes.aggregate(Max("size"), Min("size")))
+    with pytest.raises(FieldError, match="needs one: slice it"):
+        await boxes.filter(size=boxes.values("name").annotate(n=Count("*")).values("n"))
+    with pytest.raises(TypeError, match="a number only once it was awaited"):
+        boxes.aggregate(n=Count("*")) + 1
+    with pytest.raises(AttributeError, match=r"was not awaited, and has no \.filter before"):
+        boxes.aggregate(n=Count("*")).filter()
 
 
 async def test_aggregates_over_what_is_cut_distinct_or_grouped(boxes: Any) -> None:

@@ -49,6 +49,7 @@ CLAUSES: dict[str, Callable[[Any], Any]] = {
     "lock": lambda q: q.select_for_update(),
     "nested": lambda q: q._clauses(nested=(Nested("author", "author", Select(Author.__table__)),)),
     "nothing": lambda q: q.none(),
+    "of_rows": lambda q: q.annotate(x=F("pages"))._clauses(of_rows=1),
     "only": lambda q: q.only("title"),
     "outputs": lambda q: q.values("title"),
     "related": lambda q: q.select_related("author"),

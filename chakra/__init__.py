@@ -91,6 +91,7 @@ from chakra.models import (
 from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
 from chakra.query import QuerySet, raw
+from chakra.query.ctes import CTE
 from chakra.query.prefetch import Prefetch, prefetch
 from chakra.schema import Check, Index, Unique
 
@@ -188,6 +189,7 @@ def transaction(*arguments: Any, **options: Any) -> Transaction:
 
 
 __all__ = [
+    "CTE",
     "JSON_NULL",
     "ArrayAgg",
     "ArraySubquery",

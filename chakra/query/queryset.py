@@ -162,6 +162,10 @@ class QuerySet(Writing[R_co], ColumnReads):
                         f"annotation {name!r} has the name of the list of a Prefetch of the query"
                     )
         select, more = self._select.opened()
+        if more.withs or more.joins:
+            for name in more.queries:
+                if name in values:
+                    raise FieldError(f"annotation {name!r} has the name of a query in with_() or join()")
         more.annotations += (*values.items(),)
         more.after += (len(select.filters),) * len(values)
         if more.groups is None and has_aggregate(*values.values()):

@@ -51,6 +51,8 @@ def whole_reason(select: Select) -> str | None:
         return "windows see more rows than those of a part"
     if select.clauses.inner is not None:
         return "its rows are those of another query"
+    if select.clauses.withs or select.clauses.joins:
+        return "it reads other queries"
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Not, Order
@@ -11,14 +11,16 @@ from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import all_of
 from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
+from chakra.schema import Relation, Table
+from chakra.sql.ctes import NumberedCte, NumberedWith
 from chakra.sql.grouping import columns_of_key, group_terms, same
-from chakra.sql.nodes import Behind, RootKey
+from chakra.sql.nodes import Behind, Reference, RootKey, RowsInFrom
 from chakra.sql.ordering import order_of
 from chakra.sql.products import multiplied, shown_of
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_outputs
 from chakra.sql.scope import JoinedCall, Scope
 from chakra.sql.select import Filter, Nested, Numbered, NumberedParts, Select
-from chakra.sql.sources import ColumnRef, Correlated
+from chakra.sql.sources import ColumnRef, Correlated, HopToRows
 from chakra.sql.windows import check_conditions
 
 
@@ -33,10 +35,11 @@ class Resolved:
         apart: whether the aggregates have to be computed in subqueries of their own.
         outer: whether rows are sorted (and cut) around the SELECT, by values that it returns besides: where DISTINCT
             lets no other order in.
+        withs: queries in WITH.
     """
 
     select: Select
-    inner: Numbered | NumberedParts | None
+    inner: Numbered | NumberedParts | NumberedCte | None
     scope: Scope
     outputs: list[tuple[str, Expression]]
     plan: RowPlan | None
@@ -52,6 +55,7 @@ class Resolved:
     outer: bool = False
     apart: bool = False
     each: Expression | None = None
+    withs: tuple[NumberedWith, ...] = ()
 
 
 class NestedRows(Correlated, Expression):
@@ -88,10 +92,12 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
-    select, terms, limit, offset, inner, nested = numbered
+    select, terms, limit, offset, inner, nested, withs, joins = numbered
     scope = scope or Scope(select.table)
     if inner is not None:
         scope.stands_for_rows()
+    if withs or joins:
+        resolve_joins(numbered, scope)
     clauses = select.clauses
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
     scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)
@@ -152,6 +158,7 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         offset,
         distinct=distinct,
         qualify=qualify,
+        withs=withs,
     )
     if grouped:
         returned = [*(e for _, e in outputs), *having, *qualify, *sorted_by]
@@ -179,6 +186,40 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         found.each = scope.resolve_term(RootKey(each) if isinstance(each, tuple) else each)
     found.locked = _locked(found)
     return found
+
+
+def resolve_joins(numbered: Numbered, scope: Scope) -> None:
+    """Give queries in WITH and in FROM their names in a scope, and join those that are joined in any case."""
+    for said, cte in numbered.withs:
+        hop = _hop(said.on, said.cte.table, Reference(cte))
+        scope.named[said.name] = Relation(said.name, (hop,), True, said.many, False) if said.on else None
+    for join, on, rows in numbered.joins:
+        found: Expression
+        if isinstance(rows, NumberedCte):
+            found = Reference(rows)
+        else:
+            table = rows.select.table
+            inside = scope.inner(table) if join.lateral else scope.again(table, f"j{len(scope.named)}")
+            parts = resolve_select(rows, inside)
+            found = RowsInFrom(rows, parts, parts.scope.outer, join.database, join.lateral)
+        hop = _hop(on if isinstance(on, tuple) else (), join.table, found)
+        source = scope.source(hop, scope.root, join.left, None)
+        relation = Relation(join.name, (hop,), join.left, False, False)
+        scope.named[join.name] = relation
+        scope.main.joined[id(scope.root), join.name] = [source]
+        if on is not None and not isinstance(on, tuple):
+            # What it asks of other tables is joined in front of it.
+            source.condition = scope.condition(on)
+        scope.main.sources.append(source)
+
+
+def _hop(on: tuple[tuple[str, str], ...], table: Table, rows: Expression) -> HopToRows:
+    mine, theirs = tuple(own for own, _ in on), tuple(other for _, other in on)
+    if on and not table.primary_key:
+        # What is equal to something is not NULL: a row that is there is told by it from one that is not.
+        columns = [replace(c, nullable=False) if c.attribute in theirs else c for c in table.columns]
+        table = replace(table, columns=tuple(columns), primary_key=theirs)
+    return HopToRows(mine, theirs, lambda: table, rows)
 
 
 def _nested(scope: Scope, nested: Nested, rows: Numbered) -> NestedRows:

@@ -8,7 +8,6 @@ numbered in the order of the shape, so that it may put them anywhere, in any ord
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,6 +16,7 @@ from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.q import keyword_shape, numbered_keywords
 from chakra.expressions.windows import has_window
 from chakra.schema import Table
+from chakra.sql.ctes import Cte, Join, NumberedCte, NumberedJoin, NumberedWith, Numbers, With
 
 Filter: TypeAlias = "tuple[bool | None, tuple[Condition, ...], tuple[str, ...], tuple[Any, ...]]"
 """One call of ``filter`` or ``exclude``: whether negated, positional conditions, names and values of keywords (of two,
@@ -38,8 +38,8 @@ class Clauses:
         annotations: computed values by name.
         after: of each annotation, how many calls of ``filter`` and ``exclude`` stand before it.
         each: the path, or the fields, for each value of which the slice is taken; ``None`` = it is one of all rows.
-        inner: the query, or several, whose rows stand in place of a table's; ``None`` = the table's own. ``table``
-            describes them.
+        inner: the query, or several, or the one in WITH, whose rows stand in place of a table's; ``None`` = the
+            table's own. ``table`` describes them.
         groups: what a query with aggregates is grouped by (paths and expressions); ``None`` = it is not.
         only: attributes to load of instances, or ``None`` for all but the deferred ones.
         deferred: attributes not to load.
@@ -50,6 +50,8 @@ class Clauses:
         texts: values inside records that travel as text, by their path, and as which type: those without a binary
             format.
         nothing: whether the query is known to be empty (``none()``).
+        withs: queries in WITH.
+        joins: queries whose rows are joined to those of this one.
     """
 
     __slots__ = (
@@ -60,6 +62,7 @@ class Clauses:
         "each",
         "groups",
         "inner",
+        "joins",
         "lock",
         "nested",
         "nothing",
@@ -67,13 +70,14 @@ class Clauses:
         "outputs",
         "related",
         "texts",
+        "withs",
     )
 
     outputs: Named
     annotations: Named
     after: tuple[int, ...]
     each: str | tuple[str, ...] | None
-    inner: Select | Combined | None
+    inner: Select | Combined | Cte | None
     groups: tuple[Any, ...] | None
     only: frozenset[str] | None
     deferred: frozenset[str]
@@ -83,6 +87,8 @@ class Clauses:
     nested: tuple[Nested, ...]
     texts: tuple[tuple[tuple[str, ...], str], ...]
     nothing: bool
+    withs: tuple[With, ...]
+    joins: tuple[Join, ...]
 
     def __init__(self) -> None:
         self.outputs = ()
@@ -99,6 +105,8 @@ class Clauses:
         self.nested = ()
         self.texts = ()
         self.nothing = False
+        self.withs = ()
+        self.joins = ()
 
     def copy(self) -> Clauses:
         """Return a copy to be changed before anybody else sees it."""
@@ -117,7 +125,14 @@ class Clauses:
         new.nested = self.nested
         new.texts = self.texts
         new.nothing = self.nothing
+        new.withs = self.withs
+        new.joins = self.joins
         return new
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """The names of queries in WITH and in FROM, by which paths lead there."""
+        return (*(each.name for each in self.withs), *(each.name for each in self.joins))
 
     def shape(self, values: list[Any]) -> Hashable:
         """The structural key; literals are appended to ``values``."""
@@ -127,6 +142,8 @@ class Clauses:
             None if self.groups is None else tuple([_term_shape(v, values) for v in self.groups]),
             None if self.inner is None else self.inner.shape(values),
             tuple([(n.name, n.relation, n.select.shape(values)) for n in self.nested]) if self.nested else (),
+            tuple([each.shape(values) for each in self.withs]) if self.withs else (),
+            tuple([each.shape(values) for each in self.joins]) if self.joins else (),
             _words_of(self),
         )
 
@@ -326,13 +343,17 @@ class Select:
         terms = tuple([t if type(t) is str else t.numbered(numbers) for t in self.ordered_by])
         limit = None if self.limit is None else next(numbers)
         offset = None if self.offset is None else next(numbers)
-        inner: Numbered | NumberedParts | None = None
+        inner: Numbered | NumberedParts | NumberedCte | None = None
         nested: tuple[Numbered, ...] = ()
+        withs: tuple[NumberedWith, ...] = ()
+        joins: tuple[NumberedJoin, ...] = ()
         if self.more is not None:
             new.more = self.more.numbered(numbers)
             inner = None if self.more.inner is None else self.more.inner.numbered(numbers)
             nested = tuple([each.select.numbered(numbers) for each in self.more.nested])
-        return Numbered(new, terms, limit, offset, inner, nested)
+            withs = tuple([each.numbered(numbers) for each in self.more.withs])
+            joins = tuple([each.numbered(numbers) for each in self.more.joins])
+        return Numbered(new, terms, limit, offset, inner, nested, withs, joins)
 
     @property
     def aggregates(self) -> bool:
@@ -378,15 +399,17 @@ class Numbered(NamedTuple):
         order: the terms of its order, the table's own if it names none.
         limit, offset: the numbers of these two among the values; ``None`` = there is none.
         inner: the query, or several, whose rows stand in place of a table's.
-        nested: the queries of ``Clauses.nested``, in their order.
+        nested, withs, joins: the queries of these ``Clauses``, in their order.
     """
 
     select: Select
     order: tuple[Any, ...]
     limit: int | None
     offset: int | None
-    inner: Numbered | NumberedParts | None
+    inner: Numbered | NumberedParts | NumberedCte | None
     nested: tuple[Numbered, ...] = ()
+    withs: tuple[NumberedWith, ...] = ()
+    joins: tuple[NumberedJoin, ...] = ()
 
 
 class NumberedParts(NamedTuple):
@@ -406,7 +429,7 @@ def numbered(select: Select, held: int) -> Numbered:
     Raises:
         AssertionError: a node's ``shape`` and ``numbered`` do not speak of the same literals.
     """
-    numbers = count()
+    numbers = Numbers()
     found = select.numbered(numbers)
     given = next(numbers)
     assert given == held, f"{given} literals numbered, and {held} in the shape"

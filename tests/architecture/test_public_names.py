@@ -14,7 +14,7 @@ PROMISED = {
         connect configure transaction raw __version__
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Prefetch prefetch
         Index Unique Check
-        Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
+        Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery CTE
         JSON_NULL JsonNull
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
         Window Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue

@@ -34,9 +34,12 @@ from chakra.sql.nodes import (
     PartnerAggregate,
     Rank,
     Record,
+    Reference,
     RowRange,
+    RowsInFrom,
+    Withs,
 )
-from chakra.sql.render import calls, choices, functions, inner, keys, lookups, nested, nodes, partners
+from chakra.sql.render import calls, choices, ctes, functions, inner, keys, lookups, nested, nodes, partners
 from chakra.sql.render.base import Renderer
 from chakra.sql.resolve import NestedRows
 from chakra.sql.sources import ColumnRef
@@ -70,6 +73,9 @@ TABLE: dict[type, Renderer] = {
     InnerArray: inner.inner_array,
     InnerExists: inner.inner_exists,
     Behind: nested.behind,
+    Reference: ctes.reference,
+    RowsInFrom: ctes.rows_in_from,
+    Withs: ctes.withs,
     # functions
     Func: functions.function,
     Call: calls.call,

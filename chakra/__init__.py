@@ -127,6 +127,7 @@ from chakra.models import (
 from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
 from chakra.query import QuerySet, raw
+from chakra.query.ctes import CTE
 from chakra.query.prefetch import Prefetch, prefetch
 from chakra.schema import Check, Exclude, Identity, Index, OpClass, Sequence, Unique
 
@@ -255,6 +256,7 @@ __all__ = [
     "RegrSXX",
     "RegrSXY",
     "RegrSYY",
+    "CTE",
     "JSON_NULL",
     "ArrayAgg",
     "ArraySubquery",

@@ -199,6 +199,9 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
                         f"annotation {name!r} has the name of the list of a Prefetch of the query"
                     )
         select, more = self._select.opened()
+        for name in more.queries if more.withs or more.joins else ():
+            if name in values:
+                raise FieldError(f"annotation {name!r} has the name of a query in with_() or join()")
         given = [*values.values()]
         if more.groups is None and has_aggregate(*given):
             more.groups = tuple([value for _, value in more.outputs])

@@ -50,9 +50,9 @@ class TableQuery(_Verbs):
 
     async def reflect(self) -> QuerySet[dict[str, Any]]:
         """Look the table up and return the query as a ``QuerySet``."""
-        for _, arguments, _ in self._calls:
-            for other in arguments:
-                if isinstance(other, TableQuery):  # union(…) and its kin
+        for _, arguments, options in self._calls:
+            for other in (*arguments, *options.values()):
+                if isinstance(other, TableQuery):  # union(…) and its kin, join(name=…)
                     await other.reflect()
         return self._over(await reflect(self._on, self._name))
 
@@ -92,8 +92,9 @@ class TableQuery(_Verbs):
     def _over(self, table: Table) -> QuerySet[dict[str, Any]]:
         query: Any = QuerySet(table, self._on).values()
         for method, arguments, options in self._calls:
-            given = [a._over(a.table) if isinstance(a, TableQuery) else a for a in arguments]
-            query = getattr(query, method)(*given, **options)
+            given = [_looked_up(argument) for argument in arguments]
+            named = {name: _looked_up(option) for name, option in options.items()}
+            query = getattr(query, method)(*given, **named)
         return query  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
@@ -170,6 +171,10 @@ class TableQuery(_Verbs):
         async with aclosing(stream.read_by(reader)) as items:
             async for item in items:
                 yield item
+
+
+def _looked_up(given: Any) -> Any:
+    return given._over(given.table) if isinstance(given, TableQuery) else given
 
 
 def _narrowing(name: str) -> Callable[..., TableQuery]:

@@ -1,6 +1,7 @@
 """Statements out of queries and tables: resolve, render, cache by shape; pure functions, nothing awaits."""
 
 from chakra.sql.combined import combined
+from chakra.sql.ctes import Cte, Join
 from chakra.sql.ddl import check_server, create_statements, drop_statements
 from chakra.sql.dml import no_key, takes_columns
 from chakra.sql.loaded import EVERYTHING, Loaded, field_paths, loaded_of
@@ -22,11 +23,15 @@ from chakra.sql.shapes import (
     update_statement,
 )
 from chakra.sql.statement import Output, Statement
+from chakra.sql.withs import Described, described, key_between, pairs_of, recursive_step, rows_of, with_clause
 
 __all__ = [
     "EVERYTHING",
     "Clauses",
     "Compiled",
+    "Cte",
+    "Described",
+    "Join",
     "Loaded",
     "Nested",
     "Output",
@@ -41,18 +46,24 @@ __all__ = [
     "create_statements",
     "delete_row_statement",
     "delete_statement",
+    "described",
     "drop_statements",
     "field_paths",
     "insert_columns_statement",
     "insert_rows_statement",
     "insert_statement",
+    "key_between",
     "loaded_of",
     "no_key",
     "of_own_rows",
     "over_rows",
+    "pairs_of",
+    "recursive_step",
+    "rows_of",
     "select_statement",
     "takes_columns",
     "type_at",
     "update_row_statement",
     "update_statement",
+    "with_clause",
 ]

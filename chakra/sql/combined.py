@@ -57,8 +57,8 @@ def _instances(word: str, parts: Sequence[Select]) -> Select:
             )
     returned = (*(column.attribute for column in table.columns), *names)
     outputs = tuple([(name, name) for name in returned])
-    rows = [_unordered(part.with_clauses(**_AS_ROWS, outputs=outputs)) for part in parts]
-    computed = _columns(word, rows)[len(table.columns) :] if names else ()
+    rows = [as_rows(part.with_clauses(**_AS_ROWS, outputs=outputs)) for part in parts]
+    computed = columns_of_rows(word, rows)[len(table.columns) :] if names else ()
     columns = (*(column.quoted for column in table.columns), *(column.quoted for column in computed))
     return Select(table).with_clauses(
         inner=Combined(word, tuple(rows), columns),
@@ -81,8 +81,8 @@ def _values(word: str, parts: Sequence[Select]) -> Select:
                 f"{word} of values and rows of {part.table.title}: these are no rows of one kind; name fields of both: "
                 'values("…")'
             )
-    rows = [_unordered(part) for part in parts]
-    columns = _columns(word, rows)
+    rows = [as_rows(part) for part in parts]
+    columns = columns_of_rows(word, rows)
     key = ("rows", columns)
     table = first.table.statements.get(key)
     if table is None:
@@ -95,7 +95,7 @@ def _values(word: str, parts: Sequence[Select]) -> Select:
     return found
 
 
-def _unordered(part: Select) -> Select:
+def as_rows(part: Select) -> Select:
     """A part of a set: plain rows, whose order matters only where it decides which rows there are."""
     part = part.copy()
     part.result = "tuple"
@@ -104,7 +104,7 @@ def _unordered(part: Select) -> Select:
     return part
 
 
-def _columns(word: str, rows: Sequence[Select]) -> tuple[Column, ...]:
+def columns_of_rows(word: str, rows: Sequence[Select]) -> tuple[Column, ...]:
     """The columns of a combined result: names of the first query, types and NULLs of all.
 
     Raises:
@@ -159,4 +159,4 @@ def _common(word: str, outputs: Sequence[Output]) -> PgType:
     return found or UNKNOWN
 
 
-__all__ = ["combined"]
+__all__ = ["as_rows", "columns_of_rows", "combined"]

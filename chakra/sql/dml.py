@@ -7,7 +7,6 @@ take the query's literals behind the assigned ones, numbered like the query's sh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import Any
 
 from chakra.errors import FieldError
@@ -19,12 +18,13 @@ from chakra.pg.types import PgType
 from chakra.schema import Column, Table
 from chakra.schema.declared import JSONS
 from chakra.sql.adapting import TEXTS, ToColumn, ToType
+from chakra.sql.ctes import Numbers
 from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
-from chakra.sql.nodes import InnerQuery
+from chakra.sql.nodes import InnerQuery, Withs
 from chakra.sql.partners import columns_of
 from chakra.sql.render import render, render_conditions, write_from
-from chakra.sql.resolve import resolve_annotations, resolve_filters, resolve_select
+from chakra.sql.resolve import resolve_annotations, resolve_filters, resolve_joins, resolve_select
 from chakra.sql.scope import Scope
 from chakra.sql.select import Numbered, Select, numbered
 from chakra.sql.sources import ColumnRef
@@ -169,10 +169,22 @@ def compile_update(
     Raises:
         FieldError: an unknown field, or a query that UPDATE cannot take (limit, distinct).
     """
+    values, query = _numbered(assignments, select)
+    writer = Writer()
+    return writer.finish(write_update(values, query, stored, returning, writer))
+
+
+def write_update(
+    values: Mapping[str, Expression],
+    query: Numbered,
+    stored: Table,
+    returning: Sequence[str],
+    writer: Writer,
+) -> list[Output]:
+    """Write an UPDATE whose literals are numbered, and return what it returns; see ``compile_update``."""
+    select = query.select
     table = select.table
     scope = Scope(table)
-    values, query = _numbered(assignments, select)
-    select = query.select
     _begin(query, scope, "update")
     sets: list[tuple[Column, Expression]] = []
     for name, value in values.items():
@@ -189,7 +201,9 @@ def compile_update(
                 "update() can set a field from fields of the same table only, not across relations"
             )
     conditions = _rows(query, scope)
-    writer = Writer(qualify=scope.qualified)
+    if query.withs:
+        render(Withs(query.withs), writer)
+    outside, writer.qualify = writer.qualify, scope.qualified
     writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
     for position, (column, expression) in enumerate(sets):
@@ -200,7 +214,8 @@ def compile_update(
             render(expression, writer)
     sent = [column for column, expression in sets if isinstance(expression, Slot)]
     _where(writer, select, scope, conditions, row_check(stored, sent, assigned=True))
-    return writer.finish(_returning(writer, table, returning))
+    writer.qualify = outside
+    return _returning(writer, table, returning)
 
 
 def compile_delete(select: Select, held: int) -> Statement:
@@ -212,20 +227,30 @@ def compile_delete(select: Select, held: int) -> Statement:
     Raises:
         FieldError: a query that DELETE cannot take (limit, distinct).
     """
-    query = numbered(select, held)
-    select, scope = query.select, Scope(select.table)
+    writer = Writer()
+    write_delete(numbered(select, held), (), writer)
+    return writer.finish()
+
+
+def write_delete(query: Numbered, returning: Sequence[str], writer: Writer) -> list[Output]:
+    """Write a DELETE whose literals are numbered, and return what it returns; see ``compile_delete``."""
+    select = query.select
+    table, scope = select.table, Scope(select.table)
     _begin(query, scope, "delete")
     conditions = _rows(query, scope)
-    writer = Writer(qualify=scope.qualified)
-    writer.touch(select.table.quoted, write=True)
-    writer.write(f"DELETE FROM {select.table.quoted}")
+    if query.withs:
+        render(Withs(query.withs), writer)
+    outside, writer.qualify = writer.qualify, scope.qualified
+    writer.touch(table.quoted, write=True)
+    writer.write(f"DELETE FROM {table.quoted}")
     _where(writer, select, scope, conditions)
-    return writer.finish()
+    writer.qualify = outside
+    return _returning(writer, table, returning)
 
 
 def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str, Expression], Numbered]:
     """An UPDATE with slots for its literals, in the order of its shape (``update_statement``)."""
-    numbers = count()
+    numbers = Numbers()
     found: dict[str, Expression] = {}
     for name, value in assignments.items():
         if isinstance(value, Expression) and not isinstance(value, Value):
@@ -253,6 +278,7 @@ def _begin(query: Numbered, scope: Scope, what: str) -> None:
         )
     scope.per_row = True
     if query.inner is None:
+        resolve_joins(query, scope)
         resolve_annotations(select, scope)
 
 
@@ -394,4 +420,6 @@ __all__ = [
     "compile_update_row",
     "no_key",
     "takes_columns",
+    "write_delete",
+    "write_update",
 ]

@@ -53,7 +53,8 @@ def group_terms(
             ):
                 continue
             before = len(terms)
-            if not given and source.table.primary_key and not (scope.derived and source is scope.root):
+            made = source.rows is not None or (scope.derived and source is scope.root)
+            if not given and source.table.primary_key and not made:
                 keyed.add(id(source))
                 terms += _key(source)
             else:

@@ -35,7 +35,7 @@ def outer_value(scope: Scope, node: OuterRef) -> Expression:
     if around is None:
         raise FieldError(
             f"{node!r} stands for a value of the query around the one it is in, and there is none: put that query into "
-            "Exists(…), Subquery(…), or a condition of another one"
+            "Exists(…), Subquery(…), lateral(…) or a condition of another one"
         )
     path = node.path
     found = outer_value(around, path) if isinstance(path, OuterRef) else around.resolve_value(path)

@@ -291,6 +291,44 @@ class InnerExists(Inner, Condition):
     __slots__ = ()
 
 
+class RowsInFrom(Inner, Expression):
+    """The rows of a query that stands in FROM.
+
+    Attributes:
+        lateral: whether it may name values of what stands in front of it.
+    """
+
+    __slots__ = ("lateral",)
+
+    def __init__(
+        self, query: Any, parts: Any, references: list[ColumnRef], database: Any, lateral: bool
+    ) -> None:
+        super().__init__(query, parts, references, database)
+        self.lateral = lateral
+
+
+class Reference(Expression):
+    """The rows of a query in WITH.
+
+    Attributes:
+        numbered_cte: the query, numbered.
+    """
+
+    __slots__ = ("numbered_cte",)
+
+    def __init__(self, numbered_cte: Any) -> None:
+        self.numbered_cte = numbered_cte
+
+
+class Withs(Expression):
+    """Queries in WITH, which stand in front of the whole statement."""
+
+    __slots__ = ("queries",)
+
+    def __init__(self, queries: Sequence[Any]) -> None:
+        self.queries = queries
+
+
 class Record(Expression):
     """The row of a joined source as one value; NULL where there is none.
 
@@ -350,8 +388,11 @@ __all__ = [
     "PartnerAggregate",
     "Rank",
     "Record",
+    "Reference",
     "RootColumn",
     "RootKey",
     "RowRange",
+    "RowsInFrom",
+    "Withs",
     "plain_type",
 ]

@@ -53,6 +53,8 @@ def whole_reason(select: Select) -> str | None:
         return "it is a sample, for which each part would read the whole table"
     if select.clauses.inner is not None:
         return "its rows are those of another query"
+    if select.clauses.withs or select.clauses.joins:
+        return "it reads other queries"
     return None
 
 

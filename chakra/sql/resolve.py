@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chakra.errors import FieldError
@@ -13,14 +13,16 @@ from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.q import all_of
 from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
+from chakra.schema import Relation, Table
+from chakra.sql.ctes import NumberedCte, NumberedWith
 from chakra.sql.grouping import check_grouping, columns_of_key, group_terms, in_sets, members_of, same
-from chakra.sql.nodes import Behind, RootKey
+from chakra.sql.nodes import Behind, Reference, RootKey, RowsInFrom
 from chakra.sql.ordering import order_of
 from chakra.sql.products import multiplied, shown_of
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_outputs
 from chakra.sql.scope import JoinedCall, Scope
 from chakra.sql.select import Filter, Nested, Numbered, NumberedParts, Select
-from chakra.sql.sources import ColumnRef, Correlated
+from chakra.sql.sources import ColumnRef, Correlated, HopToRows
 from chakra.sql.windows import check_conditions
 
 
@@ -35,10 +37,11 @@ class Resolved:
         apart: whether the aggregates have to be computed in subqueries of their own.
         outer: whether rows are sorted (and cut) around the SELECT, by values that it returns besides: where DISTINCT
             lets no other order in.
+        withs: queries in WITH.
     """
 
     select: Select
-    inner: Numbered | NumberedParts | None
+    inner: Numbered | NumberedParts | NumberedCte | None
     scope: Scope
     outputs: list[tuple[str, Expression]]
     plan: RowPlan | None
@@ -54,6 +57,7 @@ class Resolved:
     outer: bool = False
     apart: bool = False
     each: Expression | None = None
+    withs: tuple[NumberedWith, ...] = ()
 
 
 class NestedRows(Correlated, Expression):
@@ -90,7 +94,7 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     Raises:
         FieldError: a name or lookup is unknown, or parts of the query contradict each other.
     """
-    select, terms, limit, offset, inner, nested = numbered
+    select, terms, limit, offset, inner, nested, withs, joins = numbered
     scope = scope or Scope(select.table)
     clauses = select.clauses
     if inner is not None:
@@ -100,6 +104,8 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
                 f"sample() draws rows of a table, and those of {scope.root.table.title} are made by queries: sample "
                 "these"
             )
+    if withs or joins:
+        resolve_joins(numbered, scope)
     # Grouped by its own rows, a query has one value a row of what it computes of their partners, too.
     scope.per_row = clauses.groups == () or (clauses.groups is None and not select.aggregates)
     computed_names = {name for name, _ in clauses.annotations}
@@ -159,6 +165,7 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         offset,
         distinct=distinct,
         qualify=qualify,
+        withs=withs,
     )
     if grouped:
         returned = [*(e for _, e in outputs), *having, *qualify, *sorted_by]
@@ -224,6 +231,40 @@ def _in_sets(found: Resolved, given: tuple[Expression, ...]) -> None:
     found.qualify = [in_sets(condition, members) for condition in found.qualify]  # type: ignore[misc]
 
 
+def resolve_joins(numbered: Numbered, scope: Scope) -> None:
+    """Give queries in WITH and in FROM their names in a scope, and join those that are joined in any case."""
+    for said, cte in numbered.withs:
+        hop = _hop(said.on, said.cte.table, Reference(cte))
+        scope.named[said.name] = Relation(said.name, (hop,), True, said.many, False) if said.on else None
+    for join, on, rows in numbered.joins:
+        found: Expression
+        if isinstance(rows, NumberedCte):
+            found = Reference(rows)
+        else:
+            table = rows.select.table
+            inside = scope.inner(table) if join.lateral else scope.again(table, f"j{len(scope.named)}")
+            parts = resolve_select(rows, inside)
+            found = RowsInFrom(rows, parts, parts.scope.outer, join.database, join.lateral)
+        hop = _hop(on if isinstance(on, tuple) else (), join.table, found)
+        source = scope.source(hop, scope.root, join.left, None)
+        relation = Relation(join.name, (hop,), join.left, False, False)
+        scope.named[join.name] = relation
+        scope.main.joined[id(scope.root), join.name] = [source]
+        if on is not None and not isinstance(on, tuple):
+            # What it asks of other tables is joined in front of it.
+            source.condition = scope.condition(on)
+        scope.main.sources.append(source)
+
+
+def _hop(on: tuple[tuple[str, str], ...], table: Table, rows: Expression) -> HopToRows:
+    mine, theirs = tuple(own for own, _ in on), tuple(other for _, other in on)
+    if on and not table.primary_key:
+        # What is equal to something is not NULL: a row that is there is told by it from one that is not.
+        columns = [replace(c, nullable=False) if c.attribute in theirs else c for c in table.columns]
+        table = replace(table, columns=tuple(columns), primary_key=theirs)
+    return HopToRows(mine, theirs, lambda: table, rows)
+
+
 def _nested(scope: Scope, nested: Nested, rows: Numbered) -> NestedRows:
     """Resolve the query for the rows behind a relation of each row of the query around."""
     scope.apart = True
@@ -248,7 +289,7 @@ def resolve_annotations(select: Select, scope: Scope) -> None:
     """
     clauses, per_row = select.clauses, scope.per_row
     if clauses.windows:
-        scope.named = dict(clauses.windows)
+        scope.windows = dict(clauses.windows)
     for position, ((name, expression), after) in enumerate(
         zip(clauses.annotations, clauses.after, strict=True)
     ):

@@ -100,7 +100,7 @@ def plain_outputs(select: Select, scope: Scope) -> list[tuple[str, Expression]]:
     """The values that rows of ``values`` have; all columns and annotations if none are named."""
     chosen = select.clauses.outputs
     if not chosen:
-        columns = _readable(select.table)
+        columns = readable_columns(select.table)
         return [*((c.attribute, ColumnRef(scope.root, c)) for c in columns), *_returned(select, scope)]
     return [(alias, scope.resolve_term(value)) for alias, value in chosen]
 
@@ -147,7 +147,7 @@ def _record(
     return Record(tuple(fields), there)
 
 
-def _readable(table: Table) -> tuple[Column, ...]:
+def readable_columns(table: Table) -> tuple[Column, ...]:
     """The columns the role may read; all, if it may read none, so that the server says so."""
     return tuple(c for c in table.columns if c.readable) or table.columns
 
@@ -209,4 +209,12 @@ def _to_one(table: Table, name: str) -> Relation:
     )
 
 
-__all__ = ["Compiled", "RowPlan", "derived_table", "instance_outputs", "plain_outputs", "record_outputs"]
+__all__ = [
+    "Compiled",
+    "RowPlan",
+    "derived_table",
+    "instance_outputs",
+    "plain_outputs",
+    "readable_columns",
+    "record_outputs",
+]

@@ -78,9 +78,10 @@ class Scope:
         self.inside = 0  # queries inside of this one, whose aliases are numbered
         self._aliases = 0
         self.annotations: dict[str, Expression] = {}
+        self.named: dict[str, Relation | None] = {}  # queries in WITH and FROM; ``None`` = no way leads there
         self.aggregated = False  # whether an aggregate was resolved
         self.windowed = False  # whether a window was
-        self.named: Mapping[str, Any] = {}  # windows that others share, and those that were resolved
+        self.windows: Mapping[str, Any] = {}  # windows that others share, and those that were resolved
         self.defined: dict[str, Any] = {}
         self.derived = False  # whether the rows of a query stand in place of the table's
 
@@ -127,7 +128,7 @@ class Scope:
         found = list(block.begun(source, relation))
         last = found[-1] if found else source
         for hop, after in list(zip(relation.hops, (*relation.hops[1:], onward), strict=True))[len(found) :]:
-            last = self._source(hop, last, nullable, after)
+            last = self.source(hop, last, nullable, after)
             found.append(last)
         block.add(source, relation, found)
         return found
@@ -148,7 +149,8 @@ class Scope:
                 return block
         return self.main
 
-    def _source(self, hop: Hop, parent: Source, nullable: bool, onward: Hop | None) -> Source:
+    def source(self, hop: Hop, parent: Source, nullable: bool, onward: Hop | None) -> Source:
+        """A source under an alias of its own, behind one step."""
         self._aliases += 1
         alias = quote_identifier(self._free(f"t{self._aliases}"))
         keys = () if onward is None else [hop.target.by_attribute[name] for name in onward.columns]
@@ -311,6 +313,8 @@ class Scope:
                 position += 1
                 break
             relation = source.table.relations.get(part)
+            if relation is None and source is self.root:
+                relation = self.named.get(part)
             if relation is None:
                 raise self._unknown(source.table, part, path)
             following = parts[position + 1] if position + 1 < len(parts) else None
@@ -401,6 +405,12 @@ class Scope:
         relations = (name for name in table.relations if BETWEEN not in name)  # for others users have no name
         computed = (name for name in self.annotations if not name.startswith("_"))
         names = [*table.by_attribute, *relations, *computed]
+        if table is self.root.table and part in self.named:
+            return FieldError(
+                f"{path!r}: no key tells which rows of {part!r} belong to one of {table.title}; say it: "
+                f'join("{part}", on=…), or name the key among its values'
+            )
+        names += self.named if table is self.root.table else ()
         return FieldError(
             f"{table.title} has no field {part!r}{where}; it has {', '.join(names)}{_close(part, names)}"
         )
@@ -546,6 +556,8 @@ def _is_word(word: str, value: Expression) -> bool:
 def _key_ref(source: Source) -> Expression:
     """The primary key of a source's table."""
     columns = source.table.key_columns
+    if not columns and source.rows is not None:
+        columns = tuple(column for column in source.table.columns if not column.nullable)[:1]
     if not columns:
         raise FieldError(f"{source.table.title} has no primary key by which its rows stand in a query")
     parts = tuple(ColumnRef(source, column) for column in columns)

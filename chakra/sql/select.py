@@ -8,7 +8,6 @@ numbered in the order of the shape, so that it may put them anywhere, in any ord
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from itertools import count
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,6 +17,7 @@ from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.q import keyword_shape, numbered_keywords
 from chakra.expressions.windows import has_window
 from chakra.schema import Table
+from chakra.sql.ctes import Cte, Join, NumberedCte, NumberedJoin, NumberedWith, Numbers, With
 
 Filter: TypeAlias = "tuple[bool | None, tuple[Condition, ...], tuple[str, ...], tuple[Any, ...]]"
 """One call of ``filter`` or ``exclude``: whether negated, positional conditions, names and values of keywords (of two,
@@ -39,8 +39,8 @@ class Clauses:
         annotations: computed values by name.
         after: of each annotation, how many calls of ``filter`` and ``exclude`` stand before it.
         each: the path, or the fields, for each value of which the slice is taken; ``None`` = it is one of all rows.
-        inner: the query, or several, whose rows stand in place of a table's; ``None`` = the table's own. ``table``
-            describes them.
+        inner: the query, or several, or the one in WITH, whose rows stand in place of a table's; ``None`` = the
+            table's own. ``table`` describes them.
         groups: what a query with aggregates is grouped by (paths and expressions); ``None`` = it is not.
         of_rows: how many annotations are values of each row, though the query is grouped by others: those that were
             there before its groups.
@@ -56,6 +56,8 @@ class Clauses:
         nothing: whether the query is known to be empty (``none()``).
         sample: which share of the table's rows are looked at; ``None`` = all.
         windows: what windows share, by name.
+        withs: queries in WITH.
+        joins: queries whose rows are joined to those of this one.
     """
 
     __slots__ = (
@@ -67,6 +69,7 @@ class Clauses:
         "groups",
         "hidden",
         "inner",
+        "joins",
         "lock",
         "nested",
         "nothing",
@@ -77,13 +80,14 @@ class Clauses:
         "sample",
         "texts",
         "windows",
+        "withs",
     )
 
     outputs: Named
     annotations: Named
     after: tuple[int, ...]
     each: str | tuple[str, ...] | None
-    inner: Select | Combined | None
+    inner: Select | Combined | Cte | None
     groups: tuple[Any, ...] | None
     only: frozenset[str] | None
     deferred: frozenset[str]
@@ -97,6 +101,8 @@ class Clauses:
     sample: Sample | None
     windows: Named
     of_rows: int
+    withs: tuple[With, ...]
+    joins: tuple[Join, ...]
 
     def __init__(self) -> None:
         self.outputs = ()
@@ -117,6 +123,8 @@ class Clauses:
         self.sample = None
         self.windows = ()
         self.of_rows = 0
+        self.withs = ()
+        self.joins = ()
 
     def copy(self) -> Clauses:
         """Return a copy to be changed before anybody else sees it."""
@@ -139,7 +147,14 @@ class Clauses:
         new.sample = self.sample
         new.windows = self.windows
         new.of_rows = self.of_rows
+        new.withs = self.withs
+        new.joins = self.joins
         return new
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """The names of queries in WITH and in FROM, by which paths lead there."""
+        return (*(each.name for each in self.withs), *(each.name for each in self.joins))
 
     def shape(self, values: list[Any]) -> Hashable:
         """The structural key; literals are appended to ``values``."""
@@ -152,6 +167,8 @@ class Clauses:
             None if self.sample is None else self.sample.shape(values),
             None if self.inner is None else self.inner.shape(values),
             tuple([(n.name, n.relation, n.select.shape(values)) for n in self.nested]) if self.nested else (),
+            tuple([each.shape(values) for each in self.withs]) if self.withs else (),
+            tuple([each.shape(values) for each in self.joins]) if self.joins else (),
             _words_of(self),
         )
 
@@ -399,13 +416,17 @@ class Select:
         terms = tuple([t if type(t) is str else t.numbered(numbers) for t in self.ordered_by])
         limit = None if self.limit is None else next(numbers)
         offset = None if self.offset is None else next(numbers)
-        inner: Numbered | NumberedParts | None = None
+        inner: Numbered | NumberedParts | NumberedCte | None = None
         nested: tuple[Numbered, ...] = ()
+        withs: tuple[NumberedWith, ...] = ()
+        joins: tuple[NumberedJoin, ...] = ()
         if self.more is not None:
             new.more = self.more.numbered(numbers)
             inner = None if self.more.inner is None else self.more.inner.numbered(numbers)
             nested = tuple([each.select.numbered(numbers) for each in self.more.nested])
-        return Numbered(new, terms, limit, offset, inner, nested)
+            withs = tuple([each.numbered(numbers) for each in self.more.withs])
+            joins = tuple([each.numbered(numbers) for each in self.more.joins])
+        return Numbered(new, terms, limit, offset, inner, nested, withs, joins)
 
     @property
     def aggregates(self) -> bool:
@@ -464,15 +485,17 @@ class Numbered(NamedTuple):
         order: the terms of its order, the table's own if it names none.
         limit, offset: the numbers of these two among the values; ``None`` = there is none.
         inner: the query, or several, whose rows stand in place of a table's.
-        nested: the queries of ``Clauses.nested``, in their order.
+        nested, withs, joins: the queries of these ``Clauses``, in their order.
     """
 
     select: Select
     order: tuple[Any, ...]
     limit: int | None
     offset: int | None
-    inner: Numbered | NumberedParts | None
+    inner: Numbered | NumberedParts | NumberedCte | None
     nested: tuple[Numbered, ...] = ()
+    withs: tuple[NumberedWith, ...] = ()
+    joins: tuple[NumberedJoin, ...] = ()
 
 
 class NumberedParts(NamedTuple):
@@ -492,7 +515,7 @@ def numbered(select: Select, held: int) -> Numbered:
     Raises:
         AssertionError: a node's ``shape`` and ``numbered`` do not speak of the same literals.
     """
-    numbers = count()
+    numbers = Numbers()
     found = select.numbered(numbers)
     given = next(numbers)
     assert given == held, f"{given} literals numbered, and {held} in the shape"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chakra.expressions import Expression
+from chakra.expressions import Condition, Expression
 from chakra.pg.types import PgType
 from chakra.schema import Column, Hop, Relation, Table
 
@@ -16,9 +17,11 @@ class Source:
         parent, on: the source it is joined to, and how; ``None`` of the first one.
         nullable: whether its columns can be NULL because there is no row.
         present: the columns that are not NULL in any of its rows that count: a link whose key is NULL is none.
+        rows: the query whose rows are joined in place of the table's, which describes them; ``None`` = there is none.
+        condition: which of these belong to a row of the parent, where no hop says it; ``None`` = all of them.
     """
 
-    __slots__ = ("alias", "nullable", "on", "parent", "present", "table")
+    __slots__ = ("alias", "condition", "nullable", "on", "parent", "present", "rows", "table")
 
     def __init__(
         self,
@@ -35,6 +38,19 @@ class Source:
         self.on = on
         self.nullable = nullable
         self.present = present
+        self.rows: Expression | None = on.rows if isinstance(on, HopToRows) else None
+        self.condition: Condition | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class HopToRows(Hop):
+    """A step from a table to the rows of a query.
+
+    Attributes:
+        rows: the query.
+    """
+
+    rows: Expression
 
 
 BETWEEN = "+"
@@ -136,4 +152,4 @@ class OverSources(Correlated):
         return found
 
 
-__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "OverSources", "Source"]
+__all__ = ["BETWEEN", "Block", "ColumnRef", "Correlated", "HopToRows", "OverSources", "Source"]

@@ -7,7 +7,7 @@ declared type (docs/decisions/0014-types-of-parameters.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 from chakra.errors import FieldError
 from chakra.expressions import python_type
 from chakra.pg.conversion import Naive
+from chakra.pg.quoting import quote_identifier
 from chakra.pg.text import SqlText, Touch
 from chakra.pg.types import BY_OID, PgType
 from chakra.sql.adapting import SAID, binder, step_of
@@ -228,6 +229,62 @@ def names_itself(type_: PgType | None) -> bool:
     return found.oid in BY_OID or found.schema is not None
 
 
+Piece = tuple[list[str], list[int]]
+"""Text cut at its parameters, and which stand between."""
+
+
+class Heads:
+    """The queries in WITH of a statement, all of which stand in front of it, whoever refers to them.
+
+    Attributes:
+        names: what they are called, quoted, by the identity of each.
+        held: those of ``names``, so that their identities stay theirs.
+        open: those that are being written, each with the depth at which.
+        done: what is written, in the order in which it may refer to each other.
+        recursive, writes: whether one of them asks itself again, or writes.
+    """
+
+    __slots__ = ("done", "held", "names", "open", "recursive", "writes")
+
+    def __init__(self) -> None:
+        self.names: dict[int, str] = {}
+        self.held: list[Any] = []
+        self.open: dict[int, int] = {}
+        self.done: dict[int, Piece] = {}
+        self.recursive = False
+        self.writes = False
+
+    def name(self, query: Any, name: str) -> None:
+        """Give a query a name, unless it has one; one that is taken gets a number behind it."""
+        if id(query) in self.names:
+            return
+        free, number = name, 1
+        while quote_identifier(free) in self.names.values():
+            number += 1
+            free = f"{name}_{number}"
+        self.names[id(query)] = quote_identifier(free)
+        self.held.append(query)
+
+    def before(self, pieces: list[str], uses: list[int], touched: Iterable[str]) -> Piece:
+        """The queries with the statement behind them.
+
+        Raises:
+            FieldError: one has the name of a table, which would be another one there.
+        """
+        for taken in set(touched).intersection(self.names.values()):
+            raise FieldError(
+                f"with_(): {taken} is a table that the query reads, too, and would not find any more; "
+                "take another name"
+            )
+        texts, numbers = ["WITH RECURSIVE " if self.recursive else "WITH "], list[int]()
+        for position, (found, asked) in enumerate(self.done.values()):
+            texts[-1] += (", " if position else "") + found[0]
+            texts += found[1:]
+            numbers += asked
+        texts[-1] += " " + pieces[0]
+        return [*texts, *pieces[1:]], [*numbers, *uses]
+
+
 class Writer:
     """Collects SQL text and parameters; the same value used twice the same way is sent once."""
 
@@ -236,6 +293,8 @@ class Writer:
         "_known",
         "_text",
         "_touched",
+        "depth",
+        "heads",
         "parameters",
         "pieces",
         "pure",
@@ -256,6 +315,19 @@ class Writer:
         self.pure = True
         self._touched: dict[str, bool] = {}
         self._databases: dict[Any, None] = {}
+        self.heads: Heads | None = None  # queries in WITH; ``None`` = there are none
+        self.depth = 0  # of queries that are values, inside of which is being written
+
+    def aside(self, write: Callable[[], None]) -> Piece:
+        """Let something be written apart from the statement, which shares its parameters."""
+        outside = self._text, self.write, self.pieces, self.uses, self.qualify
+        self._text, self.pieces, self.uses, self.qualify = [], [], [], False
+        self.write = self._text.append
+        try:
+            write()
+            return [*self.pieces, "".join(self._text)], self.uses
+        finally:
+            self._text, self.write, self.pieces, self.uses, self.qualify = outside
 
     def touch(self, relation: str, *, write: bool = False) -> None:
         """Note a relation (quoted) that the statement reads, or writes."""
@@ -297,10 +369,22 @@ class Writer:
     def finish(
         self, outputs: Sequence[Output] = (), *, reads: bool = False, locks: bool = False
     ) -> Statement:
-        """Return the statement written so far; ``reads``: it is a SELECT; ``locks``: one that locks its rows."""
+        """Return the statement written so far.
+
+        Args:
+            reads: it is a SELECT.
+            locks: one that locks its rows.
+
+        Raises:
+            FieldError: a query in WITH has the name of a table of the statement.
+        """
+        pieces, uses = [*self.pieces, "".join(self._text)], self.uses
+        if self.heads is not None:
+            pieces, uses = self.heads.before(pieces, uses, self._touched)
+            reads = reads and not self.heads.writes
         return Statement(
-            (*self.pieces, "".join(self._text)),
-            tuple(self.uses),
+            tuple(pieces),
+            tuple(uses),
             tuple(self.parameters),
             tuple(outputs),
             tuple(self._touched.items()),

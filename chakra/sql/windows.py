@@ -63,9 +63,9 @@ def definition(scope: Scope, name: str, what: str) -> Over:
     found: Over | None = scope.defined.get(name)
     if found is not None:
         return found
-    given = scope.named.get(name)
+    given = scope.windows.get(name)
     if given is None:
-        known = f"it has {', '.join(scope.named)}" if scope.named else "it has none"
+        known = f"it has {', '.join(scope.windows)}" if scope.windows else "it has none"
         raise FieldError(
             f"{what}: the query has no window {name!r}; {known}. Name it first: window({name}=Over(…))"
         )

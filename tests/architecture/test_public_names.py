@@ -13,7 +13,7 @@ PROMISED = {
     "chakra": """
         connect configure transaction raw __version__
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Prefetch prefetch
-        Index Unique Check Exclude OpClass Identity Sequence
+        Index Unique Check Exclude OpClass Identity Sequence CTE
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
         JSON_NULL JsonNull
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance

@@ -38,6 +38,10 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.render.nodes": {"node.connector"},
     "chakra.sql.render.choices": {"node.type.sql"},
     "chakra.sql.render.inner": {"alias", "', '.join(names)"},
+    # Names that were quoted when they were given, and words out of closed sets.
+    "chakra.sql.render.ctes": {
+        "heads.names[id(cte)]", "names", "kind", "way", "name", "mark", "path", "', '.join(by)",
+    },
     "chakra.sql.render.partners": {"kind", "' DESC' if node.descending else ''"},
     # A name of plain words joined by dots, and a type.
     "chakra.sql.render.calls": {"kind.literal.sql", "cast.sql"},

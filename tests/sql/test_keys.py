@@ -62,6 +62,8 @@ CLAUSES: dict[str, Callable[[Any], Any]] = {
     "order": lambda q: q.order_by("title"),
     "texts": lambda q: q.select_related("author")._clauses(texts=((("author", "name"), "text"),)),
     "result": lambda q: q.values(),
+    "withs": lambda q: q.with_(best=BOOKS.filter(pages=1)),
+    "joins": lambda q: q.join(best=BOOKS.filter(pages=1)),
 }
 """One way to set each clause."""
 

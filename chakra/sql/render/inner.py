@@ -16,9 +16,11 @@ from chakra.sql.statement import Writer
 
 def inner_query(node: InnerQuery | InnerArray, writer: Writer) -> None:
     writer.on(node.database)
+    writer.depth += 1
     writer.write("(")
     write_select(node.query, node.parts, writer)
     writer.write(")")
+    writer.depth -= 1
 
 
 def inner_array(node: InnerArray, writer: Writer) -> None:
@@ -28,9 +30,11 @@ def inner_array(node: InnerArray, writer: Writer) -> None:
 
 def inner_exists(node: InnerExists, writer: Writer) -> None:
     writer.on(node.database)
+    writer.depth += 1
     writer.write("EXISTS (")
     write_body(node.parts, writer)
     writer.write(")")
+    writer.depth -= 1
 
 
 def none_of(node: Lookup, writer: Writer) -> None:

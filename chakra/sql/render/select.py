@@ -10,9 +10,10 @@ from chakra.expressions import Combined, Expression, IsTrue, Lookup, Not, Order,
 from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
+from chakra.sql.ctes import NumberedCte
 from chakra.sql.grouping import same
 from chakra.sql.infer import load_of, may_be_null, type_of
-from chakra.sql.nodes import GroupKey, InnerQuery, KeyRef, OutputName, Rank
+from chakra.sql.nodes import GroupKey, InnerQuery, KeyRef, OutputName, Rank, Reference, Withs
 from chakra.sql.products import Branch, branch_of
 from chakra.sql.render.base import render, render_conditions, render_list, render_order
 from chakra.sql.render.functions import write_windows
@@ -58,6 +59,8 @@ def write_rows(parts: Resolved, writer: Writer) -> list[Output]:
 
 def write_body(parts: Resolved, writer: Writer) -> list[Output]:
     """Write one SELECT, which may stand inside of another."""
+    if parts.withs:
+        render(Withs(parts.withs), writer)
     outside, writer.qualify = writer.qualify, parts.scope.qualified
     outputs = _write_qualified(parts, writer) if parts.qualify else _write_clauses(parts, writer)
     writer.qualify = outside
@@ -192,8 +195,14 @@ def _write_apart(query: Numbered, parts: Resolved, writer: Writer) -> list[Outpu
     return [outputs[position] for position in range(len(parts.outputs))]
 
 
-def _write_inner(inner: Numbered | NumberedParts, scope: Scope, writer: Writer) -> None:
-    """Write FROM with another query, or several, under the names that their values have outside."""
+def _write_inner(inner: Numbered | NumberedParts | NumberedCte, scope: Scope, writer: Writer) -> None:
+    """Write FROM with another query, or several, or one in WITH, under the names that their values have outside."""
+    if isinstance(inner, NumberedCte):
+        writer.write(" FROM ")
+        render(Reference(inner), writer)
+        writer.write(f" AS {scope.root.alias}")
+        _write_joins(scope, writer)
+        return
     writer.write(" FROM (")
     if isinstance(inner, NumberedParts):
         for position, part in enumerate(inner.parts):

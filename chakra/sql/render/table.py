@@ -36,12 +36,16 @@ from chakra.sql.nodes import (
     PartnerAggregate,
     Rank,
     Record,
+    Reference,
     RowRange,
+    RowsInFrom,
+    Withs,
 )
 from chakra.sql.render import (
     aggregates,
     calls,
     choices,
+    ctes,
     functions,
     inner,
     keys,
@@ -83,6 +87,9 @@ TABLE: dict[type, Renderer] = {
     InnerArray: inner.inner_array,
     InnerExists: inner.inner_exists,
     Behind: nested.behind,
+    Reference: ctes.reference,
+    RowsInFrom: ctes.rows_in_from,
+    Withs: ctes.withs,
     # functions
     Func: functions.function,
     Call: calls.call,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
-from chakra.expressions import Expression, Func, Slot
+from chakra.expressions import Func, Slot
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.windows import EXCLUSIONS, Frame, Over, Window
 from chakra.pg.quoting import quote_identifier
@@ -14,7 +12,6 @@ from chakra.sql.nodes import Rank
 from chakra.sql.render.aggregates import write_aggregate
 from chakra.sql.render.base import render_list, render_order
 from chakra.sql.render.nodes import placed
-from chakra.sql.scope import Scope
 from chakra.sql.statement import Writer
 
 
@@ -57,31 +54,6 @@ def _write_over(node: Window, writer: Writer) -> None:
         writer.write(quote_identifier(node.over.name))
     else:
         over(node, writer)
-
-
-def write_windows(scope: Scope, written: Iterable[Expression], writer: Writer) -> None:
-    """Write WINDOW with those that the values of a SELECT share; nothing if there are none. Counting writes no values,
-    and an order that nothing needs would be one of columns outside of the count.
-    """
-    wanted = {name for value in written for name in _shared(value)}
-    for name, node in reversed(scope.defined.items()):  # those that others go on from stand before these
-        if name in wanted and node.over is not None:
-            wanted.add(node.over.name)
-    keyword = " WINDOW "
-    for name, node in scope.defined.items():
-        if name in wanted:
-            writer.write(keyword)
-            writer.write(f"{quote_identifier(name)} AS ")
-            over(node, writer)
-            keyword = ", "
-
-
-def _shared(node: Expression) -> Iterator[str]:
-    """The names of the windows that a tree has in common with others."""
-    if isinstance(node, Window) and node.over is not None:
-        yield node.over.name
-    for child in node.children:
-        yield from _shared(child)
 
 
 def over(node: Window | Over, writer: Writer) -> None:

@@ -16,8 +16,8 @@ from chakra.sql.infer import load_of, may_be_null, type_of
 from chakra.sql.nodes import GroupKey, InnerQuery, KeyRef, OutputName, Rank, Reference, Withs
 from chakra.sql.products import Branch, branch_of
 from chakra.sql.render.base import render, render_conditions, render_list, render_order
-from chakra.sql.render.functions import write_windows
 from chakra.sql.render.partners import write_join
+from chakra.sql.render.windows import write_windows
 from chakra.sql.resolve import Resolved, resolve_select
 from chakra.sql.scope import Scope
 from chakra.sql.select import Numbered, NumberedParts, Sample, Select

@@ -187,7 +187,7 @@ class Grower:
         )
 
 
-BARE = frozenset({"n", "t", "b", "d", "ts", "tz", "tm", "iv", "by", "u"})
+BARE = frozenset({"t", "b", "d", "ts", "tz", "tm", "iv", "by", "u"})
 """Kinds whose literals are the same without their type, whatever stands beside them."""
 
 MODES = ("value", "value", "value", "filter", "exclude", "order", "group", "window", "case")

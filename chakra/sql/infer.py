@@ -138,7 +138,9 @@ def _operation(node: Operation) -> PgType | None:
 
 def operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | None:
     """The type of a literal beside a value of type ``other``: the other's where Python's number fits it."""
-    own = slot.type or python_type(slot.sample)
+    if slot.type is not None:
+        return slot.type
+    own = python_type(slot.sample)
     if own is INT8 and operator in SHIFTS:
         return INT4  # a number of places, which is an integer beside numbers of any width
     if other is None:
@@ -242,8 +244,8 @@ def may_be_null(node: Expression) -> bool:
         return _choice_may_be_null(node)
     if isinstance(node, Call):
         return not node.function.strict or any(map(may_be_null, node.arguments))
-    if is_null(node):
-        return True
+    if isinstance(node, Slot):
+        return node.sample is None  # which is part of the shape
     if isinstance(node, Window):
         function = node.function
         return may_be_null(function) if isinstance(function, Aggregate) else not function.never_null
@@ -263,7 +265,7 @@ def _choice_may_be_null(node: Choice) -> bool:
     return any(some) if isinstance(node, Case) else all(some)
 
 
-_NEVER = (Slot, HasPartner, InnerExists, InnerArray)
+_NEVER = (HasPartner, InnerExists, InnerArray)
 _AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Prefixed, Cast, Collate)
 """What is NULL only if one of its parts is."""
 

@@ -14,7 +14,7 @@ from chakra.expressions import (
     Slot,
     python_type,
 )
-from chakra.expressions.rules import SPANS, TEXT_TYPES
+from chakra.expressions.rules import SHIFTS, SPANS, TEXT_TYPES
 from chakra.pg.quoting import quote_output
 from chakra.pg.types import PgType
 from chakra.sql.adapting import TEXTS, ToType
@@ -77,14 +77,28 @@ def operation(node: Operation, writer: Writer) -> None:
         if position:
             writer.write(f" {operator} ")
         if isinstance(side, Slot):
-            found = operand_type(side, type_of(other), node.operator)
-            if found is not None and found.kind in SPANS:
-                writer.parameter(side.index, (*side.steps, ToType(found)), found, label_of(other))
+            type_ = operand_type(side, type_of(other), node.operator)
+            if type_ is not None and type_.kind in SPANS:
+                writer.parameter(side.index, (*side.steps, ToType(type_)), type_, label_of(other))
             else:
-                typed_slot(side, writer, found)
+                typed_slot(side, writer, type_)
         else:
+            type_ = type_of(side)
             render(side, writer)
+        if (
+            type_ is not None
+            and type_.base.name == "int8"
+            and _takes_integer(operator, position, type_of(other))
+        ):
+            writer.write("::integer")
     writer.write(")")
+
+
+def _takes_integer(operator: str, position: int, other: PgType | None) -> bool:
+    """Whether the server has the operator for ``integer`` only: places of a shift, and days beside a date."""
+    if operator in SHIFTS:
+        return position == 1
+    return operator in "+-" and other is not None and other.base.name == "date"
 
 
 def prefixed(node: Prefixed, writer: Writer) -> None:

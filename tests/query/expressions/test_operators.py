@@ -69,6 +69,14 @@ CASES: list[tuple[Any, str, PgType | None]] = [
     (F("printed") + DAY, "printed + interval '1 day'", TIMESTAMP),
     (F("printed") + 1, "printed + 1", DATE),
     (F("printed") - 1, "printed - 1", DATE),
+    (F("printed") + F("pages"), "printed + pages::int", DATE),  # the server adds only integers to dates
+    (F("printed") - F("stock") % 7, "printed - (stock % 7::int8)::int", DATE),
+    (F("printed") + Value(3, INT8), "printed + 3", DATE),
+    (F("stock").bitleftshift(F("pages") % 3), "stock << (pages % 3)::int", INT2),
+    (F("pages").bitrightshift(Value(2, INT8)), "pages >> 2", INT8),
+    (Value([1], array_of(INT4)).concat([2]), "'{1}'::int[] || '{2}'::int[]", array_of(INT4)),
+    (F("rating") + Value(None, FLOAT8), "rating + NULL::float8", FLOAT8),
+    (Value(None, TEXT), "NULL::text", TEXT),
     (F("printed") - dt.date(2020, 1, 1), "printed - date '2020-01-01'", INT4),
     (F("printed") + F("opens"), "printed + opens", TIMESTAMP),
     (F("opens") + dt.timedelta(hours=20), "opens + interval '20 hours'", TIME),
@@ -113,3 +121,10 @@ async def test_in_writes(library: Any) -> None:
 async def test_numbers_of_any_class(library: Any, value: Any) -> None:
     query = BOOKS.annotate(x=F("price") * value).values_list("x", flat=True)
     assert await query[:2] == [Decimal(20), Decimal(41)]
+
+
+async def test_a_literal_null_is_null(library: Any) -> None:
+    """Conditions with one are NULL, and `~` is true where they are."""
+    assert await ids(BOOKS.filter(~(F("pages") > Value(None, INT4)))) == [1, 2, 3, 4, 5, 6]
+    assert await ids(BOOKS.exclude(pages=Value(None, INT4))) == [1, 2, 3, 4, 5, 6]
+    assert await ids(BOOKS.filter(F("pages") > Value(None, INT4))) == []

@@ -168,19 +168,13 @@ async def refresh(model: Any, concurrently: bool, with_data: bool, using: Databa
         raise FieldError(
             f"{table.title}.refresh(): concurrently=True reads the rows; leave out with_data=False"
         )
-    if concurrently and not any(_tells_apart(index) for index in table.indexes):
+    if concurrently and not any(index.key for index in table.indexes):
         raise FieldError(
             f"{table.title}.refresh(concurrently=True) needs a key by which rows are told apart: "
             "field(primary_key=True), field(unique=True), or Index(…, unique=True) over fields and without where="
         )
     database = using or default_database()
     await database.execute(refresh_view(table, concurrently=concurrently, with_data=with_data))
-
-
-def _tells_apart(index: Index) -> bool:
-    return (
-        index.unique and index.where is None and not any(c.lstrip("-").startswith("(") for c in index.columns)
-    )
 
 
 class RefreshRow(Protocol):

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 SAME_ROW_TWICE = "21000"  # cardinality_violation: ON CONFLICT DO UPDATE met a row of its own statement
 NO_ARBITER = "42P10"  # invalid_column_reference: no unique index over the conflict fields
-NO_SYSTEM_COLUMN = "cannot retrieve a system column"
+NOT_SUPPORTED = "0A000"
 
 
 def naive_of(db: Executor, option: str | None) -> Naive:
@@ -258,9 +258,9 @@ async def _insert_staged(
     return InsertResult(inserted, updated, staged - inserted - updated, found)
 
 
-async def _merge(db: Executor, merge: sql.Merge) -> tuple[int, int]:
+async def _merge(db: Executor, merge: sql.Merge, marked: bool = False) -> tuple[int, int]:
     """Move the staged rows on; returns how many were inserted and updated."""
-    text, arguments = sql.insert_staged(merge, db.server_version)
+    text, arguments = sql.insert_staged(merge, db.server_version, marked=marked)
     statement = Told(text, ((merge.table.quoted, True),), reads=False)
     try:
         if merge.action != "update":
@@ -277,12 +277,9 @@ async def _merge(db: Executor, merge: sql.Merge) -> tuple[int, int]:
             raise told or DataError(
                 f"several rows of the data are the same row of {merge.table.title} by {names}"
             ) from error
-        if NO_SYSTEM_COLUMN in str(error):
-            raise FieldError(
-                f"{merge.table.title} is partitioned, and before PostgreSQL 18 the server does not tell "
-                "which of its rows ON CONFLICT inserted and which it updated; use "
-                'on_conflict="ignore" and bulk_update()'
-            ) from error
+        # "Cannot retrieve a system column", in whatever language: the ``xmax`` of a partitioned table's rows.
+        if error.sqlstate == NOT_SUPPORTED and merge.action == "update" and not marked:
+            return await _merge(db, merge, marked=True)
         raise
 
 

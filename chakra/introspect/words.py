@@ -43,7 +43,7 @@ WHERE c.oid = ANY ($1::oid[])
 
 _SEQUENCES = """
 SELECT d.adrelid::bigint AS relation, n.nspname::text AS schema, c.relname::text AS name,
-    q.seqstart AS start, q.seqincrement AS increment, q.seqmin AS min_value, q.seqmax AS max_value,
+    q.seqstart AS start, q.seqincrement AS increment, q.seqmin AS minimum, q.seqmax AS maximum,
     q.seqcycle AS cycle, q.seqcache AS cache, pg_catalog.format_type(q.seqtypid, NULL) AS type
 FROM pg_catalog.pg_attrdef d
 JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::regclass AND p.objid = d.oid
@@ -76,7 +76,7 @@ async def words_of(database: Database, oids: Iterable[int]) -> dict[int, dict[st
     return found
 
 
-_FACTS = ("start", "increment", "min_value", "max_value", "cycle", "cache", "type")
+_FACTS = ("start", "increment", "minimum", "maximum", "cycle", "cache", "type")
 
 
 def _words(row: Any) -> dict[str, Any]:

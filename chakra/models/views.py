@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from chakra.db.default import default_database
 from chakra.errors import ChakraError, FieldError
@@ -168,7 +168,7 @@ async def refresh(model: Any, concurrently: bool, with_data: bool, using: Databa
         raise FieldError(
             f"{table.title}.refresh(): concurrently=True reads the rows; leave out with_data=False"
         )
-    if concurrently and not any(_tells_apart(index) for index in table.indexes):
+    if concurrently and not any(index.key for index in table.indexes):
         raise FieldError(
             f"{table.title}.refresh(concurrently=True) needs a key by which rows are told apart: "
             "field(primary_key=True), field(unique=True), or Index(…, unique=True) over fields and without where="
@@ -177,10 +177,28 @@ async def refresh(model: Any, concurrently: bool, with_data: bool, using: Databa
     await database.execute(refresh_view(table, concurrently=concurrently, with_data=with_data))
 
 
-def _tells_apart(index: Index) -> bool:
-    return (
-        index.unique and index.where is None and not any(c.lstrip("-").startswith("(") for c in index.columns)
-    )
+class RefreshRow(Protocol):
+    """``instance.refresh``."""
+
+    def __call__(self, *fields: str, using: Database | None = None) -> Coroutine[Any, Any, None]:
+        """Read the row again, all of it or the given fields."""
+        ...
+
+
+class RefreshRows(Protocol):
+    """``Model.refresh``."""
+
+    def __call__(
+        self, *, concurrently: bool = False, with_data: bool = True, using: Database | None = None
+    ) -> Coroutine[Any, Any, None]:
+        """Read the rows of a materialized view again.
+
+        Args:
+            concurrently: without keeping readers from it; needs a key by which rows are told apart.
+            with_data: ``False`` empties it, until it is refreshed again.
+            using: another database than the default one.
+        """
+        ...
 
 
 class Refresh:
@@ -190,9 +208,15 @@ class Refresh:
         self.row = row
         self.__doc__ = row.__doc__
 
-    def __get__(self, instance: Any, owner: Any) -> Callable[..., Awaitable[None]]:
+    @overload
+    def __get__(self, instance: None, owner: Any) -> RefreshRows: ...
+
+    @overload
+    def __get__(self, instance: object, owner: Any) -> RefreshRow: ...
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
         if instance is not None:
-            return self.row.__get__(instance, owner)  # type: ignore[no-any-return]
+            return self.row.__get__(instance, owner)
 
         async def refresh_all(
             *rows: Any, concurrently: bool = False, with_data: bool = True, using: Database | None = None

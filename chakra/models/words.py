@@ -14,8 +14,8 @@ from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Partitioning, Table
 from chakra.schema.storage import STRATEGIES
-from chakra.sql.constant_expressions import constant_expression
 from chakra.sql.ddl.words import STORAGE_NAME
+from chakra.sql.declared import Declaring
 
 NOT_OF_VIEWS = ("partition_by", "unlogged", "constraints", "unique_together")
 """What a view cannot have."""
@@ -119,16 +119,16 @@ def partitioning(where: str, given: Any, table: Table, info: ModelInfo | None) -
             names = attributes_of(info, term) if info is not None else (term,)
             keys += [table.column(one).attribute for one in names]
         else:
-            keys.append(_expression(where, term, table))
+            keys.append(_expression(where, term, table, info))
     if strategy == "list" and len(keys) != 1:
         raise FieldError(f"{where}: a table is cut by a list of values of one key, not of {', '.join(keys)}")
     return Partitioning(strategy, tuple(keys))
 
 
-def _expression(where: str, term: Any, table: Table) -> str:
+def _expression(where: str, term: Any, table: Table, info: ModelInfo | None) -> str:
     if not isinstance(term, Expression):
         raise FieldError(f"{where}: {term!r} is no field and no expression")
-    text, _ = constant_expression(table, term, where)
+    text = Declaring(table, {} if info is None else info.keys).expression(term, where)
     alone = (column.attribute for column in table.columns if column.quoted == text)
     return next(alone, f"({text})")
 
@@ -144,7 +144,9 @@ def check_keys(table: Table) -> None:
         return
     unique = [("primary key", table.primary_key)] if table.primary_key else []
     unique += [("unique constraint", one.columns) for one in table.uniques]
-    unique += [("unique index", one.columns) for one in table.indexes if one.unique]
+    unique += [
+        ("unique index", tuple(t.column or t.text for t in one.terms)) for one in table.indexes if one.unique
+    ]
     for kind, columns in unique:
         computed = [key for key in by.keys if key.startswith("(")]
         missing = [key for key in by.keys if key not in columns]

@@ -20,6 +20,11 @@ def value_name(name: str) -> str:
     return name
 
 
+def is_attribute(row_class: Any, name: str) -> bool:
+    """Whether instances of a model have an attribute of that name; what only the class has (``partitions``) is none."""
+    return any(name in vars(base) for base in getattr(row_class, "__mro__", ()))
+
+
 def row_count(what: str, count: int | None) -> int | None:
     """Check a number of rows; ``None`` stands for no limit.
 
@@ -50,4 +55,4 @@ def check_database(given: Any, where: str, also: str = "") -> None:
     )
 
 
-__all__ = ["check_database", "row_count", "value_name"]
+__all__ = ["check_database", "is_attribute", "row_count", "value_name"]

@@ -16,6 +16,7 @@ from chakra.expressions import F
 from chakra.pg.types import PgType
 from chakra.query import run
 from chakra.query.alike import Alike, by_key
+from chakra.query.checks import is_attribute
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, Behind, RowState, loaded_value, own_state
 from chakra.query.write import database_of
@@ -211,7 +212,7 @@ def _check_list(table: Table, prefetch: Prefetch) -> None:
         FieldError: the name is one of a field, a relation or a method.
     """
     name = prefetch.to_attr or ""
-    if name.startswith("_") or name in table.by_attribute or hasattr(table.row_class, name):
+    if name.startswith("_") or name in table.by_attribute or is_attribute(table.row_class, name):
         raise FieldError(
             f"{prefetch!r}: to_attr={name!r} is the name of a field, a relation or a method of {table.title}, or "
             "begins with an underscore; choose another"

@@ -16,7 +16,7 @@ from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.expressions.windows import Over
 from chakra.query import bulk
 from chakra.query.base import R_co
-from chakra.query.checks import value_name
+from chakra.query.checks import is_attribute, value_name
 from chakra.query.columns import ColumnReads
 from chakra.query.grouping import Grouped
 from chakra.query.moments import Direction, dates_of, datetimes_of
@@ -231,7 +231,9 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
         found = table.taken.get(name)  # 0.1 µs, and 1.9 to look
         if found is None:
             value_name(name)
-            found = name in table.by_attribute or name in table.relations or hasattr(table.row_class, name)
+            found = (
+                name in table.by_attribute or name in table.relations or is_attribute(table.row_class, name)
+            )
             if len(table.taken) < MOST_NAMES:
                 table.taken[name] = found
         return found

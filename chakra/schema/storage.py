@@ -86,7 +86,7 @@ class Sequence:
         name, schema: where it is; without a schema the search path decides.
         start: the first number; default: the smallest one, or of a descending sequence the largest.
         increment: the step; below 0 the sequence descends.
-        min_value, max_value: the range; default: 1 and the largest number of the type, or -1 and the smallest.
+        minimum, maximum: the range; default: 1 and the largest number of the type, or -1 and the smallest.
         cycle: begin anew where the range ends; otherwise drawing fails then.
         cache: numbers that a session takes at once.
         type: ``smallint``, ``integer`` or ``bigint``.
@@ -99,8 +99,8 @@ class Sequence:
     schema: str | None = field(default=None, kw_only=True)
     start: int | None = field(default=None, kw_only=True)
     increment: int = field(default=1, kw_only=True)
-    min_value: int | None = field(default=None, kw_only=True)
-    max_value: int | None = field(default=None, kw_only=True)
+    minimum: int | None = field(default=None, kw_only=True)
+    maximum: int | None = field(default=None, kw_only=True)
     cycle: bool = field(default=False, kw_only=True)
     cache: int = field(default=1, kw_only=True)
     type: IntegerType = field(default="bigint", kw_only=True)
@@ -114,24 +114,24 @@ class Sequence:
         where = f"Sequence({self.name!r})"
         if self.type not in LARGEST:
             raise FieldError(f"{where}: type is one of {', '.join(LARGEST)}, not {self.type!r}")
-        for word in ("start", "increment", "min_value", "max_value", "cache"):
+        for word in ("start", "increment", "minimum", "maximum", "cache"):
             value = getattr(self, word)
-            if type(value) is not int and not (value is None and word in ("start", "min_value", "max_value")):
+            if type(value) is not int and not (value is None and word in ("start", "minimum", "maximum")):
                 raise FieldError(f"{where}: {word} is a whole number, not {value!r}")
         if not self.increment or self.cache < 1:
             raise FieldError(f"{where}: increment is not 0, and cache is 1 or more")
         largest = LARGEST[self.type]
         up = self.increment > 0
         # What was left out is filled in, so that sequences are equal if the server makes the same of them.
-        low = self.min_value if self.min_value is not None else 1 if up else -largest - 1
-        high = self.max_value if self.max_value is not None else largest if up else -1
+        low = self.minimum if self.minimum is not None else 1 if up else -largest - 1
+        high = self.maximum if self.maximum is not None else largest if up else -1
         start = self.start if self.start is not None else low if up else high
         if not -largest - 1 <= low <= start <= high <= largest:
             raise FieldError(
-                f"{where}: start={start} must lie between min_value={low} and max_value={high}, which a {self.type} "
+                f"{where}: start={start} must lie between minimum={low} and maximum={high}, which a {self.type} "
                 "has to hold"
             )
-        for word, value in (("min_value", low), ("max_value", high), ("start", start)):
+        for word, value in (("minimum", low), ("maximum", high), ("start", start)):
             object.__setattr__(self, word, value)
 
     @property

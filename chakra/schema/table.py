@@ -270,7 +270,7 @@ class Table:
         names = self.names
         words = (self.comment, self.unlogged, self.tablespace, self.storage)
         if self.view is not None:
-            columns = sorted((column.name, column.type) for column in self.columns)
+            columns = sorted((column.name, column.type, column.comment) for column in self.columns)
             indexes = [
                 self._as_stored(one, name) for one, name in zip(self.indexes, names.indexes, strict=True)
             ]

@@ -35,6 +35,11 @@ OLD_ROWS_FROM = (18, 0)
 0 for an inserted row, our transaction, which locked it, for one that ON CONFLICT found (``heapam.c``,
 ``heap_update``)."""
 
+_FLAG = "'chakra.updated'"
+"""A setting of the transaction in which rows of partitioned tables, whose ``xmax`` no RETURNING sees, say on those
+servers whether ON CONFLICT updated them: each row of the source takes the mark away, SET puts it there, RETURNING reads
+it. What a trigger leaves out is returned by neither."""
+
 
 @dataclass(frozen=True, slots=True)
 class Merge:
@@ -287,7 +292,14 @@ def drawn_values(column: Column, count: int, default: str) -> SqlText:
     return SqlText(f"{query}{int(count)})", () if _built_in([default]) else None, query)
 
 
-def insert_staged(merge: Merge, server_version: tuple[int, int]) -> tuple[str, Sequence[Any]]:
+def _marking(word: str, value: str) -> str:
+    """A value, and the mark set before it is."""
+    return f"CASE WHEN set_config({_FLAG}, {quote_string(word)}, true) IS NOT NULL THEN {value} END"
+
+
+def insert_staged(
+    merge: Merge, server_version: tuple[int, int], *, marked: bool = False
+) -> tuple[str, Sequence[Any]]:
     """The statement that inserts the staged rows, and its arguments, which are those of ``where``.
 
     The predicate of a partial index stands in the text: the server finds no index by a parameter.
@@ -297,11 +309,18 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> tuple[str, S
     The rows are taken as they lie in the staging table, which is the order of the data: COPY into a table of
     the same transaction only appends (``copyfrom.c``, TABLE_INSERT_SKIP_FSM), and scans of temporary tables
     start at their first block (``heapam.c``, ``initscan``). So of equal rows the first one wins.
+
+    Args:
+        marked: of a partitioned table, on servers before ``OLD_ROWS_FROM``: rows say by a mark what was done to them.
     """
     names = ", ".join(column.quoted for column in merge.staged)
     # Keys drawn of a column GENERATED ALWAYS are the server's own; values of the caller are refused there.
     overriding = "OVERRIDING SYSTEM VALUE " if any(c.identity for c in merge.drawn) else ""
-    text = f"INSERT INTO {merge.table.quoted} AS target ({names}) {overriding}SELECT {names} FROM {_STAGING}"
+    picked = [column.quoted for column in merge.staged]
+    if marked:
+        picked[0] = _marking("no", picked[0])
+    source = ", ".join(picked)
+    text = f"INSERT INTO {merge.table.quoted} AS target ({names}) {overriding}SELECT {source} FROM {_STAGING}"
     target = f" ({', '.join(c.quoted for c in merge.conflict)})" if merge.conflict else ""
     if merge.predicate is not None:
         target += (
@@ -311,7 +330,11 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> tuple[str, S
         nothing = f" ON CONFLICT{target} DO NOTHING" if merge.action == "ignore" else ""
         return text + nothing, ()
     arguments: Sequence[Any] = ()
-    sets = ", ".join(f"{c.quoted} = EXCLUDED.{c.quoted}" for c in merge.update)
+    changed = [f"{c.quoted} = EXCLUDED.{c.quoted}" for c in merge.update]
+    if marked:
+        column = merge.update[0]
+        changed[0] = f"{column.quoted} = {_marking('yes', f'EXCLUDED.{column.quoted}')}"
+    sets = ", ".join(changed)
     if merge.where is not None:
         condition, values = compiled_condition(merge.table, merge.where, "where", alias="target")
         arguments = condition.bind_for(merge.naive)(values)
@@ -321,7 +344,7 @@ def insert_staged(merge: Merge, server_version: tuple[int, int]) -> tuple[str, S
         known = [c for c in (*merge.conflict, *merge.table.key_columns) if not c.nullable]
         fresh = f"old.{known[0].quoted} IS NULL" if known else "old IS NOT DISTINCT FROM NULL"
     else:
-        fresh = "target.xmax = 0"
+        fresh = f"current_setting({_FLAG}) = 'no'" if marked else "target.xmax = 0"
     return (
         f"WITH written AS ({text} ON CONFLICT{target} DO UPDATE SET {sets} RETURNING {fresh} AS fresh) "
         "SELECT count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh) FROM written"

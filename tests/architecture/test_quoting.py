@@ -95,7 +95,7 @@ REVIEWED: dict[str, set[str]] = {
         "tablespace_clause(part.tablespace)",
     },
     "chakra.sql.ddl.sequences": {
-        "sequence.type", "sequence.start", "sequence.increment", "sequence.min_value", "sequence.max_value",
+        "sequence.type", "sequence.start", "sequence.increment", "sequence.minimum", "sequence.maximum",
         "sequence.cache", "facts", "message", "ignored",
     },
     "chakra.sql.ddl.views": {

@@ -64,7 +64,7 @@ class Region(Model):
 
 
 class Hashed(Model):
-    id: Field[int] = field(primary_key=True)
+    id: Field[int] = field(primary_key=True, identity=True)
     part: Field[int] = field(Integer, primary_key=True)
 
     class Meta:
@@ -333,9 +333,12 @@ async def test_lists_and_hashes(rows: Any) -> None:
     await rows.execute("INSERT INTO \"Regions; --\" (id, name) SELECT 9, 'rome'")
     assert await Region.partition("rest").count() == 2
     await Region.drop_partition("none")
-    await Hashed.objects.bulk_insert({"id": list(range(300)), "part": [7] * 300})
+    await Hashed.objects.bulk_insert({"part": [7] * 300})
+    made = await Hashed.objects.bulk_create([Hashed(part=8) for _ in range(600)])
+    one = await Hashed.objects.create(part=9)
+    assert [made[0].id, made[-1].id, one.id] == [301, 900, 901]
     sizes = [await Hashed.partition(str(n)).count() for n in range(3)]
-    assert sum(sizes) == 300 and min(sizes) > 50
+    assert sum(sizes) == 901 and min(sizes) > 150
 
 
 async def test_several_keys_and_moments(rows: Any) -> None:

@@ -52,7 +52,7 @@ class Stats(Model):
 
     author: ForeignKey[Author] = foreign_key(primary_key=True, related_name="stats")
     name: Field[str]
-    posts: Field[int]
+    posts: Field[int] = field(comment="how many")
     total: Field[Any] = field(Numeric, column="sum's")
 
     class Meta:
@@ -288,6 +288,7 @@ async def test_the_catalog_says_so(rows: Any) -> None:
     assert found["tops"] == "materialized view"
     read = {name: (await rows.table(f'"{name}"').reflect()).table for name in ("statss", "tops")}
     assert read["statss"].comment == "what's sold"
+    assert {c.name: c.comment for c in read["statss"].columns}["posts"] == "how many"
     assert {c.name: c.type.sql for c in read["statss"].columns} == {
         "author_id": "bigint", "name": "text", "posts": "bigint", "sum's": "numeric",
     }  # fmt: skip

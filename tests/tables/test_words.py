@@ -158,7 +158,7 @@ async def test_extensions(db: Any) -> None:
     await db.execute("DROP EXTENSION hstore")
 
 
-NUMBERS = Sequence("invoice numbers", start=1000, increment=10, max_value=1020, cycle=True, min_value=5)
+NUMBERS = Sequence("invoice numbers", start=1000, increment=10, maximum=1020, cycle=True, minimum=5)
 
 
 class Invoice(Model):
@@ -197,9 +197,9 @@ async def test_sequences(db: Any) -> None:
             schema="public",
             start=1000,
             increment=10,
-            max_value=1020,
+            maximum=1020,
             cycle=True,
-            min_value=5,
+            minimum=5,
         ),
     )
     assert (await described(db, Credit.__table__)).sequences == read.sequences[1:]
@@ -231,9 +231,9 @@ async def test_a_sequence_that_is_another(db: Any) -> None:
 
 def test_sequences_are_data() -> None:
     down = Sequence("a", increment=-1)
-    assert (down.start, down.min_value, down.max_value) == (-1, -(1 << 63), -1)
-    assert Sequence("a") == Sequence("a", start=1, min_value=1, max_value=(1 << 63) - 1)
-    assert Sequence("a", type="smallint").max_value == 32767
+    assert (down.start, down.minimum, down.maximum) == (-1, -(1 << 63), -1)
+    assert Sequence("a") == Sequence("a", start=1, minimum=1, maximum=(1 << 63) - 1)
+    assert Sequence("a", type="smallint").maximum == 32767
     assert Sequence("a'b", schema='s"').next() == 'nextval(\'"s"""."a\'\'b"\'::regclass)'
     import copy
     import pickle
@@ -251,9 +251,9 @@ WRONG_SEQUENCES: dict[str, tuple[Callable[[], Any], str]] = {
     "no step": (lambda: Sequence("a", increment=0), "increment is not 0"),
     "a text": (lambda: Sequence("a", start="1; DROP TABLE x"), "start is a whole number, not"),  # type: ignore[arg-type]
     "no type": (lambda: Sequence("a", type="text"), "type is one of smallint"),  # type: ignore[arg-type]
-    "start below": (lambda: Sequence("a", start=0), "start=0 must lie between min_value=1"),
+    "start below": (lambda: Sequence("a", start=0), "start=0 must lie between minimum=1"),
     "beyond the type": (
-        lambda: Sequence("a", type="smallint", max_value=70_000),
+        lambda: Sequence("a", type="smallint", maximum=70_000),
         "which a smallint has to hold",
     ),
     "no cache": (lambda: Sequence("a", cache=0), "cache is 1 or more"),

@@ -51,8 +51,14 @@ def column_statements(table: Table) -> Iterator[str]:
         if column.storage is not None:  # CREATE TABLE takes it from 16 on
             storage = quote_identifier(column.storage)
             yield f"ALTER TABLE {table.quoted} ALTER COLUMN {column.quoted} SET STORAGE {storage}"
+    yield from column_comments(table)
+
+
+def column_comments(table: Table) -> Iterator[str]:
+    """What is said of columns."""
+    for column in table.columns:
         if column.comment is not None:
             yield f"COMMENT ON COLUMN {table.quoted}.{column.quoted} IS {quote_string(column.comment)}"
 
 
-__all__ = ["column_line", "column_statements"]
+__all__ = ["column_comments", "column_line", "column_statements"]

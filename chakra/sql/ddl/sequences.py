@@ -17,7 +17,7 @@ def create_sequence(sequence: Sequence) -> str:
     """``CREATE SEQUENCE``; a sequence of that name and the same facts may exist already."""
     facts = (
         f"{quote_string(sequence.type)}::regtype, {sequence.start}::int8, {sequence.increment}::int8, "
-        f"{sequence.min_value}::int8, {sequence.max_value}::int8, {sequence.cache}::int8, "
+        f"{sequence.minimum}::int8, {sequence.maximum}::int8, {sequence.cache}::int8, "
         f"{'true' if sequence.cycle else 'false'}"
     )
     message = quote_string(
@@ -25,7 +25,7 @@ def create_sequence(sequence: Sequence) -> str:
     )
     return quote_block(
         f"CREATE SEQUENCE {sequence.quoted} AS {sequence.type} INCREMENT BY {sequence.increment} "
-        f"MINVALUE {sequence.min_value} MAXVALUE {sequence.max_value} START WITH {sequence.start} "
+        f"MINVALUE {sequence.minimum} MAXVALUE {sequence.maximum} START WITH {sequence.start} "
         f"CACHE {sequence.cache}{' CYCLE' if sequence.cycle else ''}; "
         "EXCEPTION WHEN duplicate_table THEN "
         "IF (SELECT (seqtypid::regtype, seqstart, seqincrement, seqmin, seqmax, seqcache, seqcycle) "

@@ -23,7 +23,9 @@ from chakra.sql.ddl.words import (
 
 
 def creation_order(tables: Iterable[Table]) -> list[Table]:
-    """Order tables so that a foreign key's target comes before its source, as far as there are no cycles."""
+    """Order tables so that a foreign key's target comes before its source, as far as there are no cycles, and a table
+    before its partitions.
+    """
     known = {(t.schema, t.name): t for t in tables}
     done: dict[tuple[str | None, str], Table] = {}
     visiting: set[tuple[str | None, str]] = set()
@@ -32,8 +34,9 @@ def creation_order(tables: Iterable[Table]) -> list[Table]:
         if key in done or key in visiting:
             return
         visiting.add(key)
-        for constraint in known[key].foreign_keys:
-            target = (constraint.target_schema, constraint.target)
+        targets = [(constraint.target_schema, constraint.target) for constraint in known[key].foreign_keys]
+        whole = known[key].partition_of
+        for target in targets if whole is None else [*targets, (whole.schema, whole.name)]:
             if target in known:
                 visit(target)
         visiting.discard(key)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from chakra.pg.lexing import tokens
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Table
+from chakra.sql.ddl.columns import column_comments
 from chakra.sql.ddl.indexes import create_index, index_names
 from chakra.sql.ddl.words import comment_on, storage_clause, tablespace_clause, unless_there
 
@@ -66,6 +67,7 @@ def create_view(table: Table, *, if_not_exists: bool = False, replace: bool = Fa
         made = [
             f"CREATE {'OR REPLACE ' if replace else ''}VIEW {table.quoted}{columns}{options} AS {view.sql}"
         ]
+    made += column_comments(table)
     if table.comment is not None or replace:
         made.append(comment_on(view_kind(table), table.quoted, table.comment))
     return [unless_there(table.quoted, made)] if if_not_exists and not replace else made

@@ -245,10 +245,11 @@ class Heads:
         open: those that are being written, each with the depth at which.
         done: what is written, in the order in which it may refer to each other.
         recursive: whether one of them asks itself again.
+        locks: whether one of them locks rows.
         writes: what they write: tables, and the attributes that literals are assigned to.
     """
 
-    __slots__ = ("done", "held", "names", "open", "recursive", "writes")
+    __slots__ = ("done", "held", "locks", "names", "open", "recursive", "writes")
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
@@ -256,6 +257,7 @@ class Heads:
         self.open: dict[int, int] = {}
         self.done: dict[int, Piece] = {}
         self.recursive = False
+        self.locks = False
         self.writes: list[tuple[Table, tuple[str, ...]]] = []
 
     def name(self, query: Any, name: str) -> None:
@@ -390,6 +392,8 @@ class Writer:
         pieces, uses = [*self.pieces, "".join(self._text)], self.uses
         if self.heads is not None:
             pieces, uses = self.heads.before(pieces, uses, self._touched)
+            # A write keeps what it found locked for as long as it has to.
+            locks = locks or (reads and self.heads.locks and not self.heads.writes)
             reads = reads and not self.heads.writes
         return Statement(
             tuple(pieces),

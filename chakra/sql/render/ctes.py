@@ -99,6 +99,8 @@ def _write_query(query: Any, writer: Writer) -> None:
     if not isinstance(query, Numbered):
         render(query, writer)
         return
+    heads = _heads(writer)
+    heads.locks = heads.locks or query.select.clauses.lock is not None
     write_select(query, resolve_select(query, Scope(query.select.table)), writer)
 
 

@@ -22,7 +22,7 @@ from chakra.query.nested import nested_columns
 from chakra.query.options import checked
 from chakra.query.privileges import refused
 from chakra.query.verbs import BatchOptions, PlanOptions, ReadOptions, TableOptions
-from chakra.sql import select_statement
+from chakra.sql import Statement, select_statement
 from chakra.sql.partitions import Cut, whole_reason
 from chakra.sql.textual import AsText
 
@@ -132,6 +132,7 @@ async def source_of(select: Select, database: Database) -> ColumnSource:
     if select.clauses.lock is not None:
         raise FieldError("COPY takes no row locks; drop select_for_update() to read columns")
     if select.result == "nested":
+        _check_reads(select_statement(select)[0].statement)
         described, columns, select = await nested_columns(database, select)
         compiled, values = select_statement(select)
         return ColumnSource(
@@ -140,10 +141,25 @@ async def source_of(select: Select, database: Database) -> ColumnSource:
     if select.clauses.related:
         select = select.with_clauses(related=())
     compiled, values = select_statement(select)
+    _check_reads(compiled.statement)
     one_database(database, compiled.statement)
     sql = compiled.statement.literal_sql(values, database.naive)
     described, columns = await described_columns(database, compiled.statement, sql)
     return ColumnSource(sql, columns, select, described)
+
+
+def _check_reads(statement: Statement) -> None:
+    """Refuse a query that writes: its types are asked for first, and a read whose types changed is done again.
+
+    Raises:
+        FieldError: a query in it writes.
+    """
+    if not statement.reads:
+        title = statement.writes[0][0].title
+        raise FieldError(
+            f"the query writes rows of {title}, and columns may be read more than once: await the rows, or write first "
+            "and read then"
+        )
 
 
 class Readable(Protocol):

@@ -42,6 +42,8 @@ def why_records(compiled: Compiled, select: Select, database: Database) -> str |
         return "the setting database.columnar_rows is off"
     if select.clauses.lock is not None:
         return "they are locked, which COPY cannot"
+    if not compiled.statement.reads:
+        return "the query writes, and is never run twice"
     loaded = "chakra.columnar.decode" in sys.modules
     if compiled.not_columns is None and loaded:
         compiled.not_columns = _refused(

@@ -12,7 +12,7 @@ from chakra.query.base import Base
 from chakra.query.checks import value_name
 from chakra.query.options import flag, names
 from chakra.schema import Column, Table
-from chakra.sql import Cte, Described, described, recursive_step, rows_of
+from chakra.sql import Cte, Described, Select, Write, described, recursive_step, rows_of
 from chakra.sql.nodes import RootColumn
 
 
@@ -55,6 +55,22 @@ class CTE:
         cte.described = found
         self._columns: tuple[Column, ...] = found.columns
         self._hidden: Column | None = None
+
+    @classmethod
+    def _writing(cls, like: Base[Any], write: Write, returned: Select) -> CTE:
+        """What writes rows and returns them.
+
+        Args:
+            like: the queryset it was called on.
+            returned: a query that would return the same columns.
+        """
+        found = described(returned, "")
+        new = object.__new__(cls)
+        query = like._unbound(returned)
+        query._prefetches = like._prefetches if returned.result == "instances" else ()
+        _, database = taken(like, "")
+        new._begin(query, found, Cte(write, found.columns, found.table, database=database))
+        return new
 
     @classmethod
     def recursive(

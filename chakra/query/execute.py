@@ -11,6 +11,7 @@ from chakra.db.statements import Told
 from chakra.errors import DatabaseError, DataError, FieldError, TransactionError
 from chakra.pg.conversion import Naive
 from chakra.query.blame import too_large
+from chakra.query.described import checked_table
 from chakra.query.privileges import refused
 from chakra.sql import Statement
 
@@ -65,6 +66,8 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
     Raises:
         DataError: a value does not fit the type of its field; names the field.
     """
+    if statement.writes:
+        await check_writes(database, statement)
     try:
         arguments, sent = bound(database, statement, values), sent_for(database, statement)
         rows = await database.run_fetch(sent, arguments)
@@ -79,6 +82,8 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
     """Run a statement and return its first row or ``None``."""
+    if statement.writes:
+        await check_writes(database, statement)
     try:
         arguments, sent = bound(database, statement, values), sent_for(database, statement)
         row = await database.run_fetchrow(sent, arguments)
@@ -93,12 +98,32 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
     """Run a statement and return the number of rows it touched."""
+    if statement.writes:
+        await check_writes(database, statement)
     try:
         return await database.run_execute(statement, bound(database, statement, values))
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
     except DataError as error:
         raise name_field(error, statement, values, database.naive) from error
+
+
+async def check_writes(database: Database, statement: Statement) -> None:
+    """Refuse what queries in WITH write to columns that are not what the model declares: they go by that.
+
+    Raises:
+        FieldError: names table, column and both types.
+    """
+    for table, names in statement.writes:
+        stored = await checked_table(database, table, names)
+        for name in names:
+            column = stored.by_attribute[name]
+            if column.declared is not None:
+                raise FieldError(
+                    f"{table.title}.{name} is declared as {column.declared.sql} and is {column.type.sql} in this "
+                    "database; a query in WITH writes what is declared: declare the column's type, or write with "
+                    "update()"
+                )
 
 
 def sent_for(database: Database, statement: Statement) -> Sent:
@@ -172,4 +197,13 @@ def _unstorable(value: Any) -> bool:
     return "\0" in value or (not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value))
 
 
-__all__ = ["execute", "fetch", "fetchrow", "holds_documents", "name_field", "one_database", "sent_for"]
+__all__ = [
+    "check_writes",
+    "execute",
+    "fetch",
+    "fetchrow",
+    "holds_documents",
+    "name_field",
+    "one_database",
+    "sent_for",
+]

@@ -15,11 +15,11 @@ from chakra.query import columnar_rows, execute, prefetch, run
 from chakra.query.aggregated import standing
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
-from chakra.query.joining import Joining
 from chakra.query.narrowing import turned
 from chakra.query.not_a_list import check_field, check_key, given_items
 from chakra.query.options import flag
 from chakra.query.pending import awaited
+from chakra.query.returning import Returning
 from chakra.query.stream import rows_of
 from chakra.query.verbs import runs
 from chakra.sql import Select, loaded_of, over_rows, select_statement
@@ -32,7 +32,7 @@ ITERATOR_ROWS = 2_000
 """Rows per round trip of ``async for``. Between 500 and 10,000 the time per row differs by less than 5 %."""
 
 
-class Reading(Joining[R_co]):
+class Reading(Returning[R_co]):
     """The methods of ``QuerySet`` that read."""
 
     __slots__ = ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DatabaseError, DataError
 from chakra.query import prefetch
-from chakra.query.execute import bound, holds_documents, name_field, sent_for
+from chakra.query.execute import bound, check_writes, holds_documents, name_field, sent_for
 from chakra.query.hydrate import hydrate, joined, loader
 from chakra.query.prefetch import Prefetch
 from chakra.query.privileges import refused
@@ -57,6 +57,8 @@ async def rows_of(
 async def _blocks(
     database: Database, statement: Statement, values: list[Any], block: int, reader: Reader
 ) -> AsyncGenerator[list[Any], None]:
+    if statement.writes:
+        await check_writes(database, statement)
     try:
         arguments = bound(database, statement, values)
         first = True

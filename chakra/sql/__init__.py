@@ -1,6 +1,6 @@
 """Statements out of queries and tables: resolve, render, cache by shape; pure functions, nothing awaits."""
 
-from chakra.sql.combined import combined
+from chakra.sql.combined import as_rows, columns_of_rows, combined
 from chakra.sql.ctes import Cte, Join
 from chakra.sql.ddl import check_server, create_statements, drop_statements
 from chakra.sql.dml import no_key, takes_columns
@@ -24,6 +24,7 @@ from chakra.sql.shapes import (
 )
 from chakra.sql.statement import Output, Statement
 from chakra.sql.withs import Described, described, key_between, pairs_of, recursive_step, rows_of, with_clause
+from chakra.sql.writes import Write
 
 __all__ = [
     "EVERYTHING",
@@ -40,8 +41,11 @@ __all__ = [
     "Sample",
     "Select",
     "Statement",
+    "Write",
+    "as_rows",
     "assigned_values",
     "check_server",
+    "columns_of_rows",
     "combined",
     "create_statements",
     "delete_row_statement",

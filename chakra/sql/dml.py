@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition, Expression, Lookup, Slot, Value
+from chakra.expressions import Condition, Expression, Lookup, Slot
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier
@@ -23,13 +23,14 @@ from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
 from chakra.sql.nodes import InnerQuery, Withs
 from chakra.sql.partners import columns_of
-from chakra.sql.render import render, render_conditions, write_from
+from chakra.sql.render import RENDERERS, render, render_conditions, write_from, write_select
 from chakra.sql.resolve import resolve_annotations, resolve_filters, resolve_joins, resolve_select
 from chakra.sql.scope import Scope
 from chakra.sql.select import Numbered, Select, numbered
 from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Output, Statement, Writer
 from chakra.sql.stored import row_check
+from chakra.sql.writes import NumberedWrite, numbered_assignments
 
 
 def compile_insert(table: Table, attributes: Sequence[str], returning: Sequence[str] = ()) -> Statement:
@@ -251,13 +252,44 @@ def write_delete(query: Numbered, returning: Sequence[str], writer: Writer) -> l
 def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str, Expression], Numbered]:
     """An UPDATE with slots for its literals, in the order of its shape (``update_statement``)."""
     numbers = Numbers()
-    found: dict[str, Expression] = {}
-    for name, value in assignments.items():
-        if isinstance(value, Expression) and not isinstance(value, Value):
-            found[name] = value.numbered(numbers)
-        else:
-            found[name] = Slot(next(numbers), value.value if isinstance(value, Value) else value)
-    return found, select.numbered(numbers)
+    return numbered_assignments(assignments, numbers), select.numbered(numbers)
+
+
+def write_returning(node: NumberedWrite, writer: Writer) -> None:
+    """A row of the table of rendering: a write in WITH. Texts are returned as such, whatever the server stores."""
+    write, values, query = node
+    returning: Sequence[str] = ()
+    if write.kind == "update":
+        sent = [name for name, value in values.items() if isinstance(value, Slot)]
+        write_update(values, query, write.table, returning, writer)
+    elif write.kind == "delete":
+        sent = []
+        write_delete(query, returning, writer)
+    else:
+        sent = []
+        _write_insert(node, writer)
+    columns = [write.table.by_attribute[name] for name in write.returning]
+    picked = [c.quoted + ("::text" if c.type.base.name == "text" else "") for c in columns]
+    writer.write(" RETURNING " + ", ".join(picked))
+    writer.writes(write.table, sent)
+
+
+def _write_insert(node: NumberedWrite, writer: Writer) -> None:
+    """INSERT of the rows of a query, with values beside them that are the same for all."""
+    write, values, query = node
+    table = write.table
+    given = ", ".join(table.by_attribute[name].quoted for name in (*write.columns, *values))
+    writer.touch(table.quoted, write=True)
+    writer.write(f"INSERT INTO {table.quoted} ({given}) ")
+    if values:
+        writer.write("SELECT given.*")
+        for name, value in values.items():
+            assert isinstance(value, Slot)
+            writer.write(", ")
+            _store(writer, value.index, table.by_attribute[name], table)
+        writer.write(" FROM (")
+    write_select(query, resolve_select(query, Scope(query.select.table)), writer)
+    writer.write(") AS given" if values else "")
 
 
 def _begin(query: Numbered, scope: Scope, what: str) -> None:
@@ -409,6 +441,8 @@ def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[
     writer.write(" RETURNING " + ", ".join(picked))
     return [Output(c.attribute, c.type, c.nullable, c.load) for c in columns]
 
+
+RENDERERS[NumberedWrite] = write_returning  # a row of the table, whose functions stand below this module
 
 __all__ = [
     "compile_delete",

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
-from chakra.expressions import Expression, Value
 from chakra.schema import Table
 from chakra.sql.compile import compile_select
 from chakra.sql.dml import (
@@ -24,6 +23,7 @@ from chakra.sql.dml import (
 from chakra.sql.rowplan import Compiled, derived_table
 from chakra.sql.select import Select
 from chakra.sql.statement import Statement
+from chakra.sql.writes import assignments_shape
 
 T = TypeVar("T")
 
@@ -85,14 +85,8 @@ def update_statement(
         returning: attributes whose values the rows have afterwards.
     """
     values: list[Any] = []
-    sets: list[Hashable] = []
-    for name, value in assignments.items():
-        if isinstance(value, Expression) and not isinstance(value, Value):
-            sets.append((name, value.shape(values)))
-        else:
-            sets.append(name)
-            values.append(value.value if isinstance(value, Value) else value)
-    key = ("update", tuple(sets), returning, select.shape(values))
+    sets = assignments_shape(assignments, values)
+    key = ("update", sets, returning, select.shape(values))
     found = stored.statements.get(key)
     if found is None:
         found = remember(stored, key, compile_update(select, assignments, stored, returning))

@@ -1,4 +1,4 @@
-"""A compiled statement and the writer that makes one; knows neither tables nor connections.
+"""A compiled statement and the writer that makes one; knows no connections, and of tables what is written to.
 
 A statement is SQL text cut at its parameters, so the same compilation serves both ways values travel: bound
 (``$1::bigint``) on the row path, rendered as literals on the COPY path, which takes no parameters. Both carry the
@@ -18,6 +18,7 @@ from chakra.pg.conversion import Naive
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.text import SqlText, Touch
 from chakra.pg.types import BY_OID, PgType
+from chakra.schema import Table
 from chakra.sql.adapting import SAID, binder, step_of
 from chakra.sql.literals import bare_type, render_literal
 
@@ -84,9 +85,10 @@ class Statement:
         relations: the tables (quoted) it reads or writes, and whether it writes them.
         pure: whether it calls nothing that is not Chakra's own; what the relations call is not known here.
         databases: weak references to those that queries in it were said to run on.
-        reads: whether it is a SELECT: it may be run again.
+        reads: whether it is a SELECT that writes nothing: it may be run again.
         locks: whether it is one that locks its rows, which are unlocked when the transaction ends.
         bound_to: whether it does not run everywhere: on certain databases, or in a transaction.
+        writes: what queries in WITH write: tables, and the attributes that literals are assigned to.
         sql: the text with ``$1::bigint``, ``$2``, … for the parameters.
         touches: the relations, or ``None`` where they do not say everything.
 
@@ -102,6 +104,7 @@ class Statement:
     databases: tuple[Any, ...] = ()
     reads: bool = False
     locks: bool = False
+    writes: tuple[tuple[Table, tuple[str, ...]], ...] = ()
     bound_to: bool = field(init=False)
     sql: str = field(init=False)
     touches: tuple[Touch, ...] | None = field(init=False)
@@ -241,10 +244,12 @@ class Heads:
         held: those of ``names``, so that their identities stay theirs.
         open: those that are being written, each with the depth at which.
         done: what is written, in the order in which it may refer to each other.
-        recursive, writes: whether one of them asks itself again, or writes.
+        recursive: whether one of them asks itself again.
+        locks: whether one of them locks rows.
+        writes: what they write: tables, and the attributes that literals are assigned to.
     """
 
-    __slots__ = ("done", "held", "names", "open", "recursive", "writes")
+    __slots__ = ("done", "held", "locks", "names", "open", "recursive", "writes")
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
@@ -252,7 +257,8 @@ class Heads:
         self.open: dict[int, int] = {}
         self.done: dict[int, Piece] = {}
         self.recursive = False
-        self.writes = False
+        self.locks = False
+        self.writes: list[tuple[Table, tuple[str, ...]]] = []
 
     def name(self, query: Any, name: str) -> None:
         """Give a query a name, unless it has one; one that is taken gets a number behind it."""
@@ -329,6 +335,11 @@ class Writer:
         finally:
             self._text, self.write, self.pieces, self.uses, self.qualify = outside
 
+    def writes(self, table: Table, assigned: Iterable[str]) -> None:
+        """Note that a query in WITH writes to a table, and to which of its attributes it assigns literals."""
+        assert self.heads is not None
+        self.heads.writes.append((table, tuple(assigned)))
+
     def touch(self, relation: str, *, write: bool = False) -> None:
         """Note a relation (quoted) that the statement reads, or writes."""
         self._touched[relation] = write or self._touched.get(relation, False)
@@ -381,6 +392,8 @@ class Writer:
         pieces, uses = [*self.pieces, "".join(self._text)], self.uses
         if self.heads is not None:
             pieces, uses = self.heads.before(pieces, uses, self._touched)
+            # A write keeps what it found locked for as long as it has to.
+            locks = locks or (reads and self.heads.locks and not self.heads.writes)
             reads = reads and not self.heads.writes
         return Statement(
             tuple(pieces),
@@ -392,6 +405,7 @@ class Writer:
             tuple(self._databases),
             reads,
             locks,
+            () if self.heads is None else tuple(self.heads.writes),
         )
 
 

@@ -48,7 +48,7 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.render.functions": {"node.type.sql", "'dense_rank' if node.linked else 'row_number'"},
     "chakra.sql.partitions": {"shares", "some", "share", "keys"},
     "chakra.sql.dml": {
-        "names", "picked", "i", "keys", "check", "first",
+        "names", "picked", "i", "keys", "check", "first", "given",
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },
     "chakra.expressions.library.times": {"part"},

@@ -27,6 +27,7 @@ PAGES = [
     "docs/bulk.md",
     "docs/columnar.md",
     "docs/coming-from-django.md",
+    "docs/ctes.md",
     "docs/expressions.md",
     "docs/json-and-arrays.md",
     "docs/ranges.md",

@@ -21,6 +21,10 @@ from tests.query.conftest import watched
 SHARED = pytest.mark.asyncio(loop_scope="module")
 
 
+READS = ("SELECT", "EXPLAIN", "WITH", "COPY (", "BEGIN", "COMMIT")
+"""How statements begin that write nothing, unless they return what they wrote."""
+
+
 class Tables:
     """The tables of a module, and whether they are as it fills them."""
 
@@ -34,7 +38,7 @@ class Tables:
         database.hooks.add(self._note)
 
     def _note(self, event: Any) -> None:
-        if not event.sql.startswith(("SELECT", "EXPLAIN")):
+        if not event.sql.startswith(READS) or " RETURNING " in event.sql:
             self.filled = False
 
     async def ready(self) -> None:

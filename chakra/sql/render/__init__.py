@@ -6,4 +6,12 @@ from chakra.sql.render.table import TABLE
 
 RENDERERS.update(TABLE)
 
-__all__ = ["render", "render_conditions", "render_list", "render_order", "write_from", "write_select"]
+__all__ = [
+    "RENDERERS",
+    "render",
+    "render_conditions",
+    "render_list",
+    "render_order",
+    "write_from",
+    "write_select",
+]

@@ -16,8 +16,8 @@ RENDERERS: dict[type, Renderer] = {}
 """``chakra.sql.render.table``, put here by the package: the functions that are its rows render parts of their nodes."""
 
 
-def render(node: Expression, writer: Writer) -> None:
-    """Write one resolved expression.
+def render(node: Any, writer: Writer) -> None:
+    """Write one resolved expression, or a write in WITH.
 
     Aggregates are written alike, by their rules. A class of the caller's own, which the table does not know, may write
     itself: ``render_sql(writer, render)``.

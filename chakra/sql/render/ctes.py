@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chakra.errors import FieldError
 from chakra.sql.ctes import Cte, NumberedCte
 from chakra.sql.nodes import Reference, RowsInFrom, Withs
+from chakra.sql.render.base import render
 from chakra.sql.render.select import write_select
 from chakra.sql.resolve import resolve_select
 from chakra.sql.scope import Scope
@@ -91,7 +94,13 @@ def _write(numbered: NumberedCte, heads: Heads, writer: Writer) -> None:
         writer.write(f" CYCLE {', '.join(by)} SET {mark} USING {path}")
 
 
-def _write_query(query: Numbered, writer: Writer) -> None:
+def _write_query(query: Any, writer: Writer) -> None:
+    """Write a SELECT, or a write that returns rows."""
+    if not isinstance(query, Numbered):
+        render(query, writer)
+        return
+    heads = _heads(writer)
+    heads.locks = heads.locks or query.select.clauses.lock is not None
     write_select(query, resolve_select(query, Scope(query.select.table)), writer)
 
 

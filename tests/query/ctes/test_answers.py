@@ -398,6 +398,8 @@ async def test_locks(rows: Any) -> None:
         first = CTE(POSTS.order_by("id").select_for_update(skip_locked=True)[:2])
         assert "FOR UPDATE SKIP LOCKED)" in first.objects.to_sql()[0].replace("LIMIT $1::bigint ", "")
         assert [p.id for p in await first.objects.order_by("id")] == [1, 2]
+    with pytest.raises(chakra.TransactionError, match="locks rows until the transaction ends"):
+        await first.objects
     with pytest.raises(FieldError, match="locks rows of tables"):
         CTE(POSTS.all()).objects.select_for_update().to_sql()
 

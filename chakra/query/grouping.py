@@ -6,7 +6,9 @@ from typing import Any, Self
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression, F
+from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.grouping import GroupingSets
+from chakra.expressions.windows import has_window
 from chakra.query.base import Base, R_co
 from chakra.sql import Select
 
@@ -74,6 +76,25 @@ class Grouped(Base[R_co]):
         return self._clauses(groups=(*kept, made))
 
 
+def grouped_names(select: Select) -> list[str]:
+    """The names by which the groups of a query are told apart."""
+    clauses = select.clauses
+    found = []
+    for term in clauses.groups or ():
+        parts = term.terms if isinstance(term, GroupingSets) else (F(term),) if isinstance(term, str) else ()
+        found += [part.path for part in parts if isinstance(part, F)]
+    if any(isinstance(term, GroupingSets) for term in clauses.groups or ()):
+        computed = dict(clauses.annotations)
+        names = [value for _, value in clauses.outputs if isinstance(value, str)]
+        found += [name for name in names if name not in computed or not _makes_one(computed[name])]
+    return list(dict.fromkeys(found))
+
+
+def _makes_one(value: Any) -> bool:
+    """Whether a value is computed of groups."""
+    return isinstance(value, Expression) and (has_aggregate(value) or has_window(value))
+
+
 def _returned(term: Expression, select: Select) -> Expression:
     """A term as what the query returns, if it is that: the same value under another literal would be another one."""
     clauses = select.clauses
@@ -93,4 +114,4 @@ def _alike(one: Expression, other: Expression) -> bool:
     return one.shape(mine) == other.shape(others) and mine == others
 
 
-__all__ = ["Grouped"]
+__all__ = ["Grouped", "grouped_names"]

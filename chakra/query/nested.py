@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from chakra.errors import FieldError
 from chakra.pg.types import array_of, record_of, without_binary
 from chakra.query.described import Described, described_columns
+from chakra.query.grouping import grouped_names
 from chakra.query.prefetch import Level, Prefetch, levels_of, with_keys
 from chakra.schema import Table
 from chakra.sql import Loaded, Nested, RowPlan, Select, loaded_of, select_statement
@@ -101,7 +102,7 @@ def _sorted(select: Select) -> Select:
         return select
     new = select.copy()
     if clauses.groups:
-        new.order = tuple(term for term in clauses.groups if isinstance(term, str))
+        new.order = tuple(grouped_names(select))
     elif clauses.distinct is not None and select.result != "nested":
         new.order = clauses.distinct or tuple(name for name, _ in clauses.outputs)
     else:

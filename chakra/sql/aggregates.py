@@ -83,9 +83,9 @@ def check_types(node: Aggregate) -> None:
         found = None if isinstance(argument, Slot) else type_of(argument)
         if found is None or kind.cast is not None or kind.takes(found):
             continue
-        raise FieldError(
-            f"{name}() takes {kind.name}, and {argument!r} is {found.sql}{_INSTEAD.get(name, '')}"
-        )
+        counted = name in ("Sum", "Avg") and found.base.name == "bool"
+        instead = '; Count("*", filter=…) counts rows' if counted else _INSTEAD.get(name, "")
+        raise FieldError(f"{name}() takes {kind.name}, and {argument!r} is {found.sql}{instead}")
     if name in ("Min", "Max") and first is not None and first.base.name == "bool":
         raise FieldError(
             f"{name}() takes what can be sorted, and {node.argument!r} is boolean; "

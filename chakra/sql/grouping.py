@@ -30,7 +30,7 @@ def group_terms(
     """
     root = scope.root.table
     keyed: set[int] = set()
-    terms: list[Expression] = [part for term in given for part in columns_of_key(term)]
+    terms: list[Expression] = [part for term in given for part in columns_of_key(_by_columns(term))]
     grouped = terms + members_of(terms)  # what is grouped by: in sets, what stands in these
     if not given:
         if root.primary_key and not scope.derived:
@@ -63,6 +63,15 @@ def group_terms(
     return terms
 
 
+def _by_columns(term: Expression) -> Expression:
+    """Grouping sets with the columns of a key in place of the key: these stand together."""
+    if not isinstance(term, GroupingSets):
+        return term
+    elements = [tuple([p for part in element for p in columns_of_key(part)]) for element in term.elements()]
+    parts = tuple([part for element in elements for part in element])
+    return GroupingSets(term.word, tuple(map(len, elements)), parts)
+
+
 def members_of(terms: Iterable[Expression]) -> list[Expression]:
     """What stands in the grouping sets among the terms of GROUP BY."""
     return [member for term in terms if isinstance(term, GroupingSets) for member in term.terms]
@@ -70,13 +79,14 @@ def members_of(terms: Iterable[Expression]) -> list[Expression]:
 
 def in_sets(expression: Expression, members: list[Expression]) -> Expression:
     """A value of a query with grouping sets, in which what these group by may be NULL."""
-    if any(same(expression, member) for member in members):
+    parts = columns_of_key(expression)
+    if all(any(same(part, member) for member in members) for part in parts):
         return GroupKey(expression)
     if isinstance(expression, Aggregate | Correlated | GroupKey) or not expression.children:
         return expression
-    parts = tuple([in_sets(child, members) for child in expression.children])
-    unchanged = all(one is other for one, other in zip(parts, expression.children, strict=True))
-    return expression if unchanged else expression.rebuild(parts)
+    children = tuple([in_sets(child, members) for child in expression.children])
+    unchanged = all(one is other for one, other in zip(children, expression.children, strict=True))
+    return expression if unchanged else expression.rebuild(children)
 
 
 def check_grouping(expressions: Iterable[Expression], terms: list[Expression]) -> None:

@@ -24,6 +24,7 @@ from chakra import config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
+    "docs/aggregates.md",
     "docs/bulk.md",
     "docs/columnar.md",
     "docs/coming-from-django.md",

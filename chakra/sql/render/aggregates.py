@@ -10,7 +10,7 @@ from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.rules import NUMBERS, TEXT_TYPES
 from chakra.pg.types import PgType
 from chakra.sql.infer import chosen_type, default_type, is_null, type_of
-from chakra.sql.nodes import GroupKey
+from chakra.sql.nodes import GroupKey, KeyRef
 from chakra.sql.render.base import render, render_list, render_order
 from chakra.sql.render.calls import write_argument
 from chakra.sql.render.nodes import compared, placed
@@ -109,4 +109,12 @@ def grouping_sets(node: GroupingSets, writer: Writer) -> None:
 
 
 def group_key(node: GroupKey, writer: Writer) -> None:
-    render(node.value, writer)
+    value = node.value
+    if not isinstance(value, KeyRef) or value.missing:
+        render(value, writer)
+        return
+    writer.write("CASE WHEN ")
+    render(value.parts[0], writer)  # it is grouped by all of them, or by none
+    writer.write(" IS NOT NULL THEN ")
+    render(value, writer)
+    writer.write(" END")

@@ -1,13 +1,13 @@
-"""Rows of the table: queries inside of others."""
+"""Rows of the table: queries inside of others, and what is denied, which may be one."""
 
 from __future__ import annotations
 
-from chakra.expressions import Lookup
+from chakra.expressions import Lookup, Not
 from chakra.expressions.library.documents import DOCUMENTS
 from chakra.expressions.lookups import find_lookup
 from chakra.pg.quoting import quote_identifier
-from chakra.sql.infer import type_of
-from chakra.sql.nodes import InnerArray, InnerExists, InnerQuery, KeyRef
+from chakra.sql.infer import may_be_null, type_of
+from chakra.sql.nodes import HasPartner, InnerArray, InnerExists, InnerQuery, KeyRef
 from chakra.sql.render.base import render
 from chakra.sql.render.select import write_body, write_select
 from chakra.sql.render.templates import split
@@ -62,3 +62,20 @@ def none_of(node: Lookup, writer: Writer) -> None:
                 writer.write(found if kind == "l" else text)
     writer.qualify = outside
     writer.write(")")
+
+
+def denied(node: Not, writer: Writer) -> None:
+    inner = node.inner
+    if isinstance(inner, HasPartner | InnerExists):
+        writer.write("NOT ")
+        render(inner, writer)
+    elif isinstance(inner, Lookup) and inner.name == "in" and isinstance(inner.right, InnerQuery):
+        none_of(inner, writer)
+    elif may_be_null(node.inner):
+        writer.write("(")
+        render(node.inner, writer)
+        writer.write(") IS NOT TRUE")
+    else:
+        writer.write("NOT (")
+        render(node.inner, writer)
+        writer.write(")")

@@ -7,8 +7,6 @@ from chakra.expressions import (
     Combined,
     Expression,
     IsTrue,
-    Lookup,
-    Not,
     Operation,
     Prefixed,
     Slot,
@@ -19,9 +17,8 @@ from chakra.pg.quoting import quote_output
 from chakra.pg.types import PgType
 from chakra.sql.adapting import TEXTS, ToType
 from chakra.sql.infer import may_be_null, operand_type, type_of
-from chakra.sql.nodes import HasPartner, InnerExists, InnerQuery, OutputName, RowRange
+from chakra.sql.nodes import OutputName, RowRange
 from chakra.sql.render.base import render
-from chakra.sql.render.inner import none_of
 from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Writer
 
@@ -126,23 +123,6 @@ def combined(node: Combined, writer: Writer) -> None:
         render(part, writer)
         if nested:
             writer.write(")")
-
-
-def denied(node: Not, writer: Writer) -> None:
-    inner = node.inner
-    if isinstance(inner, HasPartner | InnerExists):
-        writer.write("NOT ")
-        render(inner, writer)
-    elif isinstance(inner, Lookup) and inner.name == "in" and isinstance(inner.right, InnerQuery):
-        none_of(inner, writer)
-    elif may_be_null(node.inner):
-        writer.write("(")
-        render(node.inner, writer)
-        writer.write(") IS NOT TRUE")
-    else:
-        writer.write("NOT (")
-        render(node.inner, writer)
-        writer.write(")")
 
 
 def is_true(node: IsTrue, writer: Writer) -> None:

@@ -78,7 +78,7 @@ TABLE: dict[type, Renderer] = {
     # conditions
     IsTrue: nodes.is_true,
     Combined: nodes.combined,
-    Not: nodes.denied,
+    Not: inner.denied,
     Lookup: lookups.lookup,
     RowRange: nodes.row_range,
     HasPartner: partners.has_partner,

@@ -14,6 +14,7 @@ from chakra import (
     Grouping,
     Max,
     OuterRef,
+    Prefetch,
     Q,
     Rank,
     Subquery,
@@ -254,3 +255,14 @@ async def test_groups_are_those_of_the_expression_that_is_returned(rows: Any) ->
 async def test_deleting_groups_is_refused(rows: Any) -> None:
     with pytest.raises(FieldError, match=r"grouped by rollup\(F\('region'\)\): a group is no row"):
         await TOTALS.rollup("region").delete()
+
+
+async def test_prefetched_as_columns(rows: Any) -> None:
+    """Groups of the rows behind each row, in an order that is always the same."""
+    totals = SALES.values("size", "region", n=Count("*")).rollup("size")
+    query = SHOPS.order_by("id").prefetch_related(Prefetch("sales", queryset=totals))
+    first, second, third = (await query.to_arrow(nested=True))["sales"].to_pylist()
+    assert [tuple(row.values()) for row in first] == [
+        ("small", "east", 2), ("large", "east", 1), (None, "east", 3),
+    ]  # fmt: skip
+    assert len(second) == 3 and third == []

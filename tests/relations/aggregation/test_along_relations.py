@@ -6,7 +6,23 @@ from typing import Any
 
 import pytest
 
-from chakra import ArrayAgg, Avg, Cast, Count, F, Field, ForeignKey, Max, Model, Q, Sum, field, foreign_key
+from chakra import (
+    ArrayAgg,
+    Avg,
+    Cast,
+    Coalesce,
+    Count,
+    F,
+    Field,
+    ForeignKey,
+    JsonAgg,
+    Max,
+    Model,
+    Q,
+    Sum,
+    field,
+    foreign_key,
+)
 from chakra.errors import FieldError
 from chakra.types import Integer
 from tests.query.conftest import watched
@@ -239,3 +255,21 @@ async def test_conditions_inside_of_values_and_orders(writers: Any) -> None:
     assert found == [("Ann", 1), ("Bob", 0), ("Cy", 0)]
     names = Writer.objects.order_by(thick, "-name").values_list("name", flat=True)
     assert await names == ["Cy", "Bob", "Ann"]
+
+
+async def test_a_partner_without_further_rows_is_no_value(writers: Any) -> None:
+    """Novels b and c of two relations: the reviews of a novel without any are none, and no NULL among them."""
+    stars = {"stars": ArrayAgg("novels__reviews__stars", order_by="novels__reviews__id")}
+    found = writers.annotate(**stars, all=JsonAgg("novels__reviews__stars", order_by="novels__reviews__id"))
+    answers = [("Ann", [5, 1, 3], [5, 1, 3]), ("Bob", None, None), ("Cy", None, None)]
+    assert await found.values_list("name", "stars", "all") == answers
+    assert (await found.values("stars").to_arrow())["stars"].to_pylist() == [[5, 1, 3], None, None]
+    cities = Writer.objects.values("city").annotate(**stars).order_by("city")
+    assert await cities.values_list("city", "stars") == [("Oslo", None), ("Rome", [5, 1, 3])]
+    assert await Writer.objects.aggregate(**stars) == {"stars": [5, 1, 3]}
+    # A value that is there without a row is one of each novel.
+    zero = ArrayAgg(Coalesce("novels__reviews__stars", 0), order_by=["novels__id", "novels__reviews__id"])
+    assert await writers.annotate(x=zero).values_list("x", flat=True) == [[5, 1, 3, 0], [0], None]
+    # Of a key that may be NULL, the row is there.
+    back = Novel.objects.values("writer__city").annotate(x=ArrayAgg("title", order_by="title"))
+    assert await back.values_list("writer__city", "x") == [("Rome", ["a", "b", "c", "d"])]

@@ -541,3 +541,19 @@ async def test_nested_columns(orders: dict[str, Order]) -> None:
     assert [[carrier["name"] for carrier in row["top"]] for row in rows] == [["rail"], [], ["post"], []]
     back = await Line.objects.order_by("name").prefetch_related("order__labels").to_arrow(nested=True)
     assert [row["order"] and len(row["order"]["labels"]) for row in back.to_pylist()] == [1, 1, 1, 0, None]
+
+
+async def test_grouping_sets_by_keys(orders: dict[str, Order]) -> None:
+    """The columns of a key stand together, and where a row is of all keys there is none."""
+    sets = Line.objects.values("order", n=Count("*")).rollup("order").order_by("-n", "order")
+    assert [tuple(row.values()) for row in await sets] == [
+        (None, 5), (("a", 1), 2), (("a", 2), 1), (("b", 1), 1), (None, 1),
+    ]  # fmt: skip
+    assert [row["order"] for row in (await sets.to_arrow()).to_pylist()][:2] == [
+        None,
+        {"tenant": "a", "number": 1},
+    ]
+    cube = Order.objects.values("pk", n=Count("lines")).cube("pk").order_by("n", "pk")
+    assert [tuple(row.values()) for row in await cube] == [
+        (("b", 2), 0), (("a", 2), 1), (("b", 1), 1), (("a", 1), 2), (None, 4),
+    ]  # fmt: skip

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from chakra.errors import FieldError
-from chakra.expressions import Order
 from chakra.pg.types import BOOL
+from chakra.query.aggregated import Aggregated
 from chakra.query.base import Base
 from chakra.query.checks import value_name
 from chakra.query.options import flag, names
 from chakra.schema import Column, Table
 from chakra.sql import Cte, Described, Select, Write, described, recursive_step, rows_of
-from chakra.sql.nodes import RootColumn
+
+Query: TypeAlias = "Base[Any] | Aggregated"
+"""What stands for rows: a queryset, or aggregates that were not awaited, which are one row."""
 
 
 class CTE:
@@ -32,9 +34,9 @@ class CTE:
         FieldError: not a query, or a name that is none.
     """
 
-    __slots__ = ("_columns", "_cte", "_hidden", "_like")
+    __slots__ = ("_columns", "_cte", "_hidden", "_like", "_select")
 
-    def __init__(self, queryset: Base[Any], *, materialized: bool | None = None, name: str = "") -> None:
+    def __init__(self, queryset: Query, *, materialized: bool | None = None, name: str = "") -> None:
         select, database = taken(queryset, "CTE()")
         found = described(select, "CTE()")
         if materialized is not None:
@@ -47,10 +49,12 @@ class CTE:
             database=database,
             name=value_name(name) if name else "",
         )
-        self._begin(queryset, found, cte)
+        like = queryset._query if isinstance(queryset, Aggregated) else queryset
+        self._begin(like, select, found, cte)
 
-    def _begin(self, like: Base[Any], found: Described, cte: Cte) -> None:
+    def _begin(self, like: Base[Any], select: Select, found: Described, cte: Cte) -> None:
         self._like = like
+        self._select = select
         self._cte = cte
         cte.described = found
         self._columns: tuple[Column, ...] = found.columns
@@ -66,10 +70,8 @@ class CTE:
         """
         found = described(returned, "")
         new = object.__new__(cls)
-        query = like._unbound(returned)
-        query._prefetches = like._prefetches if returned.result == "instances" else ()
         _, database = taken(like, "")
-        new._begin(query, found, Cte(write, found.columns, found.table, database=database))
+        new._begin(like, returned, found, Cte(write, found.columns, found.table, database=database))
         return new
 
     @classmethod
@@ -113,7 +115,7 @@ class CTE:
         if database is not None and cte.database is not None and database is not cte.database:
             raise FieldError("CTE.recursive(): base and step run on two databases")
         cte.database = cte.database or database
-        cte.step = recursive_step(made._like._select, cte, select)
+        cte.step = recursive_step(made._select, cte, select)
         added: list[Column] = []
         if search is not None:
             if search not in ("depth", "breadth"):
@@ -148,10 +150,10 @@ class CTE:
     @property
     def objects(self) -> Any:
         """The rows as a query of their own, of what the query inside returns: instances, or values."""
-        select = rows_of(self._cte, self._like._select, self._columns)
-        if self._hidden is not None:
-            select.order = (Order(RootColumn(self._hidden), False),)
-        return self._like._unbound(select)
+        query = self._like._unbound(rows_of(self._cte, self._select, self._columns, self._hidden))
+        if self._select.result != "instances":
+            query._prefetches = ()  # rows of values have no relations to load
+        return query
 
     @staticmethod
     def __chakra_cte__(query: CTE) -> Cte:
@@ -197,4 +199,4 @@ def _free(rows: Described, name: str, *others: str) -> str:
     return name
 
 
-__all__ = ["CTE", "taken"]
+__all__ = ["CTE", "Query", "taken"]

@@ -7,10 +7,10 @@ from typing import Any, Self
 
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, as_condition
-from chakra.query.base import Base, R_co
+from chakra.query.base import R_co
 from chakra.query.checks import value_name
 from chakra.query.combining import Combining
-from chakra.query.ctes import CTE, taken
+from chakra.query.ctes import CTE, Query, taken
 from chakra.query.options import flag
 from chakra.sql import Described, Join, described, key_between, pairs_of, with_clause
 from chakra.sql.loaded import SEPARATOR
@@ -21,7 +21,7 @@ class Joining(Combining[R_co]):
 
     __slots__ = ()
 
-    def with_(self, /, **queries: Base[Any] | CTE) -> Self:
+    def with_(self, /, **queries: Query | CTE) -> Self:
         """Put queries in WITH: ``Author.objects.with_(totals=Post.objects.values("author").annotate(n=Count("*")))``.
 
         Their values are named by paths, ``totals__n``, in everything that takes the name of a field, as if a relation
@@ -49,7 +49,7 @@ class Joining(Combining[R_co]):
         *names: str,
         on: Condition | str | Iterable[str] | bool | None = None,
         left: bool = False,
-        **queries: Base[Any] | CTE,
+        **queries: Query | CTE,
     ) -> Self:
         """Join the rows of queries, whose values paths name: ``join(best=query, on=Q(id=F("best__post")))``.
 
@@ -91,7 +91,7 @@ class Joining(Combining[R_co]):
             new = new._joined(name, found.rows, found, on, left, database=database)
         return new
 
-    def lateral(self, /, *, left: bool = False, on: Condition | None = None, **queries: Base[Any]) -> Self:
+    def lateral(self, /, *, left: bool = False, on: Condition | None = None, **queries: Query) -> Self:
         """Join the rows that a query gives for each row, of which ``OuterRef`` in it names values:
         ``Author.objects.lateral(latest=Post.objects.filter(author=OuterRef("pk")).order_by("-id")[:3])``.
 

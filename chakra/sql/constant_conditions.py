@@ -60,6 +60,8 @@ def compiled_condition(
     scope.root.alias = alias or scope.root.alias
     writer = Writer(qualify=bool(alias))
     render_conditions(found, writer, "")
+    if writer.heads is not None:
+        raise FieldError(f"{option} can use no queries in WITH (CTE); they have no place in front of it")
     return writer.finish(), values
 
 

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from chakra.errors import FieldError
 from chakra.schema import Column, Table
 
 # A SELECT stands above this module: here it is a tree with ``shape`` and ``numbered``, like any query in an expression.
@@ -95,8 +96,13 @@ class Cte:
         return Cte, said, names, query, step
 
     def numbered(self, numbers: Iterator[int]) -> NumberedCte:
-        """The query with slots for its literals, in the order of ``shape``; the same object for every reference."""
-        assert isinstance(numbers, Numbers)
+        """The query with slots for its literals, in the order of ``shape``; the same object for every reference.
+
+        Raises:
+            FieldError: it stands in what is no query.
+        """
+        if not isinstance(numbers, Numbers):
+            raise FieldError("a query in WITH (CTE) stands in queries only, not in what a table declares")
         known = getattr(numbers, "known", None)
         if known is None:
             known = numbers.known = {}

@@ -325,7 +325,9 @@ class Scope:
                 break
             source = self.join(source, relation)
             position += 1
-            if not relation.forward and (position == len(parts) or not _names(source.table, parts[position])):
+            if not relation.forward and (
+                position == len(parts) or not _names(source.table, parts[position:])
+            ):
                 found = _key_ref(source)  # posts=…, posts__isnull=…: the partner itself
                 if position < len(parts) and not _is_word(parts[position], found):
                     raise self._unknown(source.table, parts[position], path)
@@ -544,8 +546,13 @@ class Scope:
             self.compared = outside
 
 
-def _names(table: Table, part: str) -> bool:
-    return part == "pk" or part in table.by_attribute or part in table.relations
+def _names(table: Table, parts: list[str]) -> bool:
+    part = parts[0]
+    if part == "pk" or part in table.by_attribute or part in table.relations:
+        return True
+    return table.row_class is None and any(
+        "__".join(parts[:used]) in table.by_attribute for used in range(2, len(parts) + 1)
+    )
 
 
 def _is_word(word: str, value: Expression) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
-from chakra.expressions import Expression, F, QueryExpression
+from chakra.expressions import Expression, F, Order, QueryExpression
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.rules import TEXT_TYPES, common_type
 from chakra.schema import Column, Hop, Relation, Table
@@ -77,7 +77,7 @@ def _columns(rows: Select, around: Select | None) -> tuple[Column, ...]:
 
 def _instances(select: Select, around: Select | None) -> Described:
     table = select.table
-    names = [name for name, _ in select.clauses.annotations]
+    names = _shown(select)
     returned = (*(column.attribute for column in table.columns), *names)
     rows = as_rows(
         select.with_clauses(
@@ -103,13 +103,18 @@ def _instances(select: Select, around: Select | None) -> Described:
     return Described(rows, columns, found, {column.attribute: column.attribute for column in table.columns})
 
 
+def _shown(select: Select) -> list[str]:
+    """The names of the annotations that a query returns."""
+    clauses = select.clauses
+    return [name for name, _ in clauses.annotations if name not in clauses.hidden]
+
+
 def _values(select: Select, around: Select | None) -> Described:
     table = select.table
     rows = as_rows(select)
     columns = _columns(rows, around)
     outputs = rows.clauses.outputs or tuple(
-        [(c.attribute, c.attribute) for c in readable_columns(table)]
-        + [(name, "") for name, _ in rows.clauses.annotations]
+        [(c.attribute, c.attribute) for c in readable_columns(table)] + [(name, "") for name in _shown(rows)]
     )
     returned = {column.name for column in columns}
     held: dict[str, str] = {}
@@ -146,20 +151,29 @@ def _values(select: Select, around: Select | None) -> Described:
     return Described(rows, columns, found, held if table.row_class is not None else {})
 
 
-def rows_of(cte: Cte, like: Select, columns: Sequence[Column]) -> Select:
+def rows_of(cte: Cte, like: Select, columns: Sequence[Column], order: Column | None = None) -> Select:
     """A query over the rows of one in WITH, which are what those of the query inside are.
 
     Args:
         like: the query inside.
         columns: its columns, and those that are returned besides.
+        order: what they are sorted by where nothing else is said, and which is only returned if it is named.
     """
+    found = _rows_of(cte, like, columns, order)
+    if order is not None:
+        found.order = (Order(RootColumn(order), False),)
+    return found
+
+
+def _rows_of(cte: Cte, like: Select, columns: Sequence[Column], order: Column | None) -> Select:
     if like.result == "instances":
         table, said = like.table, like.clauses
-        computed = columns[len(table.columns) :]
+        computed = (*columns[len(table.columns) :], *(() if order is None else (order,)))
         return Select(table).with_clauses(
             inner=cte,
             annotations=tuple([(column.name, RootColumn(column)) for column in computed]),
             after=(0,) * len(computed),
+            hidden=frozenset[str]() if order is None else frozenset({order.name}),
             related=said.related,
             only=said.only,
             deferred=said.deferred,
@@ -285,8 +299,7 @@ def recursive_step(base: Select, cte: Cte, step: Select) -> Select:
         )
     names = [column.name for column in first.columns]
     if base.result == "instances":
-        computed = [name for name, _ in base.clauses.annotations]
-        others = [name for name, _ in step.clauses.annotations]
+        computed, others = _shown(base), _shown(step)
         if step.result != "instances" or step.table is not base.table or sorted(others) != sorted(computed):
             given = "values" if step.result != "instances" else f"rows of {step.table.title}"
             raise FieldError(

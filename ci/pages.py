@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import cookbook
+import expression_types
 
 from chakra.columnar.types import COLUMN_TYPES, arrow_type
 from chakra.db.text_types import READ_AS_TEXT
@@ -20,6 +21,7 @@ from chakra.schema.declared import reading, storing
 
 DOCS = Path(__file__).parents[1] / "docs"
 TYPES, DECISIONS, COOKBOOK = DOCS / "types.md", DOCS / "decisions" / "index.md", DOCS / "cookbook.md"
+EXPRESSIONS = DOCS / "expression-types.md"
 BEGIN, END = "<!-- written by ci/pages.py -->\n", "<!-- until here -->\n"
 PAIRS_BEGIN, PAIRS_END = (
     "<!-- declared types, written by ci/pages.py -->\n",
@@ -187,6 +189,14 @@ def main() -> None:
         (DECISIONS, decisions, BEGIN, END),
         (COOKBOOK, cookbook.models, MODELS_BEGIN, MODELS_END),
         (COOKBOOK, cookbook.queries, QUERIES_BEGIN, QUERIES_END),
+        *(
+            (EXPRESSIONS, make, BEGIN.replace(" -->", f": {what} -->"), END.replace(" -->", f": {what} -->"))
+            for what, make in (
+                ("samples", expression_types.samples),
+                ("operators", expression_types.operators),
+                ("words", expression_types.words),
+            )
+        ),
     ):
         text = page.read_text()
         head, rest = text.split(begin)

@@ -202,7 +202,7 @@ def _chosen(node: Choice) -> PgType | None:
     """The type of what is one of several values."""
     beside = beside_of(node.values)
     types = [
-        chosen_type(value, beside) if isinstance(value, Slot) else type_of(value)
+        _taken_type(value, beside) if isinstance(value, Slot) else type_of(value)
         for value in node.values
         if not is_null(value)
     ]
@@ -219,6 +219,14 @@ def _chosen(node: Choice) -> PgType | None:
         and found.name == known[0].base.name
     ):
         return known[0].base
+    return found
+
+
+def _taken_type(slot: Slot, beside: PgType | None) -> PgType | None:
+    """The type that the server takes a literal for: beside a text of any type, a text without one is of that type."""
+    found = chosen_type(slot, beside)
+    if beside is not None and slot.type is None and found is TEXT and beside.base.name in TEXT_TYPES:
+        return replace(beside.base, typmod=-1)
     return found
 
 

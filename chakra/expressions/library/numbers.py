@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chakra.expressions.calls import COUNT, NUMBER, REAL, Function, first
+from chakra.expressions.calls import COUNT, NUMBER, REAL, Function, Kind, first
 from chakra.expressions.rules import NUMBERS, WHOLE, numeric, operation_type
 from chakra.pg.types import FLOAT8, NUMERIC, PgType
 
@@ -27,9 +27,13 @@ def _whole(types: Sequence[PgType | None]) -> PgType | None:
     return NUMERIC if base.precision is None else numeric(base.precision - max(base.scale or 0, 0) + 1, 0)
 
 
+_EXACT = Kind("whole number or numeric", WHOLE | {"numeric"}, None, NUMERIC)
+
+
 def _remainder(types: Sequence[PgType | None]) -> PgType | None:
-    left, right = types
-    return None if left is None or right is None else operation_type("%", left.base, right.base)
+    """The server has none of floats, which are cast to numeric."""
+    left, right = [None if t is None else t.base if t.base.name in _EXACT.types else NUMERIC for t in types]
+    return None if left is None or right is None else operation_type("%", left, right)
 
 
 def _sign(types: Sequence[PgType | None]) -> PgType | None:
@@ -59,7 +63,7 @@ Round = Function[Any]("Round", _KEPT | {"": "round({0})"}, (NUMBER,), _rounded, 
 RoundTo = Function[Any]("RoundTo", _ROUND_TO, (NUMBER, COUNT), NUMERIC)
 TruncateTo = Function[Any]("TruncateTo", _TRUNCATED_TO, (NUMBER, COUNT), NUMERIC)
 Sign = Function[Any]("Sign", "sign({0})", (NUMBER,), _sign, "sign")
-Mod = Function[Any]("Mod", "mod({*})", (NUMBER, NUMBER), _remainder)
+Mod = Function[Any]("Mod", "mod({*})", (_EXACT, _EXACT), _remainder)
 Power = Function[Any]("Power", "power({*})", (NUMBER, NUMBER), _exact_or_float)
 Sqrt = Function[Any]("Sqrt", "sqrt({0})", (NUMBER,), _exact_or_float, "sqrt")
 Cbrt = _real("Cbrt", "cbrt", "cbrt")

@@ -65,6 +65,9 @@ def write_argument(
         beside = _beside(arguments) if kind.like and node.type is None else None
         if beside is None:
             typed_slot(node, writer, kind.literal)
+            own = type_of(node)
+            if kind.literal is None and kind.cast is not None and own is not None and not kind.takes(own):
+                writer.write(f"::{kind.cast.sql}")
         else:
             other, type_ = beside
             writer.parameter(node.index, (*node.steps, ToType(type_)), type_, label_of(other))

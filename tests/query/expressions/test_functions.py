@@ -192,6 +192,11 @@ NUMBERS: list[tuple[Any, str, PgType | None]] = [
     (Sign("price"), "sign(price)", NUMERIC(1, 0)),
     (Mod("pages", 7), "mod(pages, 7)", INT8),
     (Mod("price", 7), "mod(price, 7)", NUMERIC(21, 2)),
+    (
+        Mod(F("pages") / 7.0, 2.5),
+        "mod((pages / 7.0::float8)::numeric, 2.5)",
+        NUMERIC,
+    ),  # the server has none of floats
     (Power("pages", 2), "power(pages, 2)", FLOAT8),
     (Power("price", 2), "power(price, 2)", NUMERIC),
     (Power("price", 0.5), "power(price, 0.5::float8)", FLOAT8),

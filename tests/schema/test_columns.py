@@ -111,7 +111,6 @@ async def test_what_the_server_made(db: Any) -> None:
     table = await read(db, "schema_parts")
     for declared, found in zip(Part.__table__.columns, table.columns, strict=True):
         words = (
-            "type",
             "nullable",
             "identity",
             "always",
@@ -124,6 +123,7 @@ async def test_what_the_server_made(db: Any) -> None:
         assert [getattr(declared, word) for word in words] == [getattr(found, word) for word in words], (
             found.name
         )
+        assert (declared.type.name, declared.type.typmod) == (found.type.name, found.type.typmod)
         assert (declared.computed is None, declared.db_default is None) == (
             found.computed is None,
             found.db_default is None,

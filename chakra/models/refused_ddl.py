@@ -65,7 +65,7 @@ async def _shown(database: Database, tables: Sequence[Table], statement: str, er
             for part, alone in _parts(table):
                 found = await _error(database, create_table(alone, (), False)[0], keep=False)
                 if found is not None and found.sqlstate == error.sqlstate:
-                    about = f"{table.title}, {part}"
+                    about = f"{table.title}, {part}" if part else about
                     break
     if not about:
         return ""
@@ -79,10 +79,11 @@ async def _shown(database: Database, tables: Sequence[Table], statement: str, er
 
 
 def _parts(table: Table) -> Iterator[tuple[str, Table]]:
-    """A table with one of its parts at a time, and what that is."""
-    plain = tuple(
-        [replace(column, db_default=None, computed=None, virtual=False) for column in table.columns]
+    """A table with none of its parts, then with one of them at a time, and what that is."""
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("db_default", "computed", "collation", "sequence", "compression")
     )
+    plain = tuple([replace(column, virtual=False, **nothing) for column in table.columns])
     bare = replace(
         table,
         columns=plain,
@@ -96,6 +97,7 @@ def _parts(table: Table) -> Iterator[tuple[str, Table]]:
         comment=None,
         statements={},
     )
+    yield "", bare
     for position, column in enumerate(table.columns):
         others = (*plain[:position], column, *plain[position + 1 :])
         yield f"the field {column.attribute}", replace(bare, columns=others, statements={})

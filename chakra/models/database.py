@@ -9,6 +9,7 @@ from chakra.db import default as databases
 from chakra.errors import DatabaseError, FieldError
 from chakra.models.metaclass import ModelMeta
 from chakra.models.objects import ServerObjects
+from chakra.models.refused_ddl import OF_DECLARATIONS, meant
 from chakra.models.views import check_views
 from chakra.query import catalogue
 from chakra.query.catalogue import Tables
@@ -79,6 +80,8 @@ class Database(ServerObjects):
                 names = ", ".join(dict.fromkeys(t.schema for t in tables if t.schema is not None))
                 made = f"; make it first: await db.create_schema(…) ({names})"
                 error.args = (f"{error.args[0]}{made}", *error.args[1:])
+            elif (error.sqlstate or "")[:2] in OF_DECLARATIONS:
+                error.args = (f"{error.args[0]}{await meant(self, tables, statements)}", *error.args[1:])
             raise
 
     async def _existing(self, tables: list[Table]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chakra.errors import FieldError
 
@@ -53,7 +53,7 @@ class Identity:
     def options(self) -> Identity | None:
         """What it says beyond ``always``; ``None`` = nothing."""
         plain = (self.start, self.increment, self.minimum, self.maximum, self.cache, self.cycle)
-        return None if plain == (None, 1, None, None, 1, False) else self
+        return None if plain == (None, 1, None, None, 1, False) else replace(self, always=False)
 
 
 __all__ = ["Identity"]

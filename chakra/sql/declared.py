@@ -237,7 +237,7 @@ class Declaring:
         """A CHECK constraint whose condition is SQL."""
         if not isinstance(given.condition, Given):
             return given
-        what = f"{self._table.title}, Check({given.name or given.condition!r})"
+        what = f"{self._table.title}, Check({given.name or repr(given.condition)})"
         return changed(given, condition=self.condition(given.condition, what))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import chakra.sql.aggregates
 import chakra.sql.brackets
 import chakra.sql.chosen
-import chakra.sql.inner  # noqa: F401 - queries inside of others
+import chakra.sql.inner
+import chakra.sql.rows  # noqa: F401 - queries inside of others, and rows of values
 from chakra.sql.render import write_select
 from chakra.sql.resolve import resolve_select
 from chakra.sql.rowplan import Compiled

@@ -131,6 +131,7 @@ from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
 from chakra.query import QuerySet, raw
 from chakra.query.ctes import CTE
+from chakra.query.paging import Page
 from chakra.query.prefetch import Prefetch, prefetch
 from chakra.schema import Check, Exclude, Identity, Index, OpClass, Sequence, Unique
 
@@ -319,6 +320,7 @@ __all__ = [
     "OpClass",
     "OuterRef",
     "Over",
+    "Page",
     "PercentRank",
     "PoolTimeout",
     "Prefetch",

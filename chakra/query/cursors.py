@@ -13,6 +13,7 @@ import enum
 import hashlib
 import ipaddress
 import json
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
@@ -27,6 +28,7 @@ LONGEST = 65_536
 """Characters of a cursor that is looked at; one that is made of longer values is refused when it is made."""
 
 _PLAIN = (bool, int, str)
+_LETTERS = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def _moment(text: str) -> dt.datetime:
@@ -39,7 +41,7 @@ def _interval(text: str) -> Interval:
 
 
 def _text_of_interval(value: Interval) -> str:
-    return " ".join(map(str, (value.months, value.days, value.microseconds)))
+    return " ".join(map(str, value.parts))
 
 
 _CODES: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
@@ -48,16 +50,18 @@ _CODES: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
     "t": (dt.datetime, dt.datetime.isoformat, _moment),
     "d": (dt.date, dt.date.isoformat, dt.date.fromisoformat),
     "c": (dt.time, dt.time.isoformat, dt.time.fromisoformat),
+    "i": (Interval, _text_of_interval, _interval),
     "e": (
         dt.timedelta,
         lambda v: str(v // dt.timedelta(microseconds=1)),
         lambda t: dt.timedelta(microseconds=int(t)),
     ),
-    "i": (Interval, _text_of_interval, _interval),
     "u": (uuid.UUID, str, uuid.UUID),
     "b": (bytes, lambda v: base64.b64encode(v).decode(), lambda t: base64.b64decode(t, validate=True)),
 }
-"""Code → class, what makes a text of a value, and a value of a text. A moment is a date, too, so it comes before."""
+"""Code → class, what makes a text of a value, and a value of a text. A class stands before those it derives from:
+a moment is a date, an interval a timedelta.
+"""
 
 _ADDRESSES = (
     ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network,
@@ -93,6 +97,8 @@ def position(text: str, table: str, terms: Sequence[Order]) -> list[Any]:
     """
     if len(text) > LONGEST:
         raise DataError("this is no cursor: it is too long for one")
+    if not _LETTERS.fullmatch(text):
+        raise DataError(f"this is no cursor: {_short(text)}")
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         found = json.loads(raw.decode(), parse_float=_refuse, parse_constant=_refuse)

@@ -107,6 +107,8 @@ def _of_instance(method: str, row: Any, term: Order, computed: set[str]) -> Any:
             raise FieldError(
                 f"{method}(): the query is sorted by {path!r}, which rows do not hold; {_INSTEAD}"
             )
+        if relation.forward and any(getattr(row, key) is None for key in relation.keys):
+            return None
         row, table = getattr(row, name), relation.target
         if row is None:
             return None

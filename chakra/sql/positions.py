@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from chakra.errors import FieldError
 from chakra.expressions import Combined, Condition, Expression, F, Lookup, Not, Order, Slot
+from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.positions import Beyond
 from chakra.expressions.q import all_of
 from chakra.expressions.rows import Row
@@ -110,6 +111,15 @@ def _telling(select: Select, terms: list[Order]) -> list[Expression]:
             "filter(pk__in=query)"
         )
     given: tuple[object, ...]
+    if clauses.joins and not clauses.groups:
+        raise FieldError(
+            f"a row of {table.title} may come once for each of {clauses.joins[0].name} that is joined to it, and its "
+            "keys do not tell these apart: page a query around it, filter(pk__in=query)"
+        )
+    if any(isinstance(term, GroupingSets) for term in clauses.groups or ()):
+        raise FieldError(
+            "subtotals are told apart by grouping() and not by their values, and have no pages by keys"
+        )
     if clauses.groups:
         given = clauses.groups
     elif clauses.distinct is not None and select.result != "instances":

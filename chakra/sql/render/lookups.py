@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from chakra.errors import FieldError
@@ -48,7 +49,7 @@ def lookup(node: Lookup, writer: Writer) -> None:
         raise FieldError(f"unknown lookup {node.name!r}; there are {known_words(left_type)}")
     assert isinstance(right, Expression)
     if isinstance(right, Quantified):
-        quantified_lookup(node, rule, lambda: _left(left, left_type, rule, writer), writer)
+        quantified_lookup(node, rule, partial(_left, left, left_type, rule, writer), writer)
         return
     if rule.right == "span of":
         spans.contained(left, left_type, right, writer)

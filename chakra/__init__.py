@@ -6,7 +6,8 @@ Everything public is here, in ``chakra.types``, ``chakra.functions``, ``chakra.e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import typing
+from typing import TYPE_CHECKING
 
 from chakra.config import configure
 from chakra.db import default as _databases
@@ -96,6 +97,8 @@ from chakra.expressions.library.statistics import (
     RegrSXY,
     RegrSYY,
 )
+from chakra.expressions.rows import All, Row
+from chakra.expressions.rows import Any_ as Any
 from chakra.expressions.windows import (
     CumeDist,
     DenseRank,
@@ -128,6 +131,7 @@ from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
 from chakra.query import QuerySet, raw
 from chakra.query.ctes import CTE
+from chakra.query.paging import Page
 from chakra.query.prefetch import Prefetch, prefetch
 from chakra.schema import Check, Exclude, Identity, Index, OpClass, Sequence, Unique
 
@@ -149,12 +153,12 @@ _NOT_AWAITED = (
 class _Connecting:
     """What ``connect()`` returns: awaitable, and an asynchronous context that closes the database again."""
 
-    def __init__(self, url: str | None, settings: dict[str, Any]) -> None:
+    def __init__(self, url: str | None, settings: dict[str, typing.Any]) -> None:
         self._url = url
         self._settings = settings
         self._database: Database | None = None
 
-    def __await__(self) -> Generator[Any, None, Database]:
+    def __await__(self) -> Generator[typing.Any, None, Database]:
         return self._connect().__await__()
 
     async def _connect(self) -> Database:
@@ -177,7 +181,7 @@ class _Connecting:
         self._database = database
         return database
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> typing.Any:
         if name.startswith("_"):
             raise AttributeError(name)
         raise AttributeError(f"no .{name} here: {_NOT_AWAITED}")
@@ -198,7 +202,7 @@ class _Connecting:
         await self._database.close()
 
 
-def connect(url: str | None = None, **settings: Any) -> _Connecting:
+def connect(url: str | None = None, **settings: typing.Any) -> _Connecting:
     """Connect to a database: ``db = await chakra.connect(url)`` or ``async with chakra.connect(url) as db``.
 
     The first database that is connected and still open is the default one, which models use unless told
@@ -219,7 +223,7 @@ def connect(url: str | None = None, **settings: Any) -> _Connecting:
     return _Connecting(url, settings)
 
 
-def transaction(*arguments: Any, **options: Any) -> Transaction:
+def transaction(*arguments: typing.Any, **options: typing.Any) -> Transaction:
     """A transaction block on the default database; see ``Database.transaction``."""
     return _databases.default_database().transaction(*arguments, **options)
 
@@ -258,6 +262,8 @@ __all__ = [
     "RegrSYY",
     "CTE",
     "JSON_NULL",
+    "All",
+    "Any",
     "ArrayAgg",
     "ArraySubquery",
     "Avg",
@@ -314,12 +320,14 @@ __all__ = [
     "OpClass",
     "OuterRef",
     "Over",
+    "Page",
     "PercentRank",
     "PoolTimeout",
     "Prefetch",
     "Q",
     "QuerySet",
     "Rank",
+    "Row",
     "RowNumber",
     "Sequence",
     "SerializationError",

@@ -39,7 +39,8 @@ def loader(compiled: Compiled) -> Loader:
         if compiled.plan is not None:
             found = _Instances(compiled.plan).function()
         else:
-            found = _plain(compiled.statement.outputs, compiled.result)
+            outputs = compiled.statement.outputs
+            found = _plain(outputs[: len(outputs) - compiled.keys], compiled.result)
         compiled.loader = found
     return found
 

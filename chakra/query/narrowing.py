@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from chakra.errors import FieldError
 from chakra.expressions import Combined, Expression, Lookup, Not, Order, Value
 from chakra.pg.types import FLOAT4, FLOAT8
-from chakra.query.base import Base, R_co
+from chakra.query.base import R_co
 from chakra.query.checks import check_database, row_count
 from chakra.query.not_a_list import check_field, conditions_of, given_items
 from chakra.query.options import flag
+from chakra.query.positions import Positioning
 from chakra.sql import Sample
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _SAYING = frozenset({Lookup, Combined, Not})
 """Classes of conditions that always say something."""
 
 _TERMS = (str, Order, Expression)
+UNSAID: Any = object()
+"""What is not said at all, where ``None`` is."""
 
 METHODS = {"system": "SYSTEM", "bernoulli": "BERNOULLI"}
 """How ``sample`` draws rows."""
@@ -43,7 +46,7 @@ def turned(term: Any) -> Any:
     return Order(term, True) if isinstance(term, Expression) else term
 
 
-class Narrowing(Base[R_co]):
+class Narrowing(Positioning[R_co]):
     """The methods of ``QuerySet`` that take rows away or put them in order."""
 
     __slots__ = ()
@@ -95,6 +98,10 @@ class Narrowing(Base[R_co]):
         select = self._select
         if select.limit is not None or select.offset is not None:
             self._not_sliced("reordered", "order")
+        if select.more is not None and select.more.keyed is not None:
+            raise FieldError(
+                "a query cut by after() or before() cannot be reordered, for these are about its order"
+            )
         select = select.copy()
         select.order = terms
         select.backwards = False
@@ -150,8 +157,14 @@ class Narrowing(Base[R_co]):
         drawn = Sample(METHODS[method], share, None if seed is None else Value(float(seed), FLOAT8))
         return self._clauses(sample=drawn)
 
-    def limit(self, count: int | None) -> Self:
-        """Return at most ``count`` rows; ``None`` lifts a limit."""
+    def limit(self, count: int | None, *, after: Any = UNSAID) -> Self:
+        """Return at most ``count`` rows; ``None`` lifts a limit.
+
+        Args:
+            after: the position behind which they begin: ``limit(20, after=last)`` is ``after(last).limit(20)``.
+        """
+        if after is not UNSAID:
+            return self.after(after).limit(count)
         select = self._select.copy()
         select.limit = count if type(count) is int and count >= 0 else row_count("limit", count)
         return self._with(select)

@@ -90,6 +90,19 @@ async def row(database: Database, select: Select, mode: str | None = None) -> An
     return joined(loader(compiled)((record,), RowState(database, True, shared=True)), compiled.plan, mode)[0]
 
 
+async def keyed(
+    database: Database, select: Select, mode: str | None = None
+) -> tuple[list[Any], list[tuple[Any, ...]]]:
+    """The rows of a page, and of each of them where it stands in the order (``Clauses.keyed``)."""
+    compiled, values = select_statement(select)
+    records = await execute.fetch(database, compiled.statement, values)
+    width = len(compiled.statement.outputs) - compiled.keys
+    load = loader(compiled)
+    made = load([record[:width] for record in records], RowState(database, True, shared=True))
+    keys = [tuple(record[width:]) for record in records]
+    return (made if mode is None else joined(made, compiled.plan, mode)), keys
+
+
 async def scalar(database: Database, select: Select) -> Any:
     """The one value of a query that gives one."""
     compiled, values = select_statement(select)
@@ -97,4 +110,4 @@ async def scalar(database: Database, select: Select) -> Any:
     return record[0]
 
 
-__all__ = ["groups", "row", "rows", "scalar", "some_rows"]
+__all__ = ["groups", "keyed", "row", "rows", "scalar", "some_rows"]

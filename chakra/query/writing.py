@@ -10,8 +10,8 @@ from chakra.query import bulk_write, sequences, write
 from chakra.query.base import R_co
 from chakra.query.not_a_list import instances_of
 from chakra.query.options import checked
+from chakra.query.paging import Paging
 from chakra.query.read_only import read_only
-from chakra.query.reading import Reading
 from chakra.query.verbs import CreateOptions, InsertOptions, UpdateOptions, runs
 from chakra.schema import Table
 from chakra.sql import Select
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chakra.columnar import InsertResult
 
 
-class Writing(Reading[R_co]):
+class Writing(Paging[R_co]):
     """The methods of ``QuerySet`` that write."""
 
     __slots__ = ()

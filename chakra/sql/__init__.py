@@ -9,6 +9,7 @@ from chakra.sql.nodes import RootKey
 from chakra.sql.own_rows import of_own_rows
 from chakra.sql.partner_keys import assigned_values
 from chakra.sql.paths import type_at
+from chakra.sql.positions import order_terms, path_of
 from chakra.sql.rowplan import Compiled, RowPlan
 from chakra.sql.select import Clauses, Nested, Sample, Select
 from chakra.sql.shapes import (
@@ -60,8 +61,10 @@ __all__ = [
     "loaded_of",
     "no_key",
     "of_own_rows",
+    "order_terms",
     "over_rows",
     "pairs_of",
+    "path_of",
     "recursive_step",
     "rows_of",
     "select_statement",

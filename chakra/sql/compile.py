@@ -5,7 +5,9 @@ from __future__ import annotations
 import chakra.sql.aggregates
 import chakra.sql.brackets
 import chakra.sql.chosen
-import chakra.sql.inner  # noqa: F401 - queries inside of others
+import chakra.sql.inner
+import chakra.sql.positions
+import chakra.sql.rows  # noqa: F401 - queries inside of others, and rows of values
 from chakra.sql.render import write_select
 from chakra.sql.resolve import resolve_select
 from chakra.sql.rowplan import Compiled
@@ -27,7 +29,7 @@ def compile_select(select: Select, held: int) -> Compiled:
     writer = Writer()
     outputs = write_select(query, parts, writer)
     statement = writer.finish(outputs, reads=True, locks=select.clauses.lock is not None)
-    return Compiled(statement, parts.plan, select.result)
+    return Compiled(statement, parts.plan, select.result, keys=parts.keys)
 
 
 __all__ = ["compile_select"]

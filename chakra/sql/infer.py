@@ -26,6 +26,7 @@ from chakra.expressions import (
 )
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.infer import DIGITS, places_of
+from chakra.expressions.rows import Row
 from chakra.expressions.rules import (
     NUMBERS,
     SHIFTS,
@@ -46,6 +47,7 @@ from chakra.pg.types import (
     INT8,
     JSONB,
     NUMERIC,
+    RECORD,
     TEXT,
     PgType,
     array_of,
@@ -59,6 +61,7 @@ from chakra.sql.nodes import (
     InnerQuery,
     KeyRef,
     PartnerAggregate,
+    plain_type,
 )
 from chakra.sql.sources import ColumnRef
 
@@ -95,8 +98,21 @@ def type_of(node: Expression) -> PgType | None:
     if isinstance(node, InnerArray):
         element = type_of(node.value)
         return None if element is None or element.kind == "array" else array_of(element)
+    if isinstance(node, Row):
+        return _record(node)
     found: PgType | None = getattr(node, "type", None)
     return found
+
+
+def _record(node: Row) -> PgType | None:
+    """The type of a row where it is returned: a record of plain types."""
+    types = [type_of(part) for part in node.parts]
+    known = [plain_type(type_) for type_ in types if type_ is not None]
+    names = [part.column.attribute if isinstance(part, ColumnRef) else "" for part in node.parts]
+    fields = [(name if name and names.count(name) == 1 else f"f{i + 1}") for i, name in enumerate(names)]
+    if len(known) < len(types):
+        return None
+    return replace(RECORD, kind="composite", fields=tuple(zip(fields, known, strict=True)))
 
 
 def _over_window(node: Window) -> PgType | None:
@@ -274,7 +290,7 @@ def _choice_may_be_null(node: Choice) -> bool:
 
 
 _NEVER = (HasPartner, InnerExists, InnerArray)
-_AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Prefixed, Cast, Collate)
+_AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Prefixed, Cast, Collate, Row)
 """What is NULL only if one of its parts is."""
 
 

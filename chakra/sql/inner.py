@@ -15,6 +15,7 @@ from chakra.expressions import (
     Rows,
     Subquery,
 )
+from chakra.expressions.rows import Row
 from chakra.schema import Table
 from chakra.sql.nodes import InnerArray, InnerExists, InnerQuery, KeyRef
 from chakra.sql.partner_keys import of_columns
@@ -108,10 +109,10 @@ def _values(
         for name, value in parts.outputs
         for part in (value.parts if isinstance(value, KeyRef) else (value,))
     ]
-    width = len(left.parts) if isinstance(left, KeyRef) else 1
+    width = len(left.parts) if isinstance(left, KeyRef | Row) else 1
     if len(parts.outputs) != width:
         names = ", ".join(name for name, _ in parts.outputs)
-        beside = f"{left!r} has {width} columns" if width > 1 else "one is needed"
+        beside = f"{left!r} has {width} values" if width > 1 else "one is needed"
         raise FieldError(
             f'{node!r} gives {len(parts.outputs)} values a row ({names}), and {beside}: name it, values("…")'
         )

@@ -26,7 +26,7 @@ def order_of(select: Select, terms: tuple[Any, ...], scope: Scope, shown: Branch
     Args:
         shown: the to-many relations of whose partners the query returns values.
     """
-    found = [order for term in terms for order in _term(term, scope, shown)]
+    found = [order for term in terms for order in term_of(term, scope, shown)]
     if select.backwards:
         if not found and not select.table.primary_key:
             raise FieldError(
@@ -39,16 +39,16 @@ def order_of(select: Select, terms: tuple[Any, ...], scope: Scope, shown: Branch
     return found
 
 
-def _term(term: Any, scope: Scope, shown: Branch, depth: int = 0) -> list[Order]:
+def term_of(term: Any, scope: Scope, shown: Branch, depth: int = 0) -> list[Order]:
     """One term as resolved ones: the name of a relation means the order of the table it leads to."""
     if isinstance(term, str):
         descending = term.startswith("-")
         path = term[1:] if descending else term
         relation = scope.relation_at(path)
         if relation is not None and relation.target.ordering and depth < MOST_RELATIONS:
-            further = [_through(path, other, descending) for other in relation.target.ordering]
+            further = [through(path, other, descending) for other in relation.target.ordering]
             if None not in further:
-                return [order for other in further for order in _term(other, scope, shown, depth + 1)]
+                return [order for other in further for order in term_of(other, scope, shown, depth + 1)]
         return [Order(part, descending) for part in _values(F(path), descending, scope, shown)]
     if isinstance(term, Order):
         parts = _values(term.expression, term.descending, scope, shown)
@@ -60,7 +60,7 @@ MOST_RELATIONS = 8
 """Relations that an order follows from one table's order to the next; those of tables may run in a circle."""
 
 
-def _through(path: str, term: Any, turned: bool) -> str | None:
+def through(path: str, term: Any, turned: bool) -> str | None:
     """A term of a table's own order as seen through a relation, or ``None`` if it is no plain name."""
     if not isinstance(term, str):
         return None
@@ -79,4 +79,4 @@ def _values(term: Expression, descending: bool, scope: Scope, shown: Branch) -> 
     return (FirstPartner(found, sources, conditions, descending),)
 
 
-__all__ = ["order_of"]
+__all__ = ["MOST_RELATIONS", "order_of", "term_of", "through"]

@@ -35,6 +35,7 @@ class Resolved:
         each: the value for each of which the slice is taken.
         qualify: conditions on windows, which are kept around the SELECT that computes them.
         apart: whether the aggregates have to be computed in subqueries of their own.
+        keys: how many of the outputs, the last ones, say where a row stands in the order.
         outer: whether rows are sorted (and cut) around the SELECT, by values that it returns besides: where DISTINCT
             lets no other order in.
         withs: queries in WITH.
@@ -56,6 +57,7 @@ class Resolved:
     qualify: list[Condition] = field(default_factory=list)
     outer: bool = False
     apart: bool = False
+    keys: int = 0
     each: Expression | None = None
     withs: tuple[NumberedWith, ...] = ()
 
@@ -146,6 +148,8 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     shown = shown_of([*(e for _, e in outputs), *distinct, *given], scope.main)
     order = order_of(select, () if grouped and select.order is None else terms, scope, shown)
     sorted_by = [term.expression for term in order]
+    keys = sorted_by if clauses.keyed and select.result not in ("count", "exists") else []
+    outputs += [(f"_k{position}", value) for position, value in enumerate(keys)]
     alone = next(filter(has_aggregate, sorted_by), None) if scope.aggregated else None
     if alone is not None and clauses.groups is None and not any(has_aggregate(e) for _, e in outputs):
         raise FieldError(
@@ -166,6 +170,7 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         distinct=distinct,
         qualify=qualify,
         withs=withs,
+        keys=len(keys),
     )
     if grouped:
         returned = [*(e for _, e in outputs), *having, *qualify, *sorted_by]

@@ -60,6 +60,8 @@ class Compiled:
     last_rows: int = 0
     not_columns: str | None = None
     derived: Table | None = None
+    keys: int = 0
+    """Outputs behind those of the rows themselves, which say where a row stands in the order."""
 
 
 def derived_table(compiled: Compiled, title: str) -> Table:

@@ -17,6 +17,7 @@ from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.calls import TRANSFORMS, find_transform
 from chakra.expressions.lookups import find_lookup, known_words
 from chakra.expressions.q import Q, all_of, keyword_conditions
+from chakra.expressions.rows import Quantified
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.contents import inside
@@ -537,7 +538,7 @@ class Scope:
 
     def resolve_right(self, left: Expression, word: str, right: Expression) -> Expression:
         """Resolve what a value is compared with; of a query it depends on the value what is meant."""
-        if not isinstance(right, QueryExpression):
+        if not isinstance(right, QueryExpression | Quantified):
             return self.resolve(right)
         outside, self.compared = self.compared, (left, word)
         try:

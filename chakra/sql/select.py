@@ -49,6 +49,8 @@ class Clauses:
         related: relation paths to load along.
         distinct: ``None``, ``()`` for DISTINCT, or names and expressions for DISTINCT ON.
         hidden: names of annotations that are not returned unless they are asked for.
+        keyed: whether the rows are sorted by what a position in them was named by (``after``), which no other order may
+            take the place of; ``True`` = they bring these values along.
         lock: strength (``UPDATE``, …), relations whose rows are locked, and whether to wait; or ``None``.
         nested: rows behind relations that come along in one value of each row.
         texts: values inside records that travel as text, by their path, and as which type: those without a binary
@@ -70,6 +72,7 @@ class Clauses:
         "hidden",
         "inner",
         "joins",
+        "keyed",
         "lock",
         "nested",
         "nothing",
@@ -94,6 +97,7 @@ class Clauses:
     related: tuple[str, ...]
     distinct: tuple[Any, ...] | None
     hidden: frozenset[str]
+    keyed: bool | None
     lock: tuple[str, tuple[str, ...], str] | None
     nested: tuple[Nested, ...]
     texts: tuple[tuple[tuple[str, ...], str], ...]
@@ -116,6 +120,7 @@ class Clauses:
         self.related = ()
         self.distinct = None
         self.hidden = frozenset()
+        self.keyed = None
         self.lock = None
         self.nested = ()
         self.texts = ()
@@ -140,6 +145,7 @@ class Clauses:
         new.related = self.related
         new.distinct = self.distinct
         new.hidden = self.hidden
+        new.keyed = self.keyed
         new.lock = self.lock
         new.nested = self.nested
         new.texts = self.texts
@@ -203,7 +209,19 @@ class Clauses:
         return at, *[_term_shape(term, values) for term in self.groups]
 
 
-WORDS = ("after", "each", "related", "only", "deferred", "hidden", "lock", "texts", "nothing", "of_rows")
+WORDS = (
+    "after",
+    "each",
+    "related",
+    "only",
+    "deferred",
+    "hidden",
+    "keyed",
+    "lock",
+    "texts",
+    "nothing",
+    "of_rows",
+)
 """Clauses that hold names and words; each is its own key."""
 
 _words_of = attrgetter(*WORDS)

@@ -20,7 +20,8 @@ PROMISED = {
         BoolAnd BoolOr Every BitAnd BitOr BitXor AnyValue JsonObjectAgg RangeAgg RangeIntersectAgg XmlAgg
         Corr CovarPop CovarSamp RegrAvgX RegrAvgY RegrCount RegrIntercept RegrR2 RegrSlope RegrSXX RegrSXY RegrSYY
         PercentileCont PercentileDisc Mode RankOf DenseRankOf PercentRankOf CumeDistOf Grouping
-        Window Over Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
+        Row All Any Over Page
+        Window Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError
     """,

@@ -46,6 +46,7 @@ CLAUSES: dict[str, Callable[[Any], Any]] = {
     "groups": lambda q: q.annotate(n=Count("*")),
     "hidden": lambda q: q.alias(x=F("pages")).filter(x=1),
     "inner": lambda q: q._with(over_rows(q.limit(3)._select)),
+    "keyed": lambda q: q.after((1,)),
     "lock": lambda q: q.select_for_update(),
     "nested": lambda q: q._clauses(nested=(Nested("author", "author", Select(Author.__table__)),)),
     "nothing": lambda q: q.none(),

@@ -21,13 +21,15 @@ from chakra.expressions import (
 )
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.items import Item, Slice
+from chakra.expressions.positions import Beyond
+from chakra.expressions.rows import Quantified
 from chakra.expressions.windows import WindowFunction
 from chakra.sql.nodes import RootColumn, RootKey
 from chakra.sql.render.table import TABLE
 
 QUERIES = {QueryExpression, Rows, Subquery, ArraySubquery, Exists}
-RESOLVED = {F, Q, Value, Item, Slice, RootColumn, RootKey, OuterRef, *QUERIES}
-"""Names, keywords, literals, keys in brackets and queries, for which resolving a query puts other nodes."""
+RESOLVED = {F, Q, Value, Item, Slice, RootColumn, RootKey, OuterRef, Beyond, *QUERIES}
+"""Names, keywords, literals, keys in brackets, positions and queries, for which resolving a query puts other nodes."""
 
 
 def classes(root: type = Expression) -> Iterator[type]:
@@ -38,7 +40,9 @@ def classes(root: type = Expression) -> Iterator[type]:
 
 def concrete(cls: type) -> bool:
     """Whether there are nodes of the class itself; fields of models are names as well."""
-    if issubclass(cls, WindowFunction):  # nothing by itself: the row of Window writes it
+    if issubclass(
+        cls, WindowFunction | Quantified
+    ):  # nothing by itself: the rows of Window and Lookup write it
         return False
     if issubclass(cls, Aggregate):  # written alike, by their rules
         return cls is Aggregate

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chakra.expressions import Lookup, Not
 from chakra.expressions.library.documents import DOCUMENTS
 from chakra.expressions.lookups import find_lookup
+from chakra.expressions.rows import Row
 from chakra.pg.quoting import quote_identifier
 from chakra.sql.infer import may_be_null, type_of
 from chakra.sql.nodes import HasPartner, InnerArray, InnerExists, InnerQuery, KeyRef
@@ -47,7 +48,7 @@ def none_of(node: Lookup, writer: Writer) -> None:
     alias = quote_identifier(f"{query.parts.scope.alias}r")
     writer.write(f" AS {alias} ({', '.join(names)}) WHERE ")
     outside, writer.qualify = writer.qualify, True
-    for position, part in enumerate(left.parts if isinstance(left, KeyRef) else (left,)):
+    for position, part in enumerate(left.parts if isinstance(left, KeyRef | Row) else (left,)):
         writer.write(" AND " if position else "")
         type_ = type_of(part)
         rule = find_lookup("exact", type_)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Call, Condition, Expression, Lookup, Slot
 from chakra.expressions.library.documents import DOCUMENTS, ToJsonb, text_of
 from chakra.expressions.lookups import LookupRule, find_lookup, known_words
+from chakra.expressions.rows import Quantified, Row
 from chakra.expressions.rules import TEXT_TYPES
 from chakra.pg.conversion.comparing import WHOLE, compared_type
 from chakra.pg.types import INT8, JSONB, NUMERIC, TEXT, PgType, array_of
@@ -20,6 +22,7 @@ from chakra.sql.render import spans
 from chakra.sql.render.base import render
 from chakra.sql.render.keys import key_isnull, key_lookup
 from chakra.sql.render.nodes import compared, label_of
+from chakra.sql.render.rows import quantified_lookup, row_lookup
 from chakra.sql.render.templates import split
 from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Writer
@@ -30,18 +33,24 @@ def lookup(node: Lookup, writer: Writer) -> None:
     if node.name == "isnull" and isinstance(left, KeyRef):
         key_isnull(left, bool(right), writer)
         return
-    if node.name == "isnull":
+    if node.name == "isnull" and not isinstance(left, Row):
         _operand(left, writer)
         writer.write(" IS NULL" if right else " IS NOT NULL")
         return
     if isinstance(left, KeyRef):
         key_lookup(left, node, writer)
         return
+    if isinstance(left, Row):
+        row_lookup(left, node, writer, _same)
+        return
     left_type = type_of(left)
     rule = find_lookup(node.name, left_type)
     if rule is None:
         raise FieldError(f"unknown lookup {node.name!r}; there are {known_words(left_type)}")
     assert isinstance(right, Expression)
+    if isinstance(right, Quantified):
+        quantified_lookup(node, rule, partial(_left, left, left_type, rule, writer), writer)
+        return
     if rule.right == "span of":
         spans.contained(left, left_type, right, writer)
         return

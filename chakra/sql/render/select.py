@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from chakra.expressions import Combined, Expression, IsTrue, Lookup, Not, Order, Slot
+from chakra.expressions.rows import Row
 from chakra.expressions.windows import has_window
 from chakra.pg.quoting import quote_identifier, quote_output
 from chakra.pg.types import BOOL, INT8
@@ -83,6 +84,8 @@ def _write_qualified(parts: Resolved, writer: Writer) -> list[Output]:
     def outside(node: Expression) -> Expression:
         if isinstance(node, Slot) or (isinstance(node, InnerQuery) and not node.outer):
             return node
+        if isinstance(node, Row):
+            return node.rebuild(tuple(map(outside, node.parts)))
         if isinstance(node, Combined | Not | Lookup | IsTrue) and has_window(node):
             return node.rebuild(tuple(map(outside, node.children)))
         return held(node)
@@ -303,7 +306,7 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
         writer.write(_WITHOUT_OUTPUTS.get(parts.select.result, ""))
         return []
     described: list[Output] = []
-    computed = len(parts.outputs) - len(parts.plan.extras) if parts.plan is not None else 0
+    computed = len(parts.outputs) - len(parts.plan.extras) - parts.keys if parts.plan is not None else 0
     for position, (name, expression) in enumerate(parts.outputs):
         writer.write(", " if position else "")
         render(expression, writer)

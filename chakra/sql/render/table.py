@@ -22,6 +22,7 @@ from chakra.expressions import (
 )
 from chakra.expressions.aggregates import Aggregate, Star
 from chakra.expressions.grouping import GroupingSets
+from chakra.expressions.rows import Row
 from chakra.expressions.windows import Over, Window
 from chakra.sql.nodes import (
     Behind,
@@ -53,6 +54,7 @@ from chakra.sql.render import (
     nested,
     nodes,
     partners,
+    rows,
 )
 from chakra.sql.render.base import Renderer
 from chakra.sql.resolve import NestedRows
@@ -73,6 +75,7 @@ TABLE: dict[type, Renderer] = {
     Cast: choices.cast,
     Collate: choices.collate,
     OutputName: nodes.output_name,
+    Row: rows.row,
     Record: nested.record,
     NestedRows: nested.nested_rows,
     # conditions

@@ -25,6 +25,21 @@ from chakra.expressions.library.documents import (
     JsonValue,
     ToJsonb,
 )
+from chakra.expressions.library.fulltext import (
+    DeleteLexeme,
+    FilterWeights,
+    Lexeme,
+    LexemeCount,
+    Lexemes,
+    NumNode,
+    QueryTree,
+    SearchHeadline,
+    SearchQuery,
+    SearchRank,
+    SearchVector,
+    SetWeight,
+    Strip,
+)
 from chakra.expressions.library.numbers import (
     Abs,
     ACos,
@@ -137,6 +152,19 @@ from chakra.expressions.library.times import (
 from chakra.expressions.lookups import register_lookup
 
 __all__ = [
+    "DeleteLexeme",
+    "FilterWeights",
+    "Lexeme",
+    "LexemeCount",
+    "Lexemes",
+    "NumNode",
+    "QueryTree",
+    "SearchHeadline",
+    "SearchQuery",
+    "SearchRank",
+    "SearchVector",
+    "SetWeight",
+    "Strip",
     "IsEmpty",
     "LowerInc",
     "LowerInf",

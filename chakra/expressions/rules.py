@@ -22,6 +22,7 @@ from chakra.pg.types import (
     TEXT,
     TIMESTAMP,
     TIMESTAMPTZ,
+    TSVECTOR,
     PgType,
 )
 
@@ -44,6 +45,8 @@ def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
     names = {left.name, right.name}
     if left.kind in SPANS or right.kind in SPANS:
         return left if operator in ("+", "-", "*") and left.name == right.name else None
+    if names == {"tsvector"} and operator in ("+", "||"):
+        return TSVECTOR
     if operator == "||":
         return _joined(left, right, names)
     if operator == "+" and names <= TEXT_TYPES:

@@ -16,7 +16,7 @@ from chakra.sql.adapting import ToType, WholeBounds
 from chakra.sql.infer import type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import InnerQuery, KeyRef
-from chakra.sql.render import spans
+from chakra.sql.render import fulltext, spans
 from chakra.sql.render.base import render
 from chakra.sql.render.keys import key_isnull, key_lookup
 from chakra.sql.render.nodes import compared, label_of
@@ -44,6 +44,10 @@ def lookup(node: Lookup, writer: Writer) -> None:
     assert isinstance(right, Expression)
     if rule.right == "span of":
         spans.contained(left, left_type, right, writer)
+        return
+    if rule.right == "query" and fulltext.search(
+        node.name, left, left_type, right, writer, lambda: _left(left, left_type, rule, writer)
+    ):
         return
     left, right = beside_documents(left, left_type, right, rule)
     if left is not node.left:
@@ -185,6 +189,7 @@ _RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Wr
     "member": spans.member,
     "span": spans.span,
     "given": _given,
+    "query": _same,
 }
 
 _OF_COLUMNS = (ColumnRef, Call)

@@ -68,7 +68,7 @@ def operation(node: Operation, writer: Writer) -> None:
     writer.write("(")
     left, right = node.left, node.right
     operator = node.operator
-    if operator == "+" and _is_text(left) and _is_text(right):
+    if operator == "+" and (_is_one_of(TEXT_TYPES, left, right) or _is_one_of(_VECTORS, left, right)):
         operator = "||"
     for position, (side, other) in enumerate(((left, right), (right, left))):
         if position:
@@ -104,10 +104,13 @@ def prefixed(node: Prefixed, writer: Writer) -> None:
     writer.write(")")
 
 
-def _is_text(node: Expression) -> bool:
-    """Whether ``+`` beside the value means that texts are put together."""
-    found = type_of(node)
-    return found is not None and found.base.name in TEXT_TYPES
+_VECTORS = frozenset({"tsvector"})
+
+
+def _is_one_of(names: frozenset[str], *nodes: Expression) -> bool:
+    """Whether ``+`` beside the values means that they are put together."""
+    found = [type_of(node) for node in nodes]
+    return all(type_ is not None and type_.base.name in names for type_ in found)
 
 
 def combined(node: Combined, writer: Writer) -> None:

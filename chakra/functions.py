@@ -1,4 +1,4 @@
-"""Functions of the server: texts, numbers, dates and times, ranges, identifiers; and how to add your own.
+"""Functions of the server: texts, numbers, times, identifiers, ranges, search, vectors; and how to add your own.
 
 Each is called with names of fields, expressions and plain values: ``Left("name", 3)``; a text is ``Value("…")``. Many
 with one argument are transforms in paths as well: ``filter(name__lower="ann")``.
@@ -24,6 +24,21 @@ from chakra.expressions.library.documents import (
     JsonType,
     JsonValue,
     ToJsonb,
+)
+from chakra.expressions.library.fulltext import (
+    DeleteLexeme,
+    FilterWeights,
+    Lexeme,
+    LexemeCount,
+    Lexemes,
+    NumNode,
+    QueryTree,
+    SearchHeadline,
+    SearchQuery,
+    SearchRank,
+    SearchVector,
+    SetWeight,
+    Strip,
 )
 from chakra.expressions.library.numbers import (
     Abs,
@@ -134,9 +149,64 @@ from chakra.expressions.library.times import (
     TruncWeek,
     TruncYear,
 )
+from chakra.expressions.library.trigrams import (
+    TrigramDistance,
+    TrigramSimilarity,
+    TrigramStrictWordDistance,
+    TrigramStrictWordSimilarity,
+    TrigramWordDistance,
+    TrigramWordSimilarity,
+    Unaccent,
+)
+from chakra.expressions.library.vectors import (
+    BinaryQuantize,
+    CosineDistance,
+    HammingDistance,
+    InnerProduct,
+    JaccardDistance,
+    L1Distance,
+    L2Distance,
+    L2Normalize,
+    MaxInnerProduct,
+    SubVector,
+    VectorDims,
+    VectorNorm,
+)
 from chakra.expressions.lookups import register_lookup
 
 __all__ = [
+    "TrigramDistance",
+    "TrigramSimilarity",
+    "TrigramStrictWordDistance",
+    "TrigramStrictWordSimilarity",
+    "TrigramWordDistance",
+    "TrigramWordSimilarity",
+    "Unaccent",
+    "BinaryQuantize",
+    "CosineDistance",
+    "HammingDistance",
+    "InnerProduct",
+    "JaccardDistance",
+    "L1Distance",
+    "L2Distance",
+    "L2Normalize",
+    "MaxInnerProduct",
+    "SubVector",
+    "VectorDims",
+    "VectorNorm",
+    "DeleteLexeme",
+    "FilterWeights",
+    "Lexeme",
+    "LexemeCount",
+    "Lexemes",
+    "NumNode",
+    "QueryTree",
+    "SearchHeadline",
+    "SearchQuery",
+    "SearchRank",
+    "SearchVector",
+    "SetWeight",
+    "Strip",
     "IsEmpty",
     "LowerInc",
     "LowerInf",

@@ -24,6 +24,7 @@ from chakra.errors import (
     TransactionError,
     UniqueViolation,
 )
+from chakra.pg.extensions import missing_extension
 from chakra.pg.marks import STALE_RECORDS, STALE_TYPES
 
 # SQLSTATEs: PostgreSQL manual, appendix A.
@@ -57,6 +58,13 @@ _FATAL = frozenset({"FATAL", "PANIC"})
 
 # What the driver says when it has lost step with the server, as it does when a shutdown arrives amid a COPY.
 _OUT_OF_STEP = re.compile(r"cannot switch to|not connected|protocol state|waiter is|unexpected message")
+
+# A text that is no search query is a syntax error to the server (``tsquery.c``), but one of a value.
+_QUERY_TEXT = re.compile(r"\btsquery\b")
+_SAY_QUERIES = (
+    '; SearchQuery(…, type="raw") takes the language of tsquery, such as \'cat & (rat | mouse:*)\'; type="websearch" '
+    "takes any text"
+)
 
 # Classes of errors that no row is to blame for, though the server may have been at one: transaction state,
 # concurrency, resources, limits, locks, operators, the system, bugs.
@@ -268,6 +276,9 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
         named = "" if column is None else f', column "{column}"'
         text = f"row {row}{named}: {text}"
     column = getattr(error, "column_name", None) or column
+    if state == "42601" and _QUERY_TEXT.search(text) is not None and getattr(error, "position", None) is None:
+        text += _SAY_QUERIES
+        return DataError(text, row=row, column=column, sqlstate=state)
     if state[:2] == "22" or state == "08P01":  # protocol violation: a value's bytes do not fit its type
         return DataError(text, row=row, column=column, sqlstate=state)
     if state == "25P02":
@@ -286,6 +297,12 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
         text += (
             "; a partition that takes it has to be made first: await Model.create_partition(…), or one for all that no "
             "other takes, default=True"
+        )
+    extension = missing_extension(state, text)
+    if extension is not None:
+        text += (
+            f": it comes with the extension {extension}, which this database does not have, or not on its search path: "
+            f"CREATE EXTENSION {extension}"
         )
     kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or DatabaseError
     return kind(

@@ -62,6 +62,9 @@ def same_type(types: Sequence[PgType | None]) -> PgType | None:
     return types[0]
 
 
+_VECTORS = ("vector", "halfvec")
+
+
 def _sum_type(types: Sequence[PgType | None]) -> PgType | None:
     """Result of ``sum`` (manual, "General-Purpose Aggregate Functions"): wide enough, the scale unchanged."""
     argument = types[0]
@@ -74,7 +77,7 @@ def _sum_type(types: Sequence[PgType | None]) -> PgType | None:
     if argument.name == "numeric":
         scale = argument.scale
         return NUMERIC if scale is None else NUMERIC(max(MAX_DIGITS, argument.precision or 0), scale)
-    return argument if argument.name in ("float4", "float8", "interval", "money") else None
+    return argument if argument.name in ("float4", "float8", "interval", "money", *_VECTORS) else None
 
 
 def mean_type(types: Sequence[PgType | None]) -> PgType | None:
@@ -86,7 +89,7 @@ def mean_type(types: Sequence[PgType | None]) -> PgType | None:
         return FLOAT8
     if argument.name in ("int2", "int4", "int8", "numeric"):
         return NUMERIC
-    return argument if argument.name == "interval" else None
+    return argument if argument.name in ("interval", *_VECTORS) else None
 
 
 def _end_type(types: Sequence[PgType | None]) -> PgType | None:
@@ -109,8 +112,8 @@ def _text_type(types: Sequence[PgType | None]) -> PgType | None:
     return BYTEA if types[0] is BYTEA else TEXT
 
 
-ADDED = Kind("numbers, intervals or money", NUMBERS | {"interval", "money"})
-AVERAGED = Kind("numbers or intervals", NUMBERS | {"interval"})
+ADDED = Kind("numbers, intervals, money or vectors", NUMBERS | {"interval", "money", *_VECTORS})
+AVERAGED = Kind("numbers, intervals or vectors", NUMBERS | {"interval", *_VECTORS})
 NUMBER = Kind("numbers", NUMBERS)
 
 

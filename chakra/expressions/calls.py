@@ -75,6 +75,7 @@ class Function(Generic[T]):
         least: how many arguments it needs; ``None`` = all.
         strict: whether it is NULL exactly where an argument is.
         known: whether nothing of the user's runs in it.
+        bilateral: whether what its result is compared with goes through it as well.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Function(Generic[T]):
     more: bool = False
     strict: bool = True
     known: bool = True
+    bilateral: bool = False
     words: frozenset[str] = field(init=False)
     """Names, or kinds, of the types of whose values it is a transform."""
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from chakra.errors import DataError
 from chakra.pg.types import PgType
 
-Right = Literal["same", "array", "pair", "text", "member", "span", "span of", "given"]
+Right = Literal["same", "array", "pair", "text", "member", "span", "span of", "given", "query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class LookupRule:
         sql: template over ``{l}`` (left), ``{r}`` (right) and, for pairs, ``{r0}`` and ``{r1}``.
         right: type of the right side: that of the left (``same``), an ``array`` or a ``pair`` of it, ``text``; beside a
             range, one of the same family (``span``), or that or an element of it (``member``), beside a value a range
-            of such (``span of``); or one that is always the same (``given``).
+            of such (``span of``); one that is always the same (``given``); or beside a search vector a
+            ``query``.
         adapt: applied to a literal right side before it is sent.
         dynamic: template for a right side computed by the server, where ``adapt`` cannot run.
         text: whether the left side is read as text (cast if it is not).

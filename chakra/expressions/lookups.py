@@ -16,6 +16,7 @@ from chakra.expressions.library import TRANSFORMS
 from chakra.expressions.lookup_rule import LookupRule, as_list, pair
 from chakra.expressions.part_lookups import DOCUMENT_LOOKUPS
 from chakra.expressions.range_lookups import RANGE_LOOKUPS
+from chakra.expressions.search_lookups import SEARCH_LOOKUPS, VECTOR_LOOKUPS
 from chakra.pg.json_text import JSON_NULL
 from chakra.pg.types import PgType
 
@@ -71,6 +72,7 @@ LOOKUPS: dict[str, LookupRule] = {
     ),
     "regex": LookupRule("{l} ~ {r}", "text", text=True),
     "iregex": LookupRule("{l} ~* {r}", "text", text=True),
+    **SEARCH_LOOKUPS,
 }
 
 # Words that mean something of their own on some types: (word, name of the left type, or its kind) → rule.
@@ -82,6 +84,7 @@ CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
     ("contained_by", "hstore"): LookupRule("{l} <@ {r}"),
     **RANGE_LOOKUPS,
     **DOCUMENT_LOOKUPS,
+    **VECTOR_LOOKUPS,
 }
 
 

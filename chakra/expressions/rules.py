@@ -22,6 +22,7 @@ from chakra.pg.types import (
     TEXT,
     TIMESTAMP,
     TIMESTAMPTZ,
+    TSVECTOR,
     PgType,
 )
 
@@ -34,6 +35,9 @@ BITS = frozenset({"&", "|", "#"}) | SHIFTS
 SPANS = frozenset({"range", "multirange"})
 """Kinds of values that ``+ - *`` unite, cut out of each other, and intersect."""
 
+VECTORS = frozenset({"vector", "halfvec", "sparsevec"})
+"""Types of pgvector."""
+
 _DIGITS = {"int2": 5, "int4": 10, "int8": 19}
 _MOST_DIGITS = 38
 """Of decimal128, as for sums: nothing is said of what is longer, and columns look at the values."""
@@ -44,6 +48,10 @@ def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
     names = {left.name, right.name}
     if left.kind in SPANS or right.kind in SPANS:
         return left if operator in ("+", "-", "*") and left.name == right.name else None
+    if names & VECTORS:
+        return _vector(operator, left, right)
+    if names == {"tsvector"} and operator in ("+", "||"):
+        return TSVECTOR
     if operator == "||":
         return _joined(left, right, names)
     if operator == "+" and names <= TEXT_TYPES:
@@ -85,6 +93,15 @@ def _joined(left: PgType, right: PgType, names: set[str]) -> PgType | None:
         if one.kind == "array" and one.element is not None and other.name in (one.name, one.element.name):
             return one
     return None
+
+
+def _vector(operator: str, left: PgType, right: PgType) -> PgType | None:
+    """What operators of pgvector give: as many numbers as both have, or one vector's behind the other's."""
+    if left.name != right.name or left.name == "sparsevec" or operator not in ("+", "-", "*", "||"):
+        return None
+    if operator != "||":
+        return left if left.typmod == right.typmod else replace(left, typmod=-1)
+    return replace(left, typmod=left.typmod + right.typmod if min(left.typmod, right.typmod) > 0 else -1)
 
 
 def _wider(left: PgType, right: PgType) -> PgType:
@@ -166,6 +183,7 @@ __all__ = [
     "SHIFTS",
     "SPANS",
     "TEXT_TYPES",
+    "VECTORS",
     "WHOLE",
     "common_type",
     "numeric",

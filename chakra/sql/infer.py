@@ -32,6 +32,7 @@ from chakra.expressions.rules import (
     SHIFTS,
     SPANS,
     TEXT_TYPES,
+    VECTORS,
     WHOLE,
     common_type,
     numeric,
@@ -162,7 +163,7 @@ def operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | No
     if other is None:
         return own
     base = other.base
-    if base.kind in SPANS:
+    if base.kind in SPANS or base.name in VECTORS:
         return base if slot.type is None else own
     if operator == "||" and base.name not in TEXT_TYPES and own is not TEXT:
         return replace(base, typmod=-1) if own is None or own.kind == "array" or own is JSONB else own

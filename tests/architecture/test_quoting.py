@@ -52,6 +52,9 @@ REVIEWED: dict[str, set[str]] = {
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },
     "chakra.expressions.library.times": {"part"},
+    "chakra.expressions.library.fulltext": {"names"},  # of quote_string, of the letters A to D
+    "chakra.sql.render.lookups": {"before", "after"},  # the template of a function of Chakra's own
+    "chakra.db.errors": {"extension"},  # a message: an extension out of a table
     # Numbers, the spelling of a type, and templates of the table.
     "chakra.expressions.library.documents": {"low", "high", "to", "sql", "sql.replace('>>', '>')"},
     "chakra.sql.staging": {

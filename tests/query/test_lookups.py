@@ -13,10 +13,11 @@ import pytest
 from chakra.expressions.calls import TRANSFORMS
 from chakra.expressions.lookups import CONTAINER_LOOKUPS, LOOKUPS
 from chakra.expressions.range_lookups import RANGE_LOOKUPS
+from chakra.expressions.search_lookups import VECTOR_LOOKUPS
 from tests.query import test_container_lookups as container_lookups
 from tests.query.containers import documents
 from tests.query.library import UTC, Author, Book, Kind, ids, stamp
-from tests.query.search import test_ranges
+from tests.query.search import test_fulltext, test_ranges, test_trigrams, test_vectors
 
 # keyword → value → ids of the books that match (1 Alpha, 2 100% alpha_beta, 3 back\slash, 4 Ünïcode 日本,
 # 5 the empty title, 6 alphabet with NULL wherever that is possible).
@@ -161,7 +162,8 @@ def test_the_table_covers_every_lookup_and_transform() -> None:
     elsewhere = [(f"{name}__{words}",) for name in ("data", "plain") for words, *_ in documents.LOOKUPS]
     tried = set().union(*(words(keyword) for keyword, *_ in [*CASES, *elsewhere]))
     known = {*LOOKUPS, *TRANSFORMS, "isnull", *(name for name, _ in CONTAINER_LOOKUPS)}
-    assert known - tried - test_ranges.WORDS == set()
+    searched = (test_ranges, test_fulltext, test_trigrams, test_vectors)
+    assert known - tried.union(*(module.WORDS for module in searched)) == set()
     kinds = {"tags": "array", "data": "jsonb", "span": "range"}
     containers = {
         (w, names[k.split("__")[0]])
@@ -174,7 +176,7 @@ def test_the_table_covers_every_lookup_and_transform() -> None:
         if k.split("__")[0] in names
         for w in words(k)
     }
-    assert set(CONTAINER_LOOKUPS) - containers - set(RANGE_LOOKUPS) == set()
+    assert set(CONTAINER_LOOKUPS) - containers - set(RANGE_LOOKUPS | VECTOR_LOOKUPS) == set()
 
 
 @pytest.fixture

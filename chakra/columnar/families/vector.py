@@ -6,6 +6,7 @@ list. ``sparsevec`` is ``struct{dimensions, indices, values}`` with indices from
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,8 @@ def _width(type_: pa.DataType) -> str:
 
 def _encode_sparse(array: pa.Array, type_: PgType) -> RawColumn:
     names = [field.name for field in _SPARSE]
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        array = _from_texts(array, type_)
     kind = array.type
     if not pa.types.is_struct(kind) or sorted(kind.field(i).name for i in range(kind.num_fields)) != sorted(
         names
@@ -191,6 +194,33 @@ def _encode_sparse(array: pa.Array, type_: PgType) -> RawColumn:
     kernels.place(valid, places_wire, offsets * 4, starts + 12, out)
     kernels.place(valid, values.byteswap().view(np.uint8), numbers[0] * 4, starts + 12 + 4 * counts, out)
     return raw_column(out, out_offsets, valid)
+
+
+_TEXT = re.compile(r"\s*\{([^{}]*)\}\s*/\s*([0-9]+)\s*")
+
+
+def _from_texts(array: pa.Array, type_: PgType) -> pa.Array:
+    """The structs that texts such as ``{1:0.5,3:2}/5`` mean, as rows write them."""
+    found: list[dict[str, Any] | None] = []
+    for row, text in enumerate(array.to_pylist()):
+        if text is None:
+            found.append(None)
+            continue
+        try:
+            inner, dimensions = _TEXT.fullmatch(text).groups()  # type: ignore[union-attr]
+            pairs = sorted(
+                (int(i), float(v)) for i, v in (part.split(":") for part in inner.split(",") if inner)
+            )
+        except (AttributeError, ValueError):
+            raise ValueFault(row, f"{text!r} is no text of {type_.sql}, such as {{1:0.5,3:2}}/5") from None
+        found.append(
+            {
+                "dimensions": int(dimensions),
+                "indices": [index - 1 for index, _ in pairs],
+                "values": [value for _, value in pairs],
+            }
+        )
+    return pa.array(found, _SPARSE)
 
 
 def _check_sparse(indices: I64, dimensions: I64, offsets: I64, valid: Any, type_: PgType) -> None:

@@ -46,6 +46,10 @@ def items_of(value: Any) -> list[Any]:
     tolist = getattr(value, "tolist", None)
     if tolist is not None and getattr(value, "ndim", 0) > 0 and hasattr(value, "dtype"):
         return tolist() if value.dtype.kind not in "mM" else list(value)
+    for name in ("to_pylist", "as_py", "to_list"):  # of Arrow and Polars
+        read = getattr(value, name, None)
+        if read is not None and isinstance(found := read(), list):
+            return found
     refuse("a list", value)
 
 
@@ -250,6 +254,38 @@ def _component(number: Any) -> float:
     return real(number)
 
 
+def _sparse(value: Any, *, dimensions: int | None) -> str:
+    """The text of a sparse vector; its indices are from 1, those of the struct that columns have from 0."""
+    text = as_str(value)
+    if text is not None:
+        return text
+    if isinstance(value, Mapping) and set(value) == _SPARSE:
+        found = {
+            int(index) + 1: number for index, number in zip(value["indices"], value["values"], strict=True)
+        }
+        size = int(value["dimensions"])
+    elif isinstance(value, Mapping):
+        if dimensions is None:
+            raise Unfit("a mapping of indices needs a column that says its dimensions")
+        found, size = dict(value), dimensions
+    else:
+        numbers = items_of(value)
+        found, size = dict(enumerate(numbers, 1)), len(numbers)
+    if dimensions is not None and size != dimensions:
+        raise Unfit(f"it has {size} dimensions, and the column {dimensions}")
+    parts: list[str] = []
+    for index, number in sorted(found.items()):
+        if not isinstance(index, int) or not 1 <= index <= size:
+            raise Unfit(f"its indices are whole numbers from 1 to {size}, not {index!r}")
+        component = _component(number)
+        if component:
+            parts.append(f"{index}:{component!r}")
+    return f"{{{','.join(parts)}}}/{size}"
+
+
+_SPARSE = frozenset({"dimensions", "indices", "values"})
+
+
 def _tuple(value: Any, *, convert: Convert) -> tuple[Any, ...]:
     return tuple(convert(value))
 
@@ -301,6 +337,10 @@ def container_conversion(type_: PgType, of: Callable[[PgType], Conversion]) -> C
         return Conversion(
             frozenset(), partial(_vector, dimensions=dimensions), "list or NumPy array of numbers; text"
         )
+    if type_.name == "sparsevec":
+        dimensions = type_.modifiers[0] if type_.modifiers else None
+        takes = "list or NumPy array of numbers; mapping of indices, from 1, to numbers; text"
+        return Conversion(frozenset(), partial(_sparse, dimensions=dimensions), takes)
     return None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Call, Condition, Expression, Lookup, Slot
+from chakra.expressions.calls import Function
 from chakra.expressions.library.documents import DOCUMENTS, ToJsonb, text_of
 from chakra.expressions.lookups import LookupRule, find_lookup, known_words
 from chakra.expressions.rows import Quantified, Row
@@ -18,7 +19,7 @@ from chakra.sql.adapting import ToType, WholeBounds
 from chakra.sql.infer import type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import InnerQuery, KeyRef
-from chakra.sql.render import spans
+from chakra.sql.render import fulltext, spans
 from chakra.sql.render.base import render
 from chakra.sql.render.keys import key_isnull, key_lookup
 from chakra.sql.render.nodes import compared, label_of
@@ -54,6 +55,16 @@ def lookup(node: Lookup, writer: Writer) -> None:
     if rule.right == "span of":
         spans.contained(left, left_type, right, writer)
         return
+    if rule.right == "query" and fulltext.search(
+        node.name, left, left_type, right, writer, partial(_left, left, left_type, rule, writer)
+    ):
+        return
+    twice = _bilateral(left, left_type)
+    if twice is not None and rule.right in ("same", "text"):
+        right = Call(twice, (right,))
+    elif twice is not None and isinstance(right, Slot):
+        _each(twice, left, left_type, right, rule, writer)
+        return
     left, right = beside_documents(left, left_type, right, rule)
     if left is not node.left:
         left_type = JSONB
@@ -72,6 +83,40 @@ def lookup(node: Lookup, writer: Writer) -> None:
             _operand(right, writer)
         else:
             raise FieldError(f"{node.name} takes plain values, not {right!r}")
+
+
+def _bilateral(left: Expression, type_: PgType | None) -> Function[Any] | None:
+    """The function that both sides go through, if the left one does."""
+    if type_ is None or type_.base.name not in TEXT_TYPES:
+        return None
+    while isinstance(left, Call) and left.arguments:
+        if left.function.bilateral:
+            return left.function
+        left = left.arguments[0]
+    return None
+
+
+def _each(
+    function: Function[Any],
+    left: Expression,
+    type_: PgType | None,
+    right: Slot,
+    rule: LookupRule,
+    writer: Writer,
+) -> None:
+    """Write a lookup of several values, each of which goes through a function."""
+    before, after = function.template(type_).split("{0}")
+    _left(left, type_, rule, writer)
+    if rule.right == "pair":
+        for word, part in ((" BETWEEN ", "r0"), (" AND ", "r1")):
+            writer.write(f"{word}{before}")
+            _pair(right, part, left, TEXT, rule, writer)
+            writer.write(after)
+        return
+    writer.write(f" IN (SELECT {before}v{after} FROM unnest(")
+    steps = (*_first_of_all(right, rule), ToType(TEXT, "member list"))
+    writer.parameter(right.index, steps, array_of(TEXT), label_of(left))
+    writer.write(") AS u(v))")
 
 
 def _left(left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer) -> None:
@@ -194,6 +239,7 @@ _RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Wr
     "member": spans.member,
     "span": spans.span,
     "given": _given,
+    "query": _same,
 }
 
 _OF_COLUMNS = (ColumnRef, Call)

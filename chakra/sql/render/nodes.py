@@ -12,7 +12,7 @@ from chakra.expressions import (
     Slot,
     python_type,
 )
-from chakra.expressions.rules import SHIFTS, SPANS, TEXT_TYPES
+from chakra.expressions.rules import SHIFTS, SPANS, TEXT_TYPES, VECTORS
 from chakra.pg.quoting import quote_output
 from chakra.pg.types import PgType
 from chakra.sql.adapting import TEXTS, ToType
@@ -68,14 +68,14 @@ def operation(node: Operation, writer: Writer) -> None:
     writer.write("(")
     left, right = node.left, node.right
     operator = node.operator
-    if operator == "+" and _is_text(left) and _is_text(right):
+    if operator == "+" and (_is_one_of(TEXT_TYPES, left, right) or _is_one_of(_SEARCHED, left, right)):
         operator = "||"
     for position, (side, other) in enumerate(((left, right), (right, left))):
         if position:
             writer.write(f" {operator} ")
         if isinstance(side, Slot):
             type_ = operand_type(side, type_of(other), node.operator)
-            if type_ is not None and type_.kind in SPANS:
+            if type_ is not None and (type_.kind in SPANS or type_.name in VECTORS):
                 writer.parameter(side.index, (*side.steps, ToType(type_)), type_, label_of(other))
             else:
                 typed_slot(side, writer, type_)
@@ -104,10 +104,13 @@ def prefixed(node: Prefixed, writer: Writer) -> None:
     writer.write(")")
 
 
-def _is_text(node: Expression) -> bool:
-    """Whether ``+`` beside the value means that texts are put together."""
-    found = type_of(node)
-    return found is not None and found.base.name in TEXT_TYPES
+_SEARCHED = frozenset({"tsvector"})
+
+
+def _is_one_of(names: frozenset[str], *nodes: Expression) -> bool:
+    """Whether ``+`` beside the values means that they are put together."""
+    found = [type_of(node) for node in nodes]
+    return all(type_ is not None and type_.base.name in names for type_ in found)
 
 
 def combined(node: Combined, writer: Writer) -> None:

@@ -22,6 +22,7 @@ from chakra.expressions import (
 )
 from chakra.expressions.aggregates import Aggregate, Star
 from chakra.expressions.grouping import GroupingSets
+from chakra.expressions.library.fulltext import SearchQuery
 from chakra.expressions.rows import Row
 from chakra.expressions.windows import Over, Window
 from chakra.sql.nodes import (
@@ -96,6 +97,7 @@ TABLE: dict[type, Renderer] = {
     # functions
     Func: functions.function,
     Call: calls.call,
+    SearchQuery: calls.call,
     Rank: functions.rank,
     Window: functions.window,
     Over: functions.over,

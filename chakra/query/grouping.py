@@ -73,7 +73,10 @@ class Grouped(Base[R_co]):
                 or (isinstance(term, str) and term in (*returned, *named))
             )
         ]
-        return self._clauses(groups=(*kept, made))
+        # An aggregate by which the rows are grouped is one of each row.
+        computed = enumerate(clauses.annotations, 1)
+        of_rows = [at for at, (name, value) in computed if name in named and has_aggregate(value)]
+        return self._clauses(groups=(*kept, made), of_rows=max(clauses.of_rows, *of_rows, 0))
 
 
 def grouped_names(select: Select) -> list[str]:

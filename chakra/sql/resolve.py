@@ -21,7 +21,7 @@ from chakra.sql.ordering import order_of
 from chakra.sql.products import multiplied, shown_of
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_outputs
 from chakra.sql.scope import JoinedCall, Scope
-from chakra.sql.select import Filter, Nested, Numbered, NumberedParts, Select
+from chakra.sql.select import Filter, Named, Nested, Numbered, NumberedParts, Select
 from chakra.sql.sources import ColumnRef, Correlated, HopToRows
 from chakra.sql.windows import check_conditions
 
@@ -146,7 +146,9 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     distinct = [part for term in clauses.distinct or () for part in columns_of_key(scope.resolve_term(term))]
     given = tuple(scope.resolve_term(term) for term in clauses.groups or ())
     shown = shown_of([*(e for _, e in outputs), *distinct, *given], scope.main)
-    order = order_of(select, () if grouped and select.order is None else terms, scope, shown)
+    if grouped:
+        terms = () if select.order is None else _as_returned(terms, clauses.outputs)
+    order = order_of(select, terms, scope, shown)
     sorted_by = [term.expression for term in order]
     keys = sorted_by if clauses.keyed and select.result not in ("count", "exists") else []
     outputs += [(f"_k{position}", value) for position, value in enumerate(keys)]
@@ -202,6 +204,23 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         found.each = scope.resolve_term(RootKey(each) if isinstance(each, tuple) else each)
     found.locked = _locked(found)
     return found
+
+
+def _as_returned(terms: tuple[Any, ...], outputs: Named) -> tuple[Any, ...]:
+    """The terms of an order of groups: a name of a value is that, though it is a field's as well, of which a group may
+    have several.
+    """
+    values = {name: value for name, value in outputs if isinstance(value, Expression)}
+    if not values:
+        return terms
+    return tuple(
+        [
+            Order(values[name], term.startswith("-"))
+            if isinstance(term, str) and (name := term.removeprefix("-")) in values
+            else term
+            for term in terms
+        ]
+    )
 
 
 def _grouped_names(groups: tuple[Any, ...]) -> Iterator[str]:

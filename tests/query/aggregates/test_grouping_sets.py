@@ -99,6 +99,36 @@ QUERIES: dict[str, tuple[Any, str]] = {
         SALES.values("region", both=Concat("region", "code"), n=Count("*")).rollup("region"),
         "SELECT region, concat(region, code), count(*) FROM sales GROUP BY concat(region, code), ROLLUP (region)",
     ),
+    "by aggregates of each row": (
+        SHOPS.annotate(n=Count("sales")).values("n", shops=Count("*")).rollup("n"),
+        "SELECT n, count(*) FROM (SELECT count(sales.id) AS n FROM shops LEFT JOIN sales ON shop_id = shops.id "
+        "GROUP BY shops.id) AS counted GROUP BY ROLLUP (n)",
+    ),
+    "by conditions": (
+        SALES.values(large=Q(small__gt=6), n=Count("*")).rollup("large"),
+        "SELECT small > 6, count(*) FROM sales GROUP BY ROLLUP (small > 6)",
+    ),
+    "by conditions on partners": (
+        SHOPS.values(large=Q(sales__small__gt=6), n=Count("*")).rollup("large"),
+        "SELECT large, count(*) FROM (SELECT id IN (SELECT shop_id FROM sales WHERE small > 6) AS large FROM shops) "
+        "AS s GROUP BY ROLLUP (large)",
+    ),
+    "by values of queries": (
+        SHOPS.values(
+            last=Subquery(SALES.filter(shop=OuterRef("pk")).order_by("-id").values("region")[:1]),
+            n=Count("*"),
+        ).rollup("last"),
+        "SELECT last, count(*) FROM (SELECT (SELECT region FROM sales WHERE shop_id = shops.id ORDER BY id DESC "
+        "LIMIT 1) AS last FROM shops) AS s GROUP BY ROLLUP (last)",
+    ),
+    "hidden groupings": (
+        SALES.values("region", n=Count("*")).rollup("region").alias(g=Grouping("region")).filter(g=1),
+        "SELECT NULL, 6",
+    ),
+    "a sum of sums": (
+        SALES.values("region").rollup("region").annotate(x=Window(Sum(Sum("small")), order_by="region")),
+        "SELECT region, sum(sum(small)) OVER (ORDER BY region) FROM sales GROUP BY ROLLUP (region)",
+    ),
     "along a relation": (
         SALES.values("shop__name", "region", n=Count("*")).rollup("shop__name", "region"),
         "SELECT name, region, count(*) FROM sales LEFT JOIN shops ON shops.id = shop_id GROUP BY ROLLUP (name, region)",
@@ -248,6 +278,9 @@ async def test_groups_are_those_of_the_expression_that_is_returned(rows: Any) ->
         ("A", 2), ("B", 1), ("C", 2), (None, 1),
     ]  # fmt: skip
     assert (await SALES.values(Left("region", 1)).annotate(n=Count("*")).to_arrow()).num_rows == 2
+    assert [row["n"] for row in await first.order_by("-city")] == [1, 2, 1, 2]
+    rolled = SALES.values(region=Left("region", 1), n=Count("*")).rollup("region").order_by("-region")
+    assert [row["n"] for row in await rolled] == [6, 3, 3]
     two = Left("region", 1)
     assert await SALES.values(two).annotate(n=Count("*")).values("n").count() == 2
 

@@ -52,6 +52,8 @@ REVIEWED: dict[str, set[str]] = {
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },
     "chakra.expressions.library.times": {"part"},
+    # Numbers of arguments in brackets.
+    "chakra.expressions.library.arrays": {"row"},
     # Numbers, the spelling of a type, and templates of the table.
     "chakra.expressions.library.documents": {"low", "high", "to", "sql", "sql.replace('>>', '>')"},
     "chakra.sql.staging": {

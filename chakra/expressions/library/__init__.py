@@ -1,6 +1,16 @@
 """The rows of the table of functions, by families. A function more is one row here and one row in the tests."""
 
 from chakra.expressions.calls import TRANSFORMS
-from chakra.expressions.library import documents, numbers, ranges, texts, times
+from chakra.expressions.library import arrays, attributes, documents, networks, numbers, ranges, texts, times
 
-__all__ = ["TRANSFORMS", "documents", "numbers", "ranges", "texts", "times"]
+__all__ = [
+    "TRANSFORMS",
+    "arrays",
+    "attributes",
+    "documents",
+    "networks",
+    "numbers",
+    "ranges",
+    "texts",
+    "times",
+]

@@ -61,8 +61,8 @@ _DOCUMENTS = {
     "has_key": LookupRule("{l} ? {r}", "given", _key, given=TEXT),
     "has_keys": LookupRule("{l} ?& {r}", "given", _keys, given=array_of(TEXT)),
     "has_any_keys": LookupRule("{l} ?| {r}", "given", _keys, given=array_of(TEXT)),
-    "json_path_exists": LookupRule("{l} @? {r}", "given", given=JSONPATH),
-    "json_path_match": LookupRule("{l} @@ {r}", "given", given=JSONPATH),
+    "json_path_exists": LookupRule("{l} @? {r}", "given", given=JSONPATH, unsure=True),
+    "json_path_match": LookupRule("{l} @@ {r}", "given", given=JSONPATH, unsure=True),
 }
 DOCUMENT_LOOKUPS = {(word, "jsonb"): rule for word, rule in _DOCUMENTS.items()}
 # json has no operators but those that take parts out: it is asked as jsonb, whatever its spaces and the order of its

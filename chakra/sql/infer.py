@@ -27,6 +27,7 @@ from chakra.expressions import (
 )
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.infer import DIGITS, places_of
+from chakra.expressions.lookups import find_lookup
 from chakra.expressions.rules import (
     BIT_STRINGS,
     NUMBERS,
@@ -272,7 +273,23 @@ def may_be_null(node: Expression) -> bool:
         return type(node) is not PartnerAggregate or may_be_null(node.aggregate)
     if isinstance(node, _NEVER) or (isinstance(node, Lookup) and node.name == "isnull"):
         return False
+    if isinstance(node, Lookup) and _is_unsure(node):
+        return True
     return not isinstance(node, _AS_PARTS) or any(map(may_be_null, node.children))
+
+
+def _is_unsure(node: Lookup) -> bool:
+    """Whether a lookup may be NULL where neither side is, as for a value that is not among others one of which is."""
+    left, right = type_of(node.left), node.right
+    rule = find_lookup(node.name, left)
+    if rule is not None and rule.unsure:
+        return True
+    others = (
+        type_of(right)
+        if node.name == "in" and isinstance(right, Expression) and not isinstance(right, Slot)
+        else None
+    )
+    return others is not None and others.base.kind == "array"
 
 
 def _choice_may_be_null(node: Choice) -> bool:

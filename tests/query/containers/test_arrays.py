@@ -254,6 +254,14 @@ async def test_where_they_stand(rows: Any) -> None:
     assert await ids(QUERY.filter(tags__any__in=Row.objects.filter(id=3).values("word"))) == [1, 3]
 
 
+async def test_the_complement_of_what_nobody_knows(rows: Any) -> None:
+    """A NULL among elements says nothing about a value that is not among the others."""
+    elements = ArrayOf("word", None)
+    assert await ids(QUERY.filter(element__in=elements)) == []
+    assert await ids(QUERY.exclude(element__in=elements)) == EVERYTHING
+    assert await ids(QUERY.exclude(word__in=elements)) == []
+
+
 async def test_one_statement_for_all_positions(rows: Any) -> None:
     assert len({QUERY.annotate(x=F("tags")[n]).to_sql()[0] for n in range(4)}) == 1
     assert len({QUERY.annotate(x=F("tags")[n]).to_sql()[0] for n in (-1, -2, 0)}) == 2

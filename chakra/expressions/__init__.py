@@ -2,7 +2,18 @@
 
 from chakra.expressions.base import Condition, Expression, Order, TypedExpression
 from chakra.expressions.calls import Call
-from chakra.expressions.choices import Case, Cast, Choice, Coalesce, Collate, Greatest, Least, NullIf, When
+from chakra.expressions.choices import (
+    ArrayOf,
+    Case,
+    Cast,
+    Choice,
+    Coalesce,
+    Collate,
+    Greatest,
+    Least,
+    NullIf,
+    When,
+)
 from chakra.expressions.conditions import Combined, IsTrue, Lookup, Not, as_condition, compare
 from chakra.expressions.functions import Func
 from chakra.expressions.infer import python_type
@@ -11,6 +22,7 @@ from chakra.expressions.subqueries import ArraySubquery, Exists, OuterRef, Query
 from chakra.expressions.values import F, Operation, Prefixed, Slot, Value, as_expression
 
 __all__ = [
+    "ArrayOf",
     "ArraySubquery",
     "Call",
     "Case",

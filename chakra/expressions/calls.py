@@ -36,6 +36,7 @@ class Kind(NamedTuple):
         cast: what values of other types are cast to; ``None`` = they are not.
         like: whether a literal is of the first argument's type, or of that of another argument where it is the first.
         only: whether values of other types are refused.
+        part: whether it is an element of the first argument, as a literal and else.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Kind(NamedTuple):
     cast: PgType | None = None
     like: bool = False
     only: bool = False
+    part: bool = False
 
     def takes(self, type_: PgType) -> bool:
         """Whether values of a type are taken as they are."""

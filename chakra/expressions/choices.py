@@ -169,6 +169,26 @@ class NullIf(_OfArguments):
         super().__init__(value, other)
 
 
+class ArrayOf(Choice):
+    """An array of values: ``ArrayOf("title", "subtitle", Value("x"))``. Of arrays it makes one of a dimension more.
+
+    Args:
+        values: names of fields, expressions and plain values, of one type; numbers of several widths are of the widest.
+
+    Raises:
+        FieldError: there are none, of which the type could not be known.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, *values: Any) -> None:
+        if not values:
+            raise FieldError(
+                "ArrayOf() needs values to know its type; an empty array is Value([], Array(Text))"
+            )
+        self._choose(tuple(map(as_argument, values)))
+
+
 class Cast(Expression):
     """A value as another type: ``Cast("code", Integer)``.
 
@@ -235,4 +255,4 @@ class Collate(Expression):
         return f"Collate({self.value!r}, {self.collation!r})"
 
 
-__all__ = ["Case", "Cast", "Choice", "Coalesce", "Collate", "Greatest", "Least", "NullIf", "When"]
+__all__ = ["ArrayOf", "Case", "Cast", "Choice", "Coalesce", "Collate", "Greatest", "Least", "NullIf", "When"]

@@ -26,6 +26,7 @@ class LookupRule:
         dynamic: template for a right side computed by the server, where ``adapt`` cannot run.
         text: whether the left side is read as text (cast if it is not).
         given: the type of the right side where that is always the same.
+        unsure: whether it may be NULL where neither side is.
     """
 
     sql: str
@@ -34,6 +35,7 @@ class LookupRule:
     dynamic: str | None = None
     text: bool = False
     given: PgType | None = None
+    unsure: bool = False
 
 
 def as_list(value: Any) -> list[Any]:

@@ -14,7 +14,7 @@ from chakra.errors import DataError, FieldError
 from chakra.expressions.calls import check_word, find_transform
 from chakra.expressions.library import TRANSFORMS
 from chakra.expressions.lookup_rule import LookupRule, as_list, pair
-from chakra.expressions.part_lookups import DOCUMENT_LOOKUPS
+from chakra.expressions.part_lookups import PART_LOOKUPS
 from chakra.expressions.range_lookups import RANGE_LOOKUPS
 from chakra.expressions.search_lookups import SEARCH_LOOKUPS, VECTOR_LOOKUPS
 from chakra.pg.json_text import JSON_NULL
@@ -80,10 +80,8 @@ CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
     ("contains", "array"): LookupRule("{l} @> {r}"),
     ("contained_by", "array"): LookupRule("{l} <@ {r}"),
     ("overlap", "array"): LookupRule("{l} && {r}"),
-    ("contains", "hstore"): LookupRule("{l} @> {r}"),
-    ("contained_by", "hstore"): LookupRule("{l} <@ {r}"),
     **RANGE_LOOKUPS,
-    **DOCUMENT_LOOKUPS,
+    **PART_LOOKUPS,
     **VECTOR_LOOKUPS,
 }
 

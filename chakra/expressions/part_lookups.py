@@ -1,4 +1,4 @@
-"""Lookups of values that hold others: documents, …; rows of the lookups table."""
+"""Lookups of values that hold others: documents, hstore, paths of labels, networks; rows of the lookups table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from chakra.errors import DataError
 from chakra.expressions.lookup_rule import LookupRule, as_list, pair
-from chakra.pg.types import JSONPATH, TEXT, array_of
+from chakra.pg.types import INET, JSONPATH, TEXT, array_of
 
 
 def _key(value: Any) -> str:
@@ -25,6 +25,13 @@ def _keys(value: Any) -> list[str]:
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
         raise DataError(f"has_keys and has_any_keys take several keys, not the single {value!r}")
     return [_key(key) for key in value]
+
+
+def _patterns(value: Any) -> list[str]:
+    """Several patterns."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise DataError(f"matches_any takes several patterns, not the single {value!r}")
+    return list(value)
 
 
 def _as_jsonb(rule: LookupRule) -> str:
@@ -54,8 +61,8 @@ _DOCUMENTS = {
     "has_key": LookupRule("{l} ? {r}", "given", _key, given=TEXT),
     "has_keys": LookupRule("{l} ?& {r}", "given", _keys, given=array_of(TEXT)),
     "has_any_keys": LookupRule("{l} ?| {r}", "given", _keys, given=array_of(TEXT)),
-    "json_path_exists": LookupRule("{l} @? {r}", "given", given=JSONPATH),
-    "json_path_match": LookupRule("{l} @@ {r}", "given", given=JSONPATH),
+    "json_path_exists": LookupRule("{l} @? {r}", "given", given=JSONPATH, unsure=True),
+    "json_path_match": LookupRule("{l} @@ {r}", "given", given=JSONPATH, unsure=True),
 }
 DOCUMENT_LOOKUPS = {(word, "jsonb"): rule for word, rule in _DOCUMENTS.items()}
 # json has no operators but those that take parts out: it is asked as jsonb, whatever its spaces and the order of its
@@ -69,4 +76,30 @@ DOCUMENT_LOOKUPS |= {
     ).items()
 }
 
-__all__ = ["DOCUMENT_LOOKUPS"]
+STORE_LOOKUPS = {(word, "hstore"): _DOCUMENTS[word] for word in ("has_key", "has_keys", "has_any_keys")} | {
+    ("contains", "hstore"): LookupRule("{l} @> {r}"),
+    ("contained_by", "hstore"): LookupRule("{l} <@ {r}"),
+}
+
+# Patterns are texts until the server reads them: the types of the extension's are known to no driver.
+_TREES = {
+    "ancestor_of": LookupRule("{l} @> {r}"),
+    "descendant_of": LookupRule("{l} <@ {r}"),
+    "matches": LookupRule("{l} ~ ({r})::lquery", "given", given=TEXT),
+    "matches_any": LookupRule("{l} ? ({r})::lquery[]", "given", _patterns, given=array_of(TEXT)),
+    "matches_text": LookupRule("{l} @ ({r})::ltxtquery", "given", given=TEXT),
+}
+TREE_LOOKUPS = {(word, "ltree"): rule for word, rule in _TREES.items()}
+
+_NETWORKS = {
+    "net_contained": LookupRule("{l} << {r}", "given", given=INET),
+    "net_contained_or_equals": LookupRule("{l} <<= {r}", "given", given=INET),
+    "net_contains": LookupRule("{l} >> {r}", "given", given=INET),
+    "net_contains_or_equals": LookupRule("{l} >>= {r}", "given", given=INET),
+    "overlap": LookupRule("{l} && {r}", "given", given=INET),
+}
+NETWORK_LOOKUPS = {(word, name): rule for word, rule in _NETWORKS.items() for name in ("inet", "cidr")}
+
+PART_LOOKUPS = DOCUMENT_LOOKUPS | STORE_LOOKUPS | TREE_LOOKUPS | NETWORK_LOOKUPS
+
+__all__ = ["PART_LOOKUPS"]

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chakra.pg.types import (
+    BIT,
     BYTEA,
     DATE,
     FLOAT4,
     FLOAT8,
+    INET,
     INT2,
     INT4,
     INT8,
@@ -23,6 +25,7 @@ from chakra.pg.types import (
     TIMESTAMP,
     TIMESTAMPTZ,
     TSVECTOR,
+    VARBIT,
     PgType,
 )
 
@@ -56,6 +59,12 @@ def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
         return _joined(left, right, names)
     if operator == "+" and names <= TEXT_TYPES:
         return TEXT
+    if names <= BIT_STRINGS:
+        return replace(BIT, typmod=-1) if operator in BITS else None
+    if left.name in BIT_STRINGS and operator in SHIFTS:
+        return replace(BIT, typmod=-1)
+    if left.name in ADDRESSES:
+        return _address(operator, right, names)
     if operator in SHIFTS:
         return left if left.name in WHOLE else None
     if operator in BITS:
@@ -79,10 +88,27 @@ def operation_type(operator: str, left: PgType, right: PgType) -> PgType | None:
 
 
 _STAMPS = frozenset({"date", "timestamp", "timestamptz"})
+BIT_STRINGS = frozenset({"bit", "varbit"})
+ADDRESSES = frozenset({"inet", "cidr"})
+
+
+def _address(operator: str, right: PgType, names: set[str]) -> PgType | None:
+    """Of addresses and networks (manual, "Network Address Functions and Operators")."""
+    if operator in ("+", "-") and right.name in WHOLE:
+        return INET
+    if operator == "-" and names <= ADDRESSES:
+        return INT8
+    return INET if operator in ("&", "|") and names <= ADDRESSES else None
 
 
 def _joined(left: PgType, right: PgType, names: set[str]) -> PgType | None:
     """What ``||`` gives: a text if one side is one, else what both are."""
+    if "ltree" in names:
+        return left if left.name == "ltree" else right
+    if names <= BIT_STRINGS:
+        return replace(VARBIT, typmod=-1)
+    if names == {"hstore"}:
+        return left
     if names & TEXT_TYPES:
         return TEXT
     if names == {"jsonb"}:
@@ -179,6 +205,7 @@ def _room_for(types: Sequence[PgType]) -> PgType:
 
 __all__ = [
     "BITS",
+    "BIT_STRINGS",
     "NUMBERS",
     "SHIFTS",
     "SPANS",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from chakra.expressions import (
+    ArrayOf,
     Call,
     Case,
     Cast,
@@ -26,8 +27,10 @@ from chakra.expressions import (
 )
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.infer import DIGITS, places_of
+from chakra.expressions.lookups import find_lookup
 from chakra.expressions.rows import Row
 from chakra.expressions.rules import (
+    BIT_STRINGS,
     NUMBERS,
     SHIFTS,
     SPANS,
@@ -41,6 +44,7 @@ from chakra.expressions.rules import (
 from chakra.expressions.windows import Window, WindowFunction
 from chakra.pg.conversion.comparing import beyond_integers, compared_type
 from chakra.pg.types import (
+    BIT,
     BOOL,
     DATE,
     FLOAT8,
@@ -81,9 +85,11 @@ def type_of(node: Expression) -> PgType | None:
         return node.function.result([type_of(argument) for argument in node.arguments])
     if isinstance(node, Prefixed):
         inner = type_of(node.value)
-        return None if inner is None else inner.base
+        bits = inner is not None and inner.base.name in BIT_STRINGS
+        return BIT if bits else None if inner is None else inner.base
     if isinstance(node, Choice):
-        return _chosen(node)
+        found = _chosen(node)
+        return _array_of(found) if isinstance(node, ArrayOf) else found
     if isinstance(node, Collate):
         inner = type_of(node.value)
         return None if inner is None else inner.base
@@ -101,8 +107,8 @@ def type_of(node: Expression) -> PgType | None:
         return None if element is None or element.kind == "array" else array_of(element)
     if isinstance(node, Row):
         return _record(node)
-    found: PgType | None = getattr(node, "type", None)
-    return found
+    given: PgType | None = getattr(node, "type", None)
+    return given
 
 
 def _record(node: Row) -> PgType | None:
@@ -167,6 +173,8 @@ def operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | No
         return base if slot.type is None else own
     if operator == "||" and base.name not in TEXT_TYPES and own is not TEXT:
         return replace(base, typmod=-1) if own is None or own.kind == "array" or own is JSONB else own
+    if own is TEXT and base.name in BIT_STRINGS:
+        return replace(base, typmod=-1)
     if own is None:
         return own
     if own is INT8 and base.name in WHOLE:
@@ -247,6 +255,16 @@ def _taken_type(slot: Slot, beside: PgType | None) -> PgType | None:
     return found
 
 
+def _array_of(element: PgType | None) -> PgType | None:
+    """The type of an array of values of a type, which may be arrays."""
+    if element is None:
+        return None
+    base = element.base
+    if base.kind != "array" or base.element is None:
+        return array_of(element)
+    return array_of(base.element, max(base.ndims, 1) + 1) if base.ndims < 6 else None
+
+
 def load_of(node: Expression) -> Callable[[Any], Any] | None:
     """What turns a returned value into the one that instances have; ``None`` where nothing is to do."""
     while isinstance(node, InnerQuery | GroupKey):
@@ -265,7 +283,7 @@ def may_be_null(node: Expression) -> bool:
         return node.nullable
     if isinstance(node, KeyRef):
         return bool(node.missing)
-    if isinstance(node, Choice):
+    if isinstance(node, Choice) and not isinstance(node, ArrayOf):
         return _choice_may_be_null(node)
     if isinstance(node, Call):
         return not node.function.strict or any(map(may_be_null, node.arguments))
@@ -280,7 +298,23 @@ def may_be_null(node: Expression) -> bool:
         return type(node) is not PartnerAggregate or may_be_null(node.aggregate)
     if isinstance(node, _NEVER) or (isinstance(node, Lookup) and node.name == "isnull"):
         return False
+    if isinstance(node, Lookup) and _is_unsure(node):
+        return True
     return not isinstance(node, _AS_PARTS) or any(map(may_be_null, node.children))
+
+
+def _is_unsure(node: Lookup) -> bool:
+    """Whether a lookup may be NULL where neither side is, as for a value that is not among others one of which is."""
+    left, right = type_of(node.left), node.right
+    rule = find_lookup(node.name, left)
+    if rule is not None and rule.unsure:
+        return True
+    others = (
+        type_of(right)
+        if node.name == "in" and isinstance(right, Expression) and not isinstance(right, Slot)
+        else None
+    )
+    return others is not None and others.base.kind == "array"
 
 
 def _choice_may_be_null(node: Choice) -> bool:
@@ -290,7 +324,7 @@ def _choice_may_be_null(node: Choice) -> bool:
     return any(some) if isinstance(node, Case) else all(some)
 
 
-_NEVER = (HasPartner, InnerExists, InnerArray)
+_NEVER = (ArrayOf, HasPartner, InnerExists, InnerArray)
 _AS_PARTS = (Lookup, Combined, Not, IsTrue, Operation, Prefixed, Cast, Collate, Row)
 """What is NULL only if one of its parts is."""
 

@@ -392,7 +392,7 @@ class Scope:
                 continue
             if position == len(parts) - 1 and (word == "isnull" or find_lookup(word, left) is not None):
                 return Path(found, word)
-            part = inside(found, left, word)
+            part = inside(found, left, word, position == len(parts) - 1)
             if part is not None:
                 found, position = part, position + 1
                 continue

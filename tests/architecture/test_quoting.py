@@ -55,6 +55,8 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.expressions.library.fulltext": {"names"},  # of quote_string, of the letters A to D
     "chakra.sql.render.lookups": {"before", "after"},  # the template of a function of Chakra's own
     "chakra.db.errors": {"extension"},  # a message: an extension out of a table
+    # Numbers of arguments in brackets.
+    "chakra.expressions.library.arrays": {"row"},
     # Numbers, the spelling of a type, and templates of the table.
     "chakra.expressions.library.documents": {"low", "high", "to", "sql", "sql.replace('>>', '>')"},
     "chakra.sql.staging": {

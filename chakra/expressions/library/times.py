@@ -12,14 +12,16 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions.base import Expression
-from chakra.expressions.calls import ANY, COUNT, REAL, STRING, Call, Function, first
+from chakra.expressions.calls import ANY, COUNT, REAL, STRING, Call, Function, first, of_type
 from chakra.expressions.values import Value
 from chakra.pg.quoting import quote_string
 from chakra.pg.types import DATE, INT4, INTERVAL, NUMERIC, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ, PgType
 
 _DATES = ("date", "timestamp", "timestamptz")
+_DATES_AND_SPANS = (*_DATES, "interval")
 _STAMPS = ("timestamp", "timestamptz")
-_TIMES = ("time", "timestamp", "timestamptz")
+_TIMES = ("time", "timestamp", "timestamptz", "interval")
+_SPAN = of_type(INTERVAL)
 _ZONED = "{0} AT TIME ZONE {1|'UTC'}"
 
 
@@ -53,12 +55,12 @@ _EPOCH = {
 
 Date = Function[dt.date]("Date", _in_zone("({0})::date", _DATES), (ANY, STRING), DATE, "date", least=1)
 Time = Function[dt.time]("Time", _in_zone("({0})::time", _STAMPS), (ANY, STRING), TIME, "time", least=1)
-ExtractYear = _extract("ExtractYear", "year", "YEAR", _DATES)
+ExtractYear = _extract("ExtractYear", "year", "YEAR", _DATES_AND_SPANS)
 ExtractIsoYear = _extract("ExtractIsoYear", "iso_year", "ISOYEAR", _DATES)
-ExtractQuarter = _extract("ExtractQuarter", "quarter", "QUARTER", _DATES)
-ExtractMonth = _extract("ExtractMonth", "month", "MONTH", _DATES)
+ExtractQuarter = _extract("ExtractQuarter", "quarter", "QUARTER", _DATES_AND_SPANS)
+ExtractMonth = _extract("ExtractMonth", "month", "MONTH", _DATES_AND_SPANS)
 ExtractWeek = _extract("ExtractWeek", "week", "WEEK", _DATES)
-ExtractDay = _extract("ExtractDay", "day", "DAY", _DATES)
+ExtractDay = _extract("ExtractDay", "day", "DAY", _DATES_AND_SPANS)
 ExtractDayOfYear = _extract("ExtractDayOfYear", "day_of_year", "DOY", _DATES)
 ExtractWeekDay = Function[int](
     "ExtractWeekDay", _in_zone(_WEEK_DAY, _DATES), (ANY, STRING), INT4, "week_day", least=1
@@ -158,6 +160,9 @@ Age = Function[Any](
     INTERVAL,
 )
 ToChar = Function[str]("ToChar", _SHOWN, (ANY, STRING, STRING), TEXT, least=2, strict=False)
+JustifyDays = Function[dt.timedelta]("JustifyDays", "justify_days({0})", (_SPAN,), INTERVAL)
+JustifyHours = Function[dt.timedelta]("JustifyHours", "justify_hours({0})", (_SPAN,), INTERVAL)
+JustifyInterval = Function[dt.timedelta]("JustifyInterval", "justify_interval({0})", (_SPAN,), INTERVAL)
 MakeDate = Function[dt.date]("MakeDate", "make_date({*})", (COUNT, COUNT, COUNT), DATE)
 _MAKE_INTERVAL = Function[Any]("MakeInterval", "make_interval({*})", (*(COUNT,) * 6, REAL), INTERVAL)
 
@@ -179,6 +184,7 @@ def MakeInterval(
 __all__ = [
     "Age", "AtTimeZone", "Date", "Extract", "ExtractDay", "ExtractDayOfYear", "ExtractEpoch", "ExtractHour",
     "ExtractIsoWeekDay", "ExtractIsoYear", "ExtractMinute", "ExtractMonth", "ExtractQuarter", "ExtractSecond",
-    "ExtractWeek", "ExtractWeekDay", "ExtractYear", "MakeDate", "MakeInterval", "Now", "Time", "ToChar", "Trunc",
-    "TruncDay", "TruncHour", "TruncMinute", "TruncMonth", "TruncQuarter", "TruncSecond", "TruncWeek", "TruncYear",
+    "ExtractWeek", "ExtractWeekDay", "ExtractYear", "JustifyDays", "JustifyHours", "JustifyInterval", "MakeDate",
+    "MakeInterval", "Now", "Time", "ToChar", "Trunc", "TruncDay", "TruncHour", "TruncMinute", "TruncMonth",
+    "TruncQuarter", "TruncSecond", "TruncWeek", "TruncYear",
 ]  # fmt: skip

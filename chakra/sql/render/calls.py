@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chakra.errors import FieldError
 from chakra.expressions import Call, Condition, Expression, Slot
 from chakra.expressions.calls import Kind
+from chakra.expressions.rules import TEXT_TYPES, WHOLE
 from chakra.pg.types import PgType
 from chakra.sql.adapting import ToType
 from chakra.sql.infer import is_null, type_of
@@ -61,8 +62,9 @@ def write_argument(
     if is_null(node):
         writer.write("NULL" if kind.literal is None else f"NULL::{kind.literal.sql}")
         return
+    element = _element(arguments) if kind.part else None
     if isinstance(node, Slot):
-        beside = _beside(arguments) if kind.like and node.type is None else None
+        beside = element if kind.part else _beside(arguments) if kind.like and node.type is None else None
         if beside is None:
             typed_slot(node, writer, kind.literal)
             own = type_of(node)
@@ -78,11 +80,40 @@ def write_argument(
         assert found is not None
         raise FieldError(f"{name}() takes {kind.name} here, not {node!r}, which is {found.sql}")
     cast = None if taken else kind.cast
+    if element is not None and found is not None:
+        cast = _as_element(name, element[0], node, found, element[1])
     writer.write("(" if cast is not None or isinstance(node, Condition) else "")
     render(node, writer)
     writer.write(")" if cast is not None or isinstance(node, Condition) else "")
     if cast is not None:
         writer.write(f"::{cast.sql}")
+
+
+def _element(arguments: Sequence[Expression]) -> tuple[Expression, PgType] | None:
+    """The array that is the first argument, and the type of its elements."""
+    array = arguments[0]
+    type_ = type_of(array)
+    element = None if type_ is None else type_.base.element
+    return None if element is None else (array, element)
+
+
+def _as_element(
+    name: str, array: Expression, node: Expression, found: PgType, element: PgType
+) -> PgType | None:
+    """What a value is cast to that is to stand among elements of a type; ``None`` = it is one.
+
+    Raises:
+        FieldError: it would change, or is none.
+    """
+    names = {found.base.name, element.base.name}
+    if len(names) == 1:
+        return None
+    if names <= WHOLE or names <= TEXT_TYPES:
+        return element
+    raise FieldError(
+        f"{name}(): {node!r} is {found.sql}, and elements of {array!r} are {element.sql}; "
+        "say what is meant: Cast(…, type)"
+    )
 
 
 def _beside(arguments: Sequence[Expression]) -> tuple[Expression, PgType] | None:

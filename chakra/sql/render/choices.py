@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chakra.expressions import (
+    ArrayOf,
     Case,
     Cast,
     Coalesce,
@@ -42,6 +43,15 @@ def one_of(node: Coalesce | Greatest | Least | NullIf, writer: Writer) -> None:
         writer.write(", " if position else "")
         _value(value, beside, writer)
     writer.write(")")
+
+
+def array_of(node: ArrayOf, writer: Writer) -> None:
+    beside = beside_of(node.values)
+    writer.write("ARRAY[")
+    for position, value in enumerate(node.values):
+        writer.write(", " if position else "")
+        _value(value, beside, writer)
+    writer.write("]")
 
 
 def _value(node: Expression, beside: PgType | None, writer: Writer) -> None:

@@ -16,6 +16,7 @@ from chakra.expressions.rules import TEXT_TYPES
 from chakra.pg.conversion.comparing import WHOLE, compared_type
 from chakra.pg.types import INT8, JSONB, NUMERIC, TEXT, PgType, array_of
 from chakra.sql.adapting import ToType, WholeBounds
+from chakra.sql.elements import Element, Elements, elements_in, of_one
 from chakra.sql.infer import type_of
 from chakra.sql.literals import bare_type, input_text
 from chakra.sql.nodes import InnerQuery, KeyRef
@@ -31,6 +32,10 @@ from chakra.sql.statement import Writer
 
 def lookup(node: Lookup, writer: Writer) -> None:
     left, right = node.left, node.right
+    elements = elements_in(left)
+    if elements is not None:
+        _of_elements(node, elements, writer)
+        return
     if node.name == "isnull" and isinstance(left, KeyRef):
         key_isnull(left, bool(right), writer)
         return
@@ -70,6 +75,8 @@ def lookup(node: Lookup, writer: Writer) -> None:
         left_type = JSONB
         rule = find_lookup(node.name, left_type) or rule
     template = rule.sql if isinstance(right, Slot) else rule.dynamic or rule.sql
+    if node.name == "in" and _is_array(right):
+        template = "{l} = ANY({r})"
     for kind, text in split(template):
         if kind == "text":
             writer.write(text)
@@ -117,6 +124,41 @@ def _each(
     steps = (*_first_of_all(right, rule), ToType(TEXT, "member list"))
     writer.parameter(right.index, steps, array_of(TEXT), label_of(left))
     writer.write(") AS u(v))")
+
+
+def _is_array(right: Expression) -> bool:
+    """Whether a value is an array that the server computes."""
+    found = None if isinstance(right, Slot | InnerQuery) else type_of(right)
+    return found is not None and found.base.kind == "array"
+
+
+def _of_elements(node: Lookup, elements: Elements, writer: Writer) -> None:
+    """Write that a condition holds for one element, or for all: an array that is NULL has none of which it could."""
+    outside, writer.qualify = writer.qualify, True  # no column goes by the name that stands for the element
+    writer.write("NOT EXISTS (SELECT FROM unnest(" if elements.every else "EXISTS (SELECT FROM unnest(")
+    render(elements.value, writer)
+    writer.write(f") AS {_ELEMENT} WHERE ")
+    writer.write("(" if elements.every else "")
+    lookup(Lookup(of_one(node.left, elements), node.name, node.right), writer)
+    writer.write(") IS NOT TRUE) AND " if elements.every else ")")
+    if elements.every:
+        render(elements.value, writer)
+        writer.write(" IS NOT NULL")
+    writer.qualify = outside
+
+
+_ELEMENT = "chakra_elements(element)"
+
+
+def element(node: Element, writer: Writer) -> None:
+    writer.write("chakra_elements.element")
+
+
+def elements(node: Elements, writer: Writer) -> None:
+    raise FieldError(
+        f"{node!r} stands for elements in a condition, such as {node!r}=…, and is no value; one element is "
+        f"{node.value!r}[0], a slice {node.value!r}[0:2]"
+    )
 
 
 def _left(left: Expression, type_: PgType | None, rule: LookupRule, writer: Writer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chakra.expressions import (
+    ArrayOf,
     Call,
     Case,
     Cast,
@@ -25,6 +26,7 @@ from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.library.fulltext import SearchQuery
 from chakra.expressions.rows import Row
 from chakra.expressions.windows import Over, Window
+from chakra.sql.elements import Element, Elements
 from chakra.sql.nodes import (
     Behind,
     FirstPartner,
@@ -73,6 +75,7 @@ TABLE: dict[type, Renderer] = {
     Greatest: choices.one_of,
     Least: choices.one_of,
     NullIf: choices.one_of,
+    ArrayOf: choices.array_of,
     Cast: choices.cast,
     Collate: choices.collate,
     OutputName: nodes.output_name,
@@ -84,6 +87,8 @@ TABLE: dict[type, Renderer] = {
     Combined: nodes.combined,
     Not: inner.denied,
     Lookup: lookups.lookup,
+    Elements: lookups.elements,
+    Element: lookups.element,
     RowRange: nodes.row_range,
     HasPartner: partners.has_partner,
     # queries

@@ -35,6 +35,7 @@ class Doc(Model, table="docs"):
     word: Field[str | None]
     data: Field[Any] = field(Jsonb, null=True)
     plain: Field[Any] = field(Json, null=True)
+    sure: Field[Any] = field(Jsonb, default_factory=dict)
 
 
 class Part(Model, table="doc_parts"):
@@ -45,11 +46,16 @@ class Part(Model, table="doc_parts"):
 MODELS = (Doc, Part)
 
 
+def sure_of(data: Any) -> Any:
+    """A document for the column without NULLs."""
+    return JSON_NULL if data is None else data
+
+
 async def fill() -> None:
-    """The documents in both columns, each with one part of the same key."""
+    """The documents in all columns, each with one part of the same key."""
     for id_, data in DOCS.items():
         doc = await Doc.objects.create(
-            id=id_, data=data, plain=data, num=id_, word="Ann" if id_ == 1 else "x"
+            id=id_, data=data, plain=data, sure=sure_of(data), num=id_, word="Ann" if id_ == 1 else "x"
         )
         await Part.objects.create(id=id_, doc=doc)
 

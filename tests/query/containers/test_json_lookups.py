@@ -153,6 +153,16 @@ REFUSED: list[tuple[Any, str]] = [
 ]
 
 
+async def test_the_complement_where_no_column_is_null(rows: Any) -> None:
+    for words, value, expected in LOOKUPS:
+        if "isnull" in words or value is None or isinstance(value, Expression):
+            continue
+        asked = {f"sure__{words}": value}
+        found = await ids(QUERY.filter(**asked))
+        assert found == sorted({*expected, *(EVERYTHING[6:7] if 6 in expected else ())}), (words, value)
+        assert await ids(QUERY.exclude(**asked)) == [n for n in EVERYTHING if n not in found], (words, value)
+
+
 @pytest.mark.parametrize("case", range(len(REFUSED)))
 async def test_what_is_no_path(case: int) -> None:
     made, message = REFUSED[case]

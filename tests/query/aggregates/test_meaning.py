@@ -16,6 +16,7 @@ from chakra import (
     BoolAnd,
     BoolOr,
     Case,
+    Cast,
     Coalesce,
     Corr,
     Count,
@@ -37,12 +38,13 @@ from chakra import (
     Value,
     When,
     Window,
+    XmlAgg,
 )
 from chakra.errors import ChakraError, DatabaseError, FieldError
 from chakra.expressions.aggregates import Aggregate
-from chakra.functions import register_aggregate
+from chakra.functions import Concat, register_aggregate
 from chakra.sql import select_statement
-from chakra.types import Double, Text
+from chakra.types import Double, Text, Xml
 from tests.plugins.needs import ServerFacts
 from tests.query.aggregates.sales import MODELS, Sale, Shop, Size, fill
 from tests.query.test_security import PAYLOADS
@@ -337,3 +339,14 @@ async def test_random_sets(rows: Any, start: int) -> None:
         expected = [tuple(sizes.get(v, v) for v in row.values()) for row in await rows.fetch(text)]
         found = [tuple(row.values()) for row in await query]
         assert sorted(found, key=repr) == sorted(expected, key=repr), (seed, text, query.to_sql())
+
+
+async def test_pieces_of_xml(rows: Any) -> None:
+    try:
+        await rows.fetch("SELECT '<a/>'::xml")
+    except DatabaseError:
+        pytest.skip("the server is built without libxml")
+    piece = Cast(Concat(Value("<"), "code", Value("/>")), Xml)
+    query = SALES.values("region").annotate(x=XmlAgg(piece, order_by="-id")).order_by("region")
+    assert await query.values_list("x", flat=True) == ["<c0/><c2/><c1/>", "<c0/><c2/><c1/>"]
+    assert (await query.to_arrow())["x"].to_pylist() == ["<c0/><c2/><c1/>", "<c0/><c2/><c1/>"]

@@ -386,6 +386,21 @@ async def test_several_keys_and_moments(rows: Any) -> None:
         await Event.drop_partition(name)
 
 
+async def test_columns_that_look_like_expressions(rows: Any) -> None:
+    names = "(a); DROP TABLE authors; --"
+    await rows.execute(
+        f'CREATE TABLE odd ("{names}" int, "-b" text) PARTITION BY RANGE ("{names}", lower("-b"))'
+    )
+    before = (await rows.table("odd").reflect()).table
+    assert before.partition_by == Partitioning("range", (names, '(lower("-b"))'))
+    await rows.execute("DROP TABLE odd")
+    for statement in create_statements([before]):
+        await rows.execute(statement)
+    assert (await rows.table("odd").reflect()).table == before
+    await rows.execute("DROP TABLE odd")
+    assert await Author.objects.count() == 1
+
+
 class Log(Model):
     at: Field[dt.datetime]
 

@@ -25,7 +25,7 @@ from chakra.pg.json_text import JsonNull
 from chakra.pg.types import BY_PYTHON, JSONB, PgType, array_of, enum_type
 from chakra.query.hydrate import SLOT
 from chakra.query.state import own_state
-from chakra.schema import Column, Identity, Table
+from chakra.schema import Column, Identity, Sequence, Table
 from chakra.schema.terms import Name, named
 
 T = TypeVar("T")
@@ -130,6 +130,8 @@ def field(
             f"default={default!r} would be shared by all instances; use default_factory={_factory(default)}"
         )
     factory = default_factory or called
+    if isinstance(db_default, Sequence):
+        db_default = db_default.next()
     if callable(db_default) and not isinstance(db_default, Expression):
         raise FieldError(
             f'db_default is made by the server: an expression, e.g. Now(), a plain value, or SQL, "now()", not '

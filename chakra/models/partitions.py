@@ -14,7 +14,7 @@ from chakra.query.partitions import Partitions, partitions_of
 from chakra.query.queryset import QuerySet
 from chakra.query.reflect import reflect
 from chakra.schema import Table
-from chakra.sql.ddl import Bounds, Part, attach_part, create_part, detach_part
+from chakra.sql.ddl import Bounds, Part, attach_part, create_part, detach_part, drop_part
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -233,17 +233,21 @@ class PartitionVerbs(type):
 
         Raises:
             FieldError: the model's table has no such partition.
+            ForeignKeyViolation: rows of other tables refer to its rows.
         """
         database = using or default_database()
         parent = _parent(cls)
         part = _part(parent, name)
         there = await partitions_of(database, parent)
-        if all(one.name != part.name for one in there):
+        found = next((one for one in there if one.name == part.name), None)
+        if found is None:
             if if_exists:
                 return
             known = ", ".join(one.name for one in there) or "none"
             raise FieldError(f"{cls.__name__} has no partition {part.name!r}; its partitions are {known}")
-        await database.execute(f"DROP TABLE {part.quoted}")
+        whole = parent if found.parent == parent.name else parent.part(parent.schema, found.parent)
+        async with database.transaction():
+            await database.execute(";\n".join(drop_part(whole, part)))
 
 
 def _parent(cls: Any) -> Table:
@@ -301,7 +305,10 @@ def _steps(where: str, every: Step, from_: Any, to: Any) -> Iterator[tuple[str, 
     if not low < to:
         raise FieldError(f"{where}: the span from {from_!r} to {to!r} is empty")
     while low < to:
-        high = _next(every, low)
+        try:
+            high = _next(every, low)
+        except (ValueError, OverflowError):
+            raise FieldError(f"{where}: the span ends after the last year there is, {to.year}") from None
         yield low.strftime(_NAMES[every]) if every != "quarter" else _quarter(low), low, high
         low, count = high, count + 1
         if count > MOST_AT_ONCE:

@@ -28,6 +28,11 @@ def as_view(table: Table, options: dict[str, Any]) -> Table:
     Raises:
         FieldError: the query is none, or does not give the columns that the model declares.
     """
+    if table.between:
+        raise FieldError(
+            f"{table.title} is a view, to whose rows no table between can hold keys; declare the relation by "
+            "through=, a model of a table or view between"
+        )
     materialized = bool(options.get("materialized"))
     columns = tuple(replace(c, identity=False, db_default=None, computed=None) for c in table.columns)
     keys = [table.primary_key] if table.primary_key else []
@@ -89,13 +94,15 @@ def _checked(where: str, text: str) -> str:
 
 def _select(table: Table, query: QuerySet[Any]) -> Select:
     """The question whose values are the view's columns; of a query for instances the fields of the view's name."""
-    select = query._select
-    if select.clauses.lock is not None:
+    clauses = query._select.clauses
+    if clauses.lock is not None:
         raise FieldError("a view locks no rows; leave out select_for_update()")
-    if select.result == "instances":
-        return query.values(*(column.attribute for column in table.columns))._select
-    select = select.copy()
+    if query._select.result == "instances":
+        query = query.values(*(column.attribute for column in table.columns))
+    select = query._select.copy()
     select.result = "dict"
+    if select.order is None and not (select.sliced or select.backwards or clauses.distinct or clauses.each):
+        select.order = ()  # the order of a model nobody asked for would be sorted by at every read
     return select
 
 

@@ -113,7 +113,7 @@ def partitioning(where: str, given: Any, table: Table, info: ModelInfo | None) -
     strategy, *terms = given
     keys: list[str] = []
     for term in terms:
-        if isinstance(term, str) and term.startswith("("):
+        if isinstance(term, str) and term.startswith("(") and term not in table.by_attribute:
             keys.append(term)
         elif isinstance(term, str):
             names = attributes_of(info, term) if info is not None else (term,)
@@ -148,7 +148,7 @@ def check_keys(table: Table) -> None:
         ("unique index", tuple(t.column or t.text for t in one.terms)) for one in table.indexes if one.unique
     ]
     for kind, columns in unique:
-        computed = [key for key in by.keys if key.startswith("(")]
+        computed = [key for key in by.keys if key not in table.by_attribute]
         missing = [key for key in by.keys if key not in columns]
         if missing:
             what = f"the {kind} ({', '.join(columns)})"
@@ -187,7 +187,8 @@ def with_words(table: Table, info: ModelInfo) -> Table:
 
 def key_types(table: Table, by: Partitioning) -> tuple[PgType | None, ...]:
     """The types of partition keys; ``None`` for those written as SQL, which only the server knows."""
-    return tuple(None if key.startswith("(") else table.column(key).type for key in by.keys)
+    columns = table.by_attribute
+    return tuple(columns[key].type if key in columns else None for key in by.keys)
 
 
 __all__ = ["check_keys", "check_words", "key_types", "partitioning", "storage_of", "with_words"]

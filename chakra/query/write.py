@@ -63,9 +63,13 @@ def database_of(instance: Any, database: Database | None = None) -> Database:
     return database or instance._state.database or default_database()
 
 
-async def insert(instance: Any, database: Database) -> None:
-    """Insert an instance and fill in what the server generated: one statement."""
-    table: Table = type(instance).__table__
+async def insert(instance: Any, database: Database, into: Table | None = None) -> None:
+    """Insert an instance and fill in what the server generated: one statement.
+
+    Args:
+        into: a partition of its table.
+    """
+    table: Table = type(instance).__table__ if into is None else into
     if table.read_only:
         raise read_only(table, "save()")
     names, values = written_values(instance, table)

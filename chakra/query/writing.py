@@ -39,7 +39,7 @@ class Writing(Paging[R_co]):
         if table.row_class is None:
             return await write.insert_values(table, self.database, values)  # type: ignore[return-value]
         instance = table.row_class(**self._given() | values)
-        await write.insert(instance, self.database)
+        await write.insert(instance, self.database, table if table.partition_of is not None else None)
         return instance  # type: ignore[no-any-return]
 
     @runs

@@ -32,7 +32,7 @@ class PartitionOf:
     Attributes:
         schema, name: of the table it belongs to.
         bound: which rows it takes, as SQL: ``FOR VALUES FROM … TO …``, ``FOR VALUES IN …``, ``FOR VALUES WITH …`` or
-            ``DEFAULT``.
+            ``DEFAULT``; empty where nobody asked.
     """
 
     schema: str | None

@@ -333,6 +333,7 @@ class Table:
                 parts={},
                 stored=None,
                 partition_by=None,
+                partition_of=PartitionOf(self.schema, self.name, ""),
             )
         return found
 

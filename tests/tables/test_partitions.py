@@ -19,6 +19,7 @@ from chakra import (
     Field,
     FieldError,
     ForeignKey,
+    ForeignKeyViolation,
     Index,
     Model,
     Sequence,
@@ -80,7 +81,15 @@ class Event(Model):
         partition_by = ("range", "at", "level")
 
 
-MODELS = (Author, Post, Region, Hashed, Event)
+class Comment(Model):
+    """A key to a partitioned table holds what that is cut by, too."""
+
+    id: Field[int] = field(primary_key=True)
+    post: ForeignKey[Post] = foreign_key(related_name="comments", on_delete="cascade")
+    text: Field[str]
+
+
+MODELS = (Comment, Author, Post, Region, Hashed, Event)
 JANUARY, FEBRUARY = DAY(2024, 1, 1), DAY(2024, 2, 1)
 
 
@@ -122,7 +131,7 @@ async def test_the_catalog_says_so(rows: Any) -> None:
     kinds = {t.name: t.kind for t in await rows.tables()}
     assert kinds == {
         "authors": "table", "posts": "partitioned table", "Regions; --": "partitioned table",
-        "hasheds": "partitioned table", "events": "partitioned table",
+        "hasheds": "partitioned table", "events": "partitioned table", "comments": "table",
     }  # fmt: skip
 
 
@@ -145,13 +154,13 @@ async def test_what_is_read_back(rows: Any) -> None:
 async def test_a_table_made_of_its_description_is_the_same(rows: Any) -> None:
     names = ("authors", "posts", "posts_2024_02", '"Regions; --"', '"Regions; --_north"')
     before = [(await rows.table(name).reflect()).table for name in names]
-    await rows.drop_tables(Author, Post, Region)
+    await rows.drop_tables(Comment, Author, Post, Region)
     for statement in create_statements(before):
         await rows.execute(statement)
     after = [(await rows.table(name).reflect()).table for name in names]
     assert after == before
     await rows.drop_tables(Author, Post, Region)
-    await rows.create_tables(Author, Post, Region)  # for the others
+    await rows.create_tables(Comment, Author, Post, Region)  # for the others
 
 
 async def test_rows_through_the_parent(rows: Any) -> None:
@@ -229,8 +238,32 @@ async def test_upserts(rows: Any) -> None:
     assert await Post.objects.filter(title="x").count() == 1
 
 
+async def test_keys_to_partitioned_tables(rows: Any) -> None:
+    first, second, _ = await Post.objects.order_by("created")
+    await Comment.objects.bulk_create(
+        [Comment(post=post, text=post.title * 2) for post in (first, second, second)]
+    )
+    found = await Comment.objects.order_by("id").select_related("post__author")
+    assert [(c.post.title, c.post.author.name) for c in found] == [("1", "Ann"), ("2", "Ann"), ("2", "Ann")]
+    counted = Post.objects.annotate(n=Count("comments")).order_by("created").values_list("n", flat=True)
+    assert await counted == [1, 2, 0]
+    (loaded,) = await Post.partition("2024_02").prefetch_related("comments")
+    assert len(await loaded.comments) == 2
+    with pytest.raises(ForeignKeyViolation):
+        await Post.drop_partition("2024_02")
+    assert await Post.partition("2024_02").count() == 1  # all or nothing
+    await second.delete()
+    assert await Comment.objects.values_list("text", flat=True) == ["11"]
+    await rows.execute("TRUNCATE comments")
+
+
 async def test_writing_to_a_part(rows: Any) -> None:
     part = Post.partition("2024_01")
+    made = await part.create(author_id=1, created=DAY(2024, 1, 20), title="one")
+    assert await part.filter(pk=made.pk).count() == 1
+    with pytest.raises(CheckViolation, match="violates partition constraint"):
+        await part.create(author_id=1, created=DAY(2024, 2, 20), title="elsewhere")
+    await made.delete()
     assert (
         await part.bulk_insert({"author_id": [1], "created": [DAY(2024, 1, 30)], "title": ["p"]})
     ).inserted == 1
@@ -351,6 +384,21 @@ async def test_several_keys_and_moments(rows: Any) -> None:
     ]
     for name in ("low", "high"):
         await Event.drop_partition(name)
+
+
+async def test_columns_that_look_like_expressions(rows: Any) -> None:
+    names = "(a); DROP TABLE authors; --"
+    await rows.execute(
+        f'CREATE TABLE odd ("{names}" int, "-b" text) PARTITION BY RANGE ("{names}", lower("-b"))'
+    )
+    before = (await rows.table("odd").reflect()).table
+    assert before.partition_by == Partitioning("range", (names, '(lower("-b"))'))
+    await rows.execute("DROP TABLE odd")
+    for statement in create_statements([before]):
+        await rows.execute(statement)
+    assert (await rows.table("odd").reflect()).table == before
+    await rows.execute("DROP TABLE odd")
+    assert await Author.objects.count() == 1
 
 
 class Log(Model):
@@ -505,6 +553,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: Post.create_partitions("month", from_=FEBRUARY, to=JANUARY),
         FieldError,
         "is empty",
+    ),
+    "past the end of time": (
+        lambda: Post.create_partitions("year", from_=DAY(9999, 1, 1), to=DAY(9999, 12, 31)),
+        FieldError,
+        "the span ends after the last year there is, 9999",
     ),
     "hours of dates": (
         lambda: Post.create_partitions("hour", from_=JANUARY, to=FEBRUARY),

@@ -9,12 +9,14 @@ import pytest
 
 from chakra import (
     Count,
+    Exists,
     F,
     Field,
     FieldError,
     ForeignKey,
     Index,
     Model,
+    OuterRef,
     Prefetch,
     Q,
     Sum,
@@ -22,13 +24,17 @@ from chakra import (
     Window,
     field,
     foreign_key,
+    many_to_many,
 )
 from chakra.functions import Lower
 from chakra.sql.ddl import create_statements
-from chakra.types import Integer, Numeric, Text
+from chakra.types import BigInt, Integer, Numeric, Text
 from tests.relations.conftest import SHARED
 
 pytestmark = SHARED
+
+
+HOSTILE = "'; DROP TABLE authors; --"
 
 
 class Author(Model):
@@ -332,6 +338,57 @@ async def test_existing_views(rows: Any) -> None:
     assert await Top.objects.count() == 4
 
 
+VIEWS: dict[str, tuple[Callable[[], Any], list[tuple[int, str]]]] = {
+    "a union": (
+        lambda: Author.objects.filter(name="Ann").union(Author.objects.filter(id=2)),
+        [(1, "Ann"), (2, "Bob")],
+    ),
+    "a union of values": (
+        lambda: Author.objects.values("id", "name").union(Post.objects.filter(id=4).values("id", name=F("title"))),
+        [(1, "Ann"), (2, "Bob"), (4, "d")],
+    ),
+    "instances with values": (
+        lambda: Author.objects.filter(id=2).annotate(n=Count("posts")).filter(n=2),
+        [(2, "Bob")],
+    ),
+    "a slice": (lambda: Published.objects.order_by("-id")[:1].values("id", name=F("title")), [(5, HOSTILE)]),
+    "distinct": (
+        lambda: Post.objects.values(name=F("author__name"), id=F("author")).distinct(),
+        [(1, "Ann"), (2, "Bob")],
+    ),
+    "a subquery": (
+        lambda: Author.objects.filter(Exists(Post.objects.filter(author=OuterRef("pk"), price__gt=50))),
+        [(2, "Bob")],
+    ),
+    "a related row": (lambda: Post.objects.filter(id=1).values("id", name=Lower("author__name")), [(1, "ann")]),
+    "text": (lambda: "WITH a AS (SELECT * FROM authors) TABLE a; ", [(1, "Ann"), (2, "Bob")]),
+    "values": (lambda: "VALUES (7, 'it''s; -- $1')", [(7, "it's; -- $1")]),
+    "nothing": (lambda: Author.objects.none(), []),  # noqa: PLW0108 - no table yet
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", VIEWS)
+async def test_queries_of_views(rows: Any, case: str) -> None:
+    make, answer = VIEWS[case]
+    columns = {"id": field(BigInt, primary_key=True)}
+    if case == "values":
+        columns = {"id": field(Integer, column="column1"), "name": field(Text, column="column2")}
+    made = view(make, **columns)
+    await rows.create_tables(made)
+    try:
+        assert await made.objects.order_by("id").values_list("id", "name") == answer
+        assert (await made.objects.to_arrow()).num_rows == len(answer)
+    finally:
+        await rows.drop_tables(made)
+
+
+async def test_an_order_that_nobody_asked_for_is_left_out() -> None:
+    made = view(lambda: Published.objects.values("id", name=F("title")), id=field(BigInt))
+    assert "ORDER BY" not in made.__table__.view.sql
+    made = view(lambda: Published.objects.values("id", name=F("title")).order_by("id"), id=field(BigInt))
+    assert "ORDER BY" in made.__table__.view.sql
+
+
 def view(given: Any, **columns: Any) -> Any:
     """A model over a view of two columns."""
     body = {
@@ -369,6 +426,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "nothing": (lambda: view(" ; "), "is one SELECT"),
     "parameters": (lambda: view("SELECT $1 AS id, '' AS name"), "a view has no parameters"),
     "a lock": (lambda: view(lambda: Author.objects.select_for_update(nowait=True)), "locks no rows"),
+    "many to many from a view": (
+        lambda: view(lambda: Author.objects.values("id", "name"), others=many_to_many(Author)),
+        "V is a view, to whose rows no table between can hold keys",
+    ),
     "a key to a view": (
         lambda: type(Model)(
             "V",

@@ -162,7 +162,7 @@ NUMBERS = Sequence("invoice numbers", start=1000, increment=10, maximum=1020, cy
 
 
 class Invoice(Model):
-    id: Field[int] = field(primary_key=True, db_default=Sequence("ids", schema="public").next())
+    id: Field[int] = field(primary_key=True, db_default=Sequence("ids", schema="public"))
     number: Field[int] = field(db_default=NUMBERS.next())
 
     class Meta:

@@ -102,6 +102,11 @@ class Between:
                     f"{self._label}: {side.title} has no primary key; a many-to-many relation needs one on each side, "
                     "or a model of the table between (through=)"
                 )
+            if side.view is not None:
+                raise FieldError(
+                    f"{self._label}: {side.title} is a view, to whose rows no table between can hold keys; declare the "
+                    "relation by through=, a model of a table or view between"
+                )
         left, right = source.title.lower(), target.title.lower()
         if self._same or left == right:  # two models may have one name
             left, right = f"from_{left}", f"to_{right}"

@@ -2,7 +2,7 @@
 
 from chakra.schema.naming import object_name
 from chakra.sql.ddl.objects import create_extension, create_schema, drop_schema
-from chakra.sql.ddl.partitions import Bounds, Part, attach_part, create_part, detach_part
+from chakra.sql.ddl.partitions import Bounds, Part, attach_part, create_part, detach_part, drop_part
 from chakra.sql.ddl.servers import check_server
 from chakra.sql.ddl.tables import create_statements, drop_statements
 from chakra.sql.ddl.views import refresh_view
@@ -17,6 +17,7 @@ __all__ = [
     "create_schema",
     "create_statements",
     "detach_part",
+    "drop_part",
     "drop_schema",
     "drop_statements",
     "object_name",

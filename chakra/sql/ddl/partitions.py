@@ -80,6 +80,13 @@ def detach_part(parent: Table, part: Table, *, concurrently: bool = False, final
     return f"ALTER TABLE {parent.quoted} DETACH PARTITION {part.quoted}{ending}"
 
 
+def drop_part(parent: Table, part: Table) -> list[str]:
+    """Statements that drop a partition. It is detached first: a table that keys refer to is dropped with them only, and
+    those to a partitioned table refer to its partitions, too.
+    """
+    return [detach_part(parent, part), f"DROP TABLE {part.quoted}"]
+
+
 def bound_clause(part: Part) -> str:
     """Which rows a partition takes: ``FOR VALUES …`` or ``DEFAULT``.
 
@@ -175,4 +182,4 @@ def _literal(part: Part, position: int, value: Any, where: str) -> str:
         raise DataError(f"{where}: {by.keys[position]}: {error}") from error
 
 
-__all__ = ["Bounds", "Part", "attach_part", "bound_clause", "create_part", "detach_part"]
+__all__ = ["Bounds", "Part", "attach_part", "bound_clause", "create_part", "detach_part", "drop_part"]

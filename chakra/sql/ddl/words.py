@@ -16,7 +16,10 @@ def partition_clause(table: Table, by: Partitioning | None) -> str:
     """``PARTITION BY RANGE (…)`` with a space in front, or nothing."""
     if by is None:
         return ""
-    keys = [key if key.startswith("(") else table.column(key).quoted for key in by.keys]
+    columns = table.by_attribute  # first: the name of a column may look like an expression
+    keys = [
+        key if key.startswith("(") and key not in columns else table.column(key).quoted for key in by.keys
+    ]
     return f" PARTITION BY {by.strategy.upper()} ({', '.join(keys)})"
 
 

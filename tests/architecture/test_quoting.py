@@ -44,7 +44,7 @@ REVIEWED: dict[str, set[str]] = {
     },
     "chakra.sql.render.partners": {"kind", "' DESC' if node.descending else ''"},
     # A name of plain words joined by dots, and a type.
-    "chakra.sql.render.calls": {"kind.literal.sql", "cast.sql"},
+    "chakra.sql.render.calls": {"kind.cast.sql", "kind.literal.sql", "cast.sql"},
     "chakra.sql.render.functions": {"node.type.sql", "'dense_rank' if node.linked else 'row_number'"},
     "chakra.sql.partitions": {"shares", "some", "share", "keys"},
     "chakra.sql.dml": {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.errors import FieldError
 from chakra.pg.types import BOOL
@@ -21,8 +21,9 @@ Query: TypeAlias = "Base[Any] | Aggregated"
 class CTE:
     """A query in WITH: ``busy = CTE(Author.objects.annotate(n=Count("posts")).filter(n__gt=2))``.
 
-    ``busy.objects`` is a query over its rows, which can stand inside of others as well; ``with_(busy=busy)`` and
-    ``join(busy=busy)`` tie it to the rows of another query. However often it is named, the server computes it once.
+    ``busy.objects`` is a query over its rows, which can stand inside of others as well, and is what awaiting ``busy``
+    gives; ``with_(busy=busy)`` and ``join(busy=busy)`` tie it to the rows of another query. However often it is named,
+    the server computes it once.
 
     Args:
         queryset: of rows or of values.
@@ -36,8 +37,11 @@ class CTE:
 
     __slots__ = ("_columns", "_cte", "_hidden", "_like", "_select")
 
-    def __init__(self, queryset: Query, *, materialized: bool | None = None, name: str = "") -> None:
-        select, database = taken(queryset, "CTE()")
+    def __init__(
+        self, queryset: Query | CTE, *, materialized: bool | None = None, name: str | None = None
+    ) -> None:
+        asked: Any = queryset.objects if isinstance(queryset, CTE) else queryset
+        select, database = taken(asked, "CTE()")
         found = described(select, "CTE()")
         if materialized is not None:
             flag("materialized", materialized)
@@ -47,9 +51,9 @@ class CTE:
             found.table,
             materialized=materialized,
             database=database,
-            name=value_name(name) if name else "",
+            name="" if name is None else value_name(name),
         )
-        like = queryset._query if isinstance(queryset, Aggregated) else queryset
+        like = asked._query if isinstance(asked, Aggregated) else asked
         self._begin(like, select, found, cte)
 
     def _begin(self, like: Base[Any], select: Select, found: Described, cte: Cte) -> None:
@@ -88,7 +92,7 @@ class CTE:
         mark: str = "is_cycle",
         path: str = "cycle_path",
         materialized: bool | None = None,
-        name: str = "",
+        name: str | None = None,
     ) -> CTE:
         """The rows of a query, of another one that is made of these, and so on until it gives no more.
 
@@ -160,8 +164,25 @@ class CTE:
         """What the query is inside of another one."""
         return query._cte
 
+    @staticmethod
+    def __chakra_query__(query: CTE) -> tuple[Any, Any]:
+        """Its rows, as for querysets: ``filter(id__in=cte)``."""
+        return taken(query.objects, "")
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        return self.objects.__await__()  # type: ignore[no-any-return]
+
     def __repr__(self) -> str:
         return f"CTE({self._like!r})"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("_") and hasattr(type(self._like), name):
+                raise AttributeError(
+                    f"a query in WITH (CTE) has no attribute {name!r}; its rows are a query: cte.objects.{name}(…)"
+                )
+            raise AttributeError(f"a query in WITH (CTE) has no attribute {name!r}")
 
 
 def taken(query: Any, what: str) -> tuple[Any, Any]:

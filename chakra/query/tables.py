@@ -13,6 +13,7 @@ from chakra.db.streams import Reader, Stream
 from chakra.errors import FieldError
 from chakra.query import catalogue, loading
 from chakra.query.checks import check_database
+from chakra.query.ctes import CTE
 from chakra.query.not_a_list import NotAList, check_key
 from chakra.query.options import checked
 from chakra.query.pending import Pending, awaited, is_awaited
@@ -207,6 +208,21 @@ def _verbs() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 for _name, _verb in list(_verbs()):
     setattr(TableQuery, _name, _verb)
+
+
+def _giving(name: str) -> Callable[..., CTE]:
+    """A method that gives no query, and needs the columns to do so."""
+
+    @functools.wraps(getattr(QuerySet, name))
+    def method(self: TableQuery, /, *arguments: Any, **options: Any) -> CTE:
+        made: CTE = getattr(self._over(self.table), name)(*map(_looked_up, arguments), **options)
+        return made
+
+    return method
+
+
+for _name in ("updating", "deleting", "inserting"):
+    setattr(TableQuery, _name, _giving(_name))
 
 
 __all__ = ["TableQuery"]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from chakra.errors import FieldError
-from chakra.expressions import Expression, F, Order, QueryExpression
+from chakra.expressions import Cast, Expression, F, Order, QueryExpression
 from chakra.expressions.aggregates import Aggregate
-from chakra.expressions.rules import TEXT_TYPES, common_type
+from chakra.expressions.rules import NUMBERS, TEXT_TYPES, common_type
 from chakra.schema import Column, Hop, Relation, Table
 from chakra.sql.combined import as_rows, columns_of_rows
 from chakra.sql.ctes import Cte, With
@@ -327,13 +327,17 @@ def recursive_step(base: Select, cte: Cte, step: Select) -> Select:
             f"{what}: the first rows have {len(first.columns)} values ({', '.join(names)}), and those of the step "
             f"{len(columns)} ({', '.join(column.name for column in columns)})"
         )
-    for column, other in zip(first.columns, columns, strict=True):
-        _check_type(column, other)
+    terms = [term for _, term in first.rows.clauses.outputs] or [""] * len(columns)
+    for column, other, term in zip(first.columns, columns, terms, strict=True):
+        _check_type(column, other, _keeps_modifier(first.rows, term))
     return rows
 
 
-def _check_type(column: Column, other: Column) -> None:
+def _check_type(column: Column, other: Column, modified: bool) -> None:
     """Compare the types of a column in the first rows and in further ones, as ``parse_cte.c`` does it.
+
+    Args:
+        modified: whether the server knows the modifier of the first one: digits of a numeric, length of a text.
 
     Raises:
         FieldError: the server would refuse them.
@@ -342,17 +346,33 @@ def _check_type(column: Column, other: Column) -> None:
     if UNKNOWN in (mine, theirs) or mine == theirs:
         return
     common = common_type([mine, theirs])
-    if common is None and {mine.base.name, theirs.base.name} <= TEXT_TYPES:
-        return  # only the server knows what becomes of them
-    if (
-        common is None
-        or common.base.name != mine.base.name
-        or (mine.typmod != -1 and mine.typmod != theirs.typmod)
-    ):
+    if common is None:
+        # Of types that are no kin nothing is known but where both are of known families.
+        refused = mine.base.name != theirs.base.name and {mine.base.name, theirs.base.name} <= _FAMILIES
+        refused = refused and not {mine.base.name, theirs.base.name} <= TEXT_TYPES
+    else:
+        refused = common.base.name != mine.base.name
+        refused = refused or (modified and mine.typmod not in (-1, theirs.typmod))
+    if refused:
         raise FieldError(
             f"CTE.recursive(): {column.attribute} is {mine.sql} in the first rows and {theirs.sql} in those of the "
             "step, and the first rows say the type of the column: write Cast(…, …) in one of them"
         )
+
+
+_FAMILIES = (
+    NUMBERS | TEXT_TYPES | {"bool", "uuid", "date", "timestamp", "timestamptz", "time", "interval", "jsonb"}
+)
+
+
+def _keeps_modifier(select: Select, term: Any) -> bool:
+    """Whether a value of a query has a modifier that the server knows: computed ones have none."""
+    if isinstance(term, F):
+        term = term.path
+    if isinstance(term, str):
+        computed = dict(select.clauses.annotations)
+        return term not in computed or _keeps_modifier(select, computed[term])
+    return isinstance(term, Cast) or getattr(term, "bind_column", None) is not None
 
 
 def pairs_of(table: Table, rows: Table, names: Iterable[str], what: str) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chakra import F, Model, Over, Q, Rank, Window
+from chakra import CTE, F, Model, OuterRef, Over, Q, Rank, Window
 from chakra.errors import FieldError
 from tests.query.library import Author, Book, Publisher, ids
 
@@ -66,9 +66,43 @@ ENTRIES: dict[str, Entry] = {
     "explain format": lambda n: Book.objects.explain(format=n),
     "columns": lambda n: Book.objects.values(n).to_arrow(),
     "aggregate": lambda n: Book.objects.aggregate(**{n: _count()}),
+    "with": lambda n: Book.objects.with_(**{n: Author.objects.all()}),
+    "with path": lambda n: Book.objects.with_(x=Author.objects.all()).values(f"x__{n}"),
+    "join": lambda n: Book.objects.join(**{n: Author.objects.all()}),
+    "join again": lambda n: Book.objects.with_(x=Author.objects.all()).join(n),
+    "join on": lambda n: Book.objects.join(x=Author.objects.all(), on=n),
+    "lateral": lambda n: Book.objects.lateral(**{n: Author.objects.filter(id=OuterRef("author"))}),
+    "outer ref": lambda n: Book.objects.lateral(x=Author.objects.filter(id=OuterRef(n))),
+    "cte name": lambda n: CTE(Book.objects.all(), name=n).objects,
+    "recursive by": lambda n: _recursive(search="depth", by=n),
+    "recursive order": lambda n: _recursive(search="depth", by="id", order=n),
+    "recursive search": lambda n: _recursive(search=n, by="id"),
+    "recursive cycle": lambda n: _recursive(cycle=n),
+    "recursive mark": lambda n: _recursive(cycle="id", mark=n),
+    "recursive path": lambda n: _recursive(cycle="id", path=n),
+    "updating": lambda n: Book.objects.updating(**{n: 1}).objects,
+    "updating returning": lambda n: Book.objects.updating(n, stock=1).objects,
+    "deleting": lambda n: Book.objects.deleting(n).objects,
+    "inserting": lambda n: Book.objects.inserting(Book.objects.values(**{n: F("id")})).objects,
+    "inserting returning": lambda n: Book.objects.inserting(Book.objects.values("id"), n).objects,
 }
 
-ALIAS_ENTRIES = {"values alias", "annotate", "aggregate", "alias", "window"}
+ALIAS_ENTRIES = {
+    "values alias",
+    "annotate",
+    "aggregate",
+    "alias",
+    "window",
+    "with",
+    "join",
+    "lateral",
+    "cte name",
+}
+ALIAS_ENTRIES |= {"recursive order", "recursive mark", "recursive path"}
+
+
+def _recursive(**options: Any) -> Any:
+    return CTE.recursive(Book.objects.values("id"), lambda r: r.objects.filter(id=0), **options).objects
 
 
 def _count() -> Any:

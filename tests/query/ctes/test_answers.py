@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import chakra
-from chakra import CTE, Count, Exists, F, OuterRef, Q, Rank, RowNumber, Subquery, Sum, Window
+from chakra import CTE, Count, Exists, F, OuterRef, Q, Rank, RowNumber, Subquery, Sum, Value, Window
 from chakra.errors import FieldError
 from tests.query.ctes.conftest import check
 from tests.query.ctes.tables import MODELS, Author, Edge, Post, fill
@@ -25,6 +25,11 @@ SEEN = POSTS.filter(views__gt=5)
 TOP = CTE(TOTALS.filter(n__gt=1), name="top", materialized=True)
 LATE = POSTS.filter(author=OuterRef("pk")).order_by("-id")
 SQL_TOTALS = "SELECT author_id, count(*) AS n, sum(views) AS seen FROM posts GROUP BY author_id"
+
+AGAIN = CTE.recursive(
+    AUTHORS.filter(id=1).annotate(k=Value(0)),
+    lambda last: AUTHORS.filter(id=1).join(last=last).filter(last__k__lt=2).annotate(k=F("last__k") + 1),
+)
 
 VALUES: dict[str, tuple[Any, list[tuple[Any, ...]], str]] = {
     # name: query of values in order, its rows, the same in SQL
@@ -83,6 +88,35 @@ VALUES: dict[str, tuple[Any, list[tuple[Any, ...]], str]] = {
         "SELECT id, (SELECT count(*) FROM posts WHERE views > 5 AND author_id = a.id), "
         "(SELECT sum(views) AS s FROM posts WHERE views > 5 AND author_id = a.id), "
         "(SELECT count(*) AS m FROM posts WHERE author_id = a.id) FROM authors a ORDER BY id",
+    ),
+    "several values for one, by a key that may be NULL": (
+        AUTHORS.with_(seen=SEEN.values("author", "title"))
+        .filter(seen__isnull=True)
+        .order_by("id")
+        .values("id"),
+        [(2,), (3,), (4,)],
+        "SELECT id FROM authors WHERE id > 1 ORDER BY id",
+    ),
+    "by the primary key, of rows that partners repeat": (
+        AUTHORS.with_(again=AUTHORS.annotate(t=F("posts__title")))
+        .filter(again__t__gte="a")
+        .order_by("id")
+        .values("id"),
+        [(1,), (2,), (3,)],
+        "SELECT id FROM authors WHERE id < 4 ORDER BY id",
+    ),
+    "by the primary key, of rows that a recursion repeats": (
+        AUTHORS.with_(again=AGAIN).filter(again__k__gte=0).values("id"),
+        [(1,)],
+        "SELECT id FROM authors WHERE id = 1",
+    ),
+    "each row of a join, grouped with its values": (
+        AUTHORS.join(p=POSTS.all())
+        .annotate(k=Count("*"), t=F("p__title"))
+        .order_by("t")
+        .values("id", "k", "t"),
+        [(1, 1, "a"), (1, 1, "b"), (2, 1, "c"), (3, 1, "e")],
+        "SELECT a.id, 1::bigint, title FROM authors a JOIN posts p ON p.author_id = a.id ORDER BY title",
     ),
     "by the primary key": (
         AUTHORS.with_(big=AUTHORS.annotate(k=Count("posts")).filter(k__gt=1))
@@ -374,6 +408,18 @@ async def test_instances(rows: Any) -> None:
     assert (await named)[0].name == "Ann"
 
 
+async def test_a_cte_is_its_rows(rows: Any) -> None:
+    assert await TOP == await TOP.objects == [{"author": 1, "n": 2, "seen": 40}]
+    few = CTE(AUTHORS.filter(id__lt=3))
+    assert [a.id for a in await AUTHORS.filter(id__in=few).order_by("id")] == [1, 2]
+    assert await AUTHORS.filter(Exists(few)).count() == 4
+    assert [a.id for a in await CTE(few).objects.order_by("id")] == [1, 2]
+    with pytest.raises(AttributeError, match=r"its rows are a query: cte\.objects\.filter"):
+        few.filter(id=1)  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"has no attribute 'nonsense'$"):
+        few.nonsense  # type: ignore[attr-defined]  # noqa: B018
+
+
 async def test_writing_where_others_say_which(rows: Any) -> None:
     assert await AUTHORS.with_(totals=TOTALS).filter(totals__n__gt=1).update(city="Bonn") == 1
     assert await AUTHORS.join(seen=SEEN).filter(seen__title="b").update(city=F("name")) == 1
@@ -424,6 +470,11 @@ async def test_one_shape_and_another(rows: Any) -> None:
         assert await ids(below(4), below(2)) == [1]
         assert await ids(below(2), below(4)) == [1]
         assert await ids(below(4), below(4)) == [1, 2, 3]
+    for third, expected in ((0, [2, 3]), (1, [2, 3, 4]), (2, [2])):
+        given = [CTE(AUTHORS.filter(id__gt=1, id__lt=limit)) for limit in (4, 5, 3)]
+        query = AUTHORS.filter(Q(id__in=given[2]) | Q(id__in=given[1])).exclude(~Q(id__in=given[0]), id=0)
+        query = query.filter(id__in=given[third]).order_by("id").values_list("id", flat=True)
+        assert await query == expected
 
 
 async def test_tables_without_a_model(rows: Any) -> None:

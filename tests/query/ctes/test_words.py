@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from chakra import CTE, Count, F, OuterRef, Value
+from chakra import CTE, Cast, Count, F, OuterRef, Q, Sum, Value
 from chakra.errors import FieldError
-from tests.query.ctes.tables import Edge, Node
+from chakra.functions import Concat
+from chakra.types import BigInt
+from tests.query.ctes.tables import Author, Edge, Node, Post
 from tests.query.ctes.test_answers import AUTHORS, LATE, POSTS, SEEN, TOP, TOTALS
 
 
@@ -151,3 +153,49 @@ def test_options_that_are_refused(case: int) -> None:
     text, options = OPTIONS[case]
     with pytest.raises(FieldError, match=text):
         CTE.recursive(number(), lambda r: r.objects.filter(n__lt=5).values(n=F("n") + 1), **options)
+
+
+TYPES: list[tuple[str, Any, Any]] = [
+    # what is right, though the two types differ as far as is known here
+    (
+        "a sum has no digits",
+        POSTS.values(n=Sum("price")),
+        lambda r: r.objects.filter(n__lt=0).values(n=F("n") * 2),
+    ),
+    (
+        "integers beside numerics",
+        POSTS.values(n=Sum("price")),
+        lambda r: r.objects.filter(n__lt=0).values(n=Value(1)),
+    ),
+    (
+        "a smaller number",
+        number(),
+        lambda r: POSTS.join(r=r, on=True).filter(r__n__lt=0).values(n=F("views")),
+    ),
+    (
+        "cast to what comes",
+        POSTS.values(n=Cast("views", BigInt)),
+        lambda r: r.objects.filter(n__lt=0).values(n=F("n") + 1),
+    ),
+    (
+        "a text",
+        AUTHORS.values(n=F("name")),
+        lambda r: r.objects.filter(n="").values(n=Concat("n", Value("x"))),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", range(len(TYPES)))
+async def test_types_that_go_together(db: Any, case: int) -> None:
+    await db.create_tables(Author, Post)
+    _, base, step = TYPES[case]
+    assert await CTE.recursive(base, step).objects.count() == 0
+
+
+async def test_what_is_no_query(db: Any) -> None:
+    """Conditions that stand in other statements, which have no place for WITH."""
+    await db.create_tables(Author, Post)
+    ids = CTE(POSTS.all()).objects.values("id")
+    with pytest.raises(FieldError, match="WITH"):
+        await AUTHORS.bulk_insert({"id": [1], "name": ["a"]}, on_conflict="update", where=Q(id__in=ids))
+    assert await AUTHORS.count() == 0

@@ -250,3 +250,21 @@ async def test_a_tree_goes_with_its_leaves(rows: Any) -> None:
     gone = Node.objects.filter(id__in=tree.objects.values("id")).deleting("name")
     assert await gone.objects.order_by("name").values_list("name", flat=True) == ["leaf", "left", "twig"]
     assert await Node.objects.count() == 4
+
+
+async def test_tables_without_a_model(rows: Any) -> None:
+    posts = rows.table("posts")
+    with pytest.raises(FieldError, match="not known before it was read"):
+        rows.table("nodes").deleting("id")
+    await posts.reflect()
+    found = (
+        await posts.filter(views__gt=10).updating("id", "views", views=F("views") + 1).objects.order_by("id")
+    )
+    assert found == [{"id": 2, "views": 31}, {"id": 4, "views": 21}]
+    old = rows.table("old_posts")
+    await old.reflect()
+    moved = posts.filter(id=2).deleting("id", "title").objects
+    assert await old.inserting(moved.values("id", "title", note=F("title"))).objects == [
+        {"id": 2, "title": "b", "views": None, "note": "b"}
+    ]
+    assert await posts.count() == 4

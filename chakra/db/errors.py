@@ -276,10 +276,11 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
         named = "" if column is None else f', column "{column}"'
         text = f"row {row}{named}: {text}"
     column = getattr(error, "column_name", None) or column
-    if state == "42601" and _QUERY_TEXT.search(text) is not None and getattr(error, "position", None) is None:
+    of_value = state == "42601" and _is_of_a_value(error, text)
+    if of_value and _QUERY_TEXT.search(text) is not None:
         text += _SAY_QUERIES
-        return DataError(text, row=row, column=column, sqlstate=state)
-    if state[:2] == "22" or state == "08P01":  # protocol violation: a value's bytes do not fit its type
+    # 08P01, a protocol violation: a value's bytes do not fit its type.
+    if state[:2] == "22" or state == "08P01" or of_value:
         return DataError(text, row=row, column=column, sqlstate=state)
     if state == "25P02":
         text = (
@@ -316,6 +317,17 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
         constraint=getattr(error, "constraint_name", None),
         row=row,
     )
+
+
+_OWN_LANGUAGES = re.compile(r"\b(jsonpath|tsquery|tsvector|ltree|lquery|ltxtquery)\b")
+"""Types whose values have a grammar of their own, and call what breaks it a syntax error, too."""
+
+
+def _is_of_a_value(error: Any, text: str) -> bool:
+    """Whether a syntax error is one of a value, and not of the statement, where it would have a place in its text."""
+    if _OWN_LANGUAGES.search(text) is not None:
+        return True
+    return getattr(error, "position", None) is None and getattr(error, "internal_query", None) is None
 
 
 def _ends_connection(error: Any, state: str, connecting: bool) -> bool:

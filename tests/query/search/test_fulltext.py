@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chakra import Count, F, Field, ForeignKey, Func, Model, Q, Value, field, foreign_key, functions
+from chakra import Count, F, Field, ForeignKey, Func, Index, Model, Q, Value, field, foreign_key, functions
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.expressions import library
 from chakra.functions import (
@@ -46,6 +46,12 @@ class Page(Model, table="pages"):
     number: Field[int] = field(default=0)
     words: Field[str | None] = field(TsVector, default=None)
     asked: Field[str | None] = field(TsQuery, default=None)
+
+    class Meta:
+        indexes = (
+            Index("words", method="gin"),
+            Index(SearchVector("title", "body", config="english"), method="gin", name="pages_text"),
+        )
 
 
 MODELS = (Writer, Page)
@@ -355,8 +361,6 @@ async def test_one_shape_for_all_texts(filled: Any) -> None:
 
 
 async def test_an_index_helps(filled: Any) -> None:
-    await filled.execute("CREATE INDEX ON pages USING gin (words)")
-    await filled.execute(f"CREATE INDEX pages_text ON pages USING gin (({EN}))")
     async with filled.transaction(settings={"enable_seqscan": "off"}):
         for query in (P.filter(words__search="cat"), P.filter(ENGLISH == "cat")):
             plan = str(await query.explain())

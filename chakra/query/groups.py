@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from chakra.errors import ChakraError, DatabaseError, DataError
+from chakra.errors import ChakraError, DatabaseError, DataError, FieldError
+from chakra.expressions import Expression
 from chakra.query.hydrate import SLOT
 from chakra.query.write import written_values
 from chakra.schema import Column, Table
@@ -71,6 +72,21 @@ def all_unset(column: Column, instances: list[Any]) -> bool:
         return all(getattr(instance, SLOT + column.attribute, None) is None for instance in instances)
 
 
+def refuse_expressions(table: Table, instances: list[Any]) -> None:
+    """Name the first value that is an expression: compared with ``None`` it has no truth value.
+
+    Raises:
+        FieldError: there is one.
+    """
+    for row, instance in enumerate(instances):
+        for name, value in zip(*written_values(instance, table), strict=True):
+            if isinstance(value, Expression):
+                raise FieldError(
+                    f"row {row}, {name}: {value!r} is computed by the server, and bulk writes take values: create() "
+                    "takes expressions, and update() sets many rows to one"
+                )
+
+
 def groups_of(table: Table, instances: list[Any]) -> list[Group]:
     """Instances by the attributes they have set, with the values of those column by column.
 
@@ -111,4 +127,4 @@ def _mixed_groups(table: Table, instances: list[Any]) -> list[Group]:
     return found
 
 
-__all__ = ["Group", "all_unset", "groups_of", "rows_named_by"]
+__all__ = ["Group", "all_unset", "groups_of", "refuse_expressions", "rows_named_by"]

@@ -23,6 +23,7 @@ from chakra.sql import (
     assigned_values,
     delete_row_statement,
     delete_statement,
+    insert_computed_statement,
     insert_statement,
     no_key,
     select_statement,
@@ -74,6 +75,13 @@ async def insert(instance: Any, database: Database, into: Table | None = None) -
         raise read_only(table, "save()")
     names, values = written_values(instance, table)
     returning = tuple([name for name in table.generated if name not in names])
+    computed = False
+    for value in values:
+        if isinstance(value, Expression):
+            computed = True
+    if computed:
+        await _insert_computed(instance, database, dict(zip(names, values, strict=True)), returning)
+        return
 
     async def work(stored: Table) -> None:
         statement: Statement = insert_statement(stored, names, returning)
@@ -86,6 +94,24 @@ async def insert(instance: Any, database: Database, into: Table | None = None) -
         _take(instance, statement, row)
 
     await _on_checked(database, table, names, work, inserts=True)
+    _saved(instance, database)
+
+
+async def _insert_computed(
+    instance: Any, database: Database, assigned: dict[str, Any], generated: tuple[str, ...]
+) -> None:
+    """INSERT with expressions among the values; the instance takes what came of them."""
+    table: Table = type(instance).__table__
+    computed = tuple([name for name, value in assigned.items() if isinstance(value, Expression)])
+
+    async def work(stored: Table) -> None:
+        statement, literals = insert_computed_statement(stored, assigned, (*generated, *computed))
+        row = await execute.fetchrow(database, statement, literals)
+        if row is None:
+            raise _not_let_in(table)
+        _take(instance, statement, row)
+
+    await _on_checked(database, table, tuple(assigned), work, inserts=True)
     _saved(instance, database)
 
 
@@ -146,11 +172,16 @@ async def insert_values(table: Table, database: Database, values: dict[str, Any]
     names = tuple(table.column(name).attribute for name in values)
     returning = tuple(c.attribute for c in table.columns if c.readable)
     await checked_table(database, table, names)
-    statement = insert_statement(table, names, returning)
+    literals = list(values.values())
+    if any(isinstance(value, Expression) for value in literals):
+        assigned = dict(zip(names, literals, strict=True))
+        statement, literals = insert_computed_statement(table, assigned, returning)
+    else:
+        statement = insert_statement(table, names, returning)
     if not returning:
-        await _written(table, execute.execute(database, statement, list(values.values())), names)
+        await _written(table, execute.execute(database, statement, literals), names)
         return {}
-    row = await _written(table, execute.fetchrow(database, statement, list(values.values())), names)
+    row = await _written(table, execute.fetchrow(database, statement, literals), names)
     if row is None:
         raise _not_let_in(table)
     return dict(row)

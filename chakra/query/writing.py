@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
 from chakra.query import bulk_write, sequences, write
 from chakra.query.base import R_co
+from chakra.query.groups import refuse_expressions
 from chakra.query.not_a_list import instances_of
 from chakra.query.options import checked
 from chakra.query.paging import Paging
@@ -146,7 +147,11 @@ class Writing(Paging[R_co]):
         for name, value in self._given().items():
             for row in rows:
                 setattr(row, name, value)
-        return await bulk_write.create(self.table, self.database, rows, **given)
+        try:
+            return await bulk_write.create(self.table, self.database, rows, **given)
+        except TypeError:
+            refuse_expressions(self.table, rows)
+            raise
 
     @runs
     async def bulk_insert(self, data: Any, **options: Unpack[InsertOptions]) -> InsertResult:

@@ -62,6 +62,44 @@ def compile_insert_rows(
     return writer.finish(_returning(writer, table, returning))
 
 
+def compile_insert_computed(
+    table: Table, values: Mapping[str, Any], returning: Sequence[str] = ()
+) -> Statement:
+    """``INSERT`` of one row, some of whose values the server computes.
+
+    Raises:
+        FieldError: an expression names a field: there is no row yet that would have it.
+    """
+    scope = Scope(table)
+    columns = [table.by_attribute[name] for name in values]
+    found: list[Expression] = []
+    for column, value in zip(columns, numbered_assignments(values, Numbers()).values(), strict=True):
+        if isinstance(value, Slot):
+            found.append(value)
+            continue
+        resolved = scope.resolve_right(ColumnRef(scope.root, column), "exact", value)
+        if any(True for _ in columns_of(resolved)) or has_aggregate(resolved) or has_window(resolved):
+            raise FieldError(
+                f"{table.title}.{column.attribute}: {value!r} is computed from rows, and a new row has no values yet; "
+                "what other rows have is Subquery(…)"
+            )
+        found.append(resolved)
+    writer = Writer(qualify=scope.qualified)
+    writer.touch(table.quoted, write=True)
+    writer.write(f"INSERT INTO {table.quoted} ({', '.join(c.quoted for c in columns)})")
+    sent = [c for c, expression in zip(columns, found, strict=True) if isinstance(expression, Slot)]
+    check = row_check(table, sent, assigned=True)
+    writer.write(" VALUES (" if check is None else " SELECT ")
+    for position, (column, expression) in enumerate(zip(columns, found, strict=True)):
+        writer.write(", " if position else "")
+        if isinstance(expression, Slot):
+            _store(writer, expression.index, column, table)
+        else:
+            render(expression, writer)
+    writer.write(")" if check is None else f" WHERE {check}")
+    return writer.finish(_returning(writer, table, returning))
+
+
 # Types whose values the driver takes as the elements of an array, one for one. Others are sequences in Python (it
 # would take them for inner arrays), or unnest() would take them apart.
 _ELEMENTS = frozenset(
@@ -449,6 +487,7 @@ __all__ = [
     "compile_delete_row",
     "compile_insert",
     "compile_insert_columns",
+    "compile_insert_computed",
     "compile_insert_rows",
     "compile_update",
     "compile_update_row",

@@ -16,6 +16,7 @@ from chakra.sql.dml import (
     compile_delete_row,
     compile_insert,
     compile_insert_columns,
+    compile_insert_computed,
     compile_insert_rows,
     compile_update,
     compile_update_row,
@@ -93,6 +94,18 @@ def update_statement(
     return found, values
 
 
+def insert_computed_statement(
+    table: Table, assigned: dict[str, Any], returning: tuple[str, ...]
+) -> tuple[Statement, list[Any]]:
+    """Return the compiled INSERT of a row with expressions among its values, and its literal values."""
+    values: list[Any] = []
+    key = ("insert computed", assignments_shape(assigned, values), returning)
+    found = table.statements.get(key)
+    if found is None:
+        found = remember(table, key, compile_insert_computed(table, assigned, returning))
+    return found, values
+
+
 def delete_statement(select: Select) -> tuple[Statement, list[Any]]:
     """Return the compiled DELETE of a query's rows and its literal values."""
     values: list[Any] = []
@@ -108,6 +121,7 @@ __all__ = [
     "delete_row_statement",
     "delete_statement",
     "insert_columns_statement",
+    "insert_computed_statement",
     "insert_rows_statement",
     "insert_statement",
     "over_rows",

@@ -31,6 +31,7 @@ PAGES = [
     "docs/ctes.md",
     "docs/expressions.md",
     "docs/json-and-arrays.md",
+    "docs/queries.md",
     "docs/ranges.md",
     "docs/relations.md",
     "docs/search.md",

@@ -33,6 +33,7 @@ PAGES = [
     "docs/json-and-arrays.md",
     "docs/ranges.md",
     "docs/relations.md",
+    "docs/schema.md",
     "docs/transactions.md",
     "docs/windows.md",
 ]

@@ -1,7 +1,18 @@
 """The catalog as ``schema.Table``: what tables a database has, and what they are made of. No data is read."""
 
 from chakra.introspect.listing import KINDS, Found, Listed, find, listed
+from chakra.introspect.normalised import normalised
 from chakra.introspect.partitions import ListedPartition, partitions
 from chakra.introspect.tables import read
 
-__all__ = ["KINDS", "Found", "Listed", "ListedPartition", "find", "listed", "partitions", "read"]
+__all__ = [
+    "KINDS",
+    "Found",
+    "Listed",
+    "ListedPartition",
+    "find",
+    "listed",
+    "normalised",
+    "partitions",
+    "read",
+]

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # level 4
     "columnar edge": TREES | {"columnar core", "sql", "db"},
     "debug": FACTS | {"db", "sql"},
-    "introspect": FACTS | {"schema", "db"},
+    "introspect": FACTS | {"schema", "db", "sql"},
     # level 5
     "query": TREES | {"sql", "db", "debug", "introspect"},
     # level 6

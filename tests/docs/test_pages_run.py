@@ -34,6 +34,7 @@ PAGES = [
     "docs/queries.md",
     "docs/ranges.md",
     "docs/relations.md",
+    "docs/schema.md",
     "docs/search.md",
     "docs/tables.md",
     "docs/transactions.md",

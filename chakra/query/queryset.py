@@ -274,6 +274,9 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
             bound = getattr(item, "bind_column", None)
             outputs.append((f"column{len(outputs) + 1}" if bound is None else bound[1], item))
         select, more = self._select.opened()
+        for name in more.queries if expressions and (more.withs or more.joins) else ():
+            if name in expressions:
+                raise FieldError(f"values(): {name!r} is the name of a query in with_() or join()")
         for name, expression in expressions.items():
             value: Any = expression if isinstance(expression, Expression) else F(expression)
             if not self._taken(name):  # so that it can be sorted and filtered by

@@ -13,7 +13,7 @@ from chakra.expressions.rules import TEXT_TYPES, common_type
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
 from chakra.sql.nodes import RootColumn
-from chakra.sql.rowplan import UNKNOWN
+from chakra.sql.rowplan import UNKNOWN, Compiled
 from chakra.sql.select import Combined, Select
 from chakra.sql.shapes import remember, select_statement
 from chakra.sql.statement import Output
@@ -110,7 +110,7 @@ def columns_of_rows(word: str, rows: Sequence[Select]) -> tuple[Column, ...]:
     Raises:
         FieldError: they have not as many, or types that do not go together.
     """
-    described = [_outputs(part) for part in rows]
+    described = [compiled_outputs(part).statement.outputs for part in rows]
     width = len(described[0])
     for outputs in described[1:]:
         if len(outputs) != width:
@@ -130,11 +130,11 @@ def _names(outputs: Iterable[Output]) -> str:
     return ", ".join(output.name for output in outputs)
 
 
-def _outputs(part: Select) -> tuple[Output, ...]:
-    """What a query returns; which rows, that says nothing of, and may be about a query around it."""
+def compiled_outputs(part: Select) -> Compiled:
+    """A query compiled for what it returns; which rows, that says nothing of, and may be about a query around it."""
     part = part.copy()
     part.filters, part.order, part.backwards, part.limit, part.offset = (), (), False, None, None
-    return select_statement(part.with_clauses(distinct=None))[0].statement.outputs
+    return select_statement(part.with_clauses(distinct=None))[0]
 
 
 def _common(word: str, outputs: Sequence[Output]) -> PgType:
@@ -159,4 +159,4 @@ def _common(word: str, outputs: Sequence[Output]) -> PgType:
     return found or UNKNOWN
 
 
-__all__ = ["as_rows", "columns_of_rows", "combined"]
+__all__ = ["as_rows", "columns_of_rows", "combined", "compiled_outputs"]

@@ -48,8 +48,8 @@ class Compiled:
 
     ``loader``, ``groupers`` (those that put rows beside others), ``last_rows`` (how many rows the shape returned last
     time) and ``not_columns`` (why it is not read as columns, however many rows there are; ``""`` = it may be,
-    ``None`` = nobody has asked) belong to whoever runs the query, and ``derived`` describes its rows where they stand
-    in place of a table; they live here so that they live as long.
+    ``None`` = nobody has asked) belong to whoever runs the query, and ``derived`` and ``described`` (``sql.withs``)
+    describe its rows where they stand in place of a table; they live here so that they live as long.
     """
 
     statement: Statement
@@ -60,6 +60,7 @@ class Compiled:
     last_rows: int = 0
     not_columns: str | None = None
     derived: Table | None = None
+    described: dict[str, Any] = field(default_factory=dict)
     keys: int = 0
     """Outputs behind those of the rows themselves, which say where a row stands in the order."""
 

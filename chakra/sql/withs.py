@@ -10,12 +10,12 @@ from chakra.expressions import Cast, Expression, F, Order, QueryExpression
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.rules import NUMBERS, TEXT_TYPES, common_type
 from chakra.schema import Column, Hop, Relation, Table
-from chakra.sql.combined import as_rows, columns_of_rows
+from chakra.sql.combined import as_rows, columns_of_rows, compiled_outputs
 from chakra.sql.ctes import Cte, With
 from chakra.sql.infer import may_be_null, type_of
 from chakra.sql.nodes import RootColumn
 from chakra.sql.resolve import resolve_select
-from chakra.sql.rowplan import UNKNOWN, readable_columns
+from chakra.sql.rowplan import UNKNOWN, Compiled, readable_columns
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select, numbered
 from chakra.sql.shapes import remember
@@ -49,20 +49,36 @@ def described(select: Select, what: str, around: Select | None = None) -> Descri
     Raises:
         FieldError: it asks for no rows.
     """
-    if select.result == "instances":
-        return _instances(select, around)
-    if select.result not in ("dict", "tuple", "flat", "named"):
+    kind = "instances" if select.result == "instances" else "values"
+    if kind == "instances":
+        returned = (*(column.attribute for column in select.table.columns), *_shown(select))
+        outputs = tuple([(name, name) for name in returned])
+        rows = as_rows(select.with_clauses(related=(), only=None, deferred=frozenset(), outputs=outputs))
+    elif select.result in ("dict", "tuple", "flat", "named"):
+        rows = as_rows(select)
+    else:
         raise FieldError(f"{what} takes a query of rows, not {select!r}")
-    return _values(select, around)
-
-
-def _columns(rows: Select, around: Select | None) -> tuple[Column, ...]:
+    compiled: Compiled | None = None
     try:
-        return columns_of_rows("", [rows])
+        compiled = compiled_outputs(rows)
     except FieldError:
         if around is None:
             raise
-    # What it returns is about the query around, so that only the two together can be resolved.
+    known = None if compiled is None else compiled.described.get(kind)
+    if known is None:
+        columns = columns_of_rows("", [rows]) if around is None or compiled else _beside(rows, around)
+        known = _instances(select.table, columns) if kind == "instances" else _values(rows, columns)
+        if compiled is not None:
+            compiled.described[kind] = known
+    return Described(rows, *known)
+
+
+Known = tuple[tuple[Column, ...], Table, dict[str, str]]
+"""``Described`` without the query."""
+
+
+def _beside(rows: Select, around: Select) -> tuple[Column, ...]:
+    """The columns of a query that returns values of the one around, so that only the two together can be resolved."""
     scope = Scope(around.table)
     outside = around.with_clauses(outputs=())
     outside.order, outside.filters, outside.limit, outside.offset = (), (), None, None
@@ -75,17 +91,8 @@ def _columns(rows: Select, around: Select | None) -> tuple[Column, ...]:
     return tuple([Column(name, type_of(value) or UNKNOWN, may_be_null(value)) for name, value in found])
 
 
-def _instances(select: Select, around: Select | None) -> Described:
-    table = select.table
-    names = _shown(select)
-    returned = (*(column.attribute for column in table.columns), *names)
-    rows = as_rows(
-        select.with_clauses(
-            related=(), only=None, deferred=frozenset(), outputs=tuple([(name, name) for name in returned])
-        )
-    )
-    computed = _columns(rows, around)[len(table.columns) :] if names else ()
-    columns = (*table.columns, *computed)
+def _instances(table: Table, returned: tuple[Column, ...]) -> Known:
+    columns = (*table.columns, *returned[len(table.columns) :])
     key = ("rows of", columns)
     found = table.statements.get(key) or remember(
         table,
@@ -100,7 +107,7 @@ def _instances(select: Select, around: Select | None) -> Described:
             label=table.title,
         ),
     )
-    return Described(rows, columns, found, {column.attribute: column.attribute for column in table.columns})
+    return columns, found, {column.attribute: column.attribute for column in table.columns}
 
 
 def _shown(select: Select) -> list[str]:
@@ -109,10 +116,8 @@ def _shown(select: Select) -> list[str]:
     return [name for name, _ in clauses.annotations if name not in clauses.hidden]
 
 
-def _values(select: Select, around: Select | None) -> Described:
-    table = select.table
-    rows = as_rows(select)
-    columns = _columns(rows, around)
+def _values(rows: Select, columns: tuple[Column, ...]) -> Known:
+    table = rows.table
     outputs = rows.clauses.outputs or tuple(
         [(c.attribute, c.attribute) for c in readable_columns(table)] + [(name, "") for name in _shown(rows)]
     )
@@ -148,7 +153,7 @@ def _values(select: Select, around: Select | None) -> Described:
     found = table.statements.get(key) or remember(
         table, key, Table("rows", columns, relations=relations, label=f"the query over {table.title}")
     )
-    return Described(rows, columns, found, held if table.row_class is not None else {})
+    return columns, found, held if table.row_class is not None else {}
 
 
 def rows_of(cte: Cte, like: Select, columns: Sequence[Column], order: Column | None = None) -> Select:

@@ -42,6 +42,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("name of another value", lambda: AUTHORS.with_(x=TOTALS).with_(x=TOTALS)),
     ("name of another value", lambda: AUTHORS.annotate(x=Value(1)).join(x=TOTALS)),
     ("name of a query in with_", lambda: AUTHORS.with_(x=TOTALS).annotate(x=Value(1))),
+    ("name of a query in with_", lambda: AUTHORS.join(x=SEEN).alias(x=Value(1))),
+    ("name of a query in with_", lambda: AUTHORS.with_(x=TOTALS).values("id", x=Value(1))),
     ('"authors" is a table that the query reads, too', lambda: AUTHORS.with_(authors=TOTALS).to_sql()),
     ('"posts" is a table that the query reads, too', CTE(SEEN, name="posts").objects.to_sql),
     (r"CTE\(\) takes a query, not 3", lambda: AUTHORS.with_(x=3)),

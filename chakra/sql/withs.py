@@ -64,13 +64,14 @@ def described(select: Select, what: str, around: Select | None = None) -> Descri
     except FieldError:
         if around is None:
             raise
-    known = None if compiled is None else compiled.described.get(kind)
+    known: Known | None = None if compiled is None else compiled.described.get(kind)
     if known is None:
         columns = columns_of_rows("", [rows]) if around is None or compiled else _beside(rows, around)
         known = _instances(select.table, columns) if kind == "instances" else _values(rows, columns)
         if compiled is not None:
             compiled.described[kind] = known
-    return Described(rows, *known)
+    columns, table, held = known
+    return Described(rows, columns, table, held)
 
 
 Known = tuple[tuple[Column, ...], Table, dict[str, str]]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chakra import JSON_NULL, Count, F, OuterRef, Q, Subquery, Value
-from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.errors import DataError, FieldError
 from chakra.expressions import Expression
 from chakra.functions import JsonPathExists, JsonPathMatch, Lower
 from chakra.types import Jsonb
@@ -135,7 +135,7 @@ async def test_paths_of_sql_json(rows: Any) -> None:
     assert await ids(QUERY.filter(JsonPathMatch("data", "$.b", silent=True))) == [1]
     with pytest.raises(FieldError, match="takes a path"):
         JsonPathExists("data", 5)  # type: ignore[arg-type]
-    with pytest.raises(DatabaseError, match="jsonpath"):
+    with pytest.raises(DataError, match="jsonpath"):
         await QUERY.filter(data__json_path_exists="$.a ? (")
 
 

@@ -205,6 +205,8 @@ def chosen_type(slot: Slot, beside: PgType | None) -> PgType | None:
         return _digits(NUMERIC if sent.name == "numeric" else sent, slot.sample)
     if base.name in TEXT_TYPES:
         return own or beside
+    if base.name in ("json", "jsonb"):
+        return beside
     return own if own is not None and own.name in NUMBERS else beside
 
 

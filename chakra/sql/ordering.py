@@ -7,12 +7,14 @@ one row each, they are sorted by themselves.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression, F, Order
 from chakra.expressions.aggregates import Max, Min
 from chakra.sql.grouping import columns_of_key
+from chakra.sql.infer import type_of
 from chakra.sql.nodes import FirstPartner
 from chakra.sql.products import Branch
 from chakra.sql.scope import Scope
@@ -37,6 +39,21 @@ def order_of(select: Select, terms: tuple[Any, ...], scope: Scope, shown: Branch
             found = [Order(ColumnRef(scope.root, c), False) for c in select.table.key_columns]
         found = [term.reversed() for term in found]
     return found
+
+
+def check_sorted(values: Iterable[Expression]) -> None:
+    """Refuse what the server cannot put in an order, or group by.
+
+    Raises:
+        FieldError: there is such a value.
+    """
+    for value in values:
+        type_ = type_of(value)
+        if type_ is not None and type_.base.name == "json":
+            raise FieldError(
+                f"{value!r} is json, which has no order and no equality: sort and group by a part of it "
+                f'(…__key, …["key"]), or by Cast(…, Jsonb)'
+            )
 
 
 def term_of(term: Any, scope: Scope, shown: Branch, depth: int = 0) -> list[Order]:
@@ -79,4 +96,4 @@ def _values(term: Expression, descending: bool, scope: Scope, shown: Branch) -> 
     return (FirstPartner(found, sources, conditions, descending),)
 
 
-__all__ = ["MOST_RELATIONS", "order_of", "term_of", "through"]
+__all__ = ["MOST_RELATIONS", "check_sorted", "order_of", "term_of", "through"]

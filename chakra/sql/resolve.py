@@ -17,7 +17,7 @@ from chakra.schema import Relation, Table
 from chakra.sql.ctes import NumberedCte, NumberedWith
 from chakra.sql.grouping import check_grouping, columns_of_key, group_terms, in_sets, members_of, same
 from chakra.sql.nodes import Behind, Reference, RootKey, RowsInFrom
-from chakra.sql.ordering import order_of
+from chakra.sql.ordering import check_sorted, order_of
 from chakra.sql.products import multiplied, shown_of
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_outputs
 from chakra.sql.scope import JoinedCall, Scope
@@ -150,6 +150,7 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         terms = () if select.order is None else _as_returned(terms, clauses.outputs)
     order = order_of(select, terms, scope, shown)
     sorted_by = [term.expression for term in order]
+    check_sorted((*sorted_by, *distinct, *given))
     keys = sorted_by if clauses.keyed and select.result not in ("count", "exists") else []
     outputs += [(f"_k{position}", value) for position, value in enumerate(keys)]
     alone = next(filter(has_aggregate, sorted_by), None) if scope.aggregated else None

@@ -21,7 +21,13 @@ from tests.query.typed.samples import (
     transform_samples,
 )
 
-NEEDS = {"GenerateUUID7": 18, "AnyValue": 16, 'RangeAgg("int4multirange")': 15}
+NEEDS = {
+    "GenerateUUID7": 18,
+    "ArrayReverse": 18,
+    "ArraySort": 18,
+    "AnyValue": 16,
+    'RangeAgg("int4multirange")': 15,
+}
 """Servers that have what older ones have not: by the name, or the sample."""
 
 BEYOND = {("integer", "acos"), ("integer", "asin")}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chakra import Count, F, Field, Model, Value, field
-from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.errors import DataError, FieldError
 from chakra.functions import (
     LCA,
     HStoreDefined,
@@ -189,7 +189,7 @@ async def test_where_they_stand(rows: Any) -> None:
     assert await first.values_list("attrs", "place") == [
         ({"colour": None, "0": "nil", "new": "it's"}, "Science.Astronomy")
     ]
-    with pytest.raises(DatabaseError):
+    with pytest.raises(DataError):
         await QUERY.filter(place__matches="a..b{")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chakra import JSON_NULL, Avg, Coalesce, F, Sum, Value
+from chakra import JSON_NULL, Avg, Case, Coalesce, F, Sum, Value, When
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.functions import (
     JsonArray,
@@ -70,6 +70,9 @@ CASES: list[tuple[Any, str, PgType | None]] = [
      "(SELECT jsonb_object_agg('k' || n, num) FROM generate_series(0, 69) n)", JSONB),
     (JsonArray(*[n for n in range(150)]), "(SELECT jsonb_agg(n) FROM generate_series(0, 149) n)", JSONB),
     (JsonMerge("data", {"a": "new"}, F("data")["o"]), "data || '{\"a\":\"new\"}' || (data->'o')", JSONB),
+    (Coalesce(F("data")["b"], F("data")["a"], 0), "COALESCE(data->'b', data->'a', '0')", JSONB),
+    (Case(When(data__a=1, then=F("data")["s"]), default=5),
+     "CASE WHEN id = 1 THEN data->'s' ELSE '5'::jsonb END", JSONB),
     (JsonMerge("plain", "x"), "plain::jsonb || '\"x\"'", JSONB),
     (F("data").concat({"z": 1}), "data || '{\"z\": 1}'", JSONB),
     (JsonPathQueryFirst("data", "$.o.k[*] ? (@ > $m)", {"m": 1}),

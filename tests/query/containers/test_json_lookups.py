@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chakra import JSON_NULL, Count, F, OuterRef, Q, Subquery, Value
-from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.errors import DataError, FieldError
 from chakra.expressions import Expression
 from chakra.functions import JsonPathExists, JsonPathMatch, Lower
 from chakra.types import Jsonb
@@ -135,7 +135,7 @@ async def test_paths_of_sql_json(rows: Any) -> None:
     assert await ids(QUERY.filter(JsonPathMatch("data", "$.b", silent=True))) == [1]
     with pytest.raises(FieldError, match="takes a path"):
         JsonPathExists("data", 5)  # type: ignore[arg-type]
-    with pytest.raises(DatabaseError, match="jsonpath"):
+    with pytest.raises(DataError, match="jsonpath"):
         await QUERY.filter(data__json_path_exists="$.a ? (")
 
 
@@ -149,6 +149,10 @@ REFUSED: list[tuple[Any, str]] = [
         "is integer; JSON, arrays and hstore have parts by keys",
     ),
     (lambda: QUERY.filter(F("data")[Value(1.5)] == 1).to_sql(), "is named by texts"),
+    (lambda: Doc.objects.order_by("plain").to_sql(), "Doc.plain is json, which has no order and no equality"),
+    (lambda: Doc.objects.order_by(F("plain").desc()).to_sql(), "has no order"),
+    (lambda: Doc.objects.distinct("plain").to_sql(), "has no order"),
+    (lambda: Doc.objects.values("plain").annotate(x=Count("*")).to_sql(), "has no order"),
     (lambda: QUERY.filter(num__a=1).to_sql(), "'a' is no lookup for 'num'"),
 ]
 
@@ -164,7 +168,7 @@ async def test_the_complement_where_no_column_is_null(rows: Any) -> None:
 
 
 @pytest.mark.parametrize("case", range(len(REFUSED)))
-async def test_what_is_no_path(case: int) -> None:
+async def test_what_is_refused(case: int) -> None:
     made, message = REFUSED[case]
     with pytest.raises(FieldError, match=message):
         made()

@@ -95,9 +95,11 @@ class Database(ServerObjects):
             return ""
         shown = ", ".join(f"{row[0]} ({names[row[0]]})" for row in there)
         missing = len(names) - len(there)
+        views = any(table.view is not None for table in tables if table.quoted in {row[0] for row in there})
         return (
             f". Tables that exist already: {shown}; nothing was created. create_tables(…, if_not_exists=True) leaves "
             f"them alone{' and creates the others' if missing else ''}, drop_tables() removes them"
+            f"{', replace_views=True puts views in place of others' if views else ''}"
         )
 
     async def drop_tables(self, *models: ModelMeta, cascade: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from chakra.db.default import default_database
 from chakra.errors import FieldError, TransactionError
@@ -19,6 +19,7 @@ from chakra.sql.ddl import Bounds, Part, attach_part, create_part, detach_part, 
 if TYPE_CHECKING:
     from chakra.db import Database
 
+M = TypeVar("M")
 Step = Literal["hour", "day", "week", "month", "quarter", "year"]
 
 MOST_AT_ONCE = 10_000
@@ -32,7 +33,7 @@ class PartitionVerbs(type):
         __chakra__: Any
         __table__: Any
 
-    def partition(cls, name: str) -> QuerySet[Any]:
+    def partition(cls: type[M], name: str) -> QuerySet[M]:
         """The rows of one partition, as a queryset: ``await Post.partition("2024").count()``.
 
         Args:

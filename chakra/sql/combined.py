@@ -43,7 +43,9 @@ def _instances(word: str, parts: Sequence[Select]) -> Select:
     table, said = first.table, first.clauses
     names = [name for name, _ in said.annotations if name not in said.hidden]
     for part in parts[1:]:
-        if part.result != "instances" or part.table is not table:
+        if (
+            part.result != "instances" or part.table.columns is not table.columns
+        ):  # of partitions, the same ones
             other = f"rows of {part.table.title}" if part.result == "instances" else "values"
             raise FieldError(
                 f"{word} of rows of {table.title} and {other}: these are no rows of one kind; name fields of both: "

@@ -173,6 +173,10 @@ async def test_rows_through_the_parent(rows: Any) -> None:
     # A row moves to where it belongs.
     assert await Post.objects.filter(title="newer").update(created=DAY(2024, 3, 9)) == 1
     assert await counts(*MONTHS) == [1, 1, 2]
+    both = Post.partition("2024_01").union(Post.partition("2024_03")).order_by("title")
+    assert [p.title for p in await both] == ["1", "3", "newer"]
+    with pytest.raises(FieldError, match="no rows of one kind"):
+        Post.partition("2024_01").union(Author.objects.all())
     assert await Post.objects.filter(created__gte=DAY(2024, 3, 1)).delete() == 2
     author = await Author.objects.annotate(n=Count("posts")).prefetch_related("posts").get()
     assert (author.n, sorted(p.title for p in await author.posts)) == (2, ["1", "2"])

@@ -317,7 +317,7 @@ async def test_a_view_made_of_its_description_is_the_same(rows: Any) -> None:
 
 
 async def test_existing_views(rows: Any) -> None:
-    with pytest.raises(Exception, match=r"already exists.*if_not_exists=True"):
+    with pytest.raises(Exception, match=r"already exists.*if_not_exists=True.*replace_views=True"):
         await rows.create_tables(Stats)
     await rows.create_tables(*MODELS, if_not_exists=True)
     assert await Stats.objects.count() == 2

@@ -182,6 +182,18 @@ async def relations(group: Group, user: User) -> None:
     User.objects.annotate(n=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
+async def partitions_and_views(user: User) -> None:
+    assert_type(User.partition("2026"), QuerySet[User])
+    assert_type(
+        await User.create_partitions("month", from_=dt.date(2026, 1, 1), to=dt.date(2027, 1, 1)), list[str]
+    )
+    assert_type([p.is_default for p in await User.partitions()], list[bool])
+    assert_type(await User.refresh(concurrently=True), None)
+    assert_type(await user.refresh("name"), None)
+    await user.refresh(concurrently=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await User.create_partitions("decade", from_=1, to=2)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 async def options_of_verbs(db: Database, rows: list[User]) -> None:
     objects, table = User.objects, db.table("users")
     await objects.to_numpy(numeric="float64", partitions=4, partition_by="id", nested=True, timeout=1.5)

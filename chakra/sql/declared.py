@@ -8,7 +8,6 @@ description of the table, which compares and travels as data (docs/decisions/003
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
@@ -241,21 +240,4 @@ class Declaring:
         return changed(given, condition=self.condition(given.condition, what))
 
 
-def without_expressions(table: Table) -> Table:
-    """The table with SQL in place of the expressions of its constraints and indexes; itself if there are none."""
-    declaring = Declaring(table)
-    found = {
-        "uniques": tuple(map(declaring.unique, table.uniques)),
-        "checks": tuple(map(declaring.check, table.checks)),
-        "indexes": tuple(map(declaring.index, table.indexes)),
-        "exclusions": tuple(map(declaring.exclusion, table.exclusions)),
-    }
-    same = all(
-        one is other
-        for name, group in found.items()
-        for one, other in zip(group, getattr(table, name), strict=True)
-    )
-    return table if same else replace(table, **found)  # type: ignore[arg-type]
-
-
-__all__ = ["Declaring", "TableScope", "without_expressions"]
+__all__ = ["Declaring", "TableScope"]

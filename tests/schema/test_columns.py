@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import enum
+import pickle
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,19 +15,22 @@ import pytest
 
 from chakra import (
     Case,
+    Check,
     F,
     Field,
     ForeignKey,
     Identity,
+    Index,
     Model,
     Q,
+    Unique,
     Value,
     When,
     field,
     foreign_key,
     introspect,
 )
-from chakra.errors import DataError, FieldError
+from chakra.errors import DataError, FieldError, NotLoaded
 from chakra.functions import Lower, Now, RandomUUID, Upper
 from chakra.sql import check_server, create_statements
 from chakra.types import Integer, Jsonb, Numeric, SmallInt, Text, Varchar
@@ -196,6 +201,50 @@ async def test_loaded_rows_are_written_again(db: Any) -> None:
     assert (await Double.objects.filter(twice__gt=90).order_by("id").to_arrow()).column(
         "twice"
     ).to_pylist() == [100, 100]
+
+
+class Shared(Model):
+    number: Field[int]
+    twice: Field[int] = field(generated=F("number") * 2)
+
+    class Meta:
+        abstract = True
+        indexes = (Index(F("twice") + 1),)
+        constraints = (Check(Q(number__gt=0)), Unique("number", where=Q(number__lt=5)))
+
+
+class One(Shared, table="schema_ones"):
+    id: Field[uuid.UUID] = field(primary_key=True, db_default=RandomUUID())
+
+
+class Two(Shared, table="schema_twos"):
+    id: Field[int] = field(primary_key=True)
+    one: ForeignKey[One | None] = foreign_key(default=None, related_name="twos")
+
+
+async def test_declarations_of_an_abstract_base(db: Any) -> None:
+    """Each model has them for itself; its rows travel, are joined, copied and merged with what was computed."""
+    await db.create_tables(One, Two)
+    assert One.__table__.checks == Two.__table__.checks
+    assert One.__table__.names.indexes == ("schema_ones_expr_idx", "schema_ones_number_key")
+    many = await One.objects.bulk_create(
+        [One(number=i + 10) for i in range(600)]
+    )  # the server draws the keys
+    row = await One.objects.get(pk=many[0].pk)
+    for copied in (pickle.loads(pickle.dumps(row)), copy.copy(row)):
+        assert (copied.twice, copied.pk) == (20, row.pk)
+    await Two.objects.create(number=50, one=row)
+    joined = await Two.objects.select_related("one").get()
+    assert (joined.twice, joined.one.twice) == (100, 20)
+    some = await One.objects.only("number").get(pk=row.pk)
+    await some.refresh("twice")
+    assert some.twice == 20
+    result = await One.objects.bulk_insert([{"id": row.pk, "number": 7000}], on_conflict="update")
+    assert result.updated == 1
+    await One.objects.bulk_create([One(id=many[1].pk, number=8000)], on_conflict="update")
+    assert await One.objects.filter(twice__in=[14000, 16000]).count() == 2
+    with pytest.raises(NotLoaded, match=r"One\.twice has no value"):
+        _ = One(number=1).twice
 
 
 async def test_what_is_computed_takes_no_value(db: Any) -> None:

@@ -29,7 +29,7 @@ from chakra.errors import (
 from chakra.query.base import Base
 from chakra.query.queryset import QuerySet
 from tests.query.library import Author, Book
-from tests.query.typed.model import ROW, Thing
+from tests.query.typed.model import Thing, fill
 from tests.query.typed.samples import SPECIAL, evaluated, families
 
 PAYLOADS = [
@@ -166,10 +166,9 @@ async def canary(db: Any) -> None:
     await db.execute("CREATE TABLE canary (x int)")
 
 
-async def test_payloads_in_every_expression(db: Any) -> None:
+async def test_payloads_in_every_expression(db: Any, server_facts: Any) -> None:
     await canary(db)
-    await db.create_tables(Thing)
-    await Thing.objects.create(**ROW)
+    without = await fill(db, server_facts.extensions)
     wrong: list[str] = []
     tried = 0
     for name, text in samples():
@@ -178,6 +177,7 @@ async def test_payloads_in_every_expression(db: Any) -> None:
         for_this = [m for payload in (*payloads, -1, -(2**70)) for m in mutated(text, payload)]
         tried += len(for_this)
         wrong += await ask(db, for_this)
+    wrong = [said for said in wrong if not (without and "does not exist" in said)]
     assert not wrong, "\n".join(wrong[:40])
     assert tried > 5_000
     assert await db.fetch("SELECT count(*) FROM canary")
@@ -185,8 +185,7 @@ async def test_payloads_in_every_expression(db: Any) -> None:
 
 async def test_values_stay_what_they_are(db: Any) -> None:
     """As rows, as columns, in a condition, and through what gives its argument back."""
-    await db.create_tables(Thing)
-    await Thing.objects.create(**ROW)
+    await fill(db, frozenset())
     for payload in PAYLOADS:
         if "\0" in payload or "\ud800" in payload:
             for way in (lambda q: q, lambda q: q.to_arrow()):
@@ -236,6 +235,7 @@ GIVEN: dict[str, Any] = {
     "kind": "year",
     "mode": "peers",
     "percent": 50,
+    "position": {"id": 1},
     "count": 1,
     "rows": [],
     "values": {"title": "t"},

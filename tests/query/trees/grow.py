@@ -130,7 +130,9 @@ class Grower:
             rows = [
                 row
                 for row in AGGREGATES_BY_KIND[kind]
-                if "DISTINCT" not in row.sql and "ORDER" not in row.sql and not row.sql.startswith("COALESCE")
+                if "DISTINCT" not in row.sql
+                and "ORDER" not in row.sql
+                and not row.sql.startswith("COALESCE(")
             ]
             one_of = (Row(kind, (kind,), Lag, "lag({0})"), Row(kind, (kind,), FirstValue, "first_value({0})"),
                       Row(kind, (kind,), LastValue, "last_value({0})"))  # fmt: skip

@@ -9,19 +9,30 @@ from typing import Any, NamedTuple
 from chakra import (
     ArrayAgg,
     Avg,
+    BitAnd,
+    BitOr,
+    BoolAnd,
+    BoolOr,
     Case,
     Cast,
     Coalesce,
     Collate,
+    Corr,
     Count,
     F,
     Greatest,
     JsonAgg,
+    JsonObjectAgg,
     Least,
     Max,
     Min,
+    Mode,
     NullIf,
+    PercentileCont,
+    PercentileDisc,
     Q,
+    RegrCount,
+    RegrSlope,
     StdDev,
     StringAgg,
     Sum,
@@ -208,6 +219,17 @@ row(
 row("d", "ts", lambda a: Cast(a, TYPES["d"]), "({0})::date")
 row("ts", "d", lambda a: Cast(a, TYPES["ts"]), "({0})::timestamp")
 
+_JSON_LENGTH = (
+    "(CASE jsonb_typeof({0}) WHEN 'array' THEN jsonb_array_length({0}) "
+    "WHEN 'object' THEN (SELECT count(*)::int FROM jsonb_object_keys({0})) END)"
+)
+_JSON_INTEGER = (
+    "(CASE WHEN jsonb_typeof({0} -> 'a') = 'number' AND ({0} -> 'a')::numeric % 1 = 0 "
+    "THEN ({0} -> 'a')::int END)"
+)
+_SPAN = "(int4range(LEAST({0}, {1}), GREATEST({0}, {1}), '[]') @> 5)"
+_UPPER = "upper(int4range(LEAST({0}, {1}), GREATEST({0}, {1})))"
+
 # containers ---------------------------------------------------------------------------------------------------
 
 row("at", "at at", lambda a, b: a.concat(b), "({0} || {1})")
@@ -220,16 +242,43 @@ row("j", "j j", lambda a, b: a.concat(b), "({0} || {1})")
 row("b", "j j", lambda a, b: a.contains(b), "({0} @> {1})")
 row("b", "j", lambda a: a.contains({"a": 1}), "({0} @> '{\"a\": 1}')")
 
+row("j", "j", lambda a: a["a"], "({0} -> 'a')")
+row("j", "j", lambda a: a[1], "({0} -> 1)")
+row("j", "j", lambda a: a["k'\""]["b"][0], "({0} -> 'k''\"' -> 'b' -> 0)")
+row("t", "j", f.JsonType, "jsonb_typeof({0})")
+row("i4", "j", f.JsonLength, _JSON_LENGTH)
+row("b", "j", lambda a: a.lookup("has_key", "a"), "({0} ? 'a')")
+row("b", "j", lambda a: f.JsonPathExists(a, "$.a ? (@ == $n)", {"n": 1}), "({0} @? '$.a ? (@ == 1)')")
+row("i4", "j", lambda a: f.JsonValue(a, "a", type=TYPES["i4"]), _JSON_INTEGER)
+row(
+    "j", "j i8", lambda a, b: f.JsonSet(a, ["a"], b), "jsonb_set({0}, '{a}', COALESCE(to_jsonb({1}), 'null'))"
+)
+row(
+    "j",
+    "t i4 d",
+    lambda a, b, c: f.JsonObject(x=a, y=b, z=c),
+    "jsonb_build_object('x', {0}, 'y', {1}, 'z', {2})",
+)
+row("j", "t b", f.JsonArray, "jsonb_build_array({0}, {1})")
+row("j", "at", f.ToJsonb, "to_jsonb({0})")
+row("b", "i4 i4", lambda a, b: f.RangeOf(Least(a, b), Greatest(a, b), bounds="[]").contains(5), _SPAN)
+row("i4", "i4 i4", lambda a, b: f.RangeUpper(f.RangeOf(Least(a, b), Greatest(a, b))), _UPPER)
+
 # conditions ---------------------------------------------------------------------------------------------------
 
+_OF_ONE_KIND = "(jsonb_typeof({0}) = jsonb_typeof({1}) AND {})"
+"""Documents are in an order with those of their kind only."""
 KINDS = ("i2", "i4", "i8", "n", "f4", "f8", "t", "b", "d", "ts", "tz", "tm", "iv", "by", "u", "at", "ai", "j")
 SAME = {"=": lambda a, b: a == b, "<>": lambda a, b: a != b, "<": operator.lt, ">=": operator.ge}
 for kind in KINDS:
     for word, call in SAME.items():
-        row("b", f"{kind} {kind}", call, f"({{0}} {word} {{1}})")
+        of_one_kind = _OF_ONE_KIND if kind == "j" and word in ("<", ">=") else "{}"
+        row("b", f"{kind} {kind}", call, of_one_kind.replace("{}", f"({{0}} {word} {{1}})"))
     row("b", kind, lambda a: a.is_null(), "({0} IS NULL)")
     row("b", kind, lambda a: a.is_not_null(), "({0} IS NOT NULL)")
-    row("b", f"{kind} {kind} {kind}", lambda a, b, c: (a >= b) & (a <= c), "({0} BETWEEN {1} AND {2})")
+    if kind != "j":
+        between = "({0} BETWEEN {1} AND {2})"
+        row("b", f"{kind} {kind} {kind}", lambda a, b, c: (a >= b) & (a <= c), between)
     row(
         kind,
         f"b {kind} {kind}",
@@ -266,6 +315,9 @@ row("b", "t", lambda a: a.lookup("upper__startswith", "A"), "starts_with(upper({
 # aggregates ---------------------------------------------------------------------------------------------------
 
 
+_OBJECT_AGG = "jsonb_object_agg(COALESCE({0}, '-'), {1})"
+
+
 def aggregate(kind: str, parts: str, say: Callable[..., Any], sql: str) -> None:
     AGGREGATES.append(Row(kind, tuple(parts.split()), say, sql))
 
@@ -294,6 +346,23 @@ aggregate(
     "string_agg({0}, '''; ' ORDER BY t.id DESC)",
 )
 aggregate("j", "i8", lambda a: JsonAgg(a, order_by=["id"]), "jsonb_agg({0} ORDER BY t.id)")
+
+aggregate("b", "b", BoolAnd, "bool_and({0})")
+aggregate(
+    "b",
+    "b b",
+    lambda a, b: BoolOr(a, filter=b, default=False),
+    "COALESCE(bool_or({0}) FILTER (WHERE {1}), false)",
+)
+aggregate("i2", "i2", BitAnd, "bit_and({0})")
+aggregate("i4", "i4", BitOr, "bit_or({0})")
+aggregate("f8", "f8 f8", Corr, "corr({0}, {1})")
+aggregate("f8", "f4 i4", RegrSlope, "regr_slope({0}, {1})")
+aggregate("i8", "n f8", RegrCount, "regr_count({0}, {1})")
+aggregate("f8", "i4", lambda a: PercentileCont(a, 0.25), "percentile_cont(0.25) WITHIN GROUP (ORDER BY {0})")
+aggregate("d", "d", lambda a: PercentileDisc(a, 0.5), "percentile_disc(0.5) WITHIN GROUP (ORDER BY {0})")
+aggregate("t", "t", Mode, "mode() WITHIN GROUP (ORDER BY {0})")
+aggregate("j", "t i4", lambda a, b: JsonObjectAgg(Coalesce(a, Value("-")), b), _OBJECT_AGG)
 
 BY_KIND = {kind: [each for each in ROWS if each.kind == kind] for kind in KINDS}
 AGGREGATES_BY_KIND = {kind: [each for each in AGGREGATES if each.kind == kind] for kind in KINDS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -27,9 +28,16 @@ from chakra.types import (
     SmallInt,
     Text,
     Timestamp,
+    TsQuery,
     TsTzRange,
+    TsVector,
     Varchar,
 )
+
+
+class Mood(enum.Enum):
+    SAD = "sad"
+    HAPPY = "happy"
 
 
 class Thing(Model, table="things"):
@@ -63,6 +71,9 @@ class Thing(Model, table="things"):
     daterange: Field[Any] = field(DateRange)
     tstzrange: Field[Any] = field(TsTzRange)
     int4multirange: Field[Any] = field(Int4MultiRange)
+    tsvector: Field[str] = field(TsVector)
+    tsquery: Field[str] = field(TsQuery)
+    mood: Field[Mood]
 
 
 UTC = dt.UTC
@@ -75,7 +86,21 @@ ROW: dict[str, Any] = {
     "integer_array": [1, 2], "jsonb": {"a": [1, 2], "b": None}, "json": {"a": 1}, "inet": "10.0.0.1", "bit": "101",
     "int4range": "[1,5)", "numrange": "[1.5,2.5)", "daterange": "[2024-01-01,2024-02-01)",
     "tstzrange": "[2024-01-01 00:00+00,2024-02-01 00:00+00)", "int4multirange": ["[1,5)", "[7,9)"],
+    "tsvector": "'cat':1 'dog':2", "tsquery": "'cat' & 'dog'", "mood": Mood.HAPPY,
 }  # fmt: skip
 FIELDS: dict[str, PgType] = {c.attribute: c.type for c in Thing.__table__.columns if c.attribute != "id"}
 
-__all__ = ["FIELDS", "ROW", "Thing"]
+EXTENSIONS = ("pg_trgm", "unaccent", "hstore", "ltree", "vector")
+"""What some samples need. Without them the server says so, or that it knows no such function, operator or type."""
+
+
+async def fill(db: Any, there: frozenset[str]) -> set[str]:
+    """Make the table with its one row, and those extensions that are there; returns the names of the others."""
+    for extension in sorted(there.intersection(EXTENSIONS)):
+        await db.execute(f"CREATE EXTENSION {extension}")
+    await db.create_tables(Thing)
+    await Thing.objects.create(**ROW)
+    return set(EXTENSIONS) - there
+
+
+__all__ = ["EXTENSIONS", "FIELDS", "ROW", "Thing", "fill"]

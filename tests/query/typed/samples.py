@@ -127,6 +127,55 @@ SPECIAL: dict[str, list[str]] = {
     "Ntile": ['Window(Ntile(4), order_by="id")'],
     "Window": ['Window(Sum("integer"), partition_by="text")', 'Window(Count("*"))', 'Window(Avg("real"))'],
 }  # fmt: skip
+_ONE = {name: [*each(f'{name}("%", "integer")', "integer_array"), f'{name}("text_array", Value("a"))']
+        for name in ("ArrayAppend", "ArrayPrepend", "ArrayRemove", "ArrayPosition", "ArrayPositions")}  # fmt: skip
+_LTREE, _HSTORE = 'Cast(Value("a.b"), LTree)', 'Cast(Value("a=>1"), HStore)'
+_VECTOR, _BITS = 'Cast(Value("[1,-2]"), Vector(2))', 'Cast(Value("101"), Bit(3))'
+SPECIAL |= {
+    **_ONE,
+    "ArrayReplace": ['ArrayReplace("integer_array", 1, 2)'],
+    "ArrayOf": ['ArrayOf("integer", 2)', 'ArrayOf("text")'],
+    "All": ['F("integer") > All("integer_array")'],
+    "Any": ['F("integer") == Any("integer_array")'],
+    "Row": ['Row("integer", "text") > (1, "a")'],
+    "SetBit": ['SetBit("bit", 2, 1)'],
+    "FilterWeights": ['FilterWeights("tsvector", "ab")'],
+    "SetWeight": ['SetWeight("tsvector", "A")'],
+    "Lexeme": ['Lexeme("cat")'],
+    "SearchQuery": ['SearchQuery("cat dog")', 'SearchQuery("cat", config="english", type="websearch")'],
+    "SearchVector": ['SearchVector("text")', 'SearchVector("text", config="english", weight="A")'],
+    "SearchRank": ['SearchRank("tsvector", SearchQuery("cat"))'],
+    "SearchHeadline": ['SearchHeadline("text", SearchQuery("cat"))'],
+    **{
+        name: [f'{name}("text", "tex")']
+        for name in ("TrigramSimilarity", "TrigramDistance")
+    },
+    **{
+        name: [f'{name}("tex", "text")']
+        for name in (
+            "TrigramWordSimilarity", "TrigramWordDistance", "TrigramStrictWordSimilarity",
+            "TrigramStrictWordDistance",
+        )
+    },
+    "NLevel": [f"NLevel({_LTREE})"],
+    "LTreeIndex": [f"LTreeIndex({_LTREE}, {_LTREE})"],
+    "SubLTree": [f"SubLTree({_LTREE}, 0, 1)"],
+    "SubPath": [f"SubPath({_LTREE}, 0)"],
+    "LCA": [f"LCA({_LTREE}, {_LTREE})"],
+    "HStoreDefined": [f'HStoreDefined({_HSTORE}, Value("a"))'],
+    "HStoreDelete": [f'HStoreDelete({_HSTORE}, "a")'],
+    "HStoreSlice": [f'HStoreSlice({_HSTORE}, "a")'],
+    **{name: [f"{name}({_HSTORE})"] for name in ("HStoreKeys", "HStoreValues", "HStoreToJsonb")},
+    **{name: [f"{name}({_VECTOR})"] for name in ("BinaryQuantize", "L2Normalize", "VectorDims", "VectorNorm")},
+    **{
+        name: [f"{name}({_VECTOR}, {_VECTOR})"]
+        for name in ("CosineDistance", "InnerProduct", "L1Distance", "L2Distance", "MaxInnerProduct")
+    },
+    "SubVector": [f"SubVector({_VECTOR}, 1, 1)"],
+    "HammingDistance": [f"HammingDistance({_BITS}, {_BITS})"],
+    "JaccardDistance": [f"JaccardDistance({_BITS}, {_BITS})"],
+}  # fmt: skip
+
 for _name in ("RowNumber", "Rank", "DenseRank", "PercentRank", "CumeDist"):
     SPECIAL[_name] = [f'Window({_name}(), order_by="id")']
 
@@ -280,6 +329,8 @@ NO_LOOKUPS = frozenset({("real", "contained_by"), ("double", "contained_by"), ("
 def _right(rule: Any, field: str, type_: PgType, word: str) -> Any:
     value = ROW[field]
     right = rule.right
+    if word == "search" or word.startswith("trigram"):
+        return "cat"
     if type_.base.kind == "multirange":
         return Thing.objects.values(field) if right == "array" else F(field)
     if right == "text":

@@ -173,6 +173,8 @@ CONDITIONS: list[tuple[Any, str]] = [
     (Q(spans__contained_by=F("span")), "spans <@ span"),
     (Q(n__contained_by=(3, 5)), "n <@ '[3,5)'::int4range"),
     (Q(n__contained_by=interval(3, 5, "[]")), "n <@ '[3,5]'::int4range"),
+    (Q(n__contained_by=interval(3, 5, "(]")), "n = 5"),
+    (Q(n__contained_by=interval(Decimal(3), Decimal(5), "()")), "n > 3 AND n < 5"),
     (Q(n__contained_by=(3, None)), "n <@ '[3,)'::int4range"),
     (Q(n__contained_by=(3, 2**40)), "n <@ '[3,)'::int4range"),
     (Q(n__contained_by=(2**31 - 1, 2**31)), "n = 2147483647"),

@@ -15,6 +15,7 @@ from typing import Any
 
 import chakra
 from chakra import F, Value, functions, types
+from chakra.expressions import library
 from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.calls import TRANSFORMS, Function, Kind, find_transform
 from chakra.expressions.library import attributes
@@ -57,6 +58,26 @@ SPECIAL: dict[str, list[str]] = {
     "RangeMerge": ['RangeMerge("int4range", "int4range")', 'RangeMerge("int4multirange")'],
     "ArrayOf": ['ArrayOf("integer", "bigint", 5)', 'ArrayOf("text", Value("x"))', 'ArrayOf(ArrayOf("date"))'],
     "SetBit": ['SetBit("bit", 0, 1)'],
+    "SearchVector": [
+        'SearchVector("text", "varchar", config="english", weight="A")', 'SearchVector("text") + SearchVector("char")',
+    ],
+    "SearchQuery": [
+        'SearchQuery("fat cat", type="websearch")', 'SearchQuery("a", config="simple") & ~SearchQuery("b")',
+        'SearchQuery("a & b", type="raw")', 'SearchQuery("a").followed_by("b", 2)',
+    ],
+    "SearchRank": [
+        'SearchRank("text", "cat", weights={"A": 1}, normalization=2)', 'SearchRank("text", "cat", cover_density=True)',
+    ],
+    "SearchHeadline": ['SearchHeadline("text", "cat", start_sel="[", stop_sel="]", max_words=5, min_words=2)'],
+    "Lexeme": ['Lexeme("cat", prefix=True, weights="A")'],
+    "SetWeight": ['SetWeight(SearchVector("text"), "B")'],
+    "FilterWeights": ['FilterWeights(SearchVector("text"), "AB")'],
+    "Strip": ['Strip(SearchVector("text"))'],
+    "DeleteLexeme": ['DeleteLexeme(SearchVector("text"), Value("cat"))'],
+    "Lexemes": ['Lexemes(SearchVector("text"))'],
+    "LexemeCount": ['LexemeCount(SearchVector("text"))'],
+    "NumNode": ['NumNode(SearchQuery("a b"))'],
+    "QueryTree": ['QueryTree(SearchQuery("a b"))'],
     "JsonArray": ['JsonArray("text", 1, None)'],
     "JsonObject": ['JsonObject(a="text", b="integer")'],
     "JsonInsert": ['JsonInsert("jsonb", ["a", 0], 5)'],
@@ -195,6 +216,9 @@ NO_FUNCTIONS = frozenset(
 )
 """Those of extensions and of enums, whose types have no OID that is known, are asked for in tests/query/containers."""
 
+OF_EXTENSIONS = frozenset({*library.trigrams.__all__, *library.vectors.__all__})
+"""Functions that not every database has; their tests are in tests/query/search."""
+
 NAMES: dict[str, Any] = {
     **vars(types), **{n: getattr(functions, n) for n in functions.__all__},
     **{n: getattr(chakra, n) for n in chakra.__all__}, "Thing": Thing, "Decimal": Decimal, "dt": dt,
@@ -212,7 +236,7 @@ def families() -> dict[str, dict[str, list[str]]]:
     aggregates = [n for n in of_chakra if issubclass(getattr(chakra, n), Aggregate)]
     windows = [n for n in of_chakra if any(t.startswith("Window(") for t in SPECIAL.get(n, ()))]
     values = [n for n in of_chakra if n not in aggregates and n not in windows]
-    called = [n for n in functions.__all__ if n not in NO_FUNCTIONS]
+    called = [n for n in functions.__all__ if n not in NO_FUNCTIONS | OF_EXTENSIONS]
     return {
         "Values and choices": {n: samples_of(n, getattr(chakra, n)) for n in values},
         "Functions": {n: samples_of(n, getattr(functions, n)) for n in sorted(called, key=str.lower)},
@@ -307,13 +331,14 @@ def transform_samples() -> Iterator[tuple[str, str, F]]:
     """Every transform of every type: the word, the field, and the value."""
     for field, type_ in FIELDS.items():
         for word in sorted(TRANSFORMS):
-            if find_transform(word, type_) is not None:
+            found = find_transform(word, type_)
+            if found is not None and found.name not in OF_EXTENSIONS:
                 yield word, field, F(f"{field}__{word}")
 
 
 def lookup_samples() -> Iterator[tuple[str, str, Any]]:
     """Every lookup of every type: the word, the field, and the condition."""
-    words = sorted({*LOOKUPS, *(word for word, _ in CONTAINER_LOOKUPS)})
+    words = sorted({*LOOKUPS, *(word for word, _ in CONTAINER_LOOKUPS)} - TRIGRAMS)
     for field, type_ in FIELDS.items():
         for word in words:
             rule = find_lookup(word, type_)
@@ -322,6 +347,7 @@ def lookup_samples() -> Iterator[tuple[str, str, Any]]:
             yield word, field, F(field).lookup(word, _right(rule, field, type_, word))
 
 
+TRIGRAMS = {word for word in LOOKUPS if word.startswith("trigram_")}
 NO_LOOKUPS = frozenset({("real", "contained_by"), ("double", "contained_by"), ("int4multirange", "range")})
 """The server has no ranges of the first two; two lists of ranges are no plain bounds."""
 
@@ -333,7 +359,7 @@ def _right(rule: Any, field: str, type_: PgType, word: str) -> Any:
         return "cat"
     if type_.base.kind == "multirange":
         return Thing.objects.values(field) if right == "array" else F(field)
-    if right == "text":
+    if right in ("text", "query"):
         return "a"
     if right == "array":
         return [value]

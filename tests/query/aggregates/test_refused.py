@@ -46,9 +46,9 @@ def said(*unnamed: Any, **named: Any) -> Any:
 REFUSED: dict[str, tuple[Any, str]] = {
     "texts in a sum": (
         lambda: said(Sum("city")),
-        r"Sum\(\) takes numbers, intervals or money, and Sale.city is text",
+        r"Sum\(\) takes numbers, intervals, money or vectors, and Sale.city is text",
     ),
-    "texts in a mean": (lambda: said(Avg("city")), r"Avg\(\) takes numbers or intervals"),
+    "texts in a mean": (lambda: said(Avg("city")), r"Avg\(\) takes numbers, intervals or vectors"),
     "dates in a deviation": (lambda: said(StdDev("day")), r"StdDev\(\) takes numbers, and Sale.day is date"),
     "numbers as truth": (
         lambda: said(BoolAnd("pages")),

@@ -281,7 +281,7 @@ def _index(rows: Sequence[Any]) -> Index:
 
 def _unique(row: Any, rows: Sequence[Any]) -> Unique:
     return Unique(
-        *row["columns"],
+        *map(Term, row["columns"]),  # whatever a column is called: "-" and "(" mean something in texts
         name=row["name"],
         include=_included(rows),
         deferrable=row["deferrable"],

@@ -94,3 +94,19 @@ async def test_what_differs(db: Any) -> None:
 def test_declarations_differ_without_a_server(case: str) -> None:
     assert table(**OTHERS[case]) == table(**OTHERS[case])
     assert table(**OTHERS[case]) != table()
+
+
+async def test_columns_of_every_name(db: Any) -> None:
+    """What means something in the text of a term is nothing but a name where a table has it."""
+    await db.execute("""
+        CREATE TABLE odd ("-" int UNIQUE, "-a" int, a int, "(b)" int, "(" int,
+            CONSTRAINT x UNIQUE ("-a", "(b)") INCLUDE ("("), EXCLUDE USING btree ("(" WITH =));
+        CREATE INDEX i ON odd ("-" DESC, "-a", "(b)" NULLS FIRST) INCLUDE ("(");
+    """)
+    (there,) = await read(db, "odd")
+    assert [[term.column for term in unique.terms] for unique in there.uniques] == [["-"], ["-a", "(b)"]]
+    assert there.is_unique("-") and not there.is_unique("a")
+    await db.execute("DROP TABLE odd")
+    await db.execute(";".join(create_statements([there])))
+    assert await read(db, "odd") == [there]
+    assert await introspect.normalised(db, [there]) == [there]

@@ -178,6 +178,8 @@ async def test_payloads_in_every_expression(db: Any, server_facts: Any) -> None:
         tried += len(for_this)
         wrong += await ask(db, for_this)
     wrong = [said for said in wrong if not (without and "does not exist" in said)]
+    if server_facts.major < 16:  # of an hstore that is none, these speak of an internal error
+        wrong = [said for said in wrong if "HStore" not in said]
     assert not wrong, "\n".join(wrong[:40])
     assert tried > 5_000
     assert await db.fetch("SELECT count(*) FROM canary")

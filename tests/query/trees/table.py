@@ -221,7 +221,7 @@ row("ts", "d", lambda a: Cast(a, TYPES["ts"]), "({0})::timestamp")
 
 _JSON_LENGTH = (
     "(CASE jsonb_typeof({0}) WHEN 'array' THEN jsonb_array_length({0}) "
-    "WHEN 'object' THEN (SELECT count(*)::int FROM jsonb_object_keys({0})) END)"
+    "WHEN 'object' THEN jsonb_array_length(jsonb_path_query_array({0}, '$.*')) END)"  # no FROM, which takes no windows
 )
 _JSON_INTEGER = (
     "(CASE WHEN jsonb_typeof({0} -> 'a') = 'number' AND ({0} -> 'a')::numeric % 1 = 0 "

@@ -34,6 +34,12 @@ class Q(Condition):
         self.conditions = tuple(map(as_condition, conditions))
         self.keywords = keywords
 
+    @property
+    def children(self) -> tuple[Expression, ...]:
+        """What is said in it: a Q is resolved, and never rebuilt of these."""
+        given = [value for value in self.keywords.values() if isinstance(value, Expression)]
+        return (*self.conditions, *given)
+
     def shape(self, values: list[Any]) -> Hashable:
         inner = tuple(condition.shape(values) for condition in self.conditions)
         return (Q, inner, keyword_shape(tuple(self.keywords), self.keywords.values(), values))

@@ -10,7 +10,7 @@ from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.windows import has_window
 from chakra.query.base import Base, R_co
-from chakra.sql import Select
+from chakra.sql import Select, as_made
 
 
 class Grouped(Base[R_co]):
@@ -60,6 +60,8 @@ class Grouped(Base[R_co]):
                 f'values("region", total=Sum("price")).{method}(…)'
             )
         self._not_sliced("grouped", "group")
+        select = _of_made_rows(select, {term.path for term in made.terms if isinstance(term, F)})
+        clauses = select.clauses
         made = made.rebuild(tuple([_returned(term, select) for term in made.terms]))
         # What is returned, and is not named here, joins the groups when the names are known.
         returned = [value for _, value in clauses.outputs]
@@ -76,7 +78,31 @@ class Grouped(Base[R_co]):
         # An aggregate by which the rows are grouped is one of each row.
         computed = enumerate(clauses.annotations, 1)
         of_rows = [at for at, (name, value) in computed if name in named and has_aggregate(value)]
-        return self._clauses(groups=(*kept, made), of_rows=max(clauses.of_rows, *of_rows, 0))
+        of_rows = [clauses.of_rows, *of_rows]
+        return self._with(select.with_clauses(groups=(*kept, made), of_rows=max(of_rows)))
+
+
+def _of_made_rows(select: Select, named: set[str]) -> Select:
+    """The query over rows with the windows that these are grouped or filtered by: groups come before windows."""
+    clauses = select.clauses
+    values = [value for _, value in clauses.annotations]
+    at = next((at for at, value in enumerate(values) if has_aggregate(value)), len(values))
+    filters = clauses.after[at] if at < len(values) else len(select.filters)
+    rows = select.with_clauses(annotations=clauses.annotations[:at], after=clauses.after[:at], groups=None)
+    rows.filters = select.filters[:filters]
+    grouped = any(name in named and has_window(value) for name, value in rows.clauses.annotations)
+    if not grouped and not rows.filtered_by_window:
+        return select
+    made = as_made(rows)
+    known = made.clauses
+    made = made.with_clauses(
+        annotations=(*known.annotations, *clauses.annotations[at:]),
+        after=(*known.after, *[after - filters + len(made.filters) for after in clauses.after[at:]]),
+        groups=clauses.groups,
+        hidden=clauses.hidden,
+    )
+    made.filters = (*made.filters, *select.filters[filters:])
+    return made
 
 
 def grouped_names(select: Select) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from chakra.errors import FieldError
 from chakra.expressions import Expression, F
 from chakra.expressions.aggregates import has_aggregate, named_values
+from chakra.expressions.base import MAKE
 from chakra.expressions.windows import Over
 from chakra.query import bulk
 from chakra.query.base import R_co
@@ -25,7 +26,7 @@ from chakra.query.not_a_list import check_field
 from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
 from chakra.query.verbs import runs
 from chakra.query.writing import Writing
-from chakra.sql import Select, field_paths, of_own_rows
+from chakra.sql import Select, as_made, field_paths, of_own_rows
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -192,23 +193,44 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
                     f"annotation {name!r} has the name of a field or method of {self.table.title}"
                 )
             if not isinstance(value, Expression):
-                raise FieldError(f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}")
+                if not hasattr(type(value), "__chakra_query__"):
+                    raise FieldError(
+                        f"annotation {name!r} must be an expression (Value(…), F(…)), not {value!r}"
+                    )
+                values = {
+                    **values,
+                    name: MAKE.rows(value),
+                }  # a query of one row, or the error that it is none
             for each in self._prefetches:
                 if each.to_attr == name and "__" not in each.path:
                     raise FieldError(
                         f"annotation {name!r} has the name of the list of a Prefetch of the query"
                     )
-        select, more = self._select.opened()
-        for name in more.queries if more.withs or more.joins else ():
+        clauses = self._select.clauses
+        for name in clauses.queries if clauses.withs or clauses.joins else ():
             if name in values:
                 raise FieldError(f"annotation {name!r} has the name of a query in with_() or join()")
+        select = self._select
         given = [*values.values()]
-        if more.groups is None and has_aggregate(*given):
-            more.groups = tuple([value for _, value in more.outputs])
-        elif more.outputs and more.groups == () and has_aggregate(*given) and of_own_rows(self.table, given):
+        grouped = None
+        if clauses.groups is None and has_aggregate(*given):
+            grouped = tuple([value for _, value in clauses.outputs])
+        elif (
+            clauses.outputs
+            and clauses.groups == ()
+            and has_aggregate(*given)
+            and of_own_rows(self.table, given)
+        ):
             # Values of each row were chosen, aggregates of its partners among them: how often is each there?
-            more.groups = tuple([value for _, value in more.outputs])
-            more.of_rows = len(more.annotations)
+            grouped = tuple([value for _, value in clauses.outputs])
+        if grouped and select.chosen:
+            select = as_made(select)
+            clauses = select.clauses
+        select, more = select.opened()
+        if grouped is not None:
+            if more.groups == ():
+                more.of_rows = len(more.annotations)
+            more.groups = grouped
         more.annotations += (*values.items(),)
         more.after += (len(select.filters),) * len(values)
         if more.outputs:
@@ -278,7 +300,9 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
             if name in expressions:
                 raise FieldError(f"values(): {name!r} is the name of a query in with_() or join()")
         for name, expression in expressions.items():
-            value: Any = expression if isinstance(expression, Expression) else F(expression)
+            value: Any = expression
+            if not isinstance(value, Expression):
+                value = MAKE.rows(value) if hasattr(type(value), "__chakra_query__") else F(value)
             if not self._taken(name):  # so that it can be sorted and filtered by
                 more.annotations += ((name, value),)
                 more.after += (len(select.filters),)

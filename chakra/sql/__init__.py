@@ -1,6 +1,6 @@
 """Statements out of queries and tables: resolve, render, cache by shape; pure functions, nothing awaits."""
 
-from chakra.sql.combined import as_rows, columns_of_rows, combined
+from chakra.sql.combined import as_made, as_rows, columns_of_rows, combined
 from chakra.sql.ctes import Cte, Join
 from chakra.sql.ddl import check_server, create_statements, drop_statements
 from chakra.sql.dml import no_key, takes_columns
@@ -44,6 +44,7 @@ __all__ = [
     "Select",
     "Statement",
     "Write",
+    "as_made",
     "as_rows",
     "assigned_values",
     "check_server",

@@ -13,6 +13,7 @@ from chakra.expressions.rules import TEXT_TYPES, common_type
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
 from chakra.sql.nodes import RootColumn
+from chakra.sql.own_rows import names_partners
 from chakra.sql.rowplan import UNKNOWN, Compiled
 from chakra.sql.select import Combined, Select
 from chakra.sql.shapes import remember, select_statement
@@ -70,6 +71,37 @@ def _instances(word: str, parts: Sequence[Select]) -> Select:
         only=said.only,
         deferred=said.deferred,
     )
+
+
+def as_made(select: Select) -> Select:
+    """The rows of a query as those of one more, with all that it computes: what is grouped then is these rows.
+
+    Raises:
+        FieldError: it locks rows.
+    """
+    said = select.clauses
+    if said.lock is not None:
+        raise FieldError(
+            "select_for_update() locks rows of tables, and the groups of rows that are sliced, distinct or over a "
+            "window are made of others; lock them in a query of their own: filter(pk__in=query)"
+        )
+    rows = select.with_clauses(outputs=(), hidden=frozenset())
+    rows.result = "instances"
+    made = _instances("", [rows]).with_clauses(
+        outputs=said.outputs, hidden=said.hidden, windows=said.windows, withs=said.withs
+    )
+    made.result, made.order = select.result, None if select.sliced or said.distinct else select.order
+    made.backwards = not (select.sliced or said.distinct) and select.backwards
+    # Of which partners the groups are is said by what was filtered before; of these rows it is true in any case.
+    made.filters = tuple(
+        [
+            (negated, conditions, names, values)
+            for negated, conditions, names, values in select.filters
+            if negated is False
+            and names_partners(select.table, conditions, dict(zip(names, values, strict=True)))
+        ]
+    )
+    return made
 
 
 _AS_ROWS = {"related": (), "only": None, "deferred": frozenset[str](), "lock": None}
@@ -161,4 +193,4 @@ def _common(word: str, outputs: Sequence[Output]) -> PgType:
     return found or UNKNOWN
 
 
-__all__ = ["as_rows", "columns_of_rows", "combined", "compiled_outputs"]
+__all__ = ["as_made", "as_rows", "columns_of_rows", "combined", "compiled_outputs"]

@@ -32,6 +32,12 @@ def group_terms(
     keyed: set[int] = set()
     terms: list[Expression] = [part for term in given for part in columns_of_key(_by_columns(term))]
     grouped = terms + members_of(terms)  # what is grouped by: in sets, what stands in these
+    window = next(filter(has_window, grouped), None)
+    if window is not None:
+        raise FieldError(
+            f"{window!r} cannot be grouped by: windows are computed after groups. Give it a name before the groups, "
+            'annotate(x=Window(…)).values("x").annotate(…)'
+        )
     if not given:
         if root.primary_key and not scope.derived:
             keyed.add(id(scope.root))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from chakra.expressions import Expression, F, Q
 from chakra.expressions.aggregates import Aggregate
@@ -18,6 +19,11 @@ def of_own_rows(table: Table, values: Iterable[Expression]) -> bool:
         for part in aggregate.children
         if part is not aggregate.condition  # of partners it says which rows count, and counts none
     )
+
+
+def names_partners(table: Table, conditions: Iterable[Expression], keywords: Mapping[str, Any]) -> bool:
+    """Whether a call of ``filter`` says anything of what is behind a to-many relation."""
+    return _names_partners(table, Q(*conditions, **keywords))
 
 
 def _aggregates(node: Expression) -> Iterator[Aggregate]:
@@ -51,4 +57,4 @@ def _leads_to_many(table: Table, path: str) -> bool:
     return False
 
 
-__all__ = ["of_own_rows"]
+__all__ = ["names_partners", "of_own_rows"]

@@ -360,17 +360,19 @@ def _sort_distinct(select: Select, found: Resolved) -> None:
     """Fit the order to DISTINCT, which only takes one by what it returns, or one that begins with its own terms.
 
     The table's own order gives way; one that was asked for goes around the SELECT (PostgreSQL manual, SELECT:
-    "DISTINCT Clause").
+    "DISTINCT Clause"), where a row stands where the first of those stood that are equal to it.
     """
     returned = [expression for _, expression in found.outputs]
     asked = select.order is not None or select.backwards
     if not found.distinct:
         if all(any(same(term.expression, e) for e in returned) for term in found.order):
             return
-        if asked:
-            found.outer = True
-        else:
+        if not asked:
             found.order = []
+            return
+        # Of equal rows that stand in several places, the first one stays.
+        found.distinct = [part for e in returned for part in columns_of_key(e)]
+        found.outer = True
         return
     leading = [term.expression for term in found.order[: len(found.distinct)]]
     if all(any(same(e, d) for d in found.distinct) for e in leading):

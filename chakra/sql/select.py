@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from chakra.expressions import Condition, Expression, Order
+from chakra.expressions import Condition, Expression, F, Order, Q
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.grouping import GroupingSets
 from chakra.expressions.q import keyword_shape, numbered_keywords
@@ -467,10 +467,42 @@ class Select:
         """Whether any value that the query computes, sorts or filters by is over a window."""
         more = self.more or NONE
         said = [value for _, value in (*more.annotations, *more.outputs)]
-        for _, conditions, _, values in self.filters:
-            said += *conditions, *values
         said += [term.expression if isinstance(term, Order) else term for term in self.order or ()]
-        return any(isinstance(value, Expression) and has_window(value) for value in said)
+        return self.filtered_by_window or any(isinstance(v, Expression) and has_window(v) for v in said)
+
+    @property
+    def filtered_by_window(self) -> bool:
+        """Whether any condition is about a window, or about a value that is made of one."""
+        computed = {name for name, value in self.clauses.annotations if has_window(value)}
+        for _, conditions, names, values in self.filters:
+            said = [value for value in (*conditions, *values) if isinstance(value, Expression)]
+            if any(map(has_window, said)):
+                return True
+            if computed and (
+                any(_begins(name, computed) for name in names) or any(_names(each, computed) for each in said)
+            ):
+                return True
+        return False
+
+    @property
+    def chosen(self) -> bool:
+        """Whether groups of its rows are groups of rows that are made first: of a slice, the first of each, or with
+        what is computed over others. Another DISTINCT is about the groups.
+        """
+        return self.sliced or bool(self.clauses.distinct) or self.windowed
+
+
+def _begins(path: str, names: set[str]) -> bool:
+    return path in names or any(path.startswith(f"{name}__") for name in names)
+
+
+def _names(value: Expression, names: set[str]) -> bool:
+    """Whether a tree names one of some values."""
+    if isinstance(value, F) and _begins(value.path, names):
+        return True
+    if isinstance(value, Q) and any(_begins(name, names) for name in value.keywords):
+        return True
+    return any(_names(child, names) for child in value.children)
 
 
 def _terms_shape(terms: Named, values: list[Any]) -> Hashable:

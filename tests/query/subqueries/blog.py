@@ -64,6 +64,10 @@ POSTS = [
 
 async def fill(db: Any) -> None:
     await db.create_tables(*MODELS)
+    await fill_tables()
+
+
+async def fill_tables() -> None:
     for id_, name, fame, city in AUTHORS:
         await Author.objects.create(id=id_, name=name, fame=fame, city=city)
     for name in "xyz":

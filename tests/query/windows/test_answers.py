@@ -313,7 +313,7 @@ async def test_what_comes_after_conditions_on_windows(blog: Any) -> None:
     assert await NEWEST.values_list("kind", flat=True).distinct().order_by("kind") == [Kind.NEWS, Kind.ESSAY]
     assert await NEWEST.values("kind").distinct().count() == 2
     distinct = NEWEST.values_list("kind", flat=True).distinct().order_by("-rn", "kind")
-    assert await distinct == [Kind.NEWS, Kind.ESSAY, Kind.NEWS, Kind.ESSAY]
+    assert await distinct == [Kind.NEWS, Kind.ESSAY]
     posts = await NEWEST.select_related("author").order_by("id")
     assert [(p.id, p.rn, p.author and p.author.name) for p in posts] == [
         (2, 2, "Ann"),

@@ -1,0 +1,174 @@
+"""Groups of rows that are made first: of slices, of the first of each, of what windows give; against SQL by hand."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from chakra import Avg, Case, Count, Max, OuterRef, Q, Rank, RowNumber, Subquery, Sum, Value, When, Window
+from chakra.errors import FieldError
+from tests.query.subqueries.blog import MODELS, Author, Post
+from tests.query.subqueries.blog import fill_tables as fill
+from tests.relations.conftest import SHARED
+
+__all__ = ["MODELS", "fill"]
+
+pytestmark = SHARED
+
+POSTS, AUTHORS = Post.objects, Author.objects
+PLACED = POSTS.annotate(place=Window(RowNumber(), partition_by="kind", order_by="-id"))
+MOST = Window(Max("views"), partition_by="kind")
+RANKED = "(SELECT *, row_number() OVER (PARTITION BY kind ORDER BY id DESC) AS place FROM posts) AS p"
+
+GROUPS: dict[str, tuple[Any, str]] = {
+    # name: query, the same rows in SQL
+    "by a window": (
+        PLACED.values("place").annotate(n=Count("*"), v=Sum("views")),
+        f"SELECT place, count(*), sum(views) FROM {RANKED} GROUP BY 1",
+    ),
+    "by a window of values()": (
+        POSTS.values(most=MOST).annotate(n=Count("*")),
+        "SELECT m, count(*) FROM (SELECT max(views) OVER (PARTITION BY kind) AS m FROM posts) AS p GROUP BY 1",
+    ),
+    "of a window": (
+        PLACED.values("author__name").annotate(last=Max("place")),
+        f"SELECT a.name, max(place) FROM {RANKED} LEFT JOIN authors a ON a.id = p.author_id GROUP BY 1",
+    ),
+    "filtered by a window": (
+        PLACED.filter(place__lte=2).values("kind").annotate(n=Count("*")),
+        f"SELECT kind, count(*) FROM {RANKED} WHERE place <= 2 GROUP BY 1",
+    ),
+    "filtered by a window or not": (
+        POSTS.filter(Q(views=MOST) | Q(title="c")).values("kind").annotate(n=Count("*")),
+        "SELECT kind, count(*) FROM (SELECT *, max(views) OVER (PARTITION BY kind) AS m FROM posts) AS p"
+        " WHERE views = m OR title = 'c' GROUP BY 1",
+    ),
+    "filtered by a hidden window": (
+        POSTS.alias(place=Window(Rank(), order_by="-views"))
+        .filter(place__lte=3)
+        .values("kind")
+        .annotate(n=Count("*")),
+        "SELECT kind, count(*) FROM (SELECT *, rank() OVER (ORDER BY views DESC) AS r FROM posts) AS p WHERE r <= 3"
+        " GROUP BY 1",
+    ),
+    "by a choice of windows": (
+        POSTS.annotate(top=Case(When(views=MOST, then=Value("top")), default=Value("other")))
+        .values("top")
+        .annotate(n=Count("*")),
+        "SELECT CASE WHEN views = m THEN 'top' ELSE 'other' END, count(*) FROM"
+        " (SELECT *, max(views) OVER (PARTITION BY kind) AS m FROM posts) AS p GROUP BY 1",
+    ),
+    "by a window in sets": (
+        PLACED.filter(place__lte=2).values("place", n=Count("*"), v=Sum("views")).rollup("place"),
+        f"SELECT place, count(*), sum(views) FROM {RANKED} WHERE place <= 2 GROUP BY ROLLUP (place)",
+    ),
+    "in sets, filtered by a window": (
+        PLACED.filter(place__lte=2).values("kind", n=Count("*")).cube("kind").filter(n__gt=1),
+        f"SELECT kind, count(*) FROM {RANKED} WHERE place <= 2 GROUP BY CUBE (kind) HAVING count(*) > 1",
+    ),
+    "by a window over aggregates of partners": (
+        AUTHORS.annotate(n=Count("posts"), place=Window(Rank(), order_by="-n"))
+        .values("place")
+        .annotate(a=Count("*")),
+        "SELECT place, count(*) FROM (SELECT rank() OVER (ORDER BY count(p.id) DESC) AS place FROM authors a"
+        " LEFT JOIN posts p ON p.author_id = a.id GROUP BY a.id) AS x GROUP BY 1",
+    ),
+    "of a slice": (
+        POSTS.order_by("-id")[:3].values("kind").annotate(n=Count("*"), v=Sum("views")),
+        "SELECT kind, count(*), sum(views) FROM (SELECT * FROM posts ORDER BY id DESC LIMIT 3) AS p GROUP BY 1",
+    ),
+    "of a slice of aggregates": (
+        AUTHORS.annotate(n=Count("posts")).order_by("id")[:3].values("n").annotate(a=Count("*")),
+        "SELECT n, count(*) FROM (SELECT count(p.id) AS n FROM authors a LEFT JOIN posts p ON p.author_id = a.id"
+        " GROUP BY a.id ORDER BY a.id LIMIT 3) AS x GROUP BY 1",
+    ),
+    "of the first of each": (
+        POSTS.distinct("kind").order_by("kind", "-id").values("author").annotate(n=Count("*")),
+        "SELECT author_id, count(*) FROM (SELECT DISTINCT ON (kind) * FROM posts ORDER BY kind, id DESC) AS p"
+        " GROUP BY 1",
+    ),
+    "of partners that were filtered": (
+        AUTHORS.filter(posts__views__gt=8).order_by("id")[:3].values("posts__kind").annotate(n=Count("*")),
+        "SELECT p.kind, count(*) FROM authors a JOIN posts p ON p.author_id = a.id WHERE p.views > 8 GROUP BY 1",
+    ),
+    "filtered again": (
+        PLACED.filter(place=1).values("kind").annotate(n=Count("*")).filter(kind="news", n=1),
+        f"SELECT kind, count(*) FROM {RANKED} WHERE place = 1 AND kind = 'news' GROUP BY 1",
+    ),
+    "in WITH as well": (
+        AUTHORS.with_(t=POSTS.values("author").annotate(v=Sum("views")))
+        .annotate(r=Window(Rank(), order_by="name"))
+        .filter(r__lte=3)
+        .values("t__v")
+        .annotate(n=Count("*")),
+        "SELECT (SELECT sum(views) FROM posts p WHERE p.author_id = a.id), count(*) FROM authors a WHERE id <= 3"
+        " GROUP BY 1",
+    ),
+    "rows that are alike, sorted by others": (
+        POSTS.values("kind").distinct().order_by("-views"),
+        "SELECT DISTINCT kind FROM posts",
+    ),
+}
+
+
+def alike(rows: Any) -> list[str]:
+    return sorted(repr([getattr(value, "value", value) for value in row]) for row in rows)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+async def test_groups_of_made_rows(rows: Any, name: str) -> None:
+    query, sql = GROUPS[name]
+    expected = alike(await rows.fetch(sql))
+    assert alike([[*row.values()] for row in await query]) == expected
+    assert alike([[*row.values()] for row in (await query.to_arrow()).to_pylist()]) == expected
+    assert await query.count() == len(expected)
+    assert (await query.aggregate(n=Count("*"))) == {"n": len(expected)}
+
+
+async def test_inside_of_another_query(rows: Any) -> None:
+    own = (
+        PLACED.filter(author=OuterRef("id"), place__lte=2)
+        .values("kind")
+        .annotate(n=Count("*"))
+        .order_by("-n")
+    )
+    found = AUTHORS.annotate(n=Subquery(own.values("n")[:1])).order_by("id")
+    assert await found.values_list("n", flat=True) == [2, 1, 1, None]
+    mean = POSTS.filter(author=OuterRef("id")).aggregate(mean=Avg("views"))
+    assert await AUTHORS.annotate(mean=mean).order_by("id").values_list("mean", flat=True) == [
+        20,
+        None,
+        5,
+        None,
+    ]
+    assert await AUTHORS.values("id", mean=mean).filter(mean__gt=5) == [{"id": 1, "mean": 20}]
+    newest = POSTS.filter(author=OuterRef("id")).order_by("-id").values("title")
+    assert await AUTHORS.annotate(x=newest[:1]).order_by("id").values_list("x", flat=True) == [
+        "b",
+        "c",
+        "e",
+        None,
+    ]
+    with pytest.raises(FieldError, match="may give several rows"):
+        await AUTHORS.annotate(x=newest)
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "an unnamed window": (
+        lambda: POSTS.values_list("kind", MOST).annotate(n=Count("*")),
+        "cannot be grouped by: windows are computed after groups",
+    ),
+    "locked rows": (
+        lambda: PLACED.select_for_update().filter(place=1).values("kind").annotate(n=Count("*")),
+        "lock them in a query of their own",
+    ),
+    "what is no value": (lambda: POSTS.annotate(n=cast(Any, 3)), "must be an expression"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_refused(name: str) -> None:
+    make, message = REFUSED[name]
+    with pytest.raises(FieldError, match=message):
+        make().to_sql()

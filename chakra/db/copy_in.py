@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from chakra.db import driver
 from chakra.db.errors import commit_unknown, was_answered
 from chakra.db.guarding import guarded, raise_if_stale
+from chakra.db.hooks import Meter
 from chakra.db.session import Session, rows_of
 from chakra.db.statements import Statement, Told
 from chakra.db.streams import clear_wire
@@ -54,8 +55,11 @@ async def copy_in(session: Session, statement: Statement, source: Source, guard:
         await clear_wire(session.streams)
     driver.check_text(session.raw)
     writing = _Writing(session, statement.sql, source, guard)
+    meter = Meter() if session.hooks.added else None
+    if meter is not None:
+        writing.next = meter.source(writing.next)
     try:
-        return rows_of(await session.watch(writing.run, statement, "copy_in"))
+        return rows_of(await session.watch(writing.run, statement, "copy_in", meter))
     except (DatabaseError, DataError) as error:
         if guard is not None and error is not writing.raised:
             await raise_if_stale(session, error)

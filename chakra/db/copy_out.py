@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from chakra.db import driver
 from chakra.db.guarding import guarded, raise_if_stale
+from chakra.db.hooks import Meter
 from chakra.db.session import Session, rows_of
 from chakra.db.session_streams import SessionStream
 from chakra.db.statements import Own, Statement
@@ -73,9 +74,10 @@ async def read_copy(
 ) -> int:
     """Like ``copy_out``, on a session whose wire is known to be free."""
     driver.check_text(session.raw)
-    reading = _Reading(session, text, sink, guard)
+    meter = Meter() if session.hooks.added else None
+    reading = _Reading(session, text, sink if meter is None else meter.sink(sink), guard)
     try:
-        return rows_of(await session.watch(reading.run, statement, "copy_out"))
+        return rows_of(await session.watch(reading.run, statement, "copy_out", meter))
     except (DatabaseError, DataError) as error:
         if guard is not None and not reading.started:
             await raise_if_stale(session, error)

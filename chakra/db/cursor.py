@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,6 +65,8 @@ class CursorStream(SessionStream):
         if not self._exhausted:
             block = await self._fetch()
             self._exhausted = len(block) < self._prefetch
+            if self._event is not None and self._event.first is None:
+                self._event.first = time.perf_counter() - self._event.started
             self._rows += len(block)
             if block:
                 return block

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
+from weakref import ref
 
 from chakra import config
 from chakra.db.address import Address
@@ -34,6 +35,7 @@ class Database(Executor):
         self.loop = asyncio.get_running_loop()
         self.name = ""
         super().__init__(Core(url, settings))
+        self.hooks.owner = ref(self)
 
     @property
     def address(self) -> Address:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from threading import Lock
 from typing import Any, Literal, TypeAlias
+from weakref import WeakSet, ref
 
 from chakra.db.statements import Statement, shortened
+from chakra.pg.lexing import without_constants
 
 Phase = Literal["before", "after"]
 Kind = Literal["fetch", "fetchrow", "execute", "executemany", "cursor", "copy_out", "copy_in", "transaction"]
@@ -29,13 +32,32 @@ class QueryEvent:
         duration: seconds from send to answer; 0.0 before.
         rows: rows returned or affected, ``None`` if unknown.
         error: what was raised, or ``None``; its message is for whoever ran the statement, and may quote a value.
+        first: seconds from send to the first bytes of a COPY or the first block of a cursor, which tells the server's
+            work from the transfer; ``None`` where the answer comes in one piece.
+        bytes: of a COPY stream; ``None`` of anything else.
+        chain: the hook chain of the database it is run on.
         context: free room for a hook to keep something from before to after.
     """
 
-    __slots__ = ("context", "duration", "error", "kind", "phase", "rows", "started", "statement")
+    __slots__ = (
+        "bytes",
+        "chain",
+        "context",
+        "duration",
+        "error",
+        "first",
+        "kind",
+        "phase",
+        "rows",
+        "started",
+        "statement",
+    )
 
-    def __init__(self, statement: Statement, kind: Kind) -> None:
+    def __init__(self, statement: Statement, kind: Kind, chain: HookChain) -> None:
         self.statement = statement
+        self.chain = chain
+        self.first: float | None = None
+        self.bytes: int | None = None
         self.kind = kind
         self.phase: Phase = "before"
         self.duration = 0.0
@@ -69,18 +91,27 @@ class HookChain:
 
     Attributes:
         added: the hooks there are now.
+        owner: the database whose statements these are, weakly.
     """
 
-    __slots__ = ("added",)
+    __slots__ = ("__weakref__", "added", "owner")
 
     def __init__(self) -> None:
-        self.added: tuple[Hook, ...] = ()
+        self.owner: ref[Any] | None = None
+        with _lock:
+            self.added: tuple[Hook, ...] = _everywhere
+            _chains.add(self)
 
     def __bool__(self) -> bool:
         return bool(self.added)
 
     def __len__(self) -> int:
         return len(self.added)
+
+    @property
+    def database(self) -> Any:
+        """The database whose statements these are; ``None`` if it is gone."""
+        return None if self.owner is None else self.owner()
 
     def add(self, hook: Hook) -> Callable[[], None]:
         """Add a hook; call what is returned to remove it again."""
@@ -93,7 +124,7 @@ class HookChain:
 
     def before(self, statement: Statement, kind: Kind) -> QueryEvent:
         """Announce a statement; the returned event goes to ``after``."""
-        event = QueryEvent(statement, kind)
+        event = QueryEvent(statement, kind, self)
         for hook in self.added:
             hook(event)
         event.started = time.perf_counter()
@@ -112,14 +143,82 @@ class HookChain:
                 _log.exception("a query hook failed after %r", event)
 
 
+_lock = Lock()
+_chains: WeakSet[HookChain] = WeakSet()
+_everywhere: tuple[Hook, ...] = ()
+
+
+def everywhere(hook: Hook) -> Callable[[], None]:
+    """Add a hook to the chains of all databases of this process, and of those that are connected later; call what is
+    returned to remove it again.
+    """
+    global _everywhere
+    with _lock:
+        _everywhere = (*_everywhere, hook)
+        for chain in tuple(_chains):
+            chain.add(hook)
+
+    def remove() -> None:
+        global _everywhere
+        with _lock:
+            _everywhere = tuple(h for h in _everywhere if h is not hook)
+            for chain in tuple(_chains):
+                chain.remove(hook)
+
+    return remove
+
+
+class Meter:
+    """Counts what goes through a COPY stream, for the hooks."""
+
+    __slots__ = ("bytes", "first")
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.first = 0.0
+
+    def count(self, chunk: Any) -> None:
+        """Note one chunk."""
+        if not self.first:
+            self.first = time.perf_counter()
+        self.bytes += memoryview(chunk).nbytes
+
+    def sink(self, sink: Callable[[bytes], object]) -> Callable[[bytes], object]:
+        """The same sink, counted."""
+
+        def counted(chunk: bytes) -> object:
+            self.count(chunk)
+            return sink(chunk)
+
+        return counted
+
+    def source(self, step: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+        """The same source of chunks, counted."""
+
+        async def counted() -> Any:
+            chunk = await step()
+            self.count(chunk)
+            return chunk
+
+        return counted
+
+    def tell(self, event: QueryEvent) -> None:
+        """Write the figures into the event of the stream."""
+        event.bytes = self.bytes
+        event.first = self.first - event.started if self.first else None
+
+
 def log_slow(threshold: float) -> Hook:
-    """A hook that logs statements slower than ``threshold`` seconds; their values may be secret and are not there."""
+    """A hook that logs statements slower than ``threshold`` seconds. Values may be secret and are not there: neither
+    those that are sent nor those that somebody wrote into the text.
+    """
 
     def hook(event: QueryEvent) -> None:
         if event.phase == "after" and event.duration > threshold:
-            _log.warning("slow query: %.3f s, %s rows: %s", event.duration, event.rows, event.sql)
+            text = without_constants(event.sql)
+            _log.warning("slow query: %.3f s, %s rows: %s", event.duration, event.rows, text)
 
     return hook
 
 
-__all__ = ["Hook", "HookChain", "Kind", "Phase", "QueryEvent", "log_slow"]
+__all__ = ["Hook", "HookChain", "Kind", "Meter", "Phase", "QueryEvent", "everywhere", "log_slow"]

@@ -11,7 +11,7 @@ import asyncpg
 from chakra.db import driver
 from chakra.db.cache import StatementCache
 from chakra.db.errors import commit_unknown, was_answered
-from chakra.db.hooks import HookChain, Kind
+from chakra.db.hooks import HookChain, Kind, Meter
 from chakra.db.relations import Fetch, Run
 from chakra.db.reset import DEALLOCATE, FOUND_OTHERS, reset_script
 from chakra.db.scope import Scope
@@ -359,8 +359,18 @@ class Session(Wire):
 
     # -- hooks --------------------------------------------------------------------------------------
 
-    async def watch(self, run: Callable[[], Awaitable[str]], statement: Statement, kind: Kind) -> str:
-        """Await ``run()``, which returns a status tag, between the two calls of the hook chain."""
+    async def watch(
+        self,
+        run: Callable[[], Awaitable[str]],
+        statement: Statement,
+        kind: Kind,
+        meter: Meter | None = None,
+    ) -> str:
+        """Await ``run()``, which returns a status tag, between the two calls of the hook chain.
+
+        Args:
+            meter: of a COPY stream, what counts its bytes.
+        """
         self.busy += 1
         try:
             if not self.hooks.added:
@@ -369,8 +379,12 @@ class Session(Wire):
             try:
                 status = await run()
             except BaseException as error:
+                if meter is not None:
+                    meter.tell(event)
                 self.hooks.after(event, None, error)
                 raise
+            if meter is not None:
+                meter.tell(event)
             self.hooks.after(event, rows_of(status))
             return status
         finally:

@@ -66,4 +66,27 @@ def split_parameters(sql: str) -> Iterator[str | int]:
         yield int(text[1:]) if kind == "param" else text
 
 
-__all__ = ["split_parameters", "tokens"]
+_CONSTANTS = frozenset({"string", "escape", "dollar", "number"})
+
+
+def without_constants(sql: str) -> str:
+    """The text with ``?`` in place of its string constants and numbers, without comments, on one line.
+
+    It is what may be shown of SQL of which nobody knows what was written into it, and the same for all values. A quote
+    that is not closed hides all that follows.
+    """
+    found: list[str] = []
+    for kind, text in tokens(sql):
+        if kind in _CONSTANTS:
+            found.append("?")
+        elif kind in ("space", "comment"):
+            found.append(" ")
+        elif text == "'":
+            found.append("?…")
+            break
+        else:
+            found.append(text)
+    return " ".join("".join(found).split())
+
+
+__all__ = ["split_parameters", "tokens", "without_constants"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from chakra.db.default import default_database
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.pg.lexing import split_parameters, tokens
+from chakra.pg.text import SqlText
 from chakra.query import bulk
 from chakra.query.checks import check_database
 from chakra.query.columns import ColumnReads
@@ -136,7 +137,9 @@ class RawQuery(NotAList, ColumnReads):
         pieces = [
             piece if isinstance(piece, str) else rendered[piece - 1] for piece in split_parameters(query)
         ]
-        return bulk.ColumnSource("".join(pieces), [ColumnSpec(name, type_) for name, type_ in columns])
+        # Hooks get to see the caller's text; what it touches is not known, so the session is reset as after any SQL.
+        text = SqlText("".join(pieces), None, query)
+        return bulk.ColumnSource(text, [ColumnSpec(name, type_) for name, type_ in columns])
 
 
 _QUERIES = frozenset({"select", "with", "values", "table", "insert", "update", "delete", "merge", "("})

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "db": FACTS | {"config"},
     # level 4
     "columnar edge": TREES | {"columnar core", "sql", "db"},
-    "debug": FACTS | {"db", "sql"},
+    "debug": FACTS | {"db", "sql", "config"},
     "introspect": FACTS | {"schema", "db", "sql"},
     # level 5
     "query": TREES | {"sql", "db", "debug", "introspect"},
@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # level 7
     "migrations": FACTS | {"schema", "sql", "db", "config", "introspect"},
     "embedded": FACTS,
+    "contrib": FACTS | {"debug"},
     # the public face and what nothing imports
     "chakra": TREES | {"functions", "types", "config", "sql", "db", "debug", "query", "models"},
     "cli": FACTS
@@ -110,6 +111,8 @@ LAZY: tuple[Exemption, ...] = (
     Exemption(
         "chakra.columnar.sinks", "chakra.columnar.sinks", "a sink is loaded when its library is asked for"
     ),
+    Exemption("chakra.debug", "chakra.debug.profiler", "loaded by who profiles; querysets load the package"),
+    Exemption("chakra.debug.profiler", "chakra.debug.auto_explain", "only where plans are asked for"),
     Exemption("chakra", "chakra.config", "connect() without a URL looks for one"),
     Exemption("chakra", "chakra.embedded", "connect() looks at the URL first; most programs never need it"),
 )
@@ -120,6 +123,9 @@ THIRD_PARTY_LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.columnar.sinks", "pandas", "optional library, asked for by to_pandas"),
     Exemption("chakra.columnar.kernels._jit", "numba", "kernels that run uncompiled need no compiler"),
     Exemption("chakra.columnar.progress", "rich", "optional library, asked for by progress=True"),
+    Exemption("chakra.debug.report", "polars", "optional library, asked for by to_polars"),
+    Exemption("chakra.debug.report", "rich", "optional library, asked for by table"),
+    Exemption("chakra.debug.pytest_plugin", "pytest", "a plugin of pytest; nothing imports it"),
     Exemption("chakra.embedded.pytest_plugin", "asyncpg", "creates the test databases; nothing imports it"),
     Exemption("chakra.embedded.pytest_plugin", "pytest", "a plugin of pytest; nothing imports it"),
     Exemption("chakra.cli.demo", "matplotlib", "the picture of the demo"),

@@ -7,7 +7,15 @@ import types
 
 import pytest
 
-PUBLIC = ("chakra", "chakra.functions", "chakra.errors", "chakra.types", "chakra.embedded", "chakra.columnar")
+PUBLIC = (
+    "chakra",
+    "chakra.functions",
+    "chakra.errors",
+    "chakra.types",
+    "chakra.embedded",
+    "chakra.columnar",
+    "chakra.debug",
+)
 
 PROMISED = {
     "chakra": """
@@ -36,6 +44,7 @@ PROMISED = {
         TsVector Interval
     """,
     "chakra.columnar": "decode encode",
+    "chakra.debug": "QueryProfiler Query Run",
     "chakra.embedded": "start start_async Server resolve_url find_binaries",
     "chakra.errors": """
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout

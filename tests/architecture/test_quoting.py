@@ -54,6 +54,8 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.expressions.library.times": {"part"},
     "chakra.expressions.library.fulltext": {"names"},  # of quote_string, of the letters A to D
     "chakra.sql.render.lookups": {"before", "after"},  # the template of a function of Chakra's own
+    # A statement that was run as it is, once more behind PREPARE, and NULL for each of its parameters.
+    "chakra.debug.auto_explain": {"sql", "given"},
     "chakra.db.errors": {"extension"},  # a message: an extension out of a table
     # Numbers of arguments in brackets.
     "chakra.expressions.library.arrays": {"row"},

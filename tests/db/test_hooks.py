@@ -227,5 +227,5 @@ async def test_slow_statements_are_logged_without_their_values(
     with caplog.at_level(logging.WARNING, "chakra.db"):
         await db.fetchval("select $1::text", "hush")
         await db.fetchval("select $1::text from pg_sleep(0.05)", "hush")
-    assert [r.message.split(" rows: ")[1] for r in caplog.records] == ["select $1::text from pg_sleep(0.05)"]
+    assert [r.message.split(" rows: ")[1] for r in caplog.records] == ["select $1::text from pg_sleep(?)"]
     assert "hush" not in caplog.text

@@ -1,0 +1,1 @@
+"""What fits Chakra into frameworks, where that needs code; each module stands alone, and nothing imports them."""

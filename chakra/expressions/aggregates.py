@@ -6,7 +6,7 @@ Here are the common ones; ``chakra.expressions.library`` has the rest, and how u
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
@@ -417,15 +417,13 @@ def without_nulls(value: Expression, condition: Any) -> Any:
     return there if condition is None else all_of([condition, there])
 
 
-def named_values(
-    method: str, unnamed: tuple[Expression, ...], named: dict[str, Expression]
-) -> dict[str, Expression]:
+def named_values(method: str, unnamed: tuple[Expression, ...], named: Mapping[str, Any]) -> dict[str, Any]:
     """Values by name; an aggregate of a field has one of its own, the field's and its own: ``price__sum``.
 
     Raises:
         FieldError: an unnamed value that is no such aggregate, or two values of one name.
     """
-    found: dict[str, Expression] = {}
+    found: dict[str, Any] = {}
     for value in unnamed:
         if not isinstance(value, Aggregate) or not isinstance(value.argument, F):
             raise FieldError(f"{method}(): {value!r} has no name of its own; give it one, name={value!r}")
@@ -433,7 +431,7 @@ def named_values(
         if name in found or name in named:
             raise FieldError(f"{method}(): two values are named {name!r}; name one of them otherwise")
         found[name] = value
-    return found | named
+    return {**found, **named}
 
 
 def has_aggregate(*expressions: Expression) -> bool:

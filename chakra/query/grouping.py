@@ -75,20 +75,33 @@ class Grouped(Base[R_co]):
                 or (isinstance(term, str) and term in (*returned, *named))
             )
         ]
-        # An aggregate by which the rows are grouped is one of each row.
-        computed = enumerate(clauses.annotations, 1)
-        of_rows = [at for at, (name, value) in computed if name in named and has_aggregate(value)]
-        of_rows = [clauses.of_rows, *of_rows]
-        return self._with(select.with_clauses(groups=(*kept, made), of_rows=max(of_rows)))
+        return self._with(select.with_clauses(groups=(*kept, made), of_rows=_of_rows(select, named)))
+
+
+def _of_rows(select: Select, named: set[str]) -> int:
+    """How many annotations, of the first ones, are values of each row: an aggregate by which the rows are grouped is,
+    and so is one that was there before ``values()`` and is not among these.
+    """
+    clauses = select.clauses
+    returned = (
+        {value for _, value in clauses.outputs if isinstance(value, str)} if clauses.groups == () else None
+    )
+    found = clauses.of_rows
+    for at, (name, value) in enumerate(clauses.annotations, 1):
+        if has_aggregate(value) and (name in named or (returned is not None and name not in returned)):
+            found = max(found, at)
+    return found
 
 
 def _of_made_rows(select: Select, named: set[str]) -> Select:
     """The query over rows with the windows that these are grouped or filtered by: groups come before windows."""
     clauses = select.clauses
     values = [value for _, value in clauses.annotations]
-    at = next((at for at, value in enumerate(values) if has_aggregate(value)), len(values))
+    first = _of_rows(select, named)
+    at = next((at for at, value in enumerate(values) if at >= first and has_aggregate(value)), len(values))
     filters = clauses.after[at] if at < len(values) else len(select.filters)
-    rows = select.with_clauses(annotations=clauses.annotations[:at], after=clauses.after[:at], groups=None)
+    rows = select.with_clauses(annotations=clauses.annotations[:at], after=clauses.after[:at], of_rows=0)
+    rows = rows.with_clauses(groups=() if has_aggregate(*values[:at]) else None)
     rows.filters = select.filters[:filters]
     grouped = any(name in named and has_window(value) for name, value in rows.clauses.annotations)
     if not grouped and not rows.filtered_by_window:
@@ -99,6 +112,7 @@ def _of_made_rows(select: Select, named: set[str]) -> Select:
         annotations=(*known.annotations, *clauses.annotations[at:]),
         after=(*known.after, *[after - filters + len(made.filters) for after in clauses.after[at:]]),
         groups=clauses.groups,
+        of_rows=0,
         hidden=clauses.hidden,
     )
     made.filters = (*made.filters, *select.filters[filters:])

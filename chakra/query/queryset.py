@@ -19,6 +19,7 @@ from chakra.query import bulk
 from chakra.query.base import R_co
 from chakra.query.checks import is_attribute, value_name
 from chakra.query.columns import ColumnReads
+from chakra.query.ctes import Query
 from chakra.query.grouping import Grouped
 from chakra.query.moments import Direction, dates_of, datetimes_of
 from chakra.query.nested import nested_select
@@ -142,7 +143,7 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
             check_field(method, name)
         return frozenset(path for name in names for path in field_paths(self.table, name, method))
 
-    def annotate(self, /, *unnamed: Expression, **values: Expression) -> Self:
+    def annotate(self, /, *unnamed: Expression, **values: Expression | Query) -> Self:
         """Add computed values; they become attributes of instances and keys of ``values()``.
 
         The first aggregate decides what the query is grouped by: the fields that ``values()`` named before it, or
@@ -151,10 +152,11 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
 
         Args:
             unnamed: aggregates of a field, named after it and themselves: ``Count("posts")`` → ``posts__count``.
+            values: expressions, and queries of one value in one row, as in ``Subquery``.
         """
         return self._annotated(named_values("annotate", unnamed, values))
 
-    def alias(self, /, *unnamed: Expression, **values: Expression) -> Self:
+    def alias(self, /, *unnamed: Expression, **values: Expression | Query) -> Self:
         """Name computed values that are not returned: to filter, sort and compute by.
 
         ``annotate(x=F("x"))`` behind it returns one as well, and so does ``values("x")``.
@@ -261,7 +263,7 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
         return found
 
     def values(
-        self, /, *fields: str | Expression, **expressions: Expression | str
+        self, /, *fields: str | Expression, **expressions: Expression | Query | str
     ) -> QuerySet[dict[str, Any]]:
         """Return rows as dicts of these fields (all of them if none are named)."""
         return self._plain("dict", fields, expressions)

@@ -90,8 +90,9 @@ def as_made(select: Select) -> Select:
     made = _instances("", [rows]).with_clauses(
         outputs=said.outputs, hidden=said.hidden, windows=said.windows, withs=said.withs
     )
-    made.result, made.order = select.result, None if select.sliced or said.distinct else select.order
-    made.backwards = not (select.sliced or said.distinct) and select.backwards
+    cut = select.sliced or said.distinct or said.keyed is not None
+    made.result, made.order = select.result, None if cut else select.order
+    made.backwards = not cut and select.backwards
     # Of which partners the groups are is said by what was filtered before; of these rows it is true in any case.
     made.filters = tuple(
         [

@@ -486,10 +486,11 @@ class Select:
 
     @property
     def chosen(self) -> bool:
-        """Whether groups of its rows are groups of rows that are made first: of a slice, the first of each, or with
-        what is computed over others. Another DISTINCT is about the groups.
+        """Whether groups of its rows are groups of rows that are made first: of a slice, the first of each, those
+        behind a position, or with what is computed over others. Another DISTINCT is about the groups.
         """
-        return self.sliced or bool(self.clauses.distinct) or self.windowed
+        clauses = self.clauses
+        return self.sliced or bool(clauses.distinct) or clauses.keyed is not None or self.windowed
 
 
 def _begins(path: str, names: set[str]) -> bool:

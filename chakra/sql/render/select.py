@@ -321,6 +321,10 @@ def _write_outputs(parts: Resolved, writer: Writer) -> list[Output]:
 
 def _column_output(name: str, ref: ColumnRef) -> Output:
     column, source = ref.column, ref.source
+    if (
+        column.attribute not in source.table.by_attribute
+    ):  # of the rows that stand for the table's, in this query alone
+        return Output(name, column.type, column.nullable or source.nullable, column.load)
     key = name, column.attribute, column.nullable or source.nullable
     known = source.table.described
     found: Output | None = known.get(key)
@@ -336,9 +340,10 @@ MOST_OUTPUTS = 2_000
 
 
 def _declared_by(column: ColumnRef) -> str | None:
-    """The field that declares a column: only a model does."""
-    table = column.source.table
-    return None if table.row_class is None else f"{table.title}.{column.column.attribute}"
+    """The field that declares a column: only a model does, and what queries compute beside its fields is none."""
+    table, attribute = column.source.table, column.column.attribute
+    declared = table.row_class is not None and attribute in table.row_class.__table__.by_attribute
+    return f"{table.title}.{attribute}" if declared else None
 
 
 def _described(name: str, expression: Expression) -> Output:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from decimal import Decimal as D
 from typing import Any, cast
 
+import pyarrow as pa
 import pytest
 
-from chakra import Avg, Case, Count, Max, OuterRef, Q, Rank, RowNumber, Subquery, Sum, Value, When, Window
+from chakra import (
+    CTE,
+    Avg,
+    Case,
+    Count,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    Rank,
+    RowNumber,
+    Subquery,
+    Sum,
+    Value,
+    When,
+    Window,
+)
 from chakra.errors import FieldError
-from tests.query.subqueries.blog import MODELS, Author, Post
+from tests.query.subqueries.blog import MODELS, Author, Kind, Post
 from tests.query.subqueries.blog import fill_tables as fill
 from tests.relations.conftest import SHARED
 
@@ -96,6 +115,25 @@ GROUPS: dict[str, tuple[Any, str]] = {
         PLACED.filter(place=1).values("kind").annotate(n=Count("*")).filter(kind="news", n=1),
         f"SELECT kind, count(*) FROM {RANKED} WHERE place = 1 AND kind = 'news' GROUP BY 1",
     ),
+    "behind a position": (
+        POSTS.order_by("-views").after((30, 2)).values("kind").annotate(n=Count("*")),
+        "SELECT kind, count(*) FROM posts WHERE views < 30 GROUP BY 1",
+    ),
+    "in sets, by aggregates of each row": (
+        AUTHORS.annotate(p=Count("posts"), v=Sum("posts__views"), t=Count("posts__tags"))
+        .values("p", n=Count("*"), v2=Sum("v"))
+        .rollup("p"),
+        "SELECT p, count(*), sum(v) FROM (SELECT (SELECT count(*) FROM posts WHERE author_id = a.id) AS p,"
+        " (SELECT sum(views) FROM posts WHERE author_id = a.id) AS v FROM authors a) AS x GROUP BY ROLLUP (p)",
+    ),
+    "in sets, by a window beside aggregates of each row": (
+        AUTHORS.annotate(p=Count("posts"), r=Window(Rank(), order_by="-name"), t=Count("posts__tags"))
+        .filter(p__gt=0)
+        .values("r", n=Count("*"))
+        .rollup("r"),
+        "SELECT r, count(*) FROM (SELECT rank() OVER (ORDER BY name DESC) AS r FROM authors a"
+        " WHERE EXISTS (SELECT 1 FROM posts WHERE author_id = a.id)) AS x GROUP BY ROLLUP (r)",
+    ),
     "in WITH as well": (
         AUTHORS.with_(t=POSTS.values("author").annotate(v=Sum("views")))
         .annotate(r=Window(Rank(), order_by="name"))
@@ -152,6 +190,34 @@ async def test_inside_of_another_query(rows: Any) -> None:
     ]
     with pytest.raises(FieldError, match="may give several rows"):
         await AUTHORS.annotate(x=newest)
+
+
+ALIKE: dict[str, tuple[Any, Any, Any]] = {
+    # name: what is computed, its value for post 1, the Arrow type
+    "text": (F("title"), "a", pa.string()),
+    "enum": (F("kind"), Kind.NEWS, pa.dictionary(pa.int8(), pa.string())),
+    "bigint": (F("id") + 1, 2, pa.int64()),
+    "numeric": (Window(Sum("id"), partition_by="kind"), D(8), pa.decimal128(38, 0)),
+    "integer": (Window(Max("views"), partition_by="kind"), 30, pa.int32()),
+    "date": (F("day"), dt.date(2020, 1, 1), pa.date32()),
+}
+MADE: dict[str, Any] = {
+    "union": lambda value: POSTS.annotate(x=value).union(POSTS.annotate(x=value).none(), all=True),
+    "WITH": lambda value: CTE(POSTS.annotate(x=value)).objects,
+    "slice": lambda value: POSTS.annotate(x=value)[:9].union(POSTS.annotate(x=value).none(), all=True),
+}
+
+
+@pytest.mark.parametrize("made", MADE)
+async def test_values_of_one_name_are_of_the_types_of_their_queries(rows: Any, made: str) -> None:
+    for value, expected, type_ in [*ALIKE.values(), *reversed(ALIKE.values())]:
+        query = MADE[made](value)
+        assert await query.values_list("x", flat=True).get(id=1) == expected
+        assert (await query.get(id=1)).x == expected
+        assert (await query.values("x").to_arrow()).schema.field("x").type == type_
+        grouped = query.values("x").annotate(n=Count("*"))
+        assert expected in [row["x"] for row in await grouped]
+        assert (await grouped.to_arrow()).schema.field("x").type == type_
 
 
 REFUSED: dict[str, tuple[Any, str]] = {

@@ -218,6 +218,41 @@ async def _to_arrow(query: Readable, database: Database, given: dict[str, Any]) 
             raise
 
 
+async def written_table(
+    select: Select, database: Database, statement: Statement, literals: list[Any]
+) -> pyarrow.Table:
+    """The rows that an UPDATE or DELETE returns, as a table. It is run once, in a transaction (or a savepoint): what
+    the table cannot hold undoes the write.
+
+    Args:
+        select: a query for the same columns, by which their types are known: a write cannot be asked before it is run.
+
+    Raises:
+        DataError: a value has no place in its Arrow type; nothing is written.
+        FieldError: a column has a type that the server cannot send in binary form.
+    """
+    from chakra.columnar.read import read_table
+
+    source = _undeclared(await source_of(select, database))
+    if source.as_text is not None:
+        raise FieldError(
+            f'returning="arrow": {select.table.title} has a column of a type that the server has no binary form of; '
+            'name fields: returning=["…"]'
+        )
+    one_database(database, statement)
+    sql, guard = statement.literal_sql(literals, database.naive), source.guard
+    if guard is not None:
+        guard = replace(guard, asked=source.sql)
+    try:
+        async with database.transaction():
+            return await read_table(database, sql, source.columns, _made({}), guard=guard)
+    except StaleTypes as error:
+        raise lasting(error) from error
+    except DatabaseError as error:
+        await refused(database, sql, error)
+        raise
+
+
 def _undeclared(source: ColumnSource) -> ColumnSource:
     """The source of a table without a model, whose arrays have the dimensions the data says; nobody declared them."""
     if source.select is None or source.select.table.row_class is not None:
@@ -428,5 +463,6 @@ __all__ = [
     "to_pandas",
     "to_polars",
     "within",
+    "written_table",
     "written_within",
 ]

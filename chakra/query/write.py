@@ -64,17 +64,22 @@ def database_of(instance: Any, database: Database | None = None) -> Database:
     return database or instance._state.database or default_database()
 
 
-async def insert(instance: Any, database: Database, into: Table | None = None) -> None:
+async def insert(
+    instance: Any, database: Database, into: Table | None = None, read_back: tuple[str, ...] = ()
+) -> None:
     """Insert an instance and fill in what the server generated: one statement.
 
     Args:
         into: a partition of its table.
+        read_back: attributes that are filled in as well, as the row has them.
     """
     table: Table = type(instance).__table__ if into is None else into
     if table.read_only:
         raise read_only(table, "save()")
     names, values = written_values(instance, table)
     returning = tuple([name for name in table.generated if name not in names])
+    if read_back:
+        returning = tuple(dict.fromkeys((*returning, *read_back)))
     computed = False
     for value in values:
         if isinstance(value, Expression):
@@ -93,7 +98,7 @@ async def insert(instance: Any, database: Database, into: Table | None = None) -
             raise _not_let_in(table)
         _take(instance, statement, row)
 
-    await _on_checked(database, table, names, work, inserts=True)
+    await on_checked(database, table, names, work, inserts=True)
     _saved(instance, database)
 
 
@@ -105,17 +110,18 @@ async def _insert_computed(
     computed = tuple([name for name, value in assigned.items() if isinstance(value, Expression)])
 
     async def work(stored: Table) -> None:
-        statement, literals = insert_computed_statement(stored, assigned, (*generated, *computed))
+        returning = tuple(dict.fromkeys((*generated, *computed)))
+        statement, literals = insert_computed_statement(stored, assigned, returning)
         row = await execute.fetchrow(database, statement, literals)
         if row is None:
             raise _not_let_in(table)
         _take(instance, statement, row)
 
-    await _on_checked(database, table, tuple(assigned), work, inserts=True)
+    await on_checked(database, table, tuple(assigned), work, inserts=True)
     _saved(instance, database)
 
 
-async def _on_checked(
+async def on_checked(
     database: Database,
     table: Table,
     names: Sequence[str],
@@ -167,10 +173,12 @@ def _explained(
     return named(error, table)
 
 
-async def insert_values(table: Table, database: Database, values: dict[str, Any]) -> dict[str, Any]:
-    """Insert a row of a table without a model; return what the role may read of it."""
+async def insert_values(
+    table: Table, database: Database, values: dict[str, Any], wanted: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Insert a row of a table without a model; return what the role may read of it, or some columns."""
     names = tuple(table.column(name).attribute for name in values)
-    returning = tuple(c.attribute for c in table.columns if c.readable)
+    returning = wanted or tuple(c.attribute for c in table.columns if c.readable)
     await checked_table(database, table, names)
     literals = list(values.values())
     if any(isinstance(value, Expression) for value in literals):
@@ -247,7 +255,7 @@ async def save(
                 _take(instance, statement, row)
             return 0 if row is None else 1
 
-        if await _on_checked(database, table, names, work) == 0:
+        if await on_checked(database, table, names, work) == 0:
             raise gone(instance, "updated")
     own = own_state(instance)
     own.changed.difference_update(names)
@@ -270,7 +278,7 @@ async def _save_computed(instance: Any, database: Database, assigned: dict[str, 
             raise gone(instance, "updated")
         _take(instance, statement, row)
 
-    await _on_checked(database, table, tuple(assigned), work)
+    await on_checked(database, table, tuple(assigned), work)
 
 
 def _take(instance: Any, statement: Statement, row: Any) -> None:
@@ -338,23 +346,29 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
             forget_loaded(instance, name)
 
 
-async def update_rows(select: Select, database: Database, values: dict[str, Any]) -> int:
-    """One UPDATE over all rows of a query."""
+def assigned_fields(table: Table, values: dict[str, Any]) -> dict[str, Any]:
+    """What ``update`` sets, by attribute.
+
+    Raises:
+        FieldError: nothing, or what is no field.
+    """
     if not values:
         raise FieldError("update() needs at least one field to set")
-    assigned: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in values.items():
-        assigned |= assigned_values(select.table, name, operand(value))
+        found |= assigned_values(table, name, operand(value))
+    return found
+
+
+async def update_rows(select: Select, database: Database, values: dict[str, Any]) -> int:
+    """One UPDATE over all rows of a query."""
+    assigned = assigned_fields(select.table, values)
 
     def work(stored: Table) -> Awaitable[int]:
-        statement, literals = update_statement(
-            select.for_write(),
-            assigned,
-            stored,
-        )
+        statement, literals = update_statement(select.for_write(), assigned, stored)
         return execute.execute(database, statement, literals)
 
-    return await _on_checked(database, select.table, tuple(assigned), work)
+    return await on_checked(database, select.table, tuple(assigned), work)
 
 
 async def delete_rows(select: Select, database: Database) -> int:
@@ -364,12 +378,14 @@ async def delete_rows(select: Select, database: Database) -> int:
 
 
 __all__ = [
+    "assigned_fields",
     "database_of",
     "delete",
     "delete_rows",
     "gone",
     "insert",
     "insert_values",
+    "on_checked",
     "refresh",
     "save",
     "update_rows",

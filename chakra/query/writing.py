@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
-from chakra.query import bulk_write, sequences, write
+from chakra.query import bulk_write, sequences, write, written
 from chakra.query.base import R_co
 from chakra.query.groups import refuse_expressions
 from chakra.query.not_a_list import instances_of
@@ -31,17 +31,36 @@ class Writing(Paging[R_co]):
         if table.read_only:
             raise read_only(table, f"{verb}()")
 
+    @overload
+    async def create(self, /, *, returning: Sequence[str], **values: Any) -> dict[str, Any]: ...
+
+    @overload
+    async def create(self, /, *, returning: bool | None = None, **values: Any) -> R_co: ...
+
     @runs
-    async def create(self, /, **values: Any) -> R_co:
-        """Make an instance, save it and return it."""
+    async def create(self, /, **values: Any) -> Any:
+        """Make an instance, save it and return it.
+
+        Args:
+            values: fields and what they get, values or expressions of which the server makes them. ``returning=True``:
+                the instance takes all values that its row has in the end, whatever triggers did to them;
+                ``returning=["id", "created"]``: these as a dict. A model's own field of that name is meant where it has
+                one.
+        """
         table = self._select.table
         if table.read_only:
             raise read_only(table, "create()")
+        returning = written.asked_for(table, values) if "returning" in values else None
         if table.row_class is None:
-            return await write.insert_values(table, self.database, values)  # type: ignore[return-value]
+            found = written.wanted(table, "create", returning, columns=False)
+            names = found if isinstance(found, tuple) else ()
+            return await write.insert_values(table, self.database, values, names)
         instance = table.row_class(**self._given() | values)
-        await write.insert(instance, self.database, table if table.partition_of is not None else None)
-        return instance  # type: ignore[no-any-return]
+        into = table if table.partition_of is not None else None
+        if returning is not None:
+            return await written.create(self, instance, into, returning)
+        await write.insert(instance, self.database, into)
+        return instance
 
     @runs
     async def get_or_create(
@@ -115,18 +134,60 @@ class Writing(Paging[R_co]):
                 found = await everything.get(**{name: values.get(name, key[name]) for name in key})
         return found, created
 
+    @overload
+    async def update(self, /, *, returning: Literal[True], **values: Any) -> list[R_co]: ...
+
+    @overload
+    async def update(self, /, *, returning: Literal["arrow"], **values: Any) -> Any: ...
+
+    @overload
+    async def update(
+        self, /, *, returning: list[str] | tuple[str, ...], **values: Any
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
+    async def update(self, /, **values: Any) -> int: ...
+
     @runs
-    async def update(self, /, *given: Any, **values: Any) -> int:
-        """Set fields of all rows (to values or expressions); return the number of rows."""
+    async def update(self, /, *given: Any, **values: Any) -> Any:
+        """Set fields of all rows (to values or expressions); return the number of rows.
+
+        Args:
+            values: fields and what they get. ``returning=True``: the rows are returned as they are afterwards;
+                ``returning=["id", "title"]``: these fields of theirs, as dicts; ``returning="arrow"``: a
+                ``pyarrow.Table``. They come in no order of their own. A model's own field of that name is meant where
+                it has one.
+        """
         self._writable("update")
         if given:
             raise FieldError("update() takes fields as keywords: update(name=…), or update(**values)")
+        returning = written.asked_for(self._select.table, values) if "returning" in values else None
+        if returning is not None:
+            return await written.update(self, values, returning)
         return await write.update_rows(self._select, self.database, values)
 
+    @overload
+    async def delete(self, *, returning: Literal[True]) -> list[R_co]: ...
+
+    @overload
+    async def delete(self, *, returning: Literal["arrow"]) -> Any: ...
+
+    @overload
+    async def delete(self, *, returning: list[str] | tuple[str, ...]) -> list[dict[str, Any]]: ...
+
+    @overload
+    async def delete(self, *, returning: Literal[False] | None = None) -> int: ...
+
     @runs
-    async def delete(self) -> int:
-        """Delete all rows; return their number."""
+    async def delete(self, *, returning: Any = None) -> Any:
+        """Delete all rows; return their number.
+
+        Args:
+            returning: what ``update`` takes; the rows are returned as they were.
+        """
         self._writable("delete")
+        if returning is not None:
+            return await written.delete(self, returning)
         return await write.delete_rows(self._select, self.database)
 
     @runs

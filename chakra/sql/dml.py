@@ -254,24 +254,29 @@ def write_update(
     sent = [column for column, expression in sets if isinstance(expression, Slot)]
     _where(writer, select, scope, conditions, row_check(stored, sent, assigned=True))
     writer.qualify = outside
-    return _returning(writer, table, returning)
+    return _returning(writer, stored, returning)
 
 
-def compile_delete(select: Select, held: int) -> Statement:
+def compile_delete(
+    select: Select, held: int, stored: Table | None = None, returning: Sequence[str] = ()
+) -> Statement:
     """``DELETE`` of all rows of a query.
 
     Args:
         held: how many values its shape has listed.
+        stored: the table as the server has it, where something is returned.
+        returning: attributes whose values from before are returned.
 
     Raises:
         FieldError: a query that DELETE cannot take (limit, distinct).
     """
     writer = Writer()
-    write_delete(numbered(select, held), (), writer)
-    return writer.finish()
+    return writer.finish(write_delete(numbered(select, held), stored, returning, writer))
 
 
-def write_delete(query: Numbered, returning: Sequence[str], writer: Writer) -> list[Output]:
+def write_delete(
+    query: Numbered, stored: Table | None, returning: Sequence[str], writer: Writer
+) -> list[Output]:
     """Write a DELETE whose literals are numbered, and return what it returns; see ``compile_delete``."""
     select = query.select
     table, scope = select.table, Scope(select.table)
@@ -284,7 +289,7 @@ def write_delete(query: Numbered, returning: Sequence[str], writer: Writer) -> l
     writer.write(f"DELETE FROM {table.quoted}")
     _where(writer, select, scope, conditions)
     writer.qualify = outside
-    return _returning(writer, table, returning)
+    return _returning(writer, table if stored is None else stored, returning)
 
 
 def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str, Expression], Numbered]:
@@ -302,7 +307,7 @@ def write_returning(node: NumberedWrite, writer: Writer) -> None:
         write_update(values, query, write.table, returning, writer)
     elif write.kind == "delete":
         sent = []
-        write_delete(query, returning, writer)
+        write_delete(query, None, returning, writer)
     else:
         sent = []
         _write_insert(node, writer)

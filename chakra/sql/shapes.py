@@ -106,13 +106,21 @@ def insert_computed_statement(
     return found, values
 
 
-def delete_statement(select: Select) -> tuple[Statement, list[Any]]:
-    """Return the compiled DELETE of a query's rows and its literal values."""
+def delete_statement(
+    select: Select, stored: Table | None = None, returning: tuple[str, ...] = ()
+) -> tuple[Statement, list[Any]]:
+    """Return the compiled DELETE of a query's rows and its literal values.
+
+    Args:
+        stored: the table as the server has it, where something is returned; it keeps the statement then.
+        returning: attributes whose values from before are returned.
+    """
     values: list[Any] = []
-    key = ("delete", select.shape(values))
-    found = select.table.statements.get(key)
+    key = ("delete", returning, select.shape(values))
+    keeper = select.table if stored is None else stored
+    found = keeper.statements.get(key)
     if found is None:
-        found = remember(select.table, key, compile_delete(select, len(values)))
+        found = remember(keeper, key, compile_delete(select, len(values), stored, returning))
     return found, values
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
@@ -18,6 +18,7 @@ from chakra.models.relations.sets import (
     settled,
     without,
 )
+from chakra.query import written
 from chakra.query.alike import same_for_all
 from chakra.query.base import R_co
 from chakra.query.not_a_list import given_items, instances_of
@@ -314,15 +315,33 @@ class ManySet(PartnerSet[R_co]):
         self._has_lost(gone)
         self._now_has(partners)
 
+    @overload
+    async def create(
+        self, /, *, through_defaults: dict[str, Any] | None = None, returning: Sequence[str], **values: Any
+    ) -> dict[str, Any]: ...
+
+    @overload
+    async def create(
+        self,
+        /,
+        *,
+        through_defaults: dict[str, Any] | None = None,
+        returning: bool | None = None,
+        **values: Any,
+    ) -> R_co: ...
+
     @settled
-    async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> R_co:
+    async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> Any:
         """Make and save a partner, and link it with the instance, in one transaction."""
         extra = self._extra(through_defaults)
+        found = written.wanted(self.table, "create", written.asked_for(self.table, values), columns=False)
+        if found is not False:
+            values["returning"] = True
         async with self.database.transaction():
             made = await super().create(**values)
             await self._add([self._key_of(made)], extra)
         self._now_has([made])
-        return made
+        return {name: getattr(made, name) for name in found} if isinstance(found, tuple) else made
 
     @settled
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[R_co]:

@@ -212,7 +212,9 @@ class RelatedSet(PartnerSet[Any]):
                     f"one's: leave {said} out, or write {self.table.title}.objects.create(…)"
                 )
         made = await super().create(**values)
-        self._changed_set(lambda rows: joined(rows, [made]))
+        # Values of a new row are returned as a dict.
+        known = isinstance(made, self.table.row_class)
+        self._changed_set((lambda rows: joined(rows, [made])) if known else None)
         return made
 
     @settled

@@ -171,19 +171,21 @@ class PartnerSet(QuerySet[R_co]):
         """
         self._changed_set()
 
-    @settled
-    async def update(self, /, *given: Any, **values: Any) -> int:
-        """Set fields of all partners (to values or expressions); return their number."""
-        count = await super().update(*given, **values)
-        self._changed_set()
-        return count
+    if not TYPE_CHECKING:  # they return what those of querysets do
 
-    @settled
-    async def delete(self) -> int:
-        """Delete all partners; return their number."""
-        count = await super().delete()
-        self._changed_set()
-        return count
+        @settled
+        async def update(self, /, *given: Any, **values: Any) -> Any:
+            """Set fields of all partners ; return their number, or what ``returning`` says."""
+            found = await super().update(*given, **values)
+            self._changed_set()
+            return found
+
+        @settled
+        async def delete(self, *, returning: Any = None) -> Any:
+            """Delete all partners; return their number, or what ``returning`` says."""
+            found = await super().delete(returning=returning)
+            self._changed_set()
+            return found
 
     async def bulk_insert(self, data: Any, **options: Any) -> Any:
         """Refused: columns do not say whose partners their rows are.

@@ -108,6 +108,8 @@ async def test_what_is_loaded_follows_on_both_sides(
     with sends(rows, 3):  # and it is what the server has
         for article in (a, b, c):
             assert names(article.papers) == names(await article.papers.order_by("id"))
+    values = await b.papers.create(name="v", returning=["name"])
+    assert values == {"name": "v"} and names(b.papers)[-1] == "v"
 
 
 async def test_keys_alone_do_not_tell_the_row(articles: list[Article], rows: Any) -> None:

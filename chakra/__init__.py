@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from chakra.config import configure
 from chakra.db import default as _databases
+from chakra.debug import switches as _switches
 from chakra.errors import (
     ChakraError,
     CheckViolation,
@@ -142,6 +143,8 @@ if TYPE_CHECKING:
     from chakra.db import Transaction
 
 __version__ = "0.1.0"
+
+del _switches  # it listens to the settings, and has no names of use here
 
 
 _NOT_AWAITED = (

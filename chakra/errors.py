@@ -6,6 +6,7 @@
     ├── ConfigError                 a setting is unknown, malformed or contradictory
     ├── FieldError                  unknown field or lookup, bad use of a field; says what exists
     ├── NotLoaded                   a relation or deferred field was read before it was loaded
+    │   └── NPlusOneError           a relation was awaited row by row, and the settings say that must not be
     ├── DoesNotExist                get() found no row            (Model.DoesNotExist derives from it)
     ├── MultipleObjectsReturned     get() found several rows      (Model.MultipleObjectsReturned, too)
     ├── DataError                   a value does not fit its column; nothing was written
@@ -44,6 +45,7 @@ __all__ = [
     "ForeignKeyViolation",
     "IntegrityError",
     "MultipleObjectsReturned",
+    "NPlusOneError",
     "NotLoaded",
     "NotNullViolation",
     "PoolTimeout",
@@ -68,6 +70,12 @@ class FieldError(ChakraError):
 
 class NotLoaded(ChakraError):
     """A relation or deferred field was read before it was loaded; the message names the call to add."""
+
+
+class NPlusOneError(NotLoaded):
+    """A relation was awaited row by row for the rows of one result, with the setting ``n_plus_one="raise"``; the
+    message names the call to add.
+    """
 
 
 class DoesNotExist(ChakraError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chakra.config.load import configure, load, qualify, reset, settings
+from chakra.config.load import configure, load, on_change, qualify, reset, settings
 from chakra.config.settings import DatabaseSettings, DebugSettings, PoolSettings, Settings
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Settings",
     "configure",
     "load",
+    "on_change",
     "qualify",
     "reset",
     "settings",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ _FOREIGN = ("CHAKRA_TEST_", "CHAKRA_NUMBA_", "CHAKRA_BENCH_", "CHAKRA_CACHE_")
 
 _configured: dict[str, object] = {}
 _current: Settings | None = None
+_listeners: list[Callable[[Settings], object]] = []
 
 
 def find_file(start: Path | None = None) -> Path | None:
@@ -107,7 +108,22 @@ def settings() -> Settings:
     global _current
     if _current is None:
         _current = load().with_values(_configured, "configure()")
+        _tell(_current)
     return _current
+
+
+def on_change(listen: Callable[[Settings], object]) -> None:
+    """Have a function called with the settings when they are read and whenever they change, and now if they were read;
+    when they are forgotten, with the defaults.
+    """
+    _listeners.append(listen)
+    if _current is not None:
+        listen(_current)
+
+
+def _tell(current: Settings) -> None:
+    for listen in _listeners:
+        listen(current)
 
 
 def configure(**changes: object) -> Settings:
@@ -125,6 +141,7 @@ def configure(**changes: object) -> Settings:
     checked = settings().with_values(named, "configure()")
     _configured.update(named)
     _current = checked
+    _tell(checked)
     return checked
 
 
@@ -144,6 +161,7 @@ def reset() -> None:
     global _current
     _configured.clear()
     _current = None
+    _tell(Settings())
 
 
 __all__ = [
@@ -151,6 +169,7 @@ __all__ = [
     "configure",
     "find_file",
     "load",
+    "on_change",
     "qualify",
     "read_environment",
     "read_file",

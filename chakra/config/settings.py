@@ -104,15 +104,27 @@ class DebugSettings:
     """Section ``[debug]``.
 
     Attributes:
-        debug: report more and check more; for development.
-        warn_on_n_plus_one: warn when one relation is fetched object by object.
+        debug: log every statement (logger ``chakra.db``, level DEBUG, without values); for development.
+        warn_on_n_plus_one: ``n_plus_one = "warn"``, where that says nothing.
+        n_plus_one: what to do when one relation is awaited row by row for the rows of one result: ``warn`` (logger
+            ``chakra.debug``), ``raise`` (``NPlusOneError``), ``peers`` (the first access loads it for all of them),
+            or ``off``.
+        n_plus_one_threshold: for how many rows, until it counts.
         slow_query: statements slower than this many seconds are logged (logger ``chakra.db``, level
             WARNING, with their SQL and without their values); 0 = none. Read when a database connects.
     """
 
     debug: bool = _setting(False, parse_switch)
     warn_on_n_plus_one: bool = _setting(False, parse_switch)
+    n_plus_one: str = _setting("off", one_of("off", "warn", "raise", "peers"))
+    n_plus_one_threshold: int = _setting(3, parse_count)
     slow_query: float = _setting(0.0, parse_duration)
+
+    def __post_init__(self) -> None:
+        if self.n_plus_one_threshold < 2:
+            raise ConfigError(
+                f"debug.n_plus_one_threshold is at least 2, not {self.n_plus_one_threshold}: one row is no N+1"
+            )
 
 
 @dataclass(frozen=True, slots=True)

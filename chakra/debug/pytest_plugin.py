@@ -3,6 +3,7 @@
 Use it with ``pytest_plugins = ["chakra.debug.pytest_plugin"]`` in the top ``conftest.py``. Fixtures:
 
 ``assert_num_queries``   ``with assert_num_queries(2):`` or ``with assert_num_queries(most=5):``
+``no_n_plus_one``        in the tests that ask for it, N+1 queries raise ``NPlusOneError``
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from chakra.debug import QueryProfiler, Run
+from chakra.debug.nplusone import watch
 from chakra.debug.shown import brief
 
-__all__ = ["assert_num_queries"]
+__all__ = ["assert_num_queries", "no_n_plus_one"]
 
 
 @contextmanager
@@ -52,3 +54,14 @@ def assert_num_queries() -> Callable[..., AbstractContextManager[QueryProfiler]]
         return _counted(count, most)
 
     return expect
+
+
+@pytest.fixture
+def no_n_plus_one() -> Iterator[None]:
+    """While the test runs, awaiting a relation for the second row of one result raises ``NPlusOneError``.
+
+    For every test of a project: ``pytestmark = pytest.mark.usefixtures("no_n_plus_one")`` or ``usefixtures`` in its
+    configuration of pytest.
+    """
+    with watch.during("raise", threshold=2):
+        yield

@@ -43,16 +43,18 @@ def note_awaited(instance: Any, name: str, found: Any) -> None:
 
 
 def refuse(instance: Any, name: str, several: bool = False) -> None:
-    """Refuse to ask for a relation, where the query of the instance said ``fetch_mode("raise")``.
+    """Refuse to ask for a relation, where the query of the instance said ``fetch_mode("raise")``; and count that it is
+    asked for, where N+1 queries are looked for.
 
     Args:
         several: whether several rows may be behind it.
 
     Raises:
-        NotLoaded: names the call to add.
+        NotLoaded: names the call to add; as ``NPlusOneError``, if it is one row too many.
     """
     fetch = fetch_of(instance)
     if fetch is None or fetch.mode != "raise":
+        note_asked(instance, name, several)
         return
     path = fetch.path + name
     calls = f'.prefetch_related("{path}")'
@@ -62,6 +64,29 @@ def refuse(instance: Any, name: str, several: bool = False) -> None:
         f'{type(instance).__name__}.{name} is not loaded, and the query said fetch_mode("raise"); load it with the '
         f"query ({calls})"
     )
+
+
+def note_asked(instance: Any, name: str, several: bool) -> None:
+    """Count that a query is sent for a relation of one instance, where N+1 queries are looked for.
+
+    Raises:
+        NPlusOneError: it is one row too many.
+    """
+    fetch = fetch_of(instance)
+    if fetch is not None and fetch.origin is not None:
+        fetch.origin.awaited(instance, name, fetch.path + name, fetch.count, several)
+
+
+def note_found(instance: Any, name: str, found: Any) -> None:
+    """Let what was found behind a relation of one instance know where it comes from, with all that is found behind it
+    for others of the same result.
+
+    Args:
+        found: one of the rows; they share what they know.
+    """
+    fetch = fetch_of(instance)
+    if fetch is not None and fetch.origin is not None and found is not None:
+        found._state.fetch = fetch.behind(name)
 
 
 async def with_peers(instance: Any, name: str) -> Any:
@@ -160,4 +185,13 @@ async def refresh(instance: Any, fields: Sequence[str], database: Database | Non
     await write.refresh(instance, fields, database=database)
 
 
-__all__ = ["fetch_of", "note_awaited", "refresh", "refuse", "was_awaited", "with_peers"]
+__all__ = [
+    "fetch_of",
+    "note_asked",
+    "note_awaited",
+    "note_found",
+    "refresh",
+    "refuse",
+    "was_awaited",
+    "with_peers",
+]

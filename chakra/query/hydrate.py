@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 from weakref import ref
 
+from chakra.debug.nplusone import Origin, watch
 from chakra.errors import FieldError
 from chakra.query.state import Fetch, RowState
 from chakra.sql import Compiled, Output, RowPlan
@@ -78,21 +79,33 @@ def hydrate(count: int, load: Callable[..., list[Any]], rows: Any, *more: Any) -
         gc.enable()
 
 
-def joined(rows: list[Any], plan: RowPlan | None, mode: str | None, path: str = "") -> list[Any]:
+def joined(rows: list[Any], compiled: Compiled, mode: str | None, path: str = "") -> list[Any]:
     """Let rows of one result, and those loaded along, know how relations of theirs are loaded, and each other.
 
     Args:
-        mode: what the query said; ``None`` = nothing.
+        mode: what the query said; ``None`` = nothing, what the settings say.
         path: from the rows of the query that was asked to these, with ``__`` behind it.
     """
-    if mode in (None, "one") or plan is None or not rows:
+    if compiled.plan is None or not rows or (not watch.on and mode in (None, "one")):
         return rows
+    if mode is not None:
+        _join(rows, compiled.plan, mode, path, None)
+    elif watch.mode == "peers":
+        _join(rows, compiled.plan, "peers", path, None)
+    else:
+        _join(rows, compiled.plan, "one", path, Origin(compiled.statement.sql))
+    return rows
+
+
+def _join(rows: list[Any], plan: RowPlan, mode: str, path: str, origin: Origin | None) -> None:
+    if not rows:
+        return
     state: RowState = rows[0]._state
-    state.fetch = Fetch(mode, path, [ref(row) for row in rows] if mode == "peers" else [])
+    fetch = state.fetch = Fetch(mode, path, [ref(row) for row in rows] if mode == "peers" else [])
+    fetch.origin, fetch.count = origin, len(rows)
     for place, (name, child) in enumerate(plan.related):
         behind = {id(partner): partner for row in rows if (partner := row._along[place]) is not None}
-        joined([*behind.values()], child, mode, f"{path}{name}__")
-    return rows
+        _join([*behind.values()], child, mode, f"{path}{name}__", origin)
 
 
 def places(plan: RowPlan) -> dict[str, int]:

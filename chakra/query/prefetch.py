@@ -361,6 +361,8 @@ async def _behind(
         select, owner = _of_owners(level.query(relation, said), relation, list(keys))
         fetch = next(iter(states)).fetch
         mode, path = (None, "") if fetch is None else (fetch.mode, fetch.path)
+        if fetch is not None and fetch.origin is not None:
+            mode = None  # nobody said it: the settings are asked again
         path = f"{path}{level.to_attr or relation.name}__"
         found = await run.groups(database, select, owner, relation.many, held, level.mode or mode, path)
     if len(relation.hops) > 1 and set(first.target.primary_key) != {

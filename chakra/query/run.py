@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from chakra.debug.nplusone import watch
 from chakra.query import columnar_rows, execute
 from chakra.query.columnar_rows import COLUMNAR_FROM_ROWS as LARGE
 from chakra.query.hydrate import grouper, hydrate, joined, loader
@@ -28,7 +29,7 @@ async def rows(database: Database, select: Select, mode: str | None = None) -> l
         found = await execute.fetch(database, compiled.statement, values)
         compiled.last_rows = len(found)
     made = hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True))
-    return made if mode is None else joined(made, compiled.plan, mode)
+    return made if mode is None and not watch.on else joined(made, compiled, mode)
 
 
 async def groups(
@@ -54,7 +55,7 @@ async def groups(
         found = await execute.fetch(database, compiled.statement, values)
         compiled.last_rows = len(found)
     made = hydrate(compiled.last_rows, load, found, RowState(database, True, shared=True), held)
-    return made if mode is None else joined(made, compiled.plan, mode, path)
+    return made if mode is None and not watch.on else joined(made, compiled, mode, path)
 
 
 async def _columns(
@@ -78,7 +79,7 @@ async def some_rows(database: Database, select: Select, mode: str | None = None)
         return []
     load = compiled.loader or loader(compiled)
     made = load(records, RowState(database, True, shared=True))
-    return made if mode is None else joined(made, compiled.plan, mode)
+    return made if mode is None and not watch.on else joined(made, compiled, mode)
 
 
 async def row(database: Database, select: Select, mode: str | None = None) -> Any:
@@ -87,7 +88,7 @@ async def row(database: Database, select: Select, mode: str | None = None) -> An
     record = await execute.fetchrow(database, compiled.statement, values)
     if record is None:
         return None
-    return joined(loader(compiled)((record,), RowState(database, True, shared=True)), compiled.plan, mode)[0]
+    return joined(loader(compiled)((record,), RowState(database, True, shared=True)), compiled, mode)[0]
 
 
 async def keyed(
@@ -100,7 +101,7 @@ async def keyed(
     load = loader(compiled)
     made = load([record[:width] for record in records], RowState(database, True, shared=True))
     keys = [tuple(record[width:]) for record in records]
-    return (made if mode is None else joined(made, compiled.plan, mode)), keys
+    return (made if mode is None and not watch.on else joined(made, compiled, mode)), keys
 
 
 async def scalar(database: Database, select: Select) -> Any:

@@ -9,6 +9,7 @@ from weakref import ref
 
 if TYPE_CHECKING:
     from chakra.db import Database
+    from chakra.debug.nplusone import Origin
 
 
 class Behind(NamedTuple):
@@ -34,16 +35,30 @@ class Fetch:
         peers: for ``"peers"``, the rows that came with them; weakly, so that rows nobody keeps are not held.
         running: relations that are being loaded, by name and transaction.
         awaited: relations that were loaded by awaiting them: where they lead nowhere, they can be awaited again.
+        origin: where N+1 queries are looked for, what loaded the rows, which counts what is awaited.
+        count: and how many they are; 0 = unknown.
+        beyond: and the same for rows that were loaded by awaiting a relation, by its name.
     """
 
-    __slots__ = ("awaited", "mode", "path", "peers", "running")
+    __slots__ = ("awaited", "beyond", "count", "mode", "origin", "path", "peers", "running")
 
     def __init__(self, mode: str, path: str = "", peers: list[ref[Any]] | None = None) -> None:
         self.mode = mode
         self.path = path
+        self.origin: Origin | None = None
+        self.count = 0
+        self.beyond: dict[str, Fetch] = {}
         self.peers = peers or []
         self.running: dict[Any, asyncio.Event] = {}
         self.awaited: set[str] = set()
+
+    def behind(self, name: str) -> Fetch:
+        """What rows have in common that are loaded one by one, by awaiting a relation of these."""
+        found = self.beyond.get(name)
+        if found is None:
+            found = self.beyond[name] = Fetch(self.mode, f"{self.path}{name}__")
+            found.origin = self.origin
+        return found
 
     def alone(self) -> Fetch:
         """The same for a copy of a row, which has no peers."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from chakra.debug.nplusone import watch
 from chakra.errors import DatabaseError, DataError
 from chakra.query import prefetch
 from chakra.query.execute import bound, check_writes, holds_documents, name_field, sent_for
@@ -41,13 +42,13 @@ async def rows_of(
     state = RowState(database, True, shared=True)
     async with aclosing(_blocks(database, compiled.statement, values, block, reader)) as blocks:
         async for rows in blocks:
-            if prefetches or mode:
+            if prefetches or mode or watch.on:
                 state = RowState(
                     database, True, shared=True
                 )  # it will know what is behind the rows of this block
             if known:
                 state.behind = known
-            found = joined(hydrate(len(rows), load, rows, state), compiled.plan, mode)
+            found = joined(hydrate(len(rows), load, rows, state), compiled, mode)
             if prefetches:
                 await prefetch.load(database, found, prefetches, loaded_of(select))
             for row in found:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.expressions import TypedExpression
-from chakra.query.fetching import refuse, was_awaited, with_peers
+from chakra.query.fetching import note_found, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, forget_loaded, loaded_value, own_state
@@ -216,6 +216,7 @@ class ForwardRelation(TypedExpression[Any]):
             found = await with_peers(instance, self.attribute)
             if found is NOT_LOADED:
                 found = await (self._load_with_key(instance) if left_out else self._load_one(instance))
+                note_found(instance, self.attribute, found)
                 if found is not None:
                     own_state(instance).loaded[self.attribute] = found
             key = self.key_of(instance)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.models.relations.sets import PartnerSet, itself, joined, key_of, on_the_class, settled, without
-from chakra.query.fetching import note_awaited, refuse, was_awaited, with_peers
+from chakra.query.fetching import note_awaited, note_found, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.not_a_list import given_items
 from chakra.query.queryset import QuerySet
@@ -102,6 +102,7 @@ class UnloadedBack:
                 found = None
             else:
                 own_state(found).loaded[relation.relation] = instance
+                note_found(instance, relation.name, found)
             note_awaited(instance, relation.name, found)
         return found
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chakra.errors import ConnectionLost, FieldError
 from chakra.query.base import Base, R_co
-from chakra.query.fetching import fetch_of, refuse, with_peers
+from chakra.query.fetching import fetch_of, note_asked, note_found, refuse, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
@@ -131,7 +131,7 @@ class PartnerSet(QuerySet[R_co]):
     def _become_query(self) -> None:
         self._ask()
         fetch = fetch_of(self._instance)
-        self._mode = None if fetch is None else fetch.mode
+        self._mode = None if fetch is None or fetch.origin is not None else fetch.mode
 
     def _ask(self) -> None:
         """Fill the slots of a queryset: the query for the partners."""
@@ -205,11 +205,28 @@ class PartnerSet(QuerySet[R_co]):
             refuse(self._instance, self._named, several=True)
             found = await with_peers(self._instance, self._named)
             self._loaded = None if found is NOT_LOADED else found
-        return await super()._fetch() if self._loaded is None else list(self._loaded)
+        elif self._loaded is None:
+            note_asked(self._instance, self._named, True)
+        if self._loaded is not None:
+            return list(self._loaded)
+        rows = await super()._fetch()
+        if rows and self._select.result == "instances":
+            note_found(self._instance, self._named, rows[0])
+        return rows
+
+    async def _row(self, select: Any) -> Any:
+        note_asked(self._instance, self._named, True)
+        return await super()._row(select)
+
+    async def get(self, /, *conditions: Any, **lookups: Any) -> Any:
+        """Return the one partner that matches; see ``QuerySet.get``."""
+        note_asked(self._instance, self._named, True)
+        return await super().get(*conditions, **lookups)
 
     def __aiter__(self) -> Stream[R_co]:
         fetch = fetch_of(self._instance)
         if self._loaded is None and (self._narrowed or fetch is None or fetch.mode == "one"):
+            note_asked(self._instance, self._named, True)
             return super().__aiter__()
         return cast("Stream[R_co]", _each(self))  # of which only iterating is promised
 
@@ -227,12 +244,18 @@ class PartnerSet(QuerySet[R_co]):
     @awaited
     async def count(self) -> int:
         """Return the number of partners."""
-        return await super().count() if self._loaded is None else len(self._loaded)
+        if self._loaded is not None:
+            return len(self._loaded)
+        note_asked(self._instance, self._named, True)
+        return await super().count()
 
     @awaited
     async def exists(self) -> bool:
         """Return whether there is a partner."""
-        return await super().exists() if self._loaded is None else bool(self._loaded)
+        if self._loaded is not None:
+            return bool(self._loaded)
+        note_asked(self._instance, self._named, True)
+        return await super().exists()
 
 
 async def _each(rows: PartnerSet[R_co]) -> AsyncIterator[R_co]:

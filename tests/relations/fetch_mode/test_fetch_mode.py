@@ -459,7 +459,7 @@ def test_knowing_each_other_costs_no_call_per_row() -> None:
     def made(count: int) -> int:
         def run() -> None:
             state = RowState(None, True, shared=True)
-            joined(hydrate(count, load, [row] * count, state), compiled.plan, "peers")
+            joined(hydrate(count, load, [row] * count, state), compiled, "peers")
 
         return calls(run)
 

@@ -116,7 +116,10 @@ def _check_free(name: str, bases: tuple[type, ...], attributes: list[str]) -> No
             (vars(base)[made] for given in bases for base in given.__mro__ if made in vars(base)), None
         )
         if isinstance(held, Objects):
-            raise FieldError(f"{name}.{made}: a manager that {name} inherits has that name; choose another")
+            raise FieldError(
+                f"{name}.{made}: a manager that {name} inherits has that name; choose another and keep the column "
+                f'with column="{made}"'
+            )
         if made in vars(root):
             raise FieldError(
                 f"{name}.{made}: every model has an attribute of that name; choose another and keep the "

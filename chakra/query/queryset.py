@@ -429,8 +429,9 @@ class Objects(Starting):
 
     __slots__ = ()
 
-    def __get__(self, instance: Any, owner: type[M]) -> QuerySet[M]:
-        return super().__get__(instance, owner)  # type: ignore[no-any-return]
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: Any, owner: type[M]) -> QuerySet[M]: ...
 
 
 class Manager(Objects, Generic[Q_co]):
@@ -438,8 +439,9 @@ class Manager(Objects, Generic[Q_co]):
 
     __slots__ = ()
 
-    def __get__(self, instance: Any, owner: Any) -> Q_co:  # type: ignore[override]
-        return super().__get__(instance, owner)  # type: ignore[return-value]
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: Any, owner: Any) -> Q_co: ...  # type: ignore[override]
 
 
 __all__ = ["Manager", "Objects", "QuerySet"]

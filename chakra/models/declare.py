@@ -8,7 +8,7 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.models.annotations import own_annotations, split_optional
-from chakra.models.fields import MISSING, Field, FieldSpec
+from chakra.models.fields import MISSING, Field, FieldSpec, snake_case
 from chakra.models.fields import field as declare
 from chakra.models.hidden import check_hidden
 from chakra.models.relations.forward import ForwardRelation
@@ -22,7 +22,7 @@ from chakra.models.relations.specs import (
     many_to_many,
     one_to_one,
 )
-from chakra.query.queryset import QuerySet
+from chakra.query.managers import Starting
 from chakra.schema import Relation, Table
 
 META_OPTIONS = frozenset(
@@ -72,14 +72,15 @@ class ModelInfo:
         reverse: the ways whose key is elsewhere, by name.
         ways: those that other models opened (``ways_back``), by name, the last one in force.
         between: give the tables of many-to-many relations that no model declares.
-        table, rows: its description and the queryset over all of its rows, both made at first use.
+        table: its description, made at first use.
+        rows: what the queries of its managers begin with, made at first use as well.
     """
 
     def __init__(self, declared: dict[str, Declared], options: dict[str, Any]) -> None:
         self.declared = declared
         self.options = options
         self.table: Table | None = None
-        self.rows: QuerySet[Any] | None = None
+        self.rows: dict[Starting, Any] = {}
         self.plan: list[tuple[str, Callable[[Any, Any], None], Any, Any]] = []
         self.keys: dict[str, tuple[str, ...]] = {}
         self.relations: dict[str, ForwardRelation] = {}
@@ -123,8 +124,10 @@ def inherited(name: str, bases: tuple[type, ...]) -> dict[str, Declared]:
             continue
         if not info.options.get("abstract"):
             raise FieldError(
-                f"{name} inherits from {base.__name__}, which has a table of its own; "
-                "share fields through a base with `class Meta: abstract = True`"
+                f"{name} inherits from {base.__name__}, which has a table of its own, and one row in two tables would "
+                "take a join for each read and two statements for each write: share fields through a base with `class "
+                f"Meta: abstract = True`, or let a {name} point at its {base.__name__}: "
+                f"{snake_case(base.__name__)}: OneToOne[{base.__name__}] = one_to_one(primary_key=True, …)"
             )
         declared.update(info.declared)
     return declared

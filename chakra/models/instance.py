@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
@@ -16,7 +16,7 @@ from chakra.models.views import Refresh
 from chakra.query import fetching, write
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
-from chakra.query.queryset import QuerySet
+from chakra.query.queryset import Objects, QuerySet
 from chakra.query.state import NEW, NOT_LOADED, RowState, loaded_value, loaded_values
 
 if TYPE_CHECKING:
@@ -24,20 +24,6 @@ if TYPE_CHECKING:
 
     from chakra.db import Database
     from chakra.schema import Table
-
-M = TypeVar("M", bound="Model")
-
-
-class Objects:
-    """``Model.objects``: a queryset over all rows of the model it is read from."""
-
-    def __get__(self, instance: Any, owner: type[M]) -> QuerySet[M]:
-        if instance is not None:
-            raise AttributeError(f"objects belongs to the class: {owner.__name__}.objects")
-        info = owner.__chakra__
-        if info.rows is None:
-            info.rows = QuerySet(owner.__table__)
-        return info.rows
 
 
 class Model(metaclass=ModelMeta):
@@ -49,7 +35,7 @@ class Model(metaclass=ModelMeta):
 
     __slots__ = ("__weakref__", "_along", "_state")
 
-    objects: ClassVar[Objects] = Objects()
+    objects = Objects(QuerySet)  # not annotated: checkers would read those of subclasses as this one
     DoesNotExist: ClassVar[type[_DoesNotExist]] = _DoesNotExist
     MultipleObjectsReturned: ClassVar[type[_MultipleObjectsReturned]] = _MultipleObjectsReturned
 
@@ -118,6 +104,16 @@ class Model(metaclass=ModelMeta):
     def __chakra_model__(cls, instance: Any) -> Any:
         """The model whose key ``__chakra_key__`` gives."""
         return cls
+
+    @classmethod
+    def __chakra_start__(cls, table: Table | None = None) -> QuerySet[Any]:
+        """What queries for sets of the model's rows begin with: that of its default manager.
+
+        Args:
+            table: a partition of the model's own.
+        """
+        manager: Objects = next(vars(base)["objects"] for base in cls.__mro__ if "objects" in vars(base))
+        return manager.__get__(None, cls) if table is None else manager.begin(table)
 
     @property
     def pk(self) -> Any:

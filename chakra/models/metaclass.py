@@ -30,7 +30,7 @@ from chakra.models.words import check_words
 from chakra.pg.types import PgType
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import MODELS, written
-from chakra.query.queryset import QuerySet
+from chakra.query.queryset import Objects, QuerySet
 from chakra.schema import Column, Hop, Relation, Table
 
 
@@ -47,6 +47,7 @@ class ModelMeta(PartitionVerbs):
             return super().__new__(mcls, name, bases, root)
         chosen = read_options(name, bases, namespace, options)
         check_words(name, chosen)
+        _check_managers(name, namespace)
         declared = inherited(name, bases)
         own = read_body(name, namespace)
         declared.update(own)
@@ -111,10 +112,30 @@ def _check_free(name: str, bases: tuple[type, ...], attributes: list[str]) -> No
     """A field must not hide a method every model has."""
     root = next(cls for base in bases for cls in reversed(base.__mro__) if isinstance(cls, ModelMeta))
     for made in attributes:
+        held = next(
+            (vars(base)[made] for given in bases for base in given.__mro__ if made in vars(base)), None
+        )
+        if isinstance(held, Objects):
+            raise FieldError(
+                f"{name}.{made}: a manager that {name} inherits has that name; choose another and keep the column "
+                f'with column="{made}"'
+            )
         if made in vars(root):
             raise FieldError(
                 f"{name}.{made}: every model has an attribute of that name; choose another and keep the "
                 f'column with column="{made}"'
+            )
+
+
+def _check_managers(name: str, namespace: dict[str, Any]) -> None:
+    """A queryset class in a body is nearly always meant as a manager, and ``objects`` is one."""
+    for attribute, given in namespace.items():
+        wrong = attribute == "objects" and not isinstance(given, Objects)
+        if wrong or (isinstance(given, type) and issubclass(given, QuerySet) and attribute != given.__name__):
+            shown = given.__name__ if isinstance(given, type) else "PostQuerySet"
+            raise FieldError(
+                f"{name}.{attribute} is {given!r}, no manager: queries begin at "
+                f"{attribute if wrong else 'objects'} = {shown}.as_manager()"
             )
 
 

@@ -42,7 +42,8 @@ class PartitionVerbs(type):
         Raises:
             FieldError: the model's table is not partitioned.
         """
-        return QuerySet(_part(_parent(cls), name))
+        model: Any = cls
+        return model.__chakra_start__(_part(_parent(cls), name))  # type: ignore[no-any-return]
 
     async def partitions(cls, *, using: Database | None = None) -> Partitions:
         """The partitions of the model's table, those of partitions included, out of the catalog."""

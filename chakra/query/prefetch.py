@@ -135,10 +135,29 @@ class Level:
         """The query for the rows: one that was given says itself which of their columns it wants."""
         select = self.select
         if select is None:
-            select = Select(relation.target)
+            select = _start_of(relation)
             if not said.everything:
                 select = select.with_clauses(only=said.only, deferred=said.deferred)
         return _keeping(select, (*self.paths(), *(prefetch.path for prefetch in self.of_query)))
+
+
+def _start_of(relation: Relation) -> Select:
+    """The query for rows behind a relation where none was given: of several, that of their model's default manager.
+
+    What that prefetches is left out: two managers that prefetch each other's rows would never come to an end.
+    """
+    model = relation.target.row_class
+    if model is None or not relation.many:
+        return Select(relation.target)
+    return model.__chakra_start__()._select  # type: ignore[no-any-return]
+
+
+def _is_some(select: Select) -> bool:
+    """Whether a query may leave out rows of its table."""
+    clauses = select.clauses
+    return bool(
+        select.filters or clauses.distinct is not None or clauses.joins or clauses.sample or clauses.nothing
+    )
 
 
 def _merge(levels: dict[tuple[str, str | None], Level], others: dict[tuple[str, str | None], Level]) -> None:
@@ -371,7 +390,7 @@ async def _behind(
     }:
         _once(held, relation.target)
         found = list({id(row): row for row in chain.from_iterable(held.values())}.values())
-    some = level.select is not None and level.to_attr is None
+    some = level.to_attr is None and (level.select is not None or _is_some(_start_of(relation)))
     _note(states, level.to_attr or relation.name, first.columns, held, some)
     if found and not relation.forward and len(relation.hops) == 1:
         _know_parents(rows, found, relation, isinstance(held, Alike))

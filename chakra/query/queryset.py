@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from copy import copy
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from chakra.errors import FieldError
-from chakra.expressions import Expression, F
+from chakra.expressions import Condition, Expression, F
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.expressions.base import MAKE
 from chakra.expressions.windows import Over
@@ -21,6 +22,7 @@ from chakra.query.checks import is_attribute, value_name
 from chakra.query.columns import ColumnReads
 from chakra.query.ctes import Query
 from chakra.query.grouping import Grouped
+from chakra.query.managers import Starting, check_kind
 from chakra.query.moments import Direction, dates_of, datetimes_of
 from chakra.query.nested import nested_select
 from chakra.query.not_a_list import check_field
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 
+M = TypeVar("M")
+Q_co = TypeVar("Q_co", covariant=True)
+
 MODES = ("one", "peers", "raise")
 MOST_NAMES = 1_000
 """Names of computed values that a table keeps; a program has tens, unless it makes them of data."""
@@ -42,9 +47,45 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
     """Rows of one table, as objects of type ``R_co``; every method that narrows it returns a new one.
 
     ``await qs`` gives a list; ``async for row in qs`` streams through a cursor; ``qs[10:20]`` slices.
+
+    A model may have querysets of its own: ``class PostQuerySet(QuerySet["Post"])`` with further methods, and
+    ``objects = PostQuerySet.as_manager()`` in the class body of ``Post``.
     """
 
     __slots__ = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__dictoffset__ and not any(base.__dictoffset__ for base in cls.__mro__[1:]):
+            cls._with = _with_attributes(cls)  # type: ignore[method-assign]
+            if "all" not in vars(cls):
+                cls.all = _copied  # type: ignore[method-assign]
+
+    @classmethod
+    def as_manager(cls, *conditions: Condition, **lookups: Any) -> Manager[Self]:
+        """Make the attribute of a model at which queries of this class begin: ``objects = PostQuerySet.as_manager()``.
+
+        The manager named ``objects`` is the model's default one: sets of rows behind relations (``author.posts``,
+        ``post.tags``), what is prefetched of them, and partitions are querysets of its class and begin with its query.
+        Rows behind a foreign key, ``save``, ``delete`` and ``refresh`` of instances, and conditions across relations
+        see all rows.
+
+        Args:
+            conditions, lookups: what all rows of the manager have in common, as for ``filter``:
+                ``as_manager(deleted_at=None)``.
+
+        Raises:
+            FieldError: the class has slots of its own.
+        """
+        check_kind(cls)
+        return Manager(cls, conditions, lookups)
+
+    def initial(self) -> Self:
+        """The query that all queries of the class's managers begin with: all rows, unless a subclass overrides it.
+
+        It is asked once for each model and manager; it may filter, sort, annotate and load along, not slice.
+        """
+        return self
 
     def select_related(self, *relations: str | None) -> Self:
         """Load the rows behind foreign keys in the same query: ``select_related("author__publisher")``.
@@ -367,4 +408,40 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
         return await bulk.source_of(select, database)
 
 
-__all__ = ["QuerySet"]
+def _with_attributes(kind: Any) -> Any:
+    """``_with`` of a queryset class whose objects have attributes of their own: they go along."""
+
+    def _with(self: Any, select: Select) -> Any:
+        new = super(kind, self)._with(select)
+        new.__dict__.update(self.__dict__)
+        return new
+
+    return _with
+
+
+def _copied(self: Any) -> Any:
+    """``all()`` of such a class: another object, which may be given an attribute."""
+    return copy(self)
+
+
+class Objects(Starting):
+    """``Model.objects``: a queryset over all rows of the model it is read from."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: Any, owner: type[M]) -> QuerySet[M]: ...
+
+
+class Manager(Objects, Generic[Q_co]):
+    """A manager that gives querysets of one's own class; ``as_manager()`` of the class makes it."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: Any, owner: Any) -> Q_co: ...  # type: ignore[override]
+
+
+__all__ = ["Manager", "Objects", "QuerySet"]

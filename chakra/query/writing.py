@@ -31,6 +31,11 @@ class Writing(Paging[R_co]):
         if table.read_only:
             raise read_only(table, f"{verb}()")
 
+    def _is_manager(self) -> bool:
+        """Whether it is what all queries of a manager begin with."""
+        info = getattr(self.table.row_class, "__chakra__", None)
+        return info is not None and any(start._select is self._select for start in info.rows.values())
+
     @overload
     async def create(self, /, *, returning: Sequence[str], **values: Any) -> dict[str, Any]: ...
 
@@ -245,7 +250,8 @@ class Writing(Paging[R_co]):
             FieldError: the query was narrowed, which says nothing about the rows that are given.
         """
         self._writable("bulk_update")
-        if self._select.filters or self._select.sliced or self._select.clauses.nothing:
+        narrowed = self._select.filters or self._select.sliced or self._select.clauses.nothing
+        if narrowed and not self._is_manager():
             raise FieldError(
                 "bulk_update() writes the rows it is given, whatever filter() or a slice says, and a set of one "
                 f"instance is filtered, too: {self.table.title}.objects.bulk_update(…); update() writes what a "

@@ -33,6 +33,7 @@ PAGES = [
     "docs/json-and-arrays.md",
     "docs/queries.md",
     "docs/ranges.md",
+    "docs/models.md",
     "docs/relations.md",
     "docs/schema.md",
     "docs/search.md",

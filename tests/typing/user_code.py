@@ -235,3 +235,23 @@ async def errors() -> None:
     assert_type(await chakra.connect("postgresql://localhost/x"), Database)
     async with chakra.connect() as db:
         assert_type(db, Database)
+
+
+class TaskQuerySet(QuerySet["Task"]):
+    def open(self) -> TaskQuerySet:
+        return self.filter(done=False)
+
+
+class Task(Model):
+    id: Field[int] = field(primary_key=True)
+    done: Field[bool] = field(default=False)
+    objects = TaskQuerySet.as_manager()
+    pending = TaskQuerySet.as_manager(done=False)
+
+
+async def managers() -> None:
+    assert_type(Task.objects, TaskQuerySet)
+    assert_type(Task.pending.open().order_by("id"), TaskQuerySet)
+    assert_type(await Task.objects.open(), list[Task])
+    assert_type(await Task.pending.get(id=1), Task)
+    assert_type(Team.objects, QuerySet[Team])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from chakra.errors import DataError, FieldError, NotLoaded
@@ -15,6 +16,7 @@ from chakra.models.relations.sets import (
     joined,
     key_of,
     on_the_class,
+    set_class,
     settled,
     without,
 )
@@ -24,7 +26,6 @@ from chakra.query.base import R_co
 from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
-from chakra.query.write import database_of
 from chakra.schema import Hop, Relation, Table
 
 M = TypeVar("M", bound=Any)
@@ -87,8 +88,13 @@ class ManyRelation:
     def __init__(self, link: Link) -> None:
         self.link = link
 
+    @cached_property
+    def sets(self) -> Any:
+        """The class of its sets."""
+        return set_class(ManySet, self.link.target())
+
     def __get__(self, instance: Any, owner: Any) -> Any:
-        return self if instance is None else ManySet(self.link, instance)
+        return self if instance is None else self.sets(self.link, instance)
 
     def __set__(self, instance: Any, value: Any) -> None:
         name = self.link.name
@@ -112,7 +118,7 @@ class ManySet(PartnerSet[R_co]):
 
     def _ask(self) -> None:
         link = self._link
-        QuerySet.__init__(self, link.target().__table__, database_of(self._instance))
+        self._begin(link.target())
         try:
             which: dict[str, Any] = {link.back: self._key}
         except NotLoaded:

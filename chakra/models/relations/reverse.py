@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, NoReturn
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
-from chakra.models.relations.sets import PartnerSet, itself, joined, key_of, on_the_class, settled, without
+from chakra.models.relations.sets import (
+    PartnerSet,
+    itself,
+    joined,
+    key_of,
+    on_the_class,
+    set_class,
+    settled,
+    without,
+)
 from chakra.query.fetching import note_awaited, note_found, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.not_a_list import given_items
@@ -30,6 +39,11 @@ class ReverseRelation:
         self.source = source
         self.relation = relation
         self.single = single
+
+    @cached_property
+    def sets(self) -> Any:
+        """The class of its sets."""
+        return set_class(RelatedSet, self.source())
 
     @property
     def forward(self) -> Relation:
@@ -53,7 +67,7 @@ class ReverseRelation:
         if instance is None:
             return self
         if not self.single:
-            return RelatedSet(self, instance)
+            return self.sets(self, instance)
         found = loaded_value(instance, self.name)
         if found is NOT_LOADED or (found is None and was_awaited(instance, self.name)):
             return UnloadedBack(self, instance)
@@ -148,7 +162,7 @@ class RelatedSet(PartnerSet[Any]):
 
     def _ask(self) -> None:
         relation = self._relation
-        QuerySet.__init__(self, relation.source().__table__, database_of(self._instance))
+        self._begin(relation.source())
         self._select = self._select.filtered(False, (), relation.found_by(self._instance))
 
     def _with(self, select: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from chakra.errors import ConnectionLost, FieldError
 from chakra.query.base import Base, R_co
@@ -33,6 +33,15 @@ def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:
     except FieldError as error:
         raise FieldError(f"{label}: {error}") from None
     return values[0] if len(values) == 1 else values
+
+
+def set_class(kind: Any, model: Any) -> Any:
+    """The class of sets of rows of a model: with the methods of its default manager, if that has some."""
+    own = type(model.__chakra_start__())
+    if own is QuerySet:
+        return kind
+    said = {"__slots__": (), "__module__": own.__module__, "__qualname__": own.__qualname__, "_of": own}
+    return type(own.__name__, (kind, own), said)
 
 
 def itself(instance: Any) -> QuerySet[Any]:
@@ -119,6 +128,9 @@ class PartnerSet(QuerySet[R_co]):
 
     __slots__ = ("_instance", "_loaded", "_named", "_narrowed")
 
+    _of: ClassVar[Any] = QuerySet
+    """The class of querysets of its rows that are not those of the instance alone."""
+
     def __init__(self, instance: Any, name: str) -> None:
         self._instance = instance
         self._named = name
@@ -132,6 +144,14 @@ class PartnerSet(QuerySet[R_co]):
         self._ask()
         fetch = fetch_of(self._instance)
         self._mode = None if fetch is None or fetch.origin is not None else fetch.mode
+
+    def _begin(self, model: Any) -> None:
+        """Become the query that the default manager of the partners' model begins with."""
+        start = model.__chakra_start__()
+        QuerySet.__init__(self, start.table, database_of(self._instance), start._select)
+        self._prefetches = start._prefetches
+        if start.__class__ is not QuerySet and hasattr(start, "__dict__"):
+            vars(self).update(vars(start))
 
     def _ask(self) -> None:
         """Fill the slots of a queryset: the query for the partners."""
@@ -152,7 +172,8 @@ class PartnerSet(QuerySet[R_co]):
         return new
 
     def _unbound(self, select: Any) -> Any:
-        new = QuerySet[Any](self.table, self._database, select)
+        new = object.__new__(self._of)
+        QuerySet.__init__(new, self.table, self._database, select)
         new._prefetches, new._mode = self._prefetches, self._mode
         return new
 
@@ -263,4 +284,14 @@ async def _each(rows: PartnerSet[R_co]) -> AsyncIterator[R_co]:
         yield row
 
 
-__all__ = ["PartnerSet", "Unwritten", "itself", "joined", "key_of", "on_the_class", "settled", "without"]
+__all__ = [
+    "PartnerSet",
+    "Unwritten",
+    "itself",
+    "joined",
+    "key_of",
+    "on_the_class",
+    "set_class",
+    "settled",
+    "without",
+]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from chakra.errors import DataError, FieldError, NotLoaded
+from chakra.models.doors import doors
 from chakra.models.relations.sets import (
     PartnerSet,
     Unwritten,
@@ -87,7 +88,10 @@ class ManyRelation:
         self.link = link
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        return self if instance is None else ManySet(self.link, instance)
+        if instance is None:
+            return self
+        made: ManySet[Any] = ManySet(self.link, instance)
+        return made if doors.partners is None else doors.partners(made)
 
     def __set__(self, instance: Any, value: Any) -> None:
         name = self.link.name

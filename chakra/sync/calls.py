@@ -95,7 +95,7 @@ class Block(Generic[T]):
         for variable, value in context.items():
             if variable.get(_MISSING) is not value:
                 self._tokens.append((variable, variable.set(value)))
-        return plain(found)  # type: ignore[no-any-return]
+        return found if found is self._block else plain(found)  # type: ignore[no-any-return]
 
     async def _enter(self) -> Any:
         self._block = self._make()

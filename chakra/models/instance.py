@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
 from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
+from chakra.models.doors import by_door
 from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta
 from chakra.models.relations.many import ManyRelation
@@ -132,6 +133,7 @@ class Model(metaclass=ModelMeta):
         for name, part in zip(names, value, strict=True):
             setattr(self, name, part)
 
+    @by_door
     async def save(
         self,
         *,
@@ -148,11 +150,13 @@ class Model(metaclass=ModelMeta):
         """
         await write.save(self, database=using, fields=update_fields, force_insert=force_insert)
 
+    @by_door
     async def delete(self, *, using: Database | None = None) -> int:
         """Delete the row; return 1, or 0 if it was gone already."""
         return await write.delete(self, database=using)
 
     @Refresh
+    @by_door
     async def refresh(self, *fields: str, using: Database | None = None) -> None:
         """Read the row again, all of it or the given fields; what was loaded of relations by what is read is forgotten.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, overload
 
 from chakra.errors import FieldError
 from chakra.expressions import Combined, Expression, Lookup, Not, Order, Value
@@ -18,7 +18,20 @@ from chakra.query.positions import Positioning
 from chakra.sql import Sample
 
 if TYPE_CHECKING:
-    from chakra.db import Database
+    from chakra.db import Executor
+
+
+S_contra = TypeVar("S_contra", contravariant=True)
+Q = TypeVar("Q")
+Q_co = TypeVar("Q_co", covariant=True)
+
+DOOR = "__chakra_using__"
+
+
+class Door(Protocol[S_contra, Q_co]):
+    """What stands for a database and gives queries of its own, such as those with plain calls."""
+
+    def __chakra_using__(self, query: S_contra, /) -> Q_co: ...
 
 
 _SAYING = frozenset({Lookup, Combined, Not})
@@ -79,8 +92,22 @@ class Narrowing(Positioning[R_co]):
         """Return a query without rows."""
         return self._clauses(nothing=True)
 
-    def using(self, database: Database) -> Self:
-        """Return the query on another database."""
+    @overload
+    def using(self, database: Executor) -> Self: ...
+
+    @overload
+    def using(self, database: Door[Self, Q]) -> Q: ...
+
+    def using(self, database: Any) -> Any:
+        """Return the query on another database, a pinned connection, or, with plain calls, a database of
+        ``chakra.sync``.
+
+        Raises:
+            FieldError: it is none of these.
+        """
+        door = getattr(type(database), DOOR, None)
+        if door is not None:
+            return door(database, self)
         check_database(database, "using()")
         new = self._with(self._select)
         new._database = database

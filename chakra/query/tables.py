@@ -14,6 +14,7 @@ from chakra.errors import FieldError
 from chakra.query import catalogue, loading
 from chakra.query.checks import check_database
 from chakra.query.ctes import CTE
+from chakra.query.narrowing import DOOR
 from chakra.query.not_a_list import NotAList, check_key
 from chakra.query.options import checked
 from chakra.query.pending import Pending, awaited, is_awaited
@@ -57,10 +58,15 @@ class TableQuery(_Verbs):
                     await other.reflect()
         return self._over(await reflect(self._on, self._name))
 
-    def using(self, database: Database) -> TableQuery:
-        """Return the query on the table of that name in another database."""
-        check_database(database, "using()")
-        return TableQuery(database, self._name, self._calls)
+    if not TYPE_CHECKING:
+
+        def using(self, database: Any) -> Any:
+            """Return the query on the table of that name in another database."""
+            door = getattr(type(database), DOOR, None)
+            if door is not None:
+                return door(database, self)
+            check_database(database, "using()")
+            return TableQuery(database, self._name, self._calls)
 
     def to_sql(self) -> tuple[str, list[Any]]:
         """Return the SQL text and its parameters, without running anything.

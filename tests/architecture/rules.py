@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "contrib": FACTS | {"debug"},
     # the public face and what nothing imports
     "chakra": TREES | {"functions", "types", "config", "sql", "db", "debug", "query", "models"},
+    "sync": FACTS | {"schema", "expressions", "sql", "db", "query", "models", "chakra"},
     "cli": FACTS
     | {
         "chakra",
@@ -83,6 +84,7 @@ TYPE_ONLY = (
     ("query", "columnar edge"),
     ("models", "columnar core"),
     ("chakra", "columnar core"),
+    ("sync", "columnar edge"),
 )
 """Layers that name types of a layer they may not import, under ``if TYPE_CHECKING`` only."""
 

@@ -15,6 +15,7 @@ PUBLIC = (
     "chakra.embedded",
     "chakra.columnar",
     "chakra.debug",
+    "chakra.sync",
 )
 
 PROMISED = {
@@ -45,6 +46,7 @@ PROMISED = {
     """,
     "chakra.columnar": "decode encode",
     "chakra.debug": "QueryProfiler Query Run",
+    "chakra.sync": "connect transaction raw run prefetch default Database Connection QuerySet Stream Transaction Block",
     "chakra.embedded": "start start_async Server resolve_url find_binaries",
     "chakra.errors": """
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout

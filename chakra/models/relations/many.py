@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 from chakra.errors import DataError, FieldError, NotLoaded
+from chakra.models.doors import doors
 from chakra.models.relations.sets import (
     PartnerSet,
     Unwritten,
@@ -94,7 +95,10 @@ class ManyRelation:
         return set_class(ManySet, self.link.target())
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        return self if instance is None else self.sets(self.link, instance)
+        if instance is None:
+            return self
+        made: ManySet[Any] = self.sets(self.link, instance)
+        return made if doors.partners is None else doors.partners(made)
 
     def __set__(self, instance: Any, value: Any) -> None:
         name = self.link.name

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, NoReturn
 
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
+from chakra.models.doors import doors
 from chakra.models.relations.sets import (
     PartnerSet,
     itself,
@@ -67,7 +68,8 @@ class ReverseRelation:
         if instance is None:
             return self
         if not self.single:
-            return self.sets(self, instance)
+            made = self.sets(self, instance)
+            return made if doors.partners is None else doors.partners(made)
         found = loaded_value(instance, self.name)
         if found is NOT_LOADED or (found is None and was_awaited(instance, self.name)):
             return UnloadedBack(self, instance)

@@ -143,7 +143,7 @@ def _free_columns(expression: Expression, terms: list[Expression]) -> Iterator[C
     if isinstance(expression, ColumnRef):
         yield expression
     if isinstance(expression, Correlated):
-        yield from expression.outer
+        yield from (column for column in expression.outer if not any(same(column, term) for term in terms))
     parts = expression.parts if isinstance(expression, KeyRef) else expression.children
     for part in parts:
         yield from _free_columns(part, terms)

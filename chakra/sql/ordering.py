@@ -12,13 +12,14 @@ from typing import Any
 
 from chakra.errors import FieldError
 from chakra.expressions import Expression, F, Order
-from chakra.expressions.aggregates import Max, Min
-from chakra.sql.grouping import columns_of_key
+from chakra.expressions.aggregates import Max, Min, has_aggregate
+from chakra.expressions.windows import has_window
+from chakra.sql.grouping import columns_of_key, group_terms
 from chakra.sql.infer import type_of
 from chakra.sql.nodes import FirstPartner
 from chakra.sql.products import Branch
 from chakra.sql.scope import Scope
-from chakra.sql.select import Select
+from chakra.sql.select import Named, Select
 from chakra.sql.sources import ColumnRef
 
 
@@ -39,6 +40,61 @@ def order_of(select: Select, terms: tuple[Any, ...], scope: Scope, shown: Branch
             found = [Order(ColumnRef(scope.root, c), False) for c in select.table.key_columns]
         found = [term.reversed() for term in found]
     return found
+
+
+def as_returned(terms: tuple[Any, ...], outputs: Named) -> tuple[Any, ...]:
+    """The terms of an order that was said: a name of a value is that, though it may be a field's as well."""
+    values = {name: value for name, value in outputs if isinstance(value, Expression) or name != value}
+    if not values:
+        return terms
+    found: list[Any] = []
+    for term in terms:
+        value = values.get(term.removeprefix("-")) if isinstance(term, str) else None
+        if value is None:
+            found.append(term)
+        elif isinstance(value, str):
+            found.append(f"-{value}" if term.startswith("-") else value)
+        else:
+            found.append(Order(value, term.startswith("-")))
+    return tuple(found)
+
+
+def order_of_groups(
+    order: list[Order],
+    given: tuple[Expression, ...],
+    scope: Scope,
+    returned: list[Expression],
+    *,
+    keyed: bool,
+) -> list[Order]:
+    """The order of groups: of what has several values in a group, the smallest going up, and the largest going down.
+
+    Raises:
+        FieldError: the least of such values is not known to the server, or pages are cut by it.
+    """
+    width = len(group_terms(given, scope, returned))
+    found: list[Order] = []
+    for term in order:
+        value = term.expression
+        if len(group_terms(given, scope, [*returned, value])) > width:
+            type_ = type_of(value)
+            unknown = type_ is not None and (
+                type_.base.name in _NO_LEAST or type_.kind in ("range", "multirange")
+            )
+            if keyed or unknown or has_aggregate(value) or has_window(value):
+                raise FieldError(
+                    f"order_by(): {value!r} has several values in a group; sort groups by what they are grouped by, or "
+                    "by aggregates"
+                )
+            value = (Max if term.descending else Min)("_").rebuild((value,))
+        found.append(Order(value, term.descending, term.nulls))
+    return found
+
+
+_NO_LEAST = frozenset(
+    {"bool", "uuid", "json", "jsonb", "bit", "varbit", "bytea", "macaddr", "macaddr8", "tsvector", "hstore"}
+)
+"""Types of which some server that is supported has no ``min``."""
 
 
 def check_sorted(values: Iterable[Expression]) -> None:
@@ -96,4 +152,12 @@ def _values(term: Expression, descending: bool, scope: Scope, shown: Branch) -> 
     return (FirstPartner(found, sources, conditions, descending),)
 
 
-__all__ = ["MOST_RELATIONS", "check_sorted", "order_of", "term_of", "through"]
+__all__ = [
+    "MOST_RELATIONS",
+    "as_returned",
+    "check_sorted",
+    "order_of",
+    "order_of_groups",
+    "term_of",
+    "through",
+]

@@ -16,7 +16,7 @@ from chakra.expressions.q import all_of
 from chakra.expressions.rows import Row
 from chakra.schema import Relation, Table
 from chakra.sql.infer import may_be_null
-from chakra.sql.ordering import MOST_RELATIONS, term_of, through
+from chakra.sql.ordering import MOST_RELATIONS, as_returned, term_of, through
 from chakra.sql.scope import RESOLVERS, Scope
 from chakra.sql.select import Select
 
@@ -29,7 +29,8 @@ def order_terms(select: Select) -> tuple[Order, ...]:
         FieldError: nothing tells its rows apart.
     """
     names = frozenset(name for name, _ in select.clauses.annotations)
-    found = [order for term in select.ordered_by for order in _flat(select.table, names, term)]
+    given = select.ordered_by if select.order is None else as_returned(select.order, select.clauses.outputs)
+    found = [order for term in given for order in _flat(select.table, names, term)]
     if select.backwards:
         found = [term.reversed() for term in found]
     descending = bool(found) and found[-1].descending

@@ -17,11 +17,11 @@ from chakra.schema import Relation, Table
 from chakra.sql.ctes import NumberedCte, NumberedWith
 from chakra.sql.grouping import check_grouping, columns_of_key, group_terms, in_sets, members_of, same
 from chakra.sql.nodes import Behind, Reference, RootKey, RowsInFrom
-from chakra.sql.ordering import check_sorted, order_of
+from chakra.sql.ordering import as_returned, check_sorted, order_of, order_of_groups
 from chakra.sql.products import multiplied, shown_of
 from chakra.sql.rowplan import RowPlan, instance_outputs, plain_outputs, record_outputs
 from chakra.sql.scope import JoinedCall, Scope
-from chakra.sql.select import Filter, Named, Nested, Numbered, NumberedParts, Select
+from chakra.sql.select import Filter, Nested, Numbered, NumberedParts, Select
 from chakra.sql.sources import ColumnRef, Correlated, HopToRows
 from chakra.sql.windows import check_conditions
 
@@ -146,8 +146,10 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     distinct = [part for term in clauses.distinct or () for part in columns_of_key(scope.resolve_term(term))]
     given = tuple(scope.resolve_term(term) for term in clauses.groups or ())
     shown = shown_of([*(e for _, e in outputs), *distinct, *given], scope.main)
-    if grouped:
-        terms = () if select.order is None else _as_returned(terms, clauses.outputs)
+    if select.order is not None:
+        terms = as_returned(terms, clauses.outputs)
+    elif grouped:
+        terms = ()
     order = order_of(select, terms, scope, shown)
     sorted_by = [term.expression for term in order]
     check_sorted((*sorted_by, *distinct, *given))
@@ -175,7 +177,15 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
         withs=withs,
         keys=len(keys),
     )
+    if found.order and not scope.qualified and _renamed(found):
+        scope.apart = True  # columns are written with the name of their table
     if grouped:
+        if given and not members_of([*given]):
+            returned = [*(e for _, e in outputs[: len(outputs) - len(keys)]), *having, *qualify]
+            found.order = order = order_of_groups(
+                order, given, scope, returned, keyed=clauses.keyed is not None
+            )
+            sorted_by = [term.expression for term in order]
         returned = [*(e for _, e in outputs), *having, *qualify, *sorted_by]
         found.groups = group_terms(given, scope, returned, [value for _, value in outputs])
     if scope.aggregated:
@@ -207,20 +217,12 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
     return found
 
 
-def _as_returned(terms: tuple[Any, ...], outputs: Named) -> tuple[Any, ...]:
-    """The terms of an order of groups: a name of a value is that, though it is a field's as well, of which a group may
-    have several.
-    """
-    values = {name: value for name, value in outputs if isinstance(value, Expression)}
-    if not values:
-        return terms
-    return tuple(
-        [
-            Order(values[name], term.startswith("-"))
-            if isinstance(term, str) and (name := term.removeprefix("-")) in values
-            else term
-            for term in terms
-        ]
+def _renamed(found: Resolved) -> bool:
+    """Whether a value has the name of a column that it is not: ORDER BY takes a bare name for the value."""
+    columns = {column.name for column in found.scope.root.table.columns}
+    return bool(found.order) and any(
+        name in columns and not (isinstance(value, ColumnRef) and value.column.name == name)
+        for name, value in found.outputs
     )
 
 

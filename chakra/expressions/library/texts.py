@@ -54,9 +54,7 @@ RegexpReplace = Function[str](
     least=3,
 )
 SplitPart = Function[str]("SplitPart", _folded("split_part({0}, {1}, {2})"), (STRING, STRING, COUNT), TEXT)
-Translate = Function[str](
-    "Translate", _folded("translate({0}, {1}, {2})"), (STRING, STRING, STRING), TEXT
-)
+Translate = Function[str]("Translate", _folded("translate({0}, {1}, {2})"), (STRING, STRING, STRING), TEXT)
 Repeat = Function[str]("Repeat", "repeat({*})", (STRING, COUNT), TEXT)
 Reverse = Function[str]("Reverse", "reverse({0})", (STRING,), TEXT, "reverse")
 Chr = Function[str]("Chr", "chr({0})", (COUNT,), TEXT)

@@ -100,13 +100,13 @@ KEYS = [uuid.UUID(int=n) for n in (7, 300, 5)]
 
 
 async def fill() -> None:
-    triangle, line = [(0, 0), (1, 1), (1, 0)], [(0, 0), (2, 2), (1, 0)]
+    line = [(0, 0), (2, 2), (1, 0)]
     await Edge.objects.bulk_create(
         [
             Edge(day=dt.date.max, local=dt.datetime.max, doc={"n": 1}, raw=b"\x00ab", folded="Hello", plain="ELL",
                  spans=[(1, 3), (5, 7)], span=(1, 3), nums=[1, 2], n=1, m=1, tags={"a": "1"}, key=KEYS[0],
                  net="10.0.0.0/8", address="10.1.2.3", point=(1, 2), box=((1, 1), (0, 0)),
-                 polygon=triangle, circle=(0, 0, 1)),
+                 polygon=TRIANGLE, circle=(0, 0, 1)),
             Edge(day=dt.date(2024, 2, 29), local=dt.datetime(2024, 2, 29, 12), doc={"n": 2}, raw=b"", folded="HELP",
                  plain="zz", spans=[], span="empty", nums=[], n=2, m=2, tags={}, key=KEYS[1],
                  net="9.0.0.0/8", address="9.1.2.3", point=(2, 1), box=((2, 2), (1, 1)),
@@ -114,9 +114,31 @@ async def fill() -> None:
             Edge(day=dt.date.min, local=dt.datetime.min, doc=[], raw=b"\xff", folded="", plain="", spans=[(1, 3)],
                  span=(None, None), nums=[3], n=3, m=3, tags={"b": None}, key=KEYS[2],
                  net="11.0.0.0/8", address="11.1.2.3", point=(0, 0), box=((9, 9), (0, 0)),
-                 polygon=triangle, circle=(0, 0, 2)),
+                 polygon=TRIANGLE, circle=(0, 0, 2)),
         ]
     )  # fmt: skip
+
+
+TRIANGLE = [(0, 0), (1, 1), (1, 0)]
+LOOKUPS: list[tuple[str, Any, list[int]]] = [
+    ("point", (1, 2), [1]),
+    ("point__ne", (1, 2), [2, 3]),
+    ("point__in", [(1, 2), (0, 0)], [1, 3]),
+    ("box", ((2, 2), (1, 1)), [2]),  # the first one has the same area
+    ("box__ne", ((2, 2), (1, 1)), [1, 3]),
+    ("box__in", [((2, 2), (1, 1)), ((9, 9), (0, 0))], [2, 3]),
+    ("polygon", TRIANGLE, [1, 3]),
+    ("polygon__ne", TRIANGLE, [2]),
+    ("polygon__in", [TRIANGLE], [1, 3]),
+    ("circle", (5, 5, 1), [2]),  # the first one has the same area
+    ("circle__ne", (5, 5, 1), [1, 3]),
+    ("circle__in", [(5, 5, 1), (0, 0, 2)], [2, 3]),
+    ("folded__contains", F("plain"), [1, 3]),
+    ("folded__startswith", Upper("folded"), [1, 2, 3]),
+    ("folded__endswith", Upper("folded"), [1, 2, 3]),
+    ("raw__length", 3, [1]),
+    ("raw__octet_length__lt", 2, [2, 3]),
+]
 
 
 async def wrong(conditions: dict[str, dict[str, Any]], expected: list[list[int]]) -> list[Any]:
@@ -159,13 +181,7 @@ async def test_bytes_are_counted_and_hashed_as_bytes(rows: Any) -> None:
     )
 
 
-async def test_citext_beside_computed_texts_goes_by_its_equality(rows: Any) -> None:
-    cases = {
-        "contains": {"folded__contains": F("plain")},
-        "startswith": {"folded__startswith": Upper("folded")},
-        "endswith": {"folded__endswith": Upper("folded")},
-    }
-    assert await wrong(cases, [[1, 3], [1, 2, 3], [1, 2, 3]]) == []
+async def test_functions_of_citext_go_by_its_equality(rows: Any) -> None:
     l, x = Value("L"), Value("x")  # noqa: E741
     for expression, expected in (
         (StrIndex("folded", l), [3, 3, 0]),
@@ -192,23 +208,18 @@ async def test_a_list_of_multiranges_is_no_array_of_more_dimensions(rows: Any) -
 
 
 async def test_documents_have_no_value_where_the_type_cannot_hold_it(rows: Any) -> None:
-    types = (Double, Real, Numeric, Numeric(12, 2), Numeric(4, -2), Numeric(2, 4))
+    types = (Double, Real, Numeric, Numeric(12, 2))
     for number, expected in (
-        ("1e400", [None, None, Decimal("1e400"), None, None, None]),
-        ("-1e400", [None, None, Decimal("-1e400"), None, None, None]),
-        ("1e-400", [0.0, 0.0, Decimal("1e-400"), 0, 0, 0]),
-        (
-            "1.7976931348623157e308",
-            [1.7976931348623157e308, None, Decimal("1.7976931348623157e308"), None, None, None],
-        ),
-        ("5e-324", [5e-324, 0.0, Decimal("5e-324"), 0, 0, 0]),
-        (
-            "9999999999.994",
-            [9999999999.994, 1e10, Decimal("9999999999.994"), Decimal("9999999999.99"), None, None],
-        ),
-        ("-9999999999.995", [-9999999999.995, -1e10, Decimal("-9999999999.995"), None, None, None]),
-        ("0.005", [0.005, 0.004999999888241291, Decimal("0.005"), Decimal("0.01"), 0, Decimal("0.0050")]),
-        ("1234", [1234.0, 1234.0, 1234, 1234, 1200, None]),
+        ("1e400", [None, None, Decimal("1e400"), None]),
+        ("-1e400", [None, None, Decimal("-1e400"), None]),
+        ("1e-400", [0.0, 0.0, Decimal("1e-400"), 0]),
+        ("1.7976931348623157e308", [1.7976931348623157e308, None, Decimal("1.7976931348623157e308"), None]),
+        ("3.4028235e38", [3.4028235e38, 3.4028234663852886e38, Decimal("3.4028235e38"), None]),
+        ("5e-324", [5e-324, 0.0, Decimal("5e-324"), 0]),
+        ("9999999999.994", [9999999999.994, 1e10, Decimal("9999999999.994"), Decimal("9999999999.99")]),
+        ("-9999999999.995", [-9999999999.995, -1e10, Decimal("-9999999999.995"), None]),
+        ("0.005", [0.005, 0.004999999888241291, Decimal("0.005"), Decimal("0.01")]),
+        ("1234", [1234.0, 1234.0, 1234, 1234]),
     ):
         document = Cast(Value(number, Text), Jsonb)
         values = {f"x{n}": JsonValue(document, type=type_) for n, type_ in enumerate(types)}
@@ -236,16 +247,11 @@ async def test_types_that_the_server_sorts_have_a_smallest_and_a_largest_value(r
         await QUERY.annotate(x=Window(Max("key"), order_by="id"))
 
 
-async def test_figures_are_compared_by_what_they_are(rows: Any) -> None:
-    cases = {
-        "point": {"point": (1, 2)},
-        "not the point": {"point__ne": (1, 2)},
-        "points": {"point__in": [(1, 2), (0, 0)]},
-        "box of the same area": {"box": ((2, 2), (1, 1))},
-        "polygon": {"polygon": [(0, 0), (1, 1), (1, 0)]},
-        "circle of the same area": {"circle": (5, 5, 1)},
-    }
-    assert await wrong(cases, [[1], [2, 3], [1, 3], [2], [1, 3], [2]]) == []
+async def test_figures_and_texts_without_case(rows: Any) -> None:
+    assert (
+        await wrong({words: {words: value} for words, value, _ in LOOKUPS}, [kept for *_, kept in LOOKUPS])
+        == []
+    )
 
 
 async def test_what_types_have_not_is_refused_by_name(rows: Any) -> None:

@@ -75,7 +75,8 @@ class Function(Generic[T]):
         type: of the result.
         word: what it is called in paths; empty = it is no transform.
         least: how many arguments it needs; ``None`` = all.
-        strict: whether it is NULL exactly where an argument is.
+        strict: whether it is NULL where an argument is, and, if it is not ``partial``, nowhere else.
+        partial: whether it may be NULL where no argument is.
         known: whether nothing of the user's runs in it.
         bilateral: whether what its result is compared with goes through it as well.
     """
@@ -90,6 +91,7 @@ class Function(Generic[T]):
     strict: bool = True
     known: bool = True
     bilateral: bool = False
+    partial: bool = False
     words: frozenset[str] = field(init=False)
     """Names, or kinds, of the types of whose values it is a transform."""
 

@@ -92,7 +92,14 @@ def item(value: Expression, key: Any) -> Expression:
             f"{value!r}[{key!r}]: a part of a value is named by a text (a key), a whole number (a position), or an "
             "expression"
         )
-    return Item(value, as_expression(key), type(key) is int and key < 0)
+    if type(key) is int:
+        return Item(value, Value(_reached(key)), key < 0)
+    return Item(value, as_expression(key), False)
+
+
+def _reached(position: int) -> int:
+    """A position as ``bigint`` has it: where none is that far, there is nothing at either."""
+    return max(min(position, 2**62), -(2**62))
 
 
 def _bound(value: Expression, bound: Any) -> Expression | None:
@@ -100,7 +107,7 @@ def _bound(value: Expression, bound: Any) -> Expression | None:
         return bound
     if type(bound) is not int or bound < 0:
         raise FieldError(f"{value!r}[…:…] takes positions from 0 on as bounds, not {bound!r}")
-    return Value(bound)
+    return Value(_reached(bound))
 
 
 MAKE.item = item

@@ -8,6 +8,7 @@ transform or a lookup (``created_at__year__gte=2020``); transforms are rows of t
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from chakra.errors import DataError, FieldError
@@ -16,6 +17,7 @@ from chakra.expressions.library import TRANSFORMS
 from chakra.expressions.lookup_rule import LookupRule, as_list, pair
 from chakra.expressions.part_lookups import PART_LOOKUPS
 from chakra.expressions.range_lookups import RANGE_LOOKUPS
+from chakra.expressions.rules import is_unordered
 from chakra.expressions.search_lookups import SEARCH_LOOKUPS, VECTOR_LOOKUPS
 from chakra.pg.json_text import JSON_NULL
 from chakra.pg.types import PgType
@@ -75,6 +77,12 @@ LOOKUPS: dict[str, LookupRule] = {
     **SEARCH_LOOKUPS,
 }
 
+# The server has no strpos, starts_with and right of citext that go by its equality.
+_FOLDED = {
+    (word, "citext"): replace(LOOKUPS[word], dynamic=LOOKUPS[f"i{word}"].dynamic)
+    for word in ("contains", "startswith", "endswith")
+}
+
 # Words that mean something of their own on some types: (word, name of the left type, or its kind) → rule.
 CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
     ("contains", "array"): LookupRule("{l} @> {r}"),
@@ -83,6 +91,7 @@ CONTAINER_LOOKUPS: dict[tuple[str, str], LookupRule] = {
     **RANGE_LOOKUPS,
     **PART_LOOKUPS,
     **VECTOR_LOOKUPS,
+    **_FOLDED,
 }
 
 
@@ -100,10 +109,26 @@ def find_lookup(name: str, left: PgType | None) -> LookupRule | None:
     base = left.base
     if base.name in _OWN or base.kind in _OWN:
         own = CONTAINER_LOOKUPS.get((name, base.name)) or CONTAINER_LOOKUPS.get((name, base.kind))
-        if own is not None:
+        if own is not None and not (base.kind == "array" and is_unordered(base)):
             return own
     found = LOOKUPS.get(name)
-    return None if found is not None and found.text and not _has_text(base) else found
+    return None if found is not None and _has_not(base, name, found) else found
+
+
+_EQUALITY = frozenset({"exact", "ne", "in"})
+_ORDER = frozenset({"gt", "gte", "lt", "lte", "range"})
+_NOT_EQUAL = frozenset({"xml", "jsonpath"})
+_NO_SIZE = _NOT_EQUAL | {"point", "polygon", "line", "hstore"}
+"""Types whose values the server does not compare with ``<``; of boxes, circles, paths and segments it does, by size."""
+
+
+def _has_not(base: PgType, name: str, rule: LookupRule) -> bool:
+    """Whether a type has no such lookup, which others have."""
+    if rule.text:
+        return not _has_text(base)
+    if base.kind == "array" and is_unordered(base):
+        return name in _EQUALITY or name in _ORDER
+    return (name in _ORDER and base.name in _NO_SIZE) or (name in _EQUALITY and base.name in _NOT_EQUAL)
 
 
 def _has_text(base: PgType) -> bool:
@@ -115,10 +140,9 @@ def known_words(left: PgType | None) -> str:
     words = set(LOOKUPS) | {"isnull"}
     if left is not None:
         base = left.base
-        if not _has_text(base):
-            words -= {n for n, rule in LOOKUPS.items() if rule.text}
+        words -= {n for n, rule in LOOKUPS.items() if _has_not(base, n, rule)}
         words |= {word for word in TRANSFORMS if find_transform(word, base) is not None}
-        words |= {word for word, name in CONTAINER_LOOKUPS if name in (base.name, base.kind)}
+        words |= {n for n, on in CONTAINER_LOOKUPS if on in (base.name, base.kind) and find_lookup(n, base)}
     return ", ".join(sorted(words))
 
 

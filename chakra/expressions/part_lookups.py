@@ -100,6 +100,16 @@ _NETWORKS = {
 }
 NETWORK_LOOKUPS = {(word, name): rule for word, rule in _NETWORKS.items() for name in ("inet", "cidr")}
 
-PART_LOOKUPS = DOCUMENT_LOOKUPS | STORE_LOOKUPS | TREE_LOOKUPS | NETWORK_LOOKUPS
+# What is the same; = compares the areas of boxes and circles, and the server has none of points and polygons.
+_FIGURES = {
+    "exact": LookupRule("{l} ~= {r}"),
+    "ne": LookupRule("NOT ({l} ~= {r})"),
+    "in": LookupRule("{l} ~= ANY({r})", "array", as_list, "{l} ~= ANY {r}"),
+}
+FIGURE_LOOKUPS = {
+    (word, name): rule for word, rule in _FIGURES.items() for name in ("point", "box", "polygon", "circle")
+}
+
+PART_LOOKUPS = FIGURE_LOOKUPS | DOCUMENT_LOOKUPS | STORE_LOOKUPS | TREE_LOOKUPS | NETWORK_LOOKUPS
 
 __all__ = ["PART_LOOKUPS"]

@@ -41,6 +41,31 @@ SPANS = frozenset({"range", "multirange"})
 VECTORS = frozenset({"vector", "halfvec", "sparsevec"})
 """Types of pgvector."""
 
+UNORDERED = frozenset(
+    {"json", "xml", "jsonpath", "point", "line", "lseg", "box", "path", "polygon", "circle"}
+)
+"""Types without an order by which they are sorted, grouped and made distinct (pg_opclass.dat)."""
+
+_NO_ENDS = VECTORS | {
+    "uuid", "jsonb", "bytea", "bit", "varbit", "macaddr", "macaddr8", "cidr", "ltree", "hstore", "tsvector", "tsquery",
+    "range", "multirange", "composite",
+}  # fmt: skip
+"""Types, or kinds, that are sorted and have no ``min`` and ``max``, or not on all servers (pg_aggregate.dat)."""
+
+
+def is_unordered(type_: PgType) -> bool:
+    """Whether values of a type are in no order, arrays of such included."""
+    base = type_.base
+    element = base.element if base.kind == "array" else None
+    return base.name in UNORDERED or (element is not None and element.base.name in UNORDERED)
+
+
+def lacks_ends(type_: PgType) -> bool:
+    """Whether the server has an order of a type, and neither ``min`` nor ``max``."""
+    base = type_.base
+    return base.name in _NO_ENDS or base.kind in _NO_ENDS
+
+
 _DIGITS = {"int2": 5, "int4": 10, "int8": 19}
 _MOST_DIGITS = 38
 """Of decimal128, as for sums: nothing is said of what is longer, and columns look at the values."""

@@ -6,6 +6,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Lookup, Slot
 from chakra.expressions.aggregates import Aggregate, has_aggregate
 from chakra.expressions.q import all_of
+from chakra.expressions.rules import is_unordered
 from chakra.expressions.windows import has_window
 from chakra.sql.grouping import same
 from chakra.sql.infer import type_of
@@ -90,6 +91,10 @@ def check_types(node: Aggregate) -> None:
         raise FieldError(
             f"{name}() takes what can be sorted, and {node.argument!r} is boolean; "
             f"{'BoolAnd' if name == 'Min' else 'BoolOr'}() is the {'least' if name == 'Min' else 'greatest'} of these"
+        )
+    if name in ("Min", "Max") and first is not None and is_unordered(first):
+        raise FieldError(
+            f"{name}() takes what can be sorted, and {node.argument!r} is {first.sql}, which has no order"
         )
 
 

@@ -69,7 +69,9 @@ def _document_item(value: Expression, key: Expression, type_: PgType | None, end
         return Call(documents.KEY, (value, key))
     if name in documents.DOCUMENTS:
         return Call(documents.KEY, (value, documents.text_of(key)))
-    return Call(documents.POSITION, (value, key)) if name in WHOLE else None
+    if name not in WHOLE:
+        return None
+    return Call(documents.POSITION, (value, _counted(key, _last) if isinstance(key, Slot) else key))
 
 
 _DOCUMENT = Contents(
@@ -89,7 +91,7 @@ def _behind(position: int) -> int:
 
 
 def _last(position: int) -> int:
-    return min(position, _FURTHEST)
+    return max(min(position, _FURTHEST), -_FURTHEST)
 
 
 def _in_array(value: Expression, word: str) -> Expression | None:

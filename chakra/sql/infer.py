@@ -30,6 +30,7 @@ from chakra.expressions.infer import DIGITS, places_of
 from chakra.expressions.lookups import find_lookup
 from chakra.expressions.rows import Row
 from chakra.expressions.rules import (
+    ADDRESSES,
     BIT_STRINGS,
     NUMBERS,
     SHIFTS,
@@ -48,6 +49,7 @@ from chakra.pg.types import (
     BOOL,
     DATE,
     FLOAT8,
+    INET,
     INT4,
     INT8,
     JSONB,
@@ -175,6 +177,8 @@ def operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | No
         return replace(base, typmod=-1) if own is None or own.kind == "array" or own is JSONB else own
     if own is TEXT and base.name in BIT_STRINGS:
         return replace(base, typmod=-1)
+    if own is TEXT and base.name in ADDRESSES:
+        return INET
     if own is None:
         return own
     if own is INT8 and base.name in WHOLE:
@@ -288,12 +292,13 @@ def may_be_null(node: Expression) -> bool:
     if isinstance(node, Choice) and not isinstance(node, ArrayOf):
         return _choice_may_be_null(node)
     if isinstance(node, Call):
-        return not node.function.strict or any(map(may_be_null, node.arguments))
+        function = node.function
+        return not function.strict or function.partial or any(map(may_be_null, node.arguments))
     if isinstance(node, Slot):
         return node.sample is None  # which is part of the shape
     if isinstance(node, Window):
-        function = node.function
-        return may_be_null(function) if isinstance(function, Aggregate) else not function.never_null
+        inner = node.function
+        return may_be_null(inner) if isinstance(inner, Aggregate) else not inner.never_null
     if isinstance(node, Aggregate):
         return not node.rule.never_null and (node.default is None or may_be_null(node.default))
     if isinstance(node, PartnerAggregate):
@@ -302,7 +307,14 @@ def may_be_null(node: Expression) -> bool:
         return False
     if isinstance(node, Lookup) and _is_unsure(node):
         return True
+    if isinstance(node, Cast) and _is_document(node.value):
+        return True  # JSON's null is NULL as another type, from PostgreSQL 18 on
     return not isinstance(node, _AS_PARTS) or any(map(may_be_null, node.children))
+
+
+def _is_document(node: Expression) -> bool:
+    found = type_of(node)
+    return found is not None and found.base.name in ("json", "jsonb")
 
 
 def _is_unsure(node: Lookup) -> bool:

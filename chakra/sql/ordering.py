@@ -13,6 +13,7 @@ from typing import Any
 from chakra.errors import FieldError
 from chakra.expressions import Expression, F, Order
 from chakra.expressions.aggregates import Max, Min, has_aggregate
+from chakra.expressions.rules import is_unordered
 from chakra.expressions.windows import has_window
 from chakra.sql.grouping import columns_of_key, group_terms
 from chakra.sql.infer import type_of
@@ -105,10 +106,11 @@ def check_sorted(values: Iterable[Expression]) -> None:
     """
     for value in values:
         type_ = type_of(value)
-        if type_ is not None and type_.base.name == "json":
+        if type_ is not None and is_unordered(type_):
+            part = 'a part of it (…__key, …["key"]), or by Cast(…, Jsonb)'
             raise FieldError(
-                f"{value!r} is json, which has no order and no equality: sort and group by a part of it "
-                f'(…__key, …["key"]), or by Cast(…, Jsonb)'
+                f"{value!r} is {type_.base.sql}, which has no order and no equality: sort and group by "
+                f"{part if type_.base.name == 'json' else 'something of it, or by Cast(…, Text)'}"
             )
 
 

@@ -60,7 +60,11 @@ REVIEWED: dict[str, set[str]] = {
     # Numbers of arguments in brackets.
     "chakra.expressions.library.arrays": {"row"},
     # Numbers, the spelling of a type, and templates of the table.
-    "chakra.expressions.library.documents": {"low", "high", "to", "sql", "sql.replace('>>', '>')"},
+    "chakra.expressions.library.documents": {
+        "low", "high", "most", "least", "beyond", "number", "base.scale or 0", "to", "sql", "sql.replace('>>', '>')",
+    },
+    "chakra.expressions.library.texts": {"place", "name"},
+    "chakra.sql.render.aggregates": {"end", "node.call_name()", "node.word"},
     "chakra.sql.staging": {
         "default", "drawn", "names", "target", "text", "sets", "fresh", "known", "number",
         "source", "order", "there", "same", "selected", "matches", "mine", "free",

@@ -15,7 +15,7 @@ from chakra.expressions.lookups import CONTAINER_LOOKUPS, LOOKUPS
 from chakra.expressions.range_lookups import RANGE_LOOKUPS
 from chakra.expressions.search_lookups import VECTOR_LOOKUPS
 from tests.query import test_container_lookups as container_lookups
-from tests.query.containers import documents, test_arrays, test_attributes, test_networks
+from tests.query.containers import documents, test_arrays, test_attributes, test_edges, test_networks
 from tests.query.library import UTC, Author, Book, Kind, ids, stamp
 from tests.query.search import test_fulltext, test_ranges, test_trigrams, test_vectors
 
@@ -161,7 +161,9 @@ def words(keyword: str) -> set[str]:
 def test_the_table_covers_every_lookup_and_transform() -> None:
     elsewhere = [(f"{name}__{words}",) for name in ("data", "plain") for words, *_ in documents.LOOKUPS]
     elsewhere += [
-        (words,) for cases in (test_arrays, test_attributes, test_networks) for words, *_ in cases.LOOKUPS
+        (words,)
+        for cases in (test_arrays, test_attributes, test_edges, test_networks)
+        for words, *_ in cases.LOOKUPS
     ]
     tried = set().union(*(words(keyword) for keyword, *_ in [*CASES, *elsewhere]))
     known = {*LOOKUPS, *TRANSFORMS, "isnull", *(name for name, _ in CONTAINER_LOOKUPS)}
@@ -174,7 +176,8 @@ def test_the_table_covers_every_lookup_and_transform() -> None:
             (CASES, kinds),
             (container_lookups.CASES, container_lookups.KINDS),
             (elsewhere, {"data": "jsonb", "plain": "json", "attrs": "hstore", "place": "ltree"}),
-            (elsewhere, {"addr": "inet", "net": "cidr"}),
+            (elsewhere, {"addr": "inet", "net": "cidr", "folded": "citext"}),
+            (elsewhere, {name: name for name in ("point", "box", "polygon", "circle")}),
         )
         for k, *_ in cases
         if k.split("__")[0] in names

@@ -283,6 +283,7 @@ def JsonValue(value: Any, *path: str | int | Expression, type: PgType) -> Call[A
     return _extraction(type)(found)
 
 
+_GREATEST = {"float4": ("3.4028235e38", "1.5e-45"), "float8": ("1.7976931348623158e308", "5e-324")}
 _LIMITS = {"int2": 15, "int4": 31, "int8": 63}
 
 
@@ -316,8 +317,22 @@ def _extracted(type_: PgType, to: str) -> str:
             "CASE jsonb_typeof({0}) WHEN 'number' THEN CASE WHEN ({0})::numeric = trunc(({0})::numeric) AND "
             f"({{0}})::numeric BETWEEN {low} AND {high} THEN ({{0}})::numeric::{to} END END"
         )
-    if name in ("numeric", "float4", "float8"):
-        return f"CASE jsonb_typeof({{0}}) WHEN 'number' THEN ({{0}})::numeric::{to} END"
+    if name in _GREATEST:
+        # What is too small is 0, as where it is read from text; the server's casts refuse both.
+        most, least = _GREATEST[name]
+        return (
+            f"CASE WHEN jsonb_typeof({{0}}) = 'number' THEN CASE WHEN abs(({{0}})::numeric) > {most} THEN NULL "
+            f"WHEN abs(({{0}})::numeric) < {least} THEN 0 ELSE ({{0}})::numeric END::{to} END"
+        )
+    if name == "numeric":
+        number = "({0})::numeric"
+        if base.precision is None:
+            return f"CASE jsonb_typeof({{0}}) WHEN 'number' THEN {number}::{to} END"
+        beyond = f"1e{base.precision - (base.scale or 0)}"
+        return (
+            f"CASE WHEN jsonb_typeof({{0}}) = 'number' AND abs(round({number}, {base.scale or 0})) < {beyond} "
+            f"THEN {number}::{to} END"
+        )
     return f"CASE jsonb_typeof({{0}}) WHEN 'string' THEN ({{0}} #>> '{{{{}}')::{to} END"
 
 

@@ -10,6 +10,8 @@ from chakra.pg.types import BYTEA, INT4, TEXT, UUID
 
 _BYTES = of_type(BYTEA)
 _HASHED = Kind("text or bytes", TEXT_TYPES | {"bytea"}, None, TEXT)
+# What the server has of bytes as well; the text of bytes is a notation, by the session's bytea_output.
+_COUNTED = Kind("text or bytes", TEXT_TYPES | {"bytea"}, TEXT, TEXT)
 
 
 def _hash(name: str) -> dict[str, str]:
@@ -17,11 +19,19 @@ def _hash(name: str) -> dict[str, str]:
     return {"bytea": f"encode({name}({{0}}), 'hex')", "": f"encode({name}(convert_to({{0}}, 'UTF8')), 'hex')"}
 
 
+def _folded(sql: str, *also: str) -> dict[str, str]:
+    """What looks for a text in another one: in a citext without regard to case, whatever the type of what is sought."""
+    of_citext = sql
+    for place in ("{1}", *also):
+        of_citext = of_citext.replace(place, f"({place})::citext")
+    return {"citext": of_citext, "": sql}
+
+
 Lower = Function[str]("Lower", "lower({0})", (STRING,), TEXT, "lower")
 Upper = Function[str]("Upper", "upper({0})", (STRING,), TEXT, "upper")
 InitCap = Function[str]("InitCap", "initcap({0})", (STRING,), TEXT, "initcap")
-Length = Function[int]("Length", "length({0})", (STRING,), INT4, "length")
-OctetLength = Function[int]("OctetLength", "octet_length({0})", (STRING,), INT4, "octet_length")
+Length = Function[int]("Length", "length({0})", (_COUNTED,), INT4, "length")
+OctetLength = Function[int]("OctetLength", "octet_length({0})", (_COUNTED,), INT4, "octet_length")
 Concat = Function[str]("Concat", "concat({*})", (ANY,), TEXT, more=True, strict=False)
 ConcatWS = Function[str]("ConcatWS", "concat_ws({*})", (STRING, ANY), TEXT, more=True, strict=False)
 Trim = Function[str]("Trim", "btrim({*})", (STRING, STRING), TEXT, "trim", least=1)
@@ -30,20 +40,26 @@ RTrim = Function[str]("RTrim", "rtrim({*})", (STRING, STRING), TEXT, "rtrim", le
 Left = Function[str]("Left", "left({*})", (STRING, COUNT), TEXT)
 Right = Function[str]("Right", "right({*})", (STRING, COUNT), TEXT)
 Substr = Function[str]("Substr", "substr({*})", (STRING, COUNT, COUNT), TEXT, least=2)
-StrIndex = Function[int]("StrIndex", "strpos({*})", (STRING, STRING), INT4)
+StrIndex = Function[int]("StrIndex", _folded("strpos({0}, {1})"), (STRING, STRING), INT4)
 LPad = Function[str]("LPad", "lpad({*})", (STRING, COUNT, STRING), TEXT, least=2)
 RPad = Function[str]("RPad", "rpad({*})", (STRING, COUNT, STRING), TEXT, least=2)
-Replace = Function[str]("Replace", "replace({0}, {1}, {2|''})", (STRING, STRING, STRING), TEXT, least=2)
-RegexpReplace = Function[str](
-    "RegexpReplace", "regexp_replace({*})", (STRING, STRING, STRING, STRING), TEXT, least=3
+Replace = Function[str](
+    "Replace", _folded("replace({0}, {1}, {2|''})", "{2|''}"), (STRING, STRING, STRING), TEXT, least=2
 )
-SplitPart = Function[str]("SplitPart", "split_part({*})", (STRING, STRING, COUNT), TEXT)
-Translate = Function[str]("Translate", "translate({*})", (STRING, STRING, STRING), TEXT)
+RegexpReplace = Function[str](
+    "RegexpReplace",
+    _folded("regexp_replace({0}, {1}, {2}, {3|''})"),
+    (STRING, STRING, STRING, STRING),
+    TEXT,
+    least=3,
+)
+SplitPart = Function[str]("SplitPart", _folded("split_part({0}, {1}, {2})"), (STRING, STRING, COUNT), TEXT)
+Translate = Function[str]("Translate", _folded("translate({0}, {1}, {2})"), (STRING, STRING, STRING), TEXT)
 Repeat = Function[str]("Repeat", "repeat({*})", (STRING, COUNT), TEXT)
 Reverse = Function[str]("Reverse", "reverse({0})", (STRING,), TEXT, "reverse")
 Chr = Function[str]("Chr", "chr({0})", (COUNT,), TEXT)
 Ord = Function[int]("Ord", "ascii({0})", (STRING,), INT4, "ord")
-MD5 = Function[str]("MD5", "md5({0})", (STRING,), TEXT, "md5")
+MD5 = Function[str]("MD5", "md5({0})", (_COUNTED,), TEXT, "md5")
 SHA224 = Function[str]("SHA224", _hash("sha224"), (_HASHED,), TEXT)
 SHA256 = Function[str]("SHA256", _hash("sha256"), (_HASHED,), TEXT)
 SHA384 = Function[str]("SHA384", _hash("sha384"), (_HASHED,), TEXT)

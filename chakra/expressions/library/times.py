@@ -1,7 +1,7 @@
 """Functions of dates and times (manual, "Date/Time Functions and Operators").
 
 Parts of a ``timestamptz`` are taken in a zone that is said, or in UTC, in which rows return it: a result never depends
-on a session's TimeZone.
+on a session's TimeZone. Infinity has no parts: they are NULL.
 """
 
 from __future__ import annotations
@@ -31,8 +31,14 @@ def _in_zone(sql: str, takes: Sequence[str]) -> dict[str, str]:
 
 
 def _extract(name: str, word: str, part: str, takes: Sequence[str]) -> Function[int]:
-    sql = _in_zone(f"EXTRACT({part} FROM {{0}})::integer", takes)
-    return Function[int](name, sql, (ANY, STRING), INT4, word, least=1)
+    found = f"EXTRACT({part} FROM {{0}})::integer"
+    if part in _ENDLESS:
+        found = f"CASE WHEN isfinite({{0}}) THEN {found} END"
+    return Function[int](name, _in_zone(found, takes), (ANY, STRING), INT4, word, least=1, partial=True)
+
+
+_ENDLESS = frozenset({"YEAR", "ISOYEAR"})
+"""Parts that of infinity are infinity, which is no integer; all others are NULL."""
 
 
 def _trunc(unit: str) -> Function[Any]:
@@ -54,7 +60,9 @@ _EPOCH = {
 }
 
 Date = Function[dt.date]("Date", _in_zone("({0})::date", _DATES), (ANY, STRING), DATE, "date", least=1)
-Time = Function[dt.time]("Time", _in_zone("({0})::time", _STAMPS), (ANY, STRING), TIME, "time", least=1)
+Time = Function[dt.time](
+    "Time", _in_zone("({0})::time", _STAMPS), (ANY, STRING), TIME, "time", least=1, partial=True
+)
 ExtractYear = _extract("ExtractYear", "year", "YEAR", _DATES_AND_SPANS)
 ExtractIsoYear = _extract("ExtractIsoYear", "iso_year", "ISOYEAR", _DATES)
 ExtractQuarter = _extract("ExtractQuarter", "quarter", "QUARTER", _DATES_AND_SPANS)
@@ -63,13 +71,13 @@ ExtractWeek = _extract("ExtractWeek", "week", "WEEK", _DATES)
 ExtractDay = _extract("ExtractDay", "day", "DAY", _DATES_AND_SPANS)
 ExtractDayOfYear = _extract("ExtractDayOfYear", "day_of_year", "DOY", _DATES)
 ExtractWeekDay = Function[int](
-    "ExtractWeekDay", _in_zone(_WEEK_DAY, _DATES), (ANY, STRING), INT4, "week_day", least=1
+    "ExtractWeekDay", _in_zone(_WEEK_DAY, _DATES), (ANY, STRING), INT4, "week_day", least=1, partial=True
 )
 ExtractIsoWeekDay = _extract("ExtractIsoWeekDay", "iso_week_day", "ISODOW", _DATES)
 ExtractHour = _extract("ExtractHour", "hour", "HOUR", _TIMES)
 ExtractMinute = _extract("ExtractMinute", "minute", "MINUTE", _TIMES)
 ExtractSecond = Function[int](
-    "ExtractSecond", _in_zone(_SECOND, _TIMES), (ANY, STRING), INT4, "second", least=1
+    "ExtractSecond", _in_zone(_SECOND, _TIMES), (ANY, STRING), INT4, "second", least=1, partial=True
 )
 ExtractEpoch = Function[Any]("ExtractEpoch", _EPOCH, (ANY,), NUMERIC(38, 6), "epoch")
 

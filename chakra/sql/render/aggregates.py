@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chakra.errors import FieldError
 from chakra.expressions import Expression, Slot
-from chakra.expressions.aggregates import Aggregate, Count, Star
+from chakra.expressions.aggregates import Aggregate, Count, Max, Min, Star
 from chakra.expressions.grouping import GroupingSets
-from chakra.expressions.rules import NUMBERS, TEXT_TYPES
+from chakra.expressions.rules import NUMBERS, TEXT_TYPES, lacks_ends
 from chakra.pg.types import PgType
 from chakra.sql.infer import chosen_type, default_type, is_null, type_of
 from chakra.sql.nodes import GroupKey, KeyRef
@@ -30,8 +31,18 @@ def write_aggregate(node: Aggregate, writer: Writer, write_over: Callable[[], No
     writer.pure = writer.pure and node.rule.known
     if node.default is not None:
         writer.write("COALESCE(")
-    writer.write(f"{node.call_name()}(")
-    if node.rule.within:
+    end = _end_of_sorted(node)
+    if end is not None and write_over is not None:
+        raise FieldError(
+            f"{node!r} cannot stand over a window: the server has no {node.call_name()} of such values; "
+            "FirstValue(…, order_by=…) is one of them"
+        )
+    writer.write(f"{node.call_name()}(" if end is None else "")
+    if end is not None:
+        writer.write(f"percentile_disc({end}) WITHIN GROUP (ORDER BY ")
+        _write_arguments(node, writer)
+        writer.write(")")
+    elif node.rule.within:
         _write_within(node, writer)
     else:
         writer.write("DISTINCT " if node.distinct else "")
@@ -51,6 +62,14 @@ def write_aggregate(node: Aggregate, writer: Writer, write_over: Callable[[], No
         writer.write(", ")
         _write_default(node, node.default, writer)
         writer.write(")")
+
+
+def _end_of_sorted(node: Aggregate) -> int | None:
+    """Where among sorted values that is which an aggregate means, 0 or 1, if the server only has their order."""
+    if not isinstance(node, Min | Max):
+        return None
+    type_ = type_of(node.argument)
+    return int(isinstance(node, Max)) if type_ is not None and lacks_ends(type_) else None
 
 
 def _write_arguments(node: Aggregate, writer: Writer) -> None:

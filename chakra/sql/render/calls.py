@@ -79,6 +79,8 @@ def write_argument(
     if not taken and kind.only:
         assert found is not None
         raise FieldError(f"{name}() takes {kind.name} here, not {node!r}, which is {found.sql}")
+    if kind.like and kind.only and found is not None and node is not arguments[0]:
+        _check_alike(name, node, found, arguments)
     cast = None if taken else kind.cast
     if element is not None and found is not None:
         cast = _as_element(name, element[0], node, found, element[1])
@@ -87,6 +89,33 @@ def write_argument(
     writer.write(")" if cast is not None or isinstance(node, Condition) else "")
     if cast is not None:
         writer.write(f"::{cast.sql}")
+
+
+_WIDTHS = ("int2", "int4", "int8", "numeric")
+"""Numbers, each of which is taken where one that stands behind it is."""
+
+
+def _check_alike(name: str, node: Expression, found: PgType, arguments: Sequence[Expression]) -> None:
+    """Refuse a value that the server does not take for one of the first argument's type, or by the session's zone.
+
+    Raises:
+        FieldError: names both types.
+    """
+    first = type_of(arguments[0])
+    if first is None or isinstance(arguments[0], Slot):
+        return
+    own, other = first.base, found.base
+    if own.name == other.name or (own.name, other.name) == ("timestamp", "date"):
+        return
+    if own.name in _WIDTHS and other.name in _WIDTHS and _WIDTHS.index(other.name) < _WIDTHS.index(own.name):
+        return
+    if own.element is not None and other.element is not None and own.kind == other.kind == "array":
+        names = {own.element.base.name, other.element.base.name}
+        if len(names) == 1 or names <= TEXT_TYPES:
+            return
+    raise FieldError(
+        f"{name}(): {node!r} is {found.sql}, and {arguments[0]!r} is {first.sql}; say what is meant: Cast(…, type)"
+    )
 
 
 def _element(arguments: Sequence[Expression]) -> tuple[Expression, PgType] | None:

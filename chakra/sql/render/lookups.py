@@ -239,8 +239,8 @@ def _array(
         return
     adapt += (ToType(type_, "member list"),)
     base = type_.base
-    if base.kind == "array":
-        # There is no array of arrays: each of them travels as its text.
+    if base.kind in _AS_TEXTS:
+        # There is no array of arrays, and the driver takes a list of lists for one: each travels as its text.
         writer.write("SELECT unnest(")
         writer.parameter(slot.index, (*adapt, _texts(base)), array_of(TEXT), label_of(left))
         writer.write(f")::{bare_type(base)}")
@@ -285,6 +285,10 @@ _RIGHT: dict[str, Callable[[Slot, str, Expression, PgType | None, LookupRule, Wr
 }
 
 _OF_COLUMNS = (ColumnRef, Call)
+
+
+_AS_TEXTS = frozenset({"array", "multirange"})
+"""Kinds of values that are lists."""
 
 
 def _is_whole(type_: PgType) -> bool:

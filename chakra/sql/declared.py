@@ -186,7 +186,7 @@ class Declaring:
         given = term.expression
         if not isinstance(given, Given):
             if term.column is not None:
-                self._table.column(term.column)
+                self._field(term.column, what)
             return term
         node, collation = given.node, term.collation
         if isinstance(node, Collate):
@@ -196,6 +196,16 @@ class Declaring:
         if column is not None:
             return changed(term, column=column, expression=None, collation=collation)
         return changed(term, expression=self.expression(node, what), collation=collation)
+
+    def _field(self, name: str, what: str) -> None:
+        """Check that there is a field of a name."""
+        try:
+            self._table.column(name)
+        except FieldError as error:
+            begin = name.split("__", maxsplit=1)[0]
+            path = "__" in name and (begin in self._table.by_attribute or begin in self._keys)
+            hint = f'; a path is written F("{name}")' if path else ""
+            raise FieldError(f"{what}: {error}{hint}") from error
 
     def _column(self, node: Any, what: str) -> str | None:
         """The attribute that an expression is, if it is nothing else."""
@@ -225,7 +235,7 @@ class Declaring:
         terms = tuple([self.term(term, what) for term in given.terms])
         where = None if given.where is None else self.condition(given.where, f"{what}, where=")
         for name in given.include:
-            self._table.column(name)
+            self._field(name, f"{what}, include=")
         return (
             given
             if terms == given.terms and where is given.where

@@ -408,6 +408,10 @@ class Table:
             known = [*self.by_attribute, *self.relations]
             near = get_close_matches(attribute, known, n=1) if isinstance(attribute, str) else ()
             hint = f". Did you mean {near[0]!r}?" if near else ""
+            begin, path, rest = attribute.partition("__") if isinstance(attribute, str) else ("", "", "")
+            if path and begin in self.by_attribute and self.by_attribute[begin].type.name == "jsonb":
+                keys = ", ".join([f'"{key}"' for key in rest.split("__")])
+                hint = f'. A part of a document is set as {begin}=JsonSet("{begin}", [{keys}], …)'
             raise FieldError(f"{self.title} has no field {attribute!r}; it has {self.field_names()}{hint}")
         return found
 

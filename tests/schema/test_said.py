@@ -18,7 +18,8 @@ from chakra.types import Jsonb, TsVector
 def model(**body: Any) -> Any:
     """A model over a table ``said`` with a key, a text, a document and what is given."""
     meta = {"table": "said", **body.pop("meta", {})}
-    return type(Model)(
+    kind: Any = type(Model)
+    return kind(
         "Said",
         (Model,),
         {

@@ -28,6 +28,7 @@ from chakra.expressions.windows import Window
 from chakra.schema import Check, Column, Exclude, Given, Index, Table, Term, Unique
 from chakra.schema.terms import changed
 from chakra.sql.adapting import ToType
+from chakra.sql.infer import type_of
 from chakra.sql.render.base import render
 from chakra.sql.scope import Path, Scope
 from chakra.sql.sources import ColumnRef
@@ -195,7 +196,9 @@ class Declaring:
         column = self._column(node, what)
         if column is not None:
             return changed(term, column=column, expression=None, collation=collation)
-        return changed(term, expression=self.expression(node, what), collation=collation)
+        written = self.expression(node, what)
+        type_ = type_of(TableScope(self._table, self._keys).resolve(node))
+        return changed(term, expression=written, collation=collation, type=type_)
 
     def _field(self, name: str, what: str) -> None:
         """Check that there is a field of a name."""

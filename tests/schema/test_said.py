@@ -9,9 +9,22 @@ from typing import Any
 import pytest
 
 import chakra
-from chakra import Check, Field, Index, Model, Q, Unique, Value, field
-from chakra.errors import ChakraError, FieldError
-from chakra.functions import Concat, SearchVector
+from chakra import (
+    Check,
+    Exclude,
+    Field,
+    ForeignKey,
+    Index,
+    Model,
+    Q,
+    Unique,
+    Value,
+    field,
+    foreign_key,
+    introspect,
+)
+from chakra.errors import ChakraError, DataError, ExclusionViolation, FieldError
+from chakra.functions import Concat, Lower, SearchVector
 from chakra.types import Jsonb, TsVector
 
 
@@ -123,3 +136,60 @@ async def test_refused(db: chakra.Database) -> None:
             assert await db.fetchval("SELECT to_regclass('said')::text") is None
     finally:
         await db.execute("DROP TABLE said_canary")
+
+
+async def test_the_order_of_making_is_no_difference(db: chakra.Database) -> None:
+    """Keys of tables that refer to each other, and an index that was made anew, stand last in the catalog."""
+
+    class SaidOne(Model):
+        id: Field[int] = field(primary_key=True)
+        two: ForeignKey[SaidTwo] = foreign_key(related_name="ones")
+        own: ForeignKey[SaidOne | None] = foreign_key(related_name="mine", default=None)
+
+        class Meta:
+            table = "said_ones"
+            indexes = (Index("two", "id", name="said_a"), Index("id", name="said_b"))
+
+    class SaidTwo(Model):
+        id: Field[int] = field(primary_key=True)
+        one: ForeignKey[SaidOne] = foreign_key(related_name="twos")
+        own: ForeignKey[SaidTwo | None] = foreign_key(related_name="mine", default=None)
+
+        class Meta:
+            table = "said_twos"
+
+    await db.create_tables(SaidOne, SaidTwo)
+    try:
+        await db.execute("DROP INDEX said_a; CREATE INDEX said_a ON said_ones (two_id, id)")
+        for model_ in (SaidOne, SaidTwo):
+            (declared,) = await introspect.normalised(db, [model_.__table__])
+            (existing,) = await introspect.read(db, [await introspect.find(db, None, model_.__table__.name)])  # type: ignore[list-item]
+            assert declared == existing
+        await db.execute("DROP INDEX said_a")
+        (existing,) = await introspect.read(db, [await introspect.find(db, None, "said_ones")])  # type: ignore[list-item]
+        (declared,) = await introspect.normalised(db, [SaidOne.__table__])
+        assert declared != existing
+    finally:
+        await db.drop_tables(SaidOne, SaidTwo)
+
+
+async def test_expressions_that_need_btree_gist(db: chakra.Database) -> None:
+    await db.execute("DROP EXTENSION IF EXISTS btree_gist CASCADE")
+    made = model(meta={"constraints": [Exclude((Lower("a"), "="), name="said_apart")]})
+    await db.create_tables(made)
+    try:
+        await made.objects.using(db).create(a="x")
+        with pytest.raises(ExclusionViolation):
+            await made.objects.using(db).create(a="X")
+    finally:
+        await db.drop_tables(made)
+
+
+async def test_computed_fields_are_no_identities(db: chakra.Database) -> None:
+    made = model(types={"low": Field[str]}, low=field(generated=Lower("a")))
+    await db.create_tables(made)
+    try:
+        with pytest.raises(DataError, match=r"leave it out of the data$"):
+            await made.objects.using(db).bulk_insert({"a": ["x"], "low": ["x"]})
+    finally:
+        await db.drop_tables(made)

@@ -6,10 +6,10 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chakra.db import default as databases
-from chakra.errors import DatabaseError, FieldError
+from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.models.metaclass import ModelMeta
 from chakra.models.objects import ServerObjects
-from chakra.models.refused_ddl import OF_DECLARATIONS, meant
+from chakra.models.refused_ddl import DUPLICATE_TABLE, OF_DECLARATIONS, meant
 from chakra.models.views import check_views
 from chakra.query import catalogue
 from chakra.query.catalogue import Tables
@@ -19,7 +19,6 @@ from chakra.query.tables import TableQuery
 from chakra.schema import Table
 from chakra.sql import check_server, create_statements, drop_statements
 
-DUPLICATE_TABLE = "42P07"  # duplicate_table, of indexes and sequences as well
 UNDEFINED_TABLE = "42P01"
 UNDEFINED_SCHEMA = "3F000"
 
@@ -71,11 +70,13 @@ class Database(ServerObjects):
             async with self.transaction():
                 await self._run_ddl(statements)
                 await check_views(self, views)
-        except DatabaseError as error:
+        except (DatabaseError, DataError) as error:
             if error.sqlstate == DUPLICATE_TABLE:
-                error.args = (f"{error.args[0]}{await self._existing(tables)}", *error.args[1:])
+                about = await self._existing(tables) or await meant(self, tables, statements)
+                error.args = (f"{error.args[0]}{about}", *error.args[1:])
             elif error.sqlstate == UNDEFINED_TABLE:
-                error.args = (f"{error.args[0]}{_pointed_at(tables)}", *error.args[1:])
+                about = _pointed_at(tables) or await meant(self, tables, statements)
+                error.args = (f"{error.args[0]}{about}", *error.args[1:])
             elif error.sqlstate == UNDEFINED_SCHEMA:
                 names = ", ".join(dict.fromkeys(t.schema for t in tables if t.schema is not None))
                 made = f"; make it first: await db.create_schema(…) ({names})"

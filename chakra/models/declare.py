@@ -23,6 +23,7 @@ from chakra.models.relations.specs import (
     one_to_one,
 )
 from chakra.query.managers import Starting
+from chakra.query.other_names import BODY, OPTIONS
 from chakra.schema import Relation, Table
 
 META_OPTIONS = frozenset(
@@ -73,6 +74,7 @@ class ModelInfo:
         ways: those that other models opened (``ways_back``), by name, the last one in force.
         between: give the tables of many-to-many relations that no model declares.
         table: its description, made at first use.
+        describing: threads that are making the description.
         rows: what the queries of its managers begin with, made at first use as well.
     """
 
@@ -80,6 +82,7 @@ class ModelInfo:
         self.declared = declared
         self.options = options
         self.table: Table | None = None
+        self.describing: set[int] = set()
         self.rows: dict[Starting, Any] = {}
         self.plan: list[tuple[str, Callable[[Any, Any], None], Any, Any]] = []
         self.keys: dict[str, tuple[str, ...]] = {}
@@ -107,10 +110,15 @@ def read_options(
     chosen.update(options)
     unknown = set(chosen) - META_OPTIONS
     if unknown:
-        near = [close for one in sorted(unknown) for close in get_close_matches(one, META_OPTIONS, n=1)]
+        other = [f". {OPTIONS[one]}" for one in sorted(unknown) if one in OPTIONS]
+        near = (
+            []
+            if other
+            else [close for one in sorted(unknown) for close in get_close_matches(one, META_OPTIONS, n=1)]
+        )
         raise FieldError(
             f"{name}: unknown option {', '.join(sorted(unknown))}; there are {', '.join(sorted(META_OPTIONS))}"
-            f"{f'. Did you mean {near[0]!r}?' if near else ''}"
+            f"{''.join(other) or (f'. Did you mean {near[0]!r}?' if near else '')}"
         )
     chosen.setdefault("abstract", False)
     return chosen
@@ -134,6 +142,9 @@ def inherited(name: str, bases: tuple[type, ...]) -> dict[str, Declared]:
 
 
 def read_body(name: str, namespace: dict[str, Any]) -> dict[str, Declared]:
+    for word, instead in BODY.items():
+        if word in namespace:
+            raise FieldError(f"{name}.{word} says nothing here; in Chakra that is {instead}")
     # Frames: own_annotations, this function, ModelMeta.__new__, the class statement.
     annotations = own_annotations(namespace, namespace.get("__module__", ""), 3)
     declared: dict[str, Declared] = {}

@@ -5,6 +5,7 @@ Asks no model for its table, for tables may refer to each other in a circle.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from chakra.errors import FieldError
@@ -116,6 +117,9 @@ def listed(info: ModelInfo, option: str) -> tuple[Any, ...]:
     """
     given = info.options.get(option, ())
     listing: Any = given() if callable(given) else given
+    if isinstance(listing, str) or not isinstance(listing, Iterable):
+        shown = repr(listing) if isinstance(listing, str) else f"{type(listing).__name__}(…)"
+        raise FieldError(f"Meta.{option} is a list, [{shown}], not {shown} alone")
     found: tuple[Any, ...] = tuple(listing)
     for one in found:
         if not isinstance(one, _LISTED[option]):

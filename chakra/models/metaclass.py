@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
@@ -89,7 +90,17 @@ class ModelMeta(PartitionVerbs):
         if info.table is None:
             if info.options.get("abstract", True):
                 raise FieldError(f"{cls.__name__} is abstract: it has no table and cannot be queried")
-            info.table = table_of(cls, info)
+            thread = get_ident()  # two may describe a model at once
+            if thread in info.describing:
+                raise FieldError(
+                    f"{cls.__name__} is asked for rows by what its own Meta or fields say: they are about one row, and "
+                    f"take fields and values ({cls.__name__}.price, F('price')), no queries"
+                )
+            info.describing.add(thread)
+            try:
+                info.table = table_of(cls, info)
+            finally:
+                info.describing.discard(thread)
         return info.table
 
 

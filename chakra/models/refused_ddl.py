@@ -13,13 +13,23 @@ from dataclasses import replace
 from typing import Any
 
 from chakra.db import Database
-from chakra.errors import DatabaseError
+from chakra.errors import DatabaseError, DataError
 from chakra.schema import Table
 from chakra.sql.ddl.indexes import create_index
 from chakra.sql.ddl.tables import create_table
 
 OF_DECLARATIONS = ("0A", "22", "42")
 """Classes of errors (manual, appendix A) about what a statement says: unknown features, values, names and types."""
+
+
+DUPLICATE_TABLE = "42P07"  # duplicate_table, of indexes and sequences as well
+
+_UNSTEADY = {
+    "concat(": '. Concat() writes values of any type, dates among them: texts are joined by F("a") + F("b")',
+    "concat_ws(": '. ConcatWS() writes values of any type, dates among them: texts are joined by F("a") + F("b")',
+    "to_tsvector(": '. SearchVector() without config="english" (or another) goes by a setting',
+}
+"""Functions that surprise here, and what to write instead."""
 
 
 class _Undone(Exception):
@@ -41,26 +51,32 @@ async def meant(database: Database, tables: Sequence[Table], statements: Sequenc
     return found
 
 
-async def _error(database: Database, statement: str, *, keep: bool = True) -> DatabaseError | None:
+async def _error(
+    database: Database, statement: str, *, keep: bool = True
+) -> DatabaseError | DataError | None:
     """The error of a statement, which stands if there is none."""
     try:
         async with database.transaction():
             await database.execute(statement)
             if not keep:
                 raise _Undone
-    except DatabaseError as error:
+    except (DatabaseError, DataError) as error:
         return error
     except _Undone:
         pass
     return None
 
 
-async def _shown(database: Database, tables: Sequence[Table], statement: str, error: DatabaseError) -> str:
+async def _shown(
+    database: Database, tables: Sequence[Table], statement: str, error: DatabaseError | DataError
+) -> str:
     about = ""
     for table in tables:
         for index, name in zip(table.indexes, table.names.indexes, strict=True):
             if statement in (create_index(table, index, name), create_index(table, index, name, True)):
                 about = f"{table.title}, the index {name} ({', '.join(index.columns)})"
+        if table.view is not None and f"VIEW {table.quoted} " in statement:
+            about = f"the query of {table.title}"
         if f"TABLE {table.quoted} (" in statement or f"TABLE IF NOT EXISTS {table.quoted} (" in statement:
             about = table.title
             for part, alone in _parts(table):
@@ -70,13 +86,24 @@ async def _shown(database: Database, tables: Sequence[Table], statement: str, er
                     break
     if not about:
         return ""
-    hint = ""
-    if "immutable" in str(error).lower():
-        hint = (
-            ". What an index or a computed field holds must be the same whatever the session: it depends on no "
-            "setting, such as the zone or the style of dates, and on no other rows"
+    return f". That is {about}{_hint(error, statement)}"
+
+
+def _hint(error: DatabaseError | DataError, statement: str) -> str:
+    if error.sqlstate == DUPLICATE_TABLE:
+        return (
+            ". Names of indexes and of keys are of one schema with those of tables: choose another name=, or leave it "
+            "out, above all in an abstract base"
         )
-    return f". That is {about}{hint}"
+    if error.sqlstate == "0A000" and "DEFAULT" in str(error):
+        return '. A text is SQL there, and a value of texts is Value("…")'
+    if "immutable" not in str(error).lower():
+        return ""
+    words = [said for call, said in _UNSTEADY.items() if call in statement]
+    return (
+        ". What an index or a computed field holds must be the same whatever the session: it depends on no "
+        f"setting, such as the zone or the style of dates, and on no other rows{''.join(words)}"
+    )
 
 
 def _parts(table: Table) -> Iterator[tuple[str, Table]]:
@@ -110,4 +137,4 @@ def _parts(table: Table) -> Iterator[tuple[str, Table]]:
         yield f"the Check {name}", replace(bare, checks=(check,), statements={})
 
 
-__all__ = ["OF_DECLARATIONS", "meant"]
+__all__ = ["DUPLICATE_TABLE", "OF_DECLARATIONS", "meant"]

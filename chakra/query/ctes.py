@@ -110,6 +110,11 @@ class CTE:
         Raises:
             FieldError: the step returns other columns, or such of other types; a name is none.
         """
+        if not callable(step):
+            raise FieldError(
+                "CTE.recursive(): the step is a function of the rows that came last, lambda rows: …, not "
+                f"{type(step).__name__}"
+            )
         made = cls(base, materialized=materialized, name=name)
         cte = made._cte
         first: Described = cte.described

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from chakra.errors import FieldError
@@ -73,6 +73,10 @@ class Joining(Combining[R_co]):
         new: Self = self
         withs = {each.name: each.cte for each in self._select.clauses.withs}
         for name in names:
+            if not isinstance(name, str):
+                raise FieldError(
+                    "join() takes a query under a name, join(best=query), by which paths find it"
+                )
             if name not in withs:
                 there = ", ".join(withs) or "none"
                 raise FieldError(
@@ -159,6 +163,9 @@ class Joining(Combining[R_co]):
             on = as_condition(on)
         else:
             given = (on,) if isinstance(on, str) else tuple(on) if isinstance(on, Iterable) else (on,)
+            if isinstance(on, Mapping):
+                pairs = [f'Q({one}=F("{name}__{other}"))' for one, other in on.items()]
+                raise FieldError(f"{what}: on= is a condition, not a dict: on={' & '.join(pairs)}")
             if not given or not all(isinstance(each, str) for each in given):
                 raise FieldError(
                     f"{what}: on= is a condition, names of fields that both have, or True, not {on!r}"

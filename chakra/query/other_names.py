@@ -104,6 +104,33 @@ DATABASES: dict[str, str] = {
 """The same on databases."""
 
 
+OPTIONS: dict[str, str] = {
+    "db_table": 'That is table = "…"',
+    "tablename": 'That is table = "…"',
+    "db_tablespace": 'That is tablespace = "…"',
+    "db_table_comment": 'That is comment = "…"',
+    "index_together": 'That is indexes = [Index("a", "b")]',
+    "order_with_respect_to": "There is a field of its own for that, and ordering = [...]",
+    "get_latest_by": "latest() and earliest() take the fields by name",
+    "proxy": "Functions and querysets take the place of proxies",
+    "verbose_name": "Names for people are left to the program",
+    "verbose_name_plural": "Names for people are left to the program",
+    "app_label": 'Models belong to no application; schema = "…" sets tables apart',
+    "permissions": "Permissions are left to the program and to GRANT",
+    "table_args": "Indexes and constraints are indexes = [...] and constraints = [...]",
+}
+"""What is said of options of ``Meta`` that others have."""
+
+BODY: dict[str, str] = {
+    "__tablename__": 'class Post(Model, table="posts"), or Meta.table',
+    "__table_args__": "Meta.indexes and Meta.constraints",
+    "__mapper_args__": "nothing, or an option of Meta",
+    "__abstract__": "class Meta: abstract = True",
+    "__table__": "what Chakra makes; an existing table is db.table(name)",
+}
+"""Attributes of a class statement that say something elsewhere, and what to write instead."""
+
+
 def written(names: dict[str, str], name: str, model: str) -> str:
     """The part of a message that says what to write in place of ``name``; empty if nobody knows."""
     found = names.get(name)
@@ -116,4 +143,4 @@ def near(name: str, names: Iterable[str]) -> str:
     return f". Did you mean {found[0]!r}?" if found else ""
 
 
-__all__ = ["DATABASES", "INSTANCES", "MODELS", "QUERIES", "near", "written"]
+__all__ = ["BODY", "DATABASES", "INSTANCES", "MODELS", "OPTIONS", "QUERIES", "near", "written"]

@@ -264,24 +264,23 @@ class Table:
     def definition(self) -> tuple[Any, ...]:
         """What the database sees of the table; two tables of one definition need no migration.
 
-        Attributes are columns in it, and what has no name has the one that it gets. A view has its columns by name:
+        Attributes are columns in it, and what has no name has the one that it gets; the order
+        of constraints and indexes is none. A view has its columns by name:
         their order is the query's. What a model says of its keys and of NULL, no view can be held to.
         """
         names = self.names
         words = (self.comment, self.unlogged, self.tablespace, self.storage)
         if self.view is not None:
             columns = sorted((column.name, column.type, column.comment) for column in self.columns)
-            indexes = [
-                self._as_stored(one, name) for one, name in zip(self.indexes, names.indexes, strict=True)
-            ]
-            return (self.schema, self.name, columns, tuple(indexes), self.view, words)
+            indexes = self._group(self.indexes, names.indexes)
+            return (self.schema, self.name, columns, indexes, self.view, words)
         return (
             self.schema,
             self.name,
             self.columns,
             tuple([column.name for column in self.key_columns]),
             *(
-                tuple([self._as_stored(one, name) for one, name in zip(group, given, strict=True)])
+                self._group(group, given)
                 for group, given in (
                     (self.uniques, names.uniques),
                     (self.exclusions, names.exclusions),
@@ -295,6 +294,11 @@ class Table:
             self.sequences,
             words,
         )
+
+    def _group(self, group: tuple[Any, ...], names: tuple[str, ...]) -> tuple[Any, ...]:
+        """Constraints or indexes by name: in which order they were made, nothing depends on."""
+        pairs = sorted(zip(names, group, strict=True), key=lambda pair: pair[0])
+        return tuple([self._as_stored(one, name) for name, one in pairs])
 
     def _as_stored(self, one: Any, name: str) -> Any:
         """A constraint or an index by the names of columns, and with its own."""

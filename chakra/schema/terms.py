@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from chakra.errors import FieldError
+from chakra.pg.types import PgType
 
 Name: TypeAlias = "str | tuple[str, str]"
 """The name of an object of the catalog; with its schema, ``(schema, name)``, where the search path does not find it."""
@@ -58,6 +59,7 @@ class Term:
         collation: another one than the column's.
         opclass: operator class, if not the default one of the type.
         options: of the operator class: ``(("siglen", "32"),)``.
+        type: of an expression, where that is known; what extension an index needs depends on it.
     """
 
     column: str | None = None
@@ -67,6 +69,7 @@ class Term:
     collation: Name | None = None
     opclass: Name | None = None
     options: tuple[tuple[str, str], ...] = ()
+    type: PgType | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.nulls == ("first" if self.descending else "last"):

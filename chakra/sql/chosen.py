@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from chakra.errors import FieldError
 from chakra.expressions import Case, Expression
+from chakra.sql.near_names import of_argument
 from chakra.sql.scope import RESOLVERS, Scope
 
 
@@ -11,7 +13,10 @@ def case(scope: Scope, node: Case) -> Expression:
 
     Those inside of an aggregate are about the rows that it takes in, as its argument is.
     """
-    values = [scope.resolve(value) for value in node.values]
+    try:
+        values = [scope.resolve(value) for value in node.values]
+    except FieldError as error:
+        raise of_argument(error, node) from error
     if scope.counting:
         conditions = [scope.resolve_condition(condition) for condition in node.conditions]
     else:

@@ -28,6 +28,7 @@ from chakra.expressions.windows import Window
 from chakra.schema import Check, Column, Exclude, Given, Index, Table, Term, Unique
 from chakra.schema.terms import changed
 from chakra.sql.adapting import ToType
+from chakra.sql.infer import type_of
 from chakra.sql.render.base import render
 from chakra.sql.scope import Path, Scope
 from chakra.sql.sources import ColumnRef
@@ -186,7 +187,7 @@ class Declaring:
         given = term.expression
         if not isinstance(given, Given):
             if term.column is not None:
-                self._table.column(term.column)
+                self._field(term.column, what)
             return term
         node, collation = given.node, term.collation
         if isinstance(node, Collate):
@@ -195,7 +196,19 @@ class Declaring:
         column = self._column(node, what)
         if column is not None:
             return changed(term, column=column, expression=None, collation=collation)
-        return changed(term, expression=self.expression(node, what), collation=collation)
+        written = self.expression(node, what)
+        type_ = type_of(TableScope(self._table, self._keys).resolve(node))
+        return changed(term, expression=written, collation=collation, type=type_)
+
+    def _field(self, name: str, what: str) -> None:
+        """Check that there is a field of a name."""
+        try:
+            self._table.column(name)
+        except FieldError as error:
+            begin = name.split("__", maxsplit=1)[0]
+            path = "__" in name and (begin in self._table.by_attribute or begin in self._keys)
+            hint = f'; a path is written F("{name}")' if path else ""
+            raise FieldError(f"{what}: {error}{hint}") from error
 
     def _column(self, node: Any, what: str) -> str | None:
         """The attribute that an expression is, if it is nothing else."""
@@ -225,7 +238,7 @@ class Declaring:
         terms = tuple([self.term(term, what) for term in given.terms])
         where = None if given.where is None else self.condition(given.where, f"{what}, where=")
         for name in given.include:
-            self._table.column(name)
+            self._field(name, f"{what}, include=")
         return (
             given
             if terms == given.terms and where is given.where

@@ -120,7 +120,15 @@ def assigned_values(table: Table, name: str, value: Any) -> dict[str, Any]:
         FieldError: an unknown field, or an instance of another model.
         DataError: not as many values as the key has fields.
     """
-    names = table.attributes(name)
+    try:
+        names = table.attributes(name)
+    except FieldError as error:
+        begin, *keys = name.split("__")
+        if not keys or begin not in table.by_attribute or table.by_attribute[begin].type.name != "jsonb":
+            raise
+        shown = ", ".join([f'"{key}"' for key in keys])
+        said = f'a part of a document is set as {begin}=JsonSet("{begin}", [{shown}], …)'
+        raise FieldError(f"{error}; {said}") from error
     cls: Any = type(value)
     if value is None and name in table.relations and name not in table.by_attribute:
         return dict.fromkeys(table.cleared(name))

@@ -6,7 +6,6 @@ What it resolves is numbered: literals are slots already.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ from chakra.pg.quoting import quote_identifier
 from chakra.schema import Hop, Relation, Table
 from chakra.sql.contents import inside
 from chakra.sql.infer import type_of
+from chakra.sql.near_names import near_name, of_argument
 from chakra.sql.nodes import KeyRef, RootColumn, RootKey
 from chakra.sql.partner_keys import read_as, read_by
 from chakra.sql.partners import about_partners, columns_of, heads_of
@@ -399,7 +399,7 @@ class Scope:
             shown = f" of type {left.sql}" if left is not None else ""
             raise FieldError(
                 f"{path!r}: {word!r} is no lookup for {'__'.join(parts[:position])!r}{shown}; "
-                f"there are {known_words(left)}{_close(word, known_words(left).split(', '))}"
+                f"there are {known_words(left)}{near_name(word, known_words(left).split(', '), lookup=True)}"
             )
         return Path(found, "exact")
 
@@ -414,9 +414,8 @@ class Scope:
                 f'join("{part}", on=…), or name the key among its values'
             )
         names += self.named if table is self.root.table else ()
-        return FieldError(
-            f"{table.title} has no field {part!r}{where}; it has {', '.join(names)}{_close(part, names)}"
-        )
+        near = near_name(part, names, lookup=part != path)
+        return FieldError(f"{table.title} has no field {part!r}{where}; it has {', '.join(names)}{near}")
 
     def relation_at(self, path: str) -> Relation | None:
         """The relation that a path of names ends in, if it does."""
@@ -474,7 +473,10 @@ class Scope:
         children = expression.children
         if not children:
             return expression
-        return expression.rebuild(tuple(self.resolve(child) for child in children))
+        try:
+            return expression.rebuild(tuple(self.resolve(child) for child in children))
+        except FieldError as error:
+            raise of_argument(error, expression) from error
 
     def _truth(self, condition: IsTrue) -> Condition:
         inner = self.resolve(condition.inner)
@@ -581,11 +583,6 @@ def _dunder_column(source: Source, parts: list[str]) -> tuple[Expression | None,
         if column is not None:
             return ColumnRef(source, column), used
     return None, 0
-
-
-def _close(word: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(word, names, n=1)
-    return f". Did you mean {near[0]!r}?" if near else ""
 
 
 __all__ = ["RESOLVERS", "Path", "Scope"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chakra.expressions.calls import COUNT, NUMBER, REAL, Function, Kind, first
+from chakra.expressions.calls import COUNT, NUMBER, REAL, Call, Function, Kind, first
 from chakra.expressions.rules import NUMBERS, WHOLE, numeric, operation_type
 from chakra.pg.types import FLOAT8, NUMERIC, PgType
 
@@ -51,6 +51,15 @@ def _rounded(types: Sequence[PgType | None]) -> PgType | None:
     return found.base if found is not None and found.base.name in WHOLE else _whole(types)
 
 
+class _Rounding(Function[Any]):
+    """Rounds to whole numbers, or to as many digits as are said."""
+
+    def __call__(self, *arguments: Any, precision: int | None = None) -> Call[Any]:
+        """``Round("price")``, ``Round("price", 2)``, ``Round("price", precision=2)``; with digits it is ``RoundTo``."""
+        given = arguments if precision is None else (*arguments, precision)
+        return RoundTo(*given) if len(given) == 2 else super().__call__(*given)
+
+
 def _real(name: str, sql: str, word: str = "") -> Function[float]:
     """A function of real numbers, which others are taken for."""
     return Function[float](name, f"{sql}({{*}})", (REAL,), FLOAT8, word)
@@ -59,7 +68,7 @@ def _real(name: str, sql: str, word: str = "") -> Function[float]:
 Abs = Function[Any]("Abs", "abs({0})", (NUMBER,), first, "abs")
 Ceil = Function[Any]("Ceil", _KEPT | {"": "ceil({0})"}, (NUMBER,), _rounded, "ceil")
 Floor = Function[Any]("Floor", _KEPT | {"": "floor({0})"}, (NUMBER,), _rounded, "floor")
-Round = Function[Any]("Round", _KEPT | {"": "round({0})"}, (NUMBER,), _rounded, "round")
+Round = _Rounding("Round", _KEPT | {"": "round({0})"}, (NUMBER,), _rounded, "round")
 RoundTo = Function[Any]("RoundTo", _ROUND_TO, (NUMBER, COUNT), NUMERIC)
 TruncateTo = Function[Any]("TruncateTo", _TRUNCATED_TO, (NUMBER, COUNT), NUMERIC)
 Sign = Function[Any]("Sign", "sign({0})", (NUMBER,), _sign, "sign")

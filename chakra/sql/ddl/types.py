@@ -65,8 +65,11 @@ def _extensions(tables: Iterable[Table]) -> Iterator[str]:
             for term in one.terms:
                 if isinstance(term.opclass, str) and term.opclass in OPERATOR_CLASSES:
                     yield OPERATOR_CLASSES[term.opclass]
-                if one.method == "gist" and term.opclass is None and term.column is not None:
-                    base = table.column(term.column).type.base
+                if one.method != "gist" or term.opclass is not None:
+                    continue
+                type_ = term.type if term.column is None else table.column(term.column).type
+                if type_ is not None:
+                    base = type_.base
                     if base.kind == "enum" or (base.kind == "base" and base.name in _IN_BTREE_GIST):
                         yield "btree_gist"
 

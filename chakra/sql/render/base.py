@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from chakra.errors import FieldError
 from chakra.expressions import Combined, Condition, Expression, Order
 from chakra.expressions.aggregates import Aggregate
+from chakra.expressions.windows import WindowFunction
 from chakra.sql.statement import Writer
 
 Renderer: TypeAlias = "Callable[[Any, Writer], None]"
@@ -31,6 +32,8 @@ def render(node: Any, writer: Writer) -> None:
         return
     own = getattr(node, "render_sql", None)
     if own is None:
+        if isinstance(node, WindowFunction):
+            raise FieldError(f"{node!r} is a value of a row in a window: Window({node!r}, order_by=…)")
         raise FieldError(
             f"{node!r} cannot be written as SQL: {type(node).__name__} is no expression of Chakra's. A function of the "
             'server is called by its name: Func("name", …); another class writes itself in render_sql(writer, render)'

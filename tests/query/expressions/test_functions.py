@@ -187,6 +187,8 @@ NUMBERS: list[tuple[Any, str, PgType | None]] = [
     (Round("rating"), "round(rating)", FLOAT8),
     (RoundTo("price", 1), "round(price, 1)", NUMERIC),
     (RoundTo("stock", -1), "round(stock, -1)", NUMERIC),
+    (Round("price", 1), "round(price, 1)", NUMERIC),
+    (Round("stock", precision=-1), "round(stock, -1)", NUMERIC),
     (TruncateTo("price", 1), "trunc(price, 1)", NUMERIC),
     (Sign("stock"), "sign(stock)", FLOAT8),
     (Sign("price"), "sign(price)", NUMERIC(1, 0)),

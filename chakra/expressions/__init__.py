@@ -15,6 +15,7 @@ from chakra.expressions.choices import (
     When,
 )
 from chakra.expressions.conditions import Combined, IsTrue, Lookup, Not, as_condition, compare
+from chakra.expressions.excluded import Excluded
 from chakra.expressions.functions import Func
 from chakra.expressions.infer import python_type
 from chakra.expressions.q import Q
@@ -32,6 +33,7 @@ __all__ = [
     "Collate",
     "Combined",
     "Condition",
+    "Excluded",
     "Exists",
     "Expression",
     "F",

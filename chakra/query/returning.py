@@ -11,7 +11,28 @@ from chakra.query.ctes import CTE, taken
 from chakra.query.joining import Joining
 from chakra.query.not_a_list import check_field
 from chakra.schema import Table
-from chakra.sql import Select, Write, as_rows, assigned_values, columns_of_rows
+from chakra.sql import Select, Write, as_rows, assigned_values, columns_of_rows, no_key
+
+
+def by_keys(query: Any) -> Any:
+    """A query that is cut or distinct as one of the same rows by their keys, which a write can take. The keys are
+    computed once, whatever the plan: rows in random order, or those that nobody has locked, are others each time.
+
+    Raises:
+        FieldError: the table has no primary key.
+    """
+    select: Select = query._select
+    if not select.sliced and select.clauses.distinct is None:
+        return query
+    table = select.table
+    if not table.primary_key:
+        raise FieldError(no_key(table))
+    # Keys alone would be distinct in any case; it is the order that says which of the rows alike comes first.
+    rows = query._rows_as("instances") if select.result != "instances" else query
+    keys = CTE(rows.select_related(None).values(*table.primary_key), materialized=True)
+    found = Select(table).with_clauses(related=select.clauses.related)
+    found.order, found.result = (), select.result
+    return query._with(found).filter(pk__in=keys.objects)
 
 
 class Returning(Joining[R_co]):
@@ -38,7 +59,7 @@ class Returning(Joining[R_co]):
             assigned |= assigned_values(table, name, operand(value))
         for name in assigned:
             table.column(name)
-        return self._written("update", "updating", self._select.for_write(), returning, assigned)
+        return self._written("update", "updating", by_keys(self)._select.for_write(), returning, assigned)
 
     def deleting(self, /, *returning: str) -> CTE:
         """Delete all rows, and return them: ``await Post.objects.filter(…).deleting("id", "title").objects``.
@@ -49,7 +70,7 @@ class Returning(Joining[R_co]):
         Raises:
             FieldError: there is no such field.
         """
-        return self._written("delete", "deleting", self._select.for_write(), returning, {})
+        return self._written("delete", "deleting", by_keys(self)._select.for_write(), returning, {})
 
     def inserting(self, rows: Base[Any], /, *returning: str) -> CTE:
         """Insert the rows of a query, and return them as they are in the table:
@@ -129,4 +150,4 @@ def _defaults(table: Table, given: list[str]) -> dict[str, Any]:
     return made
 
 
-__all__ = ["Returning"]
+__all__ = ["Returning", "by_keys"]

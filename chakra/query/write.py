@@ -18,6 +18,7 @@ from chakra.query.sequences import explain
 from chakra.query.state import RowState, forget_loaded, own_state
 from chakra.schema import Table
 from chakra.sql import (
+    Conflict,
     Select,
     Statement,
     assigned_values,
@@ -29,6 +30,7 @@ from chakra.sql import (
     select_statement,
     update_row_statement,
     update_statement,
+    upsert_statement,
 )
 
 if TYPE_CHECKING:
@@ -193,6 +195,37 @@ async def insert_values(
     if row is None:
         raise _not_let_in(table)
     return dict(row)
+
+
+async def upsert(
+    instance: Any,
+    table: Table,
+    database: Database,
+    assigned: dict[str, Any],
+    conflict: Conflict,
+    returning: tuple[str, ...],
+) -> dict[str, Any] | None:
+    """INSERT … ON CONFLICT of one row; return what the row has then, ``None`` if it was left as it is.
+
+    Args:
+        instance: takes these values; ``None``: there is none.
+    """
+
+    async def work(stored: Table) -> dict[str, Any] | None:
+        statement, literals = upsert_statement(stored, assigned, conflict, returning)
+        row = await execute.fetchrow(database, statement, literals)
+        if row is None:
+            return None
+        if instance is not None:
+            _take(instance, statement, row)
+        pairs = zip(statement.outputs, row, strict=True)
+        return {o.name: value if o.load is None else o.load(value) for o, value in pairs}
+
+    names = tuple(dict.fromkeys((*assigned, *(conflict.update or ()))))
+    found = await on_checked(database, table, names, work)
+    if found is not None and instance is not None:
+        _saved(instance, database)
+    return found
 
 
 def _not_let_in(table: Table) -> Exception:
@@ -389,5 +422,6 @@ __all__ = [
     "refresh",
     "save",
     "update_rows",
+    "upsert",
     "written_values",
 ]

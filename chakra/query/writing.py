@@ -13,6 +13,7 @@ from chakra.query.not_a_list import instances_of
 from chakra.query.options import checked
 from chakra.query.paging import Paging
 from chakra.query.read_only import read_only
+from chakra.query.returning import by_keys
 from chakra.query.verbs import CreateOptions, InsertOptions, UpdateOptions, runs
 from chakra.schema import Table
 from chakra.sql import Select
@@ -37,6 +38,21 @@ class Writing(Paging[R_co]):
         return info is not None and any(start._select is self._select for start in info.rows.values())
 
     @overload
+    async def create(
+        self, /, *, on_conflict: Literal["ignore", "update"], returning: Sequence[str], **values: Any
+    ) -> dict[str, Any] | None: ...
+
+    @overload
+    async def create(
+        self,
+        /,
+        *,
+        on_conflict: Literal["ignore", "update"],
+        returning: bool | None = None,
+        **values: Any,
+    ) -> R_co | None: ...
+
+    @overload
     async def create(self, /, *, returning: Sequence[str], **values: Any) -> dict[str, Any]: ...
 
     @overload
@@ -49,22 +65,26 @@ class Writing(Paging[R_co]):
         Args:
             values: fields and what they get, values or expressions of which the server makes them. ``returning=True``:
                 the instance takes all values that its row has in the end, whatever triggers did to them;
-                ``returning=["id", "created"]``: these as a dict. A model's own field of that name is meant where it has
-                one.
+                ``returning=["id", "created"]``: these as a dict. ``on_conflict="ignore"`` or ``"update"``: what happens
+                where the row is there already, found by ``conflict_fields`` (default of ``"update"``: the primary key),
+                a partial index of them by ``conflict_where``, or by ``conflict_constraint``. ``update_fields``: names
+                of what is overwritten, or a dict of values and expressions, in which ``F`` is of the row that is there
+                and ``Excluded`` of the new one; ``where``: which rows are. The answer is the instance as its row is
+                then, or ``None`` where the row was left as it is. A model's own field of such a name is meant where it
+                has one.
+
+        Raises:
+            FieldError: options that contradict each other, or name what is no field.
         """
         table = self._select.table
         if table.read_only:
             raise read_only(table, "create()")
-        returning = written.asked_for(table, values) if "returning" in values else None
+        if not written.CREATE.isdisjoint(values):
+            return await written.create(self, values)
         if table.row_class is None:
-            found = written.wanted(table, "create", returning, columns=False)
-            names = found if isinstance(found, tuple) else ()
-            return await write.insert_values(table, self.database, values, names)
+            return await write.insert_values(table, self.database, values)
         instance = table.row_class(**self._given() | values)
-        into = table if table.partition_of is not None else None
-        if returning is not None:
-            return await written.create(self, instance, into, returning)
-        await write.insert(instance, self.database, into)
+        await write.insert(instance, self.database, table if table.partition_of is not None else None)
         return instance
 
     @runs
@@ -95,19 +115,29 @@ class Writing(Paging[R_co]):
 
     @runs
     async def update_or_create(
-        self, /, defaults: Mapping[str, Any] | None = None, **lookups: Any
+        self,
+        /,
+        defaults: Mapping[str, Any] | None = None,
+        create_defaults: Mapping[str, Any] | None = None,
+        **lookups: Any,
     ) -> tuple[R_co, bool]:
         """Return ``(object, created)``: the matching row, locked, with ``defaults`` written to it, or a new one; in one
         transaction.
+
+        Args:
+            defaults: what is written to the row that is there, and to a new one where nothing else is said.
+            create_defaults: what a new row gets in their place.
         """
         self._writable("update_or_create")
+        new = None if create_defaults is None else _defaults("update_or_create", self.table, create_defaults)
         defaults = _defaults("update_or_create", self.table, defaults)
+        new = defaults if new is None else new
         if self.table.row_class is None:
-            return await self._update_or_insert(defaults, lookups)
+            return await self._update_or_insert(defaults, new, lookups)
         self._for_instances("update_or_create")
         self.filter(**lookups).to_sql()  # unknown names are refused before a transaction is opened
         async with self.database.transaction():
-            found, created = await self.select_for_update().get_or_create(defaults, **lookups)
+            found, created = await self.select_for_update().get_or_create(new, **lookups)
             if not created:
                 for name, value in defaults.items():
                     setattr(found, name, value() if callable(value) else value)
@@ -115,7 +145,7 @@ class Writing(Paging[R_co]):
         return found, created
 
     async def _update_or_insert(
-        self, defaults: Mapping[str, Any], lookups: dict[str, Any]
+        self, defaults: Mapping[str, Any], new: Mapping[str, Any], lookups: dict[str, Any]
     ) -> tuple[R_co, bool]:
         """The same for a table without a model: the row is a dict, found again by its primary key.
 
@@ -129,7 +159,7 @@ class Writing(Paging[R_co]):
         rows.filter(**lookups).to_sql()
         found: Any
         async with database.transaction():
-            found, created = await rows.select_for_update().get_or_create(defaults, **lookups)
+            found, created = await rows.select_for_update().get_or_create(new, **lookups)
             if not created and defaults:
                 values = {name: v() if callable(v) else v for name, v in defaults.items()}
                 # A query of its own: the row may leave the filters by what is written to it.
@@ -157,6 +187,9 @@ class Writing(Paging[R_co]):
     async def update(self, /, *given: Any, **values: Any) -> Any:
         """Set fields of all rows (to values or expressions); return the number of rows.
 
+        Of a query that is cut or distinct these rows alone are written, found by their keys:
+        ``jobs.order_by("id")[:10].update(state="taken")``.
+
         Args:
             values: fields and what they get. ``returning=True``: the rows are returned as they are afterwards;
                 ``returning=["id", "title"]``: these fields of theirs, as dicts; ``returning="arrow"``: a
@@ -169,7 +202,7 @@ class Writing(Paging[R_co]):
         returning = written.asked_for(self._select.table, values) if "returning" in values else None
         if returning is not None:
             return await written.update(self, values, returning)
-        return await write.update_rows(self._select, self.database, values)
+        return await write.update_rows(by_keys(self)._select, self.database, values)
 
     @overload
     async def delete(self, *, returning: Literal[True]) -> list[R_co]: ...
@@ -193,7 +226,7 @@ class Writing(Paging[R_co]):
         self._writable("delete")
         if returning is not None:
             return await written.delete(self, returning)
-        return await write.delete_rows(self._select, self.database)
+        return await write.delete_rows(by_keys(self)._select, self.database)
 
     @runs
     async def bulk_create(self, instances: Iterable[Any], **options: Unpack[CreateOptions]) -> list[R_co]:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from chakra.errors import FieldError
+from chakra.expressions import Condition
+from chakra.expressions.excluded import Excluded
+from chakra.pg.conversion import Naive
 from chakra.query import bulk, execute, write
 from chakra.query.described import checked_table
 from chakra.query.hydrate import hydrate, loader
+from chakra.query.read_only import read_only
+from chakra.query.returning import by_keys
 from chakra.query.state import RowState, own_state
 from chakra.schema import Table
-from chakra.sql import Output, Select, Statement, delete_statement, select_statement, update_statement
+from chakra.sql import (
+    Conflict,
+    Output,
+    Select,
+    Statement,
+    delete_statement,
+    select_statement,
+    update_statement,
+)
+from chakra.sql.constant_conditions import constant_condition
+from chakra.sql.staging import named_columns, plan_merge
 
 if TYPE_CHECKING:
     from chakra.db import Database
+
+CREATE = frozenset(
+    {"returning", "on_conflict", "conflict_fields", "conflict_constraint", "conflict_where"}
+    | {"update_fields", "where"}
+)
+"""Keywords of ``create`` that are options where the table has no field of that name."""
 
 Wanted: TypeAlias = "bool | Literal['arrow'] | tuple[str, ...]"
 """Checked ``returning=``: nothing (``False``), instances (``True``), a table, or the attributes of dicts."""
@@ -74,10 +95,11 @@ async def update(query: Any, values: dict[str, Any], returning: Any) -> Any:
     table = select.table
     found = wanted(table, "update", returning)
     if found is False:
-        return await write.update_rows(select, database, values)
+        return await write.update_rows(by_keys(query)._select, database, values)
     if found is True and select.clauses.related:
         return await query.updating(**values).objects
     assigned, names = write.assigned_fields(table, values), _names(table, found)
+    select = by_keys(query)._select
 
     def work(stored: Table) -> Awaitable[Any]:
         statement, literals = update_statement(select.for_write(), assigned, stored, names)
@@ -92,11 +114,11 @@ async def delete(query: Any, returning: Any) -> Any:
     table = select.table
     found = wanted(table, "delete", returning)
     if found is False:
-        return await write.delete_rows(select, database)
+        return await write.delete_rows(by_keys(query)._select, database)
     if found is True and select.clauses.related:
         rows = await query.deleting().objects
     else:
-        names = _names(table, found)
+        names, select = _names(table, found), by_keys(query)._select
         stored = await checked_table(database, table, names)
         statement, literals = delete_statement(select.for_write(), stored, names)
         rows = await _written(database, table, statement, literals, found)
@@ -106,16 +128,93 @@ async def delete(query: Any, returning: Any) -> Any:
     return rows
 
 
-async def create(query: Any, instance: Any, into: Table | None, returning: Any) -> Any:
-    """INSERT an instance; the instance with all that its row has then, or some values of that."""
+async def create(query: Any, values: dict[str, Any]) -> Any:
+    """INSERT a row, with options among the keywords: what comes back, and what happens where the row is there."""
     table = query.table
-    found = wanted(table, "create", returning, columns=False)
-    if found is False:
-        await write.insert(instance, query.database, into)
-        return instance
-    names = readable(table) if found is True else cast("tuple[str, ...]", found)
-    await write.insert(instance, query.database, into, names)
-    return instance if found is True else {name: getattr(instance, name) for name in names}
+    options = {name: values.pop(name) for name in CREATE if name in values and not is_field(table, name)}
+    found = wanted(table, "create", options.pop("returning", None), columns=False)
+    names = found if isinstance(found, tuple) else readable(table) if found or options else ()
+    if table.row_class is None:
+        if not options:
+            return await write.insert_values(table, query.database, values, names)
+        assigned = {table.column(name).attribute: value for name, value in values.items()}
+        conflict = _conflict(table, assigned, options, query.database.naive)
+        return await write.upsert(None, table, query.database, assigned, conflict, names)
+    instance = table.row_class(**query._given() | values)
+    if options:
+        if table.read_only:
+            raise read_only(table, "create()")
+        assigned = dict(zip(*write.written_values(instance, table), strict=True))
+        conflict = _conflict(table, assigned, options, query.database.naive)
+        row = await write.upsert(instance, table, query.database, assigned, conflict, names)
+        return row if row is None or isinstance(found, tuple) else instance
+    await write.insert(instance, query.database, table if table.partition_of is not None else None, names)
+    return {name: getattr(instance, name) for name in names} if isinstance(found, tuple) else instance
+
+
+def _conflict(table: Table, assigned: dict[str, Any], options: dict[str, Any], naive: Naive) -> Conflict:
+    """Check the options of an upsert.
+
+    Raises:
+        FieldError: they contradict each other, or name what is no field.
+    """
+    action = options.get("on_conflict")
+    if action not in ("ignore", "update"):
+        named = "on_conflict" if action is not None else ", ".join(sorted(options))
+        raise FieldError(f'create(): {named} needs on_conflict="ignore" or "update", not {action!r}')
+    fields, constraint = options.get("conflict_fields"), options.get("conflict_constraint")
+    if constraint is not None and (not isinstance(constraint, str) or fields is not None):
+        raise FieldError(
+            "conflict_constraint is the name of a constraint, and stands in place of conflict_fields"
+        )
+    columns = [table.by_attribute[name] for name in assigned]
+    given, where, predicate = (
+        options.get("update_fields"),
+        options.get("where"),
+        options.get("conflict_where"),
+    )
+    if action == "ignore" and (given is not None or where is not None):
+        raise FieldError(
+            'update_fields and where need on_conflict="update"; a row that is ignored stays as it is'
+        )
+    if action == "update" and constraint is None and fields is None:
+        fields = table.primary_key or None
+    merge = plan_merge(table, columns, "ignore", fields, None, predicate, naive=naive)
+    if action == "update" and constraint is None and not merge.conflict:
+        raise FieldError(f"{table.title} has no primary key; name the columns in conflict_fields")
+    names = tuple([column.attribute for column in merge.conflict])
+    text = None if predicate is None else constant_condition(table, predicate, "conflict_where", naive=naive)
+    if action == "ignore":
+        return Conflict(names, constraint, text, None, None)
+    rows = None
+    if where is not None:
+        conditions = tuple(where) if isinstance(where, list | tuple) else (where,)
+        for condition in conditions:
+            if not isinstance(condition, Condition):
+                raise FieldError(
+                    f"where takes a condition, Q(…) or {table.title}.field > 1, not {condition!r}"
+                )
+        rows = Select(table).filtered(False, conditions, {})
+        rows.order = ()
+    return Conflict(names, constraint, text, _updated(table, assigned, names, given), rows)
+
+
+def _updated(table: Table, assigned: dict[str, Any], conflict: tuple[str, ...], given: Any) -> dict[str, Any]:
+    if isinstance(given, Mapping):
+        return write.assigned_fields(table, dict(given))
+    if given is None:
+        found = [name for name in assigned if name not in conflict and name not in table.primary_key]
+        if not found:
+            raise FieldError(
+                'on_conflict="update" has nothing to update: the row has no value beside the conflict fields and the '
+                'primary key; use on_conflict="ignore"'
+            )
+    else:
+        found = [column.attribute for column in named_columns(table, given, "update_fields")]
+        for name in found:
+            if name not in assigned:
+                raise FieldError(f"update_fields names {name!r}, for which the new row has no value")
+    return {name: Excluded(name) for name in found}
 
 
 def readable(table: Table) -> tuple[str, ...]:
@@ -164,4 +263,15 @@ def as_dicts(outputs: Iterable[Output], records: Iterable[Any]) -> list[dict[str
     ]
 
 
-__all__ = ["Wanted", "as_dicts", "asked_for", "create", "delete", "is_field", "readable", "update", "wanted"]
+__all__ = [
+    "CREATE",
+    "Wanted",
+    "as_dicts",
+    "asked_for",
+    "create",
+    "delete",
+    "is_field",
+    "readable",
+    "update",
+    "wanted",
+]

@@ -25,6 +25,7 @@ from chakra.sql.shapes import (
     update_statement,
 )
 from chakra.sql.statement import Output, Statement
+from chakra.sql.upserts import Conflict, upsert_statement
 from chakra.sql.withs import Described, described, key_between, pairs_of, recursive_step, rows_of, with_clause
 from chakra.sql.writes import Write
 
@@ -32,6 +33,7 @@ __all__ = [
     "EVERYTHING",
     "Clauses",
     "Compiled",
+    "Conflict",
     "Cte",
     "Described",
     "Join",
@@ -75,5 +77,6 @@ __all__ = [
     "type_at",
     "update_row_statement",
     "update_statement",
+    "upsert_statement",
     "with_clause",
 ]

@@ -55,11 +55,11 @@ def compile_insert_rows(
             writer.write((", (" if row else " VALUES (") if check is None else " SELECT ")
             for position, column in enumerate(columns):
                 writer.write(", " if position else "")
-                _store(writer, row * width + position, column, table)
+                store(writer, row * width + position, column, table)
             writer.write(")" if check is None else f" WHERE {check}")
     else:
         writer.write(" DEFAULT VALUES")
-    return writer.finish(_returning(writer, table, returning))
+    return writer.finish(returned(writer, table, returning))
 
 
 def compile_insert_computed(
@@ -70,10 +70,29 @@ def compile_insert_computed(
     Raises:
         FieldError: an expression names a field: there is no row yet that would have it.
     """
+    writer = Writer()
+    write_insert(table, numbered_assignments(values, Numbers()), writer)
+    return writer.finish(returned(writer, table, returning))
+
+
+def write_insert(
+    table: Table,
+    values: Mapping[str, Expression],
+    writer: Writer,
+    *,
+    alias: str = "",
+    also: Sequence[Column] = (),
+) -> None:
+    """Write an INSERT of one row whose literals are numbered; see ``compile_insert_computed``.
+
+    Args:
+        alias: what the rest of the statement calls the table.
+        also: columns to which it assigns literals.
+    """
     scope = Scope(table)
     columns = [table.by_attribute[name] for name in values]
     found: list[Expression] = []
-    for column, value in zip(columns, numbered_assignments(values, Numbers()).values(), strict=True):
+    for column, value in zip(columns, values.values(), strict=True):
         if isinstance(value, Slot):
             found.append(value)
             continue
@@ -84,20 +103,24 @@ def compile_insert_computed(
                 "what other rows have is Subquery(…)"
             )
         found.append(resolved)
-    writer = Writer(qualify=scope.qualified)
+    writer.qualify = scope.qualified
     writer.touch(table.quoted, write=True)
-    writer.write(f"INSERT INTO {table.quoted} ({', '.join(c.quoted for c in columns)})")
+    named = f" AS {alias}" if alias else ""
+    writer.write(f"INSERT INTO {table.quoted}{named}")
+    if not columns:
+        writer.write(" DEFAULT VALUES")
+        return
+    writer.write(f" ({', '.join(c.quoted for c in columns)})")
     sent = [c for c, expression in zip(columns, found, strict=True) if isinstance(expression, Slot)]
-    check = row_check(table, sent, assigned=True)
+    check = row_check(table, list(dict.fromkeys((*sent, *also))), assigned=True)
     writer.write(" VALUES (" if check is None else " SELECT ")
     for position, (column, expression) in enumerate(zip(columns, found, strict=True)):
         writer.write(", " if position else "")
         if isinstance(expression, Slot):
-            _store(writer, expression.index, column, table)
+            store(writer, expression.index, column, table)
         else:
             render(expression, writer)
     writer.write(")" if check is None else f" WHERE {check}")
-    return writer.finish(_returning(writer, table, returning))
 
 
 # Types whose values the driver takes as the elements of an array, one for one. Others are sequences in Python (it
@@ -139,7 +162,7 @@ def compile_insert_columns(
     check = row_check(table, columns)
     if check is not None:
         writer.write(f" WHERE {check}")
-    return writer.finish(_returning(writer, table, returning))
+    return writer.finish(returned(writer, table, returning))
 
 
 def _element(column: Column) -> str:
@@ -179,12 +202,12 @@ def compile_update_row(table: Table, attributes: Sequence[str], returning: Seque
     for position, name in enumerate(attributes):
         column = table.by_attribute[name]
         writer.write(f"{', ' if position else ''}{column.quoted} = ")
-        _store(writer, position, column, table)
+        store(writer, position, column, table)
     _where_key(writer, table, len(attributes))
     check = row_check(table, [table.by_attribute[name] for name in attributes], assigned=True)
     if check is not None:
         writer.write(f" AND {check}")
-    return writer.finish(_returning(writer, table, returning))
+    return writer.finish(returned(writer, table, returning))
 
 
 def compile_delete_row(table: Table) -> Statement:
@@ -248,13 +271,13 @@ def write_update(
     for position, (column, expression) in enumerate(sets):
         writer.write(f"{', ' if position else ''}{column.quoted} = ")
         if isinstance(expression, Slot):
-            _store(writer, expression.index, column, table)
+            store(writer, expression.index, column, table)
         else:
             render(expression, writer)
     sent = [column for column, expression in sets if isinstance(expression, Slot)]
     _where(writer, select, scope, conditions, row_check(stored, sent, assigned=True))
     writer.qualify = outside
-    return _returning(writer, stored, returning)
+    return returned(writer, stored, returning)
 
 
 def compile_delete(
@@ -289,7 +312,7 @@ def write_delete(
     writer.write(f"DELETE FROM {table.quoted}")
     _where(writer, select, scope, conditions)
     writer.qualify = outside
-    return _returning(writer, table if stored is None else stored, returning)
+    return returned(writer, table if stored is None else stored, returning)
 
 
 def _numbered(assignments: Mapping[str, Any], select: Select) -> tuple[dict[str, Expression], Numbered]:
@@ -329,7 +352,7 @@ def _write_insert(node: NumberedWrite, writer: Writer) -> None:
         for name, value in values.items():
             assert isinstance(value, Slot)
             writer.write(", ")
-            _store(writer, value.index, table.by_attribute[name], table)
+            store(writer, value.index, table.by_attribute[name], table)
         writer.write(" FROM (")
     write_select(query, resolve_select(query, Scope(query.select.table)), writer)
     writer.write(") AS given" if values else "")
@@ -427,7 +450,7 @@ def no_key(table: Table) -> str:
     )
 
 
-def _store(writer: Writer, index: int, column: Column, table: Table) -> None:
+def store(writer: Writer, index: int, column: Column, table: Table) -> None:
     """A value that is assigned. Texts are sent as text, whichever text type the column has: a parameter of the column's
     type would keep that when the column gets another, and ``bpchar`` drops blanks, ``jsonb`` writes documents anew.
     """
@@ -476,7 +499,7 @@ def _inner(type_: PgType) -> PgType:
     return type_.element.base if type_.kind == "array" and type_.element is not None else type_.base
 
 
-def _returning(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:
+def returned(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:
     if not attributes:
         return []
     columns = [table.by_attribute[name] for name in attributes]
@@ -497,7 +520,10 @@ __all__ = [
     "compile_update",
     "compile_update_row",
     "no_key",
+    "returned",
+    "store",
     "takes_columns",
     "write_delete",
+    "write_insert",
     "write_update",
 ]

@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, overload
 
 from chakra.errors import DataError, FieldError, NotLoaded
 from chakra.models.doors import doors
@@ -327,6 +327,28 @@ class ManySet(PartnerSet[R_co]):
 
     @overload
     async def create(
+        self,
+        /,
+        *,
+        through_defaults: dict[str, Any] | None = None,
+        on_conflict: Literal["ignore", "update"],
+        returning: Sequence[str],
+        **values: Any,
+    ) -> dict[str, Any] | None: ...
+
+    @overload
+    async def create(
+        self,
+        /,
+        *,
+        through_defaults: dict[str, Any] | None = None,
+        on_conflict: Literal["ignore", "update"],
+        returning: bool | None = None,
+        **values: Any,
+    ) -> R_co | None: ...
+
+    @overload
+    async def create(
         self, /, *, through_defaults: dict[str, Any] | None = None, returning: Sequence[str], **values: Any
     ) -> dict[str, Any]: ...
 
@@ -349,6 +371,8 @@ class ManySet(PartnerSet[R_co]):
             values["returning"] = True
         async with self.database.transaction():
             made = await super().create(**values)
+            if made is None:  # it is there, and was left as it is: which row that is is not known
+                return None
             await self._add([self._key_of(made)], extra)
         self._now_has([made])
         return {name: getattr(made, name) for name in found} if isinstance(found, tuple) else made

@@ -224,7 +224,6 @@ REFUSED: list[tuple[str, Any]] = [
     ("no field 'author__name'", lambda: POSTS.deleting("author__name")),
     ("deleting", lambda: POSTS.deleting(3)),
     ("stands twice", lambda: POSTS.deleting("id", "id")),
-    ("no sliced or distinct query", POSTS[:1].deleting().objects.to_sql),
     ("fields of the same table only", POSTS.updating(title=F("author__name")).objects.to_sql),
     ("takes a query, not 3", lambda: OLD.inserting(3)),
     ("takes a query of values", lambda: OLD.inserting(POSTS)),

@@ -20,6 +20,7 @@ from chakra.expressions import (
     Value,
 )
 from chakra.expressions.aggregates import Aggregate
+from chakra.expressions.excluded import Excluded
 from chakra.expressions.items import Item, Slice
 from chakra.expressions.positions import Beyond
 from chakra.expressions.rows import Quantified
@@ -28,7 +29,7 @@ from chakra.sql.nodes import RootColumn, RootKey
 from chakra.sql.render.table import TABLE
 
 QUERIES = {QueryExpression, Rows, Subquery, ArraySubquery, Exists}
-RESOLVED = {F, Q, Value, Item, Slice, RootColumn, RootKey, OuterRef, Beyond, *QUERIES}
+RESOLVED = {F, Q, Value, Item, Slice, RootColumn, RootKey, OuterRef, Beyond, Excluded, *QUERIES}
 """Names, keywords, literals, keys in brackets, positions and queries, for which resolving a query puts other nodes."""
 
 

@@ -47,7 +47,9 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.render.calls": {"kind.cast.sql", "kind.literal.sql", "cast.sql"},
     "chakra.sql.render.functions": {"node.type.sql", "'dense_rank' if node.linked else 'row_number'"},
     "chakra.sql.partitions": {"shares", "some", "share", "keys"},
+    "chakra.sql.upserts": {"conflict.predicate"},  # of constant_condition
     "chakra.sql.dml": {
+        "alias", "named",  # a constant of Chakra's own
         "names", "picked", "i", "keys", "check", "first", "given",
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },

@@ -47,12 +47,12 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.render.calls": {"kind.cast.sql", "kind.literal.sql", "cast.sql"},
     "chakra.sql.render.functions": {"node.type.sql", "'dense_rank' if node.linked else 'row_number'"},
     "chakra.sql.partitions": {"shares", "some", "share", "keys"},
+    "chakra.sql.upserts": {"conflict.predicate"},  # of constant_condition
     "chakra.sql.dml": {
-        "names", "picked", "i", "keys", "check", "first", "given", "alias", "named",
+        "alias", "named",  # a constant of Chakra's own
+        "names", "picked", "i", "keys", "check", "first", "given",
         "', ' if position else ''", "' AND ' if position else ' WHERE '",
     },
-    # A condition of an index, out of the compiler for declarations.
-    "chakra.sql.upserts": {"conflict.predicate"},
     "chakra.expressions.library.times": {"part"},
     "chakra.expressions.library.fulltext": {"names"},  # of quote_string, of the letters A to D
     "chakra.sql.render.lookups": {"before", "after"},  # the template of a function of Chakra's own

@@ -40,6 +40,7 @@ PAGES = [
     "docs/tables.md",
     "docs/transactions.md",
     "docs/windows.md",
+    "docs/writing.md",
 ]
 BLOCK = re.compile(
     r'^```python(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?',

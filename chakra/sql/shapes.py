@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from chakra.errors import FieldError
 from chakra.schema import Table
 from chakra.sql.compile import compile_select
 from chakra.sql.dml import (
@@ -54,7 +55,13 @@ def select_statement(select: Select) -> tuple[Compiled, list[Any]]:
 
 def over_rows(select: Select) -> Select:
     """A query over the rows of another one: to aggregate what is cut, distinct or grouped already."""
-    compiled, _ = select_statement(select)
+    try:
+        compiled, _ = select_statement(select)
+    except FieldError:  # its conditions may be about a query around it; what it returns is asked without them
+        described = select.copy()
+        described.filters, described.order, described.backwards = (), (), False
+        described.limit = described.offset = None
+        compiled, _ = select_statement(described.with_clauses(distinct=None))
     outer = Select(derived_table(compiled, f"the query over {select.table.title}"))
     outer.order = ()
     return outer.with_clauses(inner=select)

@@ -181,6 +181,15 @@ async def test_inside_of_another_query(rows: Any) -> None:
         None,
     ]
     assert await AUTHORS.values("id", mean=mean).filter(mean__gt=5) == [{"id": 1, "mean": 20}]
+    cut = POSTS.filter(author=OuterRef("id")).order_by("-id")[:1].aggregate(v=Sum("views"))
+    assert await AUTHORS.annotate(v=cut).order_by("id").values_list("v", flat=True) == [30, None, 5, None]
+    kinds = POSTS.filter(author=OuterRef("id")).values("kind").distinct().aggregate(n=Count("*"))
+    assert await AUTHORS.annotate(n=kinds).order_by("id").values_list("n", flat=True) == [1, 1, 1, 0]
+    assert await AUTHORS.filter(id__lte=kinds).values_list("id", flat=True) == [1]
+    placed = PLACED.filter(author=OuterRef("id"), place=1).aggregate(v=Sum("views"))
+    assert await AUTHORS.annotate(v=placed).order_by("id").values_list("v", flat=True) == [30, None, 5, None]
+    with pytest.raises(FieldError, match="has no field 'nothing'"):
+        POSTS.filter(nothing=1)[:2].aggregate(v=Sum("views")).to_sql()
     newest = POSTS.filter(author=OuterRef("id")).order_by("-id").values("title")
     assert await AUTHORS.annotate(x=newest[:1]).order_by("id").values_list("x", flat=True) == [
         "b",

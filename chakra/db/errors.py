@@ -77,7 +77,7 @@ _ARGUMENT = re.compile(r"(?:invalid input for )?query argument \$(\d+)(?: in ele
 _COPY_LINE = re.compile(r"^COPY .*, [^\W\d]+ (\d+)(?:, [^\W\d]+ (.+))?$", re.MULTILINE)
 
 _CALLED = re.compile(r"\b(\w+)\(")
-_NEWER = {"any_value": 16, "uuidv7": 18}
+_NEWER = {"any_value": 16, "uuidv7": 18, "array_reverse": 18, "array_sort": 18}
 # Functions that queries call and older servers do not have: the version they came with.
 
 # 0A000 feature_not_supported: a plan whose result would change; 42704 and XX000: a type or relation that was
@@ -305,6 +305,8 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
             f": it comes with the extension {extension}, which this database does not have, or not on its search path: "
             f"CREATE EXTENSION {extension}"
         )
+    elif state == "42883" and text.count("(") == 0:
+        text += "; no operator takes values of these types: Cast(…, type) makes one of them the other's"
     kind = _BY_STATE.get(state) or _BY_CLASS.get(state[:2]) or DatabaseError
     return kind(
         text,

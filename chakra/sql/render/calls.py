@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from chakra.errors import FieldError
 from chakra.expressions import Call, Condition, Expression, Slot
 from chakra.expressions.calls import Kind
-from chakra.expressions.rules import TEXT_TYPES, WHOLE
+from chakra.expressions.rules import TEXT_TYPES, VECTORS, WHOLE
 from chakra.pg.types import PgType
 from chakra.sql.adapting import ToType
 from chakra.sql.infer import is_null, type_of
@@ -96,7 +96,8 @@ _WIDTHS = ("int2", "int4", "int8", "numeric")
 
 
 def _check_alike(name: str, node: Expression, found: PgType, arguments: Sequence[Expression]) -> None:
-    """Refuse a value that the server does not take for one of the first argument's type, or by the session's zone.
+    """Refuse a value that the server does not take for one of the first argument's type, or by the session's zone;
+    pgvector's types are cast to each other.
 
     Raises:
         FieldError: names both types.
@@ -105,7 +106,7 @@ def _check_alike(name: str, node: Expression, found: PgType, arguments: Sequence
     if first is None or isinstance(arguments[0], Slot):
         return
     own, other = first.base, found.base
-    if own.name == other.name or (own.name, other.name) == ("timestamp", "date"):
+    if own.name == other.name or (own.name, other.name) == ("timestamp", "date") or own.name in VECTORS:
         return
     if own.name in _WIDTHS and other.name in _WIDTHS and _WIDTHS.index(other.name) < _WIDTHS.index(own.name):
         return

@@ -25,6 +25,7 @@ from chakra.expressions.aggregates import Aggregate
 from chakra.expressions.calls import find_transform
 from chakra.expressions.lookups import find_lookup
 from chakra.expressions.windows import Window
+from chakra.pg.types import PgType
 from chakra.schema import Check, Column, Exclude, Given, Index, Table, Term, Unique
 from chakra.schema.terms import changed
 from chakra.sql.adapting import ToType
@@ -140,6 +141,10 @@ class Declaring:
             FieldError: it names what is no column of the table, or is not about one row.
             DataError: a value does not fit its place.
         """
+        return self._written(node, what, fixed)[0]
+
+    def _written(self, node: Expression, what: str, fixed: str = "") -> tuple[str, PgType | None]:
+        """The SQL of a value, and its type where that is known."""
         values: list[Any] = []
         node.shape(values)
         numbers = count()
@@ -148,8 +153,9 @@ class Declaring:
         scope = TableScope(self._table, self._keys, fixed)
         writer = Writer()
         try:
-            render(scope.resolve(numbered), writer)
-            return str(writer.finish().literal_sql(values))
+            resolved = scope.resolve(numbered)
+            render(resolved, writer)
+            return str(writer.finish().literal_sql(values)), type_of(resolved)
         except (FieldError, DataError) as error:
             raise type(error)(f"{what}: {error}") from error
 
@@ -196,8 +202,7 @@ class Declaring:
         column = self._column(node, what)
         if column is not None:
             return changed(term, column=column, expression=None, collation=collation)
-        written = self.expression(node, what)
-        type_ = type_of(TableScope(self._table, self._keys).resolve(node))
+        written, type_ = self._written(node, what)
         return changed(term, expression=written, collation=collation, type=type_)
 
     def _field(self, name: str, what: str) -> None:

@@ -12,6 +12,7 @@ import chakra
 from chakra import (
     Check,
     Exclude,
+    F,
     Field,
     ForeignKey,
     Index,
@@ -183,6 +184,17 @@ async def test_expressions_that_need_btree_gist(db: chakra.Database) -> None:
             await made.objects.using(db).create(a="X")
     finally:
         await db.drop_tables(made)
+
+
+def test_keys_of_documents_are_terms() -> None:
+    made = model(
+        meta={"indexes": [Index(F("data")["a"]["b"], name="i"), Index(F("data__a")), Index(Lower("a") + "!")]}
+    )
+    assert [index.columns[0] for index in made.__table__.indexes] == [
+        "(((\"data\" -> ('a'::text)) -> ('b'::text)))",
+        "((\"data\" -> ('a'::text)))",
+        "((lower(\"a\") || ('!'::text)))",
+    ]
 
 
 async def test_computed_fields_are_no_identities(db: chakra.Database) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 from chakra.db.default import default_database
+from chakra.debug.explain import ExplainOptions
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.pg.lexing import split_parameters, tokens
 from chakra.pg.text import SqlText
 from chakra.query import bulk
 from chakra.query.checks import check_database
 from chakra.query.columns import ColumnReads
+from chakra.query.explaining import explain_raw
 from chakra.query.hydrate import SLOT
 from chakra.query.not_a_list import NotAList, check_key
 from chakra.query.state import RowState
@@ -83,6 +85,15 @@ class RawQuery(NotAList, ColumnReads):
         """Return the first row, or ``None``."""
         rows = await self.all()
         return rows[0] if rows else None
+
+    async def explain(self, **options: Unpack[ExplainOptions]) -> Any:
+        """Return the server's plan, as ``QuerySet.explain`` does. With ``analyze=True`` the statement is run, and all
+        that it writes rolled back.
+
+        Raises:
+            FieldError: an option that is none, that this server does not have, or that contradicts another.
+        """
+        return await explain_raw(self.database, self.sql, self.params, {**options})
 
     def _instances(self, rows: Sequence[Any]) -> list[Any]:
         if not rows:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
-from typing import Any, Self, overload
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Any, Self, Unpack, overload
 
-from chakra.db.statements import Told
 from chakra.db.streams import Stream
+from chakra.debug.explain import ExplainOptions
 from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.expressions import Expression, Order
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.pg.conversion import shown
-from chakra.query import columnar_rows, execute, prefetch, run
+from chakra.query import explaining, prefetch, run
 from chakra.query.aggregated import standing
 from chakra.query.base import R_co
 from chakra.query.checks import value_name
@@ -19,6 +19,7 @@ from chakra.query.narrowing import turned
 from chakra.query.not_a_list import check_field, check_key, given_items
 from chakra.query.options import flag
 from chakra.query.pending import awaited
+from chakra.query.read_only import read_only
 from chakra.query.returning import Returning
 from chakra.query.stream import rows_of
 from chakra.query.verbs import runs
@@ -283,26 +284,36 @@ class Reading(Returning[R_co]):
             return statement.sql, list(statement.bind_for(naive)(values))
 
     @runs
-    async def explain(self, *, analyze: bool = False, format: str = "text") -> Any:
-        """Return the server's plan: text, or the tree with ``format="json"``; ``analyze=True`` runs the query.
+    async def explain(
+        self,
+        *,
+        update: Mapping[str, Any] | None = None,
+        delete: bool = False,
+        columns: bool = False,
+        **options: Unpack[ExplainOptions],
+    ) -> Any:
+        """Return the server's plan: as text with notes on what stands out, or with ``format="json"`` as a tree; both
+        have ``root``, ``walk()``, ``steps()`` and ``notes``.
 
         The text ends with a line that says whether rows are read as records or, large results, as columns when the
         query is awaited, and why.
+
+        Args:
+            update: show the plan of ``update(**update)`` instead.
+            delete: that of ``delete()``.
+            columns: that of the query as ``to_arrow()`` sends it, with its values in it.
+            options: ``analyze, buffers, verbose, settings, wal, memory, serialize, generic_plan, timing, costs,
+                format``; see ``chakra.debug.explain.ExplainOptions``. ``analyze=True`` runs the statement; what it
+                writes is rolled back.
+
+        Raises:
+            FieldError: an option that is none, that this server does not have, or that contradicts another.
         """
-        if format not in ("text", "json"):
-            raise FieldError(f'explain format is "text" or "json", not {format!r}')
-        flag("analyze", analyze)
-        compiled, values = select_statement(self._whole)
-        prefix = f"EXPLAIN (FORMAT {format.upper()}{', ANALYZE' if analyze else ''}) "
-        statement, database = compiled.statement, self.database
-        question = Told(prefix + statement.sql, statement.touches, reads=not analyze)
-        rows = await database.run_fetch(
-            question, execute.bound(database, statement, values, shown=not analyze)
-        )
-        if format == "json":
-            return rows[0][0]
-        how = columnar_rows.how_read(compiled, self._whole, database)
-        return "\n".join([*(row[0] for row in rows), how])
+        flag("delete", delete)
+        flag("columns", columns)
+        if (update is not None or delete) and self.table.read_only:
+            raise read_only(self.table, "update()" if update is not None else "delete()")
+        return await explaining.explain(self.database, self._whole, {**options}, update, delete, columns)
 
 
 __all__ = ["Reading"]

@@ -56,8 +56,9 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.expressions.library.times": {"part"},
     "chakra.expressions.library.fulltext": {"names"},  # of quote_string, of the letters A to D
     "chakra.sql.render.lookups": {"before", "after"},  # the template of a function of Chakra's own
-    # A statement that was run as it is, once more behind PREPARE, and NULL for each of its parameters.
-    "chakra.debug.auto_explain": {"sql", "given"},
+    # A statement of the caller's behind PREPARE, a numbered name, words of closed sets, and NULL for each parameter.
+    "chakra.debug.generic_plans": {"sql", "given", "name", "prefix"},
+    "chakra.debug.explain": {"', '.join([f'FORMAT {format_.upper()}', *words])"},  # out of closed sets
     "chakra.db.errors": {"extension"},  # a message: an extension out of a table
     # Numbers of arguments in brackets.
     "chakra.expressions.library.arrays": {"row"},
@@ -124,7 +125,6 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.db.reset": {"names", "len(prepared)"},  # one quoted constant of the names we gave
     # Numbers, the statement itself, and constants that were quoted.
     "chakra.db.records": {"relations", "sql", "rows", "guard"},
-    "chakra.query.reading": {"format.upper()", "', ANALYZE' if analyze else ''"},
     "chakra.query.bulk_write": {"count", "first"},
     "chakra.query.loading": {"', '.join(names)"},  # quoted columns
     # Quoted names, and calls of max() or min() over one.

@@ -104,7 +104,11 @@ CALLS: dict[str, tuple[Call, dict[str, tuple[Any, ...]]]] = {
     "iterator": (lambda db, o: drained(Thing.objects.iterator(**o)), {"chunk_size": (*ROWS, None)}),
     "explain": (
         lambda db, o: Thing.objects.explain(**o),
-        {"format": (1, "nonsense", True, ["json"]), "analyze": FLAGS},
+        {
+            **{"format": (1, "nonsense", True, ["json"]), "serialize": ("x", 1, None), "update": (1, "x", {})},
+            **{n: FLAGS for n in ("analyze", "buffers", "verbose", "settings", "wal", "memory", "generic_plan")},
+            **{n: FLAGS for n in ("timing", "costs", "delete", "columns")},
+        },
     ),
 }  # fmt: skip
 

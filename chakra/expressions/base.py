@@ -277,6 +277,12 @@ class TypedExpression(Expression, Generic[T]):
         def in_(self, values: Iterable[T] | Any) -> Condition: ...
 
 
+class Valued(TypedExpression[T]):
+    """One that rows of values have the value of; of a relation they have its key."""
+
+    __slots__ = ()
+
+
 class Condition(Expression):
     """Something true, false or NULL. ``&``, ``|`` and ``~`` combine conditions."""
 
@@ -321,4 +327,4 @@ class Order:
         return f"{self.expression!r}.{'desc' if self.descending else 'asc'}()"
 
 
-__all__ = ["MAKE", "Condition", "Expression", "Order", "TypedExpression"]
+__all__ = ["MAKE", "Condition", "Expression", "Order", "TypedExpression", "Valued"]

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
 from chakra.errors import FieldError
-from chakra.expressions import Expression, TypedExpression
+from chakra.expressions import Expression
+from chakra.expressions.base import Valued
 from chakra.models.annotations import Forward
 from chakra.pg.conversion import enum_labels
 from chakra.pg.json_text import JsonNull
@@ -205,7 +206,7 @@ def _factory(default: Any) -> str:
     return type(default).__name__ if not default else f"lambda: {default!r}"
 
 
-class _FieldExpression(TypedExpression[T]):
+class _FieldExpression(Valued[T]):
     """What ``Model.name`` is on the class."""
 
     __slots__ = ()

@@ -18,6 +18,7 @@ from chakra.query import fetching, write
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
 from chakra.query.queryset import Objects, QuerySet
+from chakra.query.shown import html_table
 from chakra.query.state import NEW, NOT_LOADED, RowState, loaded_value, loaded_values
 
 if TYPE_CHECKING:
@@ -228,9 +229,17 @@ class Model(metaclass=ModelMeta):
         for attribute, *_ in type(self).__chakra__.plan:
             value = getattr(self, SLOT + attribute, MISSING)
             if value is not MISSING:
-                text = repr(value)
-                shown.append(f"{attribute}={text if len(text) <= 60 else text[:57] + '…'}")
+                shown.append(f"{attribute}={shortened(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _repr_html_(self) -> str:
+        """The fields as a table, for notebooks."""
+        shown = [
+            (attribute, shortened(getattr(self, SLOT + attribute)))
+            for attribute, *_ in type(self).__chakra__.plan
+            if hasattr(self, SLOT + attribute)
+        ]
+        return html_table((type(self).__name__, ""), shown)
 
     def __reduce__(self) -> tuple[Any, ...]:
         state: RowState = self._state
@@ -250,6 +259,12 @@ class Model(metaclass=ModelMeta):
         state.changed = changed
         state.loaded = loaded
         state.fetch = fetch
+
+
+def shortened(value: Any) -> str:
+    """How a value stands in what an instance shows of itself."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _blank(cls: type[Model]) -> Model:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, F
 from chakra.expressions.aggregates import has_aggregate, named_values
-from chakra.expressions.base import MAKE
+from chakra.expressions.base import MAKE, Valued
 from chakra.expressions.windows import Over
 from chakra.query import bulk
 from chakra.query.base import R_co
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 
 M = TypeVar("M")
 Q_co = TypeVar("Q_co", covariant=True)
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
+T5 = TypeVar("T5")
+T6 = TypeVar("T6")
 
 MODES = ("one", "peers", "raise")
 MOST_NAMES = 1_000
@@ -308,6 +314,33 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
     ) -> QuerySet[dict[str, Any]]:
         """Return rows as dicts of these fields (all of them if none are named)."""
         return self._plain("dict", fields, expressions)
+
+    @overload
+    def values_list(self, a: Valued[T1], /, *, flat: Literal[True]) -> QuerySet[T1]: ...
+
+    @overload
+    def values_list(self, a: Valued[T1], /) -> QuerySet[tuple[T1]]: ...
+
+    @overload
+    def values_list(self, a: Valued[T1], b: Valued[T2], /) -> QuerySet[tuple[T1, T2]]: ...
+
+    @overload
+    def values_list(self, a: Valued[T1], b: Valued[T2], c: Valued[T3], /) -> QuerySet[tuple[T1, T2, T3]]: ...
+
+    @overload
+    def values_list(
+        self, a: Valued[T1], b: Valued[T2], c: Valued[T3], d: Valued[T4], /
+    ) -> QuerySet[tuple[T1, T2, T3, T4]]: ...
+
+    @overload
+    def values_list(
+        self, a: Valued[T1], b: Valued[T2], c: Valued[T3], d: Valued[T4], e: Valued[T5], /
+    ) -> QuerySet[tuple[T1, T2, T3, T4, T5]]: ...
+
+    @overload
+    def values_list(
+        self, a: Valued[T1], b: Valued[T2], c: Valued[T3], d: Valued[T4], e: Valued[T5], f: Valued[T6], /
+    ) -> QuerySet[tuple[T1, T2, T3, T4, T5, T6]]: ...
 
     @overload
     def values_list(self, *fields: str | Expression) -> QuerySet[tuple[Any, ...]]: ...

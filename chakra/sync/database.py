@@ -323,6 +323,9 @@ def default() -> Database:
 def run(awaitable: Awaitable[T]) -> T:
     """Wait for anything that Chakra would have awaited: ``author = sync.run(post.author)``.
 
+    Args:
+        awaitable: a coroutine, a row that is not loaded, a query that is not of ``chakra.sync``.
+
     Returns:
         What awaiting it gives; in plain form, where it is a query or a stream.
     """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from chakra.columnar.parallel import ReadPlan
     from chakra.expressions import Expression
+    from chakra.expressions.base import Valued
     from chakra.expressions.windows import Over
     from chakra.query.moments import Direction
     from chakra.query.prefetch import Prefetch
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 S = TypeVar("S")
 T = TypeVar("T")
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
+T5 = TypeVar("T5")
+T6 = TypeVar("T6")
 
 if TYPE_CHECKING:
 
@@ -97,6 +104,28 @@ if TYPE_CHECKING:
         def values(
             self, /, *fields: str | Expression, **expressions: Expression | str
         ) -> QuerySet[dict[str, Any]]: ...
+        @overload
+        def values_list(self, a: Valued[T1], /, *, flat: Literal[True]) -> QuerySet[T1]: ...
+        @overload
+        def values_list(self, a: Valued[T1], /) -> QuerySet[tuple[T1]]: ...
+        @overload
+        def values_list(self, a: Valued[T1], b: Valued[T2], /) -> QuerySet[tuple[T1, T2]]: ...
+        @overload
+        def values_list(
+            self, a: Valued[T1], b: Valued[T2], c: Valued[T3], /
+        ) -> QuerySet[tuple[T1, T2, T3]]: ...
+        @overload
+        def values_list(
+            self, a: Valued[T1], b: Valued[T2], c: Valued[T3], d: Valued[T4], /
+        ) -> QuerySet[tuple[T1, T2, T3, T4]]: ...
+        @overload
+        def values_list(
+            self, a: Valued[T1], b: Valued[T2], c: Valued[T3], d: Valued[T4], e: Valued[T5], /
+        ) -> QuerySet[tuple[T1, T2, T3, T4, T5]]: ...
+        @overload
+        def values_list(
+            self, a: Valued[T1], b: Valued[T2], c: Valued[T3], d: Valued[T4], e: Valued[T5], f: Valued[T6], /
+        ) -> QuerySet[tuple[T1, T2, T3, T4, T5, T6]]: ...
         @overload
         def values_list(self, *fields: str | Expression) -> QuerySet[tuple[Any, ...]]: ...
         @overload

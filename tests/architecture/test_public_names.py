@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import types
 
 import pytest
@@ -82,3 +83,32 @@ def test_nothing_public_by_accident() -> None:
         and name not in ("annotations", "TYPE_CHECKING", "Any")
     ]
     assert not accidental, f"not in __all__ and not private: {accidental}"
+
+
+HOVERED = [
+    (module, name) for module in ("chakra", "chakra.sync") for name in importlib.import_module(module).__all__
+]
+NAMED = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+)
+
+
+@pytest.mark.parametrize(("module", "name"), HOVERED)
+def test_hover_text(module: str, name: str) -> None:
+    """What an editor shows of a public name is a sentence, and of a function its parameters, or where they are said."""
+    found = getattr(importlib.import_module(module), name)
+    if not (inspect.isclass(found) or inspect.isfunction(found)):
+        return
+    text = inspect.cleandoc(found.__doc__ or "")
+    sentence = text.split("\n\n")[0]
+    assert len(sentence.split()) > 1 and sentence.rstrip().endswith((".", ":", "``")), text
+    assert not sentence.startswith(f"{name}("), "made by @dataclass, which says nothing"
+    if inspect.isfunction(found) and "see ``" not in text and "as for ``" not in text:
+        missing = [
+            p.name
+            for p in inspect.signature(found).parameters.values()
+            if p.kind in NAMED and p.name not in text
+        ]
+        assert not missing, f"nothing is said of {missing}"

@@ -37,6 +37,7 @@ PAGES = [
     "docs/relations.md",
     "docs/schema.md",
     "docs/search.md",
+    "docs/sync.md",
     "docs/tables.md",
     "docs/transactions.md",
     "docs/windows.md",

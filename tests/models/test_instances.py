@@ -298,3 +298,11 @@ async def test_ten_thousand_instances_stay_light(people: Any) -> None:
     finally:
         tracemalloc.stop()
     assert size <= 160, f"{size:.0f} bytes an instance of seven columns"
+
+
+def test_shown_in_notebooks() -> None:
+    """Fields that have values, as a table; text from the database is no markup."""
+    html = Town(id=1, name="<b>" + "x" * 100)._repr_html_()
+    assert html.startswith("<table><thead><tr><th>Town</th>")
+    assert "<tr><td>id</td><td>1</td></tr>" in html and "&lt;b&gt;xxx" in html and "…" in html
+    assert "joined" not in Person(name="a")._repr_html_()

@@ -28,6 +28,7 @@ from chakra import (
     foreign_key,
     many_to_many,
     one_to_one,
+    sync,
 )
 from chakra.expressions import Condition, Order
 from chakra.types import Array, Jsonb, Numeric, Text, Varchar
@@ -147,6 +148,13 @@ async def queries(db: Database) -> None:
     assert_type(await objects.values("id", "name"), list[dict[str, Any]])
     assert_type(await objects.values("id").get(), dict[str, Any])
     assert_type(await objects.values_list("id", "name"), list[tuple[Any, ...]])
+    assert_type(await objects.values_list(User.id, User.bio), list[tuple[int, str | None]])
+    assert_type(await objects.values_list(User.price, flat=True), list[Decimal])
+    assert_type(await objects.values_list(User.team), list[tuple[Any, ...]])
+    assert_type(
+        await objects.values_list(User.id, User.name, User.price).first(), tuple[int, str, Decimal] | None
+    )
+    objects.values_list(5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     assert_type(objects.to_sql(), tuple[str, list[Any]])
     async for user in objects.filter(id=1):
         assert_type(user, User)
@@ -237,6 +245,7 @@ async def errors() -> None:
         assert_type(db, Database)
 
 
+<<<<<<< HEAD
 class TaskQuerySet(QuerySet["Task"]):
     def open(self) -> TaskQuerySet:
         return self.filter(done=False)
@@ -255,3 +264,53 @@ async def managers() -> None:
     assert_type(await Task.objects.open(), list[Task])
     assert_type(await Task.pending.get(id=1), Task)
     assert_type(Team.objects, QuerySet[Team])
+=======
+def plain_calls(db: sync.Database, user: User) -> None:
+    users = User.objects.using(db)
+    assert_type(users, sync.QuerySet[User])
+    assert_type(users.filter(User.id > 1).order_by("name")[:5], sync.QuerySet[User])
+    assert_type(users.select_related("team").only("name").distinct(), sync.QuerySet[User])
+    assert_type(users.list(), list[User])
+    assert_type([row.name for row in users], list[str])
+    assert_type(users.get(id=1), User)
+    assert_type(users.first(), User | None)
+    assert_type(users[0], User)
+    assert_type(users.count(), int)
+    assert_type(users.create(name="x"), User)
+    assert_type(users.get_or_create(name="x"), tuple[User, bool])
+    assert_type(users.update(name="x"), int)
+    assert_type(users.delete(), int)
+    assert_type(users.bulk_create([user], on_conflict="ignore"), list[User])
+    assert_type(users.in_bulk([1]), dict[Any, User])
+    assert_type(users.values("id").list(), list[dict[str, Any]])
+    assert_type(users.values_list(User.id, User.name).list(), list[tuple[int, str]])
+    assert_type(User.objects.values_list(User.id, flat=True).using(db).list(), list[int])
+    assert_type(db.table("x").filter(id=1).first(), dict[str, Any] | None)
+    assert_type(Group.members, ManyToMany[User])
+    assert_type(db.run(user.team), Team)
+    assert_type(db.run(User.objects.count()), int)
+    assert_type(db.execute("x"), str)
+    assert_type(db.save(user, update_fields=["name"]), None)
+    assert_type(db.delete(user), int)
+    with db.transaction(isolation="serializable") as block:
+        assert_type(block, sync.Transaction)
+    with db.acquire() as connection:
+        assert_type(User.objects.using(connection), sync.QuerySet[User])
+
+    @db.transaction(retries=3)
+    def work(n: int) -> str:
+        return str(n)
+
+    assert_type(work(3), str)
+    with sync.connect("postgresql://localhost/x") as other:
+        assert_type(other, sync.Database)
+    users.filter("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    users.to_polars(partition=4)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    db.transaction(isolatin="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    db.save(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    users.nmae  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # noqa: B018
+
+
+async def not_awaited(db: sync.Database) -> None:
+    await User.objects.using(db)  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+>>>>>>> 736998d (Plain calls: page, decision, types; values_list() of fields is typed; instances in notebooks; hover text of public names)

@@ -175,7 +175,8 @@ class PartnerSet(QuerySet[R_co]):
         @settled
         async def delete(self, *, returning: Any = None) -> Any:
             """Delete all partners; return their number, or what ``returning`` says."""
-            found = await super().delete(returning=returning)
+            # A delete() of the user's own queryset class need not know the option.
+            found = await (super().delete() if returning is None else super().delete(returning=returning))
             self._changed_set()
             return found
 

@@ -131,7 +131,7 @@ from chakra.models import (
 )
 from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
-from chakra.query import QuerySet, raw
+from chakra.query import QuerySet, on, raw
 from chakra.query.ctes import CTE
 from chakra.query.paging import Page
 from chakra.query.prefetch import Prefetch, prefetch
@@ -353,6 +353,7 @@ __all__ = [
     "field",
     "foreign_key",
     "many_to_many",
+    "on",
     "one_to_one",
     "prefetch",
     "raw",

@@ -22,6 +22,7 @@ from chakra.models.relations.specs import (
     many_to_many,
     one_to_one,
 )
+from chakra.query.hooks import Hooks
 from chakra.query.managers import Starting
 from chakra.query.other_names import BODY, OPTIONS
 from chakra.schema import Relation, Table
@@ -73,6 +74,8 @@ class ModelInfo:
         reverse: the ways whose key is elsewhere, by name.
         ways: those that other models opened (``ways_back``), by name, the last one in force.
         between: give the tables of many-to-many relations that no model declares.
+        hooks: what runs before and after writes, or ``None``.
+        listeners: functions that ``on`` gave, by event.
         table: its description, made at first use.
         describing: threads that are making the description.
         rows: what the queries of its managers begin with, made at first use as well.
@@ -89,6 +92,8 @@ class ModelInfo:
         self.relations: dict[str, ForwardRelation] = {}
         self.reverse: dict[str, Relation] = {}
         self.ways: dict[str, list[Any]] = {}
+        self.hooks: Hooks | None = None
+        self.listeners: dict[str, list[Any]] = {}
         self.between: list[Callable[[], Table]] = []
 
 

@@ -14,7 +14,7 @@ from chakra.models.metaclass import ModelMeta
 from chakra.models.relations.many import ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
 from chakra.models.views import Refresh
-from chakra.query import fetching, write
+from chakra.query import fetching, hooks, write
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
 from chakra.query.queryset import Objects, QuerySet
@@ -149,12 +149,15 @@ class Model(metaclass=ModelMeta):
             force_insert: insert even if the row was loaded from the database.
             using: another database than the row's own.
         """
-        await write.save(self, database=using, fields=update_fields, force_insert=force_insert)
+        way = write if type(self).__chakra__.hooks is None else hooks
+        await way.save(self, database=using, fields=update_fields, force_insert=force_insert)
 
     @by_door
     async def delete(self, *, using: Database | None = None) -> int:
         """Delete the row; return 1, or 0 if it was gone already."""
-        return await write.delete(self, database=using)
+        way = write if type(self).__chakra__.hooks is None else hooks
+        touched: int = await way.delete(self, database=using)
+        return touched
 
     @Refresh
     @by_door

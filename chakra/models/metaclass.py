@@ -29,6 +29,7 @@ from chakra.models.tables import table_of
 from chakra.models.ways_back import Way, close_way, open_way
 from chakra.models.words import check_words
 from chakra.pg.types import PgType
+from chakra.query.hooks import hooks_of
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import MODELS, written
 from chakra.query.queryset import Objects, QuerySet
@@ -176,6 +177,7 @@ def _concrete(
             _attach_many(cls, attribute, declared.spec, info)
         else:
             _attach_field(cls, attribute, declared.spec, declared.nullable, info)
+    info.hooks = hooks_of(cls)
     registry.register(cls)
     return cls
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
-from chakra.query import bulk_write, sequences, write, written
+from chakra.query import bulk_write, hooks, sequences, write, written
 from chakra.query.base import R_co
 from chakra.query.groups import refuse_expressions
 from chakra.query.not_a_list import instances_of
@@ -21,6 +21,8 @@ from chakra.sql import Select
 if TYPE_CHECKING:
     from chakra.columnar import InsertResult
 
+T = TypeVar("T")
+
 
 class Writing(Paging[R_co]):
     """The methods of ``QuerySet`` that write."""
@@ -31,6 +33,15 @@ class Writing(Paging[R_co]):
         table = self._select.table
         if table.read_only:
             raise read_only(table, f"{verb}()")
+
+    def _batch(self, verb: str, given: Any, work: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        """A write of many rows, between the hooks of the model for it."""
+        info = getattr(self.table.row_class, "__chakra__", None)
+        if info is None or info.hooks is None:
+            return work()
+        return hooks.batch(
+            info.hooks, verb, self.database, given, work, given if isinstance(given, list) else []
+        )
 
     def _is_manager(self) -> bool:
         """Whether it is what all queries of a manager begin with."""
@@ -84,7 +95,8 @@ class Writing(Paging[R_co]):
         if table.row_class is None:
             return await write.insert_values(table, self.database, values)
         instance = table.row_class(**self._given() | values)
-        await write.insert(instance, self.database, table if table.partition_of is not None else None)
+        insert = write.insert if table.row_class.__chakra__.hooks is None else hooks.insert
+        await insert(instance, self.database, table if table.partition_of is not None else None)
         return instance
 
     @runs
@@ -141,7 +153,8 @@ class Writing(Paging[R_co]):
             if not created:
                 for name, value in defaults.items():
                     setattr(found, name, value() if callable(value) else value)
-                await write.save(found, database=self.database)
+                way = write if self.table.row_class.__chakra__.hooks is None else hooks
+                await way.save(found, database=self.database)
         return found, created
 
     async def _update_or_insert(
@@ -247,7 +260,9 @@ class Writing(Paging[R_co]):
             for row in rows:
                 setattr(row, name, value)
         try:
-            return await bulk_write.create(self.table, self.database, rows, **given)
+            return await self._batch(
+                "bulk_create", rows, lambda: bulk_write.create(self.table, self.database, rows, **given)
+            )
         except TypeError:
             refuse_expressions(self.table, rows)
             raise
@@ -265,7 +280,9 @@ class Writing(Paging[R_co]):
                 ``sync_sequences``: move the table's sequences past keys that the data brings itself.
         """
         self._writable("bulk_insert")
-        return await bulk_write.insert(self.table, self.database, data, options)
+        return await self._batch(
+            "bulk_insert", data, lambda: bulk_write.insert(self.table, self.database, data, options)
+        )
 
     @runs
     async def bulk_update(
@@ -290,7 +307,9 @@ class Writing(Paging[R_co]):
                 f"instance is filtered, too: {self.table.title}.objects.bulk_update(…); update() writes what a "
                 "query finds"
             )
-        return await bulk_write.update(self.table, self.database, rows, fields, options)
+        return await self._batch(
+            "bulk_update", rows, lambda: bulk_write.update(self.table, self.database, rows, fields, options)
+        )
 
     @runs
     async def sync_sequences(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Condition
 from chakra.expressions.excluded import Excluded
 from chakra.pg.conversion import Naive
-from chakra.query import bulk, execute, write
+from chakra.query import bulk, execute, hooks, write
 from chakra.query.described import checked_table
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.read_only import read_only
@@ -148,7 +148,8 @@ async def create(query: Any, values: dict[str, Any]) -> Any:
         conflict = _conflict(table, assigned, options, query.database.naive)
         row = await write.upsert(instance, table, query.database, assigned, conflict, names)
         return row if row is None or isinstance(found, tuple) else instance
-    await write.insert(instance, query.database, table if table.partition_of is not None else None, names)
+    insert = write.insert if table.row_class.__chakra__.hooks is None else hooks.insert
+    await insert(instance, query.database, table if table.partition_of is not None else None, names)
     return {name: getattr(instance, name) for name in names} if isinstance(found, tuple) else instance
 
 

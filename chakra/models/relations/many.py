@@ -12,7 +12,6 @@ from chakra.errors import DataError, FieldError, NotLoaded
 from chakra.models.doors import doors
 from chakra.models.relations.sets import (
     PartnerSet,
-    Unwritten,
     itself,
     joined,
     key_of,
@@ -21,12 +20,13 @@ from chakra.models.relations.sets import (
     settled,
     without,
 )
-from chakra.query import written
+from chakra.query import hooks, written
 from chakra.query.alike import same_for_all
 from chakra.query.base import R_co
 from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
+from chakra.query.unwritten import Unwritten
 from chakra.schema import Hop, Relation, Table
 
 M = TypeVar("M", bound=Any)
@@ -212,7 +212,17 @@ class ManySet(PartnerSet[R_co]):
             )
         return given or {}
 
+    async def _noted(self, action: str, keys: list[Any]) -> None:
+        """Let the hooks of the instance's model know that its links changed."""
+        found = type(self._instance).__chakra__.hooks
+        if found is not None:
+            await hooks.run(found, "m2m_changed", self._instance, self._named, action, keys)
+
     async def _add(self, keys: list[Any], extra: dict[str, Any]) -> None:
+        await self._link_with(keys, extra)
+        await self._noted("add", keys)
+
+    async def _link_with(self, keys: list[Any], extra: dict[str, Any]) -> None:
         link, key = self._link, self._key
         own, other = link.own(), link.other()
         held = (*own.keys, *other.keys)
@@ -245,7 +255,7 @@ class ManySet(PartnerSet[R_co]):
     async def remove(self, *partners: Any) -> None:
         """Undo the links with others (instances or keys); the rows themselves stay."""
         keys = self._keys(partners, "remove")
-        if keys and self._link.symmetrical:
+        if keys and (self._link.symmetrical or type(self._instance).__chakra__.hooks is not None):
             async with self.database.transaction():
                 await self._remove(keys)
         elif keys:
@@ -258,6 +268,7 @@ class ManySet(PartnerSet[R_co]):
         if link.symmetrical:
             back: QuerySet[Any] = QuerySet(link.table(), self._database)
             await back.filter(**{f"{link.own().name}__in": keys, link.other().name: self._key}).delete()
+        await self._noted("remove", keys)
 
     @settled
     async def clear(self) -> None:
@@ -267,6 +278,7 @@ class ManySet(PartnerSet[R_co]):
             if self._link.symmetrical:
                 back: QuerySet[Any] = QuerySet(self._link.table(), self._database)
                 await back.filter(**{self._link.other().name: self._key}).delete()
+            await self._noted("clear", [])
         self._back_of(self._there(), lambda rows: without(rows, [self._instance.pk]))
         self._changed_set(lambda rows: [])
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from chakra.errors import ConnectionLost, FieldError
 from chakra.query.base import Base, R_co
 from chakra.query.fetching import fetch_of, note_asked, note_found, refuse, with_peers
-from chakra.query.hydrate import SLOT
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
-from chakra.query.state import NOT_LOADED, RowState, change_loaded, loaded_value
+from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 from chakra.query.write import database_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -79,34 +78,6 @@ def settled(write: F) -> F:
             raise
 
     return run  # type: ignore[return-value]
-
-
-class Unwritten:
-    """Takes new instances back to what they were, if the block that writes them fails and its rows are gone again."""
-
-    def __init__(self, rows: Iterable[Any]) -> None:
-        self._before: list[tuple[Any, RowState, bool, set[str], dict[str, Any]]] = []
-        for row in rows:
-            if hasattr(type(row), "__chakra_model__"):
-                state: RowState = row._state
-                made = {
-                    n: getattr(row, SLOT + n) for n in type(row).__table__.generated if hasattr(row, SLOT + n)
-                }
-                self._before.append((row, state, state.saved, {*state.changed}, made))
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        for row, state, saved, changed, made in self._before if kind is not None else ():
-            row._state = state
-            if not state.shared:
-                state.saved, state.changed = saved, changed
-            for name in type(row).__table__.generated:
-                if name in made:
-                    setattr(row, SLOT + name, made[name])
-                elif hasattr(row, SLOT + name):
-                    delattr(row, SLOT + name)
 
 
 def on_the_class(shown: str, relation: str, name: str) -> AttributeError:
@@ -204,7 +175,8 @@ class PartnerSet(QuerySet[R_co]):
         @settled
         async def delete(self, *, returning: Any = None) -> Any:
             """Delete all partners; return their number, or what ``returning`` says."""
-            found = await super().delete(returning=returning)
+            # A delete() of the user's own queryset class need not know the option.
+            found = await (super().delete() if returning is None else super().delete(returning=returning))
             self._changed_set()
             return found
 
@@ -286,7 +258,6 @@ async def _each(rows: PartnerSet[R_co]) -> AsyncIterator[R_co]:
 
 __all__ = [
     "PartnerSet",
-    "Unwritten",
     "itself",
     "joined",
     "key_of",

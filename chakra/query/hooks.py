@@ -1,0 +1,170 @@
+"""Hooks of models: what runs before and after rows are written, in one transaction with the write.
+
+A class without hooks has ``None`` in the place of them, which is all that its writes look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from inspect import iscoroutinefunction, signature
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chakra.errors import FieldError
+from chakra.query import write
+from chakra.query.unwritten import Unwritten
+from chakra.schema import Table
+
+if TYPE_CHECKING:
+    from chakra.db import Database
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
+
+OF_ROWS = ("before_save", "after_save", "before_delete", "after_delete")
+OF_BATCHES = (
+    "before_bulk_create",
+    "after_bulk_create",
+    "before_bulk_update",
+    "after_bulk_update",
+    "before_bulk_insert",
+    "after_bulk_insert",
+)
+EVENTS = (*OF_ROWS, *OF_BATCHES, "m2m_changed")
+
+Hooks = Mapping[str, list[Any]]
+
+
+def on(model: Any, event: str) -> Callable[[F], F]:
+    """Let an async function run when rows of a model are written: ``@on(Post, "after_save")``.
+
+    It runs in the transaction of the write, behind the model's own method of that name, and gets what that gets: the
+    instance, ``created=`` if it has such a parameter, or the batch. Of an abstract model it runs for all that derive
+    from it.
+
+    Args:
+        model: the model class.
+        event: ``before_save``, ``after_save``, ``before_delete``, ``after_delete``; once a batch
+            ``before_bulk_create``, ``after_bulk_create`` and the same with ``bulk_update`` and ``bulk_insert``;
+            ``m2m_changed``.
+
+    Raises:
+        FieldError: no model, no such event, or a function that is not async.
+    """
+    if event not in EVENTS:
+        raise FieldError(f"on(): there is no event {event!r}; there are {', '.join(EVENTS)}")
+    if not hasattr(model, "__chakra__"):
+        raise FieldError(f"on({event!r}) takes a model class, not {model!r}")
+
+    def note(function: F) -> F:
+        _check(f"@on({model.__name__}, {event!r})", function)
+        model.__chakra__.listeners.setdefault(event, []).append(function)
+        _settle(model)
+        return function
+
+    return note
+
+
+def hooks_of(model: Any) -> Hooks | None:
+    """The hooks of a model class by event: its methods, then the functions of it and its bases; ``None`` if none.
+
+    Raises:
+        FieldError: a method of such a name is not async.
+    """
+    found: dict[str, list[Any]] = {}
+    for event in EVENTS:
+        method = getattr(model, event, None) if any(event in vars(base) for base in model.__mro__) else None
+        several = []
+        if method is not None and (callable(method) or event in OF_BATCHES):
+            _check(f"{model.__name__}.{event}", method)
+            several.append(method)
+        for base in reversed(model.__mro__):
+            info = vars(base).get("__chakra__")
+            several += [] if info is None else info.listeners.get(event, ())
+        if several:
+            found[event] = [(each, "created" in signature(each).parameters) for each in several]
+    return found or None
+
+
+def _settle(model: Any) -> None:
+    model.__chakra__.hooks = hooks_of(model)
+    for derived in type.__subclasses__(model):
+        _settle(derived)
+
+
+def _check(label: str, function: Any) -> None:
+    if not iscoroutinefunction(function):
+        raise FieldError(f"{label} has to be async: hooks run between the statements of a transaction")
+
+
+async def run(hooks: Hooks, event: str, *given: Any, created: bool | None = None) -> None:
+    """Run the hooks of an event, one after the other."""
+    for function, takes_created in hooks.get(event, ()):
+        if takes_created and created is not None:
+            await function(*given, created=created)
+        else:
+            await function(*given)
+
+
+async def insert(
+    instance: Any, database: Database, into: Table | None = None, names: tuple[str, ...] = ()
+) -> None:
+    """``write.insert`` of an instance whose model has hooks."""
+    hooks = type(instance).__chakra__.hooks
+    with Unwritten([instance]):
+        async with database.transaction():
+            await run(hooks, "before_save", instance, created=True)
+            await write.insert(instance, database, into, names)
+            await run(hooks, "after_save", instance, created=True)
+
+
+async def save(
+    instance: Any,
+    *,
+    database: Database | None = None,
+    fields: Iterable[str] | None = None,
+    force_insert: bool = False,
+) -> None:
+    """``write.save`` of an instance whose model has hooks; if one fails nothing was written, and the instance is what
+    it was.
+    """
+    hooks = type(instance).__chakra__.hooks
+    found = write.database_of(instance, database)
+    if force_insert or not instance._state.saved:
+        await insert(instance, found)
+        return
+    with Unwritten([instance]):
+        async with found.transaction():
+            await run(hooks, "before_save", instance, created=False)
+            await write.save(instance, database=found, fields=fields)
+            await run(hooks, "after_save", instance, created=False)
+
+
+async def delete(instance: Any, *, database: Database | None = None) -> int:
+    """``write.delete`` of an instance whose model has hooks."""
+    hooks = type(instance).__chakra__.hooks
+    found = write.database_of(instance, database)
+    with Unwritten([instance]):
+        async with found.transaction():
+            await run(hooks, "before_delete", instance)
+            touched = await write.delete(instance, database=found)
+            await run(hooks, "after_delete", instance)
+    return touched
+
+
+async def batch(
+    hooks: Hooks, verb: str, database: Database, given: Any, work: Callable[[], Awaitable[T]], rows: list[Any]
+) -> T:
+    """Run a write of many rows between the hooks of its verb: before it what was given, after it what came of it.
+
+    Args:
+        rows: the instances among it, which are taken back if it fails.
+    """
+    with Unwritten(rows):
+        async with database.transaction():
+            await run(hooks, f"before_{verb}", given)
+            made = await work()
+            await run(hooks, f"after_{verb}", given if verb == "bulk_update" else made)
+    return made
+
+
+__all__ = ["EVENTS", "Hooks", "batch", "delete", "hooks_of", "insert", "on", "run", "save"]

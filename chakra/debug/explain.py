@@ -77,7 +77,7 @@ def prefix_of(options: dict[str, Any], server: int) -> str:
         if name == "generic_plan" and value and analyze:
             raise FieldError("explain(generic_plan=True) has no values to run it with: leave out analyze")
         if name == "serialize":
-            words.append(f"SERIALIZE {value.upper()}")
+            words.append(f"SERIALIZE {str(value).upper()}")
         elif name == "generic_plan":
             continue  # it has a way of its own, chakra.debug.generic_plans
         elif value or name in ("timing", "costs", "buffers"):  # what is off anyway need not be said

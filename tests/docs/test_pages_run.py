@@ -29,6 +29,7 @@ PAGES = [
     "docs/columnar.md",
     "docs/coming-from-django.md",
     "docs/ctes.md",
+    "docs/debugging.md",
     "docs/expressions.md",
     "docs/json-and-arrays.md",
     "docs/queries.md",

@@ -245,7 +245,6 @@ async def errors() -> None:
         assert_type(db, Database)
 
 
-<<<<<<< HEAD
 class TaskQuerySet(QuerySet["Task"]):
     def open(self) -> TaskQuerySet:
         return self.filter(done=False)
@@ -264,7 +263,8 @@ async def managers() -> None:
     assert_type(await Task.objects.open(), list[Task])
     assert_type(await Task.pending.get(id=1), Task)
     assert_type(Team.objects, QuerySet[Team])
-=======
+
+
 def plain_calls(db: sync.Database, user: User) -> None:
     users = User.objects.using(db)
     assert_type(users, sync.QuerySet[User])
@@ -313,4 +313,3 @@ def plain_calls(db: sync.Database, user: User) -> None:
 
 async def not_awaited(db: sync.Database) -> None:
     await User.objects.using(db)  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
->>>>>>> 736998d (Plain calls: page, decision, types; values_list() of fields is typed; instances in notebooks; hover text of public names)

@@ -27,6 +27,7 @@ from chakra.expressions.lookups import find_lookup
 from chakra.expressions.windows import Window
 from chakra.pg.types import PgType
 from chakra.schema import Check, Column, Exclude, Given, Index, Table, Term, Unique
+from chakra.schema.storage import NextValue
 from chakra.schema.terms import changed
 from chakra.sql.adapting import ToType
 from chakra.sql.infer import type_of
@@ -71,6 +72,11 @@ class TableScope(Scope):
     def resolve_path(self, path: str) -> Path:
         """A column of the table and its transforms; a relation stands for the field that holds its key."""
         table = self.root.table
+        if isinstance(path, NextValue):
+            raise FieldError(
+                "Sequence.next() is a default by itself, and no part of an expression; of a sequence that is there "
+                "already, nextval() may stand in a default that is SQL text"
+            )
         parts = path.split("__")
         if self._fixed:
             raise FieldError(f"{path!r}: {self._fixed}")

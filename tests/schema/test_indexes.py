@@ -62,7 +62,7 @@ INDEXES: dict[str, tuple[Index, str]] = {
     "cast": (Index(Cast("code", Text), name="cast"), "btree (((code)::text))"),
     "year": (
         Index(F("day__year"), name="year"),
-        "btree (((EXTRACT(year FROM day))::integer))",
+        "btree ((\nCASE\n    WHEN isfinite(day) THEN (EXTRACT(year FROM day))::integer\n    ELSE NULL::integer\nEND))",
     ),
     "as text": (
         Index("(left(name, 3))", "-(amount % 7)", name="as text"),

@@ -10,6 +10,7 @@ import pytest
 
 import chakra
 from chakra import (
+    Cast,
     Check,
     Exclude,
     F,
@@ -18,6 +19,7 @@ from chakra import (
     Index,
     Model,
     Q,
+    Sequence,
     Unique,
     Value,
     field,
@@ -26,7 +28,7 @@ from chakra import (
 )
 from chakra.errors import ChakraError, DataError, ExclusionViolation, FieldError
 from chakra.functions import Concat, Lower, SearchVector
-from chakra.types import Jsonb, TsVector
+from chakra.types import Jsonb, Text, TsVector
 
 
 def model(**body: Any) -> Any:
@@ -72,6 +74,15 @@ DECLARED: dict[str, tuple[Callable[[], Any], str]] = {
     "an unknown field": (
         lambda: model(meta={"indexes": [Index("a", include=["b"], name="i")]}).__table__,
         "Said, Index(i), include=: Said has no field 'b'",
+    ),
+    "a sequence in an expression": (
+        lambda: (
+            model(
+                types={"d": Field[str]},
+                d=field(db_default=Concat(Value("A"), Cast(Sequence("s").next(), Text))),
+            ).__table__
+        ),
+        "Said.d, db_default=: Sequence.next() is a default by itself",
     ),
     "a query of itself": (naming_its_query, "Said is asked for rows by what its own Meta or fields say"),
 }

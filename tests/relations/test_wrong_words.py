@@ -145,7 +145,7 @@ WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda q: q.values_list(["id"]),
         r"named one by one: values_list\(\*\['id'\]\)",
     ),
-    "distinct": (lambda q: q.distinct(None), r"distinct\(\) takes names of fields, not None"),
+    "distinct": (lambda q: q.distinct(None), r"distinct\(\) takes names of fields and expressions, not None"),
     "only": (lambda q: q.only(Essay.id), r"only\(\) takes names of fields"),
     "select_related": (lambda q: q.select_related(Essay.writer), r"select_related\(\) takes names"),
     "select_for_update": (lambda q: q.select_for_update(of=5), r"list of relations, not 5"),

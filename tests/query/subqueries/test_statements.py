@@ -194,7 +194,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "one field for several columns": (
         lambda: SEATS.filter(pk__in=SEATS.values("row")).to_sql(),
-        r"gives 1 values a row \(row\), and Seat\.pk has 2 columns",
+        r"gives 1 values a row \(row\), and Seat\.pk has 2 values",
     ),
     "a reference to nothing": (
         lambda: POSTS.filter(author=OuterRef("pk")).to_sql(),

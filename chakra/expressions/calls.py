@@ -77,6 +77,7 @@ class Function(Generic[T]):
         least: how many arguments it needs; ``None`` = all.
         strict: whether it is NULL where an argument is, and, if it is not ``partial``, nowhere else.
         partial: whether it may be NULL where no argument is.
+        widest: whether numbers are all taken for the widest of them, whichever comes first.
         known: whether nothing of the user's runs in it.
         bilateral: whether what its result is compared with goes through it as well.
     """
@@ -92,6 +93,7 @@ class Function(Generic[T]):
     known: bool = True
     bilateral: bool = False
     partial: bool = False
+    widest: bool = False
     words: frozenset[str] = field(init=False)
     """Names, or kinds, of the types of whose values it is a transform."""
 

@@ -32,6 +32,8 @@ from chakra.pg.types import (
 TEXT_TYPES = frozenset({"text", "varchar", "bpchar", "name", "citext"})
 WHOLE = frozenset({"int2", "int4", "int8"})
 NUMBERS = WHOLE | {"numeric", "float4", "float8"}
+WIDTHS = ("int2", "int4", "int8", "numeric")
+"""Numbers, each of which is taken where one that stands behind it is."""
 SHIFTS = frozenset({"<<", ">>"})
 BITS = frozenset({"&", "|", "#"}) | SHIFTS
 

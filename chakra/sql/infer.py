@@ -38,6 +38,7 @@ from chakra.expressions.rules import (
     TEXT_TYPES,
     VECTORS,
     WHOLE,
+    WIDTHS,
     common_type,
     numeric,
     operation_type,
@@ -84,7 +85,8 @@ def type_of(node: Expression) -> PgType | None:
     if isinstance(node, Operation):
         return _operation(node)
     if isinstance(node, Call):
-        return node.function.result([type_of(argument) for argument in node.arguments])
+        taken = [type_of(argument) for argument in node.arguments]
+        return node.function.result([leading_type(node), *taken[1:]] if node.function.widest else taken)
     if isinstance(node, Prefixed):
         inner = type_of(node.value)
         bits = inner is not None and inner.base.name in BIT_STRINGS
@@ -111,6 +113,17 @@ def type_of(node: Expression) -> PgType | None:
         return _record(node)
     given: PgType | None = getattr(node, "type", None)
     return given
+
+
+def leading_type(node: Call[Any]) -> PgType | None:
+    """The type that says what a function does: that of its first argument, or of the widest number."""
+    if not node.arguments:
+        return None
+    types = [type_of(argument) for argument in node.arguments if not isinstance(argument, Slot)]
+    numbers = [type_.base for type_ in types if type_ is not None and type_.base.name in WIDTHS]
+    if not node.function.widest or not numbers:
+        return type_of(node.arguments[0])
+    return max(numbers, key=lambda type_: WIDTHS.index(type_.name))
 
 
 def _record(node: Row) -> PgType | None:
@@ -349,6 +362,7 @@ __all__ = [
     "default_of",
     "default_type",
     "is_null",
+    "leading_type",
     "load_of",
     "may_be_null",
     "operand_type",

@@ -155,7 +155,7 @@ def _over(types: Sequence[PgType | None]) -> PgType | None:
 def _inferred(bounds: str) -> Function[Any]:
     sql = {name: f"{type_.bare}({{0}}, {{1}}, {quote_string(bounds)})" for name, type_ in RANGE_OF.items()}
     kind = Kind("a number, a date or a moment", frozenset(RANGE_OF), like=True, only=True)
-    return Function[Any]("RangeOf", sql, (kind, kind), _over, strict=False)
+    return Function[Any]("RangeOf", sql, (kind, kind), _over, strict=False, widest=True)
 
 
 _INFERRED = {bounds: _inferred(bounds) for bounds in BOUNDS}

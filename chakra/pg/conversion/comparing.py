@@ -237,6 +237,8 @@ def _equal_to_some(values: Iterable[Any]) -> Iterable[int]:
 
 def _bare(type_: PgType) -> PgType:
     """The type without modifiers, also of its elements: what is compared is not cut to what a column keeps."""
+    if type_.name == "sparsevec":
+        return type_  # a mapping of indices has no other dimensions than the column's
     if type_.kind == "base":
         return replace(type_, typmod=-1, rounding=None) if type_.typmod >= 0 else type_
     if type_.kind in ("array", "range", "multirange", "domain") and type_.element is not None:

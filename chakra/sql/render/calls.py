@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from chakra.errors import FieldError
 from chakra.expressions import Call, Condition, Expression, Slot
 from chakra.expressions.calls import Kind
-from chakra.expressions.rules import TEXT_TYPES, VECTORS, WHOLE
+from chakra.expressions.rules import TEXT_TYPES, VECTORS, WHOLE, WIDTHS
 from chakra.pg.types import PgType
 from chakra.sql.adapting import ToType
-from chakra.sql.infer import is_null, type_of
+from chakra.sql.infer import is_null, leading_type, type_of
 from chakra.sql.render.base import render
 from chakra.sql.render.nodes import label_of, typed_slot
 from chakra.sql.render.templates import split
@@ -21,7 +21,7 @@ def call(node: Call[object], writer: Writer) -> None:
     """Write a row of the table of functions, applied to arguments."""
     function, arguments = node.function, node.arguments
     writer.pure = writer.pure and function.known
-    template = function.template(type_of(arguments[0]) if arguments else None)
+    template = function.template(leading_type(node))
     used: set[int] = set()
     for place, text in split(template):
         if place == "text":
@@ -91,10 +91,6 @@ def write_argument(
         writer.write(f"::{cast.sql}")
 
 
-_WIDTHS = ("int2", "int4", "int8", "numeric")
-"""Numbers, each of which is taken where one that stands behind it is."""
-
-
 def _check_alike(name: str, node: Expression, found: PgType, arguments: Sequence[Expression]) -> None:
     """Refuse a value that the server does not take for one of the first argument's type, or by the session's zone;
     pgvector's types are cast to each other.
@@ -108,7 +104,7 @@ def _check_alike(name: str, node: Expression, found: PgType, arguments: Sequence
     own, other = first.base, found.base
     if own.name == other.name or (own.name, other.name) == ("timestamp", "date") or own.name in VECTORS:
         return
-    if own.name in _WIDTHS and other.name in _WIDTHS and _WIDTHS.index(other.name) < _WIDTHS.index(own.name):
+    if own.name in WIDTHS and other.name in WIDTHS:
         return
     if own.element is not None and other.element is not None and own.kind == other.kind == "array":
         names = {own.element.base.name, other.element.base.name}

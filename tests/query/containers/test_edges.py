@@ -283,8 +283,14 @@ async def test_values_of_other_types_than_the_first_one_are_refused(rows: Any) -
     assert await QUERY.annotate(x=RangeOf("m", "n", bounds="[]")).filter(x__contains=2).values_list(
         "id", flat=True
     ) == [2]
+    for expression, low in (
+        (RangeOf("n", F("n") + 2), "int64"),
+        (RangeOf("n", Cast("m", Numeric(5, 0)) + 2), "decimal"),
+    ):
+        assert await ids(QUERY.annotate(x=expression).filter(x__contains=3, x__upper__gte=4)) == [2, 3]
+        field_ = (await QUERY.values(x=expression).to_arrow()).schema.field("x")
+        assert str(field_.type.field("lower").type).startswith(low)
     for expression in (
-        RangeOf("n", "m"),
         RangeOf("day", "local"),
         RangeOf("local", "instant"),
         RangeOf("instant", "day"),

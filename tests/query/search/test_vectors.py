@@ -133,6 +133,8 @@ CONDITIONS: list[tuple[Any, str]] = [
     (Q(embedding__l2_normalize__vector_norm__lt=2), "vector_norm(l2_normalize(embedding)) < 2"),
     (Q(embedding__binary_quantize=Value("100", Bit(3))), "binary_quantize(embedding) = B'100'"),
     (Q(sparse="{2:4}/5"), "sparse = '{2:4}/5'"),
+    (Q(sparse={2: 4}), "sparse = '{2:4}/5'"),
+    (Q(sparse__in=[{2: 4}, {1: 3, 5: -1}]), "sparse in ('{2:4}/5', '{1:3,5:-1}/5')"),
     (Q(sparse=[0, 4, 0, 0, 0]), "sparse = '{2:4}/5'"),
 ]
 

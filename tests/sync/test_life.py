@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -54,6 +55,15 @@ SLEEPING = """
 """
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Python's own answer to SIGINT, which a process that a shell began in the background ignores."""
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, outside)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_stops_the_statement(db: sync.Database) -> None:
     """Ctrl-C, while the server works; afterwards nothing of it runs any more, and the database goes on."""
     main = threading.main_thread().ident

@@ -219,8 +219,11 @@ def resolve_select(numbered: Numbered, scope: Scope | None = None) -> Resolved:
 
 def _renamed(found: Resolved) -> bool:
     """Whether a value has the name of a column that it is not: ORDER BY takes a bare name for the value."""
+    clauses = found.select.clauses
+    if not (found.order and (clauses.outputs or clauses.annotations)):
+        return False
     columns = {column.name for column in found.scope.root.table.columns}
-    return bool(found.order) and any(
+    return any(
         name in columns and not (isinstance(value, ColumnRef) and value.column.name == name)
         for name, value in found.outputs
     )

@@ -300,22 +300,22 @@ def test_classes_made_with_type() -> None:
 def test_a_forward_reference_by_name() -> None:
     class Leaf(Model):
         id: Field[int] = field(primary_key=True)
-        tree: ForeignKey["Tree"] = foreign_key(related_name="leaves")  # noqa: UP037
+        tree: ForeignKey["Limetree"] = foreign_key(related_name="leaves")  # noqa: UP037
         nest: ForeignKey[Nest | None] = foreign_key(default=None)
 
-    with pytest.raises(FieldError, match=r"Leaf\.tree refers to the model 'Tree', which is not defined"):
+    with pytest.raises(FieldError, match=r"Leaf\.tree refers to the model 'Limetree', which is not defined"):
         _ = Leaf.__table__
 
-    class Tree(Model):
+    class Limetree(Model):
         id: Field[int] = field(primary_key=True)
 
     class Nest(Model):
         id: Field[int] = field(primary_key=True)
 
     relations = Leaf.__table__.relations
-    assert relations["tree"].target is Tree.__table__ and not relations["tree"].nullable
+    assert relations["tree"].target is Limetree.__table__ and not relations["tree"].nullable
     assert relations["nest"].target is Nest.__table__ and relations["nest"].nullable
-    assert "leaves" in vars(Tree)
+    assert "leaves" in vars(Limetree)
 
 
 def test_a_name_means_the_model_of_the_same_place() -> None:

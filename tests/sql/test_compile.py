@@ -52,7 +52,8 @@ GOLDEN: list[tuple[Any, str, list[Any]]] = [
     (
         BOOK.filter(added__year__gte=2020, printed__month=5),
         'SELECT "id", "title" FROM "books" WHERE '
-        "EXTRACT(YEAR FROM (\"added\" AT TIME ZONE 'UTC'))::integer >= $1::bigint "
+        "CASE WHEN isfinite((\"added\" AT TIME ZONE 'UTC')) "
+        "THEN EXTRACT(YEAR FROM (\"added\" AT TIME ZONE 'UTC'))::integer END >= $1::bigint "
         'AND EXTRACT(MONTH FROM "printed")::integer = $2::bigint',
         [2020, 5],
     ),

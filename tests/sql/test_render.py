@@ -20,6 +20,7 @@ from chakra.expressions import (
     Value,
 )
 from chakra.expressions.aggregates import Aggregate
+from chakra.expressions.base import Condition, TypedExpression, Valued
 from chakra.expressions.excluded import Excluded
 from chakra.expressions.items import Item, Slice
 from chakra.expressions.positions import Beyond
@@ -48,7 +49,7 @@ def concrete(cls: type) -> bool:
     if issubclass(cls, Aggregate):  # written alike, by their rules
         return cls is Aggregate
     made_here = cls.__module__.startswith("chakra.") and not cls.__name__.startswith("_")
-    bases = (chakra.expressions.Condition, chakra.expressions.TypedExpression, chakra.expressions.Choice)
+    bases = (Condition, TypedExpression, Valued, chakra.expressions.Choice)
     abstract = cls in bases
     return made_here and not abstract and cls.bind_column is None
 

@@ -32,6 +32,18 @@ from chakra.sql.statement import Writer
 
 def lookup(node: Lookup, writer: Writer) -> None:
     left, right = node.left, node.right
+    if isinstance(left, ColumnRef) and isinstance(right, Slot):
+        type_ = left.column.type
+        plain = None if type_.base.name in _DOCUMENTS else find_lookup(node.name, type_)
+        if plain is not None and plain.right in _OF_ONE_VALUE:  # what most conditions are: 1 µs less
+            for kind, text in split(plain.sql):
+                if kind == "text":
+                    writer.write(text)
+                elif kind == "l":
+                    _left(left, type_, plain, writer)
+                else:
+                    _RIGHT[plain.right](right, kind, left, type_, plain, writer)
+            return
     elements = elements_in(left)
     if elements is not None:
         _of_elements(node, elements, writer)
@@ -90,6 +102,10 @@ def lookup(node: Lookup, writer: Writer) -> None:
             _operand(right, writer)
         else:
             raise FieldError(f"{node.name} takes plain values, not {right!r}")
+
+
+_DOCUMENTS = frozenset({"json", "jsonb"})
+_OF_ONE_VALUE = frozenset({"same", "text"})
 
 
 def _bilateral(left: Expression, type_: PgType | None) -> Function[Any] | None:

@@ -22,6 +22,7 @@ from chakra import (
     many_to_many,
     one_to_one,
 )
+from chakra.models.doors import doors
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.state import RowState
 from chakra.sql import select_statement

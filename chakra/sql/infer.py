@@ -185,7 +185,7 @@ def operand_type(slot: Slot, other: PgType | None, operator: str) -> PgType | No
         return own
     base = other.base
     if base.kind in SPANS or base.name in VECTORS:
-        return base if slot.type is None else own
+        return base
     if operator == "||" and base.name not in TEXT_TYPES and own is not TEXT:
         return replace(base, typmod=-1) if own is None or own.kind == "array" or own is JSONB else own
     if own is TEXT and base.name in BIT_STRINGS:

@@ -206,12 +206,15 @@ def _from_texts(array: pa.Array, type_: PgType) -> pa.Array:
         if text is None:
             found.append(None)
             continue
+        match = _TEXT.fullmatch(text)
         try:
-            inner, dimensions = _TEXT.fullmatch(text).groups()  # type: ignore[union-attr]
+            if match is None:
+                raise ValueError(text)
+            inner, dimensions = match.groups()
             pairs = sorted(
                 (int(i), float(v)) for i, v in (part.split(":") for part in inner.split(",") if inner)
             )
-        except (AttributeError, ValueError):
+        except ValueError:
             raise ValueFault(row, f"{text!r} is no text of {type_.sql}, such as {{1:0.5,3:2}}/5") from None
         found.append(
             {

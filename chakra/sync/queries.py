@@ -157,7 +157,9 @@ else:
 _classes: dict[Any, Any] = {query.QuerySet: QuerySet}
 
 
-_slots: dict[type, tuple[Any, ...]] = {}
+_copied: dict[type, tuple[Any, tuple[Any, ...], bool]] = {}
+"""Of each class of queries that was asked for: the one with plain calls, its slots, whether there are attributes."""
+_new = object.__new__
 
 
 def plain_class(kind: type) -> Any:
@@ -177,28 +179,32 @@ def plain_class(kind: type) -> Any:
 def plain_query(given: Any) -> Any:
     """The same query with plain calls."""
     kind = type(given)
-    made = plain_class(kind)
+    try:
+        made, members, attributes = _copied[kind]
+    except KeyError:
+        made, members, attributes = _copied[kind] = (
+            plain_class(kind),
+            _members(kind),
+            bool(kind.__dictoffset__),
+        )
     if made is kind:
         return given
-    new = object.__new__(made)
-    members = _slots.get(kind)
-    if members is None:
-        members = _slots[kind] = _members(kind)
-    for member in members:
+    new = _new(made)
+    for get, set_ in members:
         try:
-            value = member.__get__(given)
+            value = get(given)
         except AttributeError:
             continue  # a set of partners fills its slots when it is asked
-        member.__set__(new, value)
-    if hasattr(given, "__dict__"):
+        set_(new, value)
+    if attributes:
         new.__dict__.update(given.__dict__)
     return new
 
 
 def _members(kind: type) -> tuple[Any, ...]:
-    """The slots of a class and its bases."""
+    """How the slots of a class and its bases are read and filled."""
     return tuple(
-        each
+        (each.__get__, each.__set__)
         for base in kind.__mro__
         for each in vars(base).values()
         if isinstance(each, MemberDescriptorType)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -15,7 +17,8 @@ import pytest
 
 from chakra import sync
 from chakra.errors import ConfigError, ConnectionLost
-from chakra.sync.portal import portal
+from chakra.sync.portal import _Call, portal
+from chakra.sync.selector import Selector
 from tests.sync.models import Author
 
 
@@ -154,3 +157,52 @@ def test_one_thread_serves_all(db: sync.Database, dsn: str) -> None:
     with sync.connect(dsn) as other:
         assert other.fetchval("select 1") == 1
     assert portal.ident == before and [t.name for t in threading.enumerate()].count("chakra.sync") == 1
+
+
+async def _nothing() -> int:
+    return 7
+
+
+def test_turns_of_the_loop(db: sync.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that waits for nothing begins and ends in the turn that finds it: one sleep of the loop, one byte."""
+    slept: list[float | None] = []
+    ask, write = selectors.DefaultSelector.select, os.write
+
+    def select(self: selectors.DefaultSelector, timeout: float | None = None) -> object:
+        slept.append(timeout)
+        return ask(self, timeout)
+
+    written: list[bytes] = []
+    portal.call(_nothing)
+    monkeypatch.setattr(selectors.DefaultSelector, "select", select)
+    monkeypatch.setattr(os, "write", lambda fd, data: (written.append(data), write(fd, data))[1])
+    for _ in range(20):
+        assert portal.call(_nothing) == 7
+    monkeypatch.undo()
+    assert len(slept) <= 22 and len(written) <= 20, (slept, written)
+
+
+def test_calls_that_come_to_nothing(db: sync.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled before they begin, by others or by an interrupt, or after the loop ended: nobody waits for ever."""
+    begin = _Call.begin
+
+    def cancelled(call: _Call) -> None:
+        begin(call)
+        assert call._task is not None
+        call._task.cancel()
+
+    def interrupted(call: _Call) -> None:
+        call._cancel()
+        begin(call)
+
+    monkeypatch.setattr(importlib.import_module("chakra.sync.portal"), "PATIENCE", 0.01)
+    for early in (cancelled, interrupted):
+        monkeypatch.setattr(_Call, "begin", early)
+        with pytest.raises(ConnectionLost, match="cancelled"):
+            portal.call(asyncio.sleep, 60)
+    monkeypatch.undo()
+    assert db.fetchval("select 7") == 7
+    ended = Selector()
+    ended.close()
+    with pytest.raises(RuntimeError, match="has ended"):
+        ended.hand_over(lambda: None)

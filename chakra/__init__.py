@@ -6,6 +6,7 @@ Everything public is here, in ``chakra.types``, ``chakra.functions``, ``chakra.e
 
 from __future__ import annotations
 
+import functools
 import typing
 from typing import TYPE_CHECKING
 
@@ -142,6 +143,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from chakra.db import Transaction
+    from chakra.db.retrying import Attempts
+
+_Work = typing.TypeVar("_Work", bound="typing.Callable[..., typing.Awaitable[typing.Any]]")
 
 __version__ = "0.1.0"
 
@@ -230,6 +234,43 @@ def connect(url: str | None = None, **settings: typing.Any) -> _Connecting:
 def transaction(*arguments: typing.Any, **options: typing.Any) -> Transaction:
     """A transaction block on the default database; see ``Database.transaction``."""
     return _databases.default_database().transaction(*arguments, **options)
+
+
+def on_commit(callback: typing.Callable[[], object]) -> None:
+    """Call ``callback`` once the transaction around, on the default database, has committed.
+
+    Outside of one, a plain function is called at once; see ``Database.on_commit``.
+    """
+    _databases.default_database().on_commit(callback)
+
+
+def on_rollback(callback: typing.Callable[[], object]) -> None:
+    """Call ``callback`` once the transaction around, on the default database, has been rolled back.
+
+    Outside of one it is never called; see ``Database.on_rollback``.
+    """
+    _databases.default_database().on_rollback(callback)
+
+
+def retrying(*arguments: typing.Any, **options: typing.Any) -> Attempts:
+    """A block that is run again after a serialization failure, on the default database; see ``Database.retrying``."""
+    return _databases.default_database().retrying(*arguments, **options)
+
+
+def retry(*arguments: typing.Any, **options: typing.Any) -> typing.Callable[[_Work], _Work]:
+    """Decorate an ``async def`` that is run again after a serialization failure, on the database that is the default
+    one when it is called; see ``Database.retry``.
+    """
+
+    def decorate(function: typing.Any) -> typing.Any:
+        @functools.wraps(function)
+        async def call(*args: typing.Any, **kwargs: typing.Any) -> typing.Any:
+            again = _databases.default_database().retry(*arguments, **options)
+            return await again(function)(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 __all__ = [
@@ -354,8 +395,12 @@ __all__ = [
     "foreign_key",
     "many_to_many",
     "on",
+    "on_commit",
+    "on_rollback",
     "one_to_one",
     "prefetch",
     "raw",
+    "retry",
+    "retrying",
     "transaction",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chakra.db.backoff import Backoff
 from chakra.db.catalog import TypeCatalog, Types, with_modifier
 from chakra.db.connection import Connection
 from chakra.db.copy_out import CopyOutStream
@@ -15,6 +16,7 @@ from chakra.db.statements import Statement
 from chakra.db.transactions import Transaction
 
 __all__ = [
+    "Backoff",
     "Connection",
     "CopyOutStream",
     "Database",

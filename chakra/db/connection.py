@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
 
+from chakra.db.coordination import Coordination
 from chakra.db.core import Core
-from chakra.db.executor import Executor
 from chakra.db.scope import Isolation, Scope
 from chakra.db.session import Session
 from chakra.db.transactions import Transaction
 from chakra.errors import ConnectionLost
 
 
-class Connection(Executor):
+class Connection(Coordination):
     """A connection pinned by ``async with db.acquire() as connection``.
 
     What it sets on the session (``SET``, temporary tables, advisory locks) holds for its own statements and

@@ -11,8 +11,8 @@ from weakref import ref
 from chakra import config
 from chakra.db.address import Address
 from chakra.db.connection import PinnedConnection
+from chakra.db.coordination import Coordination
 from chakra.db.core import Core
-from chakra.db.executor import Executor
 from chakra.db.scope import Isolation
 from chakra.db.session import Session
 from chakra.db.siblings import IDENTITY
@@ -20,7 +20,7 @@ from chakra.db.transactions import Transaction, active, current_for
 from chakra.errors import ConfigError
 
 
-class Database(Executor):
+class Database(Coordination):
     """A connected database; made by ``await Database.connect(url)``, closed by ``await db.close()``.
 
     Attributes:

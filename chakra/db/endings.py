@@ -71,6 +71,10 @@ class Endings:
                 raise
             _log.debug("a connection could not be rolled back and was closed: %s", error)
 
+    def run_behind(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run something as a task that ``close()`` waits for, and cancels if it takes too long."""
+        return self._spawn(work)
+
     def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = self.loop.create_task(work)
         self._tasks.add(task)

@@ -52,15 +52,27 @@ class Scope:
         state: whether it has begun, and ended, by itself or with a block around it.
         depth: how many blocks are around it.
         callbacks: what is to be called once the outermost block has committed.
+        undoings: what is to be called once this block, or one around it, has been rolled back.
         committed: it was the outermost block, and has.
     """
 
-    __slots__ = ("_generator", "_loan", "_owner", "callbacks", "committed", "depth", "parent", "state")
+    __slots__ = (
+        "_generator",
+        "_loan",
+        "_owner",
+        "callbacks",
+        "committed",
+        "depth",
+        "parent",
+        "state",
+        "undoings",
+    )
 
     def __init__(self) -> None:
         self.parent: Scope | None = None
         self.depth = 0
         self.callbacks: list[Callable[[], object]] = []
+        self.undoings: list[Callable[[], object]] = []
         self.committed = False
         self.state: Literal["new", "open", "done"] = "new"
         self._owner: asyncio.Task[Any] | None = None
@@ -82,6 +94,17 @@ class Scope:
         if self.state == "done":
             raise TransactionError("on_commit() came too late: the transaction is over")
         self.callbacks.append(callback)
+
+    def on_rollback(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` (plain or ``async def``) once this block, or one around it, has been rolled back.
+
+        It is called right behind the rollback: of a savepoint, inside the block around it. Not called after a commit,
+        nor where nobody knows (``CommitUnknown``). All callbacks run, in the order they were given; what one raises is
+        logged and noted on the error that leaves the block, and does not take its place.
+        """
+        if self.state == "done":
+            raise TransactionError("on_rollback() came too late: the transaction is over")
+        self.undoings.append(callback)
 
     # -- its life -----------------------------------------------------------------------------------
 
@@ -134,6 +157,8 @@ class Scope:
         scope = innermost
         while scope is not None and scope is not self:
             scope.state = "done"
+            self.undoings += scope.undoings
+            scope.undoings = []
             scope = scope.parent
 
     # -- who may use it -----------------------------------------------------------------------------

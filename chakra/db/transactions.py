@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
-import logging
 import os
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
@@ -15,6 +12,8 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from chakra.db import driver, local_settings
+from chakra.db.backoff import USUAL, Backoff
+from chakra.db.callbacks import call_committed, call_undone
 from chakra.db.core import Core
 from chakra.db.errors import was_answered
 from chakra.db.generators import enclosing_generator
@@ -22,17 +21,12 @@ from chakra.db.scope import PLAIN, Isolation, Scope, beginning
 from chakra.db.session import Session
 from chakra.db.statements import Own
 from chakra.db.streams import end_streams
-from chakra.errors import ConnectionLost, SerializationError, TransactionError
+from chakra.errors import ChakraError, CommitUnknown, ConnectionLost, SerializationError, TransactionError
 
-_log = logging.getLogger("chakra.db")
 P = ParamSpec("P")
 R = TypeVar("R")
 
 ABORTED = "25P02"
-
-# Pause before retry n (from 0): up to this many seconds times 2**n, chosen at random so that two
-# transactions that met once do not meet again.
-RETRY_PAUSE = 0.01
 
 active: ContextVar[Transaction | None] = ContextVar("chakra_transaction", default=None)
 """Innermost transaction of the running task, of whichever database."""
@@ -59,9 +53,24 @@ class Transaction(Scope):
             numbers, booleans or UUIDs. They are sent along with BEGIN, and a nested block sets back what was
             there before.
         session: the session of a pinned connection; ``None`` = borrow one.
+
+    Attributes:
+        backoff: how long to wait before each retry.
     """
 
-    __slots__ = ("_begin", "_late", "_pinned", "_retries", "_settings", "_token", "core", "outer", "session")
+    __slots__ = (
+        "_begin",
+        "_doubtful",
+        "_late",
+        "_pinned",
+        "_retries",
+        "_settings",
+        "_token",
+        "backoff",
+        "core",
+        "outer",
+        "session",
+    )
 
     def __init__(
         self,
@@ -82,6 +91,8 @@ class Transaction(Scope):
         self.session: Session | None = None
         self.outer: Transaction | None = None
         self._retries = retries
+        self.backoff: Backoff = USUAL
+        self._doubtful = False
         self._settings = local_settings.checked(settings) if settings else {}
         self._pinned = session
         self._token: Token[Transaction | None] | None = None
@@ -183,6 +194,15 @@ class Transaction(Scope):
         return f"chakra.saved_{self.depth}"
 
     async def _exit(self, error: BaseException | None) -> None:
+        try:
+            await self._end(error)
+        except BaseException as failed:
+            await self._call_undone(failed)
+            raise
+        if error is not None:
+            await self._call_undone(error)
+
+    async def _end(self, error: BaseException | None) -> None:
         if self.state == "done":  # it ended with the block around it; the session is someone else's by now
             if error is None:
                 raise TransactionError("this nested transaction was rolled back with the one around it")
@@ -210,6 +230,7 @@ class Transaction(Scope):
                 await self._release_savepoint(session)
             else:
                 await self._commit(session)
+                self.committed = True
         finally:
             if self.parent is None:
                 if session.effects:  # others can see them now
@@ -224,9 +245,10 @@ class Transaction(Scope):
             try:
                 if self.parent is not None:
                     self.parent.callbacks += self.callbacks
+                    self.parent.undoings += self.undoings
+                    self.undoings = []
                 else:
-                    self.committed = True
-                    await self._call_back()
+                    await call_committed(self.callbacks)
             finally:
                 if self._late is not None:
                     raise self._late
@@ -262,6 +284,7 @@ class Transaction(Scope):
         ``PATIENCE``, and nobody knows.
         """
         pool = self.core.pool
+        self._doubtful = True
         work = pool.finish(session, session.commit)
         try:
             await asyncio.wait((work,))
@@ -271,11 +294,12 @@ class Transaction(Scope):
             if not await pool.settle(work):
                 cancel.add_note("the COMMIT of the transaction was on its way: it may have happened")
                 raise
+            self._doubtful = _is_doubtful(work)
             if work.cancelled() or work.exception() is not None or work.result() == "ROLLBACK":
                 raise
             session.suspect = False
-            cancel.add_note("the transaction was committed before the cancel was delivered")
-            self._late = cancel
+            self._deliver_later(cancel)
+        self._doubtful = _is_doubtful(work)
         return work.result()
 
     async def _release_savepoint(self, session: Session) -> None:
@@ -299,27 +323,26 @@ class Transaction(Scope):
 
     async def _give_back(self, session: Session) -> None:
         pool = self.core.pool
-        if session.dirty and not session.suspect:
-            await pool.release_changed(session)
-        else:
+        if not session.dirty or session.suspect:
             pool.release(session)
+            return
+        try:
+            await pool.release_changed(session)
+        except asyncio.CancelledError as cancel:
+            if not self.committed:
+                raise
+            self._deliver_later(cancel)
 
-    async def _call_back(self) -> None:
-        """Call what waits for the commit of the outermost block."""
-        first: Exception | None = None
-        for callback in self.callbacks:
-            try:
-                result = callback()
-                if inspect.isawaitable(result):
-                    await result
-            except Exception as error:
-                if first is None:
-                    first = error
-                    continue
-                _log.exception("a callback of on_commit() failed after another one: %r", callback)
-                first.add_note(f"another callback of on_commit() failed as well: {error!r}")
-        if first is not None:
-            raise first
+    def _deliver_later(self, cancel: asyncio.CancelledError) -> None:
+        """Keep a cancel that came too late until what follows a commit is done."""
+        cancel.add_note("the transaction was committed before the cancel was delivered")
+        self._late = cancel
+
+    async def _call_undone(self, error: BaseException) -> None:
+        """Call what waits for the rollback, unless nobody knows whether there was one."""
+        undoings, self.undoings = self.undoings, []
+        if undoings and not self.committed and not self._doubtful:
+            await call_undone(undoings, error)
 
     def _leave_context(self) -> None:
         if self._token is not None:
@@ -363,16 +386,32 @@ class Transaction(Scope):
                 await block._exit(None)
                 return result
             except SerializationError:
-                # After the commit it comes from a callback: another run would write everything twice.
-                if block.committed or block.parent is not None or attempt >= self._retries:
+                if not block.repeatable or attempt >= self._retries:
                     raise
-            await asyncio.sleep(RETRY_PAUSE * 2**attempt * random.random())
+            await self.backoff.pause(attempt)
             attempt += 1
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a block that met a serialization failure may be run again.
+
+        Not inside another one: the server wants the outermost transaction to start over. And not after its commit,
+        when the failure is of a callback: another run would write everything twice.
+        """
+        return self.parent is None and not self.committed and not self._doubtful
 
     def _fresh(self) -> Transaction:
         block = Transaction(self.core, session=self._pinned)
-        block._begin, block._settings = self._begin, self._settings
+        block._begin, block._settings, block.backoff = self._begin, self._settings, self.backoff
         return block
+
+
+def _is_doubtful(work: asyncio.Task[Any]) -> bool:
+    """Whether the end of a COMMIT does not tell if it happened."""
+    if work.cancelled():
+        return True
+    error = work.exception()
+    return error is not None and (isinstance(error, CommitUnknown) or not isinstance(error, ChakraError))
 
 
 def _look_at(work: asyncio.Task[Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextvars import ContextVar
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 import chakra
 from chakra import db, models
+from chakra.db.backoff import USUAL, Backoff
+from chakra.db.coordination import checked_times
 from chakra.db.default import default_database
-from chakra.db.transactions import RETRY_PAUSE
 from chakra.errors import ConfigError, SerializationError, TransactionError
 from chakra.models.doors import doors
 from chakra.query import QuerySet as AsyncQuerySet
@@ -21,15 +21,17 @@ from chakra.query import prefetch as prefetching
 from chakra.query.prefetch import Prefetch
 from chakra.query.raw import RawQuery as AsyncRawQuery
 from chakra.sync.calls import Block, converters, lowered, plain, runs
+from chakra.sync.later import Later
 from chakra.sync.portal import portal
 from chakra.sync.queries import QuerySet, RawQuery, TableQuery, plain_query
+from chakra.sync.retrying import Attempts
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-_later: ContextVar[list[Callable[[], object]]] = ContextVar("chakra_sync_later")
-"""What waits for the commit that is on its way; set in the context of the call that commits."""
+_later: ContextVar[Later] = ContextVar("chakra_sync_later")
+"""What waits for the end that is on its way; set in the context of the call that ends a block."""
 
 
 class Transaction(Block["Transaction"]):
@@ -43,6 +45,7 @@ class Transaction(Block["Transaction"]):
     def __init__(self, make: Callable[[], db.Transaction], retries: int = 0) -> None:
         super().__init__(make)
         self._retries = retries
+        self.backoff = USUAL
 
     def __enter__(self) -> Transaction:
         if self._retries:
@@ -58,13 +61,18 @@ class Transaction(Block["Transaction"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        later: list[Callable[[], object]] = []
+        later = Later()
         assert self._context is not None
         self._context.run(_later.set, later)
         try:
             super().__exit__(kind, error, trace)
-        finally:
-            _call_back(later)
+        except BaseException as failed:
+            later.call_undone(failed)
+            later.call_committed()
+            raise
+        if error is not None:
+            later.call_undone(error)
+        later.call_committed()
 
     @property
     def is_open(self) -> bool:
@@ -80,6 +88,21 @@ class Transaction(Block["Transaction"]):
         if self._block is None:
             raise TransactionError("on_commit() came too early: the block has not begun")
         self._block.on_commit(_marking(callback))
+
+    def on_rollback(self, callback: Callable[[], object]) -> None:
+        """Call ``callback``, in the thread that rolls back, once this block, or one around it, has been rolled back.
+
+        Raises:
+            TransactionError: the block is not open.
+        """
+        if self._block is None:
+            raise TransactionError("on_rollback() came too early: the block has not begun")
+        self._block.on_rollback(_marking(callback, undone=True))
+
+    @property
+    def inner(self) -> db.Transaction:
+        """The asynchronous block it stands for; once it was entered."""
+        return self._block  # type: ignore[no-any-return]
 
     def __call__(self, func: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function: each call runs in a transaction of its own."""
@@ -104,29 +127,17 @@ class Transaction(Block["Transaction"]):
                     return func(*args, **kwargs)
             except SerializationError:
                 inner = block._block
-                if inner.committed or inner.parent is not None or attempt >= self._retries:
+                if not inner.repeatable or attempt >= self._retries:
                     raise
-            time.sleep(RETRY_PAUSE * 2**attempt * random.random())
+            time.sleep(self.backoff.seconds(attempt))
             attempt += 1
 
 
-def _marking(callback: Callable[[], object]) -> Callable[[], object]:
-    """What the asynchronous side calls at the commit, in the loop: the callback itself is called by who commits."""
-    return lambda: _later.get().append(callback)
-
-
-def _call_back(later: list[Callable[[], object]]) -> None:
-    first: Exception | None = None
-    for callback in later:
-        try:
-            callback()
-        except Exception as error:
-            if first is None:
-                first = error
-            else:
-                first.add_note(f"another callback of on_commit() failed as well: {error!r}")
-    if first is not None:
-        raise first
+def _marking(callback: Callable[[], object], *, undone: bool = False) -> Callable[[], object]:
+    """What the asynchronous side calls at the end, in the loop: the callback itself is called by who ends the block."""
+    if undone:
+        return lambda: _later.get().undone.append(callback)
+    return lambda: _later.get().committed.append(callback)
 
 
 def _blocks(
@@ -235,14 +246,39 @@ class Database(Connection):
 
     def on_commit(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` in this thread once the transaction around has committed; at once where there is none."""
-        if not portal.call(self._on_commit, callback):
+        if not portal.call(self._at_end, callback, undone=False):
             callback()
 
-    def _on_commit(self, callback: Callable[[], object]) -> bool:
+    def on_rollback(self, callback: Callable[[], object]) -> None:
+        """Call ``callback`` in this thread once the block around, or one around that, has been rolled back; never where
+        there is none.
+        """
+        portal.call(self._at_end, callback, undone=True)
+
+    def _at_end(self, callback: Callable[[], object], *, undone: bool) -> bool:
         block = self.__chakra_async__.current_transaction()
         if block is not None:
-            block.on_commit(_marking(callback))
+            (block.on_rollback if undone else block.on_commit)(_marking(callback, undone=undone))
         return block is not None
+
+    def retrying(
+        self, times: int = 3, *args: Any, backoff: Backoff = USUAL, **options: Any
+    ) -> Attempts[Transaction]:
+        """``for attempt in db.retrying(times=3): with attempt:``, a block that is run again after a serialization
+        failure or a deadlock; see the asynchronous ``Database.retrying``.
+        """
+        checked_times(times)
+        return Attempts(lambda: self.transaction(*args, **options), times, backoff)
+
+    def retry(
+        self, times: int = 3, *args: Any, backoff: Backoff = USUAL, **options: Any
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Decorate a function: each call runs in a transaction, and again after a serialization failure or a
+        deadlock.
+        """
+        block = self.transaction(*args, retries=checked_times(times), **options)
+        block.backoff = backoff
+        return block
 
     def save(
         self,

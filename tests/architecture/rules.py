@@ -92,6 +92,7 @@ NEWER_STANDARD = frozenset({"annotationlib"})
 """Modules of the standard library that the oldest supported Python does not have (3.14)."""
 
 LAZY: tuple[Exemption, ...] = (
+    Exemption("chakra.db.coordination", "chakra.db.retrying", "loaded by who runs blocks again"),
     Exemption("chakra.query.columnar_rows", "chakra.columnar", "instances of large results out of columns"),
     Exemption("chakra.query.bulk", "chakra.columnar", "the one door from querysets to columns"),
     Exemption("chakra.query.bulk_write", "chakra.columnar", "the same door, for writing"),
@@ -121,6 +122,7 @@ LAZY: tuple[Exemption, ...] = (
 """Imports inside functions, of a layer the module may not import at its top."""
 
 THIRD_PARTY_LAZY: tuple[Exemption, ...] = (
+    Exemption("chakra.db.coordination", "chakra.db.retrying", "loaded by who runs blocks again"),
     Exemption("chakra.columnar.sinks", "polars", "optional library, asked for by to_polars"),
     Exemption("chakra.columnar.sinks", "pandas", "optional library, asked for by to_pandas"),
     Exemption("chakra.columnar.kernels._jit", "numba", "kernels that run uncompiled need no compiler"),

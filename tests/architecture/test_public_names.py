@@ -21,7 +21,7 @@ PUBLIC = (
 
 PROMISED = {
     "chakra": """
-        connect configure transaction raw __version__
+        connect configure transaction on_commit on_rollback retry retrying raw __version__
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Prefetch prefetch
         Index Unique Check Exclude OpClass Identity Sequence CTE
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery

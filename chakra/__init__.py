@@ -221,7 +221,8 @@ def connect(url: str | None = None, **settings: typing.Any) -> _Connecting:
             that folder (``pip install "chakra-orm[embedded]"``). Left out: ``CHAKRA_DATABASE_URL``, then
             ``chakra.toml``.
         settings: settings of the sections ``database`` and ``pool`` for this database alone
-            (``max_connections=20, acquire_timeout="5s"``).
+            (``max_connections=20, acquire_timeout="5s"``), and ``password=``: one in place of the URL's, or a
+            function, plain or ``async``, that gives one for each new connection.
 
     Raises:
         ConfigError: no URL, an unknown setting, or a server Chakra cannot use.

@@ -74,7 +74,10 @@ class PoolSettings:
         max_waiting: borrowers that may queue; the next one is refused at once. 0 = no limit.
         acquire_timeout: how long a borrower waits for a connection before ``PoolTimeout``.
         idle_timeout: an idle connection above ``min_connections`` is closed after this; 0 = never.
-        max_lifetime: a connection is replaced at this age when it is next free; 0 = never.
+        max_lifetime: a connection is replaced at this age when it is next free, each up to a tenth earlier so that
+            not all go at once; 0 = never.
+        check_after: an idle connection of which nothing was heard for so long is asked whether it still answers,
+            behind the scenes; 0 = never.
         close_timeout: how long ``close()`` waits for borrowers before it cuts them off.
         reset: when a connection is reset before it is lent again: ``auto`` (whenever more ran on it than statements
             Chakra compiled over plain tables), ``always``, ``never``.
@@ -86,6 +89,7 @@ class PoolSettings:
     acquire_timeout: float = _setting(30.0, parse_duration)
     idle_timeout: float = _setting(600.0, parse_duration)
     max_lifetime: float = _setting(3600.0, parse_duration)
+    check_after: float = _setting(60.0, parse_duration)
     close_timeout: float = _setting(10.0, parse_duration)
     reset: str = _setting("auto", one_of("auto", "always", "never"))
 

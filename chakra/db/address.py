@@ -6,11 +6,11 @@ import os
 import random
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from chakra.config import DatabaseSettings
@@ -29,6 +29,13 @@ _IN_URL = (
     "ssl_max_protocol_version",
 )
 _STRONG = ("require", "verify-ca", "verify-full")
+
+_ROLES = frozenset({"primary", "standby", "read-write", "read-only"})
+
+PasswordSource: TypeAlias = Callable[[], str | Awaitable[str]]
+"""Gives the password of one new connection."""
+
+Password: TypeAlias = str | PasswordSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +78,36 @@ class Address:
 
     Attributes:
         where: host, port and name for messages; no user, no password.
-        timeout: seconds one attempt may take.
+        timeout: seconds one attempt may take, for each host.
         keepalive: what to set on the socket.
         arguments: for ``asyncpg.connect``; secrets are among them.
         shuffled: try the hosts in any order.
+        role: what the server has to be (``target_session_attrs``).
+        password: gives the password of a new connection, in place of the one among the arguments.
     """
 
     where: str
     timeout: float
     keepalive: KeepAlive
     shuffled: bool
+    role: str
     arguments: Mapping[str, Any] = field(repr=False)
+    password: PasswordSource | None = field(default=None, repr=False)
 
     @classmethod
-    def read(cls, url: object, settings: DatabaseSettings) -> Address:
+    def read(cls, url: object, settings: DatabaseSettings, password: Password | None = None) -> Address:
         """Read a URL, and beside it the environment variables and the service file of libpq.
+
+        Args:
+            password: one that goes before all of these, or what gives one for each new connection.
 
         Raises:
             ConfigError: the URL, a parameter or a file it names cannot be used; never shows a password.
         """
+        if password is not None and not isinstance(password, str) and not callable(password):
+            raise ConfigError(
+                f"password= takes a text or a function that gives one, not a value of type {type(password).__name__}"
+            )
         given = with_defaults(read_url(url))
         values = {
             name: read_parameter(name, text, source)
@@ -109,11 +127,13 @@ class Address:
                 values.get("tcp_user_timeout", round(settings.tcp_user_timeout * 1000)),
             ),
             shuffled=values.get("load_balance_hosts") == "random",
+            role=values.get("target_session_attrs") or "any",
+            password=password if callable(password) else None,
             arguments={
                 "host": list(hosts) or None,
                 "port": list(ports) or None,
                 "user": values.get("user"),
-                "password": values.get("password"),
+                "password": password if isinstance(password, str) else values.get("password"),
                 "passfile": values.get("passfile"),
                 "database": values.get("dbname"),
                 "target_session_attrs": values.get("target_session_attrs"),
@@ -124,15 +144,48 @@ class Address:
             },
         )
 
-    def order(self) -> dict[str, Any]:
-        """The arguments for one attempt."""
-        arguments = dict(self.arguments)
-        if self.shuffled and arguments["host"]:
-            ports = arguments["port"] or [5432]
-            pairs = list(zip(arguments["host"], ports * len(arguments["host"]), strict=False))
+    @property
+    def asks_for_role(self) -> bool:
+        """Whether the server has to be a primary, or a standby."""
+        return self.role in _ROLES
+
+    def attempts(self) -> list[Attempt]:
+        """What to try one after the other until a connection is there, as libpq does (manual, section 34.1.1.3)."""
+        hosts, ports = self.arguments["host"], self.arguments["port"]
+        if not hosts:
+            return [Attempt(self.where, {**self.arguments, "target_session_attrs": self.role})]
+        pairs = list(zip(hosts, (ports or [5432]) * (len(hosts) if len(ports or ()) < 2 else 1), strict=True))
+        if self.shuffled:
             random.shuffle(pairs)
-            arguments["host"], arguments["port"] = map(list, zip(*pairs, strict=True))
-        return arguments
+        roles = ("standby", "any") if self.role == "prefer-standby" else (self.role,)
+        return [
+            Attempt(
+                self.where if len(pairs) == 1 else host_and_port(host, port),
+                {**self.arguments, "host": [host], "port": [port], "target_session_attrs": role},
+            )
+            for role in roles
+            for host, port in pairs
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One host.
+
+    Attributes:
+        where: it, for messages.
+        arguments: for ``asyncpg.connect``.
+    """
+
+    where: str
+    arguments: Mapping[str, Any] = field(repr=False)
+
+
+def host_and_port(host: str, port: int | None) -> str:
+    """A host as messages call it."""
+    if host.startswith("/"):
+        return f"the socket {host}/.s.PGSQL.{port or 5432}"
+    return (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
 
 
 def _whole(seconds: float) -> int:
@@ -150,12 +203,7 @@ def _hosts(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[int, ...]]
 def _where(hosts: tuple[str, ...], ports: tuple[int, ...], values: Mapping[str, Any]) -> str:
     shown: list[str] = []
     for position, host in enumerate(hosts):
-        port = ports[min(position, len(ports) - 1)] if ports else None
-        if host.startswith("/"):
-            shown.append(f"the socket {host}/.s.PGSQL.{port or 5432}")
-        else:
-            shown.append(f"[{host}]" if ":" in host else host)
-            shown[-1] += f":{port}" if port else ""
+        shown.append(host_and_port(host, ports[min(position, len(ports) - 1)] if ports else None))
     name = values.get("dbname") or ""
     if ":" in name or "@" in name:  # part of another URL, perhaps with its password
         name = ""
@@ -256,4 +304,4 @@ def _naming(name: str, file: str) -> Iterator[None]:
         ) from None
 
 
-__all__ = ["Address", "KeepAlive"]
+__all__ = ["Address", "Attempt", "KeepAlive", "Password", "PasswordSource"]

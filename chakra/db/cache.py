@@ -15,12 +15,16 @@ class StatementCache(Generic[T]):
 
     Args:
         limit: statements kept; 0 keeps none.
+
+    Attributes:
+        hits: how often one was found.
     """
 
-    __slots__ = ("_entries", "limit")
+    __slots__ = ("_entries", "hits", "limit")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.hits = 0
         self._entries: OrderedDict[Hashable, T] = OrderedDict()
 
     def __len__(self) -> int:
@@ -34,6 +38,7 @@ class StatementCache(Generic[T]):
         found = self._entries.get(sql)
         if found is not None:
             self._entries.move_to_end(sql)
+            self.hits += 1
         return found
 
     def put(self, sql: Hashable, statement: T) -> list[T]:

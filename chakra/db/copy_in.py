@@ -158,7 +158,9 @@ class _Writing:
                 self.unbroken = 0
                 await asyncio.sleep(0)
             chunk = await self.next()
-            self.unbroken += memoryview(chunk).nbytes
+            size = memoryview(chunk).nbytes
+            self.unbroken += size
+            self.session.counters.copied_in += size
             return chunk
         except StopAsyncIteration:
             self.ended = True

@@ -143,6 +143,7 @@ class _Reading:
             self.session.fail(error, self.text)
 
     def _write(self, data: bytes) -> Awaitable[object]:
+        self.session.counters.copied_out += len(data)
         if self.stopping:
             if not self._is_last(data):
                 raise _Stopped

@@ -7,7 +7,7 @@ from typing import cast
 
 from chakra import config
 from chakra.db import driver, relations
-from chakra.db.address import Address
+from chakra.db.address import Address, Password
 from chakra.db.cache import StatementCache
 from chakra.db.catalog import TypeCatalog
 from chakra.db.descriptions import LIMIT, Descriptions
@@ -39,11 +39,11 @@ class Core:
         documents: by the text of a statement, which of its result columns are json or jsonb.
         naive: what a datetime without a zone means for ``timestamptz``: the setting ``database.naive_datetimes``.
         server_version: of the server, as (18, 6).
+        statement_limit: statements a connection keeps prepared.
     """
 
     __slots__ = (
         "__weakref__",
-        "_statement_limit",
         "address",
         "as_text",
         "descriptions",
@@ -55,12 +55,13 @@ class Core:
         "relation_facts",
         "server_version",
         "settings",
+        "statement_limit",
         "types",
     )
 
-    def __init__(self, url: str, settings: config.Settings) -> None:
+    def __init__(self, url: str, settings: config.Settings, password: Password | None = None) -> None:
         database = settings.database
-        self.address = Address.read(url, database)
+        self.address = Address.read(url, database, password)
         self.settings = settings
         self.naive: Naive = cast(Naive, database.naive_datetimes)
         self.hooks = HookChain()
@@ -74,22 +75,29 @@ class Core:
         self.as_text: dict[Hashable, Statement] = {}
         self.documents: StatementCache[frozenset[int]] = StatementCache(LIMIT)
         prepared = database.prepared_statements and not database.pgbouncer
-        self._statement_limit = database.statement_cache_size if prepared else 0
+        self.statement_limit = database.statement_cache_size if prepared else 0
         self.pool = Pool(
-            self._open_session, settings.pool, refresh=Session.forget_statements, stateless=database.pgbouncer
+            self._open_session,
+            settings.pool,
+            refresh=Session.forget_statements,
+            stateless=database.pgbouncer,
+            fits=self._fits if self.address.asks_for_role else None,
         )
 
     async def _open_session(self) -> Session:
         raw = await driver.open_connection(self.address, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
-        session = Session(raw, self.hooks, self._statement_limit, self.documents)
+        session = Session(raw, self.hooks, self.statement_limit, self.documents, self.pool.counters)
         try:
             await session.forget_statements()
         except BaseException:
             raw.terminate()
             raise
         return session
+
+    def _fits(self, session: Session) -> bool:
+        return driver.has_role(session.raw, self.address.role)
 
     # -- what a session carries on ------------------------------------------------------------------
 

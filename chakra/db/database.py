@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
 
 from chakra import config
-from chakra.db.address import Address
+from chakra.db.address import Address, Password
 from chakra.db.connection import PinnedConnection
 from chakra.db.coordination import Coordination
 from chakra.db.core import Core
@@ -18,6 +18,9 @@ from chakra.db.session import Session
 from chakra.db.siblings import IDENTITY
 from chakra.db.transactions import Transaction, active, current_for
 from chakra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from chakra.db.stats import Stats
 
 
 class Database(Coordination):
@@ -30,11 +33,11 @@ class Database(Coordination):
         pool: the connections.
     """
 
-    def __init__(self, url: str, settings: config.Settings) -> None:
+    def __init__(self, url: str, settings: config.Settings, password: Password | None = None) -> None:
         self.url = url
         self.loop = asyncio.get_running_loop()
         self.name = ""
-        super().__init__(Core(url, settings))
+        super().__init__(Core(url, settings, password))
         self.hooks.owner = ref(self)
 
     @property
@@ -48,12 +51,16 @@ class Database(Coordination):
         return self.core.settings
 
     @classmethod
-    async def connect(cls, url: str | None = None, **settings: Any) -> Self:
+    async def connect(
+        cls, url: str | None = None, *, password: Password | None = None, **settings: Any
+    ) -> Self:
         """Connect, opening one connection at once so that a mistake shows here.
 
         Args:
             url: ``postgresql://…``; without it the setting ``database.url`` (``CHAKRA_DATABASE_URL``,
                 ``chakra.toml``).
+            password: one in place of that of the URL, or what gives one, plain or ``async``; it is called for each
+                new connection, so tokens that run out can be given out anew.
             settings: settings of the sections ``database`` and ``pool`` by their bare name, for this
                 database alone (``max_connections=20``).
 
@@ -71,7 +78,7 @@ class Database(Coordination):
                 "no database URL: pass one to connect(), set CHAKRA_DATABASE_URL, or write [database] url "
                 "into chakra.toml"
             )
-        database = cls(url, chosen)
+        database = cls(url, chosen, password)
         try:
             await database.pool.fill()
             [row] = await database.run_fetch(IDENTITY)
@@ -139,6 +146,15 @@ class Database(Coordination):
             timeout: seconds to wait for it; default: ``acquire_timeout``.
         """
         return PinnedConnection(self.core, timeout)
+
+    def stats(self) -> Stats:
+        """The figures of this database as they are now: pool, prepared statements, queries, errors, COPY, connections.
+
+        Costs the server nothing. ``.as_dict()`` is for JSON, ``.prometheus()`` the text that Prometheus reads.
+        """
+        from chakra.db.measuring import measure
+
+        return measure(self.core)
 
     def schema_changed(self) -> None:
         """Tell that the catalog changed: every connection drops its plans before its next use, and what was known of

@@ -6,15 +6,16 @@ import asyncio
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from inspect import isawaitable
 from typing import Any, TypeAlias
 
 import asyncpg
 
 from chakra.config import DatabaseSettings
-from chakra.db.address import Address
+from chakra.db.address import Address, Attempt
 from chakra.db.driver_connection import Connection, set_builtin_codecs, set_codec
-from chakra.db.errors import translate_connect
-from chakra.errors import ConfigError
+from chakra.db.errors import translate_connect, tries_next_host
+from chakra.errors import ConfigError, ConnectionLost
 from chakra.pg.versions import OLDEST_MAJOR
 
 RawConnection: TypeAlias = Any
@@ -28,34 +29,109 @@ _INTERNAL_CACHE = 4
 
 
 async def open_connection(address: Address, settings: DatabaseSettings) -> RawConnection:
-    """Open one connection, check the session and register the codecs that cost no round trip.
+    """Open one connection to the first host that takes it, check the session and register the codecs that cost no
+    round trip.
 
     Raises:
-        ConnectionLost: nobody answers there.
+        ConnectionLost: nobody answers there, or nobody who is what ``target_session_attrs`` asks for.
         DatabaseError: the server refused.
-        ConfigError: the server is older than PostgreSQL 14, or the session cannot be used safely.
+        ConfigError: the server is older than PostgreSQL 14, the session cannot be used safely, or what gives the
+            password failed.
     """
-    where = address.where
+    password = await _password(address)
+    attempts = address.attempts()
+    failed: list[tuple[str, Exception]] = []
+    for attempt in attempts:
+        try:
+            return await _open(attempt, address, settings, password)
+        except Exception as error:
+            found = translate_connect(error, attempt.where)
+            if len(attempts) == 1 or not tries_next_host(error):
+                if found is error:
+                    raise
+                raise found from error
+            failed.append((attempt.where, error))
+    said = dict.fromkeys(str(translate_connect(error, where)) for where, error in failed)
+    raise ConnectionLost("; ".join(said)) from failed[-1][1]
+
+
+async def _open(
+    attempt: Attempt, address: Address, settings: DatabaseSettings, password: str | None
+) -> RawConnection:
     prepared = settings.prepared_statements and not settings.pgbouncer
-    try:
-        raw = await asyncpg.connect(
-            **address.order(),
-            timeout=address.timeout,  # type: ignore[arg-type,unused-ignore]  # takes float, too
-            command_timeout=settings.command_timeout or None,
-            statement_cache_size=_INTERNAL_CACHE if prepared else 0,
-            max_cached_statement_lifetime=0,
-            connection_class=Connection,
-        )
-    except Exception as error:
-        raise translate_connect(error, where) from error
+    given = attempt.arguments if password is None else {**attempt.arguments, "password": password}
+    raw = await asyncpg.connect(
+        **given,
+        timeout=address.timeout,  # type: ignore[arg-type,unused-ignore]  # takes float, too
+        command_timeout=settings.command_timeout or None,
+        statement_cache_size=_INTERNAL_CACHE if prepared else 0,
+        max_cached_statement_lifetime=0,
+        connection_class=Connection,
+    )
     try:
         address.keepalive.apply(raw._transport.get_extra_info("socket"))
-        _check_session(raw, where)
+        _check_session(raw, attempt.where)
         set_builtin_codecs(raw)
     except BaseException:
         raw.terminate()
         raise
     return raw
+
+
+async def _password(address: Address) -> str | None:
+    """Ask for the password of a new connection; ``None`` = the one of the URL, if there is one.
+
+    Raises:
+        ConfigError: what gives it failed, or gave something else. The message does not repeat what that said.
+    """
+    source = address.password
+    if source is None:
+        return None
+    name = getattr(source, "__qualname__", type(source).__name__)
+    try:
+        async with asyncio.timeout(address.timeout):
+            found: Any = source()
+            if isawaitable(found):
+                found = await found
+    except TimeoutError as error:
+        raise ConnectionLost(
+            f"cannot connect to {address.where}: {name}() gave no password within connect_timeout"
+        ) from error
+    except Exception as error:
+        raise ConfigError(
+            f"cannot connect to {address.where}: {name}(), which gives the password, raised {type(error).__name__}"
+        ) from error
+    if not isinstance(found, str) or not found or "\0" in found:
+        what = (
+            "an empty or unusable text"
+            if isinstance(found, str)
+            else f"a value of type {type(found).__name__}"
+        )
+        raise ConfigError(
+            f"cannot connect to {address.where}: {name}() gave {what}, expected the password as text"
+        )
+    return found
+
+
+def has_role(raw: RawConnection, role: str) -> bool:
+    """Whether the server still is what ``target_session_attrs`` asks for, by what it has last said of itself.
+
+    It reports these settings when they change, with its next answer (manual, section 54.2.7).
+    """
+    session = raw.get_settings()
+    standby = getattr(session, "in_hot_standby", None)
+    read_only = getattr(session, "default_transaction_read_only", None)
+    if standby is None:  # a pooler that does not pass it on
+        return True
+    if role in ("primary", "standby"):
+        return (standby == "on") is (role == "standby")
+    return ("on" in (standby, read_only)) is (role == "read-only")
+
+
+def other_end(raw: RawConnection) -> tuple[int, str]:
+    """Process number of the server and its address, as ``host:port`` or the path of a socket."""
+    address = raw._addr
+    return raw.get_server_pid(), address if isinstance(address, str) else ":".join(map(str, address[:2]))
 
 
 def statements_run(raw: RawConnection) -> int:
@@ -285,7 +361,9 @@ __all__ = [
     "copy_in",
     "copy_out",
     "forget_prepared",
+    "has_role",
     "open_connection",
+    "other_end",
     "parameter_types",
     "prepared_by_driver",
     "result_types",

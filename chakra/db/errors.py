@@ -189,9 +189,7 @@ def translate_connect(error: BaseException, where: str) -> BaseException:
     if isinstance(error, OSError):
         return ConnectionLost(f"cannot connect to {where}: {error}")
     if isinstance(error, asyncpg.exceptions.TargetServerAttributeNotMatched):
-        return ConnectionLost(
-            f"cannot connect to {where}: none of them is what target_session_attrs asks for"
-        )
+        return ConnectionLost(f"cannot connect to {where}: it is not what target_session_attrs asks for")
     if isinstance(error, asyncpg.ClientConfigurationError | ValueError):
         return ConfigError(f"cannot connect to {where}: {error}")
     if isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", "") in _BAD_SETTING:
@@ -201,6 +199,20 @@ def translate_connect(error: BaseException, where: str) -> BaseException:
         found.args = (f"cannot connect to {where}: {found.args[0]}",)
         return found
     return translate(error)
+
+
+def tries_next_host(error: BaseException) -> bool:
+    """Whether another of several hosts may take what one did not: it is not there, not ready, or not what is asked for.
+
+    A server that answers and refuses (a password, a name) has the last word, as for libpq.
+    """
+    return isinstance(
+        error,
+        OSError
+        | asyncpg.exceptions.TargetServerAttributeNotMatched
+        | asyncpg.CannotConnectNowError
+        | asyncpg.ConnectionDoesNotExistError,
+    )
 
 
 def is_stale_plan(error: BaseException) -> bool:

@@ -96,8 +96,8 @@ PARAMETERS: Mapping[str, Parameter] = {
     "channel_binding": Parameter("the driver (asyncpg) knows no channel binding; remove it and use "
                                  "sslmode=verify-full, which tells the server by its certificate", None,
                                  "PGCHANNELBINDING", ("disable", "prefer")),
-    "connect_timeout": Parameter("seconds for one attempt over all hosts, in place of the setting",
-                                 _number(1, _MANY, "seconds")),
+    "connect_timeout": Parameter("seconds for one attempt at each host, in place of the setting",
+                                 _number(1, _MANY, "seconds"), "PGCONNECT_TIMEOUT"),
     "client_encoding": Parameter("UTF8, nothing else", _utf8),
     "options": Parameter("command-line options for the session, such as -c search_path=app", _text, "PGOPTIONS"),
     "application_name": Parameter("what pg_stat_activity shows", _text, "PGAPPNAME"),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import os
+import random
 import time
 from asyncio import get_running_loop
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from weakref import WeakSet
 
 from chakra.config import PoolSettings
 from chakra.db import driver, endings
-from chakra.db.endings import Endings
+from chakra.db.counters import PoolFigures
 from chakra.db.session import Session
+from chakra.db.upkeep import Upkeep
 from chakra.errors import ConnectionLost, PoolTimeout
 
 _log = logging.getLogger("chakra.db")
@@ -23,25 +25,11 @@ _log = logging.getLogger("chakra.db")
 # How long ``close()`` gives a server to end its connections in order, however short its timeout.
 GOODBYE = 1.0
 
+# Connections that were opened together do not end together: each lives for some share of max_lifetime above this.
+SHORTEST_LIFE = 0.9
 
-@dataclass(frozen=True, slots=True)
-class PoolFigures:
-    """The pool at one moment.
-
-    Attributes:
-        size: connections open or being opened.
-        max_size: connections open at most.
-        idle: connections nobody has borrowed.
-        waiting: borrowers in the queue.
-    """
-
-    size: int
-    max_size: int
-    idle: int
-    waiting: int
-
-    def __str__(self) -> str:
-        return f"size {self.size} of {self.max_size}, idle {self.idle}, waiting {self.waiting}"
+# too_many_connections (manual, appendix A).
+_TOO_MANY = "53300"
 
 
 _pools: WeakSet[Pool] = WeakSet()
@@ -57,7 +45,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-class Pool(Endings):
+class Pool(Upkeep):
     """Sessions of one database, on one event loop.
 
     The last session given back is lent first (its caches are warm, and the others can age out). Borrowers
@@ -69,8 +57,10 @@ class Pool(Endings):
         settings: sizes and times.
         refresh: brings a session up to date that was last used before the catalog changed.
         stateless: nothing outlives a transaction on a connection (PgBouncer), so nothing is reset.
+        fits: whether the server of a session still is what ``target_session_attrs`` asks for.
 
     Attributes:
+        counters: what it counts.
         loop: the event loop its connections live in.
         resets: whether sessions on which something may have been left are reset at all.
         always: whether all are, whatever ran on them.
@@ -79,21 +69,16 @@ class Pool(Endings):
 
     __slots__ = (
         "__weakref__",
-        "_borrowed",
-        "_closing",
         "_drained",
         "_forked",
-        "_idle",
         "_open_session",
         "_opening",
-        "_reaper",
         "_recovering",
         "_refresh",
         "_waiters",
         "always",
         "generation",
         "resets",
-        "settings",
     )
 
     def __init__(
@@ -103,21 +88,18 @@ class Pool(Endings):
         *,
         refresh: Callable[[Session], Awaitable[None]],
         stateless: bool = False,
+        fits: Callable[[Session], bool] | None = None,
     ) -> None:
-        super().__init__()
-        self.settings = settings
+        super().__init__(settings, fits)
         self.generation = 0
         self.resets = settings.reset != "never" and not stateless
         self.always = settings.reset == "always" and not stateless
         self._open_session = open_session
         self._refresh = refresh
-        self._idle: list[Session] = []
-        self._borrowed: set[Session] = set()
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._opening = 0
         self._recovering: set[asyncio.Task[None]] = set()
-        self._reaper: asyncio.TimerHandle | None = None
-        self._closing = self._forked = False
+        self._forked = False
         self._drained: asyncio.Future[None] | None = None
         _pools.add(self)
 
@@ -144,6 +126,7 @@ class Pool(Endings):
         while idle:
             session = idle.pop()
             if session.raw.is_closed():
+                self._ended(session, lost=True)
                 continue
             if session.generation != self.generation:
                 idle.append(session)
@@ -179,8 +162,10 @@ class Pool(Endings):
     async def _wait(self, timeout: float) -> Session:
         limit = self.settings.max_waiting
         if limit and self.figures.waiting >= limit:
+            self.counters.refused += 1
             raise self._timeout(f"the queue for a connection is full (max_waiting = {limit})")
         waiter: asyncio.Future[Session] = self.loop.create_future()
+        begun = time.monotonic()
         self._waiters.append(waiter)
         self._grow()
         try:
@@ -192,9 +177,11 @@ class Pool(Endings):
             elif not waiter.cancel() and not waiter.cancelled():
                 waiter.exception()
             if isinstance(error, TimeoutError):
+                self.counters.timeouts += 1
                 raise self._timeout(f"no connection became free within {timeout:g} s") from None
             raise
         finally:
+            self.counters.waited(time.monotonic() - begun)
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
 
@@ -219,15 +206,18 @@ class Pool(Endings):
         session.loan += 1
         if session.raw.is_closed():
             self._borrowed.discard(session)
+            session.lent += 1
+            self._ended(session, lost=not self._closing)
             self._lost()
             return
         if session.dirty or session.unfinished:
             self._recover_behind(session)
             return
         self._borrowed.discard(session)
-        now = session.idle_since = time.monotonic()
-        settings = self.settings
-        if self._closing or (settings.max_lifetime and now - session.created > settings.max_lifetime):
+        session.lent += 1
+        now = session.idle_since = session.seen = time.monotonic()
+        if self._closing or now > session.expires:
+            self.counters.expired += not self._closing
             self._retire(session)
             return
         if self._waiters and self._hand_over(session):
@@ -274,6 +264,9 @@ class Pool(Endings):
                 await session.reset(everything=session.dirty and self.resets)
             if session.unfinished:
                 raise ConnectionLost("something went on during the reset")
+            if self._fits is not None and not self._fits(session):
+                self._check_idle(0)  # those to the same server do not fit, either
+                raise ConnectionLost("its server is not what target_session_attrs asks for any more")
         except BaseException as error:
             session.terminate()
             if not isinstance(error, Exception):
@@ -288,22 +281,34 @@ class Pool(Endings):
 
     async def fill(self) -> None:
         """Open ``min_connections``, and one at least, so that a wrong URL shows at once."""
-        self._put_in(await self._open())
-        while self.size < self.settings.min_connections and not self._closing:
-            self._put_in(await self._open())
+        await self._open()
+        missing = self.settings.min_connections - self.size
+        if missing > 0:
+            done = await asyncio.gather(*(self._open() for _ in range(missing)), return_exceptions=True)
+            for error in done:
+                if error is not None:
+                    raise error
 
-    async def _open(self) -> Session:
+    async def _open(self) -> None:
         self._opening += 1
         try:
             session = await self._open_session()
-        finally:
+        except BaseException:
             self._opening -= 1
-        session.generation = self.generation
-        return session
+            self.counters.failed += 1
+            raise
+        self._opening -= 1
+        self._put_in(session)
 
     def _put_in(self, session: Session) -> None:
         """A new session: nobody has used it yet."""
+        self.counters.opened += 1
+        session.generation = self.generation
+        if self.settings.max_lifetime:
+            share = SHORTEST_LIFE + (1 - SHORTEST_LIFE) * random.random()
+            session.expires = session.created + self.settings.max_lifetime * share
         self._borrowed.add(session)
+        session.lent -= 1  # it was not lent yet
         self.release(session)
         session.dirty = self.always
 
@@ -319,19 +324,32 @@ class Pool(Endings):
             session = await self._open_session()
         except Exception as error:
             self._opening -= 1
-            while self._waiters:
-                waiter = self._waiters.popleft()
-                if not waiter.done():
-                    waiter.set_exception(error)
-                    break
+            self.counters.failed += 1
+            self._failed(error)
             self._note_drained()
             return
         except BaseException:
             self._opening -= 1
             raise
         self._opening -= 1
-        session.generation = self.generation
         self._put_in(session)
+
+    def _failed(self, error: Exception) -> None:
+        """No connection could be opened: tell those in the queue for whom none will come.
+
+        While others are being opened or are lent, that is the first in the queue. When there is none, it is all of
+        them: nobody would open another for those who only wait. Where the server says that it has no room for more,
+        they wait for one that is given back.
+        """
+        others = bool(self._opening or self._borrowed)
+        if others and getattr(error, "sqlstate", None) == _TOO_MANY:
+            return
+        first = True
+        while self._waiters and (first or not others):
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(error if first else _twin(error))
+                first = False
 
     def _refill(self) -> None:
         """Open what is missing to ``min_connections``; what fails is tried again by the next reaping."""
@@ -353,51 +371,6 @@ class Pool(Endings):
         if self._waiters:
             self._grow()
         self._note_drained()
-
-    def _retire(self, session: Session) -> None:
-        self._spawn(self._close_session(session))
-        self._lost()
-        self._refill()
-
-    async def _close_session(self, session: Session) -> None:
-        try:
-            await session.raw.close(timeout=endings.RECOVERY_TIMEOUT)
-        except Exception as error:
-            session.terminate()
-            _log.debug("a connection did not close in order: %s", error)
-        except BaseException:
-            session.terminate()
-            raise
-
-    # -- age ----------------------------------------------------------------------------------------
-
-    def _plan_reaping(self) -> None:
-        settings = self.settings
-        periods = [t for t in (settings.idle_timeout, settings.max_lifetime) if t]
-        if periods and not self._closing:
-            self._reaper = self.loop.call_later(max(min(periods) / 2, 0.01), self._reap)
-
-    def _reap(self) -> None:
-        """Close idle sessions that are too old or no longer needed."""
-        self._reaper = None
-        settings, now = self.settings, time.monotonic()
-        kept: list[Session] = []
-        spare = self.size - settings.min_connections
-        for session in self._idle:  # the longest idle first
-            if session.raw.is_closed():
-                spare -= 1
-                continue
-            old = settings.max_lifetime and now - session.created > settings.max_lifetime
-            unused = settings.idle_timeout and now - session.idle_since > settings.idle_timeout and spare > 0
-            if old or unused:
-                spare -= 1
-                self._spawn(self._close_session(session))
-            else:
-                kept.append(session)
-        self._idle[:] = kept
-        self._refill()
-        if self._idle or self.settings.min_connections:
-            self._plan_reaping()
 
     # -- end ----------------------------------------------------------------------------------------
 
@@ -444,6 +417,8 @@ class Pool(Endings):
     def terminate(self) -> None:
         """Cut every connection at once."""
         self._closing = True
+        for session in self._idle:
+            self._ended(session)
         for session in (*self._idle, *self._borrowed):
             session.terminate()
         self._idle.clear()
@@ -477,6 +452,7 @@ class Pool(Endings):
         self._closing = True
         self._forked |= forked
         for session in (*self._idle, *self._borrowed):
+            self._ended(session)
             driver.abandon(session.raw, silently=self._forked)
         self._idle.clear()
         self._borrowed.clear()
@@ -493,6 +469,13 @@ class Pool(Endings):
     def _check_usable(self) -> None:
         if self._closing:
             raise ConnectionLost("the database is closed")
+
+
+def _twin(error: Exception) -> Exception:
+    """The same error for one more task: a traceback belongs to one."""
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin
 
 
 __all__ = ["Pool", "PoolFigures"]

@@ -48,6 +48,7 @@ async def prepared_again(
         await wire.forget_statements()
         again = stale or (statement.reads and statement.author != "user")
         if again and not wire.in_transaction:
+            wire.again += 1
             try:
                 return await wire.prepare(sql)
             except BaseException as second:
@@ -73,6 +74,7 @@ async def _with_other_types(wire: Wire, error: BaseException, sql: str) -> drive
     before = driver.parameter_types(known)
     if before == []:
         return None
+    wire.again += 1
     try:
         prepared = await wire.prepare(sql)
     except BaseException as second:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from math import inf
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import asyncpg
 
 from chakra.db import driver
 from chakra.db.cache import StatementCache
+from chakra.db.counters import Counters
 from chakra.db.errors import commit_unknown, was_answered
 from chakra.db.hooks import HookChain, Kind, Meter
 from chakra.db.relations import Fetch, Run
@@ -28,6 +30,9 @@ Record: TypeAlias = asyncpg.Record
 
 COMMIT = Own("COMMIT")
 
+# read_only_sql_transaction (manual, appendix A).
+_READ_ONLY = "25006"
+
 _LOOK = "(a look into the catalog)"
 
 
@@ -38,11 +43,13 @@ class Session(Wire):
         hooks: what sees every statement.
         loan: how often it was given back; what was begun under another number (a transaction, a stream) must not
             touch the wire any more.
+        lent: how often it was borrowed and given back.
         streams: queries that are being read from it.
         dirty: something may have been left on the session; it is reset before anyone else gets it.
         effects: what its open transaction has changed in the catalog, which others cannot see yet.
         transaction: innermost open transaction, or ``None``.
-        created, idle_since: clock readings of ``time.monotonic()``.
+        created, idle_since, expires: clock readings of ``time.monotonic()``.
+        seen: another one: when it was last known to answer.
         generation: catalog generation the cached statements belong to.
     """
 
@@ -50,10 +57,13 @@ class Session(Wire):
         "created",
         "dirty",
         "effects",
+        "expires",
         "generation",
         "hooks",
         "idle_since",
+        "lent",
         "loan",
+        "seen",
         "streams",
         "transaction",
     )
@@ -64,16 +74,18 @@ class Session(Wire):
         hooks: HookChain,
         statement_limit: int,
         documents: StatementCache[frozenset[int]],
+        counters: Counters | None = None,
     ) -> None:
-        super().__init__(raw, statement_limit, documents)
+        super().__init__(raw, statement_limit, documents, counters)
         self.hooks = hooks
-        self.loan = 0
+        self.loan = self.lent = 0
         self.streams: list[OpenStream] = []
         self.dirty = False
         self.effects = Effect.CLEAN
         self.transaction: Scope | None = None
         self.generation = 0
-        self.created = self.idle_since = time.monotonic()
+        self.created = self.idle_since = self.seen = time.monotonic()
+        self.expires = inf
 
     # -- statements ---------------------------------------------------------------------------------
 
@@ -315,6 +327,13 @@ class Session(Wire):
             self.fail(error, _LOOK)
         finally:
             self.statement_ended()
+
+    def fail(self, error: BaseException, sql: str) -> NoReturn:
+        if getattr(error, "sqlstate", None) == _READ_ONLY:
+            self.dirty = (
+                True  # of a server that was demoted, perhaps: the pool looks before it lends it again
+            )
+        super().fail(error, sql)
 
     # -- state --------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import asyncpg
 
 from chakra.db import driver
 from chakra.db.cache import StatementCache
+from chakra.db.counters import Counters
 from chakra.db.errors import is_out_of_step, lost, translate
 from chakra.db.records import composites_in, documents_in, with_check
 from chakra.db.search_path import PathStatements, SearchPath
@@ -37,18 +38,28 @@ class Wire:
         named: whether prepared statements have names, and are kept.
         path: the search path its statements run under.
         statements: those prepared under that path.
+        counters: of all connections of the pool.
+        pid, host: its server process, or what a pooler calls so, and where it is.
+        ran: statements that were run on it.
+        misses, again: statements that were prepared on it, and those of them that the catalog had changed under.
     """
 
     __slots__ = (
         "_away",
         "_home",
         "_quiet",
+        "again",
         "busy",
+        "counters",
         "documents",
         "ending",
+        "host",
+        "misses",
         "named",
         "parsed",
         "path",
+        "pid",
+        "ran",
         "raw",
         "records",
         "statements",
@@ -60,9 +71,13 @@ class Wire:
         raw: driver.RawConnection,
         statement_limit: int,
         documents: StatementCache[frozenset[int]],
+        counters: Counters | None = None,
     ) -> None:
         self.raw = raw
         self.documents = documents
+        self.counters = counters or Counters()
+        self.pid, self.host = driver.other_end(raw)
+        self.ran = self.misses = self.again = 0
         self._home: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
         self._away: StatementCache[driver.RawStatement] = StatementCache(statement_limit)
         self.statements: StatementCache[driver.RawStatement] | PathStatements[driver.RawStatement] = (
@@ -88,6 +103,7 @@ class Wire:
         The driver parses without a Sync, which leaves the server in a transaction until something is executed:
         whoever does not go on to that calls :meth:`settle`.
         """
+        self.misses += 1
         statement = await self.parse(sql)
         documents = documents_in(statement) if rows else None
         if documents:
@@ -174,6 +190,16 @@ class Wire:
                 raise
 
     @property
+    def hits(self) -> int:
+        """How often a statement was found prepared."""
+        return self._home.hits + self._away.hits
+
+    @property
+    def kept(self) -> int:
+        """Statements that are kept prepared."""
+        return len(self._home) + len(self._away)
+
+    @property
     def just_parsed(self) -> bool:
         """Whether nothing was run since the last statement was prepared."""
         return self.parsed == driver.statements_run(self.raw)
@@ -193,6 +219,7 @@ class Wire:
     def statement_ended(self) -> None:
         """Count one statement less on its way."""
         self.busy -= 1
+        self.ran += 1
         if self._quiet is not None and not self.busy:
             self._quiet.set_result(None)
             self._quiet = None
@@ -232,6 +259,7 @@ class Wire:
         found = translate(error, sql)
         if self.raw.is_closed() and isinstance(error, _AFTER_THE_END) and not isinstance(found, DataError):
             found = lost(error)
+        self.counters.error(found)
         if found is error:
             raise error
         raise found from error

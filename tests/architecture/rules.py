@@ -114,6 +114,9 @@ LAZY: tuple[Exemption, ...] = (
     Exemption(
         "chakra.columnar.sinks", "chakra.columnar.sinks", "a sink is loaded when its library is asked for"
     ),
+    Exemption(
+        "chakra.db.database", "chakra.db.measuring", "the classes of figures, for who asks for figures"
+    ),
     Exemption("chakra.debug", "chakra.debug.profiler", "loaded by who profiles; querysets load the package"),
     Exemption("chakra.debug.profiler", "chakra.debug.auto_explain", "only where plans are asked for"),
     Exemption("chakra", "chakra.config", "connect() without a URL looks for one"),

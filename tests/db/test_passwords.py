@@ -214,3 +214,72 @@ def test_no_password_on_the_command_line_shows(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert MARK not in result.output
     assert MARK not in everything(result.exception)
+
+
+async def test_a_function_gives_the_password_of_each_connection(
+    open_db: Open, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncpg
+
+    sent: list[str] = []
+    real = asyncpg.connect
+
+    async def connect(**given: Any) -> Any:
+        sent.append(given["password"])
+        return await real(**given)
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    given: list[str] = []
+
+    def token() -> str:
+        given.append(f"token {len(given)}")
+        return given[-1]
+
+    async def later() -> str:
+        return token()
+
+    for source in (token, later, later):
+        db = await open_db(password=source, max_connections=2)
+        async with db.acquire(), db.acquire():
+            pass
+    assert sent == given == [f"token {n}" for n in range(6)]
+    await open_db(dsn.replace("postgres@", "postgres:other@"), password=MARK)
+    assert sent[-1] == MARK
+
+
+def _fails() -> str:
+    raise RuntimeError(MARK)
+
+
+async def _waits() -> str:
+    import asyncio
+
+    await asyncio.sleep(30)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "words"),
+    [
+        (_fails, errors.ConfigError, r"_fails\(\), which gives the password, raised RuntimeError"),
+        (lambda: None, errors.ConfigError, "a value of type NoneType, expected the password as text"),
+        (lambda: "", errors.ConfigError, "an empty or unusable text"),
+        (lambda: f"{MARK}\0", errors.ConfigError, "an empty or unusable text"),
+        (MARK.encode, errors.ConfigError, "a value of type bytes"),
+        (_waits, errors.ConnectionLost, r"_waits\(\) gave no password within connect_timeout"),
+    ],
+    ids=["fails", "nothing", "empty", "unusable", "bytes", "late"],
+)
+async def test_a_function_that_gives_no_password(
+    dsn: str, source: Any, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words) as caught:
+        await Database.connect(dsn, password=source, connect_timeout="50ms")
+    assert MARK not in str(caught.value)
+    assert MARK not in repr(Address.read(dsn, DatabaseSettings(), MARK))
+
+
+async def test_what_is_no_password_is_refused(dsn: str) -> None:
+    for wrong in (5, b"x", ["x"]):
+        with pytest.raises(errors.ConfigError, match="password= takes a text or a function"):
+            await Database.connect(dsn, password=wrong)  # type: ignore[arg-type]

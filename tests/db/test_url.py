@@ -251,9 +251,49 @@ def test_files_of_tls_reach_the_driver(tmp_path: Path) -> None:
 
 def test_hosts_in_any_order() -> None:
     address = read("postgresql://h1:1,h2:2,h3:3/x?load_balance_hosts=random")
-    orders = {tuple(zip(a["host"], a["port"], strict=True)) for a in (address.order() for _ in range(200))}
+    orders = {tuple(attempt.where for attempt in address.attempts()) for _ in range(200)}
     assert len(orders) == 6
-    assert {pair for order in orders for pair in order} == {("h1", 1), ("h2", 2), ("h3", 3)}
+    assert {host for order in orders for host in order} == {"h1:1", "h2:2", "h3:3"}
+
+
+@pytest.mark.parametrize(
+    ("url", "attempts"),
+    [
+        ("postgresql://h:1/x", ["h:1/x any"]),
+        ("postgresql://h1,h2/x?port=7", ["h1:7 any", "h2:7 any"]),
+        ("postgresql://h1,[::1]:7/x?target_session_attrs=primary", ["h1:5432 primary", "[::1]:7 primary"]),
+        (
+            "postgresql://h1:1,h2:2/x?target_session_attrs=prefer-standby",
+            ["h1:1 standby", "h2:2 standby", "h1:1 any", "h2:2 any"],
+        ),
+        (
+            "postgresql:///x?host=/a,/b",
+            ["the socket /a/.s.PGSQL.5432 any", "the socket /b/.s.PGSQL.5432 any"],
+        ),
+    ],
+)
+def test_what_is_tried_in_which_order(url: str, attempts: list[str]) -> None:
+    found = [f"{a.where} {a.arguments['target_session_attrs']}" for a in read(url).attempts()]
+    assert found == attempts
+
+
+async def test_each_host_has_its_time(open_db: Open, dsn: str, proxy: Proxy) -> None:
+    parts = proxy.url.partition("@")
+    port = parts[2].partition(":")[2].partition("/")[0]
+    async with Proxy(proxy.address, dsn) as silent:
+        silent.hush()
+        gone = silent.url.partition("@")[2].partition("/")[0]
+        hosts = f"{parts[0]}@{gone},127.0.0.1:1,127.0.0.1:{port}/{parts[2].partition('/')[2]}"
+        db = await open_db(f"{hosts}&connect_timeout=1")
+        assert [connection.host for connection in db.stats().connections] == [f"127.0.0.1:{port}"]
+        with pytest.raises(
+            errors.ConnectionLost,
+            match=rf"{gone}: no answer.*; cannot connect to 127.0.0.1:1: .*"
+            rf"; cannot connect to 127.0.0.1:{port}: it is not what target_session_attrs",
+        ):
+            await Database.connect(f"{hosts}&connect_timeout=1&target_session_attrs=standby")
+        db = await open_db(f"{hosts}&connect_timeout=1&target_session_attrs=prefer-standby")
+        assert await db.fetchval("select 1") == 1
 
 
 # -- service files and the environment ------------------------------------------------------------------

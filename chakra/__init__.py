@@ -33,6 +33,7 @@ from chakra.errors import (
     SerializationError,
     TransactionError,
     UniqueViolation,
+    ValidationError,
 )
 from chakra.expressions import (
     ArraySubquery,
@@ -132,6 +133,7 @@ from chakra.models import (
 )
 from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
+from chakra.pg.uuid7 import uuid7
 from chakra.query import QuerySet, on, raw
 from chakra.query.ctes import CTE
 from chakra.query.paging import Page
@@ -385,6 +387,7 @@ __all__ = [
     "TransactionError",
     "Unique",
     "UniqueViolation",
+    "ValidationError",
     "Value",
     "Variance",
     "When",
@@ -404,4 +407,5 @@ __all__ = [
     "retry",
     "retrying",
     "transaction",
+    "uuid7",
 ]

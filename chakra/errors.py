@@ -10,7 +10,8 @@
     ├── DoesNotExist                get() found no row            (Model.DoesNotExist derives from it)
     ├── MultipleObjectsReturned     get() found several rows      (Model.MultipleObjectsReturned, too)
     ├── DataError                   a value does not fit its column; nothing was written
-    │   └── CopyFormatError         a COPY stream is malformed; position, expected, found
+    │   ├── CopyFormatError         a COPY stream is malformed; position, expected, found
+    │   └── ValidationError         what validate() found wrong with an instance, by field
     ├── DatabaseError               the server refused; carries sqlstate and the statement
     │   ├── IntegrityError          with table, column and constraint
     │   │   ├── UniqueViolation
@@ -28,6 +29,9 @@
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 __all__ = [
     "ChakraError",
@@ -53,6 +57,7 @@ __all__ = [
     "SerializationError",
     "TransactionError",
     "UniqueViolation",
+    "ValidationError",
 ]
 
 
@@ -126,6 +131,54 @@ class CopyFormatError(DataError):
         self.position = position
         self.expected = expected
         self.found = found
+
+
+class ValidationError(DataError):
+    """What ``validate()`` found wrong with an instance; validators and ``clean()`` raise it with what they find:
+    ``ValidationError("ends before it begins")``, ``ValidationError({"ends": "is before the beginning"})``.
+
+    Args:
+        errors: what is wrong, as one text or several, or by field.
+        model: what the message calls the instance.
+
+    Attributes:
+        errors: what is wrong, by field; with the instance as a whole under ``ValidationError.ALL``.
+        rows: of a batch, the same by the position of the instance; ``errors`` are then those of the first one.
+    """
+
+    ALL = "__all__"
+
+    def __init__(
+        self, errors: str | Iterable[str] | Mapping[str, str | Iterable[str]], *, model: str = ""
+    ) -> None:
+        given = errors if isinstance(errors, Mapping) else {self.ALL: errors}
+        found = {name: [e] if isinstance(e, str) else list(e) for name, e in given.items()}
+        super().__init__(f"{model} is not valid: {_said(found)}" if model else _said(found))
+        self.errors: dict[str, list[str]] = found
+        self.rows: dict[int, dict[str, list[str]]] = {}
+        self.column = next((name for name in found if name != self.ALL), None)
+
+    @classmethod
+    def of_rows(cls, found: Mapping[int, ValidationError], model: str) -> ValidationError:
+        """What is wrong with several instances of a batch, by their positions."""
+        first = min(found)
+        made = cls(found[first].errors)
+        shown = [f"row {row}: {found[row]}" for row in sorted(found)[:10]]
+        more = f", and {len(found) - 10} more rows" if len(found) > 10 else ""
+        made.args = (f"{len(found)} of the {model} rows are not valid; " + "; ".join(shown) + more,)
+        made.row = first
+        made.rows = {row: found[row].errors for row in sorted(found)}
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.errors,), {**self.__dict__, "args": self.args}
+
+
+def _said(errors: Mapping[str, list[str]]) -> str:
+    return "; ".join(
+        ", ".join(messages) if name == ValidationError.ALL else f"{name}: {', '.join(messages)}"
+        for name, messages in errors.items()
+    )
 
 
 class DatabaseError(ChakraError):

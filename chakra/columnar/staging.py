@@ -32,7 +32,7 @@ from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText
 from chakra.pg.types import INT8, without_binary
-from chakra.schema import Column, PythonDefault, Table
+from chakra.schema import Column, PythonDefault, Table, moments_now
 from chakra.sql import staging as sql
 from chakra.sql.stored import check_written, copy_guard
 from chakra.sql.write_facts import DRAWN_FACTS
@@ -137,7 +137,7 @@ async def insert_table(
         check_written(table, columns)
         merge = sql.plan_merge(
             table,
-            given,
+            [column for column in columns if column in given or column.attribute in table.moments],
             on_conflict,
             conflict_fields,
             update_fields,
@@ -364,6 +364,9 @@ async def update_table(
                 raise FieldError("bulk_update has nothing to write: the data has no column beside the key")
         else:
             written = sql.named_columns(table, fields, "fields")
+        source, with_moments = _defaulted(source, given, table, naive, update=True)
+        written = (*written, *with_moments[len(given) :])
+        given = with_moments
         for column in (*keys, *written):
             if column not in given:
                 raise DataError(f'the data has no column "{column.attribute}"', column=column.attribute)
@@ -471,10 +474,15 @@ def as_array(keys: Any) -> pa.Array:
 
 
 def _defaulted(
-    source: Source, given: tuple[Column, ...], table: Table, naive: Naive
+    source: Source, given: tuple[Column, ...], table: Table, naive: Naive, update: bool = False
 ) -> tuple[Source, tuple[Column, ...]]:
-    """The source with a column for each default of the model's that the data leaves to it."""
-    for attribute, default in table.defaults.items():
+    """The source with a column for each default of the model's that the data leaves to it, and for the time of the
+    write; for that alone where rows are updated.
+    """
+    moments = {
+        name: PythonDefault(value) for name, value in moments_now(table.moments, update=update).items()
+    }
+    for attribute, default in (moments if update else table.defaults | moments).items():
         column = table.by_attribute[attribute]
         if column not in given:
             source = extended(source, attribute, _default_column(column, default, naive))

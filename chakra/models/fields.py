@@ -13,7 +13,7 @@ import operator
 import re
 import types
 import typing
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
@@ -21,6 +21,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.expressions.base import Valued
 from chakra.models.annotations import Forward
+from chakra.models.choices import Choices, read_choices
 from chakra.pg.conversion import enum_labels
 from chakra.pg.json_text import JsonNull
 from chakra.pg.types import BY_PYTHON, JSONB, PgType, array_of, enum_type
@@ -63,6 +64,9 @@ class FieldSpec:
     comment: str | None = None
     storage: str | None = None
     compression: str | None = None
+    moment: Literal["write", "creation"] | None = None
+    choices: Choices | None = None
+    validators: tuple[Callable[[Any], Any], ...] = ()
 
     def __or__(self, other: Any) -> FieldSpec:
         # Stands in an annotation in place of a type of its name: let the metaclass say so.
@@ -89,6 +93,10 @@ def field(
     comment: str | None = None,
     storage: str | None = None,
     compression: str | None = None,
+    auto_now: bool = False,
+    auto_now_add: bool = False,
+    choices: Any = None,
+    validators: Iterable[Callable[[Any], Any]] = (),
 ) -> Any:
     """Declare a column.
 
@@ -113,6 +121,13 @@ def field(
         comment: what the catalog says of the column.
         storage: ``"plain"``, ``"external"``, ``"extended"`` or ``"main"``: how long values are kept.
         compression: ``"pglz"`` or ``"lz4"``.
+        auto_now: the field takes the time of each write of its row, in UTC, where nobody sets it; of ``update()`` and
+            bulk writes, too.
+        auto_now_add: it takes the time at which the row is made.
+        choices: the values it may have, which ``validate()`` checks: a Python enum, whose members instances hold where
+            the annotation says so, a list of values, or a dict or pairs with what people read for each.
+        validators: functions that ``validate()`` calls with the value, async ones too: what they raise
+            (``ValueError``, ``ValidationError``) is wrong with it, or that they return ``False``.
 
     Raises:
         FieldError: the arguments contradict each other.
@@ -145,6 +160,15 @@ def field(
     numbered = _identity(identity)
     if numbered and (default is not MISSING or factory is not None or db_default is not None):
         raise FieldError("field() takes identity= or a default, not both")
+    if auto_now or auto_now_add:
+        option = "auto_now" if auto_now else "auto_now_add"
+        if default is not MISSING or factory is not None or generated is not None or numbered:
+            raise FieldError(f"field({option}=True) takes the time of the write, and no default beside it")
+        if auto_now and auto_now_add:
+            raise FieldError("field() takes auto_now= or auto_now_add=: the first is of each write")
+    checks = tuple(validators)
+    if not all(map(callable, checks)):
+        raise FieldError(f"field(validators=…) takes functions of the value, not {checks!r}")
     _word("storage", storage, STORAGE)
     _word("compression", compression, COMPRESSION)
     if comment is not None and not isinstance(comment, str):
@@ -166,6 +190,9 @@ def field(
         comment,
         storage,
         compression,
+        "write" if auto_now else "creation" if auto_now_add else None,
+        None if choices is None else read_choices(choices),
+        checks,
     )
 
 

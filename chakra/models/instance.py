@@ -13,6 +13,7 @@ from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta
 from chakra.models.relations.many import ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
+from chakra.models.validation import validate as check
 from chakra.models.views import Refresh
 from chakra.query import fetching, hooks, write
 from chakra.query.hydrate import SLOT
@@ -140,6 +141,7 @@ class Model(metaclass=ModelMeta):
         *,
         update_fields: Iterable[str] | None = None,
         force_insert: bool = False,
+        validate: bool = False,
         using: Database | None = None,
     ) -> None:
         """Insert a new row, or write what changed since this one was loaded or saved.
@@ -147,10 +149,35 @@ class Model(metaclass=ModelMeta):
         Args:
             update_fields: write these fields instead, changed or not.
             force_insert: insert even if the row was loaded from the database.
+            validate: check it first, as ``validate()`` does.
             using: another database than the row's own.
         """
+        if validate:
+            await self.validate(update_fields, using=using)
         way = write if type(self).__chakra__.hooks is None else hooks
         await way.save(self, database=using, fields=update_fields, force_insert=force_insert)
+
+    @by_door
+    async def validate(
+        self, fields: Iterable[str] | None = None, *, unique: bool = True, using: Database | None = None
+    ) -> None:
+        """Check what the instance holds, and say all that is wrong with it; nothing is written, and nothing else calls
+        it but ``save(validate=True)`` and ``create(validate=True)``.
+
+        Each value has to be there and to fit its column, be one of the field's ``choices``, and pass its
+        ``validators``; if all do, ``clean()`` of the class is called, if it has one (``async`` or not), and the server
+        is asked whether other rows have what no two may have. Foreign keys and conditions are left to the write.
+
+        Args:
+            fields: check these alone.
+            unique: ask the server: one query for each key of which something changed.
+            using: another database than the row's own.
+
+        Raises:
+            ValidationError: what is wrong, by field, in ``errors``.
+            FieldError: there is no such field.
+        """
+        await check(self, fields, unique=unique, database=using)
 
     @by_door
     async def delete(self, *, using: Database | None = None) -> int:

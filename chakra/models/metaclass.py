@@ -195,7 +195,14 @@ def _attach_field(cls: ModelMeta, attribute: str, spec: Any, nullable: bool, inf
     setattr(cls, attribute, made)
     default = spec.default
     factory = spec.default_factory
-    if default is MISSING and factory is None and (nullable or spec.primary_key) and spec.db_default is None:
+    moment = getattr(spec, "moment", None) is not None
+    if (
+        default is MISSING
+        and factory is None
+        and not moment
+        and (nullable or spec.primary_key)
+        and spec.db_default is None
+    ):
         default = MISSING if computed else None
     info.plan.append((attribute, setter if computed else member.__set__, default, factory))
 

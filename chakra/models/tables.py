@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import enum
+import typing
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from chakra.errors import FieldError
+from chakra.models.choices import Choices, check_choices
 from chakra.models.declare import Declared, ModelInfo, stored
 from chakra.models.fields import MISSING, FieldSpec, infer_type, snake_case
 from chakra.models.keys import (
@@ -22,14 +25,17 @@ from chakra.models.keys import (
 from chakra.models.relations.specs import ForeignKeySpec
 from chakra.models.views import as_view
 from chakra.models.words import with_words
-from chakra.pg.types import in_schema
+from chakra.pg.conversion.numbers import NUMBERS
+from chakra.pg.types import PgType, in_schema
 from chakra.schema import (
+    MOMENTS,
     Check,
     Column,
     Exclude,
     ForeignKeyConstraint,
     Hop,
     Index,
+    Moment,
     PythonDefault,
     Relation,
     Table,
@@ -81,6 +87,7 @@ def table_of(cls: Any, info: ModelInfo) -> Table:
             for attribute, _, default, factory in info.plan
             if factory is not None or default not in (MISSING, None)
         },
+        moments=dict(_moments(info, columns)),
     )
     if options.get("view") is not None:
         table = as_view(table, options)
@@ -155,6 +162,13 @@ def _column(cls: Any, attribute: str, declared: Declared) -> Column:
     type_ = in_schema(
         spec.type or infer_type(declared.annotation, where), cls.__chakra__.options.get("schema")
     )
+    members = _members(declared, type_)
+    if spec.choices is not None or members is not None:
+        check_choices(spec.choices or Choices.of(members), type_, where)
+    if spec.moment is not None and type_.base.name not in MOMENTS:
+        raise FieldError(
+            f"{where} is {type_.sql}; auto_now= and auto_now_add= are for moments, dates and times of day"
+        )
     identity = (
         spec.primary_key
         and spec.identity is None
@@ -180,7 +194,34 @@ def _column(cls: Any, attribute: str, declared: Declared) -> Column:
         storage=spec.storage,
         compression=spec.compression,
         attribute=attribute,
+        members=members,
     )
+
+
+def _members(declared: Declared, type_: PgType) -> enum.EnumMeta | None:
+    """The Python enum whose members instances hold, of a column of plain values: where the annotation says so, or
+    where there is none.
+    """
+    base = type_.base
+    element = base.element if base.kind == "array" and base.element is not None else base
+    annotation = declared.annotation
+    if base.kind == "array":
+        annotation = next(iter(typing.get_args(annotation)), annotation)
+    choices = declared.spec.choices
+    cls = choices.enum if annotation is None and choices is not None else annotation
+    return cls if isinstance(cls, enum.EnumMeta) and element.base.name in _PLAIN else None
+
+
+_PLAIN = frozenset({"text", "varchar", "bpchar", "citext", *NUMBERS})
+"""Types whose values are those of members of a Python enum."""
+
+
+def _moments(info: ModelInfo, columns: Iterable[Column]) -> Iterable[tuple[str, Moment]]:
+    for column in columns:
+        declared = info.declared.get(column.attribute)
+        moment = getattr(declared.spec, "moment", None) if declared is not None else None
+        if moment is not None:
+            yield column.attribute, Moment(moment == "write", MOMENTS[column.type.base.name])
 
 
 def column_of(cls: Any, attribute: str) -> Column:

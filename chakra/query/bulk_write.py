@@ -36,6 +36,7 @@ from chakra.query.described import on_stored
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
+from chakra.query.moment_fields import moments_set, with_moments
 from chakra.query.options import checked, names
 from chakra.query.privileges import refused
 from chakra.query.state import NEW, RowState, own_state
@@ -157,9 +158,11 @@ async def _update(table: Table, database: Database, rows: Any, fields: Any, opti
         raise FieldError(
             'bulk_update of instances takes the fields to write: bulk_update(instances, ["name"])'
         )
-    return await on_stored(
-        database, table, lambda stored: _update_instances(stored, database, rows, fields, options), rows
-    )
+    fields = with_moments(table, fields)
+    with moments_set(table, rows, update=True):
+        return await on_stored(
+            database, table, lambda stored: _update_instances(stored, database, rows, fields, options), rows
+        )
 
 
 async def _update_instances(

@@ -78,7 +78,7 @@ def _written_infinity(name: str, value: Any) -> Any:
 _READ_CHECKS: dict[str, Callable[[str, Any], Any]] = {"nested": flag, "timeout": _timeout}
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys(("allow_truncate", "sync_sequences", "create", "dry_run"), flag),
+    **dict.fromkeys(("allow_truncate", "sync_sequences", "create", "dry_run", "validate"), flag),
     **dict.fromkeys(("conflict_fields", "update_fields", "key"), names),
     "batch_rows": _batch_rows,
     "infinity": _written_infinity,

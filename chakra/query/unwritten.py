@@ -7,6 +7,12 @@ from typing import Any
 
 from chakra.query.hydrate import SLOT
 from chakra.query.state import RowState
+from chakra.schema import Table
+
+
+def _made(table: Table) -> tuple[str, ...]:
+    """What writes fill in."""
+    return (*table.generated, *table.moments) if table.moments else table.generated
 
 
 class Unwritten:
@@ -18,7 +24,7 @@ class Unwritten:
             if hasattr(type(row), "__chakra_model__"):
                 state: RowState = row._state
                 made = {
-                    n: getattr(row, SLOT + n) for n in type(row).__table__.generated if hasattr(row, SLOT + n)
+                    n: getattr(row, SLOT + n) for n in _made(type(row).__table__) if hasattr(row, SLOT + n)
                 }
                 self._before.append((row, state, state.saved, {*state.changed}, made))
 
@@ -30,7 +36,7 @@ class Unwritten:
             row._state = state
             if not state.shared:
                 state.saved, state.changed = saved, changed
-            for name in type(row).__table__.generated:
+            for name in _made(type(row).__table__):
                 if name in made:
                     setattr(row, SLOT + name, made[name])
                 elif hasattr(row, SLOT + name):

@@ -81,7 +81,7 @@ class ConflictOptions(TypedDict, total=False):
 
 
 class CreateOptions(ConflictOptions, total=False):
-    """What ``bulk_create`` takes.
+    """What ``bulk_create`` takes; ``validate``: check each instance first, see ``Model.validate``.
 
     ``timeout``: seconds after which the server is told to stop, and nothing is written. ``sync_sequences``: move the
     table's sequences past keys that the rows bring themselves.
@@ -89,6 +89,7 @@ class CreateOptions(ConflictOptions, total=False):
 
     timeout: float | None
     sync_sequences: bool
+    validate: bool
 
 
 class InsertOptions(ConflictOptions, total=False):
@@ -116,9 +117,11 @@ class LoadOptions(InsertOptions, total=False):
 
 
 class UpdateOptions(TypedDict, total=False):
-    """What ``bulk_update`` takes; ``key`` is for columns. See ``chakra.columnar.staging.update_table``."""
+    """What ``bulk_update`` takes; ``key`` is for columns, ``validate`` (see ``CreateOptions``) for instances. See
+    ``chakra.columnar.staging.update_table``."""
 
     key: Iterable[str] | None
+    validate: bool
     batch_rows: int | None
     progress: Progress
     allow_truncate: bool

@@ -16,7 +16,7 @@ from chakra.query.hydrate import SLOT, loader
 from chakra.query.read_only import read_only
 from chakra.query.sequences import explain
 from chakra.query.state import RowState, forget_loaded, own_state
-from chakra.schema import Table
+from chakra.schema import Table, moments_now
 from chakra.sql import (
     Conflict,
     Select,
@@ -58,7 +58,19 @@ def written_values(instance: Any, table: Table) -> tuple[tuple[str, ...], list[A
             continue
         names.append(attribute)
         values.append(value)
+    if table.moments:
+        for attribute, value in moments_now(table.moments).items():
+            if attribute not in names:
+                names.append(attribute)
+                values.append(value)
     return tuple(names), values
+
+
+def take_moments(instance: Any, table: Table, names: Iterable[str], values: Iterable[Any]) -> None:
+    """Let an instance have the time at which its row was written."""
+    for name, value in zip(names, values, strict=False):
+        if name in table.moments and not isinstance(value, Expression):
+            setattr(instance, SLOT + name, value)
 
 
 def database_of(instance: Any, database: Database | None = None) -> Database:
@@ -101,6 +113,8 @@ async def insert(
         _take(instance, statement, row)
 
     await on_checked(database, table, names, work, inserts=True)
+    if table.moments:
+        take_moments(instance, table, names, values)
     _saved(instance, database)
 
 
@@ -120,6 +134,8 @@ async def _insert_computed(
         _take(instance, statement, row)
 
     await on_checked(database, table, tuple(assigned), work, inserts=True)
+    if table.moments:
+        take_moments(instance, table, assigned, assigned.values())
     _saved(instance, database)
 
 
@@ -272,7 +288,10 @@ async def save(
             f"the primary key {', '.join(changed_key)} of a saved {table.title} cannot be changed by save(); "
             f"use {table.title}.objects.filter(pk=…).update(…), or save(force_insert=True) for a copy"
         )
-    values = [getattr(instance, name) for name in names]
+    made: dict[str, Any] = {}
+    if table.moments:
+        names, made = _touched(table, names, state.changed)
+    values = [made[name] if name in made else getattr(instance, name) for name in names]
     if any(isinstance(value, Expression) for value in values):
         await _save_computed(instance, database, dict(zip(names, values, strict=True)))
     else:
@@ -292,6 +311,17 @@ async def save(
             raise gone(instance, "updated")
     own = own_state(instance)
     own.changed.difference_update(names)
+    for name, value in made.items():
+        setattr(instance, SLOT + name, value)
+
+
+def _touched(
+    table: Table, names: tuple[str, ...], changed: Collection[str]
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The fields that an UPDATE writes, with those that take its time, and that; what was set by hand stands."""
+    made = moments_now(table.moments, update=True)
+    names = tuple(dict.fromkeys((*names, *made)))
+    return names, {name: value for name, value in made.items() if name not in changed}
 
 
 async def _save_computed(instance: Any, database: Database, assigned: dict[str, Any]) -> None:
@@ -390,6 +420,8 @@ def assigned_fields(table: Table, values: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():
         found |= assigned_values(table, name, operand(value))
+    if table.moments:
+        return moments_now(table.moments, update=True) | found
     return found
 
 
@@ -421,6 +453,7 @@ __all__ = [
     "on_checked",
     "refresh",
     "save",
+    "take_moments",
     "update_rows",
     "upsert",
     "written_values",

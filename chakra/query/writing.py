@@ -9,11 +9,13 @@ from chakra.errors import DoesNotExist, FieldError, UniqueViolation
 from chakra.query import bulk_write, hooks, sequences, write, written
 from chakra.query.base import R_co
 from chakra.query.groups import refuse_expressions
+from chakra.query.moment_fields import moments_set
 from chakra.query.not_a_list import instances_of
-from chakra.query.options import checked
+from chakra.query.options import checked, flag
 from chakra.query.paging import Paging
 from chakra.query.read_only import read_only
 from chakra.query.returning import by_keys
+from chakra.query.validating import validate_all
 from chakra.query.verbs import CreateOptions, InsertOptions, UpdateOptions, runs
 from chakra.schema import Table
 from chakra.sql import Select
@@ -76,7 +78,8 @@ class Writing(Paging[R_co]):
         Args:
             values: fields and what they get, values or expressions of which the server makes them. ``returning=True``:
                 the instance takes all values that its row has in the end, whatever triggers did to them;
-                ``returning=["id", "created"]``: these as a dict. ``on_conflict="ignore"`` or ``"update"``: what happens
+                ``returning=["id", "created"]``: these as a dict. ``validate=True``: the instance is checked first,
+                see ``Model.validate``. ``on_conflict="ignore"`` or ``"update"``: what happens
                 where the row is there already, found by ``conflict_fields`` (default of ``"update"``: the primary key),
                 a partial index of them by ``conflict_where``, or by ``conflict_constraint``. ``update_fields``: names
                 of what is overwritten, or a dict of values and expressions, in which ``F`` is of the row that is there
@@ -259,10 +262,13 @@ class Writing(Paging[R_co]):
         for name, value in self._given().items():
             for row in rows:
                 setattr(row, name, value)
+        if given.pop("validate", False):
+            await validate_all(self.table, "bulk_create", rows)
         try:
-            return await self._batch(
-                "bulk_create", rows, lambda: bulk_write.create(self.table, self.database, rows, **given)
-            )
+            with moments_set(self.table, rows):
+                return await self._batch(
+                    "bulk_create", rows, lambda: bulk_write.create(self.table, self.database, rows, **given)
+                )
         except TypeError:
             refuse_expressions(self.table, rows)
             raise
@@ -294,7 +300,7 @@ class Writing(Paging[R_co]):
             rows: instances, or columns (as for ``bulk_insert``) with the key among them.
             fields: what to write; for columns the default is all but the key.
             options: for columns ``key`` (default: the primary key); ``batch_rows, progress, allow_truncate,
-                naive_datetimes, infinity`` and ``timeout``, as for ``bulk_insert``.
+                naive_datetimes, infinity`` and ``timeout``, as for ``bulk_insert``; for instances ``validate``.
 
         Raises:
             FieldError: the query was narrowed, which says nothing about the rows that are given.
@@ -307,6 +313,8 @@ class Writing(Paging[R_co]):
                 f"instance is filtered, too: {self.table.title}.objects.bulk_update(…); update() writes what a "
                 "query finds"
             )
+        if "validate" in options and flag("validate", options.pop("validate")):
+            rows = await validate_all(self.table, "bulk_update", rows, fields)
         return await self._batch(
             "bulk_update", rows, lambda: bulk_write.update(self.table, self.database, rows, fields, options)
         )

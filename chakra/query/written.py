@@ -12,6 +12,7 @@ from chakra.pg.conversion import Naive
 from chakra.query import bulk, execute, hooks, write
 from chakra.query.described import checked_table
 from chakra.query.hydrate import hydrate, loader
+from chakra.query.options import flag
 from chakra.query.read_only import read_only
 from chakra.query.returning import by_keys
 from chakra.query.state import RowState, own_state
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 CREATE = frozenset(
-    {"returning", "on_conflict", "conflict_fields", "conflict_constraint", "conflict_where"}
+    {"returning", "validate", "on_conflict", "conflict_fields", "conflict_constraint", "conflict_where"}
     | {"update_fields", "where"}
 )
 """Keywords of ``create`` that are options where the table has no field of that name."""
@@ -132,15 +133,21 @@ async def create(query: Any, values: dict[str, Any]) -> Any:
     """INSERT a row, with options among the keywords: what comes back, and what happens where the row is there."""
     table = query.table
     options = {name: values.pop(name) for name in CREATE if name in values and not is_field(table, name)}
+    validate = flag("validate", options.pop("validate", False))
     found = wanted(table, "create", options.pop("returning", None), columns=False)
     names = found if isinstance(found, tuple) else readable(table) if found or options else ()
     if table.row_class is None:
+        if validate:
+            raise FieldError(f"create(validate=True) goes by what a model says, and {table.title} has none")
         if not options:
             return await write.insert_values(table, query.database, values, names)
         assigned = {table.column(name).attribute: value for name, value in values.items()}
         conflict = _conflict(table, assigned, options, query.database.naive)
         return await write.upsert(None, table, query.database, assigned, conflict, names)
     instance = table.row_class(**query._given() | values)
+    if validate:
+        # Behind a conflict clause a row that is there is no fault.
+        await instance.validate(unique=not options, using=query.database)
     if options:
         if table.read_only:
             raise read_only(table, "create()")
@@ -204,7 +211,9 @@ def _updated(table: Table, assigned: dict[str, Any], conflict: tuple[str, ...], 
     if isinstance(given, Mapping):
         return write.assigned_fields(table, dict(given))
     if given is None:
-        found = [name for name in assigned if name not in conflict and name not in table.primary_key]
+        once = [name for name, moment in table.moments.items() if not moment.updates]
+        fixed = (*conflict, *table.primary_key, *once)
+        found = [name for name in assigned if name not in fixed]
         if not found:
             raise FieldError(
                 'on_conflict="update" has nothing to update: the row has no value beside the conflict fields and the '
@@ -215,6 +224,7 @@ def _updated(table: Table, assigned: dict[str, Any], conflict: tuple[str, ...], 
         for name in found:
             if name not in assigned:
                 raise FieldError(f"update_fields names {name!r}, for which the new row has no value")
+        found += [name for name, moment in table.moments.items() if moment.updates and name not in found]
     return {name: Excluded(name) for name in found}
 
 

@@ -1,15 +1,16 @@
 """Tables as data: what the compiler, the DDL and the migrations read instead of model classes."""
 
 from chakra.schema.constraints import Check, Exclude, ForeignKeyConstraint, Unique
-from chakra.schema.defaults import PythonDefault
+from chakra.schema.defaults import MOMENTS, Moment, PythonDefault, moments_now
 from chakra.schema.identity import Identity
 from chakra.schema.indexes import Index
 from chakra.schema.storage import NextValue, Partitioning, PartitionOf, Sequence, View
 from chakra.schema.table import Column, Hop, Relation, Stored, Table
 from chakra.schema.terms import Given, OpClass, Term
-from chakra.schema.values import load_for
+from chakra.schema.values import load_for, load_members
 
 __all__ = [
+    "MOMENTS",
     "Check",
     "Column",
     "Exclude",
@@ -18,6 +19,7 @@ __all__ = [
     "Hop",
     "Identity",
     "Index",
+    "Moment",
     "NextValue",
     "OpClass",
     "PartitionOf",
@@ -31,4 +33,6 @@ __all__ = [
     "Unique",
     "View",
     "load_for",
+    "load_members",
+    "moments_now",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from enum import EnumMeta
 from functools import cached_property
 from typing import Any
 
@@ -16,13 +17,13 @@ from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_qualified
 from chakra.pg.types import PgType
 from chakra.schema.constraints import Check, Exclude, ForeignKeyConstraint, Unique
-from chakra.schema.defaults import PythonDefault
+from chakra.schema.defaults import Moment, PythonDefault
 from chakra.schema.identity import Identity
 from chakra.schema.indexes import Index
 from chakra.schema.naming import Names, names_of
 from chakra.schema.storage import Partitioning, PartitionOf, Sequence, View
 from chakra.schema.terms import Name, changed
-from chakra.schema.values import load_for
+from chakra.schema.values import load_for, load_members
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Column:
         storage, compression: how its values are kept, if not as those of the type are.
         declared: the type the model declares where ``type`` is the one the server has and they differ; values of
             instances are of this type.
+        members: the Python enum whose members the column's values are the values of.
         readable: whether the role may read it, as far as that was asked.
     """
 
@@ -63,6 +65,7 @@ class Column:
     compression: str | None = None
     attribute: str = field(default="", compare=False)
     declared: PgType | None = field(default=None, compare=False)
+    members: EnumMeta | None = field(default=None, compare=False)
     readable: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +80,8 @@ class Column:
     @cached_property
     def load(self) -> Callable[[Any], Any] | None:
         """What turns a row value into the instance's value; ``None`` where nothing is to do."""
-        return load_for(self.declared or self.type)
+        type_ = self.declared or self.type
+        return load_for(type_) if self.members is None else load_members(type_, self.members)
 
     @property
     def generated(self) -> bool:
@@ -207,6 +211,7 @@ class Table:
         label: what error messages call the table; the model's name.
         between: give the tables of its many-to-many relations that no model declares.
         defaults: what Python fills in for attributes that a new row is made without.
+        moments: fields that take the time of the write.
         comment: what the database says of it.
         unlogged: whether its rows are kept out of the write-ahead log, and lost in a crash.
         tablespace: where it is stored; ``None`` = where the database is.
@@ -238,6 +243,7 @@ class Table:
     label: str = ""
     between: tuple[Callable[[], Table], ...] = field(default=(), repr=False)
     defaults: dict[str, PythonDefault] = field(default_factory=dict, repr=False)
+    moments: dict[str, Moment] = field(default_factory=dict, repr=False)
     comment: str | None = None
     unlogged: bool = False
     tablespace: str | None = None

@@ -17,7 +17,7 @@ from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
 from chakra.schema.declared import JSONS
-from chakra.sql.adapting import TEXTS, ToColumn, ToType
+from chakra.sql.adapting import ToColumn, ToType
 from chakra.sql.ctes import Numbers
 from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
@@ -478,7 +478,7 @@ def _parameter(writer: Writer, index: int, column: Column, table: Table) -> None
 
 def _steps(column: Column) -> tuple[ToType, ...]:
     """The driver takes nothing but str for texts, and what is too long or holds a NUL the server refuses."""
-    return tuple(ToType(type_) for type_ in _stored_as(column) if type_.base.name not in TEXTS)
+    return tuple(ToType(type_) for type_ in _stored_as(column))
 
 
 def _holds_text_as_document(column: Column) -> bool:

@@ -185,7 +185,8 @@ def _updated(
     update_fields: Iterable[str] | None,
 ) -> tuple[Column, ...]:
     if update_fields is None:
-        fixed = (*conflict, *table.key_columns)
+        made_once = [table.by_attribute[name] for name, one in table.moments.items() if not one.updates]
+        fixed = (*conflict, *table.key_columns, *made_once)
         update = tuple(column for column in written if column not in fixed)
         if not update:
             raise FieldError(
@@ -197,7 +198,8 @@ def _updated(
     for column in update:
         if column not in written:
             raise FieldError(f"update_fields names {column.attribute!r}, which the data does not have")
-    return update
+    touched = [table.by_attribute[name] for name, one in table.moments.items() if one.updates]
+    return tuple(dict.fromkeys((*update, *[column for column in touched if column in written])))
 
 
 _BUILT_IN = re.compile(

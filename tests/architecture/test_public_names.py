@@ -25,7 +25,7 @@ PROMISED = {
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Prefetch prefetch
         Index Unique Check Exclude OpClass Identity Sequence CTE
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
-        Excluded JSON_NULL JsonNull
+        Excluded JSON_NULL JsonNull uuid7
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
         BoolAnd BoolOr Every BitAnd BitOr BitXor AnyValue JsonObjectAgg RangeAgg RangeIntersectAgg XmlAgg
         Corr CovarPop CovarSamp RegrAvgX RegrAvgY RegrCount RegrIntercept RegrR2 RegrSlope RegrSXX RegrSXY RegrSYY

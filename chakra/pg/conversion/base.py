@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -122,6 +123,11 @@ def as_str(value: Any) -> str | None:
     return str.__str__(value) if isinstance(value, str) else None
 
 
+def plain(value: Any) -> Any:
+    """The value of a member of a Python enum, which stands for it in columns of texts and numbers; else the value."""
+    return value.value if isinstance(value, enum.Enum) else value
+
+
 def numpy_unit(value: Any) -> str:
     """The unit of a NumPy moment or length of time: ``"D"``, ``"us"``, ``"25s"``; empty if it has none."""
     return str(value.dtype.name.partition("[")[2].rstrip("]"))
@@ -159,6 +165,7 @@ __all__ = [
     "in_microseconds",
     "is_numpy",
     "numpy_unit",
+    "plain",
     "refuse",
     "shown",
     "unfit",

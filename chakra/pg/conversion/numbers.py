@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, refuse
+from chakra.pg.conversion.base import Conversion, Unfit, as_str, is_numpy, plain, refuse
 from chakra.pg.types import PgType
 
 _DIGITS = re.compile(r"\s*[+-]?[0-9]+\s*")
@@ -60,6 +60,7 @@ def whole(value: Any) -> int:
     Raises:
         Unfit: it has a fraction, or is none.
     """
+    value = plain(value)
     if _no_number(value):
         refuse("a whole number", value)
     text = as_str(value)
@@ -106,6 +107,7 @@ def _integer(value: Any, *, low: int, high: int) -> int:
 
 def real(value: Any) -> float:
     """A number of any class as a ``float``, if that is the nearest one there is."""
+    value = plain(value)
     if _no_number(value):
         refuse("a number", value)
     text = as_str(value)
@@ -157,6 +159,7 @@ def as_decimal(value: Any) -> Decimal:
     """
     if type(value) is Decimal:
         return Decimal("NaN") if value.is_snan() else value  # the server has one NaN
+    value = plain(value)
     if _no_number(value):
         refuse("a number", value)
     if is_numpy(value) and value.dtype.kind == "f":

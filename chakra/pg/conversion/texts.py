@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from chakra.pg.conversion.base import Conversion, Unfit, as_str, refuse
+from chakra.pg.conversion.base import Conversion, Unfit, as_str, plain, refuse
 from chakra.pg.json_text import JsonNull, dump_json
 from chakra.pg.types import PgType
 
@@ -33,7 +33,7 @@ def _storable(text: str) -> str:
 
 
 def _text(value: Any, *, limit: int | None = None, padded: bool = False) -> str:
-    text = as_str(value)
+    text = as_str(plain(value))
     if text is None:
         refuse("a str", value)
     _storable(text)

@@ -15,7 +15,7 @@ from chakra.expressions import (
 from chakra.expressions.rules import SHIFTS, SPANS, TEXT_TYPES, VECTORS
 from chakra.pg.quoting import quote_output
 from chakra.pg.types import PgType
-from chakra.sql.adapting import TEXTS, ToType
+from chakra.sql.adapting import ToType
 from chakra.sql.infer import may_be_null, operand_type, type_of
 from chakra.sql.nodes import OutputName, RowRange
 from chakra.sql.render.base import render
@@ -46,13 +46,13 @@ def placed(node: Expression, writer: Writer, type_: PgType | None, label: str) -
         render(node, writer)
         return
     type_ = node.type or type_
-    steps = () if type_.base.name in TEXTS else (ToType(type_),)
+    steps = (ToType(type_),)
     writer.parameter(node.index, (*node.steps, *steps), type_, label)
 
 
 def compared(type_: PgType | None) -> tuple[ToType, ...]:
     """What a literal goes through that is compared with a value of that type."""
-    if type_ is None or type_.base.name in TEXTS:
+    if type_ is None:
         return ()
     return (ToType(type_, "compared"),)
 

@@ -11,6 +11,7 @@ import typing
 from typing import TYPE_CHECKING
 
 from chakra.config import configure
+from chakra.db import deadlines as _deadlines
 from chakra.db import default as _databases
 from chakra.debug import switches as _switches
 from chakra.errors import (
@@ -22,6 +23,7 @@ from chakra.errors import (
     CopyFormatError,
     DatabaseError,
     DataError,
+    DeadlineExceeded,
     DoesNotExist,
     FieldError,
     ForeignKeyViolation,
@@ -30,6 +32,7 @@ from chakra.errors import (
     NotLoaded,
     NotNullViolation,
     PoolTimeout,
+    QueryError,
     SerializationError,
     TransactionError,
     UniqueViolation,
@@ -145,6 +148,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from chakra.db import Transaction
+    from chakra.db.deadlines import Deadline
     from chakra.db.retrying import Attempts
 
 _Work = typing.TypeVar("_Work", bound="typing.Callable[..., typing.Awaitable[typing.Any]]")
@@ -255,6 +259,31 @@ def on_rollback(callback: typing.Callable[[], object]) -> None:
     _databases.default_database().on_rollback(callback)
 
 
+def deadline(seconds: float) -> Deadline:
+    """``async with chakra.deadline(2.0):``, after which everything in the block is stopped, of whatever database.
+
+    Args:
+        seconds: how long the block may take; see ``Database.deadline``.
+    """
+    return _deadlines.Deadline(seconds)
+
+
+async def gather(*given: typing.Awaitable[typing.Any]) -> list[typing.Any]:
+    """Await several independent queries at once, on the default database; see ``Database.gather``.
+
+    Args:
+        given: querysets, calls (coroutines), or anything else that is awaited.
+    """
+    try:
+        database = _databases.default_database()
+    except ConfigError:
+        for each in given:
+            if isinstance(each, typing.Coroutine):
+                each.close()  # else Python complained of it, too
+        raise
+    return await database.gather(*given)
+
+
 def retrying(*arguments: typing.Any, **options: typing.Any) -> Attempts:
     """A block that is run again after a serialization failure, on the default database; see ``Database.retrying``."""
     return _databases.default_database().retrying(*arguments, **options)
@@ -329,6 +358,7 @@ __all__ = [
     "Count",
     "CumeDist",
     "DataError",
+    "DeadlineExceeded",
     "Database",
     "DatabaseError",
     "DenseRank",
@@ -374,6 +404,7 @@ __all__ = [
     "PoolTimeout",
     "Prefetch",
     "Q",
+    "QueryError",
     "QuerySet",
     "Rank",
     "Row",
@@ -395,8 +426,10 @@ __all__ = [
     "__version__",
     "configure",
     "connect",
+    "deadline",
     "field",
     "foreign_key",
+    "gather",
     "many_to_many",
     "on",
     "on_commit",

@@ -4,6 +4,7 @@
 
     ChakraError
     ├── ConfigError                 a setting is unknown, malformed or contradictory
+    ├── QueryError                  the API was used wrongly, in a way that is not about a name
     ├── FieldError                  unknown field or lookup, bad use of a field; says what exists
     ├── NotLoaded                   a relation or deferred field was read before it was loaded
     │   └── NPlusOneError           a relation was awaited row by row, and the settings say that must not be
@@ -24,6 +25,7 @@
     │   └── QueryCancelled          statement_timeout, lock_timeout or a cancel request
     ├── ConnectionLost              the server or the network went away
     │   └── CommitUnknown           a commit got no answer: it may have happened
+    ├── DeadlineExceeded            the time of db.deadline() is over; is a TimeoutError as well
     ├── PoolTimeout                 no connection became free in time; carries the pool's figures
     └── EmbeddedError               the private PostgreSQL could not be found, started or stopped
 """
@@ -41,6 +43,7 @@ __all__ = [
     "ConnectionLost",
     "CopyFormatError",
     "DataError",
+    "DeadlineExceeded",
     "DatabaseError",
     "DoesNotExist",
     "EmbeddedError",
@@ -53,6 +56,7 @@ __all__ = [
     "NotLoaded",
     "NotNullViolation",
     "PoolTimeout",
+    "QueryError",
     "QueryCancelled",
     "SerializationError",
     "TransactionError",
@@ -67,6 +71,10 @@ class ChakraError(Exception):
 
 class ConfigError(ChakraError):
     """A setting is unknown, malformed or contradictory; the message names the setting and its source."""
+
+
+class QueryError(ChakraError):
+    """The API was used wrongly, in a way that is not about the name of a field or lookup."""
 
 
 class FieldError(ChakraError):
@@ -263,6 +271,18 @@ class CommitUnknown(ConnectionLost):
 
     Chakra never repeats what ends so. To find out, look for what the transaction wrote, on a new connection.
     """
+
+
+class DeadlineExceeded(ChakraError, TimeoutError):
+    """The time of ``db.deadline(seconds)``, or ``db.transaction(timeout=seconds)``, is over; what ran was stopped.
+
+    Attributes:
+        seconds: how long the block had.
+    """
+
+    def __init__(self, message: str, *, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class PoolTimeout(ChakraError):

@@ -59,6 +59,7 @@ class Connection(Coordination):
         deferrable: bool = False,
         retries: int = 0,
         settings: Mapping[str, object] | None = None,
+        timeout: float | None = None,
     ) -> Transaction:
         """A transaction block on this connection, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
@@ -68,6 +69,7 @@ class Connection(Coordination):
             deferrable=deferrable,
             retries=retries,
             settings=settings,
+            timeout=timeout,
             session=self.held_session(),
         )
 

@@ -1,27 +1,32 @@
-"""What a database, or a pinned connection, can do beside running statements: callbacks, retries."""
+"""What a database, or a pinned connection, can do beside running statements: callbacks, retries, deadlines."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from chakra.db.backoff import USUAL, Backoff
 from chakra.db.callbacks import call_alone
+from chakra.db.deadlines import Deadline
 from chakra.db.executor import Executor
 from chakra.db.scope import Isolation
 from chakra.db.transactions import Transaction
-from chakra.errors import TransactionError
+from chakra.errors import QueryError
 
 if TYPE_CHECKING:
     from chakra.db.retrying import Attempts
 
 P = ParamSpec("P")
 R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 
 
 class Coordination(Executor):
-    """Callbacks at the end of a transaction, and blocks that are run again."""
+    """Callbacks at the end of a transaction, blocks that are run again or cut off, several queries at once."""
 
     # -- the end of a transaction -------------------------------------------------------------------
 
@@ -60,6 +65,7 @@ class Coordination(Executor):
         readonly: bool = False,
         deferrable: bool = False,
         settings: Mapping[str, object] | None = None,
+        timeout: float | None = None,
         backoff: Backoff = USUAL,
     ) -> Attempts:
         """A block that is run again after a serialization failure or a deadlock::
@@ -74,7 +80,7 @@ class Coordination(Executor):
 
         Args:
             times: how often it is run again, at most.
-            isolation, readonly, deferrable, settings: of the transactions, as for ``transaction()``.
+            isolation, readonly, deferrable, settings, timeout: of the transactions, as for ``transaction()``.
             backoff: how long to wait before each retry.
 
         Raises:
@@ -84,7 +90,9 @@ class Coordination(Executor):
         from chakra.db.retrying import Attempts
 
         def make() -> Transaction:
-            return self.transaction(isolation, readonly=readonly, deferrable=deferrable, settings=settings)
+            return self.transaction(
+                isolation, readonly=readonly, deferrable=deferrable, settings=settings, timeout=timeout
+            )
 
         return Attempts(make, checked_times(times), backoff)
 
@@ -96,6 +104,7 @@ class Coordination(Executor):
         readonly: bool = False,
         deferrable: bool = False,
         settings: Mapping[str, object] | None = None,
+        timeout: float | None = None,
         backoff: Backoff = USUAL,
     ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
         """Decorate an ``async def``: each call runs in a transaction, and again after a serialization failure or a
@@ -107,19 +116,86 @@ class Coordination(Executor):
             deferrable=deferrable,
             retries=checked_times(times),
             settings=settings,
+            timeout=timeout,
         )
         block.backoff = backoff
         return block
+
+    # -- in time, at once ---------------------------------------------------------------------------
+
+    def deadline(self, seconds: float) -> Deadline:
+        """``async with db.deadline(2.0):``, after which everything in the block is stopped, waits for a connection
+        included.
+
+        What runs on a server then is cancelled there. Transactions that begin in the block tell their server, too
+        (``statement_timeout``, which a smaller one that is set already keeps). Of nested deadlines the one that strikes
+        first counts. A COMMIT on its way is not cut off.
+
+        Args:
+            seconds: how long the block may take.
+
+        Raises:
+            DeadlineExceeded: it took longer.
+        """
+        return Deadline(seconds)
+
+    @overload
+    async def gather(self, first: Awaitable[A], /) -> tuple[A]: ...
+    @overload
+    async def gather(self, first: Awaitable[A], second: Awaitable[B], /) -> tuple[A, B]: ...
+    @overload
+    async def gather(
+        self, first: Awaitable[A], second: Awaitable[B], third: Awaitable[C], /
+    ) -> tuple[A, B, C]: ...
+    @overload
+    async def gather(
+        self, first: Awaitable[A], second: Awaitable[B], third: Awaitable[C], fourth: Awaitable[D], /
+    ) -> tuple[A, B, C, D]: ...
+    @overload
+    async def gather(self, *given: Awaitable[A]) -> list[A]: ...
+    async def gather(self, *given: Awaitable[Any]) -> Any:
+        """Await several independent queries at once: ``authors, count = await db.gather(q1, q2.count())``.
+
+        Each runs on a connection of its own, at most ``max_connections`` at a time. In a transaction, and on a pinned
+        connection, they run one after the other, as there is one connection for all. Querysets that name no database
+        run on this one. When one fails, or the caller is cancelled, the others are cancelled, and have ended before the
+        error comes out.
+
+        Args:
+            given: querysets, calls (coroutines), or anything else that is awaited.
+
+        Returns:
+            The results as a list, in the order of the arguments.
+
+        Raises:
+            QueryError: one of them cannot be awaited.
+        """
+        from chakra.db import gathering
+
+        try:
+            gathering.checked(given)
+            here = [self._here(each) for each in given]
+            alone = self.held_session() is not None
+        except BaseException:
+            gathering.drop(given)
+            raise
+        if alone:
+            return await gathering.in_turn(here)
+        return await gathering.at_once(here, self.pool.settings.max_connections)
+
+    def _here(self, given: Any) -> Any:
+        """What is gathered, on this database if it is a query that names none."""
+        return given.__chakra_on__(self) if hasattr(given, "__chakra_on__") else given
 
 
 def checked_times(times: int) -> int:
     """A number of retries.
 
     Raises:
-        TransactionError: it is none.
+        QueryError: it is none.
     """
     if not isinstance(times, int) or isinstance(times, bool) or times < 0:
-        raise TransactionError(
+        raise QueryError(
             f"times is how often a failed block is run again, a whole number from 0; {times!r} is none. A decorator "
             "is written with brackets: @db.retry()"
         )

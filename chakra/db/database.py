@@ -128,6 +128,7 @@ class Database(Coordination):
         deferrable: bool = False,
         retries: int = 0,
         settings: Mapping[str, object] | None = None,
+        timeout: float | None = None,
     ) -> Transaction:
         """A transaction block, or inside one a savepoint; see ``Transaction``."""
         return Transaction(
@@ -137,6 +138,7 @@ class Database(Coordination):
             deferrable=deferrable,
             retries=retries,
             settings=settings,
+            timeout=timeout,
         )
 
     def acquire(self, timeout: float | None = None) -> PinnedConnection:

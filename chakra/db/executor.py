@@ -362,6 +362,7 @@ class Executor(abc.ABC):
         deferrable: bool = False,
         retries: int = 0,
         settings: Mapping[str, object] | None = None,
+        timeout: float | None = None,
     ) -> Transaction:
         """A transaction block, or inside one a savepoint; see ``Transaction``."""
 

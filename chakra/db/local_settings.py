@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from chakra.errors import TransactionError
 from chakra.pg.quoting import quote_string
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
+
+TIMEOUT: Final = "statement_timeout"
 
 _RENAMING: Final = frozenset({"search_path", "role", "session_authorization"})
 
@@ -76,7 +78,29 @@ def set_back(settings: Mapping[str, str], save: str) -> str:
     return f"SELECT {', '.join(made)}"
 
 
-def shown(settings: Mapping[str, str]) -> str:
+def at_most(milliseconds: int, save: str = "") -> str:
+    """SQL that has statements stop after a time, until the transaction ends; a limit that is smaller stays.
+
+    Args:
+        save: as for ``set_local``.
+    """
+    name, limit = quote_string(TIMEOUT), quote_string(f"{milliseconds:d}ms")
+    text = (
+        f"SELECT {_set(TIMEOUT, limit)} WHERE pg_catalog.current_setting({name})::pg_catalog.interval "
+        f"NOT BETWEEN '1us'::pg_catalog.interval AND {limit}::pg_catalog.interval"
+    )
+    if not save:
+        return text
+    return f"SELECT {_set(f'{save}_limit', f'pg_catalog.current_setting({name})')}; {text}"
+
+
+def limit_back(save: str) -> str:
+    """SQL that takes back what ``at_most`` did in a savepoint."""
+    kept = f"pg_catalog.current_setting({quote_string(f'{save}_limit')})"
+    return f"SELECT {_set(TIMEOUT, kept)}"
+
+
+def shown(settings: Iterable[str]) -> str:
     """The same for logs and hooks, which see no values."""
     return "; ".join(f"SET LOCAL {name} TO …" for name in settings)
 
@@ -85,4 +109,4 @@ def _set(name: str, value: str) -> str:
     return f"pg_catalog.set_config({quote_string(name)}, {value}, true)"
 
 
-__all__ = ["NAME", "checked", "renames", "set_back", "set_local", "shown"]
+__all__ = ["NAME", "TIMEOUT", "at_most", "checked", "limit_back", "renames", "set_back", "set_local", "shown"]

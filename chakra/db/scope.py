@@ -7,6 +7,7 @@ blocks on the server is ``chakra.db.transactions``.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
@@ -52,6 +53,7 @@ class Scope:
         state: whether it has begun, and ended, by itself or with a block around it.
         depth: how many blocks are around it.
         callbacks: what is to be called once the outermost block has committed.
+        until: when it has to end, by the clock of the event loop, as far as the server was told.
         undoings: what is to be called once this block, or one around it, has been rolled back.
         committed: it was the outermost block, and has.
     """
@@ -66,10 +68,12 @@ class Scope:
         "parent",
         "state",
         "undoings",
+        "until",
     )
 
     def __init__(self) -> None:
         self.parent: Scope | None = None
+        self.until = math.inf
         self.depth = 0
         self.callbacks: list[Callable[[], object]] = []
         self.undoings: list[Callable[[], object]] = []

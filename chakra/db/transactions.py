@@ -15,6 +15,7 @@ from chakra.db import driver, local_settings
 from chakra.db.backoff import USUAL, Backoff
 from chakra.db.callbacks import call_committed, call_undone
 from chakra.db.core import Core
+from chakra.db.deadlines import Deadline, end_of_time, milliseconds_left
 from chakra.db.errors import was_answered
 from chakra.db.generators import enclosing_generator
 from chakra.db.scope import PLAIN, Isolation, Scope, beginning
@@ -53,6 +54,7 @@ class Transaction(Scope):
             numbers, booleans or UUIDs. They are sent along with BEGIN, and a nested block sets back what was
             there before.
         session: the session of a pinned connection; ``None`` = borrow one.
+        timeout: seconds it may take, from waiting for its connection to its end.
 
     Attributes:
         backoff: how long to wait before each retry.
@@ -60,8 +62,10 @@ class Transaction(Scope):
 
     __slots__ = (
         "_begin",
+        "_deadline",
         "_doubtful",
         "_late",
+        "_limited",
         "_pinned",
         "_retries",
         "_settings",
@@ -82,6 +86,7 @@ class Transaction(Scope):
         retries: int = 0,
         settings: Mapping[str, object] | None = None,
         session: Session | None = None,
+        timeout: float | None = None,
     ) -> None:
         super().__init__()
         self._begin = PLAIN
@@ -92,7 +97,8 @@ class Transaction(Scope):
         self.outer: Transaction | None = None
         self._retries = retries
         self.backoff: Backoff = USUAL
-        self._doubtful = False
+        self._deadline = None if timeout is None else Deadline(timeout)
+        self._doubtful = self._limited = False
         self._settings = local_settings.checked(settings) if settings else {}
         self._pinned = session
         self._token: Token[Transaction | None] | None = None
@@ -117,6 +123,17 @@ class Transaction(Scope):
         await self._exit(error)
 
     async def _enter(self) -> Transaction:
+        deadline = self._deadline
+        if deadline is None:
+            return await self._open()
+        await deadline.__aenter__()
+        try:
+            return await self._open()
+        except BaseException as error:
+            await deadline.__aexit__(type(error), error, None)
+            raise
+
+    async def _open(self) -> Transaction:
         if self.state != "new":
             raise TransactionError("a transaction object is for one block; call db.transaction() again")
         self.outer = active.get()
@@ -158,6 +175,7 @@ class Transaction(Scope):
 
     async def _enter_nested(self, around: Scope, session: Session) -> None:
         self.nest(around, session.transaction, self._begin)
+        self.until = around.until
         await session.free()
         try:
             await self._send(session, Own(f"SAVEPOINT {self.savepoint}"), self._saved)
@@ -172,21 +190,29 @@ class Transaction(Scope):
         answered = was_answered(error)
         if isinstance(error, Exception) and not answered and not isinstance(error.__cause__, TimeoutError):
             return  # it was not sent, or the connection is gone
-        if not answered or (self._settings and getattr(error, "sqlstate", None) != ABORTED):
+        if not answered or (
+            (self._settings or self._limited) and getattr(error, "sqlstate", None) != ABORTED
+        ):
             await self._undo(session)
 
     async def _send(self, session: Session, begin: Own, save: str = "") -> None:
         """Begin the block, with its settings if it has some, in one round trip."""
-        settings = self._settings
-        if not settings:
+        settings, limit = self._settings, milliseconds_left(self.until)
+        if not settings and not limit:
             await session.script(begin, "transaction")
             return
         if local_settings.renames(settings):
             self.core.note(session)  # what is known of relations by name does not hold in here
-        text = local_settings.set_local(settings, save)
+        text, names = "", [*settings]
+        if settings:
+            text = local_settings.set_local(settings, save)
+        if limit:
+            text += ("; " if text else "") + local_settings.at_most(limit, save)
+            names.append(local_settings.TIMEOUT)
+            self.until, self._limited = end_of_time(), True
         if not text.isascii():
             driver.check_text(session.raw)
-        shown = Own(f"{begin.sql}; {local_settings.shown(settings)}")
+        shown = Own(f"{begin.sql}; {local_settings.shown(names)}")
         await session.script(shown, "transaction", f"{begin.sql}; {text}")
 
     @property
@@ -194,13 +220,18 @@ class Transaction(Scope):
         return f"chakra.saved_{self.depth}"
 
     async def _exit(self, error: BaseException | None) -> None:
+        deadline = self._deadline
         try:
             await self._end(error)
+            if error is not None:
+                await self._call_undone(error)
         except BaseException as failed:
             await self._call_undone(failed)
+            if deadline is not None:
+                await deadline.__aexit__(type(failed), failed, None)
             raise
-        if error is not None:
-            await self._call_undone(error)
+        if deadline is not None:
+            await deadline.__aexit__(None if error is None else type(error), error, None)
 
     async def _end(self, error: BaseException | None) -> None:
         if self.state == "done":  # it ended with the block around it; the session is someone else's by now
@@ -304,9 +335,14 @@ class Transaction(Scope):
 
     async def _release_savepoint(self, session: Session) -> None:
         release, sent = f"RELEASE SAVEPOINT {self.savepoint}", None
-        if self._settings:
-            sent = f"{release}; {local_settings.set_back(self._settings, self._saved)}"
-            release = f"{release}; {local_settings.shown(self._settings)}"
+        if self._settings or self._limited:
+            sent, names = release, [*self._settings]
+            if self._limited:  # it was set on top of the others
+                sent += "; " + local_settings.limit_back(self._saved)
+                names.append(local_settings.TIMEOUT)
+            if self._settings:
+                sent += "; " + local_settings.set_back(self._settings, self._saved)
+            release = f"{release}; {local_settings.shown(names)}"
         try:
             await session.script(Own(release), "transaction", sent)
         except BaseException:
@@ -401,7 +437,8 @@ class Transaction(Scope):
         return self.parent is None and not self.committed and not self._doubtful
 
     def _fresh(self) -> Transaction:
-        block = Transaction(self.core, session=self._pinned)
+        timeout = None if self._deadline is None else self._deadline.seconds
+        block = Transaction(self.core, session=self._pinned, timeout=timeout)
         block._begin, block._settings, block.backoff = self._begin, self._settings, self.backoff
         return block
 

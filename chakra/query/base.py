@@ -53,6 +53,14 @@ class Base(NotAList, Generic[R_co]):
         database = query._database
         return query._select, None if database is None else ref(database)
 
+    def __chakra_on__(self, database: Any) -> Self:
+        """The query as ``db.gather()`` runs it: on that database, unless it was given one."""
+        if self._database is not None:
+            return self
+        new = self._with(self._select)
+        new._database = database
+        return new
+
     def _clauses(self, **changes: Any) -> Self:
         return self._with(self._select.with_clauses(**changes))
 

@@ -50,6 +50,12 @@ class RawQuery(NotAList, ColumnReads):
         """The database the statement runs on."""
         return self._database or default_database()
 
+    def __chakra_on__(self, database: Any) -> RawQuery:
+        """The query as ``db.gather()`` runs it: on that database, unless it was given one."""
+        if self._database is not None:
+            return self
+        return RawQuery(self.sql, database, params=self.params, model=self.model)
+
     def __await__(self) -> Generator[Any, None, list[Any]]:
         return self.all().__await__()
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from chakra.db.deadlines import current
 from chakra.db.streams import Stream as AsyncStream
 from chakra.sync.portal import portal
 
@@ -108,6 +109,11 @@ class Block(Generic[T]):
             variable, token = self._tokens.pop()
             with suppress(ValueError):  # the block was in a generator that another context finishes
                 variable.reset(token)
+        assert self._context is not None
+        if error is not None:
+            self._context.run(
+                current.set, None
+            )  # what is undone is not cut off by a deadline that has passed
         # In the context of the beginning, which is the one the block takes back what it set in.
         return portal.call(self._block.__aexit__, kind, error, trace, context=self._context)  # type: ignore[no-any-return]
 

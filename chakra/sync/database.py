@@ -21,6 +21,7 @@ from chakra.query import prefetch as prefetching
 from chakra.query.prefetch import Prefetch
 from chakra.query.raw import RawQuery as AsyncRawQuery
 from chakra.sync.calls import Block, converters, lowered, plain, runs
+from chakra.sync.deadlines import Deadline
 from chakra.sync.later import Later
 from chakra.sync.portal import portal
 from chakra.sync.queries import QuerySet, RawQuery, TableQuery, plain_query
@@ -279,6 +280,17 @@ class Database(Connection):
         block = self.transaction(*args, retries=checked_times(times), **options)
         block.backoff = backoff
         return block
+
+    def deadline(self, seconds: float) -> Deadline:
+        """``with db.deadline(2.0):``, after which calls in the block are stopped, on the server too.
+
+        Args:
+            seconds: how long the block may take.
+
+        Raises:
+            DeadlineExceeded: of the call that is cut off, and of those after it.
+        """
+        return Deadline(seconds)
 
     def save(
         self,

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from chakra.errors import ConnectionLost
+from chakra.db.deadlines import Limit, current
+from chakra.errors import ChakraError, ConnectionLost, QueryCancelled
 from chakra.sync.selector import Selector
 
 _HERE = __file__
@@ -168,13 +169,33 @@ class _Call:
     async def _run(self) -> None:
         self._begun = True
         try:
-            result = self._function(*self._args, **self._kw)
-            self._result = await result if inspect.isawaitable(result) else result
+            limit = current.get()
+            if limit is None:
+                result = self._function(*self._args, **self._kw)
+                self._result = await result if inspect.isawaitable(result) else result
+            else:
+                self._result = await self._in_time(limit)
         except asyncio.CancelledError:
             self._error = _cancelled()
         except BaseException as error:
             self._error = error  # also what would end the loop: who calls gets it
         self._selector.release(self._done)  # a done callback would be another turn of the loop, 5 µs
+
+    async def _in_time(self, limit: Limit) -> Any:
+        """The call under a deadline of the caller's thread."""
+        timer = asyncio.timeout_at(limit.end)
+        try:
+            async with timer:
+                result = self._function(*self._args, **self._kw)
+                return await result if inspect.isawaitable(result) else result
+        except TimeoutError as error:
+            if not timer.expired() or isinstance(error, ChakraError):
+                raise
+            raise limit.exceeded(error.__cause__) from error
+        except QueryCancelled as error:
+            if not limit.is_behind(error):
+                raise
+            raise limit.exceeded(error) from error
 
     def outcome(self) -> Any:
         """Wait for the end; an interrupt (Ctrl-C) cancels the call, on the server too, before it goes on."""

@@ -93,6 +93,7 @@ NEWER_STANDARD = frozenset({"annotationlib"})
 
 LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.db.coordination", "chakra.db.retrying", "loaded by who runs blocks again"),
+    Exemption("chakra.db.coordination", "chakra.db.gathering", "loaded by who runs several queries at once"),
     Exemption("chakra.query.columnar_rows", "chakra.columnar", "instances of large results out of columns"),
     Exemption("chakra.query.bulk", "chakra.columnar", "the one door from querysets to columns"),
     Exemption("chakra.query.bulk_write", "chakra.columnar", "the same door, for writing"),
@@ -126,6 +127,7 @@ LAZY: tuple[Exemption, ...] = (
 
 THIRD_PARTY_LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.db.coordination", "chakra.db.retrying", "loaded by who runs blocks again"),
+    Exemption("chakra.db.coordination", "chakra.db.gathering", "loaded by who runs several queries at once"),
     Exemption("chakra.columnar.sinks", "polars", "optional library, asked for by to_polars"),
     Exemption("chakra.columnar.sinks", "pandas", "optional library, asked for by to_pandas"),
     Exemption("chakra.columnar.kernels._jit", "numba", "kernels that run uncompiled need no compiler"),

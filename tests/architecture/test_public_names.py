@@ -21,7 +21,7 @@ PUBLIC = (
 
 PROMISED = {
     "chakra": """
-        connect configure transaction on_commit on_rollback retry retrying raw __version__
+        connect configure transaction on_commit on_rollback retry retrying deadline gather raw __version__
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Prefetch prefetch
         Index Unique Check Exclude OpClass Identity Sequence CTE
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
@@ -33,7 +33,7 @@ PROMISED = {
         Row All Any Over Page
         Window Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
-        IntegrityError DataError
+        IntegrityError DataError QueryError DeadlineExceeded
     """,
     "chakra.functions": """
         Lower Upper Length Concat ConcatWS Trim LTrim RTrim Left Right Substr StrIndex LPad RPad Replace Repeat Reverse

@@ -120,7 +120,10 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.db.scope": {"self.savepoint"},
     "chakra.db.transactions": {"self.savepoint"},
     # Names of settings that matched a pattern of plain words, in front of constants that were quoted.
-    "chakra.db.local_settings": {"name", "', '.join(made)", "', '.join(kept)"},
+    "chakra.db.local_settings": {
+        "name", "', '.join(made)", "', '.join(kept)", "limit", "text",  # of quote_string
+        "_set(TIMEOUT, limit)", "_set(TIMEOUT, kept)", "_set(f'{save}_limit', f'pg_catalog.current_setting({name})')",
+    },
     "chakra.db.relations": {"_names(_LASTING)", "_names(_LASTING_OF_EXTENSIONS)"},  # words of this module, quoted
     "chakra.db.reset": {"names", "len(prepared)"},  # one quoted constant of the names we gave
     # Numbers, the statement itself, and constants that were quoted.

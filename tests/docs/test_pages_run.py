@@ -28,6 +28,7 @@ PAGES = [
     "docs/bulk.md",
     "docs/columnar.md",
     "docs/coming-from-django.md",
+    "docs/coordination.md",
     "docs/ctes.md",
     "docs/debugging.md",
     "docs/expressions.md",

@@ -12,6 +12,7 @@ from chakra.pg.conversion import Naive
 from chakra.query import bulk, execute, hooks, write
 from chakra.query.described import checked_table
 from chakra.query.hydrate import hydrate, loader
+from chakra.query.lost import with_version
 from chakra.query.read_only import read_only
 from chakra.query.returning import by_keys
 from chakra.query.state import RowState, own_state
@@ -204,7 +205,8 @@ def _updated(table: Table, assigned: dict[str, Any], conflict: tuple[str, ...], 
     if isinstance(given, Mapping):
         return write.assigned_fields(table, dict(given))
     if given is None:
-        found = [name for name in assigned if name not in conflict and name not in table.primary_key]
+        kept = (*conflict, *table.primary_key, table.version)
+        found = [name for name in assigned if name not in kept]
         if not found:
             raise FieldError(
                 'on_conflict="update" has nothing to update: the row has no value beside the conflict fields and the '
@@ -215,7 +217,7 @@ def _updated(table: Table, assigned: dict[str, Any], conflict: tuple[str, ...], 
         for name in found:
             if name not in assigned:
                 raise FieldError(f"update_fields names {name!r}, for which the new row has no value")
-    return {name: Excluded(name) for name in found}
+    return with_version(table, {name: Excluded(name) for name in found})
 
 
 def readable(table: Table) -> tuple[str, ...]:

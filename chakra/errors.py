@@ -10,6 +10,7 @@
     │   └── NPlusOneError           a relation was awaited row by row, and the settings say that must not be
     ├── DoesNotExist                get() found no row            (Model.DoesNotExist derives from it)
     ├── MultipleObjectsReturned     get() found several rows      (Model.MultipleObjectsReturned, too)
+    ├── StaleData                   somebody else wrote to a row since it was read
     ├── DataError                   a value does not fit its column; nothing was written
     │   ├── CopyFormatError         a COPY stream is malformed; position, expected, found
     │   └── ValidationError         what validate() found wrong with an instance, by field
@@ -59,6 +60,7 @@ __all__ = [
     "QueryError",
     "QueryCancelled",
     "SerializationError",
+    "StaleData",
     "TransactionError",
     "UniqueViolation",
     "ValidationError",
@@ -97,6 +99,26 @@ class DoesNotExist(ChakraError):
 
 class MultipleObjectsReturned(ChakraError):
     """``get()`` found more than one row."""
+
+
+class StaleData(ChakraError):
+    """A row of a model with a ``Version`` was written to by somebody else since it was read; nothing was written.
+
+    Attributes:
+        model: the model.
+        key: the primary key of the row; a tuple if it has several columns.
+        expected: the version that was read.
+        found: the version that the row has.
+    """
+
+    def __init__(
+        self, message: str, *, model: Any = None, key: Any = None, expected: Any = None, found: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.model = model
+        self.key = key
+        self.expected = expected
+        self.found = found
 
 
 class DataError(ChakraError):

@@ -28,7 +28,7 @@ from chakra.columnar.write_facts import (
     unowned_default,
 )
 from chakra.db.statements import Own, Told, behind
-from chakra.errors import DatabaseError, DataError, FieldError
+from chakra.errors import DatabaseError, DataError, FieldError, StaleData
 from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText
 from chakra.pg.types import INT8, without_binary
@@ -343,23 +343,26 @@ async def update_table(
 
     Parameters:
         data: as in :func:`insert_table`.
-        key: fields that say which row is meant; default: the primary key.
+        key: fields that say which row is meant; default: the primary key, and with it the version, if the table and
+            the data have one: rows that have another one by now are an error.
         fields: what to write; default: the data's other fields.
         Others: as in :func:`insert_table`.
 
     Raises:
         FieldError: an unknown field, no key, or nothing to write.
         DataError: a value does not fit its column, or two rows of the data have the same key.
+        StaleData: a row has another version than the data says.
         DatabaseError, ConnectionLost: from the server.
     """
     if key is None and not table.primary_key:
         raise FieldError(f"{table.title} has no primary key; name the fields that tell rows apart: key=[…]")
     keys = table.key_columns if key is None else sql.named_columns(table, key, "key")
+    version, unique = sql.version_column(table), keys == table.key_columns
     naive = naive_of(db, naive_datetimes)
     source, given = await open_data(data, table, table.columns, naive, rounded=allow_truncate)
     with source.closed_on_failure():
         if fields is None:
-            written = tuple(c for c in given if c not in keys)
+            written = tuple(c for c in given if c not in keys and c not in version)
             if not written:
                 raise FieldError("bulk_update has nothing to write: the data has no column beside the key")
         else:
@@ -367,6 +370,13 @@ async def update_table(
         source, with_moments = _defaulted(source, given, table, naive, update=True)
         written = (*written, *with_moments[len(given) :])
         given = with_moments
+        seen = tuple(c for c in version if c in given and c not in written)
+        if seen and set(keys) != set(table.key_columns):
+            raise FieldError(
+                f"the data has {table.version}, which is compared with that of the row of a primary key, and rows are "
+                f"found by {', '.join(c.attribute for c in keys)}: leave it out"
+            )
+        keys = (*keys, *seen)
         for column in (*keys, *written):
             if column not in given:
                 raise DataError(f'the data has no column "{column.attribute}"', column=column.attribute)
@@ -394,18 +404,41 @@ async def update_table(
                 infinity=_infinity(infinity),
             )
             await _type_staged(db, columns)
+            if seen:
+                await _refuse_stale(db, table)
             updated = await db.run_execute(
                 Told(sql.update_staged(table, keys, written), ((table.quoted, True),), reads=False)
             )
             # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
             # count; other fields may stand in several rows.
-            if updated != copied.inserted or keys != table.key_columns:
+            if updated != copied.inserted or not unique:
                 twice = await _duplicate(db, table, keys)
                 if twice is not None:
                     raise twice
             if nested:
                 await _script(db, sql.DROP_STAGING)
         return updated
+
+
+async def _refuse_stale(db: Executor, table: Table) -> None:
+    """Lock the rows that are to be updated.
+
+    Raises:
+        StaleData: one of them has another version than the data says.
+    """
+    found = await db.run_fetchrow(sql.stale_staged(table))
+    if found is None:
+        return
+    *key, seen, there = found
+    shown = ", ".join(f"{name}={value!r}" for name, value in zip(table.primary_key, key, strict=True))
+    raise StaleData(
+        f"{table.title} with {shown} was not updated, nor any other row: its {table.version} is {there} in the "
+        f"database, and {seen} in what was given; somebody else wrote to it since it was read",
+        model=table.row_class,
+        key=key[0] if len(key) == 1 else tuple(key),
+        expected=seen,
+        found=there,
+    )
 
 
 # -- keys -----------------------------------------------------------------------------------------------

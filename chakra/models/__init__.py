@@ -5,6 +5,7 @@ from chakra.models.fields import Field, field
 from chakra.models.instance import Model
 from chakra.models.relations.many import ManyToMany
 from chakra.models.relations.specs import ForeignKey, OneToOne, foreign_key, many_to_many, one_to_one
+from chakra.models.version import Version
 
 __all__ = [
     "Database",
@@ -13,6 +14,7 @@ __all__ = [
     "ManyToMany",
     "Model",
     "OneToOne",
+    "Version",
     "field",
     "foreign_key",
     "many_to_many",

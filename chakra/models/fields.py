@@ -27,6 +27,7 @@ from chakra.pg.json_text import JsonNull
 from chakra.pg.types import BY_PYTHON, JSONB, PgType, array_of, enum_type
 from chakra.query.hydrate import SLOT
 from chakra.query.state import own_state
+from chakra.query.tracking import tracked
 from chakra.schema import Column, Identity, Sequence, Table
 from chakra.schema.terms import Name, named
 
@@ -275,6 +276,11 @@ else:
             self.owner: Any = None
             # Shapes are compared by equality, which expressions use to build conditions.
             self.token = object()
+
+        def track(self) -> None:
+            """Let values that can be changed in place be compared when they are saved: a getter in Python,
+            which takes 2.4 times as long."""
+            property.__init__(self, tracked(self.attribute), self.fset, None, "")
 
         @property
         def bind_column(self) -> tuple[Table, str]:

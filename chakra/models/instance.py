@@ -15,7 +15,7 @@ from chakra.models.relations.many import ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
 from chakra.models.validation import validate as check
 from chakra.models.views import Refresh
-from chakra.query import fetching, hooks, write
+from chakra.query import fetching, hooks, options, saving
 from chakra.query.hydrate import SLOT
 from chakra.query.other_names import INSTANCES, near, written
 from chakra.query.queryset import Objects, QuerySet
@@ -139,23 +139,46 @@ class Model(metaclass=ModelMeta):
     async def save(
         self,
         *,
+        fields: Iterable[str] | None = None,
         update_fields: Iterable[str] | None = None,
         force_insert: bool = False,
         validate: bool = False,
+        force_update: bool = False,
         using: Database | None = None,
     ) -> None:
         """Insert a new row, or write what changed since this one was loaded or saved.
 
+        Dicts, lists and other values that are changed in place are compared with what they were when they were read.
+
         Args:
-            update_fields: write these fields instead, changed or not.
+            fields: write these fields instead, changed or not, to the row that is there.
+            update_fields: the same, by Django's name.
             force_insert: insert even if the row was loaded from the database.
             validate: check it first, as ``validate()`` does.
+            force_update: write all fields that have a value to the row that is there, also of one made by hand.
             using: another database than the row's own.
+
+        Raises:
+            DoesNotExist: the row to update is not there (any more).
+            StaleData: somebody else wrote to it since it was read; of a model with a ``Version``.
+            FieldError: no such field, or options that contradict each other.
+            NotLoaded: a field to write has no value.
         """
+        if update_fields is not None:
+            if fields is not None:
+                raise FieldError("save(): fields and update_fields are two names of one option")
+            fields = update_fields
+        fields = options.names("fields", fields)
         if validate:
-            await self.validate(update_fields, using=using)
-        way = write if type(self).__chakra__.hooks is None else hooks
-        await way.save(self, database=using, fields=update_fields, force_insert=force_insert)
+            await self.validate(fields, using=using)
+        way = saving if type(self).__chakra__.hooks is None else hooks
+        await way.save(
+            self,
+            database=using,
+            fields=fields,
+            force_insert=force_insert,
+            force_update=force_update,
+        )
 
     @by_door
     async def validate(
@@ -182,18 +205,32 @@ class Model(metaclass=ModelMeta):
     @by_door
     async def delete(self, *, using: Database | None = None) -> int:
         """Delete the row; return 1, or 0 if it was gone already."""
-        way = write if type(self).__chakra__.hooks is None else hooks
+        way = saving if type(self).__chakra__.hooks is None else hooks
         touched: int = await way.delete(self, database=using)
         return touched
 
     @Refresh
     @by_door
-    async def refresh(self, *fields: str, using: Database | None = None) -> None:
-        """Read the row again, all of it or the given fields; what was loaded of relations by what is read is forgotten.
+    async def refresh(
+        self, *given: str, fields: Iterable[str] | None = None, using: Database | None = None
+    ) -> None:
+        """Read the row again, all of it or some fields; what was loaded of relations by what is read is forgotten.
+        Of a set of rows, ``refresh("posts")``, what was loaded is forgotten.
 
         Where the query said ``fetch_mode("peers")``, fields that were left out are read for the other rows, too.
+
+        Args:
+            given: the fields; none: all of them.
+            fields: the same, as a list.
+            using: another database than the row's own.
+
+        Raises:
+            DoesNotExist: the row is not there any more.
+            FieldError: no such field, or the row was never saved.
         """
-        await fetching.refresh(self, fields, using)
+        wanted = (*given, *(options.names("fields", fields) or ()))
+        if fields is None or wanted:
+            await fetching.refresh(self, wanted, using)
 
     def __await__(self) -> Generator[Any, None, Self]:
         """A loaded row is there at once, so ``await post.author`` works whether it was loaded or not."""

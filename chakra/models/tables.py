@@ -23,6 +23,7 @@ from chakra.models.keys import (
     primary_key,
 )
 from chakra.models.relations.specs import ForeignKeySpec
+from chakra.models.version import version_of
 from chakra.models.views import as_view
 from chakra.models.words import with_words
 from chakra.pg.conversion.numbers import NUMBERS
@@ -81,6 +82,7 @@ def table_of(cls: Any, info: ModelInfo) -> Table:
         row_class=cls,
         ordering=tuple(options.get("ordering", ())),
         label=cls.__name__,
+        version=version_of(cls.__name__, info.declared),
         # A default of NULL is left to the server, as in single rows.
         defaults={
             attribute: PythonDefault(default, factory)
@@ -93,7 +95,10 @@ def table_of(cls: Any, info: ModelInfo) -> Table:
         table = as_view(table, options)
     table = with_words(table, info)
     for column in table.columns:
-        vars(cls)[column.attribute].column = column
+        made = vars(cls)[column.attribute]
+        made.column = column
+        if column.attribute in table.mutable:
+            made.track()
     return table
 
 

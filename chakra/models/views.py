@@ -187,7 +187,9 @@ async def refresh(model: Any, concurrently: bool, with_data: bool, using: Databa
 class RefreshRow(Protocol):
     """``instance.refresh``."""
 
-    def __call__(self, *fields: str, using: Database | None = None) -> Coroutine[Any, Any, None]:
+    def __call__(
+        self, *given: str, fields: Iterable[str] | None = None, using: Database | None = None
+    ) -> Coroutine[Any, Any, None]:
         """Read the row again, all of it or the given fields."""
         ...
 

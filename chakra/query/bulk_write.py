@@ -29,13 +29,14 @@ from chakra.db import stale_types
 from chakra.db.generators import helping_task
 from chakra.errors import DatabaseError, DataError, FieldError, NotNullViolation, UniqueViolation
 from chakra.pg.conversion import Naive
-from chakra.query import sequences
+from chakra.query import sequences, tracking
 from chakra.query.bulk import written_within
 from chakra.query.computed import named
 from chakra.query.described import on_stored
 from chakra.query.execute import execute, fetch
 from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
+from chakra.query.lost import forget_version, moved_on
 from chakra.query.moment_fields import moments_set, with_moments
 from chakra.query.options import checked, names
 from chakra.query.privileges import refused
@@ -44,7 +45,7 @@ from chakra.query.verbs import InsertOptions, UpdateOptions
 from chakra.query.write import written_values
 from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
-from chakra.sql.staging import named_columns, plan_merge
+from chakra.sql.staging import named_columns, plan_merge, version_column
 from chakra.sql.stored import check_written, copy_guard
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ async def _update_instances(
     check_class(table, instances, "bulk_update")
     if not instances:
         return 0
-    columns = [*table.key_columns, *written]
+    written = tuple([c for c in written if c.attribute != table.version])
+    columns = [*table.key_columns, *version_column(table), *written]
     check_written(table, columns)
     values = [_values_of(table, column, instances) for column in columns]
     group = Group(instances, columns, values, range(len(instances)))
@@ -198,11 +200,12 @@ async def _update_instances(
     batch = batch_of([replace(spec, rounded=rounded) for spec in specs], group.values)
     source = Source(batch.schema.names, [batch], instances=True)
     options = {name: value for name, value in options.items() if name != "key"}
+    held = [tracking.images(o, table, names) if o._state.held else {} for o in instances]
     updated = await update_table(database, table, source, fields=names, **options)
-    for instance in instances:
-        state = instance._state
-        if not state.shared:
-            state.changed.difference_update(names)
+    for instance, noted in zip(instances, held, strict=True):
+        if not instance._state.shared:
+            tracking.written(instance, names, noted)
+        moved_on(instance, table)
     return updated
 
 
@@ -278,6 +281,9 @@ async def create(
                 await write()
             else:
                 await _unless_undone(table, instances, written_within(timeout, database, write))
+    if clause is not None and table.version:
+        for instance in instances:
+            forget_version(instance, table)
     if clause is not None and table.primary_key:
         keys = [SLOT + name for name in table.primary_key]
         saved = [o for o in instances if all(getattr(o, key, None) is not None for key in keys)]
@@ -577,6 +583,7 @@ def _mark_saved(cls: type, database: Database, instances: list[Any]) -> None:
         state.database = database
         state.saved = True
         state.changed.clear()
+        state.held = {}
 
 
 __all__ = ["check_class", "create", "insert", "update"]

@@ -177,8 +177,9 @@ async def refresh(instance: Any, fields: Sequence[str], database: Database | Non
     fetch = fetch_of(instance)
     if fields and fetch is not None and fetch.mode == "peers" and database is None:
         table: Table = type(instance).__table__
-        names = [attribute for name in fields for attribute in table.attributes(name)]
-        if not any(hasattr(instance, SLOT + name) for name in names):
+        read = [name for name in fields if write.has_column(table, name)]
+        names = [attribute for name in read for attribute in table.attributes(name)]
+        if len(read) == len(fields) and not any(hasattr(instance, SLOT + name) for name in names):
             await _fill(write.database_of(instance), _peers(fetch, instance), names)
             if all(hasattr(instance, SLOT + name) for name in names):
                 return

@@ -10,7 +10,7 @@ from inspect import iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.errors import FieldError
-from chakra.query import write
+from chakra.query import saving, write
 from chakra.query.unwritten import Unwritten
 from chakra.schema import Table
 
@@ -123,30 +123,33 @@ async def save(
     database: Database | None = None,
     fields: Iterable[str] | None = None,
     force_insert: bool = False,
+    force_update: bool = False,
 ) -> None:
-    """``write.save`` of an instance whose model has hooks; if one fails nothing was written, and the instance is what
+    """``saving.save`` of an instance whose model has hooks; if one fails nothing was written, and the instance is what
     it was.
     """
     hooks = type(instance).__chakra__.hooks
     found = write.database_of(instance, database)
-    if force_insert or not instance._state.saved:
+    if not saving.updates(instance, fields, force_insert, force_update):
         await insert(instance, found)
+        return
+    if fields is not None and not fields:
         return
     with Unwritten([instance]):
         async with found.transaction():
             await run(hooks, "before_save", instance, created=False)
-            await write.save(instance, database=found, fields=fields)
+            await saving.save(instance, database=found, fields=fields, force_update=force_update)
             await run(hooks, "after_save", instance, created=False)
 
 
 async def delete(instance: Any, *, database: Database | None = None) -> int:
-    """``write.delete`` of an instance whose model has hooks."""
+    """``saving.delete`` of an instance whose model has hooks."""
     hooks = type(instance).__chakra__.hooks
     found = write.database_of(instance, database)
     with Unwritten([instance]):
         async with found.transaction():
             await run(hooks, "before_delete", instance)
-            touched = await write.delete(instance, database=found)
+            touched = await saving.delete(instance, database=found)
             await run(hooks, "after_delete", instance)
     return touched
 

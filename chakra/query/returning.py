@@ -9,6 +9,7 @@ from chakra.expressions.infer import operand
 from chakra.query.base import Base, R_co
 from chakra.query.ctes import CTE, taken
 from chakra.query.joining import Joining
+from chakra.query.lost import with_version
 from chakra.query.not_a_list import check_field
 from chakra.schema import Table, moments_now
 from chakra.sql import Select, Write, as_rows, assigned_values, columns_of_rows, no_key
@@ -59,7 +60,7 @@ class Returning(Joining[R_co]):
             assigned |= assigned_values(table, name, operand(value))
         for name in assigned:
             table.column(name)
-        assigned = moments_now(table.moments, update=True) | assigned
+        assigned = with_version(table, moments_now(table.moments, update=True) | assigned)
         return self._written("update", "updating", by_keys(self)._select.for_write(), returning, assigned)
 
     def deleting(self, /, *returning: str) -> CTE:

@@ -78,6 +78,7 @@ class RowState:
         database: the database the row came from or was saved to; ``None`` = the default one.
         saved: whether the row is in the database.
         changed: attributes set since the row was loaded or saved; of a shared state none.
+        held: what values were that can be changed in place and that somebody may hold; of a shared state none.
         loaded: relation and annotation values by name; of a shared state none.
         places: of a shared state, the positions of such values in ``_along``.
         behind: relations that were prefetched.
@@ -85,7 +86,7 @@ class RowState:
         shared: whether other instances may hold the same state.
     """
 
-    __slots__ = ("behind", "changed", "database", "fetch", "loaded", "places", "saved", "shared")
+    __slots__ = ("behind", "changed", "database", "fetch", "held", "loaded", "places", "saved", "shared")
 
     def __init__(self, database: Database | None, saved: bool, *, shared: bool = False) -> None:
         self.database = database
@@ -95,6 +96,7 @@ class RowState:
         self.places: Mapping[str, int] = _NO_PLACES
         self.behind: Mapping[str, Behind] = _NOTHING_BEHIND
         self.changed: set[str] = _NOTHING_CHANGED if shared else set()
+        self.held: dict[str, Any] = _NOTHING_HELD
         self.loaded: dict[str, Any] = _NOTHING_LOADED if shared else {}
 
     def along(self, places: Mapping[str, int]) -> RowState:
@@ -106,6 +108,7 @@ class RowState:
 
 _NOTHING_CHANGED: Any = frozenset()
 _NOTHING_LOADED: dict[str, Any] = {}
+_NOTHING_HELD: dict[str, Any] = {}
 _NO_PLACES: dict[str, int] = {}
 _NOTHING_BEHIND: dict[str, Behind] = {}
 

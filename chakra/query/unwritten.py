@@ -19,23 +19,23 @@ class Unwritten:
     """Takes new instances back to what they were, if the block that writes them fails and its rows are gone again."""
 
     def __init__(self, rows: Iterable[Any]) -> None:
-        self._before: list[tuple[Any, RowState, bool, set[str], dict[str, Any]]] = []
+        self._before: list[tuple[Any, RowState, bool, set[str], dict[str, Any], dict[str, Any]]] = []
         for row in rows:
             if hasattr(type(row), "__chakra_model__"):
                 state: RowState = row._state
                 made = {
                     n: getattr(row, SLOT + n) for n in _made(type(row).__table__) if hasattr(row, SLOT + n)
                 }
-                self._before.append((row, state, state.saved, {*state.changed}, made))
+                self._before.append((row, state, state.saved, {*state.changed}, state.held, made))
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        for row, state, saved, changed, made in self._before if kind is not None else ():
+        for row, state, saved, changed, held, made in self._before if kind is not None else ():
             row._state = state
             if not state.shared:
-                state.saved, state.changed = saved, changed
+                state.saved, state.changed, state.held = saved, changed, held
             for name in _made(type(row).__table__):
                 if name in made:
                     setattr(row, SLOT + name, made[name])

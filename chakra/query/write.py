@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chakra.db.default import default_database
-from chakra.errors import DatabaseError, DataError, DoesNotExist, FieldError, UniqueViolation
+from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
 from chakra.expressions import Expression
 from chakra.expressions.infer import operand
-from chakra.query import execute
+from chakra.query import execute, tracking
 from chakra.query.computed import named
 from chakra.query.described import checked_table, outdated
 from chakra.query.hydrate import SLOT, loader
+from chakra.query.lost import gone, own_row, with_version
 from chakra.query.read_only import read_only
 from chakra.query.sequences import explain
 from chakra.query.state import RowState, forget_loaded, own_state
@@ -22,13 +23,11 @@ from chakra.sql import (
     Select,
     Statement,
     assigned_values,
-    delete_row_statement,
     delete_statement,
     insert_computed_statement,
     insert_statement,
     no_key,
     select_statement,
-    update_row_statement,
     update_statement,
     upsert_statement,
 )
@@ -94,12 +93,14 @@ async def insert(
     returning = tuple([name for name in table.generated if name not in names])
     if read_back:
         returning = tuple(dict.fromkeys((*returning, *read_back)))
+    held = tracking.images(instance, table) if table.mutable else None
     computed = False
     for value in values:
         if isinstance(value, Expression):
             computed = True
     if computed:
         await _insert_computed(instance, database, dict(zip(names, values, strict=True)), returning)
+        _saved(instance, database, held)
         return
 
     async def work(stored: Table) -> None:
@@ -110,12 +111,12 @@ async def insert(
         row = await execute.fetchrow(database, statement, values)
         if row is None:
             raise _not_let_in(table)
-        _take(instance, statement, row)
+        take(instance, statement, row)
 
     await on_checked(database, table, names, work, inserts=True)
     if table.moments:
         take_moments(instance, table, names, values)
-    _saved(instance, database)
+    _saved(instance, database, held)
 
 
 async def _insert_computed(
@@ -131,12 +132,11 @@ async def _insert_computed(
         row = await execute.fetchrow(database, statement, literals)
         if row is None:
             raise _not_let_in(table)
-        _take(instance, statement, row)
+        take(instance, statement, row)
 
     await on_checked(database, table, tuple(assigned), work, inserts=True)
     if table.moments:
         take_moments(instance, table, assigned, assigned.values())
-    _saved(instance, database)
 
 
 async def on_checked(
@@ -233,7 +233,7 @@ async def upsert(
         if row is None:
             return None
         if instance is not None:
-            _take(instance, statement, row)
+            take(instance, statement, row)
         pairs = zip(statement.outputs, row, strict=True)
         return {o.name: value if o.load is None else o.load(value) for o, value in pairs}
 
@@ -248,127 +248,21 @@ def _not_let_in(table: Table) -> Exception:
     return DatabaseError(f"a trigger or rule of the table did not let in this {table.title}: no row was made")
 
 
-def _saved(instance: Any, database: Database) -> None:
+def _saved(instance: Any, database: Database, held: dict[str, Any] | None = None) -> None:
     state = own_state(instance)
     state.database = database
     state.saved = True
     state.changed.clear()
+    if held is not None:
+        state.held = held
 
 
-async def save(
-    instance: Any,
-    *,
-    database: Database | None = None,
-    fields: Iterable[str] | None = None,
-    force_insert: bool = False,
-) -> None:
-    """Insert a new instance, or update what changed of one that was loaded or saved.
-
-    Raises:
-        DoesNotExist: the row to update is gone.
-        FieldError: ``fields`` names an unknown field.
-    """
-    state: RowState = instance._state
-    database = database_of(instance, database)
-    if force_insert or not state.saved:
-        await insert(instance, database)
-        return
-    table: Table = type(instance).__table__
-    if table.read_only:
-        raise read_only(table, "save()")
-    if fields is None:
-        names = tuple(c.attribute for c in table.columns if c.attribute in state.changed)
-    else:
-        names = tuple(dict.fromkeys(a for name in fields for a in table.attributes(name)))
-    if not names:
-        return
-    changed_key = [name for name in names if name in table.primary_key]
-    if changed_key:
-        raise FieldError(
-            f"the primary key {', '.join(changed_key)} of a saved {table.title} cannot be changed by save(); "
-            f"use {table.title}.objects.filter(pk=…).update(…), or save(force_insert=True) for a copy"
-        )
-    made: dict[str, Any] = {}
-    if table.moments:
-        names, made = _touched(table, names, state.changed)
-    values = [made[name] if name in made else getattr(instance, name) for name in names]
-    if any(isinstance(value, Expression) for value in values):
-        await _save_computed(instance, database, dict(zip(names, values, strict=True)))
-    else:
-        values += [getattr(instance, SLOT + name) for name in table.primary_key]
-        computed = table.computed
-
-        async def work(stored: Table) -> int:
-            if not computed:
-                return await execute.execute(database, update_row_statement(stored, names), values)
-            statement = update_row_statement(stored, names, computed)
-            row = await execute.fetchrow(database, statement, values)
-            if row is not None:
-                _take(instance, statement, row)
-            return 0 if row is None else 1
-
-        if await on_checked(database, table, names, work) == 0:
-            raise gone(instance, "updated")
-    own = own_state(instance)
-    own.changed.difference_update(names)
-    for name, value in made.items():
-        setattr(instance, SLOT + name, value)
-
-
-def _touched(
-    table: Table, names: tuple[str, ...], changed: Collection[str]
-) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The fields that an UPDATE writes, with those that take its time, and that; what was set by hand stands."""
-    made = moments_now(table.moments, update=True)
-    names = tuple(dict.fromkeys((*names, *made)))
-    return names, {name: value for name, value in made.items() if name not in changed}
-
-
-async def _save_computed(instance: Any, database: Database, assigned: dict[str, Any]) -> None:
-    """UPDATE the instance's row with expressions among the values; the instance takes what came of them."""
-    table: Table = type(instance).__table__
-    select = Select(table).filtered(
-        False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}
-    )
-    computed = (
-        tuple(name for name, value in assigned.items() if isinstance(value, Expression)) + table.computed
-    )
-
-    async def work(stored: Table) -> None:
-        statement, literals = update_statement(select, assigned, stored, computed)
-        row = await execute.fetchrow(database, statement, literals)
-        if row is None:
-            raise gone(instance, "updated")
-        _take(instance, statement, row)
-
-    await on_checked(database, table, tuple(assigned), work)
-
-
-def _take(instance: Any, statement: Statement, row: Any) -> None:
+def take(instance: Any, statement: Statement, row: Any) -> None:
     """Fill in what a statement returned of the instance's row."""
+    if instance._state.held:
+        tracking.forget(instance, [output.name for output in statement.outputs])
     for output, value in zip(statement.outputs, row, strict=True):
         setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
-
-
-def gone(instance: Any, what: str) -> Exception:
-    """The error for a row that is not there any more: it cannot be ``what``."""
-    table: Table = type(instance).__table__
-    kind = getattr(type(instance), "DoesNotExist", DoesNotExist)
-    keys = ", ".join(f"{name}={getattr(instance, SLOT + name)!r}" for name in table.primary_key)
-    return kind(f"{table.title} with {keys} cannot be {what}: the row is not there any more")
-
-
-async def delete(instance: Any, *, database: Database | None = None) -> int:
-    """Delete the instance's row; return 1, or 0 if it was gone already."""
-    table: Table = type(instance).__table__
-    if table.read_only:
-        raise read_only(table, "delete()")
-    if not instance._state.saved:
-        raise FieldError(f"this {table.title} was never saved; there is nothing to delete")
-    values = [getattr(instance, SLOT + name) for name in table.primary_key]
-    touched = await execute.execute(database_of(instance, database), delete_row_statement(table), values)
-    own_state(instance).saved = False
-    return touched
 
 
 async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Database | None = None) -> None:
@@ -384,10 +278,14 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     if any(getattr(instance, SLOT + name, None) is None for name in table.primary_key):
         raise FieldError(f"this {table.title} was never saved; there is nothing to refresh")
     found = database_of(instance, database)
-    select = Select(table).filtered(
-        False, (), {name: getattr(instance, SLOT + name) for name in table.primary_key}
-    )
-    wanted = tuple(a for name in fields for a in table.attributes(name))
+    select = own_row(instance)
+    fields = tuple(fields)
+    behind = [name for name in fields if not has_column(table, name)]
+    wanted = tuple(a for name in fields if name not in behind for a in table.attributes(name))
+    for name in behind:
+        forget_loaded(instance, name)
+    if behind and not wanted:
+        return
     if wanted:
         select = select.with_clauses(only=frozenset(wanted))
     compiled, values = select_statement(select)
@@ -401,12 +299,19 @@ async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Databa
     state = own_state(instance)
     state.saved = True
     state.changed.difference_update(names)
+    tracking.forget(instance, names)
     if not wanted:
         state.loaded.clear()
         state.behind = {}
     for name, relation in table.relations.items() if wanted else ():
         if not set(wanted).isdisjoint(relation.keys):
             forget_loaded(instance, name)
+
+
+def has_column(table: Table, name: str) -> bool:
+    """Whether a name stands for columns of the table, and not for rows that point at it."""
+    relation = table.relations.get(name) if isinstance(name, str) and "+" not in name else None
+    return relation is None or bool(relation.keys)
 
 
 def assigned_fields(table: Table, values: dict[str, Any]) -> dict[str, Any]:
@@ -421,8 +326,8 @@ def assigned_fields(table: Table, values: dict[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         found |= assigned_values(table, name, operand(value))
     if table.moments:
-        return moments_now(table.moments, update=True) | found
-    return found
+        found = moments_now(table.moments, update=True) | found
+    return with_version(table, found)
 
 
 async def update_rows(select: Select, database: Database, values: dict[str, Any]) -> int:
@@ -445,14 +350,14 @@ async def delete_rows(select: Select, database: Database) -> int:
 __all__ = [
     "assigned_fields",
     "database_of",
-    "delete",
     "delete_rows",
     "gone",
+    "has_column",
     "insert",
     "insert_values",
     "on_checked",
     "refresh",
-    "save",
+    "take",
     "take_moments",
     "update_rows",
     "upsert",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
-from chakra.query import bulk_write, hooks, sequences, write, written
+from chakra.query import bulk_write, hooks, saving, sequences, write, written
 from chakra.query.base import R_co
 from chakra.query.groups import refuse_expressions
 from chakra.query.moment_fields import moments_set
@@ -156,7 +156,7 @@ class Writing(Paging[R_co]):
             if not created:
                 for name, value in defaults.items():
                     setattr(found, name, value() if callable(value) else value)
-                way = write if self.table.row_class.__chakra__.hooks is None else hooks
+                way = saving if self.table.row_class.__chakra__.hooks is None else hooks
                 await way.save(found, database=self.database)
         return found, created
 

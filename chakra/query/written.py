@@ -12,6 +12,7 @@ from chakra.pg.conversion import Naive
 from chakra.query import bulk, execute, hooks, write
 from chakra.query.described import checked_table
 from chakra.query.hydrate import hydrate, loader
+from chakra.query.lost import with_version
 from chakra.query.options import flag
 from chakra.query.read_only import read_only
 from chakra.query.returning import by_keys
@@ -212,8 +213,8 @@ def _updated(table: Table, assigned: dict[str, Any], conflict: tuple[str, ...], 
         return write.assigned_fields(table, dict(given))
     if given is None:
         once = [name for name, moment in table.moments.items() if not moment.updates]
-        fixed = (*conflict, *table.primary_key, *once)
-        found = [name for name in assigned if name not in fixed]
+        kept = (*conflict, *table.primary_key, table.version, *once)
+        found = [name for name in assigned if name not in kept]
         if not found:
             raise FieldError(
                 'on_conflict="update" has nothing to update: the row has no value beside the conflict fields and the '
@@ -225,7 +226,7 @@ def _updated(table: Table, assigned: dict[str, Any], conflict: tuple[str, ...], 
             if name not in assigned:
                 raise FieldError(f"update_fields names {name!r}, for which the new row has no value")
         found += [name for name, moment in table.moments.items() if moment.updates and name not in found]
-    return {name: Excluded(name) for name in found}
+    return with_version(table, {name: Excluded(name) for name in found})
 
 
 def readable(table: Table) -> tuple[str, ...]:

@@ -221,6 +221,7 @@ class Table:
         view: the query that its rows are, of a view; ``None`` = it is a table.
         sequences: those that defaults of its columns draw from and that are not a column's own.
         read_only: whether a model says so, because it is a view's.
+        version: the attribute that each write counts up; ``""`` = none does.
         parts: descriptions of its partitions that queries asked for, by schema and name.
         statements: compiled statements by shape; they live as long as the table they read.
         described: result columns that are columns of the table, as compiled statements describe them.
@@ -253,6 +254,7 @@ class Table:
     view: View | None = None
     sequences: tuple[Sequence, ...] = ()
     read_only: bool = False
+    version: str = ""
     parts: dict[tuple[str | None, str], Table] = field(default_factory=dict, repr=False)
     statements: dict[Any, Any] = field(default_factory=dict, repr=False)
     described: dict[Any, Any] = field(default_factory=dict, repr=False)
@@ -372,6 +374,11 @@ class Table:
         """Attributes of the columns that the server computes, whatever is sent."""
         return tuple(column.attribute for column in self.columns if column.computed is not None)
 
+    @cached_property
+    def mutable(self) -> tuple[str, ...]:
+        """Attributes whose values can be changed in place: documents, arrays, and what else is a dict or a list."""
+        return tuple([c.attribute for c in self.columns if _is_mutable((c.declared or c.type).base)])
+
     def relate(self, name: str, relation: Relation | None) -> None:
         """Note a way that another table, described later, opens to itself, or takes back.
 
@@ -474,3 +481,9 @@ class Table:
     def field_names(self) -> str:
         """The names queries may use, for error messages."""
         return ", ".join([*self.by_attribute, *(name for name in self.relations if "+" not in name)])
+
+
+def _is_mutable(type_: PgType) -> bool:
+    if type_.kind == "composite":
+        return any(_is_mutable(field.base) for _, field in type_.fields)
+    return type_.kind in ("array", "multirange") or type_.python in (dict, list)

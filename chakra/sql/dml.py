@@ -195,7 +195,9 @@ def _stored_as(column: Column) -> tuple[PgType, ...]:
 
 
 def compile_update_row(table: Table, attributes: Sequence[str], returning: Sequence[str] = ()) -> Statement:
-    """``UPDATE`` of the row with a given primary key; the key's values come behind the attributes'."""
+    """``UPDATE`` of the row with a given primary key; the key's values come behind the attributes', and then the
+    version that the row has to have, if the table has one, which is counted up.
+    """
     writer = Writer()
     writer.touch(table.quoted, write=True)
     writer.write(f"UPDATE {table.quoted} SET ")
@@ -203,6 +205,9 @@ def compile_update_row(table: Table, attributes: Sequence[str], returning: Seque
         column = table.by_attribute[name]
         writer.write(f"{', ' if position else ''}{column.quoted} = ")
         store(writer, position, column, table)
+    if table.version:
+        version = table.by_attribute[table.version].quoted
+        writer.write(f"{', ' if attributes else ''}{version} = {version} + 1")
     _where_key(writer, table, len(attributes))
     check = row_check(table, [table.by_attribute[name] for name in attributes], assigned=True)
     if check is not None:
@@ -211,7 +216,7 @@ def compile_update_row(table: Table, attributes: Sequence[str], returning: Seque
 
 
 def compile_delete_row(table: Table) -> Statement:
-    """``DELETE`` of the row with a given primary key."""
+    """``DELETE`` of the row with a given primary key, and with the version behind it, if the table has one."""
     writer = Writer()
     writer.touch(table.quoted, write=True)
     writer.write(f"DELETE FROM {table.quoted}")
@@ -440,6 +445,10 @@ def _where_key(writer: Writer, table: Table, first: int) -> None:
     for position, column in enumerate(table.key_columns):
         writer.write(f"{' AND ' if position else ' WHERE '}{column.quoted} = ")
         _parameter(writer, first + position, column, table)
+    if table.version:
+        version = table.by_attribute[table.version]
+        writer.write(f" AND {version.quoted} = ")
+        _parameter(writer, first + len(table.primary_key), version, table)
 
 
 def no_key(table: Table) -> str:

@@ -37,11 +37,12 @@ class Loaded(NamedTuple):
         """The columns to load of a table.
 
         Args:
-            keys: attributes that are loaded in any case, like the primary key: those by which rows are joined.
+            keys: attributes that are loaded in any case, like the primary key: those by which rows are joined. So is
+                the version, without which no row can be saved.
         """
         if self.everything:
             return table.columns
-        kept = {*table.primary_key, *keys}
+        kept = {*table.primary_key, table.version, *keys}
         named = None if self.only is None else _named(table, self.only)
         return tuple(
             c

@@ -186,7 +186,7 @@ def _updated(
 ) -> tuple[Column, ...]:
     if update_fields is None:
         made_once = [table.by_attribute[name] for name, one in table.moments.items() if not one.updates]
-        fixed = (*conflict, *table.key_columns, *made_once)
+        fixed = (*conflict, *table.key_columns, *version_column(table), *made_once)
         update = tuple(column for column in written if column not in fixed)
         if not update:
             raise FieldError(
@@ -336,6 +336,9 @@ def insert_staged(
     if marked:
         column = merge.update[0]
         changed[0] = f"{column.quoted} = {_marking('yes', f'EXCLUDED.{column.quoted}')}"
+    changed += [
+        f"{c.quoted} = target.{c.quoted} + 1" for c in version_column(merge.table) if c not in merge.update
+    ]
     sets = ", ".join(changed)
     if merge.where is not None:
         condition, values = compiled_condition(merge.table, merge.where, "where", alias="target")
@@ -438,10 +441,33 @@ def create_update_staging(table: Table, columns: Sequence[Column]) -> SqlText:
 
 
 def update_staged(table: Table, key: Sequence[Column], fields: Sequence[Column]) -> str:
-    """The statement that writes the staged ``fields`` to the rows that have the staged ``key``."""
-    sets = ", ".join(f"{c.quoted} = staged.{c.quoted}" for c in fields)
+    """The statement that writes the staged ``fields`` to the rows that have the staged ``key``; their version is
+    counted up, unless it is among the fields.
+    """
+    written = [f"{c.quoted} = staged.{c.quoted}" for c in fields]
+    written += [f"{c.quoted} = target.{c.quoted} + 1" for c in version_column(table) if c not in fields]
+    sets = ", ".join(written)
     matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in key)
     return f"UPDATE {table.quoted} AS target SET {sets} FROM {_STAGING} AS staged WHERE {matches}"
+
+
+def version_column(table: Table) -> tuple[Column, ...]:
+    """The column of the table's version, if it has one."""
+    return (table.by_attribute[table.version],) if table.version else ()
+
+
+def stale_staged(table: Table) -> str:
+    """The statement that locks the rows that a bulk update means, and gives the first of those that have another
+    version than was staged: its key, the version staged and its own.
+    """
+    (version,) = version_column(table)
+    keys = ", ".join(f"target.{c.quoted}" for c in table.key_columns)
+    matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in table.key_columns)
+    return (
+        f"WITH meant AS (SELECT {keys}, staged.{version.quoted} AS seen, target.{version.quoted} AS there "
+        f"FROM {_STAGING} AS staged JOIN {table.quoted} AS target ON {matches} FOR UPDATE OF target) "
+        "SELECT * FROM meant WHERE there IS DISTINCT FROM seen ORDER BY 1 LIMIT 1"
+    )
 
 
 __all__ = [
@@ -464,5 +490,7 @@ __all__ = [
     "reserve_keys",
     "staged_keys",
     "staged_types",
+    "stale_staged",
     "update_staged",
+    "version_column",
 ]

@@ -22,7 +22,7 @@ PUBLIC = (
 PROMISED = {
     "chakra": """
         connect configure transaction on_commit on_rollback retry retrying deadline gather raw __version__
-        Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Prefetch prefetch
+        Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Version Prefetch prefetch
         Index Unique Check Exclude OpClass Identity Sequence CTE
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
         Excluded JSON_NULL JsonNull uuid7
@@ -33,7 +33,7 @@ PROMISED = {
         Row All Any Over Page
         Window Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
-        IntegrityError DataError QueryError DeadlineExceeded
+        IntegrityError DataError QueryError DeadlineExceeded StaleData
     """,
     "chakra.functions": """
         Lower Upper Length Concat ConcatWS Trim LTrim RTrim Left Right Substr StrIndex LPad RPad Replace Repeat Reverse
@@ -51,7 +51,7 @@ PROMISED = {
     "chakra.embedded": "start start_async Server resolve_url find_binaries",
     "chakra.errors": """
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
-        IntegrityError UniqueViolation ForeignKeyViolation NotNullViolation CheckViolation
+        IntegrityError UniqueViolation ForeignKeyViolation NotNullViolation CheckViolation StaleData
         DataError CopyFormatError ConnectionLost CommitUnknown TransactionError SerializationError EmbeddedError
     """,
 }

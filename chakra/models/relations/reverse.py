@@ -21,6 +21,7 @@ from chakra.models.relations.sets import (
 )
 from chakra.query.fetching import note_awaited, note_found, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
+from chakra.query.lost import moved_on
 from chakra.query.not_a_list import given_items
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, Behind, change_loaded, loaded_value, own_state
@@ -347,6 +348,8 @@ class RelatedSet(PartnerSet[Any]):
         """Let an instance that was written know where it points now."""
         setattr(item, self._relation.relation, owner)
         own_state(item).changed.difference_update(self._relation.forward.keys)
+        if hasattr(item, SLOT + self.table.version):
+            moved_on(item, self.table)
 
 
 def _parts_of(relation: ReverseRelation, instance: Any) -> tuple[Any, ...]:

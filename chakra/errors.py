@@ -128,12 +128,21 @@ class DataError(ChakraError):
         row: 0-based position of the value in the data handed in, or ``None``.
         column: name of the column, or ``None``.
         sqlstate: the SQLSTATE when the server refused the value, or ``""``.
+        detail: what the server or the driver said, with the value in it, or ``None``; the message has no values in it
+            unless the setting ``show_values`` is on.
     """
 
     def __init__(
-        self, message: str, *, row: int | None = None, column: str | None = None, sqlstate: str = ""
+        self,
+        message: str,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        sqlstate: str = "",
+        detail: str | None = None,
     ) -> None:
         super().__init__(message)
+        self.detail = detail
         self.row = row
         self.column = column
         self.sqlstate = sqlstate
@@ -217,7 +226,8 @@ class DatabaseError(ChakraError):
     Attributes:
         sqlstate: the five-character SQLSTATE (PostgreSQL manual, appendix A), or ``""``.
         sql: the statement, or ``None``.
-        detail, hint: what the server added, or ``None``.
+        detail, hint: what the server added, or ``None``. ``detail`` may hold values of rows, which the message does not
+            unless the setting ``show_values`` is on.
         table, column, constraint: the object the server named, or ``None``.
         row: 0-based position of the row in the data of a bulk write, where that is known.
     """

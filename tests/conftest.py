@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.plugins.database",
     "tests.plugins.needs",
     "tests.plugins.registries",
+    "tests.plugins.values",
 ]

@@ -22,6 +22,7 @@ from chakra.columnar.reshape import reshape, reshaped_type, reshapes
 from chakra.columnar.segment import FIRST_BYTES, Segment
 from chakra.columnar.types import TypesInput, specs_from
 from chakra.errors import CopyFormatError, FieldError
+from chakra.pg.showing import showing
 
 FIRST_ROWS = 16_384
 MAX_ROWS = 1_048_576
@@ -302,8 +303,9 @@ class Decoder:
             found = str(int.from_bytes(head, "big", signed=True))
         else:
             length = int.from_bytes(reader.memory[start - 4 : start], "big", signed=True)
-            shown = bytes(reader.memory[start : start + min(length, 16)]).hex(" ")
-            expected, found = f"a value of {spec.type.sql}", f"{length} bytes: {shown}"
+            begin = bytes(reader.memory[start : start + min(length, 16)]).hex(" ")
+            shown = f": {begin}" if showing.values else ""
+            expected, found = f"a value of {spec.type.sql}", f"{length} bytes{shown}"
             if status == kernels.BAD_WIDTH:
                 expected = f"{self.columns[column].width} bytes of {spec.type.sql}"
             elif status == kernels.BAD_TEXT:

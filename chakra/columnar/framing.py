@@ -14,6 +14,7 @@ import numpy as np
 
 from chakra.columnar.buffers import U8
 from chakra.errors import CopyFormatError
+from chakra.pg.showing import shown_text
 
 SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0"
 FLAGS_OIDS: Final = 1 << 16  # tuples carry OIDs: only servers before PostgreSQL 12 could send them
@@ -111,7 +112,8 @@ class CopyReader:
     def _read_header(self) -> None:
         seen = bytes(self.memory[: min(self.stop, len(SIGNATURE))])
         if not SIGNATURE.startswith(seen):
-            raise self.error("the signature of a binary COPY stream, PGCOPY\\n\\377\\r\\n\\0", repr(seen))
+            what = shown_text(repr(seen), "other bytes")
+            raise self.error("the signature of a binary COPY stream, PGCOPY\\n\\377\\r\\n\\0", what)
         if self.stop < len(HEADER):
             return
         flags, extension = struct.unpack_from(">Ii", self.memory, len(SIGNATURE))

@@ -17,6 +17,7 @@ from chakra.columnar.lazy_inputs import file_reader, lazy_batches
 from chakra.columnar.types import ColumnSpec
 from chakra.columnar.values import array_of
 from chakra.errors import DataError
+from chakra.pg.showing import shown
 from chakra.pg.types import TEXT, PgType
 
 _INDEX = re.compile(r"__index_level_\d+__")
@@ -285,8 +286,8 @@ def _refuse_rounded(frame: Any, known: Mapping[str, ColumnSpec]) -> None:
         if large.size and np.isnan(values).any():
             row = int(large[0])
             raise DataError(
-                f'row {row}, column "{name}": {values[row]!r} may have been another whole number before pandas made a '
-                'double of it, as it does with gaps: read_csv(…, dtype_backend="pyarrow") keeps them whole',
+                f'row {row}, column "{name}": {shown(values[row])} may have been another whole number before pandas '
+                'made a double of it, as it does with gaps: read_csv(…, dtype_backend="pyarrow") keeps them whole',
                 row=row,
                 column=name,
             )

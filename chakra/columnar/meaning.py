@@ -27,6 +27,7 @@ from chakra.columnar.types import ColumnSpec
 from chakra.columnar.values import as_array
 from chakra.pg.conversion import Naive, Unfit, conversion_of, shown
 from chakra.pg.conversion.times import NAIVE_CURE
+from chakra.pg.showing import reason, shown_text
 from chakra.pg.types import PgType
 
 _INTEGERS = frozenset({"int2", "int4", "int8", "oid", "xid", "cid", "xid8"})
@@ -195,7 +196,7 @@ def _timestamps(array: pa.Array, base: PgType, naive: Naive, options: Options) -
         return array
     if naive == "error":
         index = int(np.argmax(valid))
-        raise ValueFault(index, f"{array[index]} has no zone: {NAIVE_CURE}")
+        raise ValueFault(index, f"{shown_text(str(array[index]))} has no zone: {NAIVE_CURE}")
     if naive == "utc":
         return array.cast(pa.timestamp(kind.unit, "UTC"))
     local = [None if v is None else v.astimezone(dt.UTC) for v in array.cast(pa.timestamp("us")).to_pylist()]
@@ -223,7 +224,7 @@ def _check_digits(array: pa.Array, base: PgType, options: Options) -> None:
         index = int(np.argmax(finer))
         raise ValueFault(
             index,
-            f"{array[index]} has more digits of a second than the {digits} that {base.sql} keeps; "
+            f"{shown_text(str(array[index]))} has more digits of a second than the {digits} that {base.sql} keeps; "
             "allow_truncate=True lets the server round it",
         )
 
@@ -240,7 +241,9 @@ def _whole(array: pa.Array, base: PgType) -> pa.Array:
         ) & is_valid(array)
     if broken.any():
         index = int(np.argmax(broken))
-        raise ValueFault(index, f"{float(values[index])!r} does not fit {base.sql}: it is not a whole number")
+        raise ValueFault(
+            index, f"{shown(float(values[index]))} does not fit {base.sql}: it is not a whole number"
+        )
     return array.cast(pa.int64())
 
 
@@ -252,7 +255,7 @@ def _converted(array: pa.Array, base: PgType, naive: Naive) -> pa.Array:
         try:
             found.append(None if value is None else convert(remake(value)))
         except (Unfit, OverflowError) as error:
-            raise ValueFault(row, f"{shown(value)} does not fit {base.sql}: {error}") from None
+            raise ValueFault(row, f"{shown(value)} does not fit {base.sql}: {reason(error)}") from None
     return as_array(found, base, naive)
 
 
@@ -281,7 +284,7 @@ def _object(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise Unfit(f"the key {twice!r} twice, of which one would be lost")
+        raise Unfit(f"the key {shown(twice)} twice, of which one would be lost")
     return found
 
 

@@ -25,6 +25,7 @@ from chakra.pg.conversion.numbers import MONEY_SCALE
 from chakra.pg.conversion.times import FIRST_DATE, FIRST_MOMENT, LAST_DATE, LAST_MOMENT
 from chakra.pg.interval import Interval, interval_parts
 from chakra.pg.json_text import JsonNull, dump_json
+from chakra.pg.showing import reason as why
 from chakra.pg.types import PgType
 
 Values: TypeAlias = Sequence[Any]
@@ -70,7 +71,7 @@ def array_of(values: Any, spec: ColumnSpec, first_row: int = 0) -> pa.Array:
             low = middle
         except _FAULTS as error:
             high, first = middle, error
-    raise _unfit(values, spec, first_row, low, str(first).splitlines()[0]) from None
+    raise _unfit(values, spec, first_row, low, why(first).splitlines()[0]) from None
 
 
 def _by_value(values: list[Any], spec: ColumnSpec, first_row: int) -> pa.Array:

@@ -116,6 +116,8 @@ class DebugSettings:
         n_plus_one_threshold: for how many rows, until it counts.
         slow_query: statements slower than this many seconds are logged (logger ``chakra.db``, level
             WARNING, with their SQL and without their values); 0 = none. Read when a database connects.
+        show_values: let the values of statements and rows stand in errors, logs and reports, constants in SQL of
+            your own and those of COPY included; for development.
     """
 
     debug: bool = _setting(False, parse_switch)
@@ -123,6 +125,7 @@ class DebugSettings:
     n_plus_one: str = _setting("off", one_of("off", "warn", "raise", "peers"))
     n_plus_one_threshold: int = _setting(3, parse_count)
     slow_query: float = _setting(0.0, parse_duration)
+    show_values: bool = _setting(False, parse_switch)
 
     def __post_init__(self) -> None:
         if self.n_plus_one_threshold < 2:

@@ -17,6 +17,7 @@ from chakra.db.session_streams import SessionStream
 from chakra.db.statements import Own, Statement
 from chakra.db.streams import Reader, clear_wire
 from chakra.errors import DatabaseError, DataError
+from chakra.pg.showing import showing
 
 Sink: TypeAlias = Callable[[bytes], object]
 """Takes one chunk of a COPY stream: a plain function, or one that returns an awaitable.
@@ -75,7 +76,7 @@ async def read_copy(
     """Like ``copy_out``, on a session whose wire is known to be free."""
     driver.check_text(session.raw)
     meter = Meter() if session.hooks.added else None
-    reading = _Reading(session, text, sink if meter is None else meter.sink(sink), guard)
+    reading = _Reading(session, statement, text, sink if meter is None else meter.sink(sink), guard)
     try:
         return rows_of(await session.watch(reading.run, statement, "copy_out", meter))
     except (DatabaseError, DataError) as error:
@@ -99,10 +100,13 @@ class _Reading:
     cancelled only when no chunk comes within ``STOP_GRACE``.
     """
 
-    __slots__ = ("guard", "in_sink", "raised", "session", "sink", "started", "stopping", "text")
+    __slots__ = ("guard", "in_sink", "raised", "session", "sink", "started", "statement", "stopping", "text")
 
-    def __init__(self, session: Session, text: str, sink: Sink, guard: str | None) -> None:
+    def __init__(
+        self, session: Session, statement: Statement, text: str, sink: Sink, guard: str | None
+    ) -> None:
         self.session = session
+        self.statement = statement
         self.text = text
         self.guard = guard
         self.sink = sink
@@ -140,7 +144,7 @@ class _Reading:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True
                 raise
-            self.session.fail(error, self.text)
+            self.session.fail(error, self.text if showing.values else self.statement.sql)
 
     def _write(self, data: bytes) -> Awaitable[object]:
         self.session.counters.copied_out += len(data)

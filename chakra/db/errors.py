@@ -26,6 +26,7 @@ from chakra.errors import (
 )
 from chakra.pg.extensions import missing_extension
 from chakra.pg.marks import STALE_RECORDS, STALE_TYPES
+from chakra.pg.showing import showing, without_quoted
 
 # SQLSTATEs: PostgreSQL manual, appendix A.
 _BY_STATE: dict[str, type[DatabaseError]] = {
@@ -276,24 +277,23 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
         )
     found = _ARGUMENT.match(text)
     if found is not None:
-        row = found[2]
-        return DataError(text, row=None if row is None else int(row), column=f"${found[1]}", sqlstate=state)
+        return _refused(error, text, found, state)
     if _ends_connection(error, state, connecting):
         return ConnectionLost(f"the server closed the connection: {text}")
     detail, hint = getattr(error, "detail", None), getattr(error, "hint", None)
-    if detail:
-        text = f"{text} ({detail.rstrip('.')})"
+    whole = text if not detail else f"{text} ({detail.rstrip('.')})"
+    of_value = state == "42601" and _is_of_a_value(error, whole)
+    text = whole if showing.values else _without_values(error, text, detail, state, of_value)
     row, column = (None, None) if state[:2] in _NO_ROW else _copied(error)
     if row is not None:
         named = "" if column is None else f', column "{column}"'
         text = f"row {row}{named}: {text}"
     column = getattr(error, "column_name", None) or column
-    of_value = state == "42601" and _is_of_a_value(error, text)
     if of_value and _QUERY_TEXT.search(text) is not None:
         text += _SAY_QUERIES
     # 08P01, a protocol violation: a value's bytes do not fit its type.
     if state[:2] == "22" or state == "08P01" or of_value:
-        return DataError(text, row=row, column=column, sqlstate=state)
+        return DataError(text, row=row, column=column, sqlstate=state, detail=whole)
     if state == "25P02":
         text = (
             "the transaction is aborted: an earlier statement in it failed. Leave the transaction block, "
@@ -331,6 +331,39 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
         constraint=getattr(error, "constraint_name", None),
         row=row,
     )
+
+
+# Classes of errors whose texts speak of the schema and of sessions, never of rows: features, objects, transactions,
+# concurrency, privileges and names, resources, limits, state, operators, the system.
+_NO_VALUES = frozenset(
+    {"08", "0A", "25", "26", "28", "2B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58"}
+)
+
+
+def _without_values(error: Any, text: str, detail: str | None, state: str, of_value: bool) -> str:
+    """What the server said without the values of rows: DETAIL has whole rows in it, of others as well, and messages
+    about a value quote it. The driver's error is left without them, too, for a traceback shows it.
+    """
+    if state[:2] in _NO_VALUES and not of_value:
+        return text if not detail else f"{text} ({detail.rstrip('.')})"
+    if (state[:2] == "22" or of_value) and STALE_TYPES not in text:
+        text = without_quoted(text)
+    error.args = (text, *error.args[1:])
+    error.detail = None
+    return text
+
+
+def _refused(error: Any, text: str, found: re.Match[str], state: str = "") -> DataError:
+    """The error about a value that the driver did not send: ``…argument $1: 'abc' ('str' object cannot be …)``."""
+    whole = text
+    if not showing.values:
+        end = found.end()
+        at = text.find(" (", end) if text.endswith(")") else -1
+        text = text[:end] + (f": {without_quoted(text[at + 2 : -1])}" if at >= 0 else "")
+        error.args = (text, *error.args[1:])
+    row = found[2]
+    row_ = None if row is None else int(row)
+    return DataError(text, row=row_, column=f"${found[1]}", sqlstate=state, detail=whole)
 
 
 _OWN_LANGUAGES = re.compile(r"\b(jsonpath|tsquery|tsvector|ltree|lquery|ltxtquery)\b")
@@ -373,8 +406,7 @@ def _from_interface(error: Exception, sql: str | None) -> ChakraError:
         return ConnectionLost(f"the connection to the server is closed: {text}")
     found = _ARGUMENT.match(text)
     if found is not None:
-        row = found[2]
-        return DataError(text, row=None if row is None else int(row), column=f"${found[1]}")
+        return _refused(error, text, found)
     if "argument" in text:
         return DataError(text)
     return DatabaseError(text, sql=sql)

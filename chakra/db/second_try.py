@@ -19,6 +19,7 @@ from chakra.db.statements import Statement
 from chakra.db.unreadable import explain, undecodable
 from chakra.db.wire import Wire
 from chakra.errors import DataError
+from chakra.pg.showing import cause, reason
 
 
 async def prepared_again(
@@ -34,7 +35,7 @@ async def prepared_again(
         undecodable(error) and wire.just_parsed
     ):  # nothing ran: it is the driver's message that cannot show a value
         await wire.settle(error)
-        raise DataError(f"a value cannot be sent: {error}") from error
+        raise DataError(f"a value cannot be sent: {reason(error)}") from cause(error)
     if undecodable(error):
         raise await explain(wire, statement, args, error) from error
     if wire.ending is not None and is_busy(error):  # found out here, to cost nothing where there is none

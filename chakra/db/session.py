@@ -23,6 +23,7 @@ from chakra.db.statements import Own, Statement
 from chakra.db.streams import OpenStream, clear_wire, end_streams
 from chakra.db.wire import Wire
 from chakra.errors import ChakraError, TransactionError
+from chakra.pg.showing import showing
 
 T = TypeVar("T")
 
@@ -150,7 +151,7 @@ class Session(Wire):
             return await (await self.raw.prepare(text, name="")).fetch()  # type: ignore[no-any-return]
         except BaseException as error:
             self.suspect |= not self.raw.is_in_transaction()  # nothing may have ended what the Parse began
-            self.fail(error, text)
+            self.fail(error, text if showing.values else statement.sql)
 
     async def fetchrow(self, statement: Statement, args: Sequence[Any]) -> Record | None:
         """Run a statement and return its first row, or ``None``."""

@@ -19,6 +19,7 @@ from chakra.db.codecs import Codec, decode_interval, decode_timetz, encode_inter
 from chakra.db.statements import Statement
 from chakra.db.wire import Wire
 from chakra.errors import DataError
+from chakra.pg.showing import reason
 
 FAILURES = (ValueError, OverflowError, struct.error)
 """What comes out of the driver when a value cannot be decoded; what it cannot encode, it wraps."""
@@ -58,7 +59,7 @@ def unreadable(statement: driver.RawStatement | None, error: BaseException) -> D
     """The error that names the columns in which such a value can stand."""
     types = driver.result_types(statement) if statement is not None else []
     return _error(
-        [name for name, oid in types if oid not in _CERTAIN] or [name for name, _ in types], str(error)
+        [name for name, oid in types if oid not in _CERTAIN] or [name for name, _ in types], reason(error)
     )
 
 

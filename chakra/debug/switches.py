@@ -10,6 +10,7 @@ from chakra.db.hooks import QueryEvent, everywhere
 from chakra.debug.call_site import call_site
 from chakra.debug.nplusone import watch
 from chakra.debug.shown import shape_of
+from chakra.pg.showing import showing
 
 _log = logging.getLogger("chakra.db")
 _remove: Callable[[], None] | None = None
@@ -52,6 +53,7 @@ def apply(settings: config.Settings) -> None:
     if mode == "off" and debug.warn_on_n_plus_one:
         mode = "warn"
     watch.set(mode, debug.n_plus_one_threshold)
+    showing.values = debug.show_values
     if debug.debug and _remove is None:
         _remove = everywhere(log_query)
     elif not debug.debug and _remove is not None:

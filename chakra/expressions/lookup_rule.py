@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chakra.errors import DataError
+from chakra.pg.showing import shown
 from chakra.pg.types import PgType
 
 Right = Literal["same", "array", "pair", "text", "member", "span", "span of", "given", "query"]
@@ -41,7 +42,7 @@ class LookupRule:
 def as_list(value: Any) -> list[Any]:
     """The members of an ``in`` list; NULL is never equal to anything, so ``None`` drops out."""
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        raise DataError(f"in takes several values, not the single {value!r}")
+        raise DataError(f"in takes several values, not the single {shown(value)}")
     return [item for item in value if item is not None]
 
 
@@ -50,7 +51,7 @@ def pair(value: Any) -> tuple[Any, Any]:
     try:
         low, high = value
     except (TypeError, ValueError):
-        raise DataError(f"range takes a pair (low, high), not {value!r}") from None
+        raise DataError(f"range takes a pair (low, high), not {shown(value)}") from None
     return low, high
 
 

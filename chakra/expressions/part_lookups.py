@@ -8,6 +8,7 @@ from typing import Any
 
 from chakra.errors import DataError
 from chakra.expressions.lookup_rule import LookupRule, as_list, pair
+from chakra.pg.showing import shown
 from chakra.pg.types import INET, JSONPATH, TEXT, array_of
 
 
@@ -17,20 +18,20 @@ def _key(value: Any) -> str:
         return value
     if type(value) is int:
         return str(value)
-    raise DataError(f"a key is a text, not {value!r}")
+    raise DataError(f"a key is a text, not {shown(value)}")
 
 
 def _keys(value: Any) -> list[str]:
     """Several keys."""
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        raise DataError(f"has_keys and has_any_keys take several keys, not the single {value!r}")
+        raise DataError(f"has_keys and has_any_keys take several keys, not the single {shown(value)}")
     return [_key(key) for key in value]
 
 
 def _patterns(value: Any) -> list[str]:
     """Several patterns."""
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        raise DataError(f"matches_any takes several patterns, not the single {value!r}")
+        raise DataError(f"matches_any takes several patterns, not the single {shown(value)}")
     return list(value)
 
 

@@ -11,6 +11,7 @@ from chakra.expressions.conditions import Lookup
 from chakra.expressions.infer import SEQUENCES
 from chakra.expressions.values import Value, as_argument, as_expression
 from chakra.pg.conversion.comparing import beyond_integers
+from chakra.pg.showing import shown
 
 
 class Row(Expression):
@@ -47,7 +48,7 @@ class Row(Expression):
         if isinstance(other, tuple | list):
             if len(other) != len(self.parts):
                 raise DataError(
-                    f"{self!r} has {len(self.parts)} values, and is compared with {len(other)}: {other!r}"
+                    f"{self!r} has {len(self.parts)} values, and is compared with {len(other)}: {shown(other)}"
                 )
             row = object.__new__(Row)
             row.parts = tuple(map(as_expression, other))
@@ -56,10 +57,10 @@ class Row(Expression):
             other = MAKE.rows(other)
         if isinstance(other, Row) and len(other.parts) != len(self.parts):
             raise FieldError(
-                f"{self!r} has {len(self.parts)} values, and is compared with {len(other.parts)}: {other!r}"
+                f"{self!r} has {len(self.parts)} values, and is compared with {len(other.parts)}: {shown(other)}"
             )
         if not isinstance(other, Expression):
-            raise DataError(f"{self!r} is compared with as many values, not {other!r}")
+            raise DataError(f"{self!r} is compared with as many values, not {shown(other)}")
         return Lookup(self, word, other)
 
     def __eq__(self, other: object) -> Condition:  # type: ignore[override]
@@ -85,14 +86,14 @@ class Row(Expression):
         if hasattr(type(values), "__chakra_query__"):
             return Lookup(self, "in", MAKE.rows(values))
         if isinstance(values, str | bytes) or not isinstance(values, SEQUENCES):
-            raise DataError(f"{self!r}.in_() takes a list of tuples, or a query, not {values!r}")
+            raise DataError(f"{self!r}.in_() takes a list of tuples, or a query, not {shown(values)}")
         rows: list[Any] = [*values]  # type: ignore[misc]
         for row in rows:
             if not isinstance(row, tuple | list) or len(row) != len(self.parts):
-                raise DataError(f"{self!r}.in_() takes tuples of {len(self.parts)} values, not {row!r}")
+                raise DataError(f"{self!r}.in_() takes tuples of {len(self.parts)} values, not {shown(row)}")
             if any(isinstance(value, Expression) for value in row):
                 raise FieldError(
-                    f"{self!r}.in_() takes plain values; beside expressions, write == and |: {row!r}"
+                    f"{self!r}.in_() takes plain values; beside expressions, write == and |: {shown(row)}"
                 )
         return Lookup(self, "in", Value(rows))
 
@@ -121,7 +122,9 @@ class Quantified(Expression):
             values = Value([*values])  # type: ignore[misc]
         self.values: Expression = as_argument(values)
         if isinstance(self.values, Value) and not isinstance(self.values.value, list):
-            raise FieldError(f"{type(self).__name__}() takes a query, an array or a list, not {values!r}")
+            raise FieldError(
+                f"{type(self).__name__}() takes a query, an array or a list, not {shown(values)}"
+            )
 
     @property
     def children(self) -> tuple[Expression, ...]:

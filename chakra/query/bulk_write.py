@@ -29,6 +29,7 @@ from chakra.db import stale_types
 from chakra.db.generators import helping_task
 from chakra.errors import DatabaseError, DataError, FieldError, NotNullViolation, UniqueViolation
 from chakra.pg.conversion import Naive
+from chakra.pg.showing import shown
 from chakra.query import sequences, tracking
 from chakra.query.bulk import written_within
 from chakra.query.computed import named
@@ -352,7 +353,7 @@ def check_class(table: Table, instances: list[Any], what: str) -> None:
     for position, instance in enumerate(instances):
         if not isinstance(instance, cls):
             raise DataError(
-                f"{what} of {table.title}: row {position} is {instance!r}, not a {table.title}",
+                f"{what} of {table.title}: row {position} is {shown(instance)}, not a {table.title}",
                 row=position,
             )
 

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from chakra.errors import DataError, FieldError
 from chakra.expressions import Order
 from chakra.pg.interval import Interval
+from chakra.pg.showing import cause, shown
 
 VERSION = 1
 LONGEST = 65_536
@@ -103,7 +104,7 @@ def position(text: str, table: str, terms: Sequence[Order]) -> list[Any]:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         found = json.loads(raw.decode(), parse_float=_refuse, parse_constant=_refuse)
     except (ValueError, binascii.Error, RecursionError) as error:
-        raise DataError(f"this is no cursor: {_short(text)}") from error
+        raise DataError(f"this is no cursor: {_short(text)}") from cause(error)
     if not isinstance(found, list) or found[:1] != [VERSION] or isinstance(found[0], bool) or len(found) < 3:
         raise DataError(f"this is no cursor: {_short(text)}")
     if found[1] != _order(table, terms) or len(found) - 2 != len(terms):
@@ -111,7 +112,7 @@ def position(text: str, table: str, terms: Sequence[Order]) -> list[Any]:
     try:
         return [_decoded(value) for value in found[2:]]
     except (ValueError, TypeError, KeyError, OverflowError, InvalidOperation, binascii.Error) as error:
-        raise DataError(f"this is no cursor: {_short(text)}") from error
+        raise DataError(f"this is no cursor: {_short(text)}") from cause(error)
 
 
 def _refuse(text: str) -> NoReturn:
@@ -119,7 +120,7 @@ def _refuse(text: str) -> NoReturn:
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:40]}…")
+    return shown(text if len(text) <= 40 else f"{text[:40]}…")
 
 
 def _order(table: str, terms: Sequence[Order]) -> str:

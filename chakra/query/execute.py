@@ -168,6 +168,7 @@ def name_field(
         row=error.row,
         column=parameter.label,
         sqlstate=error.sqlstate,
+        detail=error.detail,
     )
 
 

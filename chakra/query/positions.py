@@ -8,6 +8,7 @@ from typing import Any, Self
 from chakra.errors import DataError, FieldError
 from chakra.expressions import Order
 from chakra.expressions.positions import Beyond
+from chakra.pg.showing import shown as shown_value
 from chakra.query.base import Base, R_co
 from chakra.query.cursors import position
 from chakra.sql import order_terms, path_of
@@ -74,11 +75,13 @@ class Positioning(Base[R_co]):
         if isinstance(given, Mapping):
             return [_of_dict(method, given, term) for term in terms]
         if not isinstance(given, tuple | list):
-            raise DataError(f"{method}() takes a row, a cursor, or the values of ({shown}), not {given!r}")
+            raise DataError(
+                f"{method}() takes a row, a cursor, or the values of ({shown}), not {shown_value(given)}"
+            )
         if len(given) != len(terms):
             raise DataError(
                 f"{method}() takes {len(terms)} values, by which rows are sorted and told apart, ({shown}), not "
-                f"{len(given)}: {given!r}"
+                f"{len(given)}: {shown_value(given)}"
             )
         return list(given)
 

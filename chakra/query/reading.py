@@ -11,6 +11,7 @@ from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsRe
 from chakra.expressions import Expression, Order
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.pg.conversion import shown
+from chakra.pg.showing import showing
 from chakra.query import explaining, prefetch, run
 from chakra.query.aggregated import standing
 from chakra.query.base import R_co
@@ -135,7 +136,7 @@ class Reading(Returning[R_co]):
 
     def _not_one(self, rows: Sequence[Any], conditions: Any, lookups: dict[str, Any]) -> Exception:
         cls = self.table.row_class
-        asked = ", ".join([shown(c) for c in conditions] + [f"{k}={shown(v)}" for k, v in lookups.items()])
+        asked = ", ".join([shown(c) for c in conditions] + [f"{k}={_asked(v)}" for k, v in lookups.items()])
         if not rows:
             kind = getattr(cls, "DoesNotExist", DoesNotExist)
             return kind(f"no {self.table.title} matches ({asked})")
@@ -314,6 +315,10 @@ class Reading(Returning[R_co]):
         if (update is not None or delete) and self.table.read_only:
             raise read_only(self.table, "update()" if update is not None else "delete()")
         return await explaining.explain(self.database, self._whole, {**options}, update, delete, columns)
+
+
+def _asked(value: Any) -> str:
+    return shown(value) if showing.values else "…"
 
 
 __all__ = ["Reading"]

@@ -12,6 +12,7 @@ from typing import Any
 
 from chakra.errors import DataError
 from chakra.pg.conversion import enum_labels
+from chakra.pg.showing import shown
 from chakra.pg.types import PgType
 
 
@@ -35,7 +36,7 @@ class _Members(dict[Any, Any]):
         if isinstance(label, str) and label != label.rstrip(" ") and label.rstrip(" ") in self:
             return self[label.rstrip(" ")]  # character(n) fills up with spaces
         raise DataError(
-            f"the database holds {label!r}, which is not a member of {self.cls.__name__}; its {self.what} are "
+            f"the database holds {shown(label)}, which is not a member of {self.cls.__name__}; its {self.what} are "
             f"{self.labels}"
         )
 

@@ -13,6 +13,7 @@ from chakra.pg.conversion import Conversion, Naive, Unfit, conversion_of, unfit
 from chakra.pg.conversion.base import ODD
 from chakra.pg.conversion.comparing import comparison_of, members_of, whole_bounds
 from chakra.pg.json_text import dump_json
+from chakra.pg.showing import cause
 from chakra.pg.types import PgType
 from chakra.sql.literals import ServerText
 
@@ -66,7 +67,7 @@ class ToType(NamedTuple):
                 found = value[error.row] if self.place == "member list" else value
                 raise unfit(found, type_, error) from None
             except ODD as error:
-                raise unfit(value, type_, error) from error
+                raise unfit(value, type_, error) from cause(error)
 
         return Step(conversion.usual, conversion.zoned, checked)
 
@@ -107,7 +108,7 @@ class ToColumn:
             try:
                 _ = None if value is None else conversion.convert(value)
             except ODD as error:
-                raise self._named(row, unfit(value, type_, error)) from error
+                raise self._named(row, unfit(value, type_, error)) from cause(error)
 
     def _json(self, row: int, value: Any) -> str | None:
         try:

@@ -18,6 +18,7 @@ from chakra.pg.composites import fields_of
 from chakra.pg.conversion.base import shown
 from chakra.pg.quoting import quote_string
 from chakra.pg.server_text import ServerText
+from chakra.pg.showing import cause, reason
 from chakra.pg.types import BY_OID, QCHAR, PgType
 from chakra.sql.literal_values import BARE, TEXT_OF, TextOf, char_number, enum_label, expected, quoted, text
 
@@ -58,7 +59,7 @@ def render_literal(value: object, type_: PgType, *, typed: bool = True) -> str:
     try:
         return "(" + quote_string(text_of(value)) + cast
     except Exception as error:  # __int__ and __iter__ are the caller's code and raise what they want
-        raise DataError(f"{shown(value)} cannot be written as {type_.sql}: {error}") from error
+        raise DataError(f"{shown(value)} cannot be written as {type_.sql}: {reason(error)}") from cause(error)
 
 
 def _cast(type_: PgType) -> str:
@@ -94,7 +95,9 @@ def input_text(type_: PgType) -> TextOf:
         try:
             return convert(value)
         except Exception as error:  # as in render_literal
-            raise DataError(f"{shown(value)} cannot be written as {type_.sql}: {error}") from error
+            raise DataError(f"{shown(value)} cannot be written as {type_.sql}: {reason(error)}") from cause(
+                error
+            )
 
     return checked
 

@@ -12,6 +12,7 @@ from typing import Any
 from chakra.errors import DataError, FieldError
 from chakra.expressions import Expression, Slot
 from chakra.expressions.infer import SEQUENCES
+from chakra.pg.showing import shown as shown_value
 from chakra.schema import Relation, Table
 from chakra.sql.nodes import KeyRef
 from chakra.sql.sources import ColumnRef
@@ -145,7 +146,7 @@ def assigned_values(table: Table, name: str, value: Any) -> dict[str, Any]:
         )
     if not isinstance(value, tuple | list) or len(value) != len(names):
         label, shown = f"{table.title}.{name}", ", ".join(names)
-        raise DataError(f"{label} takes a tuple of ({shown}), not {value!r}", column=label)
+        raise DataError(f"{label} takes a tuple of ({shown}), not {shown_value(value)}", column=label)
     return dict(zip(names, value, strict=True))
 
 

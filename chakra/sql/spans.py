@@ -15,6 +15,7 @@ from chakra.pg.conversion import Naive, Unfit, conversion_of, shown, unfit
 from chakra.pg.conversion.base import ODD
 from chakra.pg.conversion.comparing import exact_number
 from chakra.pg.conversion.containers import bounds_of
+from chakra.pg.showing import cause
 from chakra.pg.types import PgType
 from chakra.sql.adapting import Step
 
@@ -87,7 +88,7 @@ class ToSpan:
             except Unfit as error:
                 raise unfit(value, self.type, error) from None
             except ODD as error:
-                raise unfit(value, self.type, error) from error
+                raise unfit(value, self.type, error) from cause(error)
 
         return Step(frozenset(), None, checked)
 

@@ -87,6 +87,7 @@ async def test_page(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHAKRA_DATABASE_URL", dsn)
+    monkeypatch.delenv("CHAKRA_DEBUG_SHOW_VALUES")  # readers have not set it
     config.reset()  # the settings are read once, and other tests may have
     names: dict[str, Any] = {"__name__": f"page_{Path(page).stem}"}
     seen = 0

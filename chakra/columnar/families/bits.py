@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from chakra.columnar.buffers import RawColumn
 from chakra.columnar.families.fault import ValueFault, malformed
-from chakra.columnar.families.parts import contiguous, raw_column
+from chakra.columnar.families.parts import contiguous, raw_column, shown
 from chakra.columnar.families.simple import text_column, varlen_array
 from chakra.columnar.kernels import bits as kernels
 from chakra.columnar.options import Options
@@ -56,7 +56,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
     out = np.empty(offsets[-1], np.uint8)
     status, row, _ = kernels.encode(text.data, text.starts, text.lengths, offsets, out)
     if status:
-        raise ValueFault(int(row), f"{array[int(row)].as_py()!r} is not a text of 0 and 1")
+        raise ValueFault(int(row), f"{shown(array, int(row))} is not a text of 0 and 1")
     return raw_column(out, offsets, text.lengths >= 0)
 
 

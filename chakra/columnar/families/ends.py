@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from chakra.columnar.buffers import AnyArray
 from chakra.columnar.families.fault import ValueFault
 from chakra.columnar.families.parts import is_valid, values_of
+from chakra.pg.showing import reason
 from chakra.pg.types import PgType
 
 # What infinity="sentinel" reads ±infinity as, and what every write takes for them, from 1970: days that PostgreSQL
@@ -70,7 +71,7 @@ def with_ends(array: pa.Array, ends: NDArray[np.bool_]) -> pa.Array:
     try:
         rest = rest.cast(pa.timestamp("us", array.type.tz))
     except pa.ArrowInvalid as error:
-        raise ValueFault(0, str(error)) from None
+        raise ValueFault(0, reason(error)) from None
     low, high = TIMESTAMP_ENDS
     marks = pa.array(np.where(numbers > 0, high, low), pa.int64()).view(rest.type)
     return pc.call_function("if_else", [pa.array(ends), marks, rest])

@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from chakra.columnar.buffers import I32, I64, U8, RawColumn
 from chakra.columnar.families.fault import ValueFault, malformed
-from chakra.columnar.families.parts import bitmap, contiguous, is_valid, raw_column, refuse
+from chakra.columnar.families.parts import bitmap, contiguous, is_valid, raw_column, refuse, shown
 from chakra.columnar.families.simple import decode_varlen, is_text, text_column
 from chakra.columnar.kernels import enum as kernels
 from chakra.columnar.options import Options
 from chakra.columnar.types import string_type
+from chakra.pg.showing import shown as shown_value
 from chakra.pg.types import TEXT, PgType
 
 _INDEX_TYPES = ((128, pa.int8()), (32768, pa.int16()), (2**31, pa.int32()))
@@ -53,7 +54,9 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
         malformed(raw, int(row), int(position), "an enum label inside the data")
     if status:
         label = raw.data[position : position + int(raw.lengths[row])].tobytes().decode(errors="replace")
-        raise ValueFault(int(row), f"{label!r} is not a known label of {type_.sql}; {_known(type_)}")
+        raise ValueFault(
+            int(row), f"{shown_value(label)} is not a known label of {type_.sql}; {_known(type_)}"
+        )
     mask, nulls = bitmap(raw.lengths >= 0)
     index = target.index_type
     buffers = [mask, pa.py_buffer(found.astype(index.to_pandas_dtype()))]
@@ -62,8 +65,8 @@ def decode(raw: RawColumn, type_: PgType, options: Options) -> pa.Array:
 
 
 def _known(type_: PgType) -> str:
-    shown = ", ".join(repr(label) for label in type_.labels[:20])
-    return f"its labels are {shown}{' …' if len(type_.labels) > 20 else ''}"
+    known = ", ".join(repr(label) for label in type_.labels[:20])
+    return f"its labels are {known}{' …' if len(type_.labels) > 20 else ''}"
 
 
 def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
@@ -83,7 +86,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         status, row, _ = kernels.find(raw.data, raw.starts, raw.lengths, data, offsets, table, found)
         if status:
             raise ValueFault(
-                int(row), f"{array[int(row)].as_py()!r} is not a label of {type_.sql}; {_known(type_)}"
+                int(row), f"{shown(array, int(row))} is not a label of {type_.sql}; {_known(type_)}"
             )
     return raw
 
@@ -101,7 +104,9 @@ def _encode_dictionary(array: pa.DictionaryArray, type_: PgType) -> RawColumn:
     wrong = np.array([label is not None and label not in known for label in labels])[codes] & valid
     if wrong.any():
         index = int(np.argmax(wrong))
-        raise ValueFault(index, f"{labels[codes[index]]!r} is not a label of {type_.sql}; {_known(type_)}")
+        raise ValueFault(
+            index, f"{shown_value(labels[codes[index]])} is not a label of {type_.sql}; {_known(type_)}"
+        )
     valid &= words.is_valid().to_numpy(zero_copy_only=False)[codes]
     texts = [(label or "").encode() for label in labels]
     data = np.frombuffer(bytearray(b"".join(texts)), np.uint8)

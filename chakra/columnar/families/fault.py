@@ -8,6 +8,7 @@ import numpy as np
 
 from chakra.columnar.buffers import I64, RawColumn
 from chakra.errors import CopyFormatError, DataError
+from chakra.pg.showing import showing
 
 
 class ValueFault(Exception):
@@ -69,7 +70,9 @@ def malformed(raw: RawColumn, index: int, position: int, expected: str, found: s
             found = f"a value of {length} bytes at byte {start} of {raw.data.size}"
         else:
             shown = raw.data[start : start + min(max(length, 0), 24)].tobytes().hex(" ")
-            found = f"{length} bytes: {shown}{' …' if length > 24 else ''}"
+            found = f"{length} bytes"
+            if showing.values:
+                found += f": {shown}{' …' if length > 24 else ''}"
     raise ValueFault(index, position=position, expected=expected, found=found)
 
 

@@ -9,7 +9,7 @@ from chakra.columnar.buffers import I64, RawColumn
 from chakra.columnar.families.array import list_parts
 from chakra.columnar.families.dispatch import encode_values
 from chakra.columnar.families.fault import ValueFault, malformed, owner
-from chakra.columnar.families.parts import build_nested, is_valid, narrow, raw_column, refuse
+from chakra.columnar.families.parts import build_nested, is_valid, narrow, raw_column, refuse, shown
 from chakra.columnar.families.simple import decode_varlen
 from chakra.columnar.kernels import hstore as kernels
 from chakra.columnar.options import Options
@@ -110,7 +110,7 @@ def _refuse_doubled(keys: pa.Array, offsets: I64, type_: PgType) -> None:
     if doubled.size:
         index = int(order[doubled[0] + 1])
         raise ValueFault(
-            int(owners[index]), f"the key {keys[index].as_py()!r} twice, which {type_.sql} cannot hold"
+            int(owners[index]), f"the key {shown(keys, index)} twice, which {type_.sql} cannot hold"
         )
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from chakra.columnar.buffers import RawColumn
 from chakra.columnar.families.fault import ValueFault, malformed
-from chakra.columnar.families.parts import fixed_column
+from chakra.columnar.families.parts import fixed_column, shown
 from chakra.columnar.families.simple import text_column, varlen_array
 from chakra.columnar.kernels import network as kernels
 from chakra.columnar.options import Options
@@ -60,7 +60,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         out = np.empty(len(array) * width, np.uint8)
         status, row, _ = kernels.encode_mac(text.data, text.starts, text.lengths, width, out)
         if status:
-            raise ValueFault(int(row), f"{array[int(row)].as_py()!r} is not a {type_.name}")
+            raise ValueFault(int(row), f"{shown(array, int(row))} is not a {type_.name}")
         return fixed_column(out.reshape(-1, width), text.lengths >= 0)
     cidr = 1 if type_.name == "cidr" else 0
     out, sizes = np.empty(len(array) * 20, np.uint8), np.empty(len(array), np.int32)
@@ -71,7 +71,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
             kernels.BAD_PREFIX: "has a prefix longer than the address",
             kernels.HOST_BITS: "has bits set to the right of its prefix, which cidr does not allow",
         }[int(status)]
-        raise ValueFault(int(row), f"{array[int(row)].as_py()!r} {reason}")
+        raise ValueFault(int(row), f"{shown(array, int(row))} {reason}")
     return RawColumn(out, np.arange(len(array), dtype=np.int64) * 20, sizes)
 
 

@@ -33,6 +33,7 @@ from chakra.columnar.kernels import numeric_text as texts
 from chakra.columnar.options import DECIMAL256_DIGITS, Options
 from chakra.columnar.types import string_type
 from chakra.errors import FieldError
+from chakra.pg.showing import shown_text
 from chakra.pg.types import PgType
 
 DECIMAL128_DIGITS = 38  # Arrow columnar format: the largest precision of a 128-bit decimal
@@ -206,7 +207,7 @@ def _raise(raw: RawColumn, status: int, row: int, position: int, target: pa.Data
         shown = _text(one)[0].as_py()
     except ValueFault as fault:  # not only too large: no server wrote it
         raise fault.within(row, "") from None
-    shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
+    shown = shown_text(shown)
     why = "has too many digits" if status == kernels.TOO_WIDE else "has more digits after the point"
     raise ValueFault(
         row, f'{shown} does not fit {target} exactly: it {why}; read the column with numeric="string"'
@@ -312,8 +313,7 @@ def _encode_text(array: pa.Array, type_: PgType, *, exact: bool) -> RawColumn:
 
 
 def _refuse_value(array: pa.Array, row: int, type_: PgType, status: int) -> NoReturn:
-    shown = str(array[row].as_py())
-    shown = shown if len(shown) <= 80 else f"{shown[:76]} …"
+    shown = shown_text(str(array[row].as_py()))
     why = {
         kernels.TOO_WIDE: f"is out of range for {type_.sql}",
         kernels.INEXACT: f"has more digits after the point than {type_.sql}; allow_truncate=True rounds",

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from chakra.columnar.buffers import I32, I64, U8, AnyArray, RawColumn
 from chakra.columnar.families.fault import ValueFault
+from chakra.pg.showing import shown as shown_value
+from chakra.pg.showing import shown_text
 from chakra.pg.types import PgType
 
 INT32_MAX = 2**31 - 1
@@ -191,9 +193,9 @@ def cast(array: pa.Array, target: pa.DataType, type_: PgType) -> pa.Array:
 def shown(array: pa.Array, index: int) -> str:
     """A value for a message: Python's spelling, or the integer behind a moment Python has no object for."""
     try:
-        return repr(array[index].as_py())
+        return shown_value(array[index].as_py())
     except (OverflowError, ValueError):
-        return f"{array[index].value} ({array.type})"
+        return shown_text(f"{array[index].value} ({array.type})", f"a {array.type}")
 
 
 __all__ = [

@@ -45,6 +45,8 @@ from chakra.columnar.types import (
     column_type,
 )
 from chakra.columnar.types import arrow_type as table_type
+from chakra.pg.showing import shown as shown_value
+from chakra.pg.showing import shown_text
 from chakra.pg.types import PgType
 
 _WIDTHS = {FIXED1: 1, FIXED2: 2, FIXED4: 4, FIXED8: 8, FIXED16: 16}
@@ -157,7 +159,8 @@ def time_of_day(values: I64, valid: NDArray[np.bool_], type_: PgType, options: O
     index = int(np.argmax(outside))
     if np.any(outside & (values != DAY_MICROSECONDS)):
         index = int(np.argmax(outside & (values != DAY_MICROSECONDS)))
-        raise ValueFault(index, f"{int(values[index])} microseconds are not a {type_.name}")
+        number = shown_text(str(int(values[index])), "that many")
+        raise ValueFault(index, f"{number} microseconds are not a {type_.name}")
     if options.infinity in ("error", "sentinel"):
         raise ValueFault(
             index,
@@ -282,7 +285,7 @@ def _floats(array: pa.Array, storage: pa.DataType, type_: PgType) -> AnyArray:
             outside &= is_valid(array)
             if outside.any():
                 index = int(np.argmax(outside))
-                raise ValueFault(index, f"{float(wide[index])!r} is out of range for {type_.sql}")
+                raise ValueFault(index, f"{shown_value(float(wide[index]))} is out of range for {type_.sql}")
             return narrowed
     elif pa.types.is_integer(array.type):
         return _whole_floats(array, storage, type_)
@@ -404,7 +407,7 @@ def microseconds(array: pa.Array, target: pa.DataType, type_: PgType, options: O
             index = int(np.argmax(finer))
             raise ValueFault(
                 index,
-                f"{int(nanoseconds[index])} ns is finer than the microseconds of {type_.sql}; "
+                f"{shown_text(f'{int(nanoseconds[index])} ns')} is finer than the microseconds of {type_.sql}; "
                 "allow_truncate=True cuts it",
             )
         return nanoseconds // 1000
@@ -432,7 +435,7 @@ def _encode_uuid(array: pa.Array, type_: PgType) -> RawColumn:
         out = np.empty(len(array) * 16, np.uint8)
         status, row, _ = kernels.encode_uuid(found.data, found.starts, found.lengths, out)
         if status:
-            raise ValueFault(int(row), f"{array[int(row)].as_py()!r} is not a UUID")
+            raise ValueFault(int(row), f"{shown(array, int(row))} is not a UUID")
         return fixed_column(out.reshape(-1, 16), valid)
     if is_bytes(kind):
         found = _binary_column(array)
@@ -446,7 +449,7 @@ def _check_length(raw: RawColumn, width: int, array: pa.Array, type_: PgType) ->
     if wrong.any():
         index = int(np.argmax(wrong))
         raise ValueFault(
-            index, f"{array[index].as_py()!r} has {int(raw.lengths[index])} bytes, {type_.sql} takes {width}"
+            index, f"{shown(array, index)} has {int(raw.lengths[index])} bytes, {type_.sql} takes {width}"
         )
 
 
@@ -515,7 +518,8 @@ def _refuse_invalid(array: pa.Array, type_: PgType) -> None:
         try:
             array[index].as_py()
         except UnicodeDecodeError as error:
-            raise ValueFault(index, f"not valid UTF-8 ({error}), which {type_.sql} cannot store") from None
+            where = f"{error.reason} at byte {error.start}"
+            raise ValueFault(index, f"not valid UTF-8 ({where}), which {type_.sql} cannot store") from None
 
 
 def _refuse_nul(raw: RawColumn, type_: PgType) -> None:
@@ -551,7 +555,7 @@ def _refuse_long(array: pa.Array, index: int, limit: int, type_: PgType) -> NoRe
     text = array[index].as_py()
     start = text if len(text) <= 60 else f"{text[:60]} …"
     unit = "bytes" if type_.name == "name" else "characters"
-    raise ValueFault(index, f"{start!r} is longer than the {limit} {unit} of {type_.sql}")
+    raise ValueFault(index, f"{shown_value(start)} is longer than the {limit} {unit} of {type_.sql}")
 
 
 def _prefixed(raw: RawColumn) -> RawColumn:

@@ -13,6 +13,7 @@ from chakra.columnar.kernels import textsearch as kernels
 from chakra.columnar.kernels import tsquery, tsvector
 from chakra.columnar.options import Options
 from chakra.columnar.types import string_type
+from chakra.pg.showing import shown as shown_value
 from chakra.pg.types import PgType
 
 _MALFORMED = {
@@ -107,7 +108,7 @@ def encode(array: pa.Array, type_: PgType, options: Options) -> RawColumn:
         where = f" at character {at}" if at < len(found) else " at the end"
         if status in (kernels.NO_QUERY, kernels.TOO_LARGE):
             where = ""
-        shown = repr(found if len(found) <= 60 else f"{found[:60]} …")
+        shown = shown_value(found if len(found) <= 60 else f"{found[:60]} …")
         raise ValueFault(int(row), f"{shown} is not a {type_.name}: {_REFUSED[int(status)]}{where}")
     return raw_column(out, offsets, text.lengths >= 0)
 

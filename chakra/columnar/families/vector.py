@@ -28,6 +28,8 @@ from chakra.columnar.families.parts import (
 )
 from chakra.columnar.kernels import vector as kernels
 from chakra.columnar.options import Options
+from chakra.pg.showing import shown as shown_value
+from chakra.pg.showing import shown_text
 from chakra.pg.types import PgType
 
 _FLOATS: dict[str, tuple[pa.DataType, int]] = {"vector": (pa.float32(), 4), "halfvec": (pa.float16(), 2)}
@@ -148,7 +150,7 @@ def _numbers(inner: pa.Array, item: pa.DataType, offsets: I64, valid: Any, type_
     for index in np.flatnonzero(wrong):
         row = owner(offsets, int(index))
         if valid[row]:
-            shown = values[index] if is_valid(inner)[index] else "NULL"
+            shown = shown_text(str(values[index])) if is_valid(inner)[index] else "NULL"
             raise ValueFault(row, f"{shown} is not a number {type_.sql} can hold")
     return narrowed
 
@@ -215,7 +217,9 @@ def _from_texts(array: pa.Array, type_: PgType) -> pa.Array:
                 (int(i), float(v)) for i, v in (part.split(":") for part in inner.split(",") if inner)
             )
         except ValueError:
-            raise ValueFault(row, f"{text!r} is no text of {type_.sql}, such as {{1:0.5,3:2}}/5") from None
+            raise ValueFault(
+                row, f"{shown_value(text)} is no text of {type_.sql}, such as {{1:0.5,3:2}}/5"
+            ) from None
         found.append(
             {
                 "dimensions": int(dimensions),

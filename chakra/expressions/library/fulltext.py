@@ -13,6 +13,7 @@ from chakra.expressions.calls import STRING, Call, Function, Kind, of_type
 from chakra.expressions.rules import TEXT_TYPES
 from chakra.expressions.values import Value, as_argument, as_expression
 from chakra.pg.quoting import quote_string
+from chakra.pg.showing import shown
 from chakra.pg.types import FLOAT4, INT4, REGCONFIG, TEXT, TSQUERY, TSVECTOR, array_of
 
 Config: TypeAlias = "str | Expression | None"
@@ -155,7 +156,7 @@ class SearchQuery(Call[str]):
         if type not in QUERIES:
             raise FieldError(f"SearchQuery(): type= is one of {', '.join(QUERIES)}, not {type!r}")
         if not isinstance(text, str | Expression):
-            raise DataError(f"SearchQuery() takes a text, not {text!r}")
+            raise DataError(f"SearchQuery() takes a text, not {shown(text)}")
         name = _named(config, "SearchQuery()")
         value = Value(text, TEXT) if isinstance(text, str) else text
         function = query_function(type, name)
@@ -220,7 +221,7 @@ def Lexeme(text: str, *, prefix: bool = False, weights: str = "", config: Config
         FieldError: a weight is none of A to D.
     """
     if not isinstance(text, str) or not text.strip():
-        raise DataError(f"Lexeme() takes a text that is not empty, not {text!r}")
+        raise DataError(f"Lexeme() takes a text that is not empty, not {shown(text)}")
     marks = ("*" if prefix else "") + (_weights(weights, "Lexeme()") if weights else "")
     written = f"'{text.translate(_LEXEME)}'" + (f":{marks}" if marks else "")
     return SearchQuery(written, config=config, type="raw")
@@ -293,7 +294,7 @@ def _four(weights: Any) -> list[float]:
         found = []
     if isinstance(given, str) or len(found) != 4:
         raise DataError(
-            f"SearchRank(): weights= are four numbers, for D, C, B and A, or a mapping of these, not {weights!r}"
+            f"SearchRank(): weights= are four numbers, for D, C, B and A, or a mapping of these, not {shown(weights)}"
         )
     return found
 
@@ -352,7 +353,7 @@ def _options(given: Mapping[str, Any]) -> str:
             raise FieldError(f"SearchHeadline() has the options {', '.join(OPTIONS)}, not {option!r}")
         word, kind = known
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise DataError(f"SearchHeadline(): {option}= is of class {kind.__name__}, not {value!r}")
+            raise DataError(f"SearchHeadline(): {option}= is of class {kind.__name__}, not {shown(value)}")
         parts.append(f"{word}='{str(value).translate(_LEXEME)}'")
     return ", ".join(parts)
 

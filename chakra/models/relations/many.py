@@ -20,6 +20,7 @@ from chakra.models.relations.sets import (
     settled,
     without,
 )
+from chakra.pg.showing import shown
 from chakra.query import hooks, written
 from chakra.query.alike import same_for_all
 from chakra.query.base import R_co
@@ -412,7 +413,7 @@ def _parts(key: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     if len(names) == 1:
         return (key,)
     if not isinstance(key, tuple | list) or len(key) != len(names):
-        raise DataError(f"a key of ({', '.join(names)}) is a tuple of {len(names)} values, not {key!r}")
+        raise DataError(f"a key of ({', '.join(names)}) is a tuple of {len(names)} values, not {shown(key)}")
     return tuple(key)
 
 

@@ -9,6 +9,8 @@ from operator import attrgetter
 from typing import Any, Final, Literal, NoReturn
 
 from chakra.errors import DataError
+from chakra.pg.showing import reason as why
+from chakra.pg.showing import shown
 from chakra.pg.types import PgType
 
 Naive = Literal["error", "utc", "local"]
@@ -79,8 +81,10 @@ class Unfit(Exception):
 
     Attributes:
         row: which of a list of values it is.
+        own_words: the message is made here, and has no value in it.
     """
 
+    own_words = True
     row: int = 0
 
 
@@ -97,18 +101,9 @@ def refuse(what: str, value: Any) -> NoReturn:
     raise Unfit(f"expected {what}, found {type(value).__name__}")
 
 
-def shown(value: Any) -> str:
-    """A value in an error, cut where it is long; by its class where it has no ``repr()`` (``10**5000``)."""
-    try:
-        text = repr(value)
-    except Exception as error:
-        return f"<{type(value).__name__}: {error}>"
-    return text if len(text) <= 80 else f"{text[:76]} …"
-
-
 def unfit(value: Any, type_: PgType, reason: Exception | str) -> DataError:
     """The error about a value that does not fit a type."""
-    return DataError(f"{shown(value)} does not fit {type_.sql}: {reason}")
+    return DataError(f"{shown(value)} does not fit {type_.sql}: {why(reason)}")
 
 
 def is_numpy(value: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from chakra.pg.composites import fields_of
 from chakra.pg.conversion.base import Conversion, Unfit, as_str, refuse
 from chakra.pg.conversion.numbers import real
+from chakra.pg.showing import reason, shown
 from chakra.pg.types import PgType
 
 Convert = Callable[[Any], Any]
@@ -126,7 +127,7 @@ def _composite(value: Any, *, fields: tuple[tuple[str, Convert], ...], title: st
     try:
         items = fields_of(value, [name for name, _ in fields], title)
     except (TypeError, ValueError) as error:
-        raise Unfit(str(error)) from None
+        raise Unfit(reason(error)) from None
     found = []
     for (name, convert), item in zip(fields, items, strict=True):
         try:
@@ -276,7 +277,7 @@ def _sparse(value: Any, *, dimensions: int | None) -> str:
     parts: list[str] = []
     for index, number in sorted(found.items()):
         if not isinstance(index, int) or not 1 <= index <= size:
-            raise Unfit(f"its indices are whole numbers from 1 to {size}, not {index!r}")
+            raise Unfit(f"its indices are whole numbers from 1 to {size}, not {shown(index)}")
         component = _component(number)
         if component:
             parts.append(f"{index}:{component!r}")

@@ -12,6 +12,7 @@ from typing import Any
 
 from chakra.pg.conversion.base import Conversion, Unfit, as_str, plain, refuse
 from chakra.pg.json_text import JsonNull, dump_json
+from chakra.pg.showing import reason, shown
 from chakra.pg.types import PgType
 
 NAME_BYTES = 63  # NAMEDATALEN - 1, src/include/pg_config_manual.h
@@ -72,7 +73,7 @@ def _json(value: Any) -> Any:
     try:
         dump_json(value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Unfit(f"it is no JSON: {error}") from None
+        raise Unfit(f"it is no JSON: {reason(error)}") from None
     return value
 
 
@@ -90,7 +91,7 @@ def _inet(value: Any) -> Any:
     try:
         return ipaddress.ip_interface(text.strip()) if "/" in text else ipaddress.ip_address(text.strip())
     except ValueError as error:
-        raise Unfit(str(error)) from None
+        raise Unfit(reason(error)) from None
 
 
 def _cidr(value: Any) -> Any:
@@ -106,7 +107,7 @@ def _cidr(value: Any) -> Any:
     try:
         return ipaddress.ip_network(text.strip())
     except ValueError as error:
-        raise Unfit(str(error)) from None
+        raise Unfit(reason(error)) from None
 
 
 def _mac(value: Any) -> str:
@@ -182,7 +183,7 @@ def _hstore(value: Any) -> dict[str, str | None]:
         name = as_str(key)
         text = None if item is None else as_str(item)
         if name is None or (item is not None and text is None):
-            raise Unfit(f"hstore holds str keys and str or None values, not {key!r}: {item!r}")
+            raise Unfit(f"hstore holds str keys and str or None values, not {shown(key)}: {shown(item)}")
         found[_storable(name)] = None if text is None else _storable(text)
     return found
 

@@ -9,6 +9,7 @@ from typing import Any
 from chakra.errors import DataError, FieldError
 from chakra.expressions import python_type
 from chakra.pg.conversion import Naive
+from chakra.pg.showing import shown
 from chakra.pg.types import PgType
 from chakra.schema import Partitioning, Table
 from chakra.sql.adapting import ToType
@@ -172,7 +173,7 @@ def _literal(part: Part, position: int, value: Any, where: str) -> str:
         type_ = python_type(value)
         if type_ is None:
             raise FieldError(
-                f"{where}: what type {value!r} is to be, is not known; give the text, number or date"
+                f"{where}: what type {shown(value)} is to be, is not known; give the text, number or date"
             )
     try:
         return render_literal(ToType(type_).step(part.naive).convert(value), type_)

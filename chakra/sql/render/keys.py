@@ -8,6 +8,7 @@ from typing import Any
 from chakra.errors import DataError, FieldError
 from chakra.expressions import Lookup, Slot
 from chakra.pg.conversion.comparing import WHOLE, beyond_integers, may_be_integer
+from chakra.pg.showing import shown
 from chakra.pg.types import INT8, NUMERIC, array_of
 from chakra.schema import Column
 from chakra.sql.adapting import ToColumn, ToType
@@ -136,7 +137,7 @@ def _part(key: KeyRef, position: int) -> Callable[[Any], Any]:
 
     def part(value: Any) -> Any:
         if not isinstance(value, tuple | list) or len(value) != count:
-            raise DataError(f"{key!r} takes a tuple of {key.names}, not {value!r}", column=repr(key))
+            raise DataError(f"{key!r} takes a tuple of {key.names}, not {shown(value)}", column=repr(key))
         return value[position]
 
     return part
@@ -148,7 +149,7 @@ def _parts(key: KeyRef, position: int) -> Callable[[Any], Any]:
 
     def parts(values: Any) -> list[Any]:
         if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-            raise DataError(f"in takes several values, not the single {values!r}")
+            raise DataError(f"in takes several values, not the single {shown(values)}")
         found = [value for value in values if value is not None]
         if wholes:  # keys that no row can have
             found = [value for value in found if all(may_be_integer(one(value)) for one in wholes)]

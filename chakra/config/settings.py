@@ -116,6 +116,10 @@ class DebugSettings:
         n_plus_one_threshold: for how many rows, until it counts.
         slow_query: statements slower than this many seconds are logged (logger ``chakra.db``, level
             WARNING, with their SQL and without their values); 0 = none. Read when a database connects.
+        telemetry: tell OpenTelemetry of every statement (``chakra.debug.telemetry``); needs
+            ``pip install "chakra-orm[telemetry]"``.
+        sqlcommenter: write the tags of ``chakra.debug.query_tags``, and with ``telemetry`` the trace, behind statements
+            as a comment.
         show_values: let the values of statements and rows stand in errors, logs and reports, constants in SQL of
             your own and those of COPY included; for development.
     """
@@ -125,6 +129,8 @@ class DebugSettings:
     n_plus_one: str = _setting("off", one_of("off", "warn", "raise", "peers"))
     n_plus_one_threshold: int = _setting(3, parse_count)
     slow_query: float = _setting(0.0, parse_duration)
+    telemetry: bool = _setting(False, parse_switch)
+    sqlcommenter: bool = _setting(False, parse_switch)
     show_values: bool = _setting(False, parse_switch)
 
     def __post_init__(self) -> None:

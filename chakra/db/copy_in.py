@@ -81,6 +81,7 @@ class _Writing:
 
     __slots__ = (
         "alone",
+        "comment",
         "ended",
         "guard",
         "in_source",
@@ -96,6 +97,7 @@ class _Writing:
     def __init__(self, session: Session, sql: str, source: Source, guard: str | None) -> None:
         self.session = session
         self.sql = sql
+        self.comment = ""
         self.guard = guard
         self.next = _stepper(source)
         self.raised: BaseException | None = None
@@ -104,7 +106,8 @@ class _Writing:
         self.alone = not session.in_transaction
         self.unbroken = 0
 
-    async def run(self) -> str:
+    async def run(self, comment: str) -> str:
+        self.comment = comment
         if self.session.ending is not None:  # its answers must not be taken for the COPY's
             await self.session.rest()
         with driver.watch_refusal(self.session.raw) as self.refusal:
@@ -129,7 +132,8 @@ class _Writing:
 
     async def _write(self) -> str:
         try:
-            return await driver.copy_in(self.session.raw, guarded(self.session, self.guard, self.sql), self)
+            sent = guarded(self.session, self.guard, self.sql + self.comment)
+            return await driver.copy_in(self.session.raw, sent, self)
         except BaseException as error:
             if isinstance(error, _Stopped) or error is self.raised:
                 self.session.suspect = True

@@ -78,7 +78,7 @@ async def read_copy(
     meter = Meter() if session.hooks.added else None
     reading = _Reading(session, statement, text, sink if meter is None else meter.sink(sink), guard)
     try:
-        return rows_of(await session.watch(reading.run, statement, "copy_out", meter))
+        return rows_of(await session.watch(reading.run, statement, "copy_out", meter, text))
     except (DatabaseError, DataError) as error:
         if guard is not None and not reading.started:
             await raise_if_stale(session, error)
@@ -100,7 +100,18 @@ class _Reading:
     cancelled only when no chunk comes within ``STOP_GRACE``.
     """
 
-    __slots__ = ("guard", "in_sink", "raised", "session", "sink", "started", "statement", "stopping", "text")
+    __slots__ = (
+        "comment",
+        "guard",
+        "in_sink",
+        "raised",
+        "session",
+        "sink",
+        "started",
+        "statement",
+        "stopping",
+        "text",
+    )
 
     def __init__(
         self, session: Session, statement: Statement, text: str, sink: Sink, guard: str | None
@@ -108,12 +119,14 @@ class _Reading:
         self.session = session
         self.statement = statement
         self.text = text
+        self.comment = ""
         self.guard = guard
         self.sink = sink
         self.raised: BaseException | None = None
         self.stopping = self.in_sink = self.started = False
 
-    async def run(self) -> str:
+    async def run(self, comment: str) -> str:
+        self.comment = comment
         reading = asyncio.get_running_loop().create_task(self._read())
         try:
             await asyncio.wait((reading,))
@@ -138,7 +151,9 @@ class _Reading:
         if self.session.ending is not None:
             await self.session.rest()
         try:
-            sent = guarded(self.session, self.guard, f"COPY ({self.text}) TO STDOUT (FORMAT binary)")
+            sent = guarded(
+                self.session, self.guard, f"COPY ({self.text}) TO STDOUT (FORMAT binary){self.comment}"
+            )
             return await driver.copy_out(self.session.raw, sent, self._write)
         except BaseException as error:
             if isinstance(error, _Stopped) or error is self.raised:

@@ -55,7 +55,7 @@ class CursorStream(SessionStream):
         if self._own:
             await self.session.script_now(_BEGIN, "transaction")
         if self.session.hooks.added:
-            self._event = self.session.hooks.before(self._statement, "cursor")
+            self._event = self.session.hooks.before(self._statement, "cursor", self._args)
 
     def __aiter__(self) -> CursorStream:
         return self
@@ -99,7 +99,10 @@ class CursorStream(SessionStream):
         session.busy += 1
         try:
             if self._cursor is None:
-                prepared = session.statements.get(sql) or await session.prepare(sql)
+                comment = "" if self._event is None else self._event.comment
+                prepared = None if comment else session.statements.get(sql)
+                if prepared is None:
+                    prepared = await session.prepare(sql, comment=comment)
                 self._cursor = await prepared.cursor(*self._args)
             return await self._cursor.fetch(self._prefetch)  # type: ignore[no-any-return]
         except BaseException as error:

@@ -11,6 +11,7 @@ from weakref import WeakSet, ref
 
 from chakra.db.statements import Statement, shortened
 from chakra.pg.lexing import without_constants
+from chakra.pg.showing import showing
 
 Phase = Literal["before", "after"]
 Kind = Literal["fetch", "fetchrow", "execute", "executemany", "cursor", "copy_out", "copy_in", "transaction"]
@@ -18,12 +19,20 @@ Kind = Literal["fetch", "fetchrow", "execute", "executemany", "cursor", "copy_ou
 _log = logging.getLogger("chakra.db")
 
 
+class Passing(str):
+    """A comment that will not come again, such as one with the number of a trace: what is sent with it is not kept
+    prepared.
+    """
+
+    __slots__ = ()
+
+
 class QueryEvent:
     """One statement on its way; the same object is passed before and after.
 
     It does not hold the values a statement is run with, so what a hook keeps, logs or sends elsewhere tells nothing of
-    them. Where Chakra itself writes values into a text (COPY, ``SET LOCAL``), the text here is without them. What a
-    user writes into SQL of their own stands there.
+    them, unless the setting ``show_values`` is on. Where Chakra itself writes values into a text (COPY, ``SET LOCAL``),
+    the text here is without them. What a user writes into SQL of their own stands there.
 
     Attributes:
         statement: what is run: the same object each time for a compiled query, so it can be counted by.
@@ -37,11 +46,16 @@ class QueryEvent:
         bytes: of a COPY stream; ``None`` of anything else.
         chain: the hook chain of the database it is run on.
         context: free room for a hook to keep something from before to after.
+        comment: ``/*…*/`` that a hook wants behind the text that is sent; of the class ``Passing`` where it will not
+            come again.
+        values: what the statement is run with, where values are shown, else ``None``.
+        sent: the text that is sent, where values stand in it and are shown, else ``None``.
     """
 
     __slots__ = (
         "bytes",
         "chain",
+        "comment",
         "context",
         "duration",
         "error",
@@ -49,11 +63,16 @@ class QueryEvent:
         "kind",
         "phase",
         "rows",
+        "sent",
         "started",
         "statement",
+        "values",
     )
 
     def __init__(self, statement: Statement, kind: Kind, chain: HookChain) -> None:
+        self.comment = ""
+        self.values: Any = None
+        self.sent: str | None = None
         self.statement = statement
         self.chain = chain
         self.first: float | None = None
@@ -122,9 +141,18 @@ class HookChain:
         """Remove a hook; one that is not there is no error."""
         self.added = tuple(h for h in self.added if h is not hook)
 
-    def before(self, statement: Statement, kind: Kind) -> QueryEvent:
-        """Announce a statement; the returned event goes to ``after``."""
+    def before(
+        self, statement: Statement, kind: Kind, values: Any = None, sent: str | None = None
+    ) -> QueryEvent:
+        """Announce a statement; the returned event goes to ``after``.
+
+        Args:
+            values: what it is run with.
+            sent: what is sent, if values stand in it.
+        """
         event = QueryEvent(statement, kind, self)
+        if showing.values:
+            event.values, event.sent = values, sent
         for hook in self.added:
             hook(event)
         event.started = time.perf_counter()
@@ -208,6 +236,13 @@ class Meter:
         event.first = self.first - event.started if self.first else None
 
 
+def databases() -> list[Any]:
+    """The databases of this process that are not gone."""
+    with _lock:
+        chains = tuple(_chains)
+    return [database for chain in chains if (database := chain.database) is not None]
+
+
 def log_slow(threshold: float) -> Hook:
     """A hook that logs statements slower than ``threshold`` seconds. Values may be secret and are not there: neither
     those that are sent nor those that somebody wrote into the text.
@@ -215,10 +250,23 @@ def log_slow(threshold: float) -> Hook:
 
     def hook(event: QueryEvent) -> None:
         if event.phase == "after" and event.duration > threshold:
-            text = without_constants(event.sql)
-            _log.warning("slow query: %.3f s, %s rows: %s", event.duration, event.rows, text)
+            text = without_constants(event.sql) if event.sent is None else event.sent
+            told = {"sql": text, "kind": event.kind, "seconds": event.duration, "rows": event.rows}
+            extra = {"chakra": told}
+            _log.warning("slow query: %.3f s, %s rows: %s", event.duration, event.rows, text, extra=extra)
 
     return hook
 
 
-__all__ = ["Hook", "HookChain", "Kind", "Meter", "Phase", "QueryEvent", "everywhere", "log_slow"]
+__all__ = [
+    "Hook",
+    "HookChain",
+    "Kind",
+    "Meter",
+    "Passing",
+    "Phase",
+    "QueryEvent",
+    "databases",
+    "everywhere",
+    "log_slow",
+]

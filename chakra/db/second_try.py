@@ -23,9 +23,10 @@ from chakra.pg.showing import cause, reason
 
 
 async def prepared_again(
-    wire: Wire, error: BaseException, statement: Statement, args: Sequence[Any]
+    wire: Wire, error: BaseException, statement: Statement, args: Sequence[Any], comment: str = ""
 ) -> driver.RawStatement:
-    """Prepare a statement anew if the failure was only a stale plan and a second try is safe; else raise.
+    """Prepare a statement anew, without its comment, if the failure was only a stale plan and a second try is safe.
+    Else raise.
 
     Inside a transaction there is no second try: the server has aborted it. After a stale *layout* the
     statement has run, so only one of Chakra's that just reads is run again.
@@ -56,20 +57,22 @@ async def prepared_again(
                 await wire.settle(second)
                 wire.fail(second, sql)
     elif may_mean_other_types(error):
-        prepared = await _with_other_types(wire, error, sql)
+        prepared = await _with_other_types(wire, error, sql, sql + comment)
         if prepared is not None:
             return prepared
     await wire.settle(error)
     wire.fail(error, sql)
 
 
-async def _with_other_types(wire: Wire, error: BaseException, sql: str) -> driver.RawStatement | None:
+async def _with_other_types(
+    wire: Wire, error: BaseException, sql: str, key: str
+) -> driver.RawStatement | None:
     """Prepare a statement anew; return it if the server has other types for its parameters by now.
 
     The types of parameters are fixed when a statement is prepared, and stay when a column gets another one. Where
     the server has aborted the transaction, the statement is only forgotten: the next use prepares it.
     """
-    known = None if wire.just_parsed else wire.statements.drop(sql)
+    known = None if wire.just_parsed else wire.statements.drop(key)
     if known is None or (wire.raw.is_in_transaction() and not is_refused(error)):
         return None
     before = driver.parameter_types(known)

@@ -102,15 +102,15 @@ class Session(Wire):
         finally:
             self.statement_ended()
 
-    async def _fetch(self, statement: Statement, args: Sequence[Any]) -> list[Record]:
+    async def _fetch(self, statement: Statement, args: Sequence[Any], comment: str = "") -> list[Record]:
         sql = statement.sql
         try:
-            prepared = self.statements.get(sql)
+            prepared = None if comment else self.statements.get(sql)
             if prepared is None:
-                prepared = await self.prepare(sql)
+                prepared = await self.prepare(sql, comment=comment)
             return await prepared.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
-            prepared = await prepared_again(self, error, statement, args)
+            prepared = await prepared_again(self, error, statement, args, comment)
         try:
             return await prepared.fetch(*args)  # type: ignore[no-any-return]
         except BaseException as error:
@@ -141,14 +141,14 @@ class Session(Wire):
         self.busy += 1
         try:
             if self.hooks.added:
-                return await self._watched(self._fetch_once, statement, sql, "fetch")  # type: ignore[no-any-return]
+                return await self._watched(self._fetch_once, statement, sql, "fetch", sql)  # type: ignore[no-any-return]
             return await self._fetch_once(statement, sql)
         finally:
             self.statement_ended()
 
-    async def _fetch_once(self, statement: Statement, text: str) -> list[Record]:
+    async def _fetch_once(self, statement: Statement, text: str, comment: str = "") -> list[Record]:
         try:
-            return await (await self.raw.prepare(text, name="")).fetch()  # type: ignore[no-any-return]
+            return await (await self.raw.prepare(text + comment, name="")).fetch()  # type: ignore[no-any-return]
         except BaseException as error:
             self.suspect |= not self.raw.is_in_transaction()  # nothing may have ended what the Parse began
             self.fail(error, text if showing.values else statement.sql)
@@ -165,15 +165,15 @@ class Session(Wire):
         finally:
             self.statement_ended()
 
-    async def _fetchrow(self, statement: Statement, args: Sequence[Any]) -> Record | None:
+    async def _fetchrow(self, statement: Statement, args: Sequence[Any], comment: str = "") -> Record | None:
         sql = statement.sql
         try:
-            prepared = self.statements.get(sql)
+            prepared = None if comment else self.statements.get(sql)
             if prepared is None:
-                prepared = await self.prepare(sql)
+                prepared = await self.prepare(sql, comment=comment)
             return await prepared.fetchrow(*args)
         except BaseException as error:
-            prepared = await prepared_again(self, error, statement, args)
+            prepared = await prepared_again(self, error, statement, args, comment)
         try:
             return await prepared.fetchrow(*args)
         except BaseException as error:
@@ -192,16 +192,16 @@ class Session(Wire):
         finally:
             self.statement_ended()
 
-    async def _execute(self, statement: Statement, args: Sequence[Any]) -> str:
+    async def _execute(self, statement: Statement, args: Sequence[Any], comment: str = "") -> str:
         sql = statement.sql
         try:
-            prepared = self.statements.get(sql)
+            prepared = None if comment else self.statements.get(sql)
             if prepared is None:
-                prepared = await self.prepare(sql, rows=False)
+                prepared = await self.prepare(sql, rows=False, comment=comment)
             await prepared.fetch(*args)
             return prepared.get_statusmsg() or ""
         except BaseException as error:
-            prepared = await prepared_again(self, error, statement, args)
+            prepared = await prepared_again(self, error, statement, args, comment)
         try:
             await prepared.fetch(*args)
             return prepared.get_statusmsg() or ""
@@ -222,18 +222,18 @@ class Session(Wire):
         finally:
             self.statement_ended()
 
-    async def _executemany(self, statement: Statement, rows: Any) -> None:
+    async def _executemany(self, statement: Statement, rows: Any, comment: str = "") -> None:
         sql = statement.sql
         try:
-            prepared = self.statements.get(sql)
+            prepared = None if comment else self.statements.get(sql)
             if prepared is None:
-                prepared = await self.prepare(sql)
+                prepared = await self.prepare(sql, comment=comment)
             await self._run_many(prepared, rows)
         except BaseException as error:
             if not isinstance(rows, Sequence):  # a generator is used up; there is no second try
                 await self.settle(error)
                 self.fail(error, sql)
-            prepared = await prepared_again(self, error, statement, ())
+            prepared = await prepared_again(self, error, statement, (), comment)
         else:
             return
         try:
@@ -264,18 +264,20 @@ class Session(Wire):
     async def script_now(self, statement: Statement, kind: Kind = "execute", text: str | None = None) -> str:
         """Like ``script``, for a stream's own statements: the others are not looked at."""
         if self.hooks.added:
-            return await self.watch(lambda: self._script(statement.sql, text), statement, kind)
+            return await self.watch(
+                lambda comment: self._script(statement.sql, text, comment), statement, kind, sent=text
+            )
         self.busy += 1
         try:
             return await self._script(statement.sql, text)
         finally:
             self.statement_ended()
 
-    async def _script(self, sql: str, text: str | None) -> str:
+    async def _script(self, sql: str, text: str | None, comment: str = "") -> str:
         if self.ending is not None:
             await self.rest()
         try:
-            status = await self.raw.execute(sql if text is None else text)
+            status = await self.raw.execute((sql if text is None else text) + comment)
             await self.follow_path(sql)
             return status  # type: ignore[no-any-return]
         except BaseException as error:
@@ -381,23 +383,25 @@ class Session(Wire):
 
     async def watch(
         self,
-        run: Callable[[], Awaitable[str]],
+        run: Callable[[str], Awaitable[str]],
         statement: Statement,
         kind: Kind,
         meter: Meter | None = None,
+        sent: str | None = None,
     ) -> str:
-        """Await ``run()``, which returns a status tag, between the two calls of the hook chain.
+        """Await ``run(comment)``, which returns a status tag, between the two calls of the hook chain.
 
         Args:
             meter: of a COPY stream, what counts its bytes.
+            sent: what is sent, if values stand in it.
         """
         self.busy += 1
         try:
             if not self.hooks.added:
-                return await run()
-            event = self.hooks.before(statement, kind)
+                return await run("")
+            event = self.hooks.before(statement, kind, None, sent)
             try:
-                status = await run()
+                status = await run(event.comment)
             except BaseException as error:
                 if meter is not None:
                     meter.tell(event)
@@ -410,10 +414,15 @@ class Session(Wire):
         finally:
             self.statement_ended()
 
-    async def _watched(self, run: Any, statement: Statement, args: Any, kind: Kind) -> Any:
-        event = self.hooks.before(statement, kind)
+    async def _watched(
+        self, run: Any, statement: Statement, args: Any, kind: Kind, sent: str | None = None
+    ) -> Any:
+        event = self.hooks.before(statement, kind, args, sent)
         try:
-            result = await run(statement, args)
+            if event.comment:
+                result = await run(statement, args, event.comment)
+            else:
+                result = await run(statement, args)
         except BaseException as error:
             self.hooks.after(event, None, error)
             raise

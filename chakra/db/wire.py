@@ -15,6 +15,7 @@ from chakra.db import driver
 from chakra.db.cache import StatementCache
 from chakra.db.counters import Counters
 from chakra.db.errors import is_out_of_step, lost, translate
+from chakra.db.hooks import Passing
 from chakra.db.records import composites_in, documents_in, with_check
 from chakra.db.search_path import PathStatements, SearchPath
 from chakra.errors import DataError
@@ -94,25 +95,31 @@ class Wire:
 
     # -- prepared statements ------------------------------------------------------------------------
 
-    async def prepare(self, sql: str, *, rows: bool = True) -> driver.RawStatement:
+    async def prepare(self, sql: str, *, rows: bool = True, comment: str = "") -> driver.RawStatement:
         """Prepare a statement and keep it for its next use.
 
         Args:
             rows: whether its rows are wanted, or only its status tag.
+            comment: what a hook wants to stand behind it. With it, it is another statement to the server, and is kept
+                as that, unless the comment is a passing one.
 
         The driver parses without a Sync, which leaves the server in a transaction until something is executed:
         whoever does not go on to that calls :meth:`settle`.
         """
+        key = sql + comment
+        keep = self.named and not isinstance(comment, Passing)
+        if comment and keep and (kept := self.statements.get(key)) is not None:
+            return kept
         self.misses += 1
-        statement = await self.parse(sql)
+        statement = await self.parse(key, keep=keep)
         documents = documents_in(statement) if rows else None
         if documents:
             self.documents.put(sql, documents)
-        if self.named:
+        if keep:
             composites = composites_in(statement) if rows else []
             if composites:
                 statement = await self._checking(sql, statement, composites)
-            self.statements.put(sql, statement)
+            self.statements.put(key, statement)
         return statement
 
     async def _checking(
@@ -130,10 +137,14 @@ class Wire:
                 raise
             return statement
 
-    async def parse(self, sql: str) -> driver.RawStatement:
-        """Prepare a statement as it is, and leave it to the caller."""
+    async def parse(self, sql: str, *, keep: bool = True) -> driver.RawStatement:
+        """Prepare a statement as it is, and leave it to the caller.
+
+        Args:
+            keep: whether it may be run more than once.
+        """
         self.parsed = driver.statements_run(self.raw)
-        statement = await self.raw.prepare(sql, name=f"chakra_{randbits(63)}" if self.named else "")
+        statement = await self.raw.prepare(sql, name=f"chakra_{randbits(63)}" if self.named and keep else "")
         self.parsed = driver.statements_run(self.raw)  # the driver may have asked for types
         return statement
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chakra.debug.tags import query_tags
+
 if TYPE_CHECKING:
     from chakra.debug.profiler import Query, QueryProfiler, Run
 
-__all__ = ["Query", "QueryProfiler", "Run"]
+__all__ = ["Query", "QueryProfiler", "Run", "query_tags"]
 
 
 def __getattr__(name: str) -> Any:

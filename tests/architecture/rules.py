@@ -120,6 +120,7 @@ LAZY: tuple[Exemption, ...] = (
     ),
     Exemption("chakra.debug", "chakra.debug.profiler", "loaded by who profiles; querysets load the package"),
     Exemption("chakra.debug.profiler", "chakra.debug.auto_explain", "only where plans are asked for"),
+    Exemption("chakra.debug.switches", "chakra.debug.telemetry", "only where OpenTelemetry is told"),
     Exemption("chakra", "chakra.config", "connect() without a URL looks for one"),
     Exemption("chakra", "chakra.embedded", "connect() looks at the URL first; most programs never need it"),
 )
@@ -134,6 +135,7 @@ THIRD_PARTY_LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.columnar.progress", "rich", "optional library, asked for by progress=True"),
     Exemption("chakra.debug.report", "polars", "optional library, asked for by to_polars"),
     Exemption("chakra.debug.report", "rich", "optional library, asked for by table"),
+    Exemption("chakra.debug.telemetry", "opentelemetry", "optional library; loaded where it is asked for"),
     Exemption("chakra.debug.pytest_plugin", "pytest", "a plugin of pytest; nothing imports it"),
     Exemption("chakra.embedded.pytest_plugin", "asyncpg", "creates the test databases; nothing imports it"),
     Exemption("chakra.embedded.pytest_plugin", "pytest", "a plugin of pytest; nothing imports it"),

@@ -19,9 +19,9 @@ from tests.relations.conftest import SHARED
 
 pytestmark = SHARED
 
-CANARY = "7319"
+CANARY = "731973197"
 TEXT = f"canary'{CANARY}\""  # with quotes, in which messages put values
-LONG = 7319_7319_7319_7319_7319
+LONG = int(CANARY * 3)
 
 
 class Mood(StrEnum):
@@ -78,8 +78,8 @@ WAYS: dict[str, Way] = {
     "unique": lambda db: Owner.objects.create(name=TEXT),
     "unique, in bulk": lambda db: Owner.objects.bulk_insert({"name": [TEXT]}),
     "unique, by update": lambda db: db.fetch("insert into owners (name) select name from owners"),
-    "foreign key": lambda db: Pet.objects.create(owner_id=7319),
-    "foreign key, in bulk": lambda db: Pet.objects.bulk_insert({"owner_id": [7319]}),
+    "foreign key": lambda db: Pet.objects.create(owner_id=int(CANARY)),
+    "foreign key, in bulk": lambda db: Pet.objects.bulk_insert({"owner_id": [int(CANARY)]}),
     "check": lambda db: Pet.objects.create(secret=TEXT),
     "check, in bulk": lambda db: Pet.objects.bulk_insert({"secret": [TEXT]}),
     "not null, beside a value": _raw("insert into pets (secret, name) values ($1, null)", TEXT),

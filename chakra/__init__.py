@@ -307,6 +307,20 @@ def retry(*arguments: typing.Any, **options: typing.Any) -> typing.Callable[[_Wo
     return decorate
 
 
+def load_ipython_extension(shell: typing.Any) -> None:
+    """``%load_ext chakra``: ``%%chakra_profile`` for IPython and notebooks."""
+    from chakra.debug.ipython import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: typing.Any) -> None:
+    """``%unload_ext chakra``."""
+    from chakra.debug.ipython import unload
+
+    unload(shell)
+
+
 __all__ = [
     "Grouping",
     "AnyValue",

@@ -83,7 +83,7 @@ class QueryEvent:
         self.rows: int | None = None
         self.error: BaseException | None = None
         self.context: dict[Any, Any] = {}
-        self.started = time.perf_counter()
+        self.started = 0.0
 
     @property
     def sql(self) -> str:

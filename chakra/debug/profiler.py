@@ -8,13 +8,14 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from chakra.db.hooks import QueryEvent, everywhere
 from chakra.debug import report
 from chakra.debug.call_site import CallSite, call_site
 from chakra.debug.shown import brief, shape_of
 from chakra.errors import FieldError
+from chakra.pg.showing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +24,7 @@ MOST_RUNS = 10_000
 """Statements of which each run is kept, some 3 MB; the groups go on counting."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One statement that was run.
 
     Attributes:
@@ -34,6 +34,7 @@ class Run:
         rows: returned or affected; ``None`` = unknown.
         call_site: the line of the user's code it comes from.
         error: the name of the class of what was raised, or ``None``.
+        values: what it was run with, or the text that was sent, where values are shown; else ``None``.
     """
 
     sql: str
@@ -42,6 +43,7 @@ class Run:
     rows: int | None
     call_site: CallSite | None
     error: str | None
+    values: str | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Query:
         pieces: the runs that did.
         bytes: of COPY streams.
         errors: runs that failed.
+        values: those of its slowest run, where values are shown (the setting ``show_values``), else ``None``.
         plan: of a slow one, where the profiler was told to ask for it (``auto_explain``).
     """
 
@@ -75,6 +78,7 @@ class Query:
     pieces: int = 0
     bytes: int = 0
     errors: int = 0
+    values: str | None = None
     plan: str | None = None
 
     @property
@@ -102,17 +106,22 @@ class Query:
         """Seconds from the first rows of a run to its last, on average."""
         return None if self.first_row is None else max(0.0, self.mean - self.first_row)
 
-    def add(self, event: QueryEvent, site: CallSite | None) -> None:
+    def add(self, event: QueryEvent, site: CallSite | None, values: str | None) -> None:
         """Count one run."""
         seconds = event.duration
-        self.fastest = seconds if not self.count else min(self.fastest, seconds)
-        self.slowest = max(self.slowest, seconds)
+        if seconds < self.fastest or not self.count:
+            self.fastest = seconds
+        if seconds > self.slowest:
+            self.slowest = seconds
+            self.values = values
         self.count += 1
         self.rows += event.rows or 0
         self.seconds += seconds
         self.call_sites[site] += 1
-        self.bytes += event.bytes or 0
-        self.errors += event.error is not None
+        if event.bytes is not None:
+            self.bytes += event.bytes
+        if event.error is not None:
+            self.errors += 1
         if event.first is not None:
             self.first += event.first
             self.pieces += 1
@@ -128,7 +137,8 @@ class QueryProfiler:
     """Records what is sent inside its block: ``with QueryProfiler() as profiler:``, or ``async with``.
 
     It sees the statements of its block and of the tasks that are started inside, on every database; not those of
-    tasks that run beside it. Profilers may stand inside one another. Values are never recorded. BEGIN, COMMIT and
+    tasks that run beside it. Profilers may stand inside one another. Values are
+    recorded only where they are shown (the setting ``show_values``). BEGIN, COMMIT and
     savepoints, and what Chakra asks the server for itself, are counted apart.
 
     Args:
@@ -310,9 +320,10 @@ class QueryProfiler:
             query = self._groups.get(key)
             if query is None:
                 query = self._groups[key] = Query(sql, event.kind)
-            query.add(event, site)
+            values = _values(event) if event.values is not None or event.sent is not None else None
+            query.add(event, site, values)
             error = None if event.error is None else type(event.error).__name__
-            self.runs.append(Run(sql, event.kind, event.duration, event.rows, site, error))
+            self.runs.append(Run(sql, event.kind, event.duration, event.rows, site, error, values))
             if self.auto_explain is not None and event.duration > self.auto_explain:
                 self._slow[key] = event
             return
@@ -322,16 +333,28 @@ class QueryProfiler:
 
 def _note(event: QueryEvent) -> None:
     """The hook of all profilers: a statement belongs to those in whose context it is sent."""
+    # Some 4 us a statement in all, of which 0.5 are the call site; so no generators, and few calls.
     if event.phase == "before":
-        inside = [each for each in _inside.get() if each._recording]
+        inside = _inside.get()
         if inside:
-            looked = event.kind != "transaction" and any(each.call_sites for each in inside)
-            event.context[_note] = (inside, call_site() if looked else None)
+            site = None
+            if event.kind != "transaction":
+                for each in inside:
+                    if each.call_sites and each._recording:
+                        site = call_site()
+                        break
+            event.context[_note] = (inside, site)
         return
-    inside, site = event.context.pop(_note, ((), None))
-    for each in inside:
-        if each._recording:
-            each._add(event, site)
+    found = event.context.pop(_note, None)
+    if found is not None:
+        for each in found[0]:
+            if each._recording:
+                each._add(event, found[1])
+
+
+def _values(event: QueryEvent) -> str:
+    """What a statement was run with, as it is shown."""
+    return event.sent if event.sent is not None else shown(event.values)
 
 
 __all__ = ["MOST_RUNS", "Query", "QueryProfiler", "Run"]

@@ -26,6 +26,7 @@ class Seen(Protocol):
     slowest: float
     bytes: int
     errors: int
+    values: str | None
     plan: str | None
 
     @property
@@ -72,6 +73,8 @@ def text(profile: Profile) -> str:
         lines.append(f"  Slowest: {slowest.label} ({milliseconds(slowest.slowest)})")
         if slowest.call_site is not None:
             lines.append(f"    at {slowest.call_site}")
+        if slowest.values is not None:
+            lines.append(f"    with {slowest.values}")
     for what, (count, seconds) in (("Transactions", profile.transactions), ("Chakra's own", profile.own)):
         if count:
             lines.append(f"  {what}: {count:.0f} statements ({milliseconds(seconds)})")
@@ -131,6 +134,7 @@ def records(profile: Profile) -> list[dict[str, Any]]:
             "bytes": query.bytes,
             "errors": query.errors,
             "call_site": None if query.call_site is None else str(query.call_site),
+            "values": query.values,
             "plan": query.plan,
         }
         for query in profile.queries
@@ -162,7 +166,7 @@ def frame(profile: Profile) -> Any:
     schema = {
         **{"sql": words, "kind": words, "count": whole, "rows": whole, "seconds": real},
         **{"min": real, "mean": real, "max": real, "first_row": real, "transfer": real},
-        **{"bytes": whole, "errors": whole, "call_site": words, "plan": words},
+        **{"bytes": whole, "errors": whole, "call_site": words, "values": words, "plan": words},
     }
     return pl.DataFrame(records(profile), schema=schema)
 

@@ -121,6 +121,7 @@ LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.debug", "chakra.debug.profiler", "loaded by who profiles; querysets load the package"),
     Exemption("chakra.debug.profiler", "chakra.debug.auto_explain", "only where plans are asked for"),
     Exemption("chakra.debug.switches", "chakra.debug.telemetry", "only where OpenTelemetry is told"),
+    Exemption("chakra", "chakra.debug.ipython", "only inside IPython"),
     Exemption("chakra", "chakra.config", "connect() without a URL looks for one"),
     Exemption("chakra", "chakra.embedded", "connect() looks at the URL first; most programs never need it"),
 )

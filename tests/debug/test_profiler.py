@@ -121,6 +121,7 @@ SECRET = "hunter2"
 
 async def test_values_never_show(rows: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
+    chakra.configure(show_values=False)
     with QueryProfiler(auto_explain=0) as profiler:
         await User.objects.filter(name=SECRET)
         await User.objects.filter(name=SECRET).to_arrow()
@@ -136,6 +137,14 @@ async def test_values_never_show(rows: Any, caplog: pytest.LogCaptureFixture) ->
     shown = [profiler.report(), profiler.to_json(), str(profiler.to_polars().to_dicts()), repr(profiler)]
     shown += [str(run) for run in profiler.runs] + [str(query) for query in profiler.queries]
     assert SECRET not in "".join(shown) + caplog.text
+    chakra.configure(show_values=True)
+    for query, said in (
+        (User.objects.filter(name=SECRET), f"    with ['{SECRET}']"),
+        (User.objects.filter(name=SECRET).to_arrow(), f"WHERE \"name\" = ('{SECRET}')"),
+    ):
+        with QueryProfiler() as profiler:
+            await query
+        assert said in profiler.report() and SECRET in profiler.to_json()
     assert "select $1::text as x" in "".join(shown)
 
 
@@ -165,7 +174,7 @@ async def test_other_forms(rows: Any) -> None:
     assert (told["total"], told["rows"]) == (2, 2)
     assert [each["count"] for each in told["queries"]] == [1, 1]
     frame = profiler.to_polars()
-    assert frame.shape == (2, 14) and frame["count"].sum() == 2
+    assert frame.shape == (2, 15) and frame["count"].sum() == 2
     assert frame["seconds"].sum() == pytest.approx(profiler.seconds)
     from rich.console import Console
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from chakra.db.hooks import QueryEvent, everywhere
 from chakra.debug import report
 from chakra.debug.call_site import CallSite, call_site
-from chakra.debug.shown import brief, shape_of
+from chakra.debug.shown import brief, shape_of, shown_values
 from chakra.errors import FieldError
-from chakra.pg.showing import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -354,7 +353,7 @@ def _note(event: QueryEvent) -> None:
 
 def _values(event: QueryEvent) -> str:
     """What a statement was run with, as it is shown."""
-    return event.sent if event.sent is not None else shown(event.values)
+    return event.sent if event.sent is not None else shown_values(event.values)
 
 
 __all__ = ["MOST_RUNS", "Query", "QueryProfiler", "Run"]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from chakra.pg.lexing import tokens, without_constants
+from chakra.pg.showing import shown
+
+MOST_VALUES = 20
+"""Values of a statement that are shown."""
 
 SHORT_LIST = 24
 """Characters of a list of columns that are shown; a longer one is ``…``."""
@@ -58,6 +63,13 @@ def _without_list(sql: str) -> str:
     return sql
 
 
+def shown_values(values: Any) -> str:
+    """What a statement is run with: ``['a', 5]``; of what can be read only once, its class."""
+    if not isinstance(values, list | tuple):
+        return f"<{type(values).__name__}>"
+    return f"[{', '.join(map(shown, values[:MOST_VALUES]))}{', …' if len(values) > MOST_VALUES else ''}]"
+
+
 def milliseconds(seconds: float) -> str:
     """``15.3ms``, and ``2.15s`` from a second on."""
     return f"{seconds:.2f}s" if seconds >= 1 else f"{seconds * 1e3:.1f}ms"
@@ -72,4 +84,4 @@ def amount(number: float) -> str:
     return f"{number:.1f} GB"
 
 
-__all__ = ["amount", "brief", "milliseconds", "shape_of"]
+__all__ = ["amount", "brief", "milliseconds", "shape_of", "shown_values"]

@@ -9,10 +9,10 @@ from chakra import config
 from chakra.db.hooks import QueryEvent, everywhere
 from chakra.debug.call_site import call_site
 from chakra.debug.nplusone import watch
-from chakra.debug.shown import shape_of
+from chakra.debug.shown import shape_of, shown_values
 from chakra.debug.tags import tagging
 from chakra.errors import ConfigError
-from chakra.pg.showing import showing, shown
+from chakra.pg.showing import showing
 
 _log = logging.getLogger("chakra.db")
 _remove: Callable[[], None] | None = None
@@ -42,7 +42,7 @@ def log_query(event: QueryEvent) -> None:
         told["bytes"] = event.bytes
     values = ""
     if event.values:
-        told["values"] = shown(event.values)
+        told["values"] = shown_values(event.values)
         values = f" with {told['values']}"
     rows = "" if event.rows is None else f", {event.rows} rows"
     failed = f", {told['error']}" if event.error is not None else ""

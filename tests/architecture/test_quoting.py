@@ -137,7 +137,7 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.write_facts": {"names", "unchecked('$2')"},
     "chakra.columnar.write_facts": {"predicate"},
     "chakra.db.copy_in": {"name", "named"},  # of quote_qualified and quote_identifier
-    "chakra.db.copy_out": {"self.text"},  # a finished query
+    "chakra.db.copy_out": {"self.text", "self.comment"},  # a finished query, and a finished comment
     "chakra.db.guarding": {"guard", "copy"},  # finished statements
     # Names this module numbers itself, OIDs, finished queries, and text the functions made of quoted names.
     "chakra.sql.guards": {

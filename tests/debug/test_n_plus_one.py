@@ -282,7 +282,7 @@ async def test_the_log_of_queries(rows: Any, caplog: pytest.LogCaptureFixture) -
     caplog.set_level(logging.DEBUG, "chakra.db")
     await Company.objects.filter(name="hunter2")
     assert not caplog.records
-    chakra.configure(debug=True)
+    chakra.configure(debug=True, show_values=False)
     await Company.objects.filter(name="hunter2")
     await Company.objects.filter(name="hunter2").to_arrow()
     with pytest.raises(chakra.DataError):

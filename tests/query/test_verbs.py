@@ -94,7 +94,10 @@ def test_options_are_those_of_what_takes_them() -> None:
     """A ``TypedDict`` with a key too many, or too few, would let the checkers and the checks disagree."""
     mine = {"timeout", "sync_sequences"}
     assert set(options_of(verbs.InsertOptions)) == keywords(insert_table) | mine
-    assert set(options_of(verbs.UpdateOptions)) == keywords(update_table) - {"fields"} | {"timeout", "validate"}
+    assert set(options_of(verbs.UpdateOptions)) == keywords(update_table) - {"fields"} | {
+        "timeout",
+        "validate",
+    }
     assert set(options_of(verbs.CreateOptions)) == keywords(bulk_write.create) | {"validate"}
     internal = {"streaming", "allow_truncate", "bounds_are_infinite"}
     assert set(options_of(verbs.ReadOptions)) == set(Options.__slots__) - internal | {"nested"}

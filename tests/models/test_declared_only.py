@@ -50,7 +50,7 @@ def test_they_make_nothing() -> None:
     assert [*Owner.__table__.by_attribute] == ["id", "name"]
     assert {"things", "marks"} <= Owner.__table__.relations.keys() and "total" not in vars(Owner)
     assert repr(Owner.things) == "Thing.owner, back" and repr(Owner.marks) == "Owner.marks"
-    with pytest.raises(FieldError, match="Owner.total is declared for type checkers"):
+    with pytest.raises(FieldError, match=r"Owner\.total is declared for type checkers"):
         Owner(name="x", total=5)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from chakra.errors import FieldError
-from chakra.expressions.base import Expression, Order
+from chakra.expressions.base import Expression, Order, Valued
 from chakra.expressions.calls import ANY, STRING, Kind
 from chakra.expressions.conditions import Lookup, as_condition
 from chakra.expressions.infer import places_of
@@ -272,7 +272,16 @@ class Star(Expression):
         return "'*'"
 
 
-class Count(Aggregate):
+if TYPE_CHECKING:
+
+    class _Number(Aggregate, Valued[int]):
+        """A whole number, for no rows too: checkers may follow it into rows of values."""
+
+else:
+    _Number = Aggregate
+
+
+class Count(_Number):
     """Number of rows (``Count("*")``), or of values that are not NULL.
 
     With ``distinct=True`` number of different ones; of several expressions, of different rows of them, NULLs included.

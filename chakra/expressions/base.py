@@ -10,7 +10,7 @@ place of those literals, numbered in the same order; a slot may then be dropped,
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from chakra.errors import FieldError
 
@@ -245,11 +245,11 @@ class Expression:
         """
         return MAKE.compare(self, name, value)
 
-    def asc(self, *, nulls: str | None = None) -> Order:
+    def asc(self, *, nulls: Literal["first", "last"] | None = None) -> Order:
         """Sort by this value ascending; ``nulls="first"`` or ``"last"`` places the NULLs."""
         return Order(self, False, nulls)
 
-    def desc(self, *, nulls: str | None = None) -> Order:
+    def desc(self, *, nulls: Literal["first", "last"] | None = None) -> Order:
         """Sort by this value descending; ``nulls="first"`` or ``"last"`` places the NULLs."""
         return Order(self, True, nulls)
 

@@ -3,6 +3,7 @@
 from chakra.models.database import Database
 from chakra.models.fields import Field, field
 from chakra.models.instance import Model
+from chakra.models.named import RelatedManager, declared
 from chakra.models.relations.many import ManyToMany
 from chakra.models.relations.specs import ForeignKey, OneToOne, foreign_key, many_to_many, one_to_one
 from chakra.models.version import Version
@@ -15,6 +16,8 @@ __all__ = [
     "Model",
     "OneToOne",
     "Version",
+    "RelatedManager",
+    "declared",
     "field",
     "foreign_key",
     "many_to_many",

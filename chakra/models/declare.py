@@ -11,6 +11,7 @@ from chakra.models.annotations import own_annotations, split_optional
 from chakra.models.fields import MISSING, Field, FieldSpec, snake_case
 from chakra.models.fields import field as declare
 from chakra.models.hidden import check_hidden
+from chakra.models.named import DeclaredOnly, is_said
 from chakra.models.relations.forward import ForwardRelation
 from chakra.models.relations.many import ManyToMany
 from chakra.models.relations.specs import (
@@ -76,6 +77,7 @@ class ModelInfo:
         between: give the tables of many-to-many relations that no model declares.
         hooks: what runs before and after writes, or ``None``.
         listeners: functions that ``on`` gave, by event.
+        said: annotations for type checkers alone, by attribute, those of bases among them.
         table: its description, made at first use.
         describing: threads that are making the description.
         rows: what the queries of its managers begin with, made at first use as well.
@@ -94,6 +96,7 @@ class ModelInfo:
         self.ways: dict[str, list[Any]] = {}
         self.hooks: Hooks | None = None
         self.listeners: dict[str, list[Any]] = {}
+        self.said: dict[str, Any] = {}
         self.between: list[Callable[[], Table]] = []
 
 
@@ -146,14 +149,20 @@ def inherited(name: str, bases: tuple[type, ...]) -> dict[str, Declared]:
     return declared
 
 
-def read_body(name: str, namespace: dict[str, Any]) -> dict[str, Declared]:
+def read_body(name: str, namespace: dict[str, Any]) -> tuple[dict[str, Declared], dict[str, Any]]:
+    """The fields and relations that a class body declares, and the annotations that are for type checkers alone."""
     for word, instead in BODY.items():
         if word in namespace:
             raise FieldError(f"{name}.{word} says nothing here; in Chakra that is {instead}")
     # Frames: own_annotations, this function, ModelMeta.__new__, the class statement.
     annotations = own_annotations(namespace, namespace.get("__module__", ""), 3)
     declared: dict[str, Declared] = {}
+    said: dict[str, Any] = {}
     for attribute, annotation in annotations.items():
+        if is_said(annotation, namespace.get(attribute)):
+            check_hidden(name, attribute, annotation, namespace)
+            said[attribute] = annotation
+            continue
         origin = getattr(annotation, "__origin__", annotation)
         if origin in (Field, ForeignKey, OneToOne, ManyToMany):
             check_hidden(name, attribute, annotation, namespace)
@@ -197,6 +206,10 @@ def read_body(name: str, namespace: dict[str, Any]) -> dict[str, Declared]:
             if value.target is None:
                 raise FieldError(f"{name}.{attribute}: without an annotation many_to_many() needs a model")
             declared[attribute] = Declared(value.target, True, value)
+        elif isinstance(value, DeclaredOnly) and attribute not in said:
+            raise FieldError(
+                f"{name}.{attribute}: declared() is for an annotation, {attribute}: int = declared()"
+            )
     for attribute in declared:
         if attribute.startswith("_") or attribute.endswith("_") or "__" in attribute or attribute == "pk":
             raise FieldError(
@@ -204,7 +217,7 @@ def read_body(name: str, namespace: dict[str, Any]) -> dict[str, Declared]:
                 "(queries use __ to separate names) and is not pk"
             )
     ordered = [a for a in (*annotations, *namespace) if a in declared]
-    return {attribute: declared[attribute] for attribute in dict.fromkeys(ordered)}
+    return {attribute: declared[attribute] for attribute in dict.fromkeys(ordered)}, said
 
 
 def _argument(annotation: Any, name: str, attribute: str) -> Any:

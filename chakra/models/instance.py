@@ -28,8 +28,21 @@ if TYPE_CHECKING:
     from chakra.db import Database
     from chakra.schema import Table
 
+    class _Row:
+        """What is no keyword of the constructor: checkers read those from the annotations of models."""
 
-class Model(metaclass=ModelMeta):
+        _state: RowState
+
+    class _PrimaryKey:
+        def __get__(self, instance: object, owner: type[Any]) -> Any: ...
+
+        def __set__(self, instance: object, value: Any) -> None: ...
+
+else:
+    _Row = object
+
+
+class Model(_Row, metaclass=ModelMeta):
     """One row of a table. Subclass it and declare fields; see ``chakra.field`` and ``chakra.foreign_key``.
 
     Instances have slots for their fields and nothing else, so a misspelt attribute is an error and ten
@@ -44,8 +57,8 @@ class Model(metaclass=ModelMeta):
 
     if TYPE_CHECKING:
         __table__: ClassVar[Table]
-
-    _state: RowState
+        pk: _PrimaryKey = _PrimaryKey()
+        """The primary key: the value, or a tuple if it has several columns."""
 
     def __init__(self, /, **values: Any) -> None:
         """Make an instance that is not in the database yet.
@@ -109,6 +122,22 @@ class Model(metaclass=ModelMeta):
         return cls
 
     @classmethod
+    def __chakra_cells__(cls, instance: Any) -> dict[str, Any]:
+        """What an instance holds, by name, as tables of rows show it: fields that are loaded, and computed values."""
+        fields = {
+            attribute: getattr(instance, SLOT + attribute)
+            for attribute, *_ in cls.__chakra__.plan
+            if hasattr(instance, SLOT + attribute)
+        }
+        relations = cls.__table__.relations
+        along = {
+            name: value
+            for name, value in loaded_values(instance).items()
+            if name not in relations and not (isinstance(value, list) and value and isinstance(value[0], Model))
+        }
+        return fields | along
+
+    @classmethod
     def __chakra_start__(cls, table: Table | None = None) -> QuerySet[Any]:
         """What queries for sets of the model's rows begin with: that of its default manager.
 
@@ -118,22 +147,24 @@ class Model(metaclass=ModelMeta):
         manager: Objects = next(vars(base)["objects"] for base in cls.__mro__ if "objects" in vars(base))
         return manager.__get__(None, cls) if table is None else manager.begin(table)
 
-    @property
-    def pk(self) -> Any:
-        """The primary key: the value, or a tuple if it has several columns."""
-        names = type(self).__table__.primary_key
-        if len(names) == 1:
-            return getattr(self, names[0])
-        return tuple(getattr(self, name) for name in names)
+    if not TYPE_CHECKING:
 
-    @pk.setter
-    def pk(self, value: Any) -> None:
-        names = type(self).__table__.primary_key
-        if len(names) == 1:
-            setattr(self, names[0], value)
-            return
-        for name, part in zip(names, value, strict=True):
-            setattr(self, name, part)
+        @property
+        def pk(self) -> Any:
+            """The primary key: the value, or a tuple if it has several columns."""
+            names = type(self).__table__.primary_key
+            if len(names) == 1:
+                return getattr(self, names[0])
+            return tuple(getattr(self, name) for name in names)
+
+        @pk.setter
+        def pk(self, value: Any) -> None:
+            names = type(self).__table__.primary_key
+            if len(names) == 1:
+                setattr(self, names[0], value)
+                return
+            for name, part in zip(names, value, strict=True):
+                setattr(self, name, part)
 
     @by_door
     async def save(
@@ -265,6 +296,12 @@ class Model(metaclass=ModelMeta):
     def _unknown(self, name: str, kind: type[Exception]) -> Exception:
         info = type(self).__chakra__
         names = [*(a for a, *_ in info.plan), *info.relations]
+        if name in info.said:
+            return kind(
+                f"{type(self).__name__}.{name} is declared for type checkers and not here: a way back has its name "
+                f'from the other model, related_name="{name}", and a computed value from the query, '
+                f"annotate({name}=…)"
+            )
         hint = written(INSTANCES, name, type(self).__name__) or near(name, names)
         if not hint and name.endswith("_set"):
             hint = "; the way back of a key has the name that the key's related_name= gives it"

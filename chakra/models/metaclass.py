@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, dataclass_transform
 
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.models import registry
@@ -19,6 +19,8 @@ from chakra.models.declare import (
 )
 from chakra.models.fields import MISSING, Field, make_refusal, make_setter
 from chakra.models.keys import held_keys, made_keys, pointed_at
+from chakra.models.named import check_said
+from chakra.models.named import declared as declared_only
 from chakra.models.partitions import PartitionVerbs
 from chakra.models.relations.between import Between
 from chakra.models.relations.forward import ForwardRelation
@@ -36,6 +38,7 @@ from chakra.query.queryset import Objects, QuerySet
 from chakra.schema import Column, Hop, Relation, Table
 
 
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(declared_only,))
 class ModelMeta(PartitionVerbs):
     """Metaclass of models."""
 
@@ -51,11 +54,14 @@ class ModelMeta(PartitionVerbs):
         check_words(name, chosen)
         _check_managers(name, namespace)
         declared = inherited(name, bases)
-        own = read_body(name, namespace)
+        own, said = read_body(name, namespace)
         declared.update(own)
-        for attribute in own:
+        for attribute in (*own, *said):
             namespace.pop(attribute, None)
         info = ModelInfo(declared, chosen)
+        for base in reversed(bases):
+            info.said.update(base.__chakra__.said if isinstance(base, ModelMeta) else {})
+        info.said.update(said)
         namespace["__chakra__"] = info
         if not chosen.get("abstract"):
             scope = registry.scope(namespace["__module__"], namespace.get("__qualname__", name))
@@ -242,7 +248,7 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is not a plain name")
     if name in model.__chakra__.declared:
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is a field of {model.__name__}")
-    _check_way(cls, attribute, spec.target, model, name)
+    _check_way(cls, attribute, spec.target, model, name, not spec.unique)
     if before is not None:
         close_way(before, name, cls)
 
@@ -261,16 +267,17 @@ def _way_name(cls: ModelMeta, spec: ForeignKeySpec | ManyToManySpec) -> str | No
     return None if name is None else name.replace("%(class)s", cls.__name__.lower())
 
 
-def _check_way(cls: ModelMeta, attribute: str, target: Any, model: ModelMeta, name: str) -> None:
+def _check_way(cls: ModelMeta, attribute: str, target: Any, model: ModelMeta, name: str, many: bool) -> None:
     """A way back must hide neither what models have nor another way; a model that was defined again replaces its own.
 
     A model of another module that was named, not given, may be meant only until the right one is there.
 
     Raises:
-        FieldError: the name is taken; says by what.
+        FieldError: the name is taken; says by what. Or its model says that it is another way.
     """
     if _name_of(target) is not None and cls.__module__ != model.__module__:
         return
+    check_said(f"{cls.__name__}.{attribute}", model, name, cls, many)
     label = f"{cls.__name__}.{attribute}: related_name={name!r}"
     held = next((vars(base)[name] for base in model.__mro__ if name in vars(base)), None)
     if isinstance(held, ReverseRelation):
@@ -344,7 +351,7 @@ def _attach_many_back(
             raise FieldError(
                 f"{cls.__name__}.{attribute}: related_name={link.name!r} is a field of {model.__name__}"
             )
-        _check_way(cls, attribute, spec.target, model, link.name)
+        _check_way(cls, attribute, spec.target, model, link.name, True)
     open_way(model, link.name, Way(cls, ManyRelation(link) if named else None, link.relation()))
 
 

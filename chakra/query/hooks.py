@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import iscoroutinefunction, signature
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from chakra.errors import FieldError
 from chakra.query import saving, write
@@ -20,21 +20,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
-OF_ROWS = ("before_save", "after_save", "before_delete", "after_delete")
-OF_BATCHES = (
+OfRows = Literal["before_save", "after_save", "before_delete", "after_delete"]
+OfBatches = Literal[
     "before_bulk_create",
     "after_bulk_create",
     "before_bulk_update",
     "after_bulk_update",
     "before_bulk_insert",
     "after_bulk_insert",
-)
-EVENTS = (*OF_ROWS, *OF_BATCHES, "m2m_changed")
+]
+Event: TypeAlias = Literal[OfRows, OfBatches, "m2m_changed"]
+OF_BATCHES = get_args(OfBatches)
+EVENTS = get_args(Event)
 
 Hooks = Mapping[str, list[Any]]
 
 
-def on(model: Any, event: str) -> Callable[[F], F]:
+def on(model: type[Any], event: Event) -> Callable[[F], F]:
     """Let an async function run when rows of a model are written: ``@on(Post, "after_save")``.
 
     It runs in the transaction of the write, behind the model's own method of that name, and gets what that gets: the

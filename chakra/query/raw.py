@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Unpack
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, overload
 
 from chakra.db.default import default_database
 from chakra.debug.explain import ExplainOptions
@@ -11,6 +11,7 @@ from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.pg.lexing import split_parameters, tokens
 from chakra.pg.text import SqlText
 from chakra.query import bulk
+from chakra.query.base import R_co
 from chakra.query.checks import check_database
 from chakra.query.columns import ColumnReads
 from chakra.query.explaining import explain_raw
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 
+M = TypeVar("M")
+
 _PARAMS = "; values of $1, $2, … go into params=[…]"
 
 
-class RawQuery(NotAList, ColumnReads):
+class RawQuery(NotAList, ColumnReads, Generic[R_co]):
     """One statement of the caller's own, with parameters ``$1``, ``$2``, …; made by ``chakra.raw``."""
 
     def __init__(
@@ -50,13 +53,13 @@ class RawQuery(NotAList, ColumnReads):
         """The database the statement runs on."""
         return self._database or default_database()
 
-    def __chakra_on__(self, database: Any) -> RawQuery:
+    def __chakra_on__(self, database: Any) -> RawQuery[R_co]:
         """The query as ``db.gather()`` runs it: on that database, unless it was given one."""
         if self._database is not None:
             return self
         return RawQuery(self.sql, database, params=self.params, model=self.model)
 
-    def __await__(self) -> Generator[Any, None, list[Any]]:
+    def __await__(self) -> Generator[Any, None, list[R_co]]:
         return self.all().__await__()
 
     def __getitem__(self, key: object) -> NoReturn:
@@ -68,12 +71,12 @@ class RawQuery(NotAList, ColumnReads):
     def __repr__(self) -> str:
         return f"<raw query, not run: {self.sql.strip()} {list(self.params)!r}>"
 
-    async def all(self) -> list[Any]:
+    async def all(self) -> list[R_co]:
         """Return all rows: mappings (``row["id"]``), or instances if a model was given."""
-        rows: Sequence[Any] = await self.database.fetch(self.sql, *self.params)
+        rows: Any = await self.database.fetch(self.sql, *self.params)
         return list(rows) if self.model is None else self._instances(rows)
 
-    async def one(self) -> Any:
+    async def one(self) -> R_co:
         """Return the only row.
 
         Raises:
@@ -87,7 +90,7 @@ class RawQuery(NotAList, ColumnReads):
             raise DoesNotExist(f"the query returned no row: {self.sql.strip()}")
         raise MultipleObjectsReturned(f"the query returned {len(rows)} rows, not one: {self.sql.strip()}")
 
-    async def first(self) -> Any:
+    async def first(self) -> R_co | None:
         """Return the first row, or ``None``."""
         rows = await self.all()
         return rows[0] if rows else None
@@ -182,13 +185,25 @@ def _query_of(sql: str) -> str:
     return "".join(text for _, text in pieces)
 
 
+@overload
+def raw(
+    sql: str, database: Database | None = None, *, params: Sequence[Any] = (), model: type[M]
+) -> RawQuery[M]: ...
+
+
+@overload
+def raw(
+    sql: str, database: Database | None = None, *, params: Sequence[Any] = (), model: None = None
+) -> RawQuery[Any]: ...
+
+
 def raw(
     sql: str,
     database: Database | None = None,
     *more: Any,
     params: Sequence[Any] = (),
     model: Any = None,
-) -> RawQuery:
+) -> RawQuery[Any]:
     """Wrap a hand-written statement: ``await chakra.raw("select … where id = $1", db, params=[1]).all()``.
 
     Args:

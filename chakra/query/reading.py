@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Self, Unpack, overload
 
 from chakra.db.streams import Stream
@@ -90,7 +90,7 @@ class Reading(Returning[R_co]):
     def __getitem__(self, key: slice) -> Self: ...
 
     @overload
-    def __getitem__(self, key: int) -> Any: ...
+    def __getitem__(self, key: int) -> Awaitable[R_co]: ...
 
     def __getitem__(self, key: slice | int) -> Any:
         """``qs[a:b]`` is a query for those rows; ``await qs[3]`` gives one row.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, overload
 
 import chakra
 from chakra import db, models
@@ -176,7 +176,13 @@ class Connection:
         """The query on this database, with plain calls."""
         return plain_query(query.using(self.__chakra_async__))  # type: ignore[no-any-return]
 
-    def raw(self, sql: str, *, params: Sequence[Any] = (), model: Any = None) -> RawQuery:
+    @overload
+    def raw(self, sql: str, *, params: Sequence[Any] = (), model: type[T]) -> RawQuery[T]: ...
+
+    @overload
+    def raw(self, sql: str, *, params: Sequence[Any] = (), model: None = None) -> RawQuery[Any]: ...
+
+    def raw(self, sql: str, *, params: Sequence[Any] = (), model: Any = None) -> RawQuery[Any]:
         """Wrap a hand-written statement: ``db.raw("select … where id = $1", params=[1]).all()``; see ``chakra.raw``."""
         return plain_query(AsyncRawQuery(sql, self.__chakra_async__, params=params, model=model))  # type: ignore[no-any-return]
 
@@ -384,9 +390,21 @@ async def _awaited(given: Awaitable[T]) -> T:
     return await given
 
 
+@overload
+def raw(
+    sql: str, database: Connection | None = None, *, params: Sequence[Any] = (), model: type[T]
+) -> RawQuery[T]: ...
+
+
+@overload
+def raw(
+    sql: str, database: Connection | None = None, *, params: Sequence[Any] = (), model: None = None
+) -> RawQuery[Any]: ...
+
+
 def raw(
     sql: str, database: Connection | None = None, *, params: Sequence[Any] = (), model: Any = None
-) -> RawQuery:
+) -> RawQuery[Any]:
     """Wrap a hand-written statement: ``sync.raw("select … where id = $1", db, params=[1]).all()``.
 
     Args:

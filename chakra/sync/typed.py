@@ -7,7 +7,18 @@ from __future__ import annotations
 import builtins
 import datetime as dt
 from collections.abc import Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from chakra import query
 from chakra.query.base import R_co
@@ -167,12 +178,15 @@ if TYPE_CHECKING:
 
         def bulk_insert(self, data: Any, **options: Unpack[LoadOptions]) -> Any: ...
 
-    class RawQuery(ColumnCalls):
+    class RawQuery(ColumnCalls, Generic[R_co]):
         """One statement of the caller's own; made by ``db.raw(…)``."""
 
-        all = waits(AsyncRawQuery.all)
-        one = waits(AsyncRawQuery.one)
-        first = waits(AsyncRawQuery.first)
+        all = waits(AsyncRawQuery[R_co].all)
+        one = waits(AsyncRawQuery[R_co].one)
+        first = waits(AsyncRawQuery[R_co].first)
 
-        def list(self) -> builtins.list[Any]: ...
-        def __iter__(self) -> Iterator[Any]: ...
+        def list(self) -> builtins.list[R_co]:
+            """Return all rows as a list."""
+            ...
+
+        def __iter__(self) -> Iterator[R_co]: ...

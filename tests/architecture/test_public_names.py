@@ -23,6 +23,7 @@ PROMISED = {
     "chakra": """
         connect configure transaction on_commit on_rollback retry retrying deadline gather raw __version__
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Version Prefetch prefetch
+        RelatedManager declared
         Index Unique Check Exclude OpClass Identity Sequence CTE
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
         Excluded JSON_NULL JsonNull uuid7

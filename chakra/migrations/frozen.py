@@ -117,6 +117,25 @@ def frozen(table: Table) -> Table:
     )
 
 
+def thawed(table: Table, state: State) -> Table:
+    """A table of a state with types in full in place of references to them."""
+
+    def full(type_: PgType) -> PgType:
+        if type_.kind == "array" and type_.element is not None:
+            return replace(type_, element=full(type_.element))
+        key = (type_.schema, type_.typname)
+        if type_.kind == "enum" and key in state.domains:
+            base = type_of_text(state.domains[key].type)
+            return PgType(type_.name, kind="domain", schema=type_.schema, element=full(base))
+        if type_.kind == "enum" and key in state.composites:
+            parts = tuple([(name, full(type_of_text(text))) for name, text in state.composites[key].fields])
+            return PgType(type_.name, kind="composite", schema=type_.schema, fields=parts)
+        return replace(type_, labels=state.enums[key]) if type_.kind == "enum" and key in state.enums else type_
+
+    columns = tuple([replace(column, type=full(column.type)) for column in table.columns])
+    return replace(table, columns=columns, statements={}, described={}, taken={}, parts={})
+
+
 def _frozen_column(column: Column) -> Column:
     default = column.db_default
     return Column(
@@ -181,4 +200,4 @@ def state_of(tables: Iterable[Table]) -> State:
     )
 
 
-__all__ = ["frozen", "reference", "state_of", "type_of_text", "type_text"]
+__all__ = ["frozen", "reference", "state_of", "thawed", "type_of_text", "type_text"]

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 # Manual, chapter 52: pg_type, pg_enum. What belongs to an extension is that extension's own matter.
-_OWN = """
-NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = '{catalog}'::regclass AND e.objid = {oid}
+_OWN_TYPE = """
+NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid
     AND e.deptype = 'e')
 """
 _ENUMS = f"""
 SELECT n.nspname::text AS schema, t.typname::text AS name,
     array(SELECT enumlabel::text FROM pg_catalog.pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) AS labels
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-WHERE t.typtype = 'e' AND n.nspname = ANY ($1::text[]) AND {_OWN.format(catalog="pg_type", oid="t.oid")}
+WHERE t.typtype = 'e' AND n.nspname = ANY ($1::text[]) AND {_OWN_TYPE}
 ORDER BY 1, 2
 """
 _DOMAINS = f"""
@@ -42,7 +42,7 @@ FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespa
 JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = t.typcollation
 LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
-WHERE t.typtype = 'd' AND n.nspname = ANY ($1::text[]) AND {_OWN.format(catalog="pg_type", oid="t.oid")}
+WHERE t.typtype = 'd' AND n.nspname = ANY ($1::text[]) AND {_OWN_TYPE}
 ORDER BY 1, 2
 """
 _COMPOSITES = f"""
@@ -53,17 +53,18 @@ SELECT n.nspname::text AS schema, t.typname::text AS name,
            WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum) AS types
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
-WHERE n.nspname = ANY ($1::text[]) AND {_OWN.format(catalog="pg_type", oid="t.oid")}
+WHERE n.nspname = ANY ($1::text[]) AND {_OWN_TYPE}
 ORDER BY 1, 2
 """
 # A sequence that a column owns (serial, identity) is that column's own matter.
-_SEQUENCES = f"""
+_SEQUENCES = """
 SELECT n.nspname::text AS schema, c.relname::text AS name, q.seqstart AS start, q.seqincrement AS increment,
     q.seqmin AS minimum, q.seqmax AS maximum, q.seqcycle AS cycle, q.seqcache AS cache,
     pg_catalog.format_type(q.seqtypid, NULL) AS type
 FROM pg_catalog.pg_sequence q JOIN pg_catalog.pg_class c ON c.oid = q.seqrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY ($1::text[]) AND {_OWN.format(catalog="pg_class", oid="c.oid")}
+WHERE n.nspname = ANY ($1::text[]) AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+        WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::regclass
         AND o.objid = c.oid AND o.refclassid = 'pg_catalog.pg_class'::regclass AND o.deptype IN ('a', 'i'))
 ORDER BY 1, 2
@@ -125,7 +126,7 @@ async def observed(database: Database, schemas: Iterable[str] | None = None) -> 
         return (None if schema == current else schema, name)
 
     def bare(table: Table) -> Table:
-        made = frozen(_without_schema(table, current))
+        made = frozen(without_schema(table, current))
         return replace(made, statements={}, described={}, taken={}, parts={})
 
     rows = {
@@ -187,7 +188,8 @@ async def _partitions(database: Database, schemas: list[str]) -> list[Any]:
     return [one for one in found if one is not None]
 
 
-def _without_schema(table: Table, current: str) -> Table:
+def without_schema(table: Table, current: str) -> Table:
+    """A table as models declare it that stand in the schema new tables are made in: they say none."""
     keys = tuple(
         [
             replace(one, target_schema=None) if one.target_schema == current else one
@@ -248,4 +250,4 @@ def _trigger_body(definition: str, table: str) -> str:
     return f"{head} {{table}}{''.join(text for _, text in parts[end + 1 :])}"
 
 
-__all__ = ["JOURNAL", "observed"]
+__all__ = ["JOURNAL", "observed", "without_schema"]

@@ -66,6 +66,8 @@ class Graph:
         owner, colon, name = text.partition(":")
         if not colon:
             owner, name = app or "", text
+        if name.isdecimal():
+            name = name.zfill(4)
         fits = [
             one for one in self.order if one.key.name == name and (not colon or one.key.app == owner)
         ] or [

@@ -97,7 +97,11 @@ class ReplaceView:
         return [Step(";\n".join(create_view(table, replace=True)), Lock.ACCESS_EXCLUSIVE, (table.quoted,))]
 
     def reverse(self, before: State) -> list[Operation]:
-        return [ReplaceView(CreateView.of(before.table(key_of(self.view.name))))]
+        old = CreateView.of(before.table(key_of(self.view.name)))
+        names = [column.name for column in self.view.columns]
+        if names == [column.name for column in old.columns]:
+            return [ReplaceView(old)]
+        return [DropView(self.view.name), old]  # the server takes no columns away from a view
 
     def describe(self) -> str:
         return f"replace view {self.view.name}"

@@ -130,7 +130,9 @@ def thawed(table: Table, state: State) -> Table:
         if type_.kind == "enum" and key in state.composites:
             parts = tuple([(name, full(type_of_text(text))) for name, text in state.composites[key].fields])
             return PgType(type_.name, kind="composite", schema=type_.schema, fields=parts)
-        return replace(type_, labels=state.enums[key]) if type_.kind == "enum" and key in state.enums else type_
+        return (
+            replace(type_, labels=state.enums[key]) if type_.kind == "enum" and key in state.enums else type_
+        )
 
     columns = tuple([replace(column, type=full(column.type)) for column in table.columns])
     return replace(table, columns=columns, statements={}, described={}, taken={}, parts={})

@@ -12,7 +12,15 @@ from chakra.errors import MigrationError
 from chakra.migrations.diff import Rename, diff
 from chakra.migrations.files.graph import Graph
 from chakra.migrations.files.source import file_source
-from chakra.migrations.operations import AddColumn, AddConstraint, AlterColumn, CreateTable, Operation
+from chakra.migrations.operations import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    CreateTable,
+    Operation,
+    RunPython,
+    RunSQL,
+)
 from chakra.migrations.parts import column_of
 from chakra.migrations.state import Key, State, key_of, title
 from chakra.schema import ForeignKeyConstraint
@@ -199,8 +207,6 @@ def squash(graph: Graph, app: str, first: int, last: int) -> Made:
     Raises:
         MigrationError: there are fewer than two, others stand on one between, or one runs SQL or Python of its own.
     """
-    from chakra.migrations.operations import RunPython, RunSQL
-
     chosen = [one for one in graph.order if one.key.app == app and first <= int(one.key.name[:4]) <= last]
     if len(chosen) < 2:
         raise MigrationError(

@@ -280,7 +280,8 @@ class AlterColumn:
         if new.collation is not None:
             words += f" COLLATE {quoted_name(new.collation)}"
         if rewrite:
-            words += f" USING {self.using if self.using is not None else f'{new.quoted}::{new.type.sql}'}"
+            using = f"{new.quoted}::{new.type.sql}" if self.using is None else self.using
+            words += f" USING {using}"
         note = (
             "every row is written anew under a lock that keeps everybody out: see docs/migrations.md, types of large "
             "tables"

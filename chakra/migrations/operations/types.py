@@ -198,7 +198,8 @@ class RecreateEnum:
         return [*made, Step(f"DROP TYPE {old}")]
 
     def _cast(self, column: str, type_: PgType) -> str:
-        text = f"{column}::text{'[]' * max(type_.ndims, 1) if type_.kind == 'array' else ''}"
+        dimensions = "[]" * max(type_.ndims, 1) if type_.kind == "array" else ""
+        text = f"{column}::text{dimensions}"
         if type_.kind == "array":
             for before, after in self.mapping:
                 text = f"array_replace({text}, {quote_string(before)}, {quote_string(after)})"

@@ -52,6 +52,8 @@ __all__ = [
     "FieldError",
     "ForeignKeyViolation",
     "IntegrityError",
+    "Irreversible",
+    "MigrationError",
     "MultipleObjectsReturned",
     "NPlusOneError",
     "NotLoaded",
@@ -332,6 +334,14 @@ class PoolTimeout(ChakraError):
         self.max_size = max_size
         self.idle = idle
         self.waiting = waiting
+
+
+class MigrationError(ChakraError):
+    """A migration does not fit: the database, the history or the files are not what it needs. Nothing was begun."""
+
+
+class Irreversible(MigrationError):
+    """A migration cannot be taken back: what it removed is not known, or it says so."""
 
 
 class EmbeddedError(ChakraError):

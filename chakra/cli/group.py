@@ -13,6 +13,7 @@ from chakra.errors import ChakraError
 COMMANDS = {
     "bench": "chakra.cli.bench",
     "demo": "chakra.cli.demo",
+    "migrate": "chakra.cli.migrate",
     "warmup": "chakra.cli.warmup",
 }
 """Command name → module that holds a click command called ``command``."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from chakra.config.load import configure, load, on_change, qualify, reset, settings
-from chakra.config.settings import DatabaseSettings, DebugSettings, PoolSettings, Settings
+from chakra.config.settings import DatabaseSettings, DebugSettings, MigrationSettings, PoolSettings, Settings
 
 __all__ = [
     "DatabaseSettings",
     "DebugSettings",
+    "MigrationSettings",
     "PoolSettings",
     "Settings",
     "configure",

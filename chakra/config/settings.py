@@ -12,6 +12,7 @@ from chakra.config.units import (
     one_of,
     parse_count,
     parse_duration,
+    parse_names,
     parse_secret,
     parse_span,
     parse_switch,
@@ -141,12 +142,33 @@ class DebugSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationSettings:
+    """Section ``[migrations]``.
+
+    Attributes:
+        models: modules that define the models, which are imported to see what the database has to become.
+        folder: where the migrations of these models are, from the folder of ``chakra.toml``.
+        apps: packages with models of their own (``app.models``) and migrations of their own (``app/migrations``), in
+            place of the two above, or beside them.
+        lock_timeout: seconds a statement of a migration waits for a lock, and keeps others waiting behind it.
+        statement_timeout: seconds one may take that keeps others out; 0 = no limit.
+    """
+
+    models: tuple[str, ...] = _setting((), parse_names)
+    folder: str = _setting("migrations", parse_text)
+    apps: tuple[str, ...] = _setting((), parse_names)
+    lock_timeout: float = _setting(2.0, parse_span)
+    statement_timeout: float = _setting(60.0, parse_duration)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set, one attribute per section of ``chakra.toml``."""
 
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     debug: DebugSettings = field(default_factory=DebugSettings)
+    migrations: MigrationSettings = field(default_factory=MigrationSettings)
 
     def with_values(self, values: Mapping[str, object], source: str) -> Settings:
         """Return the settings with ``{"section.key": raw value}`` read into them.
@@ -175,6 +197,7 @@ SECTIONS: Mapping[str, type] = {
     "database": DatabaseSettings,
     "pool": PoolSettings,
     "debug": DebugSettings,
+    "migrations": MigrationSettings,
 }
 
 PARSERS: Mapping[str, Callable[[object], Any]] = {
@@ -203,6 +226,7 @@ __all__ = [
     "SECTIONS",
     "DatabaseSettings",
     "DebugSettings",
+    "MigrationSettings",
     "PoolSettings",
     "Settings",
     "unknown_setting",

@@ -120,11 +120,28 @@ def parse_secret(value: object) -> str:
     raise ValueError(f"expected a text, found {found}")
 
 
+def parse_names(value: object) -> tuple[str, ...]:
+    """Read dotted names of modules: a list of them, or a text with commas between them.
+
+    Raises:
+        ValueError: anything else.
+    """
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError(f"expected names of modules, found {value!r}")
+    names = tuple([part.strip() for part in parts if part.strip()])
+    for name in names:
+        if not all(word.isidentifier() for word in name.split(".")):
+            raise ValueError(f"expected names of modules, such as 'shop.models', found {name!r}")
+    return names
+
+
 __all__ = [
     "UNITS",
     "one_of",
     "parse_count",
     "parse_duration",
+    "parse_names",
     "parse_secret",
     "parse_span",
     "parse_switch",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from chakra.db import default as databases
@@ -62,7 +62,7 @@ class Database(ServerObjects):
             FieldError: a relation leads nowhere, the server cannot do what a key asks for, or a view has other columns
                 than its model.
         """
-        tables = _tables(models)
+        tables = tables_of(models)
         check_server(tables, self.server_version[0])
         views = [table for table in tables if table.view is not None] if not if_not_exists else []
         statements = create_statements(tables, if_not_exists=if_not_exists, replace_views=replace_views)
@@ -110,7 +110,7 @@ class Database(ServerObjects):
         Args:
             cascade: drop views and foreign keys of other tables that depend on them, too.
         """
-        await self._run_ddl(drop_statements(_tables(models), cascade=cascade))
+        await self._run_ddl(drop_statements(tables_of(models), cascade=cascade))
 
     async def _run_ddl(self, statements: list[str]) -> None:
         if not statements:
@@ -171,7 +171,13 @@ def _pointed_at(tables: list[Table]) -> str:
     return f". Nothing was created: {shown}; create_tables() takes them together" if found else ""
 
 
-def _tables(models: tuple[ModelMeta, ...]) -> list[Table]:
+def tables_of(models: Iterable[ModelMeta]) -> list[Table]:
+    """The tables of models, and those between them that no model declares; without those that are not managed.
+
+    Raises:
+        FieldError: something else than a model, or a relation that leads nowhere.
+    """
+    models = tuple(models)
     for model in models:
         if not isinstance(model, ModelMeta):
             raise FieldError(f"create_tables() and drop_tables() take model classes, not {model!r}")
@@ -187,4 +193,4 @@ def _tables(models: tuple[ModelMeta, ...]) -> list[Table]:
     return list(found.values())
 
 
-__all__ = ["Database"]
+__all__ = ["Database", "tables_of"]

@@ -45,6 +45,11 @@ def nearest(name: str, scope: str) -> Any:
     return max(reversed(near), key=lambda cls: _nearness(scope, scope_of(cls))) if near else None
 
 
+def everything() -> list[Any]:
+    """All models there are, by module and name."""
+    return [cls for _, cls in sorted(_by_scope.items(), key=lambda item: item[0])]
+
+
 class Reference:
     """A model meant by name.
 
@@ -103,4 +108,4 @@ def _nearness(scope: str, other: str) -> int:
     return 2 if scope.startswith(other) else 1 if other.startswith(scope) else 0
 
 
-__all__ = ["Reference", "find", "nearest", "register", "scope", "scope_of"]
+__all__ = ["Reference", "everything", "find", "nearest", "register", "scope", "scope_of"]

@@ -56,6 +56,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "embedded",
         "debug",
         "introspect",
+        "migrations",
+        "models",
+        "schema",
+        "sql",
+        "query",
     },
 }
 

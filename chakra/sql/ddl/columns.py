@@ -19,15 +19,15 @@ def column_line(column: Column) -> str:
     if column.computed is not None:
         line += f" GENERATED ALWAYS AS ({column.computed}) {'VIRTUAL' if column.virtual else 'STORED'}"
     elif column.identity:
-        options = "" if column.sequence is None else _options(column.sequence)
+        options = "" if column.sequence is None else f" ({identity_options(column.sequence)})"
         line += f" GENERATED {'ALWAYS' if column.always else 'BY DEFAULT'} AS IDENTITY{options}"
     elif column.db_default is not None:
         line += f" DEFAULT {column.db_default}"
     return line if column.nullable else f"{line} NOT NULL"
 
 
-def _options(sequence: Identity) -> str:
-    """The options of an identity column's sequence in parentheses."""
+def identity_options(sequence: Identity) -> str:
+    """The options of an identity column's sequence, as stand in parentheses behind it."""
     words: list[str] = []
     for word, value in (
         ("START", sequence.start),
@@ -42,7 +42,7 @@ def _options(sequence: Identity) -> str:
         words.append(f"CACHE {int(sequence.cache)}")
     if sequence.cycle:
         words.append("CYCLE")
-    return f" ({' '.join(words)})"
+    return " ".join(words)
 
 
 def column_statements(table: Table) -> Iterator[str]:
@@ -61,4 +61,4 @@ def column_comments(table: Table) -> Iterator[str]:
             yield f"COMMENT ON COLUMN {table.quoted}.{column.quoted} IS {quote_string(column.comment)}"
 
 
-__all__ = ["column_comments", "column_line", "column_statements"]
+__all__ = ["column_comments", "column_line", "column_statements", "identity_options"]

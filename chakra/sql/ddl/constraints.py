@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from chakra.errors import FieldError
 from chakra.pg.quoting import quote_identifier, quote_qualified
-from chakra.schema import Exclude, ForeignKeyConstraint, Table, Unique
+from chakra.schema import Check, Exclude, ForeignKeyConstraint, Table, Unique
 from chakra.schema.constraints import MATCH, ON_DELETE
 from chakra.schema.terms import Name
 from chakra.sql.ddl.terms import deferrable_clause, include_clause, term_list, term_sql
@@ -20,13 +20,22 @@ def constraint_lines(table: Table) -> Iterator[str]:
     if table.primary_key:
         yield f"PRIMARY KEY ({', '.join(c.quoted for c in table.key_columns)})"
     for unique, name in zip(table.uniques, names.uniques, strict=True):
-        yield f"CONSTRAINT {quote_identifier(name)} {_unique(table, declaring.unique(unique))}"
+        yield constraint_line(table, declaring.unique(unique), name)
     for exclusion, name in zip(table.exclusions, names.exclusions, strict=True):
-        yield f"CONSTRAINT {quote_identifier(name)} {_exclude(table, declaring.exclusion(exclusion))}"
+        yield constraint_line(table, declaring.exclusion(exclusion), name)
     for check, name in zip(table.checks, names.checks, strict=True):
-        made = declaring.check(check)
-        line = f"CONSTRAINT {quote_identifier(name)} CHECK ({made.condition})"
-        yield f"{line} NO INHERIT" if made.no_inherit else line
+        yield constraint_line(table, declaring.check(check), name)
+
+
+def constraint_line(table: Table, one: Unique | Exclude | Check, name: str) -> str:
+    """One key or condition of a table under its name, as CREATE TABLE and ADD take it."""
+    if isinstance(one, Unique):
+        body = _unique(table, one)
+    elif isinstance(one, Exclude):
+        body = _exclude(table, one)
+    else:
+        body = f"CHECK ({one.condition}){' NO INHERIT' if one.no_inherit else ''}"
+    return f"CONSTRAINT {quote_identifier(name)} {body}"
 
 
 def _unique(table: Table, unique: Unique) -> str:
@@ -86,4 +95,4 @@ def foreign_key(table: Table, constraint: ForeignKeyConstraint) -> str:
     return line + deferrable_clause(constraint.deferrable)
 
 
-__all__ = ["constraint_lines", "foreign_key"]
+__all__ = ["constraint_line", "constraint_lines", "foreign_key"]

@@ -13,12 +13,26 @@ def index_names(table: Table) -> tuple[str, ...]:
     return table.names.indexes
 
 
-def create_index(table: Table, index: Index, name: str, if_not_exists: bool = False) -> str:
-    """``CREATE INDEX`` for one index of a table, under one of its ``index_names``."""
+def create_index(
+    table: Table,
+    index: Index,
+    name: str,
+    if_not_exists: bool = False,
+    *,
+    concurrently: bool = False,
+    only: bool = False,
+) -> str:
+    """``CREATE INDEX`` for one index of a table, under one of its ``index_names``.
+
+    Args:
+        concurrently: without keeping writers out; not in a transaction block.
+        only: of a partitioned table, without those of its partitions.
+    """
     index = Declaring(table).index(index)
     line = (
-        f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {'IF NOT EXISTS ' if if_not_exists else ''}"
-        f"{quote_identifier(name)} ON {table.quoted}"
+        f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {'CONCURRENTLY ' if concurrently else ''}"
+        f"{'IF NOT EXISTS ' if if_not_exists else ''}"
+        f"{quote_identifier(name)} ON {'ONLY ' if only else ''}{table.quoted}"
     )
     if index.method != "btree":
         line += f" USING {quote_identifier(index.method)}"

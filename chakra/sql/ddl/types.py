@@ -77,18 +77,22 @@ def _extensions(tables: Iterable[Table]) -> Iterator[str]:
 def create_types(tables: Iterable[Table]) -> list[str]:
     """Statements for the extensions and enums that columns and indexes of tables need, each once."""
     tables = list(tables)
-    wanted = dict.fromkeys(_extensions(tables))
-    statements = [f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)}" for name in wanted]
+    statements = [
+        f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)}" for name in extensions_of(tables)
+    ]
     for type_ in types_of(tables):
-        if type_.name in EXTENSIONS:
-            statement = f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(EXTENSIONS[type_.name])}"
-        elif type_.kind == "enum":
+        if type_.kind == "enum":
             statement = create_enum(type_)
-        else:
-            continue
-        if statement not in statements:
-            statements.append(statement)
+            if statement not in statements:
+                statements.append(statement)
     return statements
+
+
+def extensions_of(tables: Iterable[Table]) -> list[str]:
+    """The extensions that columns, indexes and exclusion constraints of tables need, each once."""
+    tables = list(tables)
+    found = [*_extensions(tables), *(EXTENSIONS[t.name] for t in types_of(tables) if t.name in EXTENSIONS)]
+    return list(dict.fromkeys(found))
 
 
 def drop_types(tables: Iterable[Table]) -> list[str]:
@@ -141,4 +145,4 @@ def types_of(tables: Iterable[Table]) -> Iterator[PgType]:
                 found = found.element
 
 
-__all__ = ["create_enum", "create_types", "drop_types", "types_of"]
+__all__ = ["create_enum", "create_types", "drop_types", "extensions_of", "types_of"]

@@ -1,0 +1,347 @@
+"""Operations on columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chakra.errors import MigrationError
+from chakra.migrations.facts import Facts
+from chakra.migrations.online import backfill_steps, key, not_null_steps
+from chakra.migrations.operations.base import Operation
+from chakra.migrations.operations.constraints import AddConstraint, SetPrimaryKey
+from chakra.migrations.operations.indexes import AddIndex
+from chakra.migrations.parts import (
+    GROUPS,
+    column_of,
+    edited,
+    in_sql,
+    names_column,
+    pointing,
+    replaced_column,
+    retargeted,
+    with_column,
+    without_column,
+)
+from chakra.migrations.rewrites import is_volatile, rewrites
+from chakra.migrations.state import State, key_of, title
+from chakra.migrations.steps import Lock, Refusal, Step
+from chakra.pg.quoting import quote_identifier, quote_string
+from chakra.schema import Column, Index, Table, Unique
+from chakra.sql.ddl.columns import column_line, column_statements, identity_options
+from chakra.sql.ddl.terms import quoted_name
+
+
+@dataclass(frozen=True)
+class AddColumn:
+    """``ADD COLUMN``; rows that are there get its default, or ``fill``.
+
+    A constant is kept once for all of them, and nothing is written. What may differ from row to row is written in
+    batches, while the column may still be NULL.
+
+    Args:
+        table: with the schema, if it has one.
+        column: as ``Column`` makes it.
+        fill: SQL of a value for the rows that are there, where the column has no default or another one; it may name
+            other columns.
+    """
+
+    table: str
+    column: Column
+    fill: str | None = None
+
+    def apply(self, state: State) -> State:
+        where = key_of(self.table)
+        return state.with_changed("tables", where, with_column(state.table(where), self.column))
+
+    def steps(self, before: State, facts: Facts) -> list[Step]:
+        table, column = before.table(key_of(self.table)), self.column
+        after = with_column(table, column)
+        where = (table.quoted,)
+        said = list(column_statements(edited(table, columns=(column,))))
+
+        def add(
+            line: Column, *more: str, refuse: Refusal | None = None, rewrite: bool = False, note: str = ""
+        ) -> Step:
+            sql = ";\n".join([f"ALTER TABLE {table.quoted} ADD COLUMN {column_line(line)}", *more])
+            return Step(
+                sql, Lock.ACCESS_EXCLUSIVE, where, rewrite=rewrite, scan=rewrite, refuse=refuse, note=note
+            )
+
+        if not facts.in_use(key(table)):
+            return [add(column, *said)]
+        if column.identity or (column.computed is not None and not column.virtual):
+            what = (
+                "an identity column numbers"
+                if column.identity
+                else "a stored computed column is written into"
+            )
+            return [
+                add(
+                    column,
+                    *said,
+                    rewrite=True,
+                    note=f"{what} every row, under a lock that keeps everybody out",
+                )
+            ]
+        value = self.fill if self.fill is not None else column.db_default
+        if value is None and not column.nullable and column.computed is None:
+            return [add(column, *said, refuse=_unfilled(table, column.name))]
+        if value is None or column.computed is not None:
+            return [add(column, *said)]
+        if not (is_volatile(value) or _names_columns(table, value)):
+            if value == column.db_default:
+                return [add(column, *said)]
+            back = "DROP DEFAULT" if column.db_default is None else f"SET DEFAULT {column.db_default}"
+            alter = f"ALTER TABLE {table.quoted} ALTER COLUMN {column.quoted} {back}"
+            return [add(replace(column, db_default=value), alter, *said)]
+        made = [add(replace(column, nullable=True, db_default=None), *said)]
+        if column.db_default is not None:
+            alter = f"ALTER TABLE {table.quoted} ALTER COLUMN {column.quoted} SET DEFAULT {column.db_default}"
+            made.append(Step(alter, Lock.ACCESS_EXCLUSIVE, where))
+        made += backfill_steps(after, column.name, value, facts)
+        if not column.nullable:
+            made += not_null_steps(after, column.name, facts)
+        return made
+
+    def reverse(self, before: State) -> list[Operation]:
+        return [DropColumn(self.table, self.column.name)]
+
+    def describe(self) -> str:
+        return f"add column {self.table}.{self.column.name}"
+
+
+def _names_columns(table: Table, sql: str) -> bool:
+    return any(in_sql(sql, column.name) for column in table.columns)
+
+
+def _unfilled(table: Table, column: str) -> Refusal:
+    return Refusal(
+        f"EXISTS (SELECT FROM {table.quoted})",
+        f"{table.name} has rows, which need a value in {column}: it is NOT NULL and has no default. Say "
+        f'fill= in AddColumn(…): SQL of a value, "\'\'" or "lower(name)"; or let it be NULL first',
+    )
+
+
+@dataclass(frozen=True)
+class DropColumn:
+    """``DROP COLUMN``, with its values, and with the keys, conditions and indexes that are about it."""
+
+    table: str
+    name: str
+
+    def apply(self, state: State) -> State:
+        where = key_of(self.table)
+        for other, one in pointing(state, where):
+            if self.name in one.target_columns and other != where:
+                raise MigrationError(
+                    f"{title(other)} refers to {self.table}.{self.name} by {one.name}: drop that first"
+                )
+        return state.with_changed("tables", where, without_column(state.table(where), self.name))
+
+    def steps(self, before: State, facts: Facts) -> list[Step]:
+        table = before.table(key_of(self.table))
+        column_of(table, self.name)
+        drops = [
+            f"ALTER TABLE {table.quoted} DROP CONSTRAINT {quote_identifier(str(check.name))}"
+            for check in table.checks
+            if names_column(check, self.name)
+        ]
+        sql = ";\n".join([*drops, f"ALTER TABLE {table.quoted} DROP COLUMN {quote_identifier(self.name)}"])
+        note = "its values are lost, and code of before that still names it fails: deploy without it first"
+        return [Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,), note=note)]
+
+    def reverse(self, before: State) -> list[Operation]:
+        table = before.table(key_of(self.table))
+        made: list[Operation] = [AddColumn(self.table, column_of(table, self.name))]
+        if self.name in table.primary_key:
+            made.append(SetPrimaryKey(self.table, table.primary_key))
+        for group in GROUPS.values():
+            for one in getattr(table, group):
+                if names_column(one, self.name):
+                    made.append(
+                        AddIndex(self.table, one) if group == "indexes" else AddConstraint(self.table, one)
+                    )
+        return made
+
+    def describe(self) -> str:
+        return f"drop column {self.table}.{self.name}"
+
+
+@dataclass(frozen=True)
+class RenameColumn:
+    """``RENAME COLUMN``; keys, conditions and indexes follow, and keep their names."""
+
+    table: str
+    old: str
+    new: str
+
+    def apply(self, state: State) -> State:
+        where = key_of(self.table)
+        table = state.table(where)
+        renamed = replaced_column(
+            table, self.old, replace(column_of(table, self.old), name=self.new, attribute=self.new)
+        )
+        state = state.with_changed("tables", where, renamed)
+        return retargeted(state, where, columns={self.old: self.new})
+
+    def steps(self, before: State, facts: Facts) -> list[Step]:
+        table = before.table(key_of(self.table))
+        column_of(table, self.old)
+        sql = f"ALTER TABLE {table.quoted} RENAME COLUMN {quote_identifier(self.old)} TO {quote_identifier(self.new)}"
+        note = (
+            "code of before fails until it is replaced; see docs/migrations.md, renames in a rolling deploy"
+        )
+        return [Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,), note=note)]
+
+    def reverse(self, before: State) -> list[Operation]:
+        return [RenameColumn(self.table, self.new, self.old)]
+
+    def describe(self) -> str:
+        return f"rename column {self.table}.{self.old} to {self.new}"
+
+
+@dataclass(frozen=True)
+class AlterColumn:
+    """Another type, default, identity, collation, comment or way of storage, or another word on NULL.
+
+    Args:
+        table: with the schema, if it has one.
+        column: as it is to be; its name stays.
+        using: SQL of the new value, where the type changes and a cast is not what is meant.
+        fill: SQL of a value for rows that have NULL, where it becomes NOT NULL.
+    """
+
+    table: str
+    column: Column
+    using: str | None = None
+    fill: str | None = None
+
+    def apply(self, state: State) -> State:
+        where = key_of(self.table)
+        table = state.table(where)
+        old = column_of(table, self.column.name)
+        if (old.computed, old.virtual) != (
+            self.column.computed,
+            self.column.virtual,
+        ) and self.column.computed:
+            raise MigrationError(f"{self.table}.{old.name} is computed otherwise: drop it, and add it anew")
+        return state.with_changed("tables", where, replaced_column(table, old.name, self.column))
+
+    def steps(self, before: State, facts: Facts) -> list[Step]:
+        table, new = before.table(key_of(self.table)), self.column
+        old = column_of(table, new.name)
+        if table.view is not None:
+            return _comment(table, old, new)
+        made = self._value_steps(table, old, facts)
+        alter = f"ALTER TABLE {table.quoted} ALTER COLUMN {new.quoted}"
+        where = (table.quoted,)
+        made += [Step(f"{alter} {words}", Lock.ACCESS_EXCLUSIVE, where) for words in _identity(old, new)]
+        if old.storage != new.storage:
+            storage = "DEFAULT" if new.storage is None else quote_identifier(new.storage)
+            if new.storage is None and facts.server < 16:
+                raise MigrationError(f"{self.table}.{new.name}: SET STORAGE DEFAULT needs PostgreSQL 16")
+            made.append(Step(f"{alter} SET STORAGE {storage}", Lock.ACCESS_EXCLUSIVE, where))
+        if old.compression != new.compression:
+            word = "default" if new.compression is None else quote_identifier(new.compression)
+            made.append(Step(f"{alter} SET COMPRESSION {word}", Lock.ACCESS_EXCLUSIVE, where))
+        return made + _comment(table, old, new)
+
+    def _value_steps(self, table: Table, old: Column, facts: Facts) -> list[Step]:
+        new, where = self.column, (table.quoted,)
+        alter = f"ALTER TABLE {table.quoted} ALTER COLUMN {new.quoted}"
+        made: list[Step] = []
+
+        def short(words: str) -> None:
+            made.append(Step(f"{alter} {words}", Lock.ACCESS_EXCLUSIVE, where))
+
+        if old.computed is not None and new.computed is None:
+            short("DROP EXPRESSION")
+        changes = old.type != new.type or old.collation != new.collation
+        if old.db_default is not None and (new.db_default is None or changes):
+            short("DROP DEFAULT")
+        if changes:
+            made += self._type_steps(table, old)
+        if new.db_default is not None and (new.db_default != old.db_default or changes):
+            short(f"SET DEFAULT {new.db_default}")
+        after = edited(table, columns=tuple([new if c.name == new.name else c for c in table.columns]))
+        if old.nullable and not new.nullable:
+            if self.fill is not None:
+                made += backfill_steps(after, new.name, self.fill, facts)
+            steps = not_null_steps(after, new.name, facts)
+            made += [replace(step, refuse=None) for step in steps] if self.fill is not None else steps
+        if new.nullable and not old.nullable:
+            short("DROP NOT NULL")
+        return made
+
+    def _type_steps(self, table: Table, old: Column) -> list[Step]:
+        new = self.column
+        rewrite = rewrites(old.type, new.type) or self.using is not None
+        words = f"ALTER COLUMN {new.quoted} TYPE {new.type.sql}"
+        if new.collation is not None:
+            words += f" COLLATE {quoted_name(new.collation)}"
+        if rewrite:
+            using = f"{new.quoted}::{new.type.sql}" if self.using is None else self.using
+            words += f" USING {using}"
+        note = (
+            "every row is written anew under a lock that keeps everybody out: see docs/migrations.md, types of large "
+            "tables"
+        )
+        over: list[Index | Unique] = [*table.indexes, *table.uniques]
+        indexed = any(names_column(one, new.name) for one in over)
+        if not rewrite and indexed:
+            note = "indexes of it may be built anew under the lock"
+        elif not rewrite:
+            note = ""
+        sql = f"ALTER TABLE {table.quoted} {words}"
+        return [Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,), rewrite=rewrite, scan=rewrite, note=note)]
+
+    def reverse(self, before: State) -> list[Operation]:
+        return [AlterColumn(self.table, column_of(before.table(key_of(self.table)), self.column.name))]
+
+    def describe(self) -> str:
+        return f"alter column {self.table}.{self.column.name}"
+
+
+def _identity(old: Column, new: Column) -> list[str]:
+    word = "ALWAYS" if new.always else "BY DEFAULT"
+    if old.identity and not new.identity:
+        return ["DROP IDENTITY"]
+    if new.identity and not old.identity:
+        options = "" if new.sequence is None else f" ({identity_options(new.sequence)})"
+        return [f"ADD GENERATED {word} AS IDENTITY{options}"]
+    made: list[str] = []
+    if old.identity and old.always != new.always:
+        made.append(f"SET GENERATED {word}")
+    if old.identity and old.sequence != new.sequence:
+        made.append(_numbers(new))
+    return made
+
+
+_LARGEST = {"int2": (1 << 15) - 1, "int4": (1 << 31) - 1, "int8": (1 << 63) - 1}
+
+
+def _numbers(column: Column) -> str:
+    """All numbers of an identity column, those that are its type's own included."""
+    said = column.sequence
+    increment = said.increment if said else 1
+    largest = _LARGEST.get(column.type.name, _LARGEST["int8"])
+    low, high = (1, largest) if increment > 0 else (-largest - 1, -1)
+    low = said.minimum if said and said.minimum is not None else low
+    high = said.maximum if said and said.maximum is not None else high
+    start = said.start if said and said.start is not None else (low if increment > 0 else high)
+    cache, cycle = (said.cache, said.cycle) if said else (1, False)
+    return (
+        f"SET INCREMENT BY {increment} SET MINVALUE {low} SET MAXVALUE {high} SET START WITH {start} "
+        f"SET CACHE {cache} SET {'CYCLE' if cycle else 'NO CYCLE'}"
+    )
+
+
+def _comment(table: Table, old: Column, new: Column) -> list[Step]:
+    if old.comment == new.comment:
+        return []
+    text = "NULL" if new.comment is None else quote_string(new.comment)
+    sql = f"COMMENT ON COLUMN {table.quoted}.{new.quoted} IS {text}"
+    return [Step(sql, Lock.SHARE_UPDATE_EXCLUSIVE, (table.quoted,))]
+
+
+__all__ = ["AddColumn", "AlterColumn", "DropColumn", "RenameColumn"]

@@ -1,0 +1,62 @@
+"""What has to be known of a database before a migration is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from chakra.migrations.facts import Facts
+from chakra.migrations.state import Key, State, quoted
+
+if TYPE_CHECKING:
+    from chakra.db import Executor
+
+_ROWS = """
+SELECT t.name, CASE WHEN c.relkind = 'p' THEN (SELECT sum(greatest(l.reltuples, 0))
+        FROM pg_catalog.pg_partition_tree(c.oid) tree JOIN pg_catalog.pg_class l ON l.oid = tree.relid
+        WHERE tree.isleaf)
+    ELSE c.reltuples END::bigint AS rows, c.relkind::text AS kind
+FROM unnest($1::text[]) t(name) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(t.name)
+"""
+_LEAVES = """
+SELECT n.nspname::text AS schema, c.relname::text AS name, tree.level::int AS level, tree.isleaf AS leaf,
+    n.nspname = current_schema() AS here
+FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) tree
+JOIN pg_catalog.pg_class c ON c.oid = tree.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE tree.level > 0 ORDER BY 1, 2
+"""
+
+
+async def look(database: Executor, state: State, keys: Iterable[Key] | None = None) -> Facts:
+    """Which tables of a state have rows, about how many, and which partitions. One row of each is read at most.
+
+    Args:
+        keys: only these tables; default: all.
+    """
+    wanted = [key for key in (state.tables if keys is None else keys) if key in state.tables]
+    tables = {quoted(key): key for key in wanted if state.tables[key].view is None}
+    rows: dict[Key, int] = {}
+    empty: set[Key] = set()
+    partitions: dict[Key, tuple[Key, ...]] = {}
+    for row in await database.fetch(_ROWS, list(tables)):
+        key = tables[row["name"]]
+        if row["rows"] is not None and row["rows"] >= 0:
+            rows[key] = row["rows"]
+        if not await database.fetchval(f"SELECT EXISTS (SELECT FROM {row['name']})"):
+            empty.add(key)
+            rows[key] = 0
+        if row["kind"] == "p":
+            below = await database.fetch(_LEAVES, row["name"])
+            # Of partitions of partitions an index would have to be attached level by level.
+            if all(part["level"] == 1 for part in below):
+                partitions[key] = tuple(
+                    [
+                        (None if part["here"] and key[0] is None else part["schema"], part["name"])
+                        for part in below
+                    ]
+                )
+    version = await database.fetchval("SELECT current_setting('server_version_num')::int / 10000")
+    return Facts(version, rows, frozenset(empty), partitions)
+
+
+__all__ = ["look"]

@@ -23,8 +23,10 @@
     │   │   └── ExclusionViolation
     │   ├── TransactionError        a transaction was used wrongly or is already aborted
     │   │   └── SerializationError  serialization failure or deadlock: retry the transaction
-    │   └── QueryCancelled          statement_timeout, lock_timeout or a cancel request
+    │   └── QueryCancelled          statement_timeout or a cancel request
+    │       └── LockNotAvailable    lock_timeout, NOWAIT, or a db.lock() that somebody else holds
     ├── ConnectionLost              the server or the network went away
+    │   ├── LockLost                the connection that held a db.lock() broke
     │   └── CommitUnknown           a commit got no answer: it may have happened
     ├── DeadlineExceeded            the time of db.deadline() is over; is a TimeoutError as well
     ├── PoolTimeout                 no connection became free in time; carries the pool's figures
@@ -54,6 +56,8 @@ __all__ = [
     "IntegrityError",
     "Irreversible",
     "MigrationError",
+    "LockLost",
+    "LockNotAvailable",
     "MultipleObjectsReturned",
     "NPlusOneError",
     "NotLoaded",
@@ -293,11 +297,19 @@ class SerializationError(TransactionError):
 
 
 class QueryCancelled(DatabaseError):
-    """The statement was cancelled: statement_timeout, a cancel request (57014) or lock_timeout (55P03)."""
+    """The statement was cancelled: statement_timeout, a cancel request (57014), or a lock was not to be had."""
+
+
+class LockNotAvailable(QueryCancelled):
+    """A lock was not to be had: NOWAIT or lock_timeout (SQLSTATE 55P03), or ``db.lock(wait=False)``, or its timeout."""
 
 
 class ConnectionLost(ChakraError):
     """The connection to the server broke; whether the last statement took effect may be unknown."""
+
+
+class LockLost(ConnectionLost):
+    """The connection that held a ``db.lock()`` broke: others may have held the lock while its block ran."""
 
 
 class CommitUnknown(ConnectionLost):

@@ -48,6 +48,9 @@ class Connection(Coordination):
             )
         return self._session
 
+    def _pinned(self) -> Session:
+        return self.held_session()
+
     def current_transaction(self) -> Scope | None:
         return self.held_session().transaction
 

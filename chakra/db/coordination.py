@@ -11,10 +11,12 @@ from chakra.db.callbacks import call_alone
 from chakra.db.deadlines import Deadline
 from chakra.db.executor import Executor
 from chakra.db.scope import Isolation
+from chakra.db.session import Session
 from chakra.db.transactions import Transaction
-from chakra.errors import QueryError
+from chakra.errors import DataError, QueryError
 
 if TYPE_CHECKING:
+    from chakra.db.locks import Lock
     from chakra.db.retrying import Attempts
 
 P = ParamSpec("P")
@@ -26,7 +28,7 @@ D = TypeVar("D")
 
 
 class Coordination(Executor):
-    """Callbacks at the end of a transaction, blocks that are run again or cut off, several queries at once."""
+    """Callbacks at the end of a transaction, blocks that are run again or cut off, several queries at once, locks."""
 
     # -- the end of a transaction -------------------------------------------------------------------
 
@@ -182,6 +184,72 @@ class Coordination(Executor):
         if alone:
             return await gathering.in_turn(here)
         return await gathering.at_once(here, self.pool.settings.max_connections)
+
+    # -- with others --------------------------------------------------------------------------------
+
+    def lock(
+        self,
+        name: str | int,
+        *,
+        wait: bool = True,
+        shared: bool = False,
+        timeout: float | None = None,
+        transaction: bool | None = None,
+    ) -> Lock:
+        """``async with db.lock("name"):``, a block that only one program at a time is in (an advisory lock).
+
+        Outside of a transaction the lock has a connection for itself, and is released at the end of the block. When
+        that connection breaks the block is cancelled, for others may have the lock. In a transaction the lock is the
+        transaction's, and held until that ends.
+
+        Args:
+            name: a text, or a number that fits into bigint; ``lock.key`` is the number the server knows it by.
+            wait: wait for it; otherwise it is an error if somebody else holds it.
+            shared: others that share it may hold it at the same time.
+            timeout: seconds to wait at most.
+            transaction: ``True``: begin a transaction for the block where there is none, and let it hold the lock; one
+                connection for lock and statements. ``False``: a connection for the lock also inside a transaction.
+
+        Raises:
+            LockNotAvailable: somebody else holds it, with ``wait=False``, or for longer than ``timeout``.
+            LockLost: its connection broke during the block.
+            QueryError: a block around this one holds it, or there is no connection to spare.
+        """
+        from chakra.db.locks import Lock
+
+        return Lock(
+            self,
+            name,
+            wait=wait,
+            shared=shared,
+            timeout=timeout,
+            transaction=transaction,
+            pinned=self._pinned(),
+        )
+
+    def _pinned(self) -> Session | None:
+        """The session of a pinned connection."""
+        return None
+
+    async def notify(self, channel: str, payload: str = "") -> None:
+        """Send a note to whoever listens to a channel; from a transaction, once it has committed.
+
+        Args:
+            channel: its name, of 63 bytes at most.
+            payload: what is sent with it, of less than 8,000 bytes. Equal notes of one transaction arrive once.
+
+        Raises:
+            QueryError: the channel is no name.
+            DataError: the payload is no text, or too long.
+        """
+        from chakra.db.listening import check_channel
+
+        check_channel(channel)
+        if not isinstance(payload, str):
+            raise DataError(
+                f"what is sent with a note is text, not {type(payload).__name__}: json.dumps(…) makes one"
+            )
+        await self.run_execute("SELECT pg_catalog.pg_notify($1, $2)", (channel, payload))
 
     def _here(self, given: Any) -> Any:
         """What is gathered, on this database if it is a query that names none."""

@@ -20,6 +20,7 @@ from chakra.db.transactions import Transaction, active, current_for
 from chakra.errors import ConfigError
 
 if TYPE_CHECKING:
+    from chakra.db.listening import Hub, Listener
     from chakra.db.stats import Stats
 
 
@@ -39,6 +40,7 @@ class Database(Coordination):
         self.name = ""
         super().__init__(Core(url, settings, password))
         self.hooks.owner = ref(self)
+        self._hub: Hub | None = None
 
     @property
     def address(self) -> Address:
@@ -96,6 +98,8 @@ class Database(Coordination):
         Raises:
             ConnectionLost: it was connected in another event loop, which is still alive; close it there.
         """
+        if self._hub is not None and asyncio.get_running_loop() is self.loop:
+            await self._hub.close()
         await self.pool.close(timeout)
 
     async def __aenter__(self) -> Database:
@@ -157,6 +161,27 @@ class Database(Coordination):
         from chakra.db.measuring import measure
 
         return measure(self.core)
+
+    def listen(self, *channels: str, limit: int = 1000) -> Listener:
+        """``async for note in db.listen("news"):``, each note that ``notify()``, or NOTIFY, sends to the channels.
+
+        One connection serves all listeners of this database, and is opened again when it breaks. What may have been
+        missed then, or was dropped because too many notes waited, is said by a note in its place whose ``missed`` is
+        not empty. ``async with db.listen("news") as notes:`` listens from its beginning on. The loop may be left at any
+        point; ``close()`` of the database ends it.
+
+        Args:
+            channels: names, of 63 bytes at most.
+            limit: notes that wait to be read, at most.
+
+        Raises:
+            QueryError: a name is none, or there is no connection to spare.
+        """
+        from chakra.db.listening import Hub, Listener
+
+        if self._hub is None:
+            self._hub = Hub(self.core)
+        return Listener(self._hub, channels, limit)
 
     def schema_changed(self) -> None:
         """Tell that the catalog changed: every connection drops its plans before its next use, and what was known of

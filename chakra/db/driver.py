@@ -346,6 +346,27 @@ def abandon(raw: RawConnection, *, silently: bool) -> None:
 _kept: list[RawConnection] = []
 
 
+def tell_end(raw: RawConnection, call: Any) -> None:
+    """Have the driver call a function, with the connection, when the connection ends; no-op where it has."""
+    if not raw.is_closed():
+        raw.add_termination_listener(call)
+
+
+def forget_end(raw: RawConnection, call: Any) -> None:
+    """Take that back."""
+    raw.remove_termination_listener(call)
+
+
+async def listen(raw: RawConnection, channel: str, call: Any) -> None:
+    """LISTEN, and have the driver, which quotes the name, call ``call(connection, pid, channel, payload)``."""
+    await raw.add_listener(channel, call)
+
+
+async def unlisten(raw: RawConnection, channel: str, call: Any) -> None:
+    """UNLISTEN, and forget the function."""
+    await raw.remove_listener(channel, call)
+
+
 async def close_cursor(cursor: Any) -> None:
     """Close the portal of an ``asyncpg.cursor.Cursor``, which asyncpg gives no public call for."""
     await cursor._close_portal(None)
@@ -360,7 +381,9 @@ __all__ = [
     "close_cursor",
     "copy_in",
     "copy_out",
+    "forget_end",
     "forget_prepared",
+    "listen",
     "has_role",
     "open_connection",
     "other_end",
@@ -370,5 +393,7 @@ __all__ = [
     "statements_run",
     "set_builtin_codecs",
     "set_codec",
+    "tell_end",
+    "unlisten",
     "watch_refusal",
 ]

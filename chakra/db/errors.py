@@ -18,6 +18,7 @@ from chakra.errors import (
     ExclusionViolation,
     ForeignKeyViolation,
     IntegrityError,
+    LockNotAvailable,
     NotNullViolation,
     QueryCancelled,
     SerializationError,
@@ -38,7 +39,7 @@ _BY_STATE: dict[str, type[DatabaseError]] = {
     "40001": SerializationError,
     "40P01": SerializationError,
     "57014": QueryCancelled,
-    "55P03": QueryCancelled,
+    "55P03": LockNotAvailable,
 }
 _BY_CLASS: dict[str, type[DatabaseError]] = {
     "23": IntegrityError,

@@ -133,7 +133,8 @@ class Model(_Row, metaclass=ModelMeta):
         along = {
             name: value
             for name, value in loaded_values(instance).items()
-            if name not in relations and not (isinstance(value, list) and value and isinstance(value[0], Model))
+            if name not in relations
+            and not (isinstance(value, list) and value and isinstance(value[0], Model))
         }
         return fields | along
 

@@ -23,6 +23,7 @@ from chakra.query.raw import RawQuery as AsyncRawQuery
 from chakra.sync.calls import Block, converters, lowered, plain, runs
 from chakra.sync.deadlines import Deadline
 from chakra.sync.later import Later
+from chakra.sync.listening import Notes
 from chakra.sync.portal import portal
 from chakra.sync.queries import QuerySet, RawQuery, TableQuery, plain_query
 from chakra.sync.retrying import Attempts
@@ -297,6 +298,17 @@ class Database(Connection):
             DeadlineExceeded: of the call that is cut off, and of those after it.
         """
         return Deadline(seconds)
+
+    def listen(self, *channels: str, limit: int = 1000) -> Notes:
+        """``for note in db.listen("news"):``, each note that is sent to the channels.
+
+        See ``chakra.db.Database.listen``.
+
+        Args:
+            channels: names, of 63 bytes at most.
+            limit: notes that wait to be read, at most.
+        """
+        return Notes(self.__chakra_async__.listen(*channels, limit=limit))
 
     def save(
         self,

@@ -97,6 +97,9 @@ NEWER_STANDARD = frozenset({"annotationlib"})
 """Modules of the standard library that the oldest supported Python does not have (3.14)."""
 
 LAZY: tuple[Exemption, ...] = (
+    Exemption("chakra.db.coordination", "chakra.db.locks", "loaded by who takes locks"),
+    Exemption("chakra.db.coordination", "chakra.db.listening", "loaded by who sends notes"),
+    Exemption("chakra.db.database", "chakra.db.listening", "loaded by who listens"),
     Exemption("chakra.db.coordination", "chakra.db.retrying", "loaded by who runs blocks again"),
     Exemption("chakra.db.coordination", "chakra.db.gathering", "loaded by who runs several queries at once"),
     Exemption("chakra.query.columnar_rows", "chakra.columnar", "instances of large results out of columns"),

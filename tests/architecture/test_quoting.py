@@ -189,6 +189,7 @@ REVIEWED: dict[str, set[str]] = {
         "_set(TIMEOUT, limit)", "_set(TIMEOUT, kept)", "_set(f'{save}_limit', f'pg_catalog.current_setting({name})')",
     },
     "chakra.db.relations": {"_names(_LASTING)", "_names(_LASTING_OF_EXTENSIONS)"},  # words of this module, quoted
+    "chakra.db.locks": {"kind", "scope", "'_shared' if self.shared else ''", "self.key"},  # of closed sets, a number
     "chakra.db.reset": {"names", "len(prepared)"},  # one quoted constant of the names we gave
     # Numbers, the statement itself, and constants that were quoted.
     "chakra.db.records": {"relations", "sql", "rows", "guard"},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from chakra.config import configure
 from chakra.db import deadlines as _deadlines
 from chakra.db import default as _databases
+from chakra.db.default import route
 from chakra.debug import switches as _switches
 from chakra.errors import (
     ChakraError,
@@ -180,9 +181,11 @@ class _Connecting:
         return self._connect().__await__()
 
     async def _connect(self) -> Database:
-        from chakra import config
+        from chakra.db.database import settings_of
 
-        url = self._url or config.settings().database.url
+        alias = self._settings.get("alias")
+        _databases.check_free(alias)
+        url = self._url or settings_of(None, alias).database.url
         server = None
         if isinstance(url, str) and url.startswith("embedded:"):
             from chakra.embedded import resolve_url_async
@@ -230,9 +233,10 @@ def connect(url: str | None = None, **settings: typing.Any) -> _Connecting:
         url: ``postgresql://user:password@host/name``, or ``embedded:///./folder`` for a private PostgreSQL in
             that folder (``pip install "chakra-orm[embedded]"``). Left out: ``CHAKRA_DATABASE_URL``, then
             ``chakra.toml``.
-        settings: settings of the sections ``database`` and ``pool`` for this database alone
-            (``max_connections=20, acquire_timeout="5s"``), and ``password=``: one in place of the URL's, or a
-            function, plain or ``async``, that gives one for each new connection.
+        settings: settings of the sections ``database``, ``pool`` and ``replicas`` for this database alone
+            (``max_connections=20, acquire_timeout="5s"``), and ``replicas`` (``replicas=[url, …]``). Besides,
+            ``password=``: one in place of the URL's, or a function, plain or ``async``, that gives one for each new
+            connection; and ``alias=``: what ``using("…")`` calls it, which then is no default database.
 
     Raises:
         ConfigError: no URL, an unknown setting, or a server Chakra cannot use.
@@ -459,6 +463,7 @@ __all__ = [
     "one_to_one",
     "prefetch",
     "raw",
+    "route",
     "retry",
     "retrying",
     "transaction",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from chakra.config.settings import KEYWORDS, PARSERS, SECTIONS, Settings, unknown_setting
+from chakra.config.settings import DATABASES, KEYWORDS, PARSERS, SECTIONS, Settings, unknown_setting
 from chakra.errors import ConfigError
 
 FILE_NAME = "chakra.toml"
@@ -52,6 +52,14 @@ def read_file(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path} is not valid TOML: {why}")
     values: dict[str, object] = {}
     for section, body in content.items():
+        if (
+            section == DATABASES
+            and isinstance(body, dict)
+            and all(isinstance(each, dict) for each in body.values())
+        ):
+            for alias, said in body.items():
+                values.update({f"{section}.{alias}.{key}": raw for key, raw in said.items()})
+            continue
         if section not in SECTIONS or not isinstance(body, dict):
             if section in KEYWORDS:
                 raise ConfigError(
@@ -59,13 +67,16 @@ def read_file(path: Path) -> dict[str, object]:
                     f"[{KEYWORDS[section].partition('.')[0]}]"
                 )
             name = f"section [{section}]" if re.fullmatch(r"[\w.-]{1,80}", section) else "name"
-            raise ConfigError(f"unknown {name} in {path}. Known sections: {', '.join(SECTIONS)}")
+            raise ConfigError(
+                f"unknown {name} in {path}. Known sections: {', '.join(SECTIONS)}, databases.<name>"
+            )
         values.update({f"{section}.{key}": raw for key, raw in body.items()})
     return values
 
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    """Read ``CHAKRA_<SECTION>_<KEY>`` variables; ``CHAKRA_DEBUG`` alone is ``debug.debug``.
+    """Read ``CHAKRA_<SECTION>_<KEY>`` variables; ``CHAKRA_DEBUG`` alone is ``debug.debug``, ``CHAKRA_REPLICAS``
+    ``replicas.urls``. ``CHAKRA_DATABASES_<NAME>_<KEY>`` is of another database.
 
     Raises:
         ConfigError: a variable names a section but not a setting of it.
@@ -75,13 +86,27 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, object]:
         if not variable.startswith(PREFIX) or variable.startswith(_FOREIGN):
             continue
         section, _, key = variable[len(PREFIX) :].lower().partition("_")
+        if section == DATABASES:
+            values[_of_another(variable, key)] = raw
+            continue
         if section not in SECTIONS:
             continue
-        name = f"{section}.{key or section}"
+        name = f"{section}.{key or ('urls' if section == 'replicas' else section)}"
         if name not in PARSERS:
             raise ConfigError(unknown_setting(name, f"the environment variable {variable}"))
         values[name] = raw
     return values
+
+
+def _of_another(variable: str, text: str) -> str:
+    """The setting behind ``<name>_<key>``; names and keys may hold ``_``, so the longest key that fits counts."""
+    for at, character in enumerate(text):
+        if character == "_" and at and text[at + 1 :] in KEYWORDS:
+            return f"{DATABASES}.{text[:at]}.{text[at + 1 :]}"
+    raise ConfigError(
+        f"the environment variable {variable} ends with no setting's name: CHAKRA_DATABASES_<NAME>_<SETTING>, such as "
+        "CHAKRA_DATABASES_REPORTS_URL"
+    )
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:

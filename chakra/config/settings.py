@@ -17,6 +17,7 @@ from chakra.config.units import (
     parse_span,
     parse_switch,
     parse_text,
+    parse_urls,
 )
 from chakra.errors import ConfigError
 
@@ -105,6 +106,24 @@ class PoolSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaSettings:
+    """Section ``[replicas]``.
+
+    Attributes:
+        urls: where the replicas are; what reads on ``db.replica`` is spread over them.
+        fallback: who serves when no replica can be reached or has caught up: ``primary`` (by connections of their
+            own, which take no writes), or nobody (``error``).
+        wait: how long a read waits for a replica to have what the reading task has written, in seconds.
+        retry: a replica that could not be reached is tried again after so many seconds, behind the scenes.
+    """
+
+    urls: tuple[str, ...] = _setting((), parse_urls, secret=True)
+    fallback: str = _setting("primary", one_of("primary", "error"))
+    wait: float = _setting(1.0, parse_duration)
+    retry: float = _setting(5.0, parse_span)
+
+
+@dataclass(frozen=True, slots=True)
 class DebugSettings:
     """Section ``[debug]``.
 
@@ -167,8 +186,11 @@ class Settings:
 
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
+    replicas: ReplicaSettings = field(default_factory=ReplicaSettings)
     debug: DebugSettings = field(default_factory=DebugSettings)
     migrations: MigrationSettings = field(default_factory=MigrationSettings)
+    databases: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+    """By the name of another database, what is said of it: ``{"section.key": raw value}``."""
 
     def with_values(self, values: Mapping[str, object], source: str) -> Settings:
         """Return the settings with ``{"section.key": raw value}`` read into them.
@@ -177,25 +199,99 @@ class Settings:
             ConfigError: a key is unknown or a value cannot be read; names the key and ``source``.
         """
         sections: dict[str, dict[str, Any]] = {}
+        others = {name: dict(said) for name, said in self.databases.items()}
         for name, raw in values.items():
             section, _, key = name.partition(".")
-            parse = PARSERS.get(name)
-            if parse is None:
-                raise ConfigError(unknown_setting(name, source))
-            try:
-                sections.setdefault(section, {})[key] = parse(raw)
-            except ValueError as error:
-                raise ConfigError(f"{name} in {source}: {error}") from None
+            if section == DATABASES:
+                alias, _, keyword = key.partition(".")
+                others.setdefault(alias, {})[_of_database(name, keyword, source)] = raw
+                continue
+            sections.setdefault(section, {})[key] = _parsed(name, name, raw, source)
         try:
-            changed = {name: replace(getattr(self, name), **new) for name, new in sections.items()}
+            changed: dict[str, Any] = {
+                name: replace(getattr(self, name), **new) for name, new in sections.items()
+            }
         except ConfigError as error:
             raise ConfigError(f"{error} (in {source})") from None
-        return replace(self, **changed)
+        if others != self.databases:
+            changed["databases"] = others
+        found = replace(self, **changed)
+        for alias in others:
+            found.of(alias, source)
+        return found
+
+    def of(self, alias: str, source: str = "the settings") -> Settings:
+        """The settings of another database: what is said of it, and of the rest what is said of all but the URLs.
+
+        Raises:
+            ConfigError: nothing is said of it, or a value cannot be read.
+        """
+        if alias not in self.databases:
+            known = ", ".join(sorted(self.databases)) or "none"
+            raise ConfigError(
+                f"no [databases.{shown_alias(alias)}] in the settings, and no URL; known are: {known}"
+            )
+        plain = replace(self.database, url=None)
+        sections: dict[str, dict[str, Any]] = {}
+        for name, raw in self.databases[alias].items():
+            section, _, key = name.partition(".")
+            sections.setdefault(section, {})[key] = _parsed(name, f"databases.{alias}.{key}", raw, source)
+        try:
+            return replace(
+                self,
+                database=replace(plain, **sections.get("database", {})),
+                pool=replace(self.pool, **sections.get("pool", {})),
+                replicas=ReplicaSettings(**sections.get("replicas", {})),
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{error} (databases.{alias} in {source})") from None
+
+
+def _parsed(name: str, shown: str, raw: object, source: str) -> Any:
+    parse = PARSERS.get(name)
+    if parse is None:
+        raise ConfigError(unknown_setting(name, source))
+    try:
+        return parse(raw)
+    except ValueError as error:
+        raise ConfigError(f"{shown} in {source}: {error}") from None
+
+
+def _of_database(name: str, keyword: str, source: str) -> str:
+    """The ``section.key`` of what is said of another database."""
+    alias = name.split(".")[1] if "." in name else ""
+    if not is_alias(alias):
+        raise ConfigError(
+            f"the name of a database in {source} cannot be used: letters, digits and _, and none of "
+            f"{', '.join(sorted(TAKEN))}"
+        )
+    found = KEYWORDS.get(keyword, "")
+    if found.partition(".")[0] not in ("database", "pool", "replicas"):
+        raise ConfigError(unknown_setting(keyword or name, f"{source} (databases.{alias})"))
+    return found
+
+
+def is_alias(alias: str) -> bool:
+    """Whether another database can be called so."""
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", alias) is not None and alias not in TAKEN
+
+
+def shown_alias(alias: str) -> str:
+    """A name for messages; a URL in its place must not show."""
+    return alias if re.fullmatch(r"\w{1,63}", alias) else "…"
+
+
+DATABASES = "databases"
+"""The section of other databases, each a table of settings by their bare names."""
+
+TAKEN = frozenset({"default", "replica", "primary"})
+"""What no other database can be called."""
 
 
 SECTIONS: Mapping[str, type] = {
     "database": DatabaseSettings,
     "pool": PoolSettings,
+    "replicas": ReplicaSettings,
     "debug": DebugSettings,
     "migrations": MigrationSettings,
 }
@@ -205,7 +301,15 @@ PARSERS: Mapping[str, Callable[[object], Any]] = {
 }
 """How each ``section.key`` is read."""
 
-KEYWORDS: Mapping[str, str] = {name.partition(".")[2]: name for name in PARSERS}
+
+def _keyword(name: str) -> str:
+    section, _, key = name.partition(".")
+    if section != "replicas":
+        return key
+    return section if key == "urls" else f"replica_{key}"
+
+
+KEYWORDS: Mapping[str, str] = {_keyword(name): name for name in PARSERS}
 """The bare names that ``configure()`` and ``connect()`` take; no two sections share a key."""
 
 
@@ -215,12 +319,13 @@ def unknown_setting(name: str, source: str) -> str:
     if not re.fullmatch(r"[\w.-]{1,80}", name):  # a URL in place of a name must not show
         return f"a name in {source} is no setting's. Known settings: {', '.join(known)}"
     bare = name.rpartition(".")[2]
-    close = difflib.get_close_matches(bare, [k.partition(".")[2] for k in known], n=1, cutoff=0.6)
+    close = difflib.get_close_matches(bare, KEYWORDS, n=1, cutoff=0.6)
     meant = f"; did you mean {KEYWORDS[close[0]]}?" if close else "."
     return f"unknown setting {name} in {source}{meant} Known settings: {', '.join(known)}"
 
 
 __all__ = [
+    "DATABASES",
     "KEYWORDS",
     "PARSERS",
     "SECTIONS",
@@ -228,6 +333,9 @@ __all__ = [
     "DebugSettings",
     "MigrationSettings",
     "PoolSettings",
+    "ReplicaSettings",
     "Settings",
+    "is_alias",
+    "shown_alias",
     "unknown_setting",
 ]

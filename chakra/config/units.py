@@ -108,6 +108,22 @@ def one_of(*choices: str) -> Callable[[object], str]:
     return parse
 
 
+def parse_urls(value: object) -> tuple[str, ...]:
+    """Read several URLs: a list of texts, or one text in which spaces or ends of lines stand between them.
+
+    Raises:
+        ValueError: anything else; repeats nothing of it, as URLs hold passwords.
+    """
+    given = value.split() if isinstance(value, str) else value
+    if (
+        isinstance(given, list | tuple)
+        and given
+        and all(isinstance(url, str) and url.strip() for url in given)
+    ):
+        return tuple(given)
+    raise ValueError("expected URLs, as a list of texts or as one text with spaces between them")
+
+
 def parse_secret(value: object) -> str:
     """Read a text that is not empty and must not show in a message.
 
@@ -146,4 +162,5 @@ __all__ = [
     "parse_span",
     "parse_switch",
     "parse_text",
+    "parse_urls",
 ]

@@ -38,6 +38,7 @@ class Core:
             only where the database has something else there.
         documents: by the text of a statement, which of its result columns are json or jsonb.
         naive: what a datetime without a zone means for ``timestamptz``: the setting ``database.naive_datetimes``.
+        pooler: whether something such as PgBouncer stands between: its process numbers are not the server's.
         server_version: of the server, as (18, 6).
         statement_limit: statements a connection keeps prepared.
     """
@@ -52,6 +53,7 @@ class Core:
         "hooks",
         "naive",
         "pool",
+        "pooler",
         "relation_facts",
         "server_version",
         "settings",
@@ -67,6 +69,7 @@ class Core:
         self.hooks = HookChain()
         if settings.debug.slow_query:
             self.hooks.add(log_slow(settings.debug.slow_query))
+        self.pooler = False
         self.server_version: tuple[int, int] = (0, 0)
         self.types = TypeCatalog()
         self.descriptions = Descriptions(self.types)
@@ -76,16 +79,24 @@ class Core:
         self.documents: StatementCache[frozenset[int]] = StatementCache(LIMIT)
         prepared = database.prepared_statements and not database.pgbouncer
         self.statement_limit = database.statement_cache_size if prepared else 0
-        self.pool = Pool(
+        self.pool = self.make_pool()
+
+    def make_pool(self) -> Pool:
+        """The pool of its connections."""
+        return Pool(
             self._open_session,
-            settings.pool,
+            self.settings.pool,
             refresh=Session.forget_statements,
-            stateless=database.pgbouncer,
+            stateless=self.settings.database.pgbouncer,
             fits=self._fits if self.address.asks_for_role else None,
         )
 
     async def _open_session(self) -> Session:
-        raw = await driver.open_connection(self.address, self.settings.database)
+        return await self.open_at(self.address)
+
+    async def open_at(self, address: Address) -> Session:
+        """Open one more session."""
+        raw = await driver.open_connection(address, self.settings.database)
         version = raw.get_server_version()
         self.server_version = (version.major, version.minor)
         session = Session(raw, self.hooks, self.statement_limit, self.documents, self.pool.counters)

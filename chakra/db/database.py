@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from weakref import ref
@@ -21,6 +21,7 @@ from chakra.errors import ConfigError
 
 if TYPE_CHECKING:
     from chakra.db.listening import Hub, Listener
+    from chakra.db.replicas import Writes
     from chakra.db.stats import Stats
 
 
@@ -29,16 +30,29 @@ class Database(Coordination):
 
     Attributes:
         name: the database's name on the server.
+        alias: what ``using("…")`` calls it; ``None`` of one that can be the default.
         loop: the event loop it was connected in, and serves.
         hooks: the chain that sees every statement.
         pool: the connections.
     """
 
-    def __init__(self, url: str, settings: config.Settings, password: Password | None = None) -> None:
+    _replica: Any = None
+    _writes: Writes | None = None
+
+    def __init__(
+        self,
+        url: str,
+        settings: config.Settings,
+        password: Password | None = None,
+        *,
+        alias: str | None = None,
+        core: Core | None = None,
+    ) -> None:
         self.url = url
         self.loop = asyncio.get_running_loop()
         self.name = ""
-        super().__init__(Core(url, settings, password))
+        self.alias = alias
+        super().__init__(core or Core(url, settings, password))
         self.hooks.owner = ref(self)
         self._hub: Hub | None = None
 
@@ -54,7 +68,12 @@ class Database(Coordination):
 
     @classmethod
     async def connect(
-        cls, url: str | None = None, *, password: Password | None = None, **settings: Any
+        cls,
+        url: str | None = None,
+        *,
+        password: Password | None = None,
+        alias: str | None = None,
+        **settings: Any,
     ) -> Self:
         """Connect, opening one connection at once so that a mistake shows here.
 
@@ -63,15 +82,17 @@ class Database(Coordination):
                 ``chakra.toml``).
             password: one in place of that of the URL, or what gives one, plain or ``async``; it is called for each
                 new connection, so tokens that run out can be given out anew.
-            settings: settings of the sections ``database`` and ``pool`` by their bare name, for this
-                database alone (``max_connections=20``).
+            alias: what ``using("…")`` calls it; it is never the default database then. What ``[databases.…]`` of
+                ``chakra.toml`` says under this name counts for it.
+            settings: settings of the sections ``database``, ``pool`` and ``replicas`` by their bare name, for this
+                database alone (``max_connections=20, replicas=[url, …]``).
 
         Raises:
             ConfigError: no URL, an unknown setting, or a server Chakra cannot use.
             ConnectionLost: nobody answers there.
             DatabaseError: the server refused (password, no such database).
         """
-        chosen = config.settings()
+        chosen = settings_of(url, alias)
         if settings:
             chosen = chosen.with_values(_qualified(settings), "connect()")
         url = url or chosen.database.url
@@ -80,12 +101,15 @@ class Database(Coordination):
                 "no database URL: pass one to connect(), set CHAKRA_DATABASE_URL, or write [database] url "
                 "into chakra.toml"
             )
-        database = cls(url, chosen, password)
+        database = cls(url, chosen, password, alias=alias)
         try:
             await database.pool.fill()
             [row] = await database.run_fetch(IDENTITY)
-            database.name = row[0]
-            database.core.connected_to(database.name, tuple(row))
+            database.name, identity = row[0], tuple(row[:3])
+            database.core.connected_to(database.name, identity)
+            database.core.pooler = row[3] not in {session.pid for session in database.pool.sessions()[0]}
+            if chosen.replicas.urls:
+                database._add_replicas(identity, password)
         except BaseException:
             await database.pool.close(timeout=0)
             raise
@@ -100,7 +124,11 @@ class Database(Coordination):
         """
         if self._hub is not None and asyncio.get_running_loop() is self.loop:
             await self._hub.close()
-        await self.pool.close(timeout)
+        try:
+            await self.pool.close(timeout)
+        finally:
+            if self._replica is not None:
+                await self._replica.close(timeout)
 
     async def __aenter__(self) -> Database:
         return self
@@ -112,6 +140,62 @@ class Database(Coordination):
 
     def __repr__(self) -> str:
         return f"<Database {self.name or self.address.where}: {self.pool.figures}>"
+
+    # -- replicas -----------------------------------------------------------------------------------
+
+    def _add_replicas(self, identity: Hashable, password: Password | None) -> None:
+        from chakra.db.replicas import replica_core
+
+        core, self._writes = replica_core(self.core, identity, password, self._written)
+        url = self.settings.replicas.urls[0]
+        replica = type(self)(url, self.settings, alias="replica", core=core)
+        replica.name, replica.primary = self.name, self
+        self._replica = replica
+
+    @property
+    def replica(self) -> Self:
+        """The replicas of this database, as a database that takes no writes; also ``using("replica")``.
+
+        Connections are spread over them. A task that has written through this database waits there until the replica
+        has it, for ``replicas.wait`` at most. Where no replica can be reached or has caught up, the primary serves
+        (``replicas.fallback``), by connections that take no writes, either.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if self._replica is None:
+            raise ConfigError(
+                f"{self!r} has no replicas: write [replicas] urls into chakra.toml, or connect(url, replicas=[url, …])"
+            )
+        return self._replica  # type: ignore[no-any-return]
+
+    async def write_position(self) -> int:
+        """How far the log of changes (WAL) of the server is, as a number: what is committed now is before it.
+
+        For ``read_after`` of another process, which has to see what this one has written.
+        """
+        return (await self._written())[0]
+
+    def read_after(self, position: int | None = None) -> None:
+        """Have the running task read on replicas only what is at least so new.
+
+        Args:
+            position: from ``write_position``; ``None`` = what is committed by the time of its next read there, by
+                whomever.
+
+        Raises:
+            ConfigError: there are no replicas.
+        """
+        writes = (self if self._writes is not None else self.replica)._writes
+        assert writes is not None
+        writes.mark(position)
+
+    async def _written(self) -> tuple[int, bool]:
+        from chakra.db.replicas import WRITTEN
+
+        inside = self.in_transaction
+        [row] = await self.run_fetch(WRITTEN)
+        return row[0], not inside
 
     # -- for Executor -------------------------------------------------------------------------------
 
@@ -159,8 +243,17 @@ class Database(Coordination):
         Costs the server nothing. ``.as_dict()`` is for JSON, ``.prometheus()`` the text that Prometheus reads.
         """
         from chakra.db.measuring import measure
+        from chakra.db.replicas import ReplicaPool
 
-        return measure(self.core)
+        if self._replica is None:
+            return measure(self.core)
+        pool = self._replica.pool
+        assert isinstance(pool, ReplicaPool)
+        replicas = (
+            measure(self._replica.core, "replica"),
+            measure(self._replica.core, "stand_in", pool.stand_in),
+        )
+        return measure(self.core, replicas=replicas)
 
     def listen(self, *channels: str, limit: int = 1000) -> Listener:
         """``async for note in db.listen("news"):``, each note that ``notify()``, or NOTIFY, sends to the channels.
@@ -193,6 +286,22 @@ class Database(Coordination):
         self.core.schema_changed()
 
 
+def settings_of(url: str | None, alias: str | None) -> config.Settings:
+    """The settings of a database by what ``using("…")`` calls it.
+
+    Raises:
+        ConfigError: nothing can be called so, or nothing is said of it and there is no URL.
+    """
+    chosen = config.settings()
+    if alias is None:
+        return chosen
+    if not config.is_alias(alias):
+        raise ConfigError(
+            "alias= takes letters, digits and _, and none of default, primary and replica, which mean something already"
+        )
+    return chosen if url and alias not in chosen.databases else chosen.of(alias)
+
+
 def _qualified(settings: Mapping[str, Any]) -> dict[str, Any]:
     named = {config.qualify(key, "connect()"): value for key, value in settings.items()}
     for name in named:
@@ -201,4 +310,4 @@ def _qualified(settings: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
-__all__ = ["Database"]
+__all__ = ["Database", "settings_of"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from chakra.db.poolers import pooler_error
 from chakra.errors import (
     ChakraError,
     CheckViolation,
@@ -128,7 +129,7 @@ def translate(error: BaseException, sql: str | None = None) -> BaseException:
     if isinstance(error, ChakraError):
         return error
     if isinstance(error, asyncpg.PostgresError):
-        return _from_server(error, sql)
+        return pooler_error(error, sql) or _from_server(error, sql)
     if isinstance(error, asyncpg.InterfaceError):
         return _from_interface(error, sql)
     if isinstance(error, TimeoutError):
@@ -197,6 +198,9 @@ def translate_connect(error: BaseException, where: str) -> BaseException:
     if isinstance(error, asyncpg.PostgresError) and getattr(error, "sqlstate", "") in _BAD_SETTING:
         return ConfigError(f"cannot connect to {where}: {error} (in the database URL, role or database)")
     if isinstance(error, asyncpg.PostgresError):
+        of_pooler = pooler_error(error, where=where)
+        if of_pooler is not None:
+            return of_pooler
         found = _from_server(error, None, connecting=True)
         found.args = (f"cannot connect to {where}: {found.args[0]}",)
         return found

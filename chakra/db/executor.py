@@ -42,7 +42,10 @@ class Executor(abc.ABC):
     Attributes:
         core: what all connections of the database share.
         pool, hooks, harmless, as_text, documents, naive, descriptions: those of the core, at hand.
+        primary: of a database of replicas, the one that takes the writes of what was read here.
     """
+
+    primary: Executor | None = None
 
     def __init__(self, core: Core) -> None:
         self.core = core

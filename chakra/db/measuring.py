@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 
 from chakra.db.core import Core
+from chakra.db.pool import Pool
 from chakra.db.session import Session
 from chakra.db.stats import ConnectionStats, PoolStats, StatementStats, Stats, WaitStats, wait_steps
 
 
-def measure(core: Core, role: str = "primary", replicas: tuple[Stats, ...] = ()) -> Stats:
+def measure(
+    core: Core, role: str = "primary", pool: Pool | None = None, *, replicas: tuple[Stats, ...] = ()
+) -> Stats:
     """The figures of one database as they are now.
 
     Args:
         role: what it is called.
+        pool: another one than its own.
         replicas: the figures of those of its replicas.
     """
-    pool = core.pool
+    pool = pool or core.pool
     counters = pool.counters
     now = time.monotonic()
     idle, borrowed = pool.sessions()
@@ -32,6 +36,7 @@ def measure(core: Core, role: str = "primary", replicas: tuple[Stats, ...] = ())
     return Stats(
         database=core.types.database,
         role=role,
+        pooler=core.pooler,
         pool=PoolStats(
             size=figures.size,
             min_size=pool.settings.min_connections,

@@ -10,10 +10,12 @@ from weakref import WeakKeyDictionary
 T = TypeVar("T")
 
 IDENTITY = """
-SELECT d.datname::text, d.oid, pg_catalog.pg_postmaster_start_time()
+SELECT d.datname::text, d.oid, pg_catalog.pg_postmaster_start_time(), pg_catalog.pg_backend_pid()
 FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
 """
-"""Name of the database, and with two more columns what no other database has: the time is in microseconds."""
+"""Name of the database, and with two more columns what no other database has: the time is in microseconds. The last is
+the server process, by which a pooler is found out: it gives connections numbers of its own.
+"""
 
 
 class Siblings(Generic[T]):

@@ -121,6 +121,7 @@ class Stats:
     Attributes:
         database: its name on the server.
         role: ``primary``; ``replica`` and ``stand_in`` for what is in ``replicas``.
+        pooler: whether something such as PgBouncer stands between.
         pool: the connections.
         statements: the prepared statements.
         queries: statements that were run, of whatever kind, Chakra's own included.
@@ -132,6 +133,7 @@ class Stats:
 
     database: str
     role: str
+    pooler: bool
     pool: PoolStats
     statements: StatementStats
     queries: int

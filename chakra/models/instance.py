@@ -176,7 +176,7 @@ class Model(_Row, metaclass=ModelMeta):
         force_insert: bool = False,
         validate: bool = False,
         force_update: bool = False,
-        using: Database | None = None,
+        using: Database | str | None = None,
     ) -> None:
         """Insert a new row, or write what changed since this one was loaded or saved.
 
@@ -188,7 +188,7 @@ class Model(_Row, metaclass=ModelMeta):
             force_insert: insert even if the row was loaded from the database.
             validate: check it first, as ``validate()`` does.
             force_update: write all fields that have a value to the row that is there, also of one made by hand.
-            using: another database than the row's own.
+            using: another database than the row's own, or its name.
 
         Raises:
             DoesNotExist: the row to update is not there (any more).
@@ -214,7 +214,7 @@ class Model(_Row, metaclass=ModelMeta):
 
     @by_door
     async def validate(
-        self, fields: Iterable[str] | None = None, *, unique: bool = True, using: Database | None = None
+        self, fields: Iterable[str] | None = None, *, unique: bool = True, using: Database | str | None = None
     ) -> None:
         """Check what the instance holds, and say all that is wrong with it; nothing is written, and nothing else calls
         it but ``save(validate=True)`` and ``create(validate=True)``.
@@ -226,7 +226,7 @@ class Model(_Row, metaclass=ModelMeta):
         Args:
             fields: check these alone.
             unique: ask the server: one query for each key of which something changed.
-            using: another database than the row's own.
+            using: another database than the row's own, or its name.
 
         Raises:
             ValidationError: what is wrong, by field, in ``errors``.
@@ -235,7 +235,7 @@ class Model(_Row, metaclass=ModelMeta):
         await check(self, fields, unique=unique, database=using)
 
     @by_door
-    async def delete(self, *, using: Database | None = None) -> int:
+    async def delete(self, *, using: Database | str | None = None) -> int:
         """Delete the row; return 1, or 0 if it was gone already."""
         way = saving if type(self).__chakra__.hooks is None else hooks
         touched: int = await way.delete(self, database=using)
@@ -244,7 +244,7 @@ class Model(_Row, metaclass=ModelMeta):
     @Refresh
     @by_door
     async def refresh(
-        self, *given: str, fields: Iterable[str] | None = None, using: Database | None = None
+        self, *given: str, fields: Iterable[str] | None = None, using: Database | str | None = None
     ) -> None:
         """Read the row again, all of it or some fields; what was loaded of relations by what is read is forgotten.
         Of a set of rows, ``refresh("posts")``, what was loaded is forgotten.
@@ -254,7 +254,7 @@ class Model(_Row, metaclass=ModelMeta):
         Args:
             given: the fields; none: all of them.
             fields: the same, as a list.
-            using: another database than the row's own.
+            using: another database than the row's own, or its name.
 
         Raises:
             DoesNotExist: the row is not there any more.

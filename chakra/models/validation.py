@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from chakra.db.default import default_database
 from chakra.errors import ConfigError, DataError, ValidationError
 from chakra.expressions import Expression
 from chakra.models.choices import Choices
@@ -14,6 +13,7 @@ from chakra.models.fields import MISSING, FieldSpec
 from chakra.pg.conversion import Naive, convert, shown
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
+from chakra.query.write import database_of
 from chakra.schema import Column, Table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ async def validate(
     fields: Iterable[str] | None = None,
     *,
     unique: bool = True,
-    database: Database | None = None,
+    database: Database | str | None = None,
 ) -> None:
     """Check an instance; see ``Model.validate``.
 
@@ -56,10 +56,10 @@ async def validate(
         raise ValidationError(faults, model=table.title)
 
 
-def _naive(instance: Any, database: Database | None) -> Naive:
+def _naive(instance: Any, database: Database | str | None) -> Naive:
     """What moments without a zone mean; without a database they are no moments."""
     try:
-        return (database or instance._state.database or default_database()).naive
+        return database_of(instance, database).naive
     except ConfigError:
         return "error"
 
@@ -129,7 +129,7 @@ def _gather(faults: Faults, name: str, found: Faults) -> None:
 
 
 async def _others(
-    instance: Any, table: Table, names: Collection[str], faults: Faults, database: Database | None
+    instance: Any, table: Table, names: Collection[str], faults: Faults, database: Database | str | None
 ) -> None:
     """Ask whether other rows have what no two may have: each key with one query, where the instance has all of it."""
     state = instance._state
@@ -138,7 +138,7 @@ async def _others(
     if table.primary_key and not state.saved:
         keys[table.primary_key] = False
     cls = type(instance)
-    found = database or state.database or default_database()
+    found = database_of(instance, database)
     rows: QuerySet[Any] = vars(_root(cls))["objects"].__get__(None, cls).using(found)
     for key, with_nulls in keys.items():
         if not set(key) <= set(names) or (state.saved and state.changed.isdisjoint(key)):

@@ -58,6 +58,11 @@ class Aggregated(ColumnReads, Pending[Totals]):
         found: Database = self._query.database
         return found
 
+    @property
+    def _source(self) -> Database:
+        found: Database = self._query._source
+        return found
+
     async def column_source(self, database: Database, *, nested: bool = False) -> bulk.ColumnSource:
         """Compile it for COPY, as for querysets; nothing is loaded along."""
         return await bulk.source_of(self._select(), database)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import ref
 
+from chakra.db import default as databases
 from chakra.db.default import default_database
 from chakra.errors import ConfigError, FieldError
 from chakra.pg.conversion import Naive
@@ -89,7 +90,20 @@ class Base(NotAList, Generic[R_co]):
         Raises:
             ConfigError: none was named and none is connected.
         """
-        return self._database or default_database()
+        return self._database or (
+            default_database()
+            if databases.router is None
+            else databases.routed(self._select.table.row_class, True)
+        )
+
+    @property
+    def _source(self) -> Database:
+        """The database the query is read from: a router may send it elsewhere than what it writes."""
+        return self._database or (
+            default_database()
+            if databases.router is None
+            else databases.routed(self._select.table.row_class, False)
+        )
 
     @property
     def _naive(self) -> Naive:

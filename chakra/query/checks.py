@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chakra.db.default import database_named
 from chakra.db.executor import Executor
 from chakra.errors import FieldError
 from chakra.pg.quoting import check_alias
@@ -36,8 +37,8 @@ def row_count(what: str, count: int | None) -> int | None:
     return count
 
 
-def check_database(given: Any, where: str, also: str = "") -> None:
-    """Check that something is a connected database, or a connection of one.
+def given_database(given: Any, where: str, also: str = "") -> Any:
+    """A connected database, or a connection of one, or the one that is called so (``"replica"``).
 
     Args:
         where: the call it was given to, for the message.
@@ -45,9 +46,12 @@ def check_database(given: Any, where: str, also: str = "") -> None:
 
     Raises:
         FieldError: it is something else; a ``connect()`` that was not awaited is told apart.
+        ConfigError: no database that is connected here is called so.
     """
     if isinstance(given, Executor):
-        return
+        return given
+    if isinstance(given, str):
+        return database_named(given)
     if hasattr(given, "__aenter__") or hasattr(given, "__await__"):
         raise FieldError(f"{where} takes a connected database; this one was not awaited: {given!r}")
     raise FieldError(
@@ -55,4 +59,4 @@ def check_database(given: Any, where: str, also: str = "") -> None:
     )
 
 
-__all__ = ["check_database", "is_attribute", "row_count", "value_name"]
+__all__ = ["given_database", "is_attribute", "row_count", "value_name"]

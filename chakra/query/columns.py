@@ -30,7 +30,7 @@ class ColumnReads:
     if TYPE_CHECKING:
 
         @property
-        def database(self) -> Database: ...
+        def _source(self) -> Database: ...
 
         async def column_source(self, database: Database, *, nested: bool = False) -> bulk.ColumnSource: ...
 
@@ -48,22 +48,22 @@ class ColumnReads:
             FieldError: an unknown option or value; ``nested=True`` where nothing is loaded along.
             QueryCancelled: the timeout passed.
         """
-        return await bulk.to_arrow(self, self.database, options)
+        return await bulk.to_arrow(self, self._source, options)
 
     @runs
     async def to_polars(self, **options: Unpack[TableOptions]) -> polars.DataFrame:
         """Return the rows as a ``polars.DataFrame``; options as for ``to_arrow``."""
-        return await bulk.to_polars(self, self.database, options)
+        return await bulk.to_polars(self, self._source, options)
 
     @runs
     async def to_pandas(self, **options: Unpack[TableOptions]) -> pandas.DataFrame:
         """Return the rows as a ``pandas.DataFrame``; options as for ``to_arrow``."""
-        return await bulk.to_pandas(self, self.database, options)
+        return await bulk.to_pandas(self, self._source, options)
 
     @runs
     async def to_numpy(self, **options: Unpack[TableOptions]) -> dict[str, Any]:
         """Return ``{name: ndarray}``, masked arrays where there are NULLs; options as for ``to_arrow``."""
-        return await bulk.to_numpy(self, self.database, options)
+        return await bulk.to_numpy(self, self._source, options)
 
     def arrow_batches(self, **options: Unpack[BatchOptions]) -> Stream[pyarrow.RecordBatch]:
         """Stream record batches with bounded memory: ``async for batch in qs.arrow_batches(max_rows=65_536)``.
@@ -75,7 +75,7 @@ class ColumnReads:
         Args:
             options: ``max_rows``, ``max_bytes`` (of the stream, per batch), ``progress``, and those of all.
         """
-        return Stream(lambda reader: bulk.arrow_batches(self, self.database, reader, options))
+        return Stream(lambda reader: bulk.arrow_batches(self, self._source, reader, options))
 
     @runs
     async def arrow_schema(self, **options: Unpack[ReadOptions]) -> pyarrow.Schema:
@@ -84,7 +84,7 @@ class ColumnReads:
         Raises:
             FieldError: the type of a numeric follows from the data; names the options.
         """
-        return await bulk.arrow_schema(self, self.database, options)
+        return await bulk.arrow_schema(self, self._source, options)
 
     @runs
     async def read_plan(self, **options: Unpack[PlanOptions]) -> ReadPlan:
@@ -95,7 +95,7 @@ class ColumnReads:
         Raises:
             TransactionError: inside a transaction, whose changes the tasks could not see.
         """
-        return await bulk.read_plan(self, self.database, options)
+        return await bulk.read_plan(self, self._source, options)
 
 
 __all__ = ["ColumnReads"]

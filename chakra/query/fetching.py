@@ -167,7 +167,7 @@ async def _fill(database: Database, rows: Iterable[Any], attributes: Sequence[st
                 object.__setattr__(row, SLOT + name, getattr(source, SLOT + name))
 
 
-async def refresh(instance: Any, fields: Sequence[str], database: Database | None = None) -> None:
+async def refresh(instance: Any, fields: Sequence[str], database: Database | str | None = None) -> None:
     """Read an instance's row again. Fields that were left out are read for its peers, too, where the query said so.
 
     Raises:

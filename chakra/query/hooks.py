@@ -122,7 +122,7 @@ async def insert(
 async def save(
     instance: Any,
     *,
-    database: Database | None = None,
+    database: Database | str | None = None,
     fields: Iterable[str] | None = None,
     force_insert: bool = False,
     force_update: bool = False,
@@ -144,7 +144,7 @@ async def save(
             await run(hooks, "after_save", instance, created=False)
 
 
-async def delete(instance: Any, *, database: Database | None = None) -> int:
+async def delete(instance: Any, *, database: Database | str | None = None) -> int:
     """``saving.delete`` of an instance whose model has hooks."""
     hooks = type(instance).__chakra__.hooks
     found = write.database_of(instance, database)

@@ -11,7 +11,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Combined, Expression, Lookup, Not, Order, Value
 from chakra.pg.types import FLOAT4, FLOAT8
 from chakra.query.base import R_co
-from chakra.query.checks import check_database, row_count
+from chakra.query.checks import given_database, row_count
 from chakra.query.not_a_list import check_field, conditions_of, given_items
 from chakra.query.options import flag
 from chakra.query.positions import Positioning
@@ -93,7 +93,7 @@ class Narrowing(Positioning[R_co]):
         return self._clauses(nothing=True)
 
     @overload
-    def using(self, database: Executor) -> Self: ...
+    def using(self, database: Executor | str) -> Self: ...
 
     @overload
     def using(self, database: Door[Self, Q]) -> Q: ...
@@ -102,15 +102,20 @@ class Narrowing(Positioning[R_co]):
         """Return the query on another database, a pinned connection, or, with plain calls, a database of
         ``chakra.sync``.
 
+        Args:
+            database: it, or its name: ``"replica"`` for the replicas of the default database, ``"default"`` for
+                itself, or the ``alias=`` another one was connected with.
+
         Raises:
             FieldError: it is none of these.
+            ConfigError: no database that is connected here is called so.
         """
         door = getattr(type(database), DOOR, None)
         if door is not None:
             return door(database, self)
-        check_database(database, "using()")
+        found = given_database(database, "using()")
         new = self._with(self._select)
-        new._database = database
+        new._database = found
         return new
 
     def order_by(self, *terms: str | Order | Expression) -> Self:

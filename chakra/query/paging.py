@@ -68,14 +68,15 @@ class Paging(Reading[R_co]):
             ordered = ordered.reverse()
         select = prefetch.with_keys(ordered._select.with_clauses(keyed=True), self._prefetches)
         select.limit = rows + 1
-        found, keys = await run.keyed(self.database, select, self._mode)
+        database = self._source
+        found, keys = await run.keyed(database, select, self._mode)
         more = len(found) > rows
         del found[rows:], keys[rows:]
         if before is not None:
             found.reverse()
             keys.reverse()
         if self._prefetches and found:
-            await prefetch.load(self.database, found, self._prefetches, loaded_of(select))
+            await prefetch.load(database, found, self._prefetches, loaded_of(select))
         page: Page[R_co] = Page(found)
         title = self.table.title
         if found and (more or before is not None):

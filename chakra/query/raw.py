@@ -12,7 +12,7 @@ from chakra.pg.lexing import split_parameters, tokens
 from chakra.pg.text import SqlText
 from chakra.query import bulk
 from chakra.query.base import R_co
-from chakra.query.checks import check_database
+from chakra.query.checks import given_database
 from chakra.query.columns import ColumnReads
 from chakra.query.explaining import explain_raw
 from chakra.query.hydrate import SLOT
@@ -33,12 +33,17 @@ class RawQuery(NotAList, ColumnReads, Generic[R_co]):
     """One statement of the caller's own, with parameters ``$1``, ``$2``, …; made by ``chakra.raw``."""
 
     def __init__(
-        self, sql: str, database: Database | None = None, *, params: Sequence[Any] = (), model: Any = None
+        self,
+        sql: str,
+        database: Database | str | None = None,
+        *,
+        params: Sequence[Any] = (),
+        model: Any = None,
     ) -> None:
         if not isinstance(sql, str):
             raise FieldError(f"raw() takes SQL as text, not {sql!r}")
         if database is not None:
-            check_database(database, "raw(sql, database)", _PARAMS)
+            database = given_database(database, "raw(sql, database)", _PARAMS)
         if isinstance(params, str | bytes | Mapping) or not isinstance(params, Iterable):
             raise FieldError(f"params= takes the values of $1, $2, … in order, params=[{params!r}]")
         if model is not None and getattr(model, "__table__", None) is None:
@@ -46,7 +51,7 @@ class RawQuery(NotAList, ColumnReads, Generic[R_co]):
         self.sql = sql
         self.params = tuple(params)
         self.model: Any = model
-        self._database = database
+        self._database: Database | None = database  # type: ignore[assignment]
 
     @property
     def database(self) -> Database:
@@ -58,6 +63,10 @@ class RawQuery(NotAList, ColumnReads, Generic[R_co]):
         if self._database is not None:
             return self
         return RawQuery(self.sql, database, params=self.params, model=self.model)
+
+    @property
+    def _source(self) -> Database:
+        return self.database
 
     def __await__(self) -> Generator[Any, None, list[R_co]]:
         return self.all().__await__()
@@ -187,19 +196,19 @@ def _query_of(sql: str) -> str:
 
 @overload
 def raw(
-    sql: str, database: Database | None = None, *, params: Sequence[Any] = (), model: type[M]
+    sql: str, database: Database | str | None = None, *, params: Sequence[Any] = (), model: type[M]
 ) -> RawQuery[M]: ...
 
 
 @overload
 def raw(
-    sql: str, database: Database | None = None, *, params: Sequence[Any] = (), model: None = None
+    sql: str, database: Database | str | None = None, *, params: Sequence[Any] = (), model: None = None
 ) -> RawQuery[Any]: ...
 
 
 def raw(
     sql: str,
-    database: Database | None = None,
+    database: Database | str | None = None,
     *more: Any,
     params: Sequence[Any] = (),
     model: Any = None,
@@ -208,7 +217,7 @@ def raw(
 
     Args:
         sql: one statement with ``$1``, ``$2``, … for its parameters.
-        database: where to run it; the default database if not given.
+        database: where to run it, or its name as for ``using``; the default database if not given.
         params: values of the parameters.
         model: make instances of this model of the rows; its primary key must be among the columns.
     """

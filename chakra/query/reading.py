@@ -44,9 +44,10 @@ class Reading(Returning[R_co]):
 
     async def _fetch(self) -> list[R_co]:
         select = self._whole if self._prefetches else self._select
-        rows = await run.rows(self.database, select, self._mode)
+        database = self._source
+        rows = await run.rows(database, select, self._mode)
         if self._prefetches:
-            await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
+            await prefetch.load(database, rows, self._prefetches, loaded_of(select))
         return rows
 
     @property
@@ -56,9 +57,10 @@ class Reading(Returning[R_co]):
 
     async def _row(self, select: Select) -> R_co | None:
         select = prefetch.with_keys(select, self._prefetches)
-        row: R_co | None = await run.row(self.database, select, self._mode)
+        database = self._source
+        row: R_co | None = await run.row(database, select, self._mode)
         if self._prefetches and row is not None:
-            await prefetch.load(self.database, [row], self._prefetches, loaded_of(select))
+            await prefetch.load(database, [row], self._prefetches, loaded_of(select))
         return row
 
     def __aiter__(self) -> Stream[R_co]:
@@ -77,7 +79,7 @@ class Reading(Returning[R_co]):
         return Stream(
             lambda reader: rows_of(
                 self._whole,
-                self.database,
+                self._source,
                 chunk_size,
                 reader,
                 self._prefetches,
@@ -127,10 +129,11 @@ class Reading(Returning[R_co]):
                 select.order = ()
         if self._prefetches:
             select = prefetch.with_keys(select, self._prefetches)
-        rows = await run.some_rows(self.database, select, self._mode)
+        database = self._source
+        rows = await run.some_rows(database, select, self._mode)
         if len(rows) == 1:
             if self._prefetches:
-                await prefetch.load(self.database, rows, self._prefetches, loaded_of(select))
+                await prefetch.load(database, rows, self._prefetches, loaded_of(select))
             return rows[0]  # type: ignore[no-any-return]
         raise self._not_one(rows, conditions, lookups)
 
@@ -196,13 +199,13 @@ class Reading(Returning[R_co]):
     @awaited
     async def count(self) -> int:
         """Return the number of rows."""
-        return int(await run.scalar(self.database, self._select.for_scalar("count")))
+        return int(await run.scalar(self._source, self._select.for_scalar("count")))
 
     @runs
     @awaited
     async def exists(self) -> bool:
         """Return whether there is any row."""
-        return bool(await run.scalar(self.database, self._select.for_scalar("exists")))
+        return bool(await run.scalar(self._source, self._select.for_scalar("exists")))
 
     def _totals(self, /, *unnamed: Expression, **values: Expression) -> Select:
         """The query of one row that ``aggregate`` asks."""
@@ -238,7 +241,7 @@ class Reading(Returning[R_co]):
             FieldError: a value is no aggregate, or names a field that the rows do not have: of a query that is sliced,
                 distinct or grouped, those it returns.
         """
-        rows: list[dict[str, Any]] = await run.some_rows(self.database, self._totals(*unnamed, **values))
+        rows: list[dict[str, Any]] = await run.some_rows(self._source, self._totals(*unnamed, **values))
         return rows[0]
 
     @runs

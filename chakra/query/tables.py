@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from chakra.db.streams import Reader, Stream
 from chakra.errors import FieldError
 from chakra.query import catalogue, loading
-from chakra.query.checks import check_database
+from chakra.query.checks import given_database
 from chakra.query.ctes import CTE
 from chakra.query.narrowing import DOOR
 from chakra.query.not_a_list import NotAList, check_key
@@ -65,8 +65,7 @@ class TableQuery(_Verbs):
             door = getattr(type(database), DOOR, None)
             if door is not None:
                 return door(database, self)
-            check_database(database, "using()")
-            return TableQuery(database, self._name, self._calls)
+            return TableQuery(given_database(database, "using()"), self._name, self._calls)
 
     def to_sql(self) -> tuple[str, list[Any]]:
         """Return the SQL text and its parameters, without running anything.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chakra.db.default import default_database
+from chakra.db import default as databases
+from chakra.db.default import database_named, default_database
 from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
 from chakra.expressions import Expression
 from chakra.expressions.infer import operand
@@ -72,9 +73,16 @@ def take_moments(instance: Any, table: Table, names: Iterable[str], values: Iter
             setattr(instance, SLOT + name, value)
 
 
-def database_of(instance: Any, database: Database | None = None) -> Database:
+def database_of(instance: Any, database: Database | str | None = None) -> Database:
     """The database to use for an instance: the one named, the one it came from, or the default."""
-    return database or instance._state.database or default_database()
+    if database is not None:
+        return database_named(database) if isinstance(database, str) else database
+    found: Database | None = instance._state.database
+    if found is None:
+        if databases.router is not None:
+            return databases.routed(type(instance), True)
+        return default_database()
+    return found if found.primary is None else found.primary  # type: ignore[return-value]
 
 
 async def insert(
@@ -265,7 +273,7 @@ def take(instance: Any, statement: Statement, row: Any) -> None:
         setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
 
 
-async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Database | None = None) -> None:
+async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Database | str | None = None) -> None:
     """Read the instance's row again, all of it or some fields; loaded relations are forgotten: all, or those by these.
 
     Raises:

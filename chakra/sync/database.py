@@ -13,7 +13,7 @@ import chakra
 from chakra import db, models
 from chakra.db.backoff import USUAL, Backoff
 from chakra.db.coordination import checked_times
-from chakra.db.default import default_database
+from chakra.db.default import database_named, default_database
 from chakra.errors import ConfigError, SerializationError, TransactionError
 from chakra.models.doors import doors
 from chakra.query import QuerySet as AsyncQuerySet
@@ -236,6 +236,15 @@ class Database(Connection):
     setval = runs(models.Database.setval)
     tables = runs(models.Database.tables)
 
+    @property
+    def replica(self) -> Database:
+        """The replicas of this database, as a database that takes no writes; see the asynchronous one.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        return Database(self.__chakra_async__.replica)
+
     def table(self, name: str) -> TableQuery:
         """An existing table without a model: ``db.table("schema.name").filter(x__gt=1).to_polars()``.
 
@@ -454,6 +463,8 @@ def _close_all() -> None:
 def _instance_call(method: Callable[..., Any], instance: Any, args: Any, options: dict[str, Any]) -> Any:
     """Run a verb of an instance at once, where the database it is about is one of ours."""
     using = options.get("using")
+    if isinstance(using, str):
+        using = database_named(using)
     database = lowered(using) if using is not None else instance._state.database
     if database is None:
         try:

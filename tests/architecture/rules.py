@@ -130,7 +130,8 @@ LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.debug.profiler", "chakra.debug.auto_explain", "only where plans are asked for"),
     Exemption("chakra.debug.switches", "chakra.debug.telemetry", "only where OpenTelemetry is told"),
     Exemption("chakra", "chakra.debug.ipython", "only inside IPython"),
-    Exemption("chakra", "chakra.config", "connect() without a URL looks for one"),
+    Exemption("chakra.db.database", "chakra.db.replicas", "only where there are replicas"),
+    Exemption("chakra", "chakra.db.database", "connect() without a URL looks for one"),
     Exemption("chakra", "chakra.embedded", "connect() looks at the URL first; most programs never need it"),
 )
 """Imports inside functions, of a layer the module may not import at its top."""

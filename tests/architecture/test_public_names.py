@@ -21,7 +21,7 @@ PUBLIC = (
 
 PROMISED = {
     "chakra": """
-        connect configure transaction on_commit on_rollback retry retrying deadline gather raw __version__
+        connect configure transaction on_commit on_rollback retry retrying deadline gather raw route __version__
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Version Prefetch prefetch
         RelatedManager declared
         Index Unique Check Exclude OpClass Identity Sequence CTE

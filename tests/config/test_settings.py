@@ -95,7 +95,7 @@ def test_an_error_in_configure_changes_nothing() -> None:
         ("[pool]\nfrobnicate = 3\n", ["pool.frobnicate", "Known settings", "pool.idle_timeout"]),
         ('[pool]\nidle_timeout = "10 parsecs"\n', ["pool.idle_timeout", "10 parsecs", "ms"]),
         ("[pool]\nmax_connections = 1.5\n", ["pool.max_connections", "whole number", "1.5"]),
-        ("[pol]\nmax_connections = 1\n", ["[pol]", "database, pool, debug"]),
+        ("[pol]\nmax_connections = 1\n", ["[pol]", "database, pool, replicas, debug"]),
         ("max_connections = 1\n", ["max_connections", "[pool]"]),
         ("[pool]\nmax_connections = 0\n", ["max_connections", "at least 1"]),
         ("[pool]\nmin_connections = 20\n", ["min_connections (20)", "max_connections (10)"]),
@@ -139,7 +139,8 @@ def test_every_setting_can_be_set_everywhere() -> None:
         assert section in SECTIONS
         variable = f"CHAKRA_{section}_{key}".upper()
         assert list(read_environment({variable: "x"})) == [name]
-        assert config.qualify(key, "here") == name
+    for keyword, name in KEYWORDS.items():
+        assert config.qualify(keyword, "here") == name
 
 
 def test_settings_are_frozen() -> None:
@@ -159,7 +160,11 @@ def test_the_documented_settings_are_the_real_ones() -> None:
         section, _, key = name.partition(".")
         default = getattr(getattr(settings, section), key)
         expected = (
-            "none" if default is None else str(default).lower() if isinstance(default, bool) else default
+            "none"
+            if default in (None, ())
+            else str(default).lower()
+            if isinstance(default, bool)
+            else default
         )
         if isinstance(expected, float):
             expected = f"{expected:g} s" if expected else "0"

@@ -114,3 +114,48 @@ async def test_without_prepared_statements(open_db: Open) -> None:
     await work(db)
     async with db.acquire() as one:
         assert await one.fetchval("select count(*) from pg_prepared_statements where name <> ''") == 0
+
+
+@pytest.mark.parametrize("bouncer", ["transaction"], indirect=True)
+async def test_what_goes_wrong_without_the_switch_names_it(open_db: Open, bouncer: str) -> None:
+    db = await open_db(bouncer, max_connections=4)
+    assert db.stats().pooler
+    assert (await open_db(bouncer, max_connections=1, pgbouncer=True)).stats().pooler
+    assert await db.run_fetch("select 1") and await db.run_fetch("select 1")
+    other = await open_db(bouncer, max_connections=1, pgbouncer=True)
+    with pytest.raises(errors.DatabaseError, match="pgbouncer = true") as caught:
+        for _ in range(20):  # until its server connection is another
+            async with other.transaction():
+                await other.run_fetch("select 1")
+                async with db.transaction():
+                    await db.run_fetch("select 2")
+            async with db.transaction():
+                async with other.transaction():
+                    await other.run_fetch("select 1")
+                await db.run_fetch("select 2")
+    assert caught.value.sqlstate == "26000"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("bouncer", ["statement"], indirect=True)
+async def test_statement_mode(open_db: Open, bouncer: str) -> None:
+    """Single statements work, and transactions say why they do not."""
+    db = await open_db(bouncer, max_connections=4, pgbouncer=True)
+    await db.execute("create table t (id int primary key)")
+    await asyncio.gather(*(db.run_execute("insert into t values ($1)", (n,)) for n in range(20)))
+    assert await db.copy_out("select * from t", lambda chunk: None) == 20
+    for block in (db.transaction(), db.transaction(readonly=True)):
+        with pytest.raises(errors.TransactionError, match="pool_mode = statement"):
+            async with block:
+                pass
+    with pytest.raises(errors.TransactionError, match="pool_mode = statement"):
+        async for _ in db.run_cursor("select * from t"):
+            pass
+    assert await db.fetchval("select count(*) from t") == 20
+
+
+@pytest.mark.parametrize("bouncer", ["session"], indirect=True)
+async def test_settings_that_it_does_not_pass_on(open_db: Open, bouncer: str) -> None:
+    for setting in ("statement_timeout=5s", "search_path=a", "options=-c%20work_mem%3D1MB"):
+        with pytest.raises(errors.ConfigError, match=f"PgBouncer takes no {setting.partition('=')[0]}"):
+            await open_db(f"{bouncer}&{setting}")
+    assert not (await open_db()).stats().pooler

@@ -31,6 +31,7 @@ PAGES = [
     "docs/coordination.md",
     "docs/ctes.md",
     "docs/debugging.md",
+    "docs/deployment.md",
     "docs/expressions.md",
     "docs/json-and-arrays.md",
     "docs/queries.md",

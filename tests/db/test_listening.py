@@ -163,7 +163,8 @@ async def test_left_early(db: Database, pg: asyncpg.Connection[Any]) -> None:
         return "none"
 
     async def send() -> None:
-        while not await pg.fetch(LISTENS):
+        heard = f"{LISTENS} and query = 'LISTEN \"b\"' and state = 'idle'"
+        while not await pg.fetch(heard):
             await asyncio.sleep(0)
         await pg.execute("notify a, 'one'")
 

@@ -20,6 +20,7 @@ class Transacting(Protocol):
     @property
     def inner(self) -> Transaction:
         """The asynchronous block it stands for."""
+        ...
 
     def __enter__(self) -> Self: ...
 

@@ -141,7 +141,7 @@ async def test_no_block_waits_for_its_own_locks(open_db: Open, pg: asyncpg.Conne
     with pytest.raises(QueryError, match="for one block"):
         async with db.lock("x") as lock, lock:
             pass
-    small = await open_db(max_connections=3, acquire_timeout="30ms")
+    small = await open_db(min_connections=3, max_connections=3, acquire_timeout="50ms")
     async with small.lock("a"), small.lock("b"):
         assert await small.fetchval("select 1") == 1
         with pytest.raises(PoolTimeout, match="locks hold all but one"):

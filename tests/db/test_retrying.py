@@ -11,7 +11,7 @@ import pytest
 
 import chakra
 from chakra.db import Backoff, Database
-from chakra.errors import CommitUnknown, SerializationError, TransactionError
+from chakra.errors import CommitUnknown, QueryError, SerializationError, TransactionError
 from tests.db.conftest import Open
 from tests.db.faults import Moment, cancelled_everywhere, settled
 
@@ -184,7 +184,7 @@ async def test_what_is_not_tried_again(t: Database, pg: asyncpg.Connection[Any])
         async for _ in t.retrying():
             pass
     for times in (-1, 1.5, True, by_block):
-        with pytest.raises(TransactionError, match="times is how often"):
+        with pytest.raises(QueryError, match="times is how often"):
             t.retry(times)  # type: ignore[arg-type]
     await settled(t, pg)
 

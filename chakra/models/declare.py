@@ -74,6 +74,7 @@ class ModelInfo:
         relations: foreign keys by name.
         reverse: the ways whose key is elsewhere, by name.
         ways: those that other models opened (``ways_back``), by name, the last one in force.
+        made: classes of other libraries that were made of it, by their options.
         between: give the tables of many-to-many relations that no model declares.
         hooks: what runs before and after writes, or ``None``.
         listeners: functions that ``on`` gave, by event.
@@ -97,6 +98,7 @@ class ModelInfo:
         self.hooks: Hooks | None = None
         self.listeners: dict[str, list[Any]] = {}
         self.said: dict[str, Any] = {}
+        self.made: dict[Any, Any] = {}
         self.between: list[Callable[[], Table]] = []
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, dataclass_transform
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.models import registry
 from chakra.models.annotations import Forward
+from chakra.models.conversions import Conversions
 from chakra.models.declare import (
     Declared,
     ModelInfo,
@@ -39,7 +40,7 @@ from chakra.schema import Column, Hop, Relation, Table
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(declared_only,))
-class ModelMeta(PartitionVerbs):
+class ModelMeta(PartitionVerbs, Conversions):
     """Metaclass of models."""
 
     __chakra__: ModelInfo

@@ -113,13 +113,14 @@ async def _outcome(check: Any, value: Any, *, refusing: bool = False) -> Faults:
     except ValidationError as error:
         return error.errors
     except (ValueError, AssertionError) as error:
-        return {ValidationError.ALL: [str(error) or _refused(check, value)]}
+        return {ValidationError.ALL: [str(error) or refused(check, value)]}
     if refusing and answer is False:
-        return {ValidationError.ALL: [_refused(check, value)]}
+        return {ValidationError.ALL: [refused(check, value)]}
     return {}
 
 
-def _refused(check: Any, value: Any) -> str:
+def refused(check: Any, value: Any) -> str:
+    """What is said where a validator gives no reason."""
     return f"{shown(value)} is refused by {getattr(check, '__name__', None) or repr(check)}"
 
 
@@ -163,4 +164,4 @@ def _root(cls: Any) -> Any:
     return next(base for base in reversed(cls.__mro__) if "objects" in vars(base))
 
 
-__all__ = ["validate"]
+__all__ = ["refused", "validate"]

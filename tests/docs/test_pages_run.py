@@ -37,6 +37,7 @@ PAGES = [
     "docs/queries.md",
     "docs/ranges.md",
     "docs/models.md",
+    "docs/pydantic.md",
     "docs/relations.md",
     "docs/schema.md",
     "docs/search.md",

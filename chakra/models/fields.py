@@ -13,7 +13,7 @@ import operator
 import re
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
@@ -252,6 +252,9 @@ if TYPE_CHECKING:
 
         def __init__(self, attribute: str, column: Column, setter: Callable[[Any, Any], None]) -> None: ...
 
+        @property
+        def choices(self) -> Mapping[Any, str]: ...
+
         @overload
         def __get__(self, instance: None, owner: type[Any]) -> Field[T]: ...
 
@@ -285,6 +288,13 @@ else:
         @property
         def bind_column(self) -> tuple[Table, str]:
             return self.owner.__table__, self.attribute
+
+        @property
+        def choices(self) -> Mapping[Any, str]:
+            """The values that the field may have, with what people read for each; empty if it may have any."""
+            declared = self.owner.__chakra__.declared.get(self.attribute)
+            choices = getattr(None if declared is None else declared.spec, "choices", None)
+            return types.MappingProxyType(dict(choices.labels) if choices is not None else {})
 
         def shape(self, values: list[Any]) -> Hashable:
             return self.token

@@ -306,6 +306,9 @@ class Model(_Row, metaclass=ModelMeta):
         hint = written(INSTANCES, name, type(self).__name__) or near(name, names)
         if not hint and name.endswith("_set"):
             hint = "; the way back of a key has the name that the key's related_name= gives it"
+        if not hint and name.startswith("get_") and name.endswith("_display"):
+            shown = name[4:-8]
+            hint = f"; what people read for a choice is {type(self).__name__}.{shown}.choices[value]"
         return kind(f"{type(self).__name__} has no field {name!r}; it has {', '.join(names)}{hint}")
 
     def __eq__(self, other: object) -> bool:

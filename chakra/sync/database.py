@@ -325,6 +325,7 @@ class Database(Connection):
         *,
         update_fields: Iterable[str] | None = None,
         force_insert: bool = False,
+        validate: bool = False,
     ) -> None:
         """Insert a new row, or write what changed since it was loaded; see ``Model.save``.
 
@@ -332,7 +333,11 @@ class Database(Connection):
         asynchronous call that it is elsewhere, and this for what it is.
         """
         portal.call(
-            instance.save, update_fields=update_fields, force_insert=force_insert, using=self.__chakra_async__
+            instance.save,
+            update_fields=update_fields,
+            force_insert=force_insert,
+            validate=validate,
+            using=self.__chakra_async__,
         )
 
     def delete(self, instance: models.Model) -> int:

@@ -72,6 +72,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "columnar core": frozenset({"numpy", "numba", "llvmlite", "pyarrow"}),
     "columnar edge": frozenset({"numpy", "pyarrow"}),
     "cli": frozenset({"click", "rich"}),
+    "models": frozenset({"pydantic", "msgspec"}),  # of models/schemas, which is loaded by who asks for them
 }
 
 
@@ -125,6 +126,9 @@ LAZY: tuple[Exemption, ...] = (
     ),
     Exemption(
         "chakra.db.database", "chakra.db.measuring", "the classes of figures, for who asks for figures"
+    ),
+    Exemption(
+        "chakra.models.conversions", "chakra.models.schemas", "classes of optional libraries, for who asks"
     ),
     Exemption("chakra.debug", "chakra.debug.profiler", "loaded by who profiles; querysets load the package"),
     Exemption("chakra.debug.profiler", "chakra.debug.auto_explain", "only where plans are asked for"),

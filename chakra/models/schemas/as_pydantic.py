@@ -76,7 +76,7 @@ def _rows(part: RelationPart, made: Callable[[Shape], Any]) -> tuple[Any, Any]:
 def _field(part: ColumnPart, shape: Shape) -> tuple[Any, Any]:
     face = face_of(part)
     writes = shape.options.mode != "read"
-    annotation = _annotated(face, writes)
+    annotation: Any = _annotated(face, writes)
     if face.depth:
         if face.holes:
             annotation = annotation | None
@@ -139,7 +139,10 @@ class _Format:
         self.name = name
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], Any]) -> Any:
-        return {**handler(core), "format": self.name}
+        schema = {**handler(core), "format": self.name}
+        for word in ("minimum", "maximum") if self.name == "int64" else ():
+            schema.pop(word, None)  # the format says so, in fewer digits
+        return schema
 
 
 _VECTORS = ("vector", "halfvec")

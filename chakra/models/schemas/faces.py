@@ -119,6 +119,8 @@ def _document(annotation: Any) -> Any:
     return annotation if known or annotation in (list, str, int, float, bool) else Any
 
 
+_BITS = {"int2": 15, "int4": 31, "int8": 63}
+
 _FORMATS = {"int2": "int32", "int4": "int32", "int8": "int64", "float4": "float", "float8": "double"}
 
 
@@ -127,10 +129,8 @@ def _limits(type_: PgType) -> dict[str, Any]:
         return {"max_length": type_.modifiers[0]}
     if type_.name in ("vector", "halfvec") and type_.modifiers:
         return {"min_length": type_.modifiers[0], "max_length": type_.modifiers[0]}
-    if type_.name == "int2":
-        return {"ge": -(2**15), "le": 2**15 - 1}
-    if type_.name == "int4":
-        return {"ge": -(2**31), "le": 2**31 - 1}
+    if type_.name in _BITS:
+        return {"ge": -(2 ** _BITS[type_.name]), "le": 2 ** _BITS[type_.name] - 1}
     precision, scale = type_.precision, type_.scale
     if precision is not None and scale is not None and 0 <= scale <= precision:
         return {"max_digits": precision, "decimal_places": scale}

@@ -330,6 +330,11 @@ async def test_what_is_refused() -> None:
             make()
     assert made(x=field(Date, auto_now=True), y=field(Time, auto_now_add=True)).moments["x"].updates
     grouped = field(choices=[("Audio", [("cd", "CD"), ("mp3", "MP3")]), ("other", "Other")])
+    assert Show.status.choices == {"draft": "Draft", "on air": "On air"} and Show.id.choices == {}
+    with pytest.raises(
+        AttributeError, match=r"what people read for a choice is Show.status.choices\[value\]"
+    ):
+        Show().get_status_display()  # type: ignore[attr-defined]
     assert dict(grouped.choices.labels) == {"cd": "CD", "mp3": "MP3", "other": "Other"}
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chakra.columnar.derived import mapped
+import numpy as np
+import pyarrow as pa
+
+from chakra.columnar.derived import extended, mapped
 from chakra.columnar.inputs import Source, source_of
 from chakra.columnar.rows_of_dicts import as_columns, kept_columns, known_part
 from chakra.columnar.types import ColumnSpec
+from chakra.columnar.values import array_of
 from chakra.columnar.write import match_columns
 from chakra.errors import DataError
 from chakra.pg.conversion import Naive
 from chakra.pg.types import without_binary
-from chakra.schema import Column, Table
+from chakra.schema import Column, PythonDefault, Table, moments_now
 
 
 def specs_of(columns: Iterable[Column], naive: Naive = "error") -> list[ColumnSpec]:
@@ -80,4 +84,31 @@ def known_rows(data: Any, source: Source) -> int | None:
     return None
 
 
-__all__ = ["known_rows", "open_data", "sent", "specs_of"]
+def with_defaults(
+    source: Source, given: tuple[Column, ...], table: Table, naive: Naive, update: bool = False
+) -> tuple[Source, tuple[Column, ...]]:
+    """The source with a column for each default of the model's that the data leaves to it, and for the time of the
+    write; for that alone where rows are updated.
+    """
+    moments = {
+        name: PythonDefault(value) for name, value in moments_now(table.moments, update=update).items()
+    }
+    for attribute, default in (moments if update else table.defaults | moments).items():
+        column = table.by_attribute[attribute]
+        if column not in given:
+            source = extended(source, attribute, _default_column(column, default, naive))
+            given = (*given, column)
+    return source, given
+
+
+def _default_column(column: Column, default: PythonDefault, naive: Naive) -> Callable[[int, int], pa.Array]:
+    (spec,) = sent([column], naive)
+
+    def made(first: int, rows: int) -> pa.Array:
+        array = array_of(default.values(rows), spec, first)
+        return array if default.factory is not None else array.take(np.zeros(rows, np.int64))
+
+    return made
+
+
+__all__ = ["known_rows", "open_data", "sent", "specs_of", "with_defaults"]

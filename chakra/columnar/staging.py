@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -11,12 +11,11 @@ import pyarrow as pa
 
 from chakra.columnar.derived import extended, mapped
 from chakra.columnar.inputs import Source
-from chakra.columnar.opening import known_rows, open_data, sent, specs_of
+from chakra.columnar.opening import known_rows, open_data, sent, specs_of, with_defaults
 from chakra.columnar.options import InfinityOption
 from chakra.columnar.progress import Progress
 from chakra.columnar.read import read_table
 from chakra.columnar.result import InsertResult
-from chakra.columnar.values import array_of
 from chakra.columnar.write import copy_source
 from chakra.columnar.write_facts import (
     default_of,
@@ -32,7 +31,7 @@ from chakra.errors import DatabaseError, DataError, FieldError, StaleData
 from chakra.pg.conversion import Naive
 from chakra.pg.text import SqlText
 from chakra.pg.types import INT8, without_binary
-from chakra.schema import Column, PythonDefault, Table, moments_now
+from chakra.schema import Column, Table
 from chakra.sql import staging as sql
 from chakra.sql.stored import check_written, copy_guard
 from chakra.sql.write_facts import DRAWN_FACTS
@@ -133,7 +132,7 @@ async def insert_table(
     naive = naive_of(db, naive_datetimes)
     source, given = await open_data(data, table, table.columns, naive, extra, rounded=allow_truncate)
     with source.closed_on_failure():
-        source, columns = _defaulted(source, given, table, naive)
+        source, columns = with_defaults(source, given, table, naive)
         check_written(table, columns)
         merge = sql.plan_merge(
             table,
@@ -367,7 +366,7 @@ async def update_table(
                 raise FieldError("bulk_update has nothing to write: the data has no column beside the key")
         else:
             written = sql.named_columns(table, fields, "fields")
-        source, with_moments = _defaulted(source, given, table, naive, update=True)
+        source, with_moments = with_defaults(source, given, table, naive, update=True)
         written = (*written, *with_moments[len(given) :])
         given = with_moments
         seen = tuple(c for c in version if c in given and c not in written)
@@ -504,33 +503,6 @@ def as_array(keys: Any) -> pa.Array:
 
 
 # -- data -----------------------------------------------------------------------------------------------
-
-
-def _defaulted(
-    source: Source, given: tuple[Column, ...], table: Table, naive: Naive, update: bool = False
-) -> tuple[Source, tuple[Column, ...]]:
-    """The source with a column for each default of the model's that the data leaves to it, and for the time of the
-    write; for that alone where rows are updated.
-    """
-    moments = {
-        name: PythonDefault(value) for name, value in moments_now(table.moments, update=update).items()
-    }
-    for attribute, default in (moments if update else table.defaults | moments).items():
-        column = table.by_attribute[attribute]
-        if column not in given:
-            source = extended(source, attribute, _default_column(column, default, naive))
-            given = (*given, column)
-    return source, given
-
-
-def _default_column(column: Column, default: PythonDefault, naive: Naive) -> Callable[[int, int], pa.Array]:
-    (spec,) = sent([column], naive)
-
-    def made(first: int, rows: int) -> pa.Array:
-        array = array_of(default.values(rows), spec, first)
-        return array if default.factory is not None else array.take(np.zeros(rows, np.int64))
-
-    return made
 
 
 async def _copy(

@@ -81,7 +81,7 @@ def _field(part: ColumnPart, shape: Shape) -> tuple[Any, Any]:
         if face.holes:
             annotation = annotation | None
         for _ in range(face.depth):
-            annotation = list[annotation]  # type: ignore[valid-type]
+            annotation = list[annotation]
     validators = part.spec.validators if part.spec is not None and writes else ()
     plain = [one for one in validators if not inspect.iscoroutinefunction(one)]
     if plain:  # one for all: pydantic before 2.12 keeps one of a kind

@@ -223,7 +223,7 @@ def _usual(table: Table, column: Column, mode: Mode) -> bool:
     """Whether a class has a field that is not named."""
     if mode == "read":
         return True
-    if column.computed is not None or column.attribute in table.moments:
+    if column.computed is not None or column.attribute in table.moments or column.attribute == table.version:
         return False
     return column.attribute not in table.primary_key or (mode == "create" and not _made(table, column))
 

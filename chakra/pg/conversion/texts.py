@@ -272,7 +272,9 @@ def text_conversion(type_: PgType) -> Conversion | None:
     if name in _TEXTS:
         limit = type_.modifiers[0] if type_.modifiers else None
         convert: Callable[[Any], Any] = _name if name == "name" else partial(_text, limit=limit, padded=True)
-        return Conversion(_STR, convert, "str only; no NUL; no longer than the column")
+        return Conversion(
+            _STR, convert, "str, members of enums that hold one; no NUL; no longer than the column"
+        )
     if name in ("bit", "varbit"):
         length = (
             type_.modifiers[0] if type_.modifiers else (1 if name == "bit" and type_.typmod >= 0 else None)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import fastapi
+import httpx
 import msgspec
 import pydantic
 import pytest
@@ -432,3 +434,47 @@ async def test_neither_is_loaded_by_chakra(rows: Any) -> None:
     assert found.stdout.splitlines() == [
         f'{name} is not installed: pip install "chakra-orm[{name}]"' for name in ("pydantic", "msgspec")
     ], found.stderr
+
+
+async def test_bodies_and_answers_of_fastapi(rows: Any) -> None:
+    app = fastapi.FastAPI()
+
+    @app.post("/posts", response_model=Post.pydantic(exclude=["created"]))
+    async def add(data: Post.pydantic("create")) -> Any:  # type: ignore[valid-type]
+        post = Post.from_pydantic(data)
+        await post.save()
+        return post
+
+    @app.get(
+        "/posts", response_model=list[Post.pydantic(relations=["author"], include=["title", "author__name"])]
+    )
+    async def listed(loaded: bool = True) -> Any:
+        return await (Post.objects.select_related("author") if loaded else Post.objects).order_by("id")
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://chakra") as client:
+        made = await client.post("/posts", json={"author_id": 1, "title": "Two", "level": 2})
+        assert made.json() | {"id": ""} == {
+            "id": "",
+            "author_id": 1,
+            "title": "Two",
+            "price": None,
+            "views": 0,
+            "twice": 0,
+            "status": "draft",
+            "level": 2,
+            "starts": "2001-02-03T04:05:06Z",
+            "words": [],
+        }
+        refused = await client.post("/posts", json={"author_id": 1, "titel": "Two"})
+        assert refused.status_code == 422
+        assert [fault["loc"] for fault in refused.json()["detail"]] == [["body", "title"], ["body", "titel"]]
+        answer = await client.get("/posts")
+        assert answer.json() == [
+            {"title": "One", "author": {"name": "Bob"}},
+            {"title": "Two", "author": {"name": "Ann"}},
+        ]
+        with pytest.raises(NotLoaded, match=r"Post\.author is not loaded"):
+            await client.get("/posts", params={"loaded": False})
+        schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+        assert {"PostCreate", "PostWithoutCreated", "PostWithAuthorOfTitleAuthorName", "AuthorOfName"} <= set(schemas)

@@ -100,7 +100,7 @@ class AddColumn:
             made.append(Step(alter, Lock.ACCESS_EXCLUSIVE, where))
         made += backfill_steps(after, column.name, value, facts)
         if not column.nullable:
-            made += not_null_steps(after, column.name, facts)
+            made += [replace(step, refuse=None) for step in not_null_steps(after, column.name, facts)]
         return made
 
     def reverse(self, before: State) -> list[Operation]:

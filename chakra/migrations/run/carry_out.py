@@ -65,8 +65,12 @@ class Carrier:
             await finish(self._database, entry.key, entry.direction)
 
     async def _refuse(self, entry: Entry, steps: Sequence[Step]) -> None:
-        """Look at what must not be so, before anything is done; what cannot be asked yet is asked at its step."""
+        """Look at what must not be so, before anything is done. What depends on rows that the migration writes itself, or
+        on columns that it makes, is asked at its step.
+        """
         for step in steps:
+            if step.backfill is not None or step.python:
+                return
             if step.refuse is not None:
                 found = False
                 with suppress(DatabaseError):
@@ -92,7 +96,7 @@ class Carrier:
                     for number in range(start, stop):
                         step = entry.steps[number]
                         self._tell(entry.key, step, "begin")
-                        await self._step(step)
+                        await self._step(entry.key, step)
                         self._tell(entry.key, step, "done")
                     if stop == len(entry.steps):
                         await finish(self._database, entry.key, entry.direction)
@@ -112,10 +116,12 @@ class Carrier:
                 self._tell(entry.key, step, f"wait: {step.lock.sql} not free, again in {pause:.1f} s")
                 await options.sleep(pause)
 
-    async def _step(self, step: Step) -> None:
+    async def _step(self, key: Name, step: Step) -> None:
         if step.python:
             await self._functions[step.python](self._database)
         elif step.sql:
+            if step.refuse is not None and await self._database.fetchval(f"SELECT {step.refuse.sql}"):
+                raise MigrationError(f"{key}: {step.refuse.message}")
             if step.own:  # builds and checks keep nobody out, and may take long
                 await self._database.execute("SET LOCAL statement_timeout = 0")
             await self._database.execute(step.sql)

@@ -146,7 +146,7 @@ from chakra.query import QuerySet, on, raw
 from chakra.query.ctes import CTE
 from chakra.query.paging import Page
 from chakra.query.prefetch import Prefetch, prefetch
-from chakra.schema import Check, Exclude, Identity, Index, OpClass, Sequence, Unique
+from chakra.schema import Check, Exclude, Identity, Index, OpClass, Policy, Sequence, Trigger, Unique
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -424,6 +424,7 @@ __all__ = [
     "Page",
     "PercentRank",
     "PoolTimeout",
+    "Policy",
     "Prefetch",
     "Q",
     "QueryError",
@@ -440,6 +441,7 @@ __all__ = [
     "Subquery",
     "Sum",
     "TransactionError",
+    "Trigger",
     "Unique",
     "UniqueViolation",
     "ValidationError",

@@ -6,7 +6,7 @@ the names below.
 
 from chakra.migrations.operations import *  # noqa: F403 - the operations are the language of migration files
 from chakra.migrations.operations import __all__ as _operations
-from chakra.migrations.state import Composite, Domain, Policy, Trigger
+from chakra.migrations.state import Composite, Domain
 from chakra.migrations.steps import Lock
 from chakra.migrations.words import Column, ForeignKey
 from chakra.schema import (
@@ -17,8 +17,10 @@ from chakra.schema import (
     OpClass,
     Partitioning,
     PartitionOf,
+    Policy,
     Sequence,
     Term,
+    Trigger,
     Unique,
 )
 

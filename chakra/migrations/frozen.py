@@ -11,7 +11,7 @@ from chakra.errors import MigrationError
 from chakra.migrations.state import Composite, Domain, Key, State, title
 from chakra.pg.lexing import tokens
 from chakra.pg.types import BY_NAME, PgType, parse_type
-from chakra.schema import Column, NextValue, Table
+from chakra.schema import NO_GUARD, Column, NextValue, Table
 from chakra.schema.terms import changed
 from chakra.sql.ddl.types import extensions_of, types_of
 from chakra.sql.declared import Declaring
@@ -199,6 +199,9 @@ def state_of(tables: Iterable[Table]) -> State:
         composites=MappingProxyType(composites),
         sequences=MappingProxyType(sequences),
         tables=MappingProxyType({(table.schema, table.name): frozen(table) for table in given}),
+        guards=MappingProxyType(
+            {(table.schema, table.name): table.guard for table in given if table.guard != NO_GUARD}
+        ),
     )
 
 

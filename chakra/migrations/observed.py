@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from chakra import introspect
 from chakra.migrations.frozen import frozen
-from chakra.migrations.state import Composite, Domain, Guard, Key, Policy, State, Trigger
+from chakra.migrations.state import Composite, Domain, Key, State
 from chakra.pg.lexing import tokens
-from chakra.schema import Sequence, Table
+from chakra.schema import Guard, Policy, Sequence, Table, Trigger
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -232,7 +232,8 @@ async def _guards(database: Database, oids: list[int], key: Any) -> dict[Key, Gu
     for row in await database.run_fetch(_TRIGGERS, (oids,)):
         where = key(row["schema"], row["table"])
         known = guards.get(where, Guard())
-        trigger = Trigger(_trigger_body(row["definition"], row["table"]))
+        constraint = row["definition"].startswith("CREATE CONSTRAINT")
+        trigger = Trigger(_trigger_body(row["definition"], row["table"]), constraint)
         guards[where] = replace(known, triggers={**known.triggers, row["name"]: trigger})
     return guards
 

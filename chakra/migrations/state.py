@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from chakra.errors import MigrationError
 from chakra.pg.quoting import quote_identifier, quote_qualified
-from chakra.schema import Sequence, Table
+from chakra.schema import NO_GUARD, Guard, Sequence, Table
 
 Key: TypeAlias = "tuple[str | None, str]"
 """Schema and name; without a schema the search path decides."""
@@ -68,54 +68,6 @@ class Composite:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", tuple([(name, type_) for name, type_ in self.fields]))
-
-
-@dataclass(frozen=True)
-class Policy:
-    """A policy of row security: ``CREATE POLICY``.
-
-    Attributes:
-        command: ``all``, ``select``, ``insert``, ``update`` or ``delete``.
-        roles: whom it is about; empty = everybody.
-        using, check: conditions as SQL: which rows are there, which may be written.
-        permissive: whether it opens rows, or keeps them closed whatever others say.
-    """
-
-    command: str = "all"
-    roles: tuple[str, ...] = ()
-    using: str | None = None
-    check: str | None = None
-    permissive: bool = True
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "roles", tuple(self.roles))
-
-
-@dataclass(frozen=True)
-class Trigger:
-    """A trigger of a table, as text.
-
-    Attributes:
-        body: what stands in ``CREATE TRIGGER name … ON table …``, with ``{table}`` in place of the table:
-            ``BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION touch()``.
-    """
-
-    body: str
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What stands around a table's rows: row security and triggers.
-
-    Attributes:
-        enabled, forced: whether policies count, and whether for the owner as well.
-        policies, triggers: by name.
-    """
-
-    enabled: bool = False
-    forced: bool = False
-    policies: Mapping[str, Policy] = field(default_factory=lambda: _NOTHING)
-    triggers: Mapping[str, Trigger] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True)
@@ -195,16 +147,16 @@ class State:
         state = self._with(
             kind, {other: value for other, value in getattr(self, kind).items() if other != key}
         )
-        return state.with_guard(key, Guard()) if kind == "tables" else state
+        return state.with_guard(key, NO_GUARD) if kind == "tables" else state
 
     def guard(self, key: Key) -> Guard:
         """What stands around the rows of a table."""
-        return self.guards.get(key, Guard())
+        return self.guards.get(key, NO_GUARD)
 
     def with_guard(self, key: Key, guard: Guard) -> State:
         """With something else around the rows of a table."""
         guards = {other: value for other, value in self.guards.items() if other != key}
-        if guard != Guard():
+        if guard != NO_GUARD:
             guards[key] = guard
         return self._with("guards", guards)
 
@@ -243,12 +195,9 @@ def quoted(key: Key) -> str:
 __all__ = [
     "Composite",
     "Domain",
-    "Guard",
     "Key",
     "Kind",
-    "Policy",
     "State",
-    "Trigger",
     "key_of",
     "quoted",
     "title",

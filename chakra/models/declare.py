@@ -44,6 +44,9 @@ META_OPTIONS = frozenset(
         "tablespace",
         "unique_together",
         "unlogged",
+        "policies",
+        "triggers",
+        "row_security",
         "view",
     }
 )

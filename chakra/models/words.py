@@ -12,12 +12,20 @@ from chakra.models.declare import ModelInfo
 from chakra.models.keys import attributes_of
 from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
-from chakra.schema import Partitioning, Table
+from chakra.schema import NO_GUARD, Guard, Partitioning, Policy, Table, Trigger
 from chakra.schema.storage import STRATEGIES
 from chakra.sql.ddl.words import STORAGE_NAME
 from chakra.sql.declared import Declaring
 
-NOT_OF_VIEWS = ("partition_by", "unlogged", "constraints", "unique_together")
+NOT_OF_VIEWS = (
+    "partition_by",
+    "unlogged",
+    "constraints",
+    "unique_together",
+    "policies",
+    "triggers",
+    "row_security",
+)
 """What a view cannot have."""
 
 OF_MATERIALIZED = ("tablespace", "indexes")
@@ -47,6 +55,7 @@ def check_words(name: str, options: Mapping[str, Any]) -> None:
             quote_identifier(options[word])
     storage_of(f"{name}: storage", options.get("storage"))
     view = options.get("view")
+    guard_of(name, options)
     if view is None:
         if options.get("materialized"):
             raise FieldError(f"{name}: materialized=True is about a view; say its query: view = …")
@@ -177,12 +186,42 @@ def with_words(table: Table, info: ModelInfo) -> Table:
         if options.get("partition_by") is None
         else partitioning(f"{table.title}: partition_by", options["partition_by"], table, info),
     }
+    guard = guard_of(table.title, options)
     given = {word: value for word, value in found.items() if value}
+    if guard != NO_GUARD:
+        given["guard"] = guard
     if not given:
         return table
     made = replace(table, **given)
     check_keys(made)
     return made
+
+
+def guard_of(where: str, options: Mapping[str, Any]) -> Guard:
+    """What ``Meta`` says of row security and triggers: ``policies``, ``triggers``, ``row_security``.
+
+    Raises:
+        FieldError: a word has a value of another kind.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for word, kind in (("policies", Policy), ("triggers", Trigger)):
+        given = options.get(word) or {}
+        wanted = f'{{"name": {kind.__name__}(…)}}'
+        if not isinstance(given, Mapping) or not all(isinstance(one, kind) for one in given.values()):
+            raise FieldError(f"{where}: {word} is a dict, {wanted}, not {given!r}")
+        for name in given:
+            quote_identifier(name)
+        found[word] = dict(given)
+    security = options.get("row_security", False)
+    if security not in (True, False, None, "forced"):
+        raise FieldError(
+            f'{where}: row_security is True, False or "forced" (for the owner, too), not {security!r}'
+        )
+    if found["policies"] and not security:
+        raise FieldError(
+            f'{where} has policies, which count with row_security = True alone (or "forced": for the owner, too)'
+        )
+    return Guard(bool(security), security == "forced", found["policies"], found["triggers"])
 
 
 def key_types(table: Table, by: Partitioning) -> tuple[PgType | None, ...]:

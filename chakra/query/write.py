@@ -273,7 +273,9 @@ def take(instance: Any, statement: Statement, row: Any) -> None:
         setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
 
 
-async def refresh(instance: Any, fields: Iterable[str] = (), *, database: Database | str | None = None) -> None:
+async def refresh(
+    instance: Any, fields: Iterable[str] = (), *, database: Database | str | None = None
+) -> None:
     """Read the instance's row again, all of it or some fields; loaded relations are forgotten: all, or those by these.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from chakra.schema.constraints import Check, Exclude, ForeignKeyConstraint, Unique
 from chakra.schema.defaults import MOMENTS, Moment, PythonDefault, moments_now
+from chakra.schema.guards import NO_GUARD, Guard, Policy, Trigger
 from chakra.schema.identity import Identity
 from chakra.schema.indexes import Index
 from chakra.schema.storage import NextValue, Partitioning, PartitionOf, Sequence, View
@@ -11,11 +12,13 @@ from chakra.schema.values import load_for, load_members
 
 __all__ = [
     "MOMENTS",
+    "NO_GUARD",
     "Check",
     "Column",
     "Exclude",
     "ForeignKeyConstraint",
     "Given",
+    "Guard",
     "Hop",
     "Identity",
     "Index",
@@ -24,12 +27,14 @@ __all__ = [
     "OpClass",
     "PartitionOf",
     "Partitioning",
+    "Policy",
     "PythonDefault",
     "Relation",
     "Sequence",
     "Stored",
     "Table",
     "Term",
+    "Trigger",
     "Unique",
     "View",
     "load_for",

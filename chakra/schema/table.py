@@ -18,6 +18,7 @@ from chakra.pg.quoting import quote_identifier, quote_qualified
 from chakra.pg.types import PgType
 from chakra.schema.constraints import Check, Exclude, ForeignKeyConstraint, Unique
 from chakra.schema.defaults import Moment, PythonDefault
+from chakra.schema.guards import NO_GUARD, Guard
 from chakra.schema.identity import Identity
 from chakra.schema.indexes import Index
 from chakra.schema.naming import Names, names_of
@@ -227,6 +228,7 @@ class Table:
         described: result columns that are columns of the table, as compiled statements describe them.
         taken: names that computed values were given, and whether each is that of a field or method.
         stored: what one server says of it; ``None`` = nobody was asked.
+        guard: row security and triggers, which no comparison of tables looks at.
     """
 
     name: str
@@ -260,6 +262,7 @@ class Table:
     described: dict[Any, Any] = field(default_factory=dict, repr=False)
     taken: dict[str, bool] = field(default_factory=dict, repr=False)
     stored: Stored | None = field(default=None, repr=False)
+    guard: Guard = NO_GUARD
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Table):

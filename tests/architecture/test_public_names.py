@@ -24,7 +24,7 @@ PROMISED = {
         connect configure transaction on_commit on_rollback retry retrying deadline gather raw route __version__
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Version Prefetch prefetch
         RelatedManager declared
-        Index Unique Check Exclude OpClass Identity Sequence CTE
+        Index Unique Check Exclude OpClass Identity Sequence Policy Trigger CTE
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
         Excluded JSON_NULL JsonNull uuid7
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance

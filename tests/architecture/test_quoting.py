@@ -52,11 +52,6 @@ REVIEWED: dict[str, set[str]] = {
         "', '.join(one.columns)", "one.target", "listed",
     },
     # What migrations are written in: SQL of defaults, conditions and types, words of closed sets, quoted names.
-    "chakra.migrations.operations.guards": {
-        "words", "given.command.upper()", "given.using", "given.check",
-        "trigger.body.replace('{table}', table.quoted)",
-    },
-    # What migrations are written in: SQL of defaults, conditions and types, words of closed sets, quoted names.
     "chakra.migrations.operations.objects": {
         "self.sequence.type", "_facts(self.sequence)", "sequence.increment", "sequence.minimum",
         "sequence.maximum", "sequence.start", "sequence.cache",
@@ -148,6 +143,8 @@ REVIEWED: dict[str, set[str]] = {
         "line", "column.computed", "column.db_default", "column.type.sql", "options", "quoted_name(column.collation)",
         "word", "storage",
     },
+    # SQL of conditions and triggers, which declarations are, and words of closed sets.
+    "chakra.sql.ddl.guards": {"policy.command.upper()", "policy.using", "policy.check", "line", "body"},
     "chakra.sql.ddl.terms": {"quoted_name(term.collation)", "term.nulls.upper()", "names"},
     "chakra.sql.ddl.constraints": {
         "own", "other", "target", "constraint.on_delete.upper()", "constraint.on_update.upper()", "one.condition",

@@ -36,6 +36,7 @@ PAGES = [
     "docs/json-and-arrays.md",
     "docs/queries.md",
     "docs/ranges.md",
+    "docs/migrations.md",
     "docs/models.md",
     "docs/pydantic.md",
     "docs/relations.md",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import chakra
@@ -20,7 +21,9 @@ async def no_pause(_: float) -> None:
 
 def quick(**options: Any) -> Options:
     """Options without pauses, with a short wait for locks."""
-    return Options(**{"lock_timeout": 0.2, "attempts": 3, "sleep": no_pause, "allow_rewrite": True, **options})
+    return Options(
+        **{"lock_timeout": 0.2, "attempts": 3, "sleep": no_pause, "allow_rewrite": True, **options}
+    )
 
 
 def written(operations: Sequence[Operation]) -> list[Operation]:
@@ -57,16 +60,26 @@ async def made(dsn: str, state: State) -> Any:
     return database
 
 
-class Strike:
-    """Ends the connections of whoever migrates, at the n-th word that a runner says."""
+KILL = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'
+"""
 
-    def __init__(self, at: int, kill: Callable[[], Any]) -> None:
+
+class Strike:
+    """Has the server end the connections of whoever migrates, at the n-th word that a runner says.
+
+    The loop takes it up before the statement that follows is answered.
+    """
+
+    def __init__(self, at: int, admin: Any) -> None:
         self.left = at
         self.struck = False
-        self._kill = kill
+        self._admin = admin
+        self._task: asyncio.Task[Any] | None = None
 
     def __call__(self, key: Name, step: Any, what: str) -> None:
         self.left -= 1
         if self.left == 0:
             self.struck = True
-            self._kill()
+            self._task = asyncio.get_running_loop().create_task(self._admin.execute(KILL))

@@ -1,4 +1,4 @@
-"""Random pairs of schemas for as long as one likes: ``python -m tests.migrations.fuzz_schemas --seconds 600 --dsn URL``.
+"""Random pairs of schemas for as long as one likes: ``python -m tests.migrations.fuzz_schemas --seconds N --dsn URL``.
 
 The database is emptied again and again.
 """

@@ -10,8 +10,21 @@ from typing import Any
 from chakra.migrations import Column, ForeignKey
 from chakra.migrations.operations import AddColumn, AlterColumn, Operation
 from chakra.migrations.parts import edited
-from chakra.migrations.state import Domain, Guard, Key, Policy, State, Trigger
-from chakra.schema import Check, Exclude, Identity, Index, Sequence, Table, Term, Unique, View
+from chakra.migrations.state import Domain, Key, State
+from chakra.schema import (
+    Check,
+    Exclude,
+    Guard,
+    Identity,
+    Index,
+    Policy,
+    Sequence,
+    Table,
+    Term,
+    Trigger,
+    Unique,
+    View,
+)
 
 # Types of one row change into one another with the values below.
 FAMILIES: dict[str, tuple[str, ...]] = {

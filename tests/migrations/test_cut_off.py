@@ -116,19 +116,8 @@ async def test_cut_off_at_every_statement(dsn: str, direction: str, caplog: pyte
         await Runner(database, graph(), quick()).apply()
     admin = await asyncpg.connect(dsn)
     cut = 0
-    loop = asyncio.get_running_loop()
     for at in range(1, 200):
-
-        def kill() -> None:
-            # Taken up by the loop before the runner's next statement is answered.
-            loop.create_task(
-                admin.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                    "AND datname = current_database() AND backend_type = 'client backend'"
-                )
-            )
-
-        strike = Strike(at, kill)
+        strike = Strike(at, admin)
         runner = Runner(database, graph(), quick(hear=strike))
         try:
             if direction == "forward":
@@ -154,7 +143,9 @@ async def test_cut_off_at_every_statement(dsn: str, direction: str, caplog: pyte
     entries = await read_journal(database)
     if direction == "forward":
         assert all(entry.finished for entry in entries.values()) and len(entries) == 2
-        assert await database.fetchval("SELECT sum(calls) FROM counted") == 1  # in the transaction of its step
+        assert (
+            await database.fetchval("SELECT sum(calls) FROM counted") == 1
+        )  # in the transaction of its step
         assert await database.fetchval("SELECT count(DISTINCT slug) FROM posts WHERE title IS NOT NULL") == 40
         assert await database.fetchval("SELECT mood::text FROM posts WHERE id = 1") == "happy"
         assert await database.fetchval("SELECT max(num) FROM posts") == 140

@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 from chakra.errors import MigrationError
 from chakra.migrations.facts import Facts
 from chakra.migrations.operations.base import Operation
-from chakra.migrations.state import Guard, Policy, State, Trigger, key_of
+from chakra.migrations.state import State, key_of
 from chakra.migrations.steps import Lock, Step
 from chakra.pg.quoting import quote_identifier
-from chakra.schema import Table
-
-_COMMANDS = ("all", "select", "insert", "update", "delete")
-_ROLES = {"public": "PUBLIC", "current_user": "CURRENT_USER", "session_user": "SESSION_USER"}
+from chakra.schema import Guard, Policy, Trigger
+from chakra.sql.ddl.guards import create_policy, create_trigger, row_security
 
 
 @dataclass(frozen=True)
@@ -32,16 +30,13 @@ class SetRowSecurity:
 
     def steps(self, before: State, facts: Facts) -> list[Step]:
         table = before.table(key_of(self.table))
-        words = f"{'ENABLE' if self.enabled else 'DISABLE'} ROW LEVEL SECURITY, "
-        words += f"{'FORCE' if self.forced else 'NO FORCE'} ROW LEVEL SECURITY"
+        sql = row_security(table, enabled=self.enabled, forced=self.forced)
         note = (
             "without a policy that lets them through, rows are hidden from all but the owner"
             if self.enabled
             else ""
         )
-        return [
-            Step(f"ALTER TABLE {table.quoted} {words}", Lock.ACCESS_EXCLUSIVE, (table.quoted,), note=note)
-        ]
+        return [Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,), note=note)]
 
     def reverse(self, before: State) -> list[Operation]:
         guard = before.guard(key_of(self.table))
@@ -68,22 +63,8 @@ class CreatePolicy:
         return state.with_guard(where, replace(guard, policies={**guard.policies, self.name: self.policy}))
 
     def steps(self, before: State, facts: Facts) -> list[Step]:
-        table, given = before.table(key_of(self.table)), self.policy
-        if given.command not in _COMMANDS:
-            raise MigrationError(
-                f"policy {self.name}: command is one of {', '.join(_COMMANDS)}, not {given.command!r}"
-            )
-        sql = f"CREATE POLICY {quote_identifier(self.name)} ON {table.quoted}"
-        sql += f" AS {'PERMISSIVE' if given.permissive else 'RESTRICTIVE'} FOR {given.command.upper()}"
-        if given.roles:
-            sql += (
-                f" TO {', '.join(_ROLES.get(role.lower(), quote_identifier(role)) for role in given.roles)}"
-            )
-        if given.using is not None:
-            sql += f" USING ({given.using})"
-        if given.check is not None:
-            sql += f" WITH CHECK ({given.check})"
-        return [Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,))]
+        table = before.table(key_of(self.table))
+        return [Step(create_policy(table, self.name, self.policy), Lock.ACCESS_EXCLUSIVE, (table.quoted,))]
 
     def reverse(self, before: State) -> list[Operation]:
         return [DropPolicy(self.table, self.name)]
@@ -140,7 +121,9 @@ class CreateTrigger:
 
     def steps(self, before: State, facts: Facts) -> list[Step]:
         table = before.table(key_of(self.table))
-        return [Step(_trigger(table, self.name, self.trigger), Lock.SHARE_ROW_EXCLUSIVE, (table.quoted,))]
+        return [
+            Step(create_trigger(table, self.name, self.trigger), Lock.SHARE_ROW_EXCLUSIVE, (table.quoted,))
+        ]
 
     def reverse(self, before: State) -> list[Operation]:
         return [DropTrigger(self.table, self.name)]
@@ -173,14 +156,6 @@ class DropTrigger:
 
     def describe(self) -> str:
         return f"drop trigger {self.name} of {self.table}"
-
-
-def _trigger(table: Table, name: str, trigger: Trigger) -> str:
-    if "{table}" not in trigger.body:
-        raise MigrationError(
-            f"trigger {name}: its text names the table as {{table}}: 'BEFORE UPDATE ON {{table}} …'"
-        )
-    return f"CREATE TRIGGER {quote_identifier(name)} {trigger.body.replace('{table}', table.quoted)}"
 
 
 def _of(known: Mapping[str, object], name: str, message: str) -> None:

@@ -65,8 +65,8 @@ class Carrier:
             await finish(self._database, entry.key, entry.direction)
 
     async def _refuse(self, entry: Entry, steps: Sequence[Step]) -> None:
-        """Look at what must not be so, before anything is done. What depends on rows that the migration writes itself, or
-        on columns that it makes, is asked at its step.
+        """Look at what must not be so, before anything is done. What depends on rows that the migration writes itself is
+        asked at its step.
         """
         for step in steps:
             if step.backfill is not None or step.python:

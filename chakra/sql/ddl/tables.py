@@ -9,6 +9,7 @@ from chakra.pg.quoting import quote_block, quote_qualified
 from chakra.schema import ForeignKeyConstraint, Table
 from chakra.sql.ddl.columns import column_line, column_statements
 from chakra.sql.ddl.constraints import constraint_lines, foreign_key
+from chakra.sql.ddl.guards import guard_statements
 from chakra.sql.ddl.indexes import create_index, index_names
 from chakra.sql.ddl.sequences import create_sequences, drop_sequences
 from chakra.sql.ddl.types import create_types, drop_types
@@ -78,6 +79,11 @@ def create_statements(
             create_index(table, index, name, if_not_exists)
             for index, name in zip(table.indexes, index_names(table), strict=True)
         )
+    for table in ordered:
+        made = list(guard_statements(table, table.guard))
+        if made and if_not_exists:
+            made = [quote_block(f"{';'.join(made)}; EXCEPTION WHEN duplicate_object THEN NULL;")]
+        statements.extend(made)
     for view in views:
         statements.extend(create_view(view, if_not_exists=if_not_exists, replace=replace_views))
     return statements

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
+from chakra.db import two_phase
 from chakra.db.backoff import USUAL, Backoff
 from chakra.db.callbacks import call_alone
 from chakra.db.deadlines import Deadline
@@ -13,6 +14,7 @@ from chakra.db.executor import Executor
 from chakra.db.scope import Isolation
 from chakra.db.session import Session
 from chakra.db.transactions import Transaction
+from chakra.db.two_phase import Prepared
 from chakra.errors import DataError, QueryError
 
 if TYPE_CHECKING:
@@ -250,6 +252,29 @@ class Coordination(Executor):
                 f"what is sent with a note is text, not {type(payload).__name__}: json.dumps(…) makes one"
             )
         await self.run_execute("SELECT pg_catalog.pg_notify($1, $2)", (channel, payload))
+
+    # -- in two phases ------------------------------------------------------------------------------
+
+    async def prepared(self) -> list[Prepared]:
+        """The transactions of this database that were prepared and wait for their end, the oldest first."""
+        return two_phase.prepared_of(await self.run_fetch(two_phase.LIST))
+
+    async def commit_prepared(self, gid: str) -> None:
+        """Commit a transaction that ``prepare(gid)`` has prepared, here or elsewhere.
+
+        Args:
+            gid: what it was called.
+
+        Raises:
+            DatabaseError: there is none of that name, or another role's.
+            TransactionError: called inside a transaction.
+            CommitUnknown: no answer came.
+        """
+        await two_phase.finish(self.core, self.held_session(), gid, commit=True)
+
+    async def rollback_prepared(self, gid: str) -> None:
+        """Roll back a transaction that ``prepare(gid)`` has prepared; as ``commit_prepared``."""
+        await two_phase.finish(self.core, self.held_session(), gid, commit=False)
 
     def _here(self, given: Any) -> Any:
         """What is gathered, on this database if it is a query that names none."""

@@ -50,7 +50,8 @@ class Scope:
 
     Attributes:
         parent: the block it is a savepoint of, or ``None``.
-        state: whether it has begun, and ended, by itself or with a block around it.
+        state: whether it has begun, and is over, by itself or with a block around it; ``"ended"`` = it was ended on the
+            server before its block was, which can run nothing more.
         depth: how many blocks are around it.
         callbacks: what is to be called once the outermost block has committed.
         until: when it has to end, by the clock of the event loop, as far as the server was told.
@@ -78,7 +79,7 @@ class Scope:
         self.callbacks: list[Callable[[], object]] = []
         self.undoings: list[Callable[[], object]] = []
         self.committed = False
-        self.state: Literal["new", "open", "done"] = "new"
+        self.state: Literal["new", "open", "ended", "done"] = "new"
         self._owner: asyncio.Task[Any] | None = None
         self._loan = 0
         self._generator: SuspendedFrame | None = None
@@ -95,7 +96,7 @@ class Scope:
         after one that raises; its error leaves the block then, with notes of those of others. The transaction stays
         committed.
         """
-        if self.state == "done":
+        if self.state in ("ended", "done"):
             raise TransactionError("on_commit() came too late: the transaction is over")
         self.callbacks.append(callback)
 
@@ -106,7 +107,7 @@ class Scope:
         nor where nobody knows (``CommitUnknown``). All callbacks run, in the order they were given; what one raises is
         logged and noted on the error that leaves the block, and does not take its place.
         """
-        if self.state == "done":
+        if self.state in ("ended", "done"):
             raise TransactionError("on_rollback() came too late: the transaction is over")
         self.undoings.append(callback)
 
@@ -183,6 +184,11 @@ class Scope:
                 self._check_place(loop)
                 return True
             self.state = "done"  # its connection was taken away from it
+        if self.state == "ended":
+            raise TransactionError(
+                "prepare() has ended the transaction, and its block can run nothing more: leave it, then await "
+                "db.commit_prepared(…) or db.rollback_prepared(…)"
+            )
         if self._owner is not asyncio.current_task():
             raise TransactionError(
                 "the transaction this task was started in is over. Await the task inside the block, or "

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from chakra.db import driver, local_settings
+from chakra.db import driver, local_settings, two_phase
 from chakra.db.backoff import USUAL, Backoff
 from chakra.db.callbacks import call_committed, call_undone
 from chakra.db.core import Core
@@ -57,6 +57,7 @@ class Transaction(Scope):
         timeout: seconds it may take, from waiting for its connection to its end.
 
     Attributes:
+        gid: what it was prepared as, by ``prepare()``.
         backoff: how long to wait before each retry.
     """
 
@@ -72,6 +73,7 @@ class Transaction(Scope):
         "_token",
         "backoff",
         "core",
+        "gid",
         "outer",
         "session",
     )
@@ -97,6 +99,7 @@ class Transaction(Scope):
         self.outer: Transaction | None = None
         self._retries = retries
         self.backoff: Backoff = USUAL
+        self.gid: str | None = None
         self._deadline = None if timeout is None else Deadline(timeout)
         self._doubtful = self._limited = False
         self._settings = local_settings.checked(settings) if settings else {}
@@ -241,6 +244,9 @@ class Transaction(Scope):
         session = self.session
         assert session is not None
         self._leave_context()
+        if self.state == "ended":
+            await self._end_prepared(session, error)
+            return
         if not self.leave(session.loan):
             if error is None:
                 raise TransactionError(
@@ -295,43 +301,135 @@ class Transaction(Scope):
         if session.closed:
             raise ConnectionLost("the connection broke during the transaction; the server rolled it back")
         try:
-            status = await self._send_commit(session)
+            status = await self._send_end(session, session.commit, "COMMIT", self._deliver_later)
         except TransactionError:
             if self._pinned is not None and session.in_transaction:  # not sent: another task's statement runs
                 await self._undo(session)
             raise
-        if status == "ROLLBACK":  # the server's answer to COMMIT of an aborted transaction
-            raise TransactionError(
-                "the transaction was rolled back: a statement in it failed and its error was caught inside "
-                "the block. Put the statement that may fail into a nested db.transaction() (a savepoint)",
-                sqlstate="25P02",
-            )
+        _check_not_aborted(status)
 
-    async def _send_commit(self, session: Session) -> str:
+    async def _send_end(
+        self,
+        session: Session,
+        send: Callable[[], Coroutine[Any, Any, str]],
+        what: str,
+        late: Callable[[asyncio.CancelledError], None],
+    ) -> str:
         """Send COMMIT and wait for its answer, which a cancel of the task does not take away from it.
 
         A cancelled COMMIT may have happened. So it goes on as a task of the pool, and the cancel is delivered
         after it and what follows a commit. Where no answer comes the cancel is not kept waiting for more than
         ``PATIENCE``, and nobody knows.
+
+        Args:
+            send: sends it, or PREPARE TRANSACTION.
+            what: that statement.
+            late: takes a cancel that came before the answer.
         """
         pool = self.core.pool
         self._doubtful = True
-        work = pool.finish(session, session.commit)
+        work = pool.finish(session, send)
         try:
             await asyncio.wait((work,))
         except asyncio.CancelledError as cancel:
             session.suspect = True  # until the answer is there
             work.add_done_callback(_look_at)
             if not await pool.settle(work):
-                cancel.add_note("the COMMIT of the transaction was on its way: it may have happened")
+                cancel.add_note(f"the {what} of the transaction was on its way: it may have happened")
                 raise
             self._doubtful = _is_doubtful(work)
             if work.cancelled() or work.exception() is not None or work.result() == "ROLLBACK":
                 raise
             session.suspect = False
-            self._deliver_later(cancel)
+            late(cancel)
         self._doubtful = _is_doubtful(work)
         return work.result()
+
+    # -- in two phases ------------------------------------------------------------------------------
+
+    async def prepare(self, gid: str) -> None:
+        """End the transaction by PREPARE TRANSACTION, as the last thing in its block.
+
+        It is on disk then, holds its locks, and waits for ``db.commit_prepared(gid)`` or ``db.rollback_prepared(gid)``,
+        from any connection, also after a restart of the server.
+
+        An error that leaves the block afterwards rolls it back.
+
+        Args:
+            gid: what it is called, in 1 to 199 bytes; no other prepared transaction of the server may have the name.
+
+        Raises:
+            TransactionError: it is a savepoint, or not open, or was aborted; callbacks of ``on_commit`` or
+                ``on_rollback`` wait for it; or the server keeps no prepared transactions.
+            CommitUnknown: no answer came: it may have been prepared, which ``db.prepared()`` tells.
+            QueryError: the name is none.
+        """
+        session = self._to_prepare(two_phase.checked_gid(gid))
+        if session.streams:
+            await self._end_streams(session)
+        self.state = "ended"
+        late: list[asyncio.CancelledError] = []
+        _check_not_aborted(
+            await self._send_end(
+                session, lambda: two_phase.prepare(session, gid), "PREPARE TRANSACTION", late.append
+            )
+        )
+        self.gid = gid
+        if late:
+            raise late[0]
+
+    def _to_prepare(self, gid: str) -> Session:
+        session = self.session
+        if self.state != "open" or session is None:
+            raise TransactionError(f"prepare({gid!r}) is for a transaction that is open")
+        if self.parent is not None or session.transaction is not self:
+            raise TransactionError(
+                f"prepare({gid!r}) is for the outermost block, outside of the ones nested in it: savepoints cannot be "
+                "prepared"
+            )
+        if self.callbacks or self.undoings:
+            raise TransactionError(
+                f"prepare({gid!r}): callbacks of on_commit() or on_rollback() wait for this transaction, which may be "
+                "committed by another program; call them yourself after commit_prepared()"
+            )
+        return session
+
+    async def _end_prepared(self, session: Session, error: BaseException | None) -> None:
+        """Leave a block whose transaction was prepared, or could not be."""
+        if not self.leave(session.loan):
+            return
+        session.transaction = None
+        try:
+            if self.gid is None:
+                if session.in_transaction or session.suspect:
+                    await self._undo(session)
+            elif error is not None:
+                await self._undo_prepared(session, self.gid, error)
+        finally:
+            if session.effects:
+                self.core.settle_effects(session)
+            if self._pinned is None:
+                await self._give_back(session)
+        if error is None and self.gid is None:
+            raise TransactionError("the transaction could not be prepared, and was rolled back")
+
+    async def _undo_prepared(self, session: Session, gid: str, error: BaseException) -> None:
+        pool = self.core.pool
+        failed: object = "the connection broke"
+        if not session.closed:
+            undo = two_phase.rollback(gid)
+            work = pool.finish(session, lambda: session.script_now(undo, "transaction"))
+            work.add_done_callback(_look_at)
+            over = await pool.settle(work)
+            if not over:
+                session.suspect = True
+                return
+            failed = None if work.cancelled() else work.exception()
+        if failed is not None:
+            error.add_note(
+                f"the transaction stays prepared as {gid!r}, for it could not be rolled back ({failed}): await "
+                "db.rollback_prepared(…)"
+            )
 
     async def _release_savepoint(self, session: Session) -> None:
         release, sent = f"RELEASE SAVEPOINT {self.savepoint}", None
@@ -441,6 +539,16 @@ class Transaction(Scope):
         block = Transaction(self.core, session=self._pinned, timeout=timeout)
         block._begin, block._settings, block.backoff = self._begin, self._settings, self.backoff
         return block
+
+
+def _check_not_aborted(status: str) -> None:
+    """Refuse the server's answer to the end of an aborted transaction."""
+    if status == "ROLLBACK":
+        raise TransactionError(
+            "the transaction was rolled back: a statement in it failed and its error was caught inside "
+            "the block. Put the statement that may fail into a nested db.transaction() (a savepoint)",
+            sqlstate="25P02",
+        )
 
 
 def _is_doubtful(work: asyncio.Task[Any]) -> bool:

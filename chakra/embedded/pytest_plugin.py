@@ -34,6 +34,7 @@ TEST_SETTINGS: dict[str, str | int | float | bool] = {
     "full_page_writes": False,
     "autovacuum": False,
     "max_connections": 200,
+    "max_prepared_transactions": 20,
     "shared_buffers": "128MB",
     "max_wal_size": "4GB",
 }

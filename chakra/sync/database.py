@@ -101,6 +101,16 @@ class Transaction(Block["Transaction"]):
             raise TransactionError("on_rollback() came too early: the block has not begun")
         self._block.on_rollback(_marking(callback, undone=True))
 
+    def prepare(self, gid: str) -> None:
+        """End the transaction by PREPARE TRANSACTION; see ``chakra.db.Transaction.prepare``.
+
+        Args:
+            gid: what it is called, in 1 to 199 bytes.
+        """
+        if self._block is None:
+            raise TransactionError("prepare() came too early: the block has not begun")
+        portal.call(self._block.prepare, gid)
+
     @property
     def inner(self) -> db.Transaction:
         """The asynchronous block it stands for; once it was entered."""

@@ -9,6 +9,10 @@ import datetime as dt
 import enum
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, assert_type
+from uuid import UUID
+
+from msgspec import Struct
+from pydantic import BaseModel
 
 import chakra
 from chakra import (
@@ -27,6 +31,7 @@ from chakra import (
     QuerySet,
     RelatedManager,
     Sum,
+    ValidationError,
     declared,
     field,
     foreign_key,
@@ -328,6 +333,30 @@ async def statements(db: Database) -> None:
     assert_type(await work(3), str)
     async for user in User.objects.filter(id=1).iterator(chunk_size=10):
         assert_type(user, User)
+
+
+class Letter(Model):
+    id: Field[UUID] = field(primary_key=True, default=chakra.uuid7)
+    kind: Field[Kind] = field(Text, choices=Kind, default=Kind.A)
+    sent: Field[dt.datetime] = field(auto_now_add=True)
+    words: Field[str] = field(validators=[str.islower])
+
+
+async def fields_that_do_something(letter: Letter, data: BaseModel, struct: Struct) -> None:
+    assert_type(letter.kind, Kind)
+    assert_type(letter.id, UUID)
+    assert_type(Letter.pydantic("create", include=["words"]), type[BaseModel])
+    assert_type(Letter.msgspec(relations=["x"], name="Out"), type[Struct])
+    assert_type(Letter.from_pydantic(data, letter), Letter)
+    assert_type(Letter.from_msgspec(struct), Letter)
+    assert_type(Letter.kind.choices[Kind.A], str)
+    await letter.save(validate=True)
+    await Letter.objects.bulk_create([letter], validate=True)
+    await Letter.objects.bulk_update([letter], ["words"], validate=True)
+    try:
+        await Letter(words="a").validate(["words"], unique=False)
+    except ValidationError as error:
+        assert_type(error.errors, dict[str, list[str]])
 
 
 def plain_calls(db: sync.Database, user: User) -> None:

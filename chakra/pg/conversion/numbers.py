@@ -290,7 +290,9 @@ def number_conversion(type_: PgType) -> Conversion | None:
     if name in _RANGES:
         low, high = _RANGES[name]
         convert: Callable[[Any], Any] = partial(_integer, low=low, high=high)
-        takes = "int; whole numbers as float, Decimal or NumPy scalar; digits as str; enums of such; no bool, no fraction"
+        takes = (
+            "int; whole numbers as float, Decimal, NumPy scalar, enum; digits as str; no bool, no fraction"
+        )
         return Conversion(frozenset({int}), convert, takes)
     if name == "float8":
         takes = "float, int that it holds exactly, Decimal, NumPy scalar, digits as str; nothing out of range"

@@ -477,4 +477,6 @@ async def test_bodies_and_answers_of_fastapi(rows: Any) -> None:
         with pytest.raises(NotLoaded, match=r"Post\.author is not loaded"):
             await client.get("/posts", params={"loaded": False})
         schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
-        assert {"PostCreate", "PostWithoutCreated", "PostWithAuthorOfTitleAuthorName", "AuthorOfName"} <= set(schemas)
+        assert {"PostCreate", "PostWithoutCreated", "PostWithAuthorOfTitleAuthorName", "AuthorOfName"} <= set(
+            schemas
+        )

@@ -556,8 +556,7 @@ async def _script(db: Executor, text: str) -> None:
     """Run statements of ours: what they make goes with the transaction. What the table behind it calls may stay, for
     this and all that follows in the transaction.
     """
-    session = db.held_session()
-    assert session is not None
+    session = await db.held_session().begun()  # type: ignore[union-attr]
     script = behind(text) if isinstance(text, SqlText) else Own(text)
     if not await db.is_harmless(script):
         db.note(session)

@@ -1,10 +1,12 @@
-"""ASGI middleware that profiles each request; needs no framework."""
+"""ASGI middleware: a profiler and a transaction for each request; needs no framework."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, TypeAlias
 
+from chakra.db import Database
+from chakra.db.default import default_database
 from chakra.debug import QueryProfiler
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -59,6 +61,80 @@ class ProfilerMiddleware:
                 self.done(scope, profiler)
 
 
+class TransactionMiddleware:
+    """Runs each request in a transaction, which begins with its first statement: a request that asks nothing takes no
+    connection.
+
+    It commits before the answer begins, so that nobody is told of what was not committed: where COMMIT fails, the
+    error is raised where the answer would be sent. It is rolled back where the status of the answer says that the
+    request failed (400 and more), and where the application raises.
+
+    What comes behind the beginning of an answer, a body that is streamed and background tasks, is outside of it: each
+    statement commits by itself, and a stream holds a connection of its own, and no transaction open, while somebody's
+    network takes it. What has to be read in one transaction is read before the answer begins, or opens one in the body.
+
+    Put it outside of middleware that answers errors, such as a framework's own: it has to see the status.
+
+    Args:
+        app: the application.
+        database: whose transaction; left out, the default one when a request comes.
+        options: of ``db.transaction``: ``isolation``, ``readonly``, ``settings``, ….
+        methods: only requests with these.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        database: Database | None = None,
+        methods: Collection[str] | None = None,
+        **options: Any,
+    ) -> None:
+        self.app = app
+        self.database = database
+        self.methods = None if methods is None else frozenset(methods)
+        self.options = options
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; what is none (``lifespan``, ``websocket``) goes through untouched."""
+        if scope["type"] != "http" or (self.methods is not None and scope["method"] not in self.methods):
+            await self.app(scope, receive, send)
+            return
+        database = self.database or default_database()
+        block = _Block(database.transaction(lazy=True, **self.options))
+        await block.transaction.__aenter__()
+
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                await block.end(_Refused() if message["status"] >= 400 else None)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except BaseException as error:
+            await block.end(error)
+            raise
+        await block.end(None)
+
+
+class _Refused(Exception):
+    """What a transaction is told whose request was answered with an error."""
+
+
+class _Block:
+    """The transaction of one request, which ends once."""
+
+    def __init__(self, transaction: Any) -> None:
+        self.transaction = transaction
+        transaction.let_go = True
+        self.over = False
+
+    async def end(self, error: BaseException | None) -> None:
+        if not self.over:
+            self.over = True
+            await self.transaction.__aexit__(None if error is None else type(error), error, None)
+
+
 def timing(profiler: QueryProfiler) -> str:
     """The value of ``Server-Timing``: milliseconds of the database and of the request so far."""
     count = profiler.total
@@ -66,4 +142,4 @@ def timing(profiler: QueryProfiler) -> str:
     return f'db;dur={profiler.seconds * 1e3:.1f};desc="{shown}", total;dur={profiler.wall * 1e3:.1f}'
 
 
-__all__ = ["ProfilerMiddleware", "timing"]
+__all__ = ["ProfilerMiddleware", "TransactionMiddleware", "timing"]

@@ -13,6 +13,7 @@ from chakra.db.address import Address, Password
 from chakra.db.connection import PinnedConnection
 from chakra.db.coordination import Coordination
 from chakra.db.core import Core
+from chakra.db.lazy import LazyTransaction
 from chakra.db.scope import Isolation
 from chakra.db.session import Session
 from chakra.db.siblings import IDENTITY
@@ -203,7 +204,9 @@ class Database(Coordination):
         if active.get() is None:
             return None
         scope = current_for(self.core)
-        return None if scope is None else scope.session
+        if scope is None:
+            return None
+        return scope.session or scope.unbegun
 
     def current_transaction(self) -> Transaction | None:
         return None if active.get() is None else current_for(self.core)
@@ -217,9 +220,14 @@ class Database(Coordination):
         retries: int = 0,
         settings: Mapping[str, object] | None = None,
         timeout: float | None = None,
+        lazy: bool = False,
     ) -> Transaction:
-        """A transaction block, or inside one a savepoint; see ``Transaction``."""
-        return Transaction(
+        """A transaction block, or inside one a savepoint; see ``Transaction``.
+
+        Args:
+            lazy: begin with the first statement: a block that asks nothing takes no connection.
+        """
+        return (LazyTransaction if lazy else Transaction)(
             self.core,
             isolation=isolation,
             readonly=readonly,

@@ -88,7 +88,10 @@ class Executor(abc.ABC):
 
     async def is_harmless(self, statement: Statement) -> bool:
         """Whether a statement leaves nothing behind, over the relations it touches; see ``Core``."""
-        return await self.core.is_harmless(statement, self.held_session())
+        held = self.held_session()
+        if held is not None and held.lazy:
+            held = await held.begun()
+        return await self.core.is_harmless(statement, held)
 
     def note(self, session: Session) -> None:
         """Remember that a session must be reset; call before what may leave something on it is sent."""
@@ -108,6 +111,8 @@ class Executor(abc.ABC):
         elif statement.sql not in self.harmless and not await self.is_harmless(statement):
             return await self._run_noted(statement, args, Session.fetch)  # type: ignore[no-any-return]
         session = self.held_session()
+        if session is not None and session.lazy:
+            session = await session.begun()
         if session is not None:
             return await session.fetch(statement, args)
         pool = self.pool
@@ -124,6 +129,8 @@ class Executor(abc.ABC):
         elif statement.sql not in self.harmless and not await self.is_harmless(statement):
             return await self._run_noted(statement, args, Session.fetchrow)
         session = self.held_session()
+        if session is not None and session.lazy:
+            session = await session.begun()
         if session is not None:
             return await session.fetchrow(statement, args)
         pool = self.pool
@@ -140,6 +147,8 @@ class Executor(abc.ABC):
         elif statement.sql not in self.harmless and not await self.is_harmless(statement):
             return rows_of(await self._run_noted(statement, args, Session.execute))
         session = self.held_session()
+        if session is not None and session.lazy:
+            session = await session.begun()
         if session is not None:
             return rows_of(await session.execute(statement, args))
         pool = self.pool
@@ -160,6 +169,8 @@ class Executor(abc.ABC):
         if isinstance(sql, SqlText) and not await self.is_harmless(behind(sql)):
             return await self._run_noted(question, args, Session.fetch_quietly)  # type: ignore[no-any-return]
         session = self.held_session()
+        if session is not None and session.lazy:
+            session = await session.begun()
         if session is not None:
             return await session.fetch_quietly(question, args)
         session = self.pool.take() or await self.pool.acquire()
@@ -230,6 +241,8 @@ class Executor(abc.ABC):
         statement = Foreign(sql)
         effect = effects_of(sql, single=run is not _script)
         held = self.held_session()
+        if held is not None and held.lazy:
+            held = await held.begun()
         session = held or self.pool.take() or await self.pool.acquire()
         self.core.note(session)
         try:
@@ -256,6 +269,8 @@ class Executor(abc.ABC):
     async def _run_noted(self, statement: Statement, args: Any, run: Any) -> Any:
         """Run a statement that may leave something behind, on the held or a borrowed session."""
         held = self.held_session()
+        if held is not None and held.lazy:
+            held = await held.begun()
         session = held or self.pool.take() or await self.pool.acquire()
         self.core.note(session)
         try:
@@ -288,6 +303,8 @@ class Executor(abc.ABC):
         if not await self.is_harmless(statement):
             return await self._run_noted(statement, (sql, sink, guard), _copy_out)  # type: ignore[no-any-return]
         session = self.held_session()
+        if session is not None and session.lazy:
+            session = await session.begun()
         if session is not None:
             return await copy_out(session, statement, sql, sink, guard)
         session = self.pool.take() or await self.pool.acquire()
@@ -341,6 +358,8 @@ class Executor(abc.ABC):
         # Of temporary tables only our own are on a session that is not reset anyway; who made it has looked.
         harmless = schema == "pg_temp" or await self.is_harmless(statement)
         held = self.held_session()
+        if held is not None and held.lazy:
+            held = await held.begun()
         session = held or self.pool.take() or await self.pool.acquire()
         if not harmless:
             self.core.note(session)
@@ -384,6 +403,8 @@ class Executor(abc.ABC):
         columns; ``ndims`` of an array is 0: its dimensions follow from the data.
         """
         session = self.held_session()
+        if session is not None and session.lazy:
+            session = await session.begun()
         borrowed = session is None
         if session is None:
             session = self.pool.take() or await self.pool.acquire()

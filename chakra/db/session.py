@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -87,6 +87,13 @@ class Session(Wire):
         self.generation = 0
         self.created = self.idle_since = self.seen = time.monotonic()
         self.expires = inf
+
+    lazy: ClassVar[bool] = False
+    """Whether it stands for a session that is yet to be had; see ``chakra.db.lazy``."""
+
+    async def begun(self) -> Session:
+        """The session itself; of a lazy one, the one that has begun."""
+        return self
 
     # -- statements ---------------------------------------------------------------------------------
 

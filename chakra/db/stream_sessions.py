@@ -37,6 +37,8 @@ class StreamSession:
     async def __aenter__(self) -> Session:
         pool = self.core.pool
         session = self._held()
+        if session is not None and session.lazy:
+            session = await session.begun()
         if session is None:
             self._borrowed = True
             session = pool.take() or await pool.acquire()
@@ -45,10 +47,14 @@ class StreamSession:
         self._loan = session.loan
         return session
 
+    async def _begun(self) -> Session | None:
+        held = self._held()
+        return await held.begun() if held is not None and held.lazy else held
+
     async def for_statement(self, statement: Statement) -> Session:
         """Like entering it, and noting whether what is going to run on the session leaves something behind."""
         core = self.core
-        harmless = statement.sql in core.harmless or await core.is_harmless(statement, self._held())
+        harmless = statement.sql in core.harmless or await core.is_harmless(statement, await self._begun())
         session = await self.__aenter__()
         if not harmless:
             core.note(session)

@@ -107,6 +107,13 @@ class Transaction(Scope):
         self._token: Token[Transaction | None] | None = None
         self._late: asyncio.CancelledError | None = None
 
+    unbegun: Any = None
+    """Of a lazy one, what stands for its session; see ``chakra.db.lazy``."""
+
+    def usable_unbegun(self) -> bool:
+        """Whether statements may run in it before it has a session: in a lazy one."""
+        return False
+
     # -- as a block ---------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Transaction:
@@ -146,6 +153,8 @@ class Transaction(Scope):
             around = pinned.transaction
         elif (block := current_for(self.core)) is not None:
             around, session = block, block.session
+            if session is None:
+                session = await block.unbegun.begun()
         if around is None:
             session = await self._enter_outermost(session)
         else:
@@ -571,8 +580,10 @@ def current_for(core: Core) -> Transaction | None:
     while block is not None:
         if block.core is core:
             session = block.session
-            assert session is not None
-            if block.check_usable(session.loan, core.pool.loop):
+            if session is None:
+                if block.usable_unbegun():
+                    return block
+            elif block.check_usable(session.loan, core.pool.loop):
                 return block
         block = block.outer
     return None

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # level 7
     "migrations": FACTS | {"schema", "sql", "db", "config", "introspect"},
     "embedded": FACTS,
-    "contrib": FACTS | {"debug"},
+    "contrib": FACTS | {"debug", "db"},
     # the public face and what nothing imports
     "chakra": TREES | {"functions", "types", "config", "sql", "db", "debug", "query", "models"},
     "sync": FACTS | {"schema", "expressions", "sql", "db", "query", "models", "chakra"},

@@ -33,6 +33,7 @@ PAGES = [
     "docs/debugging.md",
     "docs/deployment.md",
     "docs/expressions.md",
+    "docs/fastapi.md",
     "docs/json-and-arrays.md",
     "docs/queries.md",
     "docs/ranges.md",

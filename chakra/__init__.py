@@ -146,6 +146,7 @@ from chakra.query import QuerySet, on, raw
 from chakra.query.ctes import CTE
 from chakra.query.paging import Page
 from chakra.query.prefetch import Prefetch, prefetch
+from chakra.query.reports import DeleteReport
 from chakra.schema import Check, Exclude, Identity, Index, OpClass, Policy, Sequence, Trigger, Unique
 
 if TYPE_CHECKING:
@@ -384,6 +385,7 @@ __all__ = [
     "Database",
     "DatabaseError",
     "DenseRank",
+    "DeleteReport",
     "DoesNotExist",
     "Exclude",
     "Excluded",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -16,33 +16,31 @@ from chakra.columnar.options import InfinityOption
 from chakra.columnar.progress import Progress
 from chakra.columnar.read import read_table
 from chakra.columnar.result import InsertResult
-from chakra.columnar.write import copy_source
-from chakra.columnar.write_facts import (
-    default_of,
-    insert_facts,
-    missing_columns,
-    no_arbiter,
-    no_privilege,
-    rows_filled,
-    unowned_default,
+from chakra.columnar.staged import (
+    Taker,
+    duplicate,
+    insert_staged,
+    numbers,
+    one_row,
+    script,
+    stage,
+    type_staged,
 )
-from chakra.db.statements import Own, Told, behind
-from chakra.errors import DatabaseError, DataError, FieldError, StaleData
+from chakra.columnar.write import copy_source
+from chakra.columnar.write_facts import insert_facts, missing_columns, unowned_default
+from chakra.errors import DataError, FieldError, StaleData
+from chakra.expressions import Expression
 from chakra.pg.conversion import Naive
-from chakra.pg.text import SqlText
 from chakra.pg.types import INT8, without_binary
 from chakra.schema import Column, Table
+from chakra.sql import merging
 from chakra.sql import staging as sql
 from chakra.sql.stored import check_written, copy_guard
+from chakra.sql.targets import Target, named_columns
 from chakra.sql.write_facts import DRAWN_FACTS
 
 if TYPE_CHECKING:
     from chakra.db.executor import Executor
-    from chakra.db.statements import Statement
-
-SAME_ROW_TWICE = "21000"  # cardinality_violation: ON CONFLICT DO UPDATE met a row of its own statement
-NO_ARBITER = "42P10"  # invalid_column_reference: no unique index over the conflict fields
-NOT_SUPPORTED = "0A000"
 
 
 def naive_of(db: Executor, option: str | None) -> Naive:
@@ -75,11 +73,12 @@ async def insert_table(
     data: Any,
     *,
     on_conflict: str | None = None,
-    conflict_fields: Iterable[str] | None = None,
-    update_fields: Iterable[str] | None = None,
+    conflict_fields: Iterable[str | Expression] | None = None,
+    update_fields: Iterable[str] | Mapping[str, Any] | None = None,
     conflict_where: Any = None,
+    conflict_constraint: str | None = None,
     where: Any = None,
-    returning: str | None = None,
+    returning: Literal["keys"] | Taker | None = None,
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
@@ -100,17 +99,20 @@ async def insert_table(
             fields, else the server's.
         on_conflict: ``"ignore"`` keeps the row that is there, and the first of several equal ones in the
             data; ``"update"`` overwrites it. ``None``: a conflict is an error.
-        conflict_fields: fields with a unique constraint that decide what is in conflict. Default for
-            ``"update"``: the primary key; for ``"ignore"``: any unique constraint.
+        conflict_fields: fields, and expressions (``Lower("email")``), with a unique index that decide what is in
+            conflict. Default for ``"update"``: the primary key; for ``"ignore"``: any unique index.
         update_fields: what ``"update"`` overwrites; default: the data's fields but the conflict fields and
-            the primary key.
+            the primary key. A dict has values and expressions, in which ``F`` is of the row that is there and
+            ``Excluded`` of the one in the data.
         conflict_where: condition of a partial unique index over ``conflict_fields`` (``Q(active=True)``), which
             is then what decides.
-        where: condition on the rows that are there, for ``"update"``; rows for which it does not hold stay as
-            they are, and count as skipped.
+        conflict_constraint: the name of a constraint that decides, in place of ``conflict_fields``.
+        where: condition on the rows that are there, and on ``Excluded`` ones, for ``"update"``; rows for which it
+            does not hold stay as they are, and count as skipped.
         returning: ``"keys"`` = give the primary keys back, in the order of the data. An ignored row gives
             the key of the row it was in conflict with if ``conflict_fields`` are named, else NULL; so does a
             row that a trigger left out or gave another key, and one found by ``NULLS NOT DISTINCT``.
+            Or what reads the rows that were written.
         batch_rows: rows prepared at a time, default 65,536.
         progress: see :data:`~chakra.columnar.progress.Progress`.
         allow_truncate: let nanoseconds be cut to microseconds, and decimals be rounded to the column's scale.
@@ -125,9 +127,9 @@ async def insert_table(
             ``"update"``, two rows of the data with the same conflict fields. Nothing is visible in the table.
         DatabaseError, ConnectionLost: from the server.
     """
-    if returning not in (None, "keys"):
-        raise FieldError(f'returning is "keys" or None, not {returning!r}')
-    if returning and not table.primary_key:
+    taker = returning if callable(returning) else None
+    keys = returning == "keys"
+    if keys and not table.primary_key:
         raise FieldError(f'{table.title} has no primary key; returning="keys" has nothing to give back')
     naive = naive_of(db, naive_datetimes)
     source, given = await open_data(data, table, table.columns, naive, extra, rounded=allow_truncate)
@@ -142,7 +144,8 @@ async def insert_table(
             update_fields,
             conflict_where,
             where,
-            draw_keys=returning is not None,
+            conflict_constraint,
+            draw_keys=keys,
             naive=naive,
         ).with_written(columns)
         how: dict[str, Any] = {
@@ -156,8 +159,10 @@ async def insert_table(
         if staged and missing_columns(table, columns):
             await insert_facts(db, table, columns)
         if merge.action != "insert":
-            return await insert_staged(db, merge, source, keys=returning is not None, **how)
-        if returning is None:
+            return await insert_staged(db, merge, source, keys=keys, taker=taker, **how)
+        if taker is not None:
+            return await insert_staged(db, merge, source, keys=False, taker=taker, **how)
+        if not keys:
             facts = await insert_facts(db, table, columns)
             if facts.filled:  # NULL, too, may be what a trigger fills in
                 columns = tuple(replace(c, nullable=True) for c in columns)
@@ -179,150 +184,6 @@ async def insert_table(
         return replace(await _copy(db, table, source, (*columns, drawn), **how), keys=keys)
 
 
-async def insert_staged(
-    db: Executor,
-    merge: sql.Merge,
-    source: Source,
-    *,
-    keys: bool,
-    batch_rows: int | None = None,
-    progress: Progress = None,
-    allow_truncate: bool = False,
-    naive: Naive = "error",
-    infinity: InfinityOption = "error",
-) -> InsertResult:
-    """Insert through a staging table, as a plan says; with ``keys``, the primary keys come in the result.
-
-    Raises:
-        FieldError: no unique index is over the conflict fields; names those there are.
-        Others: as for :func:`insert_table`.
-    """
-    how: dict[str, Any] = {
-        "batch_rows": batch_rows,
-        "progress": progress,
-        "allow_truncate": allow_truncate,
-        "naive": naive,
-        "infinity": infinity,
-    }
-    try:
-        return await _insert_staged(db, merge, source, keys, **how)
-    except DatabaseError as error:
-        if error.sqlstate != NO_ARBITER or not merge.conflict:
-            raise
-        raise await no_arbiter(db, merge) from error
-
-
-async def _insert_staged(
-    db: Executor, merge: sql.Merge, source: Source, keys: bool, **how: Any
-) -> InsertResult:
-    table = merge.table
-    columns = merge.written
-    if keys:
-        source = extended(source, merge.ordinal, _numbers)
-        columns = (*columns, Column(merge.ordinal, INT8))
-    nested = db.in_transaction
-    async with db.transaction():
-        defaults, undrawable = {}, None
-        for column in merge.drawn:
-            default = await default_of(db, table, column)
-            if default is None:
-                undrawable = column
-            else:
-                defaults[column.name] = default
-        if undrawable is not None:
-            if merge.action != "insert":
-                raise no_privilege(table, undrawable)
-            merge = replace(merge, drawn=())
-        await _script(db, sql.create_staging(merge, ordinal=keys, defaults=defaults))
-        copied = await _stage(
-            db,
-            table,
-            source,
-            columns,
-            **how,
-        )
-        staged = copied.inserted
-        await _type_staged(db, merge.written)
-        found = None
-        if undrawable is not None:
-            found = await _returned(db, merge, staged)
-            inserted, updated = len(found), 0
-        else:
-            inserted, updated = await _merge(db, merge)
-        if keys and found is None:
-            there = inserted + updated == staged and not await rows_filled(db, table)
-            found = await _staged_keys(db, merge, all_there=there)
-        if nested:
-            await _script(db, sql.DROP_STAGING)
-    return InsertResult(inserted, updated, staged - inserted - updated, found)
-
-
-async def _merge(db: Executor, merge: sql.Merge, marked: bool = False) -> tuple[int, int]:
-    """Move the staged rows on; returns how many were inserted and updated."""
-    text, arguments = sql.insert_staged(merge, db.server_version, marked=marked)
-    statement = Told(text, ((merge.table.quoted, True),), reads=False)
-    try:
-        if merge.action != "update":
-            return await db.run_execute(statement, arguments), 0
-        async with db.transaction():  # a savepoint: after a failure the staging table can still be asked
-            inserted, updated = await _row(db, statement, *arguments)
-        return inserted, updated
-    except DatabaseError as error:
-        names = ", ".join(c.attribute for c in merge.conflict)
-        if error.sqlstate == SAME_ROW_TWICE:
-            told = None  # which rows a predicate holds for is not to be seen in the staging table
-            if merge.predicate is None:
-                told = await _duplicate(db, merge.table, merge.conflict)
-            raise told or DataError(
-                f"several rows of the data are the same row of {merge.table.title} by {names}"
-            ) from error
-        # "Cannot retrieve a system column", in whatever language: the ``xmax`` of a partitioned table's rows.
-        if error.sqlstate == NOT_SUPPORTED and merge.action == "update" and not marked:
-            return await _merge(db, merge, marked=True)
-        raise
-
-
-async def _duplicate(db: Executor, table: Table, columns: Sequence[Column]) -> DataError | None:
-    """The error for two staged rows with the same values in ``columns``, if there are any."""
-    found = await db.run_fetchrow(sql.find_duplicate(table, columns))
-    if found is None:
-        return None
-    first, second = found[0]
-    names = ", ".join(c.attribute for c in columns)
-    return DataError(
-        f"row {second} has the same {names} as row {first}: which of them to write is not defined",
-        row=second,
-        column=columns[0].attribute,
-    )
-
-
-async def _returned(db: Executor, merge: sql.Merge, staged: int) -> pa.Array:
-    """Insert the staged rows and return the keys the server made.
-
-    Raises:
-        DatabaseError: triggers left rows out, so that nobody knows which row has which key.
-    """
-    found = await _keys(db, sql.insert_returning(merge), merge.table)
-    if len(found) != staged:
-        raise DatabaseError(
-            f"a trigger or rule of {merge.table.title} let in {len(found)} of {staged} rows, and the server does not "
-            "tell which: no row is written. Grant the role USAGE on the key's sequence, or insert without keys"
-        )
-    return found
-
-
-async def _staged_keys(db: Executor, merge: sql.Merge, *, all_there: bool) -> pa.Array:
-    return await _keys(db, sql.staged_keys(merge, all_there=all_there), merge.table)
-
-
-async def _keys(db: Executor, statement: str, target: Table) -> pa.Array:
-    specs = [replace(spec, nullable=True) for spec in specs_of(target.key_columns)]
-    table = await read_table(db, statement, specs)
-    if table.num_columns == 1:
-        return table.column(0).combine_chunks()
-    return table.to_struct_array().combine_chunks()
-
-
 async def update_table(
     db: Executor,
     table: Table,
@@ -330,13 +191,15 @@ async def update_table(
     *,
     key: Iterable[str] | None = None,
     fields: Iterable[str] | None = None,
+    returning: Taker | None = None,
     batch_rows: int | None = None,
     progress: Progress = None,
     allow_truncate: bool = False,
     naive_datetimes: str | None = None,
     infinity: Literal["error", "sentinel"] = "error",
-) -> int:
-    """Update rows from columns, through a staging table and one UPDATE; returns the number of rows updated.
+) -> Any:
+    """Update rows from columns, through a staging table and one UPDATE; returns the number of rows updated, or what
+    ``returning`` gives.
 
     Rows of the data that the table does not have (any more) are left out of the number, and are no error.
 
@@ -345,6 +208,7 @@ async def update_table(
         key: fields that say which row is meant; default: the primary key, and with it the version, if the table and
             the data have one: rows that have another one by now are an error.
         fields: what to write; default: the data's other fields.
+        returning: what reads the rows that were written; its rows, and the number of each in the data, are returned.
         Others: as in :func:`insert_table`.
 
     Raises:
@@ -355,7 +219,7 @@ async def update_table(
     """
     if key is None and not table.primary_key:
         raise FieldError(f"{table.title} has no primary key; name the fields that tell rows apart: key=[…]")
-    keys = table.key_columns if key is None else sql.named_columns(table, key, "key")
+    keys = table.key_columns if key is None else named_columns(table, key, "key")
     version, unique = sql.version_column(table), keys == table.key_columns
     naive = naive_of(db, naive_datetimes)
     source, given = await open_data(data, table, table.columns, naive, rounded=allow_truncate)
@@ -365,7 +229,7 @@ async def update_table(
             if not written:
                 raise FieldError("bulk_update has nothing to write: the data has no column beside the key")
         else:
-            written = sql.named_columns(table, fields, "fields")
+            written = named_columns(table, fields, "fields")
         source, with_moments = with_defaults(source, given, table, naive, update=True)
         written = (*written, *with_moments[len(given) :])
         given = with_moments
@@ -388,35 +252,42 @@ async def update_table(
         if names != source.names:
             picked = mapped(source, lambda batch: batch.select(names))
             source = replace(source, names=names, batches=picked)
+        sent_columns = columns
+        if returning is not None:
+            number = Column(sql.free_name(table), INT8)
+            source, sent_columns = extended(source, number.name, numbers), (*columns, number)
         nested = db.in_transaction
         async with db.transaction():
-            await _script(db, sql.create_update_staging(table, columns))
-            copied = await _stage(
+            await script(db, sql.create_update_staging(table, columns, ordinal=returning is not None))
+            copied = await stage(
                 db,
                 table,
                 source,
-                columns,
+                sent_columns,
                 batch_rows=batch_rows,
                 progress=progress,
                 allow_truncate=allow_truncate,
                 naive=naive,
                 infinity=_infinity(infinity),
             )
-            await _type_staged(db, columns)
+            await type_staged(db, columns)
             if seen:
                 await _refuse_stale(db, table)
-            updated = await db.run_execute(
-                Told(sql.update_staged(table, keys, written), ((table.quoted, True),), reads=False)
-            )
+            rows: tuple[Any, list[int]] | None = None
+            if returning is None:
+                updated = await db.run_execute(merging.update_staged(table, keys, written))
+            else:
+                rows = await returning(merging.update_staged(table, keys, written, returning.names), [])
+                updated = len(rows[1])
             # A row of the table named twice is updated once, by either. Keys are unique, so that shows in the
             # count; other fields may stand in several rows.
             if updated != copied.inserted or not unique:
-                twice = await _duplicate(db, table, keys)
+                twice = await duplicate(db, table, Target(tuple(keys)))
                 if twice is not None:
                     raise twice
             if nested:
-                await _script(db, sql.DROP_STAGING)
-        return updated
+                await script(db, sql.DROP_STAGING)
+        return updated if rows is None else rows
 
 
 async def _refuse_stale(db: Executor, table: Table) -> None:
@@ -465,34 +336,27 @@ async def draw_keys(db: Executor, table: Table, column: Column, rows: int, given
     whole = len({*names, column.name}) == len(table.columns)
     statement = sql.reserve_keys(alone=not db.in_transaction, whole=whole)
     args = (table.quoted, column.name, rows)
-    indirect, low, high, *_ = await _row(db, statement, *args, *(() if whole else (names,)))
+    indirect, low, high, *_ = await one_row(db, statement, *args, *(() if whole else (names,)))
     if indirect:
         return None
     if low is None:
-        if (await _row(db, sql.SEQUENCE_OF, table.quoted, column.name))[0] is not None:
+        if (await one_row(db, sql.SEQUENCE_OF, table.quoted, column.name))[0] is not None:
             return (
                 None  # the role may insert, and then the server draws for it, but it may not draw by itself
             )
         return await _drawn(db, table, column, rows, await unowned_default(db, table, column), names)
     if high - low == rows - 1:
         return range(low, high + 1)
-    return (await _row(db, sql.RESERVE_SCATTERED_KEYS, *args))[0]
+    return (await one_row(db, sql.RESERVE_SCATTERED_KEYS, *args))[0]
 
 
 async def _drawn(
     db: Executor, table: Table, column: Column, rows: int, default: str, names: list[str]
 ) -> pa.Array | None:
-    if (await _row(db, DRAWN_FACTS, table.quoted, [*names, column.name]))[0]:
+    if (await one_row(db, DRAWN_FACTS, table.quoted, [*names, column.name]))[0]:
         return None
     drawn = await read_table(db, sql.drawn_values(column, rows, default), specs_of([column]))
     return drawn.column(0).combine_chunks()
-
-
-async def _row(db: Executor, statement: Statement | str, *args: Any) -> Any:
-    """The row of a statement that always gives one."""
-    row = await db.run_fetchrow(statement, args)
-    assert row is not None
-    return row
 
 
 def as_array(keys: Any) -> pa.Array:
@@ -518,49 +382,6 @@ async def _copy(
     names, guard = [c.name for c in columns], copy_guard(table, columns)
     specs = sent(columns, naive)
     return await copy_source(db, table.name, table.schema, source, specs, names=names, guard=guard, **how)
-
-
-async def _stage(
-    db: Executor,
-    table: Table,
-    source: Source,
-    columns: Sequence[Column],
-    *,
-    naive: Naive = "error",
-    **how: Any,
-) -> InsertResult:
-    """Copy into the staging table, whose columns have the types those of ``table`` had when it was made."""
-    names, guard = [c.name for c in columns], copy_guard(table, columns, sql.STAGED)
-    specs = sent(columns, naive)
-    return await copy_source(
-        db, sql.STAGING, sql.STAGING_SCHEMA, source, specs, names=names, guard=guard, **how
-    )
-
-
-async def _type_staged(db: Executor, columns: Sequence[Column]) -> None:
-    """Turn text that stands in for types without a binary format into values of those types.
-
-    Raises:
-        DataError: a text is none of its type.
-    """
-    script = sql.staged_types(columns)
-    if script is not None:
-        await _script(db, script)
-
-
-def _numbers(first: int, rows: int) -> pa.Array:
-    return pa.array(np.arange(first, first + rows, dtype=np.int64))
-
-
-async def _script(db: Executor, text: str) -> None:
-    """Run statements of ours: what they make goes with the transaction. What the table behind it calls may stay, for
-    this and all that follows in the transaction.
-    """
-    session = await db.held_session().begun()  # type: ignore[union-attr]
-    script = behind(text) if isinstance(text, SqlText) else Own(text)
-    if not await db.is_harmless(script):
-        db.note(session)
-    await session.script(script, text=str(text))
 
 
 __all__ = [

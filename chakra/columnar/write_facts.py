@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chakra.errors import FieldError, NotNullViolation
@@ -69,15 +69,38 @@ async def no_arbiter(db: Executor, merge: sql.Merge) -> FieldError:
         f"({', '.join(columns)})" + ("" if predicate is None else f" WHERE {predicate}")
         for columns, predicate, _ in rows
     ]
-    names = ", ".join(c.attribute for c in merge.conflict)
+    names = merge.target.names
     what = "exactly these fields" + (
-        "" if merge.predicate is None else " with a predicate like conflict_where"
+        "" if merge.target.predicate is None else " with a predicate like conflict_where"
     )
     there = f"its unique indexes are {', '.join(shown)}" if shown else "it has none"
     return FieldError(
         f"conflict_fields ({names}): {table.title} has no primary key or unique constraint over {what}; {there}. "
         "A partial index takes its predicate in conflict_where=Q(…)"
     )
+
+
+async def with_constraint(db: Executor, merge: sql.Merge) -> sql.Merge:
+    """The plan with the columns of the constraint that decides, if new rows have values for all of them.
+
+    Raises:
+        FieldError: there is no such constraint; names those there are.
+    """
+    name = merge.target.constraint
+    if name is None:
+        return merge
+    found = {row[0]: row[1] for row in await db.run_fetch(facts.ARBITERS, (merge.table.quoted,))}
+    if name not in found:
+        there = f"it has {', '.join(found)}" if found else "it has none"
+        raise FieldError(
+            f"conflict_constraint: {merge.table.title} has no primary key, UNIQUE or exclusion constraint {name!r}; "
+            f"{there}. A unique index that is no constraint is found by its fields: conflict_fields=[…]"
+        )
+    written = {column.name: column for column in merge.written}
+    columns = tuple([written[column] for column in found[name] or () if column in written])
+    if len(columns) < len(found[name] or ()):
+        return merge
+    return replace(merge, target=replace(merge.target, columns=columns))
 
 
 async def rows_filled(db: Executor, table: Table) -> bool:
@@ -134,4 +157,5 @@ __all__ = [
     "no_privilege",
     "rows_filled",
     "unowned_default",
+    "with_constraint",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 
 from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
@@ -17,10 +17,13 @@ from chakra.models.validation import validate as check
 from chakra.models.views import Refresh
 from chakra.query import fetching, hooks, options, saving
 from chakra.query.hydrate import SLOT
+from chakra.query.options import flag
 from chakra.query.other_names import INSTANCES, near, written
 from chakra.query.queryset import Objects, QuerySet
+from chakra.query.reports import DeleteReport, reported
 from chakra.query.shown import html_table
 from chakra.query.state import NEW, NOT_LOADED, RowState, loaded_value, loaded_values
+from chakra.query.write import database_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -234,10 +237,23 @@ class Model(_Row, metaclass=ModelMeta):
         """
         await check(self, fields, unique=unique, database=using)
 
+    @overload
+    async def delete(self, *, report: Literal[True], using: Database | str | None = None) -> DeleteReport: ...
+
+    @overload
+    async def delete(self, *, using: Database | str | None = None) -> int: ...
+
     @by_door
-    async def delete(self, *, using: Database | str | None = None) -> int:
-        """Delete the row; return 1, or 0 if it was gone already."""
+    async def delete(self, *, using: Database | str | None = None, report: bool = False) -> Any:
+        """Delete the row; return 1, or 0 if it was gone already.
+
+        Args:
+            using: another database than the one it came from.
+            report: return a ``DeleteReport`` in place of the number: what went along, see ``QuerySet.delete``.
+        """
         way = saving if type(self).__chakra__.hooks is None else hooks
+        if flag("report", report):
+            return await reported(database_of(self, using), lambda: way.delete(self, database=using))
         touched: int = await way.delete(self, database=using)
         return touched
 

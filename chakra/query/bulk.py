@@ -22,7 +22,7 @@ from chakra.query.nested import nested_columns
 from chakra.query.options import checked
 from chakra.query.privileges import refused
 from chakra.query.verbs import BatchOptions, PlanOptions, ReadOptions, TableOptions
-from chakra.sql import Statement, select_statement
+from chakra.sql import Output, Statement, select_statement
 from chakra.sql.partitions import Cut, whole_reason
 from chakra.sql.textual import AsText
 
@@ -219,13 +219,18 @@ async def _to_arrow(query: Readable, database: Database, given: dict[str, Any]) 
 
 
 async def written_table(
-    select: Select, database: Database, statement: Statement, literals: list[Any]
+    select: Select,
+    database: Database,
+    statement: Statement,
+    literals: list[Any],
+    beside: Output | None = None,
 ) -> pyarrow.Table:
     """The rows that an UPDATE or DELETE returns, as a table. It is run once, in a transaction (or a savepoint): what
     the table cannot hold undoes the write.
 
     Args:
         select: a query for the same columns, by which their types are known: a write cannot be asked before it is run.
+        beside: a column of Chakra's own behind these.
 
     Raises:
         DataError: a value has no place in its Arrow type; nothing is written.
@@ -243,9 +248,15 @@ async def written_table(
     sql, guard = statement.literal_sql(literals, database.naive), source.guard
     if guard is not None:
         guard = replace(guard, asked=source.sql)
+    columns = list(source.columns)
+    if beside is not None:
+        from chakra.columnar import ColumnSpec
+
+        assert beside.type is not None
+        columns.append(ColumnSpec(beside.name, beside.type, False))
     try:
         async with database.transaction():
-            return await read_table(database, sql, source.columns, _made({}), guard=guard)
+            return await read_table(database, sql, columns, _made({}), guard=guard)
     except StaleTypes as error:
         raise lasting(error) from error
     except DatabaseError as error:

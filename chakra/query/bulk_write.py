@@ -1,4 +1,4 @@
-"""The door from instances and columns to the server, for bulk writes; opens ``chakra.columnar`` when used.
+"""The door from new instances to the server, for bulk writes; opens ``chakra.columnar`` when used.
 
 Rows of Python values become columns in one pass of C code per column, and those are encoded by the columnar
 engine; what comes back goes into the slots of the instances the same way.
@@ -9,16 +9,8 @@ from __future__ import annotations
 import re
 from asyncio import create_task, sleep
 from collections import deque
-from collections.abc import (
-    AsyncIterable,
-    AsyncIterator,
-    Awaitable,
-    Generator,
-    Iterable,
-    Iterator,
-    Mapping,
-)
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
@@ -29,32 +21,28 @@ from chakra.db import stale_types
 from chakra.db.generators import helping_task
 from chakra.errors import DatabaseError, DataError, FieldError, NotNullViolation, UniqueViolation
 from chakra.pg.conversion import Naive
-from chakra.pg.showing import shown
-from chakra.query import sequences, tracking
+from chakra.query import sequences
 from chakra.query.bulk import written_within
-from chakra.query.computed import named
+from chakra.query.bulk_columns import named_errors
+from chakra.query.bulk_returning import Back, back_of
 from chakra.query.described import on_stored
-from chakra.query.execute import execute, fetch
-from chakra.query.groups import Group, all_unset, groups_of, rows_named_by
+from chakra.query.execute import execute, fetch_written
+from chakra.query.groups import Group, all_unset, check_class, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
-from chakra.query.lost import forget_version, moved_on
-from chakra.query.moment_fields import moments_set, with_moments
-from chakra.query.options import checked, names
-from chakra.query.privileges import refused
+from chakra.query.lost import forget_version
 from chakra.query.state import NEW, RowState, own_state
-from chakra.query.verbs import InsertOptions, UpdateOptions
 from chakra.query.write import written_values
 from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
-from chakra.sql.staging import named_columns, plan_merge, version_column
+from chakra.sql.staging import plan_merge
 from chakra.sql.stored import check_written, copy_guard
 
 if TYPE_CHECKING:
-    from chakra.columnar import InsertResult
     from chakra.db import Database
 
-Clause: TypeAlias = "tuple[str, Iterable[str] | None, Iterable[str] | None, Any, Any]"
-"""The arguments ``on_conflict``, ``conflict_fields``, ``update_fields``, ``conflict_where`` and ``where``."""
+Clause: TypeAlias = "tuple[Any, ...]"
+"""The arguments ``on_conflict``, ``conflict_fields``, ``update_fields``, ``conflict_where``, ``where`` and
+``conflict_constraint``."""
 
 COPY_FROM_ROWS = 500
 """Instances from which ``bulk_create`` uses COPY, which takes two round trips (keys, then rows); fewer go in one
@@ -75,153 +63,6 @@ UNDEFINED_TABLE = "42P01"
 NOT_SUPPORTED = "0A000"
 _FEWER = re.compile(r"\bchakra_inserted_(\d+)\b")
 
-ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
-"""What marks columns, as opposed to instances."""
-
-
-async def insert(table: Table, database: Database, data: Any, options: InsertOptions) -> InsertResult:
-    """Insert columns of any Arrow producer; see :func:`chakra.columnar.staging.insert_table`."""
-    from chakra.columnar.staging import insert_table
-
-    given = checked("bulk_insert", options, InsertOptions)
-    timeout, sync_sequences = given.pop("timeout", None), given.pop("sync_sequences", False)
-
-    async def insert_into(stored: Table) -> InsertResult:
-        if not sync_sequences:
-            return await insert_table(database, stored, data, **given)
-        async with database.transaction():
-            result = await insert_table(database, stored, data, **given)
-            await sequences.sync_sequences(table, database)
-        return result
-
-    async def write() -> InsertResult:
-        return await on_stored(database, table, insert_into, data)
-
-    async with _closed_on_failure(data), _named_errors(table, database):
-        if timeout is None:
-            return await write()
-        return await written_within(timeout, database, write)
-
-
-async def update(table: Table, database: Database, rows: Any, fields: Any, options: UpdateOptions) -> int:
-    """Update rows from columns, or from instances; returns the number of rows found and updated."""
-    given, fields = checked("bulk_update", options, UpdateOptions), names("fields", fields)
-    timeout = given.pop("timeout", None)
-    async with _closed_on_failure(rows), _named_errors(table, database):
-        if timeout is None:
-            return await _update(table, database, rows, fields, given)
-        return await written_within(timeout, database, lambda: _update(table, database, rows, fields, given))
-
-
-@asynccontextmanager
-async def _closed_on_failure(data: Any) -> AsyncIterator[None]:
-    """Close a source that is not read to its end; who keeps the exception would keep it open, and its connection."""
-    try:
-        yield
-    except BaseException:
-        aclose = getattr(data, "aclose", None)
-        if isinstance(data, AsyncIterable) and aclose is not None:
-            await aclose()
-        elif isinstance(data, Generator):
-            data.close()
-        raise
-
-
-@asynccontextmanager
-async def _named_errors(table: Table, database: Database) -> AsyncIterator[None]:
-    """Name the column of the data that the server computes itself, or that the role may not write."""
-    try:
-        yield
-    except DatabaseError as error:
-        found = named(error, table)
-        if found is not error:
-            raise found from error
-        await refused(database, error.sql or "", error)
-        raise
-
-
-async def _update(table: Table, database: Database, rows: Any, fields: Any, options: dict[str, Any]) -> int:
-    from chakra.columnar.rows_of_dicts import as_columns
-    from chakra.columnar.staging import update_table
-
-    rows = as_columns(rows)
-
-    async def write_columns(stored: Table) -> int:
-        return await update_table(database, stored, rows, fields=fields, **options)
-
-    if isinstance(rows, Mapping | AsyncIterable) or any(hasattr(rows, name) for name in ARROW):
-        return await on_stored(database, table, write_columns, rows)
-    rows = rows if isinstance(rows, list) else list(rows)
-    if table.row_class is None or (rows and any(hasattr(rows[0], name) for name in ARROW)):
-        return await on_stored(database, table, write_columns, rows)
-    if options.get("key") is not None:
-        raise FieldError("key says which rows columns mean; bulk_update finds instances by their primary key")
-    if fields is None:
-        raise FieldError(
-            'bulk_update of instances takes the fields to write: bulk_update(instances, ["name"])'
-        )
-    fields = with_moments(table, fields)
-    with moments_set(table, rows, update=True):
-        return await on_stored(
-            database, table, lambda stored: _update_instances(stored, database, rows, fields, options), rows
-        )
-
-
-async def _update_instances(
-    table: Table, database: Database, instances: list[Any], fields: Any, options: dict[str, Any]
-) -> int:
-    from chakra.columnar.inputs import Source
-    from chakra.columnar.staging import naive_of, specs_of, update_table
-    from chakra.columnar.write import batch_of
-
-    if not table.primary_key:
-        raise FieldError(f"{table.title} has no primary key; single rows cannot be told apart")
-    written = named_columns(table, fields, "fields")
-    keys = [c.attribute for c in written if c in table.key_columns]
-    if keys:
-        raise FieldError(f"bulk_update finds instances by {', '.join(keys)}, and so cannot write it")
-    check_class(table, instances, "bulk_update")
-    if not instances:
-        return 0
-    written = tuple([c for c in written if c.attribute != table.version])
-    columns = [*table.key_columns, *version_column(table), *written]
-    check_written(table, columns)
-    values = [_values_of(table, column, instances) for column in columns]
-    group = Group(instances, columns, values, range(len(instances)))
-    for column, values in zip(table.key_columns, group.values, strict=False):
-        if None in values:
-            row = values.index(None)
-            raise DataError(
-                f"bulk_update of {table.title}: row {row} has no {column.attribute}; it was never saved",
-                row=row,
-                column=column.attribute,
-            )
-    names, rounded = [c.attribute for c in written], options.get("allow_truncate", False)
-    specs = specs_of(columns, naive_of(database, options.get("naive_datetimes")))
-    batch = batch_of([replace(spec, rounded=rounded) for spec in specs], group.values)
-    source = Source(batch.schema.names, [batch], instances=True)
-    options = {name: value for name, value in options.items() if name != "key"}
-    held = [tracking.images(o, table, names) if o._state.held else {} for o in instances]
-    updated = await update_table(database, table, source, fields=names, **options)
-    for instance, noted in zip(instances, held, strict=True):
-        if not instance._state.shared:
-            tracking.written(instance, names, noted)
-        moved_on(instance, table)
-    return updated
-
-
-def _values_of(table: Table, column: Column, instances: list[Any]) -> list[Any]:
-    try:
-        return list(map(attrgetter(SLOT + column.attribute), instances))
-    except AttributeError:
-        row = next(i for i, o in enumerate(instances) if not hasattr(o, SLOT + column.attribute))
-        raise DataError(
-            f"bulk_update of {table.title}: row {row} has no value for {column.attribute}; it was not loaded "
-            "(only(), defer()) or never set",
-            row=row,
-            column=column.attribute,
-        ) from None
-
 
 async def create(
     table: Table,
@@ -229,13 +70,15 @@ async def create(
     instances: list[Any],
     *,
     on_conflict: str | None = None,
-    conflict_fields: Iterable[str] | None = None,
-    update_fields: Iterable[str] | None = None,
+    conflict_fields: Iterable[Any] | None = None,
+    update_fields: Any = None,
     conflict_where: Any = None,
+    conflict_constraint: str | None = None,
     where: Any = None,
+    returning: Any = None,
     timeout: float | None = None,
     sync_sequences: bool = False,
-) -> list[Any]:
+) -> Any:
     """Insert instances, all or none, and fill in their generated keys.
 
     Behind a conflict clause an updated row gives the instance its key. So does, if ``conflict_fields`` are
@@ -243,8 +86,10 @@ async def create(
     Instances that have their key in the end count as saved.
 
     Args:
-        on_conflict, conflict_fields, update_fields, conflict_where, where, timeout, sync_sequences: as for
-            ``bulk_insert``.
+        on_conflict, conflict_fields, update_fields, conflict_where, conflict_constraint, where, timeout,
+            sync_sequences: as for ``bulk_insert``.
+        returning: what is returned in place of the instances: those that were written with all values of their rows,
+            or these as dicts or a table.
 
     Raises:
         DataError: something else than an instance of the model, or a value that does not fit its column.
@@ -252,31 +97,32 @@ async def create(
         QueryCancelled: the timeout passed; nothing was written.
     """
     check_class(table, instances, "bulk_create")
-    rest = (conflict_fields, update_fields, conflict_where, where)
+    rest = (conflict_fields, update_fields, conflict_where, where, conflict_constraint)
     if on_conflict is None and any(option is not None for option in rest):
         raise FieldError(
-            "conflict_fields and update_fields, conflict_where and where, "
+            "conflict_fields and update_fields, conflict_where, conflict_constraint and where, "
             'need on_conflict="ignore" or "update"'
         )
-    if not instances:
+    back = back_of(table, database, "bulk_create", returning, also=table.primary_key)
+    if not instances and (back is None or back.found != "arrow"):
         return instances
     clause = (on_conflict, *rest) if on_conflict is not None else None
 
     async def create_and_sync(stored: Table) -> None:
         async with database.transaction():
-            await _create_groups(stored, database, clause, instances)
+            await _create_groups(stored, database, clause, instances, back)
             await sequences.sync_sequences(table, database)
 
     async def create_in(stored: Table) -> None:
         if sync_sequences:
             await _unless_undone(table, instances, create_and_sync(stored))
         else:
-            await _create_groups(stored, database, clause, instances)
+            await _create_groups(stored, database, clause, instances, back)
 
     async def write() -> None:
         await on_stored(database, table, create_in, instances)
 
-    async with _named_errors(table, database):
+    async with named_errors(table, database):
         with _sequences_explained(table, instances):
             if timeout is None:
                 await write()
@@ -291,7 +137,7 @@ async def create(
         _mark_saved(table.row_class, database, saved)
     else:
         _mark_saved(table.row_class, database, instances)
-    return instances
+    return instances if back is None else back.gathered(instances)
 
 
 @contextmanager
@@ -305,11 +151,14 @@ def _sequences_explained(table: Table, instances: list[Any]) -> Iterator[None]:
 
 
 async def _create_groups(
-    table: Table, database: Database, clause: Clause | None, instances: list[Any]
+    table: Table, database: Database, clause: Clause | None, instances: list[Any], back: Back | None
 ) -> None:
     """Insert instances, all or none; many are gathered while the server draws their keys."""
+    if back is not None:
+        back.parts.clear()
     if (
         clause is None
+        and back is None
         and len(instances) >= COPY_FROM_ROWS
         and await _create_alike(table, database, instances)
     ):
@@ -318,14 +167,14 @@ async def _create_groups(
     for group in groups:
         check_written(table, group.columns)
     if len(groups) == 1:
-        await _create_group(table, database, clause, groups[0])
+        await _create_group(table, database, clause, groups[0], back)
         return
 
     async def create_all() -> None:
         async with database.transaction():
             for group in groups:
                 with rows_named_by(group.positions):
-                    await _create_group(table, database, clause, group)
+                    await _create_group(table, database, clause, group, back)
 
     await _unless_undone(table, instances, create_all())
 
@@ -339,23 +188,6 @@ async def _unless_undone(table: Table, instances: list[Any], work: Awaitable[Non
         for column, without in made:
             deque(map(getattr(table.row_class, SLOT + column.attribute).__set__, without, repeat(None)), 0)
         raise
-
-
-def check_class(table: Table, instances: list[Any], what: str) -> None:
-    """Refuse what is no instance of the table's model.
-
-    Raises:
-        DataError: names the row.
-    """
-    cls = table.row_class
-    if not instances or set(map(type, instances)) == {cls}:
-        return
-    for position, instance in enumerate(instances):
-        if not isinstance(instance, cls):
-            raise DataError(
-                f"{what} of {table.title}: row {position} is {shown(instance)}, not a {table.title}",
-                row=position,
-            )
 
 
 async def _create_alike(table: Table, database: Database, instances: list[Any]) -> bool:
@@ -413,13 +245,21 @@ async def _create_alike(table: Table, database: Database, instances: list[Any]) 
     return True
 
 
-async def _create_group(table: Table, database: Database, clause: Clause | None, group: Group) -> None:
-    if clause is not None:
-        await _create_staged(table, database, clause, group)
+async def _create_group(
+    table: Table, database: Database, clause: Clause | None, group: Group, back: Back | None
+) -> None:
+    if clause is not None and back is None:
+        await _create_staged(table, database, clause, group, back)
+    elif clause is not None:
+        async with database.transaction():  # what cannot be told apart undoes the write
+            await _create_staged(table, database, clause, group, back)
+    elif back is not None and (back.found == "arrow" or _copies(group)):
+        async with database.transaction():
+            await _create_returned(table, database, group, back)
     elif _copies(group):
         await _create_alike(table, database, group.instances)
     else:
-        await _create_few(table, database, group)
+        await _create_few(table, database, group, back, group.positions)
 
 
 def _copies(group: Group) -> bool:
@@ -428,7 +268,9 @@ def _copies(group: Group) -> bool:
     return len(group.instances) >= few or not group.columns
 
 
-async def _create_staged(table: Table, database: Database, clause: Clause, group: Group) -> None:
+async def _create_staged(
+    table: Table, database: Database, clause: Clause, group: Group, back: Back | None
+) -> None:
     from chakra.columnar.inputs import Source
     from chakra.columnar.staging import insert_staged, specs_of
     from chakra.columnar.write import batch_of
@@ -436,38 +278,90 @@ async def _create_staged(table: Table, database: Database, clause: Clause, group
     merge = plan_merge(table, group.columns, *clause, draw_keys=True, naive=database.naive)
     batch = batch_of(specs_of(group.columns, database.naive), group.values)
     # Rows found by their key have it already; whatever else decides, the server tells which key that made.
-    asked = bool(table.primary_key) and set(merge.conflict) != set(table.key_columns)
+    by_key = set(merge.target.columns) == set(table.key_columns) and not merge.target.computed
+    asked: Any = bool(table.primary_key) and (back is not None or not by_key)
     result = await insert_staged(
-        database, merge, Source(batch.schema.names, [batch], instances=True), keys=asked
+        database,
+        merge,
+        Source(batch.schema.names, [batch], instances=True),
+        keys="records" if asked and back is not None else asked,
+        taker=back,
     )
     if result.keys is None:
+        if back is not None:
+            back.add(group.positions, result.rows)
+        return
+    if back is not None:
+        made: list[Any] = result.keys
+        back.add_met(group.positions, result.rows, made)
+        columns = list(zip(*made, strict=True)) or [()] * len(table.key_columns)
+        for column, keys in zip(table.key_columns, columns, strict=True):
+            _fill_known(table.row_class, column, group.instances, keys)
         return
     parts = result.keys.flatten() if len(table.primary_key) > 1 else [result.keys]
-    for column, made in zip(table.key_columns, parts, strict=True):
-        if made.null_count:
-            pairs = zip(group.instances, made.to_pylist(), strict=True)
-            known = [(instance, key) for instance, key in pairs if key is not None]
-            _fill(table.row_class, column, [i for i, _ in known], [key for _, key in known])
+    for column, keys in zip(table.key_columns, parts, strict=True):
+        if keys.null_count:
+            _fill_known(table.row_class, column, group.instances, keys.to_pylist())
         else:
-            _fill(table.row_class, column, group.instances, made)
+            _fill(table.row_class, column, group.instances, keys)
 
 
-async def _create_parts(table: Table, database: Database, group: Group, rows: int) -> None:
+def _fill_known(cls: type, column: Column, instances: list[Any], values: Iterable[Any]) -> None:
+    known = [(instance, key) for instance, key in zip(instances, values, strict=True) if key is not None]
+    _fill(cls, column, [i for i, _ in known], [key for _, key in known])
+
+
+async def _create_returned(table: Table, database: Database, group: Group, back: Back) -> None:
+    """Insert many instances through a staging table, whose INSERT returns rows as COPY does not."""
+    from chakra.columnar.inputs import Source
+    from chakra.columnar.staging import insert_staged, specs_of
+    from chakra.columnar.write import batch_of
+
+    if not group.columns:  # a key alone: neither COPY nor an INSERT of several rows goes without a column
+        if back.found == "arrow":
+            raise DataError(
+                f'bulk_create of {table.title}: returning="arrow" needs a value for one of the columns; '
+                "returning=[…] does without"
+            )
+        for part in group.parts(1):
+            await _create_few(table, database, part, back, [group.positions[part.positions[0]]])
+        return
+    await _refuse_nulls(table, database, group)
+    columns = [replace(column, nullable=True) for column in group.columns]
+    merge = plan_merge(table, columns, None, None, None, naive=database.naive)
+    batch = batch_of(specs_of(columns, database.naive), group.values)
+    source = Source(batch.schema.names, [batch], instances=True)
+    result = await insert_staged(database, merge, source, keys=False, taker=back)
+    if result.inserted != len(group.instances):
+        raise _left_out(table, result.inserted, len(group.instances))
+    for column in table.key_columns:
+        if column.generated and column not in group.columns:
+            _fill(table.row_class, column, group.instances, back.column(result.rows, column.attribute))
+    back.add(group.positions, result.rows)
+
+
+async def _create_parts(
+    table: Table, database: Database, group: Group, rows: int, back: Back | None = None
+) -> None:
     for part in group.parts(rows):
         with rows_named_by(part.positions):
-            await _create_few(table, database, part)
+            positions = [group.positions[position] for position in part.positions]
+            await _create_few(table, database, part, back, positions)
 
 
-async def _create_few(table: Table, database: Database, group: Group) -> None:
-    """Insert instances and get their keys in one round trip."""
+async def _create_few(
+    table: Table, database: Database, group: Group, back: Back | None, positions: Sequence[int]
+) -> None:
+    """Insert instances and get their keys in one round trip, and what else of their rows is asked for."""
     await _refuse_nulls(table, database, group)
     if not all(map(takes_columns, group.columns)) and len(group.instances) * len(group.columns) > PARAMETERS:
-        await _create_parts(table, database, group, PARAMETERS // len(group.columns))
+        await _create_parts(table, database, group, PARAMETERS // len(group.columns), back)
         return
     names = tuple(c.attribute for c in group.columns)
     # Only keys, as with COPY: what is filled in does not depend on the number of instances.
-    returning = tuple(c.attribute for c in table.key_columns if c.generated and c.attribute not in names)
-    if all(map(takes_columns, group.columns)):
+    keys = tuple(c.attribute for c in table.key_columns if c.generated and c.attribute not in names)
+    returning = keys if back is None else tuple(dict.fromkeys((*back.names, *keys)))
+    if group.columns and all(map(takes_columns, group.columns)):
         statement, values = insert_columns_statement(table, names, returning), group.values
     else:
         statement = insert_rows_statement(table, names, len(group.instances), returning)
@@ -478,12 +372,12 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
             return
         # PostgreSQL returns the rows in the order of the arrays, or of the VALUES: the plan is one scan of them.
         if database.in_transaction:
-            rows = await fetch(database, statement, values)
+            rows = await fetch_written(database, statement, values)
         else:
             count = (
                 "cardinality($1)" if statement.parameters and values is group.values else len(group.instances)
             )
-            rows = await fetch(database, _all_or_none(statement, count), values)
+            rows = await fetch_written(database, _all_or_none(statement, count), values)
     except DataError as error:
         stale = stale_types(error)
         if stale is not None:
@@ -499,13 +393,17 @@ async def _create_few(table: Table, database: Database, group: Group) -> None:
         if error.sqlstate != NOT_SUPPORTED or database.in_transaction:
             raise
         async with database.transaction():  # the table has a rule, which WITH does not take
-            await _create_few(table, database, group)
+            await _create_few(table, database, group, back, positions)
         return
     if len(rows) != len(group.instances):
         raise _left_out(table, len(rows), len(group.instances))
-    for position, name in enumerate(returning):
+    for name in keys:
+        position = returning.index(name)
         made = [row[position] for row in rows]
         _fill(table.row_class, table.by_attribute[name], group.instances, made)
+    if back is not None:
+        back.outputs = statement.outputs
+        back.add(positions, rows)
 
 
 async def _refuse_nulls(table: Table, database: Database, group: Group) -> None:
@@ -587,4 +485,4 @@ def _mark_saved(cls: type, database: Database, instances: list[Any]) -> None:
         state.held = {}
 
 
-__all__ = ["check_class", "create", "insert", "update"]
+__all__ = ["create"]

@@ -10,6 +10,7 @@ from chakra.db.statements import Statement as Sent
 from chakra.db.statements import Told
 from chakra.errors import DatabaseError, DataError, FieldError, TransactionError
 from chakra.pg.conversion import Naive
+from chakra.pg.types import PgType
 from chakra.query.blame import too_large
 from chakra.query.described import checked_table
 from chakra.query.privileges import refused
@@ -78,6 +79,39 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
         raise await refused(database, statement.sql, error) from error.__cause__
     except DataError as error:
         raise name_field(error, statement, values, database.naive) from error
+
+
+async def fetch_written(database: Database, statement: Statement, values: list[Any]) -> list[Any]:
+    """Run a write and return its rows; one that cannot be read undoes it.
+
+    The server commits a statement that runs by itself before the driver reads what it returned, and then there are
+    values that Python does not have: days after the year 9999 or before 1. Where a column could hold one the statement
+    runs in a transaction, or a savepoint, which is two more round trips.
+    """
+    if all(output.type is not None and _readable(output.type) for output in statement.outputs):
+        return await fetch(database, statement, values)
+    async with database.transaction():
+        return await fetch(database, statement, values)
+
+
+async def fetchrow_written(database: Database, statement: Statement, values: list[Any]) -> Any:
+    """The same of one row, or ``None``."""
+    rows = await fetch_written(database, statement, values)
+    return rows[0] if rows else None
+
+
+# Types of which every value is one in Python.
+_READABLE = frozenset(
+    {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "numeric", "uuid", "bytea"}
+    | {"text", "varchar", "bpchar", "name", "citext", "json", "jsonb"}
+)
+
+
+def _readable(type_: PgType) -> bool:
+    base = type_.base
+    if base.element is not None:
+        return _readable(base.element)
+    return base.kind == "enum" or (base.kind == "base" and base.name in _READABLE)
 
 
 async def fetchrow(database: Database, statement: Statement, values: list[Any]) -> Any:
@@ -202,7 +236,9 @@ __all__ = [
     "check_writes",
     "execute",
     "fetch",
+    "fetch_written",
     "fetchrow",
+    "fetchrow_written",
     "holds_documents",
     "name_field",
     "one_database",

@@ -11,6 +11,7 @@ from typing import Any
 
 from chakra.errors import ChakraError, DatabaseError, DataError, FieldError
 from chakra.expressions import Expression
+from chakra.pg.showing import shown
 from chakra.query.hydrate import SLOT
 from chakra.query.write import written_values
 from chakra.schema import Column, Table
@@ -87,6 +88,23 @@ def refuse_expressions(table: Table, instances: list[Any]) -> None:
                 )
 
 
+def check_class(table: Table, instances: list[Any], what: str) -> None:
+    """Refuse what is no instance of the table's model.
+
+    Raises:
+        DataError: names the row.
+    """
+    cls = table.row_class
+    if not instances or set(map(type, instances)) == {cls}:
+        return
+    for position, instance in enumerate(instances):
+        if not isinstance(instance, cls):
+            raise DataError(
+                f"{what} of {table.title}: row {position} is {shown(instance)}, not a {table.title}",
+                row=position,
+            )
+
+
 def groups_of(table: Table, instances: list[Any]) -> list[Group]:
     """Instances by the attributes they have set, with the values of those column by column.
 
@@ -127,4 +145,4 @@ def _mixed_groups(table: Table, instances: list[Any]) -> list[Group]:
     return found
 
 
-__all__ = ["Group", "all_unset", "groups_of", "refuse_expressions", "rows_named_by"]
+__all__ = ["Group", "all_unset", "check_class", "groups_of", "refuse_expressions", "rows_named_by"]

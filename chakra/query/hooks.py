@@ -168,7 +168,7 @@ async def batch(
         async with database.transaction():
             await run(hooks, f"before_{verb}", given)
             made = await work()
-            await run(hooks, f"after_{verb}", given if verb == "bulk_update" else made)
+            await run(hooks, f"after_{verb}", made if verb == "bulk_insert" else given)
     return made
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chakra.errors import FieldError
+from chakra.expressions import Expression
 from chakra.pg.conversion import shown
 from chakra.query.verbs import options_of
 
@@ -56,6 +57,27 @@ def names(option: str, value: Any) -> tuple[str, ...] | None:
     return found
 
 
+def _terms(option: str, value: Any) -> tuple[Any, ...] | None:
+    """A list of names and expressions as a tuple.
+
+    Raises:
+        FieldError: no such list.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str | Expression) or not isinstance(value, Iterable):
+        raise FieldError(f"{option} takes a list of names: [{value!r}]")
+    found = tuple(value)
+    if not all(isinstance(term, str | Expression) for term in found):
+        raise FieldError(f"{option} takes a list of names of fields and expressions, not {shown(value)}")
+    return found
+
+
+def _names_or_values(option: str, value: Any) -> Any:
+    """A list of names as a tuple, or what fields are set to by name."""
+    return value if isinstance(value, Mapping) else names(option, value)
+
+
 def _batch_rows(name: str, value: Any) -> int | None:
     if value is not None and (type(value) is not int or value < 1):
         raise FieldError(f"{name}={shown(value)}: expected a whole number from 1 on, or None")
@@ -79,7 +101,9 @@ _READ_CHECKS: dict[str, Callable[[str, Any], Any]] = {"nested": flag, "timeout":
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("allow_truncate", "sync_sequences", "create", "dry_run", "validate"), flag),
-    **dict.fromkeys(("conflict_fields", "update_fields", "key"), names),
+    "conflict_fields": _terms,
+    "update_fields": _names_or_values,
+    "key": names,
     "batch_rows": _batch_rows,
     "infinity": _written_infinity,
     "timeout": _timeout,

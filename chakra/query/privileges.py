@@ -17,7 +17,9 @@ INSUFFICIENT_PRIVILEGE = "42501"
 _NAME = r'"(?:[^"]|"")+"'
 _TABLES = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|COPY) ({_NAME}(?:\.{_NAME})?)")
 _NAMES = re.compile(_NAME)
-_INSERTED = re.compile(rf"\b(?:INTO|COPY) {_NAME}(?:\.{_NAME})?(?: AS target)? ?\(({_NAME}(?:, ?{_NAME})*)\)")
+_INSERTED = re.compile(
+    rf"\b(?:INTO|COPY) {_NAME}(?:\.{_NAME})?(?: AS (?:chakra_)?target)? ?\(({_NAME}(?:, ?{_NAME})*)\)"
+)
 _ASSIGNED = re.compile(r"\bSET (.*?)(?= WHERE | FROM | RETURNING |$)", re.S)
 _TARGETS = re.compile(rf"(?:^|, )({_NAME}) = ")
 

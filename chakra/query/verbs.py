@@ -7,10 +7,10 @@ before they run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
-from chakra.expressions import Condition
+from chakra.expressions import Condition, Expression
 
 if TYPE_CHECKING:
     from chakra.columnar.options import (
@@ -74,14 +74,16 @@ class ConflictOptions(TypedDict, total=False):
     """What to do about rows that are there already; see ``chakra.columnar.staging.insert_table``."""
 
     on_conflict: Literal["ignore", "update"] | None
-    conflict_fields: Iterable[str] | None
-    update_fields: Iterable[str] | None
-    conflict_where: Condition | None
-    where: Condition | None
+    conflict_fields: Iterable[str | Expression] | None
+    update_fields: Iterable[str] | Mapping[str, Any] | None
+    conflict_where: Condition | Sequence[Condition] | None
+    conflict_constraint: str | None
+    where: Condition | Sequence[Condition] | None
 
 
-class CreateOptions(ConflictOptions, total=False):
-    """What ``bulk_create`` takes; ``validate``: check each instance first, see ``Model.validate``.
+class CreateHow(ConflictOptions, total=False):
+    """What ``bulk_create`` takes besides ``returning``; ``validate``: check each instance first, see
+    ``Model.validate``.
 
     ``timeout``: seconds after which the server is told to stop, and nothing is written. ``sync_sequences``: move the
     table's sequences past keys that the rows bring themselves.
@@ -92,12 +94,19 @@ class CreateOptions(ConflictOptions, total=False):
     validate: bool
 
 
+class CreateOptions(CreateHow, total=False):
+    """What ``bulk_create`` takes; ``returning`` as ``create`` does, and ``"arrow"``."""
+
+    returning: bool | Literal["arrow"] | Sequence[str] | None
+
+
 class InsertOptions(ConflictOptions, total=False):
-    """What ``bulk_insert`` takes; see ``chakra.columnar.staging.insert_table``, and ``CreateOptions`` for the last
-    two.
+    """What ``bulk_insert`` takes; see ``chakra.columnar.staging.insert_table``, and ``CreateHow`` for the last two.
+
+    ``returning``: ``"keys"``, or which rows the result holds: ``True``, names, ``"arrow"``.
     """
 
-    returning: Literal["keys"] | None
+    returning: bool | Literal["keys", "arrow"] | Sequence[str] | None
     batch_rows: int | None
     progress: Progress
     allow_truncate: bool
@@ -116,9 +125,10 @@ class LoadOptions(InsertOptions, total=False):
     dry_run: bool
 
 
-class UpdateOptions(TypedDict, total=False):
-    """What ``bulk_update`` takes; ``key`` is for columns, ``validate`` (see ``CreateOptions``) for instances. See
-    ``chakra.columnar.staging.update_table``."""
+class UpdateHow(TypedDict, total=False):
+    """What ``bulk_update`` takes besides ``returning``; ``key`` is for columns, ``validate`` (see ``CreateHow``) for
+    instances. See ``chakra.columnar.staging.update_table``.
+    """
 
     key: Iterable[str] | None
     validate: bool
@@ -128,6 +138,12 @@ class UpdateOptions(TypedDict, total=False):
     naive_datetimes: Literal["error", "utc", "local"] | None
     infinity: Literal["error", "sentinel"]
     timeout: float | None
+
+
+class UpdateOptions(UpdateHow, total=False):
+    """What ``bulk_update`` takes; ``returning`` as ``update`` does."""
+
+    returning: bool | Literal["arrow"] | Sequence[str] | None
 
 
 def options_of(kind: type) -> tuple[str, ...]:
@@ -151,12 +167,14 @@ def is_running(verb: object) -> bool:
 
 __all__ = [
     "BatchOptions",
+    "CreateHow",
     "CreateOptions",
     "InsertOptions",
     "LoadOptions",
     "PlanOptions",
     "ReadOptions",
     "TableOptions",
+    "UpdateHow",
     "UpdateOptions",
     "is_running",
     "options_of",

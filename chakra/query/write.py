@@ -116,7 +116,8 @@ async def insert(
         if not returning:
             await execute.execute(database, statement, values)
             return
-        row = await execute.fetchrow(database, statement, values)
+        fetch = execute.fetchrow_written if read_back else execute.fetchrow
+        row = await fetch(database, statement, values)
         if row is None:
             raise _not_let_in(table)
         take(instance, statement, row)
@@ -237,7 +238,7 @@ async def upsert(
 
     async def work(stored: Table) -> dict[str, Any] | None:
         statement, literals = upsert_statement(stored, assigned, conflict, returning)
-        row = await execute.fetchrow(database, statement, literals)
+        row = await execute.fetchrow_written(database, statement, literals)
         if row is None:
             return None
         if instance is not None:

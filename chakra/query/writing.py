@@ -6,17 +6,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
-from chakra.query import bulk_write, hooks, saving, sequences, write, written
+from chakra.query import bulk_columns, bulk_write, hooks, saving, sequences, write, written
 from chakra.query.base import R_co
-from chakra.query.groups import refuse_expressions
+from chakra.query.groups import check_class, refuse_expressions
 from chakra.query.moment_fields import moments_set
 from chakra.query.not_a_list import instances_of
 from chakra.query.options import checked, flag
 from chakra.query.paging import Paging
 from chakra.query.read_only import read_only
+from chakra.query.reports import DeleteReport, reported
 from chakra.query.returning import by_keys
 from chakra.query.validating import validate_all
-from chakra.query.verbs import CreateOptions, InsertOptions, UpdateOptions, runs
+from chakra.query.verbs import CreateHow, CreateOptions, InsertOptions, UpdateHow, UpdateOptions, runs
 from chakra.schema import Table
 from chakra.sql import Select
 
@@ -230,22 +231,51 @@ class Writing(Paging[R_co]):
     async def delete(self, *, returning: list[str] | tuple[str, ...]) -> list[dict[str, Any]]: ...
 
     @overload
+    async def delete(self, *, report: Literal[True]) -> DeleteReport: ...
+
+    @overload
     async def delete(self, *, returning: Literal[False] | None = None) -> int: ...
 
     @runs
-    async def delete(self, *, returning: Any = None) -> Any:
+    async def delete(self, *, returning: Any = None, report: bool = False) -> Any:
         """Delete all rows; return their number.
 
         Args:
             returning: what ``update`` takes; the rows are returned as they were.
+            report: return a ``DeleteReport``: how many rows of which tables went along, since foreign keys say so, and
+                how many were changed. The server counts them, in one transaction with the delete.
         """
         self._writable("delete")
+        if flag("report", report):
+            if returning is not None and returning is not False:
+                raise FieldError("delete() takes returning= or report=True, not both")
+            select = by_keys(self)._select
+            return await reported(self.database, lambda: write.delete_rows(select, self.database))
         if returning is not None:
             return await written.delete(self, returning)
         return await write.delete_rows(by_keys(self)._select, self.database)
 
+    @overload
+    async def bulk_create(
+        self, instances: Iterable[Any], *, returning: Literal["arrow"], **options: Unpack[CreateHow]
+    ) -> Any: ...
+
+    @overload
+    async def bulk_create(
+        self,
+        instances: Iterable[Any],
+        *,
+        returning: list[str] | tuple[str, ...],
+        **options: Unpack[CreateHow],
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
+    async def bulk_create(
+        self, instances: Iterable[Any], *, returning: bool | None = None, **options: Unpack[CreateHow]
+    ) -> list[R_co]: ...
+
     @runs
-    async def bulk_create(self, instances: Iterable[Any], **options: Unpack[CreateOptions]) -> list[R_co]:
+    async def bulk_create(self, instances: Iterable[Any], **options: Unpack[CreateOptions]) -> Any:
         """Insert many instances through COPY, fill in their generated keys, and return them as a list.
 
         Args:
@@ -253,12 +283,15 @@ class Writing(Paging[R_co]):
                 are there already; else they are an error. ``conflict_fields``: what decides that a row is there;
                 default for ``"update"``: the primary key, for ``"ignore"``: any unique constraint. If named, ignored
                 instances get the key of that row. ``update_fields``: what ``"update"`` overwrites; default: all but
-                conflict fields and primary key. The others as for ``bulk_insert``.
+                conflict fields and primary key. The others as for ``bulk_insert``. ``returning=True``: the instances
+                whose rows were written are returned, with all values of their rows; ``returning=["id", "name"]``:
+                these fields as dicts; ``returning="arrow"``: a ``pyarrow.Table``. They come in the order of the
+                instances.
         """
         self._writable("bulk_create")
         given = checked("bulk_create", options, CreateOptions)
         rows = instances_of(self.table, instances)
-        bulk_write.check_class(self.table, rows, "bulk_create")
+        check_class(self.table, rows, "bulk_create")
         for name, value in self._given().items():
             for row in rows:
                 setattr(row, name, value)
@@ -279,21 +312,64 @@ class Writing(Paging[R_co]):
 
         Args:
             data: columns by field name; for those left out the defaults of the model's fields and the server's.
-            options: ``on_conflict, conflict_fields, update_fields, conflict_where, where, returning="keys",
+            options: ``on_conflict, conflict_fields, update_fields, conflict_where, conflict_constraint, where,
                 batch_rows, progress, allow_truncate, naive_datetimes, infinity, extra``; see
                 ``chakra.columnar.staging.insert_table``.
+                ``returning="keys"``: the result has the primary keys in the order of the data as ``keys``;
+                ``returning=True``, ``["id", "name"]`` or ``"arrow"``: the rows that were written as ``rows``, in that
+                order: instances, dicts or a ``pyarrow.Table``.
                 ``timeout``: seconds after which the server is told to stop, and nothing is written.
                 ``sync_sequences``: move the table's sequences past keys that the data brings itself.
         """
         self._writable("bulk_insert")
         return await self._batch(
-            "bulk_insert", data, lambda: bulk_write.insert(self.table, self.database, data, options)
+            "bulk_insert", data, lambda: bulk_columns.insert(self.table, self.database, data, options)
         )
+
+    @overload
+    async def bulk_update(
+        self,
+        rows: Any,
+        fields: Iterable[str] | None = None,
+        *,
+        returning: Literal[True],
+        **options: Unpack[UpdateHow],
+    ) -> list[R_co]: ...
+
+    @overload
+    async def bulk_update(
+        self,
+        rows: Any,
+        fields: Iterable[str] | None = None,
+        *,
+        returning: Literal["arrow"],
+        **options: Unpack[UpdateHow],
+    ) -> Any: ...
+
+    @overload
+    async def bulk_update(
+        self,
+        rows: Any,
+        fields: Iterable[str] | None = None,
+        *,
+        returning: list[str] | tuple[str, ...],
+        **options: Unpack[UpdateHow],
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
+    async def bulk_update(
+        self,
+        rows: Any,
+        fields: Iterable[str] | None = None,
+        *,
+        returning: Literal[False] | None = None,
+        **options: Unpack[UpdateHow],
+    ) -> int: ...
 
     @runs
     async def bulk_update(
         self, rows: Any, fields: Iterable[str] | None = None, **options: Unpack[UpdateOptions]
-    ) -> int:
+    ) -> Any:
         """Write fields of many rows in one UPDATE; return how many rows were found and updated.
 
         Args:
@@ -301,6 +377,8 @@ class Writing(Paging[R_co]):
             fields: what to write; for columns the default is all but the key.
             options: for columns ``key`` (default: the primary key); ``batch_rows, progress, allow_truncate,
                 naive_datetimes, infinity`` and ``timeout``, as for ``bulk_insert``; for instances ``validate``.
+                ``returning``: what ``update`` takes; the rows that were found come in the order in which they were
+                given, and ``True`` gives the instances themselves all values of their rows.
 
         Raises:
             FieldError: the query was narrowed, which says nothing about the rows that are given.
@@ -316,7 +394,7 @@ class Writing(Paging[R_co]):
         if "validate" in options and flag("validate", options.pop("validate")):
             rows = await validate_all(self.table, "bulk_update", rows, fields)
         return await self._batch(
-            "bulk_update", rows, lambda: bulk_write.update(self.table, self.database, rows, fields, options)
+            "bulk_update", rows, lambda: bulk_columns.update(self.table, self.database, rows, fields, options)
         )
 
     @runs

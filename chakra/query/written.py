@@ -6,13 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition
-from chakra.expressions.excluded import Excluded
 from chakra.pg.conversion import Naive
 from chakra.query import bulk, execute, hooks, write
 from chakra.query.described import checked_table
 from chakra.query.hydrate import hydrate, loader
-from chakra.query.lost import with_version
 from chakra.query.options import flag
 from chakra.query.read_only import read_only
 from chakra.query.returning import by_keys
@@ -27,8 +24,8 @@ from chakra.sql import (
     select_statement,
     update_statement,
 )
-from chakra.sql.constant_conditions import constant_condition
-from chakra.sql.staging import named_columns, plan_merge
+from chakra.sql.staging import plan_merge
+from chakra.sql.targets import named_columns
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -100,7 +97,7 @@ async def update(query: Any, values: dict[str, Any], returning: Any) -> Any:
         return await write.update_rows(by_keys(query)._select, database, values)
     if found is True and select.clauses.related:
         return await query.updating(**values).objects
-    assigned, names = write.assigned_fields(table, values), _names(table, found)
+    assigned, names = write.assigned_fields(table, values), names_of(table, found)
     select = by_keys(query)._select
 
     def work(stored: Table) -> Awaitable[Any]:
@@ -120,7 +117,7 @@ async def delete(query: Any, returning: Any) -> Any:
     if found is True and select.clauses.related:
         rows = await query.deleting().objects
     else:
-        names, select = _names(table, found), by_keys(query)._select
+        names, select = names_of(table, found), by_keys(query)._select
         stored = await checked_table(database, table, names)
         statement, literals = delete_statement(select.for_write(), stored, names)
         rows = await _written(database, table, statement, literals, found)
@@ -171,11 +168,6 @@ def _conflict(table: Table, assigned: dict[str, Any], options: dict[str, Any], n
     if action not in ("ignore", "update"):
         named = "on_conflict" if action is not None else ", ".join(sorted(options))
         raise FieldError(f'create(): {named} needs on_conflict="ignore" or "update", not {action!r}')
-    fields, constraint = options.get("conflict_fields"), options.get("conflict_constraint")
-    if constraint is not None and (not isinstance(constraint, str) or fields is not None):
-        raise FieldError(
-            "conflict_constraint is the name of a constraint, and stands in place of conflict_fields"
-        )
     columns = [table.by_attribute[name] for name in assigned]
     given, where, predicate = (
         options.get("update_fields"),
@@ -186,47 +178,29 @@ def _conflict(table: Table, assigned: dict[str, Any], options: dict[str, Any], n
         raise FieldError(
             'update_fields and where need on_conflict="update"; a row that is ignored stays as it is'
         )
-    if action == "update" and constraint is None and fields is None:
-        fields = table.primary_key or None
-    merge = plan_merge(table, columns, "ignore", fields, None, predicate, naive=naive)
-    if action == "update" and constraint is None and not merge.conflict:
-        raise FieldError(f"{table.title} has no primary key; name the columns in conflict_fields")
-    names = tuple([column.attribute for column in merge.conflict])
-    text = None if predicate is None else constant_condition(table, predicate, "conflict_where", naive=naive)
-    if action == "ignore":
-        return Conflict(names, constraint, text, None, None)
-    rows = None
-    if where is not None:
-        conditions = tuple(where) if isinstance(where, list | tuple) else (where,)
-        for condition in conditions:
-            if not isinstance(condition, Condition):
-                raise FieldError(
-                    f"where takes a condition, Q(…) or {table.title}.field > 1, not {condition!r}"
-                )
-        rows = Select(table).filtered(False, conditions, {})
-        rows.order = ()
-    return Conflict(names, constraint, text, _updated(table, assigned, names, given), rows)
+    fields, constraint = options.get("conflict_fields"), options.get("conflict_constraint")
+    merge = plan_merge(
+        table,
+        columns,
+        action,
+        fields,
+        _updated(table, assigned, given),
+        predicate,
+        where,
+        constraint,
+        naive=naive,
+    )
+    return Conflict(merge.target.sql(table), dict(merge.update) if action == "update" else None, merge.where)
 
 
-def _updated(table: Table, assigned: dict[str, Any], conflict: tuple[str, ...], given: Any) -> dict[str, Any]:
-    if isinstance(given, Mapping):
-        return write.assigned_fields(table, dict(given))
-    if given is None:
-        once = [name for name, moment in table.moments.items() if not moment.updates]
-        kept = (*conflict, *table.primary_key, table.version, *once)
-        found = [name for name in assigned if name not in kept]
-        if not found:
-            raise FieldError(
-                'on_conflict="update" has nothing to update: the row has no value beside the conflict fields and the '
-                'primary key; use on_conflict="ignore"'
-            )
-    else:
-        found = [column.attribute for column in named_columns(table, given, "update_fields")]
-        for name in found:
-            if name not in assigned:
-                raise FieldError(f"update_fields names {name!r}, for which the new row has no value")
-        found += [name for name, moment in table.moments.items() if moment.updates and name not in found]
-    return with_version(table, {name: Excluded(name) for name in found})
+def _updated(table: Table, assigned: dict[str, Any], given: Any) -> Any:
+    if given is None or isinstance(given, Mapping):
+        return given
+    given = given if isinstance(given, str) else tuple(given)
+    for column in named_columns(table, given, "update_fields"):
+        if column.attribute not in assigned:
+            raise FieldError(f"update_fields names {column.attribute!r}, for which the new row has no value")
+    return given
 
 
 def readable(table: Table) -> tuple[str, ...]:
@@ -234,13 +208,14 @@ def readable(table: Table) -> tuple[str, ...]:
     return tuple([c.attribute for c in table.columns if c.readable])
 
 
-def _names(table: Table, found: Wanted) -> tuple[str, ...]:
+def names_of(table: Table, found: Wanted) -> tuple[str, ...]:
+    """The attributes that are returned."""
     if isinstance(found, tuple):
         return found
-    return tuple([output.name for output in select_statement(_all_of(table))[0].statement.outputs])
+    return tuple([output.name for output in select_statement(all_of(table))[0].statement.outputs])
 
 
-def _all_of(table: Table) -> Select:
+def all_of(table: Table) -> Select:
     """A query for rows of a table, of which instances are made if it has a model."""
     select = Select(table)
     select.order = ()
@@ -255,10 +230,10 @@ async def _written(
 ) -> Any:
     """Run a write that returns rows."""
     if found == "arrow":
-        return await bulk.written_table(_all_of(table), database, statement, literals)
-    records = await execute.fetch(database, statement, literals)
+        return await bulk.written_table(all_of(table), database, statement, literals)
+    records = await execute.fetch_written(database, statement, literals)
     if found is True:
-        load = loader(select_statement(_all_of(table))[0])
+        load = loader(select_statement(all_of(table))[0])
         return hydrate(len(records), load, records, RowState(database, True, shared=True))
     return as_dicts(statement.outputs, records)
 
@@ -278,11 +253,13 @@ def as_dicts(outputs: Iterable[Output], records: Iterable[Any]) -> list[dict[str
 __all__ = [
     "CREATE",
     "Wanted",
+    "all_of",
     "as_dicts",
     "asked_for",
     "create",
     "delete",
     "is_field",
+    "names_of",
     "readable",
     "update",
     "wanted",

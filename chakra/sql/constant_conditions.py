@@ -1,15 +1,18 @@
-"""Conditions as constant SQL, for places that take no parameters: predicates of indexes, clauses of staged inserts."""
+"""Conditions and values as constant SQL, for places that take no parameters: predicates and terms of indexes."""
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from chakra.errors import FieldError
-from chakra.expressions import Condition
+from chakra.expressions import Condition, Expression
 from chakra.expressions.q import Q
 from chakra.pg.conversion import Naive
-from chakra.schema import Table
-from chakra.sql.render import render_conditions
+from chakra.schema import Column, Table
+from chakra.sql.declared import TableScope
+from chakra.sql.partners import columns_of
+from chakra.sql.render import render, render_conditions
 from chakra.sql.resolve import resolve_filters
 from chakra.sql.scope import Scope
 from chakra.sql.select import Select, numbered
@@ -65,4 +68,30 @@ def compiled_condition(
     return writer.finish(), values
 
 
-__all__ = ["compiled_condition", "constant_condition"]
+def constant_value(
+    table: Table, value: Expression, option: str, *, alias: str = "", naive: Naive = "error"
+) -> tuple[str, tuple[Column, ...]]:
+    """The SQL of a value of one row of a table, with constants written in, and the columns it is computed from.
+
+    Args:
+        option, alias, naive: as for :func:`constant_condition`.
+
+    Raises:
+        FieldError: it is no value of a row of this table alone.
+        DataError: a constant does not fit its place.
+    """
+    values: list[Any] = []
+    value.shape(values)
+    scope = TableScope(table, {name: held.keys for name, held in table.relations.items() if held.forward})
+    scope.root.alias = alias or scope.root.alias
+    writer = Writer(qualify=bool(alias))
+    try:
+        found = scope.resolve(value.numbered(count()))
+    except FieldError as error:
+        raise FieldError(f"{option}: {error}") from error
+    render(found, writer)
+    columns = tuple(dict.fromkeys(reference.column for reference in columns_of(found)))
+    return str(writer.finish().literal_sql(values, naive)), columns
+
+
+__all__ = ["compiled_condition", "constant_condition", "constant_value"]

@@ -508,11 +508,17 @@ def _inner(type_: PgType) -> PgType:
     return type_.element.base if type_.kind == "array" and type_.element is not None else type_.base
 
 
-def returned(writer: Writer, table: Table, attributes: Sequence[str]) -> list[Output]:
+def returned(writer: Writer, table: Table, attributes: Sequence[str], *, alias: str = "") -> list[Output]:
+    """Write RETURNING, and return what comes of it.
+
+    Args:
+        alias: what the statement calls the table, where there is another one beside it.
+    """
     if not attributes:
         return []
     columns = [table.by_attribute[name] for name in attributes]
-    picked = [c.quoted + _read_as(c) for c in columns]
+    before = f"{alias}." if alias else ""
+    picked = [before + c.quoted + _read_as(c) for c in columns]
     writer.write(" RETURNING " + ", ".join(picked))
     return [Output(c.attribute, c.type, c.nullable, c.load) for c in columns]
 

@@ -8,19 +8,26 @@ and statements that keep their text are prepared once per connection.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
 from chakra.errors import FieldError
+from chakra.expressions import F
+from chakra.expressions.excluded import Excluded
+from chakra.expressions.infer import operand
 from chakra.pg.conversion import Naive
 from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
 from chakra.pg.text import TEMPORARY_TABLE, SqlText, Touch
 from chakra.pg.types import without_binary
-from chakra.schema import Column, Table
-from chakra.sql.constant_conditions import compiled_condition, constant_condition
+from chakra.schema import Column, Table, moments_now
+from chakra.sql.constant_conditions import constant_condition
 from chakra.sql.literals import bare_type
+from chakra.sql.partner_keys import assigned_values
+from chakra.sql.select import Select
+from chakra.sql.targets import Target, find_target, named_columns
+from chakra.sql.upserts import conditions_of
 from chakra.sql.write_facts import REPLACED, SECURED, unchecked
 
 Action = Literal["insert", "ignore", "update"]
@@ -28,17 +35,8 @@ Action = Literal["insert", "ignore", "update"]
 STAGING_SCHEMA = "pg_temp"
 STAGING = "chakra_staging"
 STAGED = quote_qualified(STAGING_SCHEMA, STAGING)
-_STAGING = f"pg_temp.{quote_identifier(STAGING)}"
-
-OLD_ROWS_FROM = (18, 0)
-"""First server whose RETURNING knows the row as it was before (``old``). Older ones leave the row's ``xmax``:
-0 for an inserted row, our transaction, which locked it, for one that ON CONFLICT found (``heapam.c``,
-``heap_update``)."""
-
-_FLAG = "'chakra.updated'"
-"""A setting of the transaction in which rows of partitioned tables, whose ``xmax`` no RETURNING sees, say on those
-servers whether ON CONFLICT updated them: each row of the source takes the mark away, SET puts it there, RETURNING reads
-it. What a trigger leaves out is returned by neither."""
+STAGING_TABLE = f"pg_temp.{quote_identifier(STAGING)}"
+ANY = Target()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +47,20 @@ class Merge:
         table: the target.
         written: columns of the data.
         action: ``insert``, or what happens to rows in conflict.
-        conflict: columns whose unique index decides; empty = any unique index (``ignore`` only).
-        update: columns overwritten in rows that exist.
+        target: what decides that a row is there; nothing = any unique index (``ignore`` only).
+        update: what fields of rows that exist are set to, by attribute.
         drawn: columns of the primary key that the staging table fills by their default.
-        predicate: of a partial unique index that decides, as a condition.
-        where: which of the existing rows are overwritten, as a condition; ``None``: all.
+        where: which of the existing rows are overwritten, as the filters of a query; ``None``: all.
         naive: what a datetime without a zone means in these conditions.
     """
 
     table: Table
     written: tuple[Column, ...]
     action: Action
-    conflict: tuple[Column, ...] = ()
-    update: tuple[Column, ...] = ()
+    target: Target = ANY
+    update: Mapping[str, Any] = field(default_factory=dict)
     drawn: tuple[Column, ...] = ()
-    predicate: Any = None
-    where: Any = None
+    where: Select | None = None
     naive: Naive = "error"
 
     def with_written(self, written: tuple[Column, ...]) -> Merge:
@@ -96,10 +92,11 @@ def plan_merge(
     table: Table,
     written: Sequence[Column],
     on_conflict: str | None,
-    conflict_fields: Iterable[str] | None,
-    update_fields: Iterable[str] | None,
+    conflict_fields: Iterable[Any] | None,
+    update_fields: Iterable[str] | Mapping[str, Any] | None,
     conflict_where: Any = None,
     where: Any = None,
+    conflict_constraint: str | None = None,
     *,
     draw_keys: bool = False,
     naive: Naive = "error",
@@ -110,8 +107,10 @@ def plan_merge(
         written: columns of the data.
         on_conflict: ``None``, ``"ignore"`` or ``"update"``.
         conflict_fields: default for ``update``: the primary key; for ``ignore``: whichever unique index.
-        update_fields: default: the data's columns but the conflict fields and the primary key.
+        update_fields: names, or values and expressions by name; default: the data's columns but the conflict fields
+            and the primary key.
         conflict_where: condition of the partial unique index over the conflict fields.
+        conflict_constraint: the name of a constraint, in place of conflict fields.
         where: condition on the rows that are there, for ``update``; others stay as they are.
         draw_keys: make values for generated key columns that are not in the data while staging.
         naive: what a datetime without a zone means in the conditions.
@@ -120,8 +119,11 @@ def plan_merge(
         FieldError: an unknown option or field, or options that contradict each other.
     """
     action = _action(on_conflict)
-    if action == "insert" and (conflict_fields is not None or update_fields is not None):
-        raise FieldError('conflict_fields and update_fields need on_conflict="ignore" or "update"')
+    said = (conflict_fields, update_fields, conflict_constraint)
+    if action == "insert" and any(option is not None for option in said):
+        raise FieldError(
+            'conflict_fields, conflict_constraint and update_fields need on_conflict="ignore" or "update"'
+        )
     if action == "ignore" and update_fields is not None:
         raise FieldError('update_fields needs on_conflict="update"; rows that are ignored stay as they are')
     if conflict_where is not None and (action == "insert" or conflict_fields is None):
@@ -130,27 +132,17 @@ def plan_merge(
         )
     if where is not None and action != "update":
         raise FieldError('where says which rows on_conflict="update" overwrites; nothing else takes it')
-    for option, condition in (("conflict_where", conflict_where), ("where", where)):
-        if condition is not None:
-            constant_condition(table, condition, option, naive=naive)
-    conflict: tuple[Column, ...] = ()
-    if conflict_fields is not None:
-        conflict = named_columns(table, conflict_fields, "conflict_fields")
-    elif action == "update":
-        conflict = table.key_columns
-        if not conflict:
+    if conflict_where is not None:
+        constant_condition(table, conflict_where, "conflict_where", naive=naive)
+    rows = None if where is None else conditions_of(table, where)
+    if conflict_fields is None and conflict_constraint is None and action == "update":
+        conflict_fields = table.primary_key
+        if not conflict_fields:
             raise FieldError(f"{table.title} has no primary key; name the columns in conflict_fields")
-    for column in conflict:
-        if column not in written:
-            raise FieldError(
-                f"the data has no column {column.attribute!r}, by which conflicts of {table.title} would be "
-                f"found; name the columns of a unique constraint in conflict_fields"
-            )
-    update: tuple[Column, ...] = ()
-    if action == "update":
-        update = _updated(table, written, conflict, update_fields)
+    target = find_target(table, conflict_fields, conflict_constraint, conflict_where, written, naive)
+    update = _updated(table, written, target, update_fields) if action == "update" else {}
     drawn = tuple(c for c in table.key_columns if c.generated and c not in written) if draw_keys else ()
-    return Merge(table, tuple(written), action, conflict, update, drawn, conflict_where, where, naive)
+    return Merge(table, tuple(written), action, target, update, drawn, rows, naive)
 
 
 def _action(on_conflict: str | None) -> Action:
@@ -161,45 +153,52 @@ def _action(on_conflict: str | None) -> Action:
     return "ignore" if on_conflict == "ignore" else "update"
 
 
-def named_columns(table: Table, names: Iterable[str], option: str) -> tuple[Column, ...]:
-    """The columns an option names, by field or relation, each once.
-
-    Raises:
-        FieldError: an unknown name, no name at all, or one string in place of several.
-    """
-    if isinstance(names, str):
-        raise FieldError(f"{option} takes a list of names: [{names!r}]")
-    try:
-        found = tuple(dict.fromkeys(table.by_attribute[a] for name in names for a in table.attributes(name)))
-    except FieldError as error:
-        raise FieldError(f"{option}: {error}") from None
-    if not found:
-        raise FieldError(f"{option} is empty; {table.title} has {table.field_names()}")
-    return found
-
-
 def _updated(
     table: Table,
     written: Sequence[Column],
-    conflict: Sequence[Column],
-    update_fields: Iterable[str] | None,
-) -> tuple[Column, ...]:
+    target: Target,
+    update_fields: Iterable[str] | Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    if isinstance(update_fields, Mapping):
+        return set_fields(table, update_fields)
     if update_fields is None:
         made_once = [table.by_attribute[name] for name, one in table.moments.items() if not one.updates]
-        fixed = (*conflict, *table.key_columns, *version_column(table), *made_once)
+        fixed = (*target.columns, *table.key_columns, *version_column(table), *made_once)
         update = tuple(column for column in written if column not in fixed)
         if not update:
             raise FieldError(
                 'on_conflict="update" has nothing to update: the data has no column beside the conflict '
                 'fields and the primary key; use on_conflict="ignore"'
             )
-        return update
-    update = named_columns(table, update_fields, "update_fields")
-    for column in update:
-        if column not in written:
-            raise FieldError(f"update_fields names {column.attribute!r}, which the data does not have")
-    touched = [table.by_attribute[name] for name, one in table.moments.items() if one.updates]
-    return tuple(dict.fromkeys((*update, *[column for column in touched if column in written])))
+    else:
+        update = named_columns(table, update_fields, "update_fields")
+        for column in update:
+            if column not in written:
+                raise FieldError(f"update_fields names {column.attribute!r}, which the data does not have")
+        touched = [table.by_attribute[name] for name, one in table.moments.items() if one.updates]
+        update = tuple(dict.fromkeys((*update, *[column for column in touched if column in written])))
+    return _counted_up(table, {column.attribute: Excluded(column.attribute) for column in update})
+
+
+def _counted_up(table: Table, assigned: dict[str, Any]) -> dict[str, Any]:
+    """What an upsert sets, and the row's version, unless it is among that."""
+    if not table.version or table.version in assigned:
+        return assigned
+    return {**assigned, table.version: F(table.version) + 1}
+
+
+def set_fields(table: Table, update_fields: Mapping[str, Any]) -> dict[str, Any]:
+    """``update_fields`` with values and expressions, by attribute.
+
+    Raises:
+        FieldError: nothing, or what is no field.
+    """
+    if not update_fields:
+        raise FieldError("update_fields={} sets nothing; leave it out to overwrite what the new rows have")
+    found: dict[str, Any] = moments_now(table.moments, update=True) if table.moments else {}
+    for name, value in update_fields.items():
+        found |= assigned_values(table, name, operand(value))
+    return _counted_up(table, found)
 
 
 _BUILT_IN = re.compile(
@@ -224,11 +223,13 @@ def create_staging(merge: Merge, *, ordinal: bool, defaults: dict[str, str]) -> 
     if ordinal:
         columns.append(f"0::bigint AS {quote_identifier(merge.ordinal)}")
     script = (
-        f"CREATE TEMPORARY TABLE {_STAGING} ON COMMIT DROP AS "
+        f"CREATE TEMPORARY TABLE {STAGING_TABLE} ON COMMIT DROP AS "
         f"SELECT {', '.join(columns)} FROM {merge.table.quoted} WITH NO DATA"
     )
     for column in merge.drawn:
-        script += f"; ALTER TABLE {_STAGING} ALTER COLUMN {column.quoted} SET DEFAULT {defaults[column.name]}"
+        script += (
+            f"; ALTER TABLE {STAGING_TABLE} ALTER COLUMN {column.quoted} SET DEFAULT {defaults[column.name]}"
+        )
     touches: tuple[Touch, ...] = ((merge.table.quoted, True), TEMPORARY_TABLE)
     return SqlText(script, touches if _built_in(defaults.values()) else None)
 
@@ -243,10 +244,10 @@ def staged_types(columns: Sequence[Column]) -> str | None:
     """The statement that gives staged text its type, once it is there; ``None`` if there is none."""
     text = [column for column in columns if without_binary(column.type, to="write") is not None]
     changes = [f"ALTER {c.quoted} TYPE {c.type.sql} USING {c.quoted}::{c.type.sql}" for c in text]
-    return f"ALTER TABLE {_STAGING} {', '.join(changes)}" if changes else None
+    return f"ALTER TABLE {STAGING_TABLE} {', '.join(changes)}" if changes else None
 
 
-DROP_STAGING = f"DROP TABLE {_STAGING}"
+DROP_STAGING = f"DROP TABLE {STAGING_TABLE}"
 
 # Keys are drawn only where the role may draw them, and write them into the column: an INSERT of the same role, which
 # leaves the column out, makes them without being asked for either (sequences of identity columns are part of the
@@ -294,74 +295,12 @@ def drawn_values(column: Column, count: int, default: str) -> SqlText:
     return SqlText(f"{query}{int(count)})", () if _built_in([default]) else None, query)
 
 
-def _marking(word: str, value: str) -> str:
-    """A value, and the mark set before it is."""
-    return f"CASE WHEN set_config({_FLAG}, {quote_string(word)}, true) IS NOT NULL THEN {value} END"
-
-
-def insert_staged(
-    merge: Merge, server_version: tuple[int, int], *, marked: bool = False
-) -> tuple[str, Sequence[Any]]:
-    """The statement that inserts the staged rows, and its arguments, which are those of ``where``.
-
-    The predicate of a partial index stands in the text: the server finds no index by a parameter.
-
-    For ``update`` it gives one row, how many were inserted and how many updated; else its status tag counts.
-
-    The rows are taken as they lie in the staging table, which is the order of the data: COPY into a table of
-    the same transaction only appends (``copyfrom.c``, TABLE_INSERT_SKIP_FSM), and scans of temporary tables
-    start at their first block (``heapam.c``, ``initscan``). So of equal rows the first one wins.
-
-    Args:
-        marked: of a partitioned table, on servers before ``OLD_ROWS_FROM``: rows say by a mark what was done to them.
-    """
-    names = ", ".join(column.quoted for column in merge.staged)
-    # Keys drawn of a column GENERATED ALWAYS are the server's own; values of the caller are refused there.
-    overriding = "OVERRIDING SYSTEM VALUE " if any(c.identity for c in merge.drawn) else ""
-    picked = [column.quoted for column in merge.staged]
-    if marked:
-        picked[0] = _marking("no", picked[0])
-    source = ", ".join(picked)
-    text = f"INSERT INTO {merge.table.quoted} AS target ({names}) {overriding}SELECT {source} FROM {_STAGING}"
-    target = f" ({', '.join(c.quoted for c in merge.conflict)})" if merge.conflict else ""
-    if merge.predicate is not None:
-        target += (
-            f" WHERE {constant_condition(merge.table, merge.predicate, 'conflict_where', naive=merge.naive)}"
-        )
-    if merge.action != "update":
-        nothing = f" ON CONFLICT{target} DO NOTHING" if merge.action == "ignore" else ""
-        return text + nothing, ()
-    arguments: Sequence[Any] = ()
-    changed = [f"{c.quoted} = EXCLUDED.{c.quoted}" for c in merge.update]
-    if marked:
-        column = merge.update[0]
-        changed[0] = f"{column.quoted} = {_marking('yes', f'EXCLUDED.{column.quoted}')}"
-    changed += [
-        f"{c.quoted} = target.{c.quoted} + 1" for c in version_column(merge.table) if c not in merge.update
-    ]
-    sets = ", ".join(changed)
-    if merge.where is not None:
-        condition, values = compiled_condition(merge.table, merge.where, "where", alias="target")
-        arguments = condition.bind_for(merge.naive)(values)
-        sets += f" WHERE {condition.sql}"
-    if server_version >= OLD_ROWS_FROM:
-        # Only a column that is never NULL tells: NULLS NOT DISTINCT finds rows by NULL.
-        known = [c for c in (*merge.conflict, *merge.table.key_columns) if not c.nullable]
-        fresh = f"old.{known[0].quoted} IS NULL" if known else "old IS NOT DISTINCT FROM NULL"
-    else:
-        fresh = f"current_setting({_FLAG}) = 'no'" if marked else "target.xmax = 0"
-    return (
-        f"WITH written AS ({text} ON CONFLICT{target} DO UPDATE SET {sets} RETURNING {fresh} AS fresh) "
-        "SELECT count(*) FILTER (WHERE fresh), count(*) FILTER (WHERE NOT fresh) FROM written"
-    ), arguments
-
-
 def insert_returning(merge: Merge) -> SqlText:
     """The statement that inserts the staged rows and gives their primary keys, in the order of the data."""
     names = ", ".join(column.quoted for column in merge.written)
     keys = ", ".join(column.quoted for column in merge.table.key_columns)
     text = (
-        f"INSERT INTO {merge.table.quoted} ({names}) SELECT {names} FROM {_STAGING} "
+        f"INSERT INTO {merge.table.quoted} ({names}) SELECT {names} FROM {STAGING_TABLE} "
         f"ORDER BY {quote_identifier(merge.ordinal)} RETURNING {keys}"
     )
     return SqlText(text, ((merge.table.quoted, True),))
@@ -372,14 +311,16 @@ def next_value(sequence: str) -> str:
     return f"nextval({quote_string(sequence)}::regclass)"
 
 
-def find_duplicate(table: Table, columns: Sequence[Column]) -> str:
-    """The statement that finds two staged rows with equal values in ``columns``: their numbers from 0."""
-    names = ", ".join(column.quoted for column in columns)
-    known = " AND ".join(f"{column.quoted} IS NOT NULL" for column in columns)
+def find_duplicate(table: Table, target: Target) -> str:
+    """The statement that finds two staged rows that are the same row to a target: their numbers from 0."""
+    terms = target.terms(table, "")
+    names = ", ".join([f"c{position}" for position in range(len(terms))])
+    values = ", ".join([f"{term} AS c{position}" for position, term in enumerate(terms)])
+    known = " AND ".join([f"c{position} IS NOT NULL" for position in range(len(terms))])
     number = quote_identifier(free_name(table))
     return (
         f"SELECT (array_agg({number} ORDER BY {number}))[1:2] FROM "
-        f"(SELECT {names}, row_number() OVER () - 1 AS {number} FROM {_STAGING}) AS numbered "
+        f"(SELECT {values}, row_number() OVER () - 1 AS {number} FROM {STAGING_TABLE}) AS numbered "
         f"WHERE {known} GROUP BY {names} HAVING count(*) > 1 ORDER BY min({number}) LIMIT 1"
     )
 
@@ -397,58 +338,52 @@ def staged_keys(merge: Merge, *, all_there: bool) -> SqlText:
 
 
 def _staged_keys(merge: Merge, all_there: bool) -> str:
-    key = merge.table.key_columns
+    table, by = merge.table, merge.target
+    key = table.key_columns
     order = f"ORDER BY staged.{quote_identifier(merge.ordinal)}"
-    source = f"FROM {_STAGING} AS staged"
-    if merge.action == "insert" or set(key) == set(merge.conflict):
+    source = f"FROM {STAGING_TABLE} AS staged"
+    decides = bool(by.columns or by.computed)
+    if merge.action == "insert" or (set(key) == set(by.columns) and not by.computed):
         if all_there:
             return f"SELECT {', '.join(f'staged.{c.quoted}' for c in key)} {source} {order}"
         same = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in key)
         there = ", ".join(f"target.{c.quoted}" for c in key)
-        return f"SELECT {there} {source} LEFT JOIN {merge.table.quoted} AS target ON {same} {order}"
-    by = merge.conflict or key
-    matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in by)
-    if merge.predicate is not None:
-        predicate = constant_condition(
-            merge.table, merge.predicate, "conflict_where", alias="target", naive=merge.naive
-        )
-        matches += f" AND ({predicate})"
+        return f"SELECT {there} {source} LEFT JOIN {table.quoted} AS target ON {same} {order}"
+    by = by if decides else Target(key)
+    pairs = list(zip(by.terms(table, "target"), by.terms(table, "staged"), strict=True))
+    matches = " AND ".join(f"{there} = {staged}" for there, staged in pairs)
+    where = by.where(table, "target")
+    if where is not None:
+        matches += f" AND ({where})"
     columns = [f"target.{c.quoted}" for c in key]
-    if merge.conflict and set(key) <= set(merge.staged):
+    if decides and set(key) <= set(merge.staged):
         # NULL in a conflict field: in conflict with nothing, so the row was inserted under its own key; unless
         # the index has NULLS NOT DISTINCT, or a trigger left the row out: then no row has both.
         # So was one that the predicate of a partial index does not hold for.
-        free = (
-            "TRUE" if merge.predicate is not None else " OR ".join(f"staged.{c.quoted} IS NULL" for c in by)
-        )
+        free = "TRUE" if where is not None else " OR ".join(f"{staged} IS NULL" for _, staged in pairs)
         both = [f"mine.{c.quoted} = staged.{c.quoted}" for c in key]
-        both += [f"mine.{c.quoted} IS NOT DISTINCT FROM staged.{c.quoted}" for c in by]
-        mine = f"EXISTS (SELECT FROM {merge.table.quoted} AS mine WHERE {' AND '.join(both)})"
+        mine_too = zip(by.terms(table, "mine"), by.terms(table, "staged"), strict=True)
+        both += [f"{mine} IS NOT DISTINCT FROM {staged}" for mine, staged in mine_too]
+        mine = f"EXISTS (SELECT FROM {table.quoted} AS mine WHERE {' AND '.join(both)})"
         columns = [
             f"CASE WHEN ({free}) AND {mine} THEN staged.{c.quoted} ELSE target.{c.quoted} END" for c in key
         ]
     selected = ", ".join(f"{text} AS {c.quoted}" for text, c in zip(columns, key, strict=True))
-    return f"SELECT {selected} {source} LEFT JOIN {merge.table.quoted} AS target ON {matches} {order}"
+    return f"SELECT {selected} {source} LEFT JOIN {table.quoted} AS target ON {matches} {order}"
 
 
-def create_update_staging(table: Table, columns: Sequence[Column]) -> SqlText:
-    """The statement that makes the staging table of a bulk update."""
-    names = ", ".join(_staged_columns(columns))
-    text = (
-        f"CREATE TEMPORARY TABLE {_STAGING} ON COMMIT DROP AS SELECT {names} FROM {table.quoted} WITH NO DATA"
-    )
-    return SqlText(text, ((table.quoted, True), TEMPORARY_TABLE))
+def create_update_staging(table: Table, columns: Sequence[Column], *, ordinal: bool = False) -> SqlText:
+    """The statement that makes the staging table of a bulk update.
 
-
-def update_staged(table: Table, key: Sequence[Column], fields: Sequence[Column]) -> str:
-    """The statement that writes the staged ``fields`` to the rows that have the staged ``key``; their version is
-    counted up, unless it is among the fields.
+    Args:
+        ordinal: add the column that numbers the rows.
     """
-    written = [f"{c.quoted} = staged.{c.quoted}" for c in fields]
-    written += [f"{c.quoted} = target.{c.quoted} + 1" for c in version_column(table) if c not in fields]
-    sets = ", ".join(written)
-    matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in key)
-    return f"UPDATE {table.quoted} AS target SET {sets} FROM {_STAGING} AS staged WHERE {matches}"
+    staged = _staged_columns(columns)
+    if ordinal:
+        staged.append(f"0::bigint AS {quote_identifier(free_name(table))}")
+    names = ", ".join(staged)
+    text = f"CREATE TEMPORARY TABLE {STAGING_TABLE} ON COMMIT DROP AS SELECT {names} FROM {table.quoted} WITH NO DATA"
+    return SqlText(text, ((table.quoted, True), TEMPORARY_TABLE))
 
 
 def version_column(table: Table) -> tuple[Column, ...]:
@@ -465,7 +400,7 @@ def stale_staged(table: Table) -> str:
     matches = " AND ".join(f"target.{c.quoted} = staged.{c.quoted}" for c in table.key_columns)
     return (
         f"WITH meant AS (SELECT {keys}, staged.{version.quoted} AS seen, target.{version.quoted} AS there "
-        f"FROM {_STAGING} AS staged JOIN {table.quoted} AS target ON {matches} FOR UPDATE OF target) "
+        f"FROM {STAGING_TABLE} AS staged JOIN {table.quoted} AS target ON {matches} FOR UPDATE OF target) "
         "SELECT * FROM meant WHERE there IS DISTINCT FROM seen ORDER BY 1 LIMIT 1"
     )
 
@@ -477,20 +412,20 @@ __all__ = [
     "STAGED",
     "STAGING",
     "STAGING_SCHEMA",
+    "STAGING_TABLE",
     "Merge",
     "create_staging",
     "create_update_staging",
     "drawn_values",
     "find_duplicate",
+    "free_name",
     "insert_returning",
-    "insert_staged",
-    "named_columns",
+    "set_fields",
     "next_value",
     "plan_merge",
     "reserve_keys",
     "staged_keys",
     "staged_types",
     "stale_staged",
-    "update_staged",
     "version_column",
 ]

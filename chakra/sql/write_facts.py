@@ -95,6 +95,41 @@ ORDER BY c.relname"""
 """What the unique indexes of a table are over: what ON CONFLICT can find conflicts by."""
 
 
+ARBITERS = """
+SELECT c.conname::text AS name, CASE WHEN c.contype <> 'x' THEN (
+        SELECT array_agg(a.attname::text ORDER BY k.position)
+        FROM unnest(c.conkey) WITH ORDINALITY AS k(number, position)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.number) END AS columns
+FROM pg_catalog.pg_constraint AS c
+WHERE c.conrelid = pg_catalog.to_regclass($1) AND c.contype IN ('p', 'u', 'x') AND NOT c.condeferrable
+ORDER BY c.conname"""
+"""The constraints of a table by which ON CONFLICT can find conflicts, and their columns, if being equal is what they
+forbid."""
+
+
+ROWS_WRITTEN = """
+SELECT current_setting('track_counts') = 'on' AS counted, array_agg(named.name ORDER BY named.name) AS names,
+    array_agg(named.deleted ORDER BY named.name) AS deleted, array_agg(named.updated ORDER BY named.name) AS updated
+FROM (
+    SELECT CASE WHEN pg_catalog.pg_table_is_visible(t.oid) THEN '' ELSE n.nspname || '.' END || t.relname AS name,
+        sum(written.deleted)::bigint AS deleted, sum(written.updated)::bigint AS updated
+    FROM (
+        SELECT CASE WHEN c.relispartition THEN pg_catalog.pg_partition_root(c.oid) ELSE c.oid END AS whole,
+            pg_catalog.pg_stat_get_xact_tuples_deleted(c.oid) AS deleted,
+            pg_catalog.pg_stat_get_xact_tuples_updated(c.oid) AS updated
+        FROM pg_catalog.pg_class AS c WHERE c.relkind = 'r' OFFSET 0
+    ) AS written
+    JOIN pg_catalog.pg_class AS t ON t.oid = written.whole
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+    WHERE (written.deleted > 0 OR written.updated > 0) AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    GROUP BY 1
+) AS named"""
+"""Rows that this connection deleted and updated, by table, partitions as their whole: those of this transaction, and
+what of earlier ones was not yet added to the statistics, which happens between transactions only (``pgstat.c``). What
+foreign keys do is counted like everything else, since the server does it by statements of its own
+(``ri_triggers.c``). It looks once at every table of the database: 0.2 ms for 400 relations."""
+
+
 def computed_error(table: Table, column: Column) -> DataError:
     """The error of a value for a column that the server computes, in whatever way it was to be written."""
     own = (
@@ -109,11 +144,13 @@ def computed_error(table: Table, column: Column) -> DataError:
 
 
 __all__ = [
+    "ARBITERS",
     "DEFAULT_OF",
     "DRAWN_FACTS",
     "INSERT_FACTS",
     "REPLACED",
     "ROWS_REPLACED",
+    "ROWS_WRITTEN",
     "SECURED",
     "UNIQUE_INDEXES",
     "computed_error",

@@ -31,7 +31,7 @@ PROMISED = {
         BoolAnd BoolOr Every BitAnd BitOr BitXor AnyValue JsonObjectAgg RangeAgg RangeIntersectAgg XmlAgg
         Corr CovarPop CovarSamp RegrAvgX RegrAvgY RegrCount RegrIntercept RegrR2 RegrSlope RegrSXX RegrSXY RegrSYY
         PercentileCont PercentileDisc Mode RankOf DenseRankOf PercentRankOf CumeDistOf Grouping
-        Row All Any Over Page
+        Row All Any Over Page DeleteReport
         Window Frame RowNumber Rank DenseRank PercentRank CumeDist Ntile Lag Lead FirstValue LastValue NthValue
         ChakraError DoesNotExist MultipleObjectsReturned NotLoaded FieldError ConfigError PoolTimeout
         IntegrityError DataError QueryError DeadlineExceeded StaleData

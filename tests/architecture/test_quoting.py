@@ -105,7 +105,10 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.render.calls": {"kind.cast.sql", "kind.literal.sql", "cast.sql"},
     "chakra.sql.render.functions": {"node.type.sql", "'dense_rank' if node.linked else 'row_number'"},
     "chakra.sql.partitions": {"shares", "some", "share", "keys"},
-    "chakra.sql.upserts": {"conflict.predicate"},  # of constant_condition
+    "chakra.sql.upserts": {"conflict.target", "mark"},  # of Target.sql, and of a constant
+    "chakra.sql.targets": {"where", "term"},  # of constant_condition and constant_value
+    # Quoted columns and what was made of them, words of closed sets, and constants that were quoted.
+    "chakra.sql.merging": {"names", "overriding", "source", "check", "fresh", "sets", "matches"},
     "chakra.sql.dml": {
         "alias", "named",  # a constant of Chakra's own
         "names", "picked", "i", "keys", "check", "first", "given",
@@ -127,14 +130,10 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.expressions.library.texts": {"place", "name"},
     "chakra.sql.render.aggregates": {"end", "node.call_name()", "node.word"},
     "chakra.sql.staging": {
-        "default", "drawn", "names", "target", "text", "sets", "fresh", "known", "number",
-        "source", "order", "there", "same", "selected", "matches", "mine", "free",
+        "default", "drawn", "names", "known", "number", "order", "there", "same", "selected", "matches", "mine", "free",
+        "source", "values", "term", "position", "where", "staged", "text",
         "defaults[column.name]", "type_.sql", "c.type.sql", "', '.join(changes)", "unchecked('$4')", "indirect",
-        "unsynced", "overriding", "keys", "predicate",
-        "constant_condition(merge.table, merge.predicate, 'conflict_where', naive=merge.naive)",
-        "condition.sql",
-        "', '.join(columns)",
-        "' AND '.join(both)",
+        "unsynced", "keys", "', '.join(columns)", "' AND '.join(both)",
     },
     "chakra.sql.ddl.types": {"name", "labels", "array", "message", "hidden", "ignored"},
     # Expressions and types as SQL: written by developers, or by the compiler out of expressions; checked words, and

@@ -229,7 +229,7 @@ async def test_identities_and_names_that_need_quotes(pg: asyncpg.Connection[Any]
         ({"on_conflict": "ignore", "update_fields": ["n"]}, 'needs on_conflict="update"'),
         ({"conflict_fields": ["email"]}, "need on_conflict"),
         ({"update_fields": ["n"]}, "need on_conflict"),
-        ({"returning": "id"}, 'returning is "keys" or None'),
+        ({"returning": "id"}, 'returning is "keys", "arrow", True or a list'),
         ({"batch_rows": 0}, "batch_rows=0"),
         ({"conflict": "ignore"}, "no option 'conflict'"),
         (

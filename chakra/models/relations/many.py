@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, Unpack, overload
 
 from chakra.errors import DataError, FieldError, NotLoaded
 from chakra.models.doors import doors
@@ -28,6 +28,7 @@ from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 from chakra.query.unwritten import Unwritten
+from chakra.query.verbs import CreateHow
 from chakra.schema import Hop, Relation, Table
 
 M = TypeVar("M", bound=Any)
@@ -390,17 +391,37 @@ class ManySet(PartnerSet[R_co]):
         self._now_has([made])
         return {name: getattr(made, name) for name in found} if isinstance(found, tuple) else made
 
+    @overload
+    async def bulk_create(
+        self, instances: Iterable[Any], *, returning: Literal["arrow"], **options: Unpack[CreateHow]
+    ) -> Any: ...
+
+    @overload
+    async def bulk_create(
+        self,
+        instances: Iterable[Any],
+        *,
+        returning: list[str] | tuple[str, ...],
+        **options: Unpack[CreateHow],
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
+    async def bulk_create(
+        self, instances: Iterable[Any], *, returning: bool | None = None, **options: Unpack[CreateHow]
+    ) -> list[R_co]: ...
+
     @settled
-    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[R_co]:
+    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> Any:
         """Make many partners and link them with the instance, in one transaction; options as for all querysets."""
         given = instances_of(self.table, instances)
         with Unwritten(given):
             async with self.database.transaction():
                 made = await super().bulk_create(given, **options)
-                keys = [self._key_of(row) for row in made]
+                rows = made if isinstance(options.get("returning"), bool | None) else given
+                keys = [self._key_of(row) for row in rows]
                 if keys:
                     await self._add(keys, {})
-        self._now_has(made)
+        self._now_has(rows)
         return made
 
 

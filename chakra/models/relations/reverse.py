@@ -22,7 +22,7 @@ from chakra.models.relations.sets import (
 from chakra.query.fetching import note_awaited, note_found, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.lost import moved_on
-from chakra.query.not_a_list import given_items
+from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, Behind, change_loaded, loaded_value, own_state
 from chakra.query.write import database_of
@@ -236,10 +236,11 @@ class RelatedSet(PartnerSet[Any]):
         return made
 
     @settled
-    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> list[Any]:
+    async def bulk_create(self, instances: Iterable[Any], **options: Any) -> Any:
         """Insert many rows that point at the instance; options as for all querysets."""
-        made = await super().bulk_create(instances, **options)
-        self._changed_set(None if options.get("on_conflict") else lambda rows: joined(rows, made))
+        given = instances_of(self.table, instances)
+        made = await super().bulk_create(given, **options)
+        self._changed_set(None if options.get("on_conflict") else lambda rows: joined(rows, given))
         return made
 
     @settled

@@ -22,6 +22,7 @@ from chakra.query.checks import is_attribute, value_name
 from chakra.query.columns import ColumnReads
 from chakra.query.ctes import Query
 from chakra.query.grouping import Grouped
+from chakra.query.limited import limited
 from chakra.query.managers import Starting, check_kind
 from chakra.query.moments import Direction, dates_of, datetimes_of
 from chakra.query.nested import nested_select
@@ -155,6 +156,21 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
         new = self._with(self._select)
         new._mode = mode
         return new
+
+    def timeout(self, seconds: float) -> Self:
+        """Say how long a verb of this query may take: ``await qs.timeout(0.5)``, ``await qs.timeout(0.5).count()``.
+
+        Waiting for a connection counts, and what is prefetched, too; as in ``async with db.deadline(seconds)``, which
+        is for several statements, and for streams. Inside of another query it says nothing.
+
+        Args:
+            seconds: after which the verb is stopped, on the server too.
+
+        Raises:
+            DeadlineExceeded: raised by the verb, when it took longer.
+            QueryError: that is no number of seconds.
+        """
+        return limited(self, seconds)  # type: ignore[no-any-return]
 
     def only(self, *fields: str) -> Self:
         """Load only these fields, keys besides; reading another raises ``NotLoaded``.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from chakra import query
 from chakra.query.base import R_co
+from chakra.query.limited import limited
 from chakra.query.pending import is_awaited
 from chakra.query.raw import RawQuery as AsyncRawQuery
 from chakra.query.reading import ITERATOR_ROWS
@@ -131,6 +132,8 @@ def _methods(kind: type) -> dict[str, Any]:
     for name in dir(kind):
         if name.startswith("_") or name in _OWN or name in _AS_THEY_ARE:
             continue
+        if name == "timeout" and issubclass(kind, query.QuerySet):
+            continue  # the one of QuerySet below: a subclass of what the query is behind its plain calls
         found = inspect.getattr_static(kind, name)
         if isinstance(found, FunctionType):
             runs = inspect.iscoroutinefunction(found) or is_running(found) or is_awaited(found)
@@ -152,6 +155,15 @@ else:
         """
 
         __slots__ = ()
+        __chakra_kind__ = query.QuerySet
+
+        def timeout(self, seconds: float) -> Any:
+            """Say how long a verb of this query may take; see the asynchronous ``QuerySet.timeout``."""
+            other = _new(self.__chakra_kind__)
+            _fill(other, self, _members(self.__chakra_kind__))
+            if self.__chakra_kind__.__dictoffset__:
+                other.__dict__.update(self.__dict__)
+            return plain_query(limited(other, seconds))
 
 
 _classes: dict[Any, Any] = {query.QuerySet: QuerySet}
@@ -170,6 +182,7 @@ def plain_class(kind: type) -> Any:
             return kind
         bases = (QuerySet if issubclass(kind, query.QuerySet) else PlainQuery, kind)
         content = {"__slots__": (), "__doc__": kind.__doc__, "__module__": kind.__module__, **_methods(kind)}
+        content["__chakra_kind__"] = kind
         found = _classes[kind] = types.new_class(
             kind.__name__, bases, exec_body=lambda own: own.update(content)
         )
@@ -190,15 +203,19 @@ def plain_query(given: Any) -> Any:
     if made is kind:
         return given
     new = _new(made)
+    _fill(new, given, members)
+    if attributes:
+        new.__dict__.update(given.__dict__)
+    return new
+
+
+def _fill(new: Any, given: Any, members: tuple[Any, ...]) -> None:
     for get, set_ in members:
         try:
             value = get(given)
         except AttributeError:
             continue  # a set of partners fills its slots when it is asked
         set_(new, value)
-    if attributes:
-        new.__dict__.update(given.__dict__)
-    return new
 
 
 def _members(kind: type) -> tuple[Any, ...]:

@@ -112,9 +112,7 @@ async def _said(database: Any) -> Any:
     free = limits["most"] - limits["kept"]
     wanted = database.settings.pool.max_connections
     wrong = (
-        ""
-        if wanted <= free
-        else f"the pool may want {wanted}: lower pool.max_connections, or put PgBouncer between"
+        "" if wanted <= free else f"the pool may want {wanted}: lower pool.max_connections, or use PgBouncer"
     )
     yield Finding("connections", f"{limits['now']} of {free} in use", wrong)
     encoding = limits["encoding"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def command(
             if as_json:
                 given["format"] = "json"  # type: ignore[assignment]
             plan = await raw.explain(**given)  # type: ignore[arg-type]
-            click.echo(plan.to_json() if as_json and hasattr(plan, "to_json") else str(plan))
+            click.echo(json.dumps(plan, indent=2) if as_json else str(plan))
 
     asyncio.run(run())
 

@@ -13,10 +13,8 @@ from rich.table import Table
 
 import chakra
 from chakra.cli.values import values_of
-from chakra.errors import DatabaseError
 
 console = Console(highlight=False)
-NOT_A_QUERY = "42601"  # syntax_error: COPY (…) takes queries alone
 
 
 @click.command("sql")
@@ -65,18 +63,18 @@ async def _run(text: str, url: str | None, target: Path | None, limit: int, para
             if target is not None:
                 _write(await query.to_arrow(), target)
                 return
-            try:
-                rows = await database.fetch(f"SELECT * FROM ({text}) AS shown LIMIT {limit + 1}", *values)
-            except DatabaseError as error:
-                if error.sqlstate != NOT_A_QUERY:
-                    raise
-                rows = await database.fetch(text, *values)
+            plain = _word(text) in ("show", "explain")  # which stand in no other statement
+            shown = text if plain else f"SELECT * FROM ({text}) AS shown LIMIT {limit + 1}"
+            rows = await database.fetch(shown, *values)
     _show(rows, limit)
 
 
+def _word(text: str) -> str:
+    return text.lstrip("( \n\t").partition(" ")[0].strip().lower()
+
+
 def _is_query(text: str) -> bool:
-    word = text.lstrip("( \n\t").partition(" ")[0].strip().lower()
-    return word in ("select", "with", "values", "table", "show", "explain")
+    return _word(text) in ("select", "with", "values", "table", "show", "explain")
 
 
 def _show(rows: list[Any], limit: int) -> None:

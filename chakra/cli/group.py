@@ -13,7 +13,11 @@ from chakra.errors import ChakraError
 COMMANDS = {
     "bench": "chakra.cli.bench",
     "demo": "chakra.cli.demo",
+    "doctor": "chakra.cli.doctor",
+    "explain": "chakra.cli.explain",
     "migrate": "chakra.cli.migrate",
+    "shell": "chakra.cli.shell",
+    "sql": "chakra.cli.sql",
     "warmup": "chakra.cli.warmup",
 }
 """Command name → module that holds a click command called ``command``."""

@@ -145,6 +145,9 @@ LAZY: tuple[Exemption, ...] = (
 """Imports inside functions, of a layer the module may not import at its top."""
 
 THIRD_PARTY_LAZY: tuple[Exemption, ...] = (
+    Exemption("chakra.cli.shell", "IPython", "only the shell needs it"),
+    Exemption("chakra.cli.shell", "traitlets.config", "comes with IPython"),
+    Exemption("chakra.cli.sql", "pyarrow", "only where rows go into a file"),
     Exemption("chakra.db.coordination", "chakra.db.retrying", "loaded by who runs blocks again"),
     Exemption("chakra.db.coordination", "chakra.db.gathering", "loaded by who runs several queries at once"),
     Exemption("chakra.columnar.sinks", "polars", "optional library, asked for by to_polars"),

@@ -65,7 +65,7 @@ class Carrier:
             await finish(self._database, entry.key, entry.direction)
 
     async def _refuse(self, entry: Entry, steps: Sequence[Step]) -> None:
-        """Look at what must not be so, before anything is done. What depends on rows that the migration writes itself is
+        """Look at what must not be so, before anything is done. What depends on rows that it writes itself is
         asked at its step.
         """
         for step in steps:

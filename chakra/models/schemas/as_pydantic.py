@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import typing
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from pydantic import (
     NaiveDatetime,
     PlainSerializer,
     PlainValidator,
+    PydanticUserError,
     TypeAdapter,
     WithJsonSchema,
     create_model,
@@ -117,6 +119,8 @@ def _annotated(face: Face, writes: bool) -> Any:
         return _by_conversion(type_, _range_schema(type_), as_dict)
     if face.kind == "other":
         return _by_conversion(type_, {}, None)
+    if face.kind == "json":
+        return _known(python)
     limits = (
         dict(face.limits)
         if python in (str, int) or "max_digits" in face.limits or face.type.name in _VECTORS
@@ -130,6 +134,16 @@ def _annotated(face: Face, writes: bool) -> Any:
         limits["allow_inf_nan"] = True
     found = Annotated[python, Field(**limits)] if limits else python
     return Annotated[found, _Format(face.format)] if face.format and python in (int, float) else found
+
+
+def _known(python: Any) -> Any:
+    """The class of a document, as far as pydantic knows it; before Python 3.12 it takes no ``typing.TypedDict``."""
+    try:
+        TypeAdapter(python)
+    except PydanticUserError:
+        known = typing.is_typeddict(python) or typing.get_origin(python) is dict
+        return dict[str, Any] if known else list[Any] if typing.get_origin(python) is list else Any
+    return python
 
 
 class _Format:

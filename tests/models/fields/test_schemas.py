@@ -11,7 +11,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 
 import fastapi
 import httpx
@@ -381,6 +381,46 @@ async def test_each_type_goes_and_comes_back(rows: Any) -> None:
     await other.save()
     texts = await chakra.raw("SELECT (to_jsonb(s) - 'id')::text AS row FROM sc_samples s ORDER BY id").all()
     assert len({row["row"] for row in texts}) == 1 and len(texts) == 3
+
+
+class Size(TypedDict):
+    width: int
+
+
+class Strange: ...
+
+
+async def test_documents_go_by_their_annotation(rows: Any) -> None:
+    class Box(Model, table="sc_boxes"):
+        id: Field[int] = field(primary_key=True)
+        size: Field[Size] = field(Jsonb)
+        sizes: Field[list[int]] = field(Jsonb)
+        other: Field[dict[str, Strange]] = field(Jsonb)
+        null: Field[dict[str, Any] | chakra.JsonNull] = field(Jsonb)
+        moods: Field[list[Mood]]
+        levels: Field[list[Level]] = field(Array(SmallInt), choices=Level)
+
+    given = {
+        "size": {"width": 1},
+        "sizes": [1],
+        "other": {"a": 1},
+        "null": [],
+        "moods": ["bad"],
+        "levels": [2],
+    }
+    box = Box.from_pydantic(Box.pydantic("create").model_validate(given))
+    assert (box.size, box.other, box.null, box.moods, box.levels) == (
+        {"width": 1},
+        {"a": 1},
+        [],
+        [Mood.BAD],
+        [Level.HIGH],
+    )
+    with pytest.raises(pydantic.ValidationError) as caught:
+        Box.pydantic("create").model_validate(given | {"sizes": ["x"], "size": 1, "levels": [3]})
+    assert [error["loc"][0] for error in caught.value.errors()] == ["size", "sizes", "levels"]
+    given.pop("other")
+    assert msgspec.convert(given, Box.msgspec("create", exclude=["other"])).levels == [Level.HIGH]
 
 
 async def test_the_schema_of_an_api(rows: Any) -> None:

@@ -62,6 +62,7 @@ class Model(_Row, metaclass=ModelMeta):
         __table__: ClassVar[Table]
         pk: _PrimaryKey = _PrimaryKey()
         """The primary key: the value, or a tuple if it has several columns."""
+        __chakra_concrete__: ClassVar[Any]
 
     def __init__(self, /, **values: Any) -> None:
         """Make an instance that is not in the database yet.
@@ -121,8 +122,8 @@ class Model(_Row, metaclass=ModelMeta):
 
     @classmethod
     def __chakra_model__(cls, instance: Any) -> Any:
-        """The model whose key ``__chakra_key__`` gives."""
-        return cls
+        """The model whose key ``__chakra_key__`` gives; of a proxy the one that has the table."""
+        return cls.__chakra_concrete__
 
     @classmethod
     def __chakra_cells__(cls, instance: Any) -> dict[str, Any]:
@@ -328,9 +329,12 @@ class Model(_Row, metaclass=ModelMeta):
         return kind(f"{type(self).__name__} has no field {name!r}; it has {', '.join(names)}{hint}")
 
     def __eq__(self, other: object) -> bool:
-        """Rows are equal if they are of one model and have the same primary key."""
-        if not isinstance(other, Model) or type(other) is not type(self):
+        """Rows are equal if they are of one model, or proxies of it, and have the same primary key."""
+        if type(other) is not type(self) and (
+            not isinstance(other, Model) or other.__chakra_concrete__ is not self.__chakra_concrete__
+        ):
             return NotImplemented
+        assert isinstance(other, Model)
         key = self._key_or_none()
         return self is other if key is None else key == other._key_or_none()
 
@@ -342,7 +346,7 @@ class Model(_Row, metaclass=ModelMeta):
                 f"this {type(self).__name__} has no primary key {why} and cannot be hashed"
                 f"{'; save it first' if why == 'yet' else ''}"
             )
-        return hash((type(self), key))
+        return hash((self.__chakra_concrete__, key))
 
     def _key_or_none(self) -> Any:
         values = tuple(getattr(self, SLOT + name, None) for name in type(self).__table__.primary_key)

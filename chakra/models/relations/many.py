@@ -156,7 +156,7 @@ class ManySet(PartnerSet[R_co]):
         found: dict[Hashable, Any] = {}
         for item in given:
             if hasattr(type(item), "__chakra_model__"):
-                if type(item).__chakra_model__(item) is not model:
+                if type(item).__chakra_model__(item) is not model.__chakra_concrete__:
                     raise FieldError(
                         f"{self._name}.{method}() takes {model.__name__} instances, not {item!r}"
                     )

@@ -55,12 +55,12 @@ class ModelMeta(PartitionVerbs, Conversions):
             root = {"__slots__": (), "__chakra__": ModelInfo({}, {"abstract": True}), **namespace}
             return super().__new__(mcls, name, bases, root)
         chosen = read_options(name, bases, namespace, options)
+        own, said = read_body(name, namespace)
         if chosen.get("proxy"):
-            return _proxy(mcls, name, bases, namespace, options)
+            return _proxy(mcls, name, bases, namespace, options, (own, said))
         check_words(name, chosen)
         _check_managers(name, namespace)
         declared = inherited(name, bases)
-        own, said = read_body(name, namespace)
         declared.update(own)
         for attribute in (*own, *said):
             namespace.pop(attribute, None)
@@ -192,14 +192,19 @@ def _proxy(
     bases: tuple[type, ...],
     namespace: dict[str, Any],
     options: dict[str, Any],
+    body: tuple[dict[str, Declared], dict[str, Any]],
 ) -> ModelMeta:
+    own, said = body
     meta = namespace.get("Meta")
     given = {**({} if meta is None else vars(meta)), **options}
     given = {word: value for word, value in given.items() if not word.startswith("__")}
     model = behind(name, bases, given)
-    check_fields(name, model, read_body(name, namespace))
+    check_fields(name, model, own)
+    for attribute in said:
+        namespace.pop(attribute, None)
     _check_managers(name, namespace)
     namespace["__chakra__"] = info = info_of(model, given)
+    info.said.update(said)
     namespace.setdefault("__slots__", ())
     _add_errors(name, namespace, model)
     cls = type.__new__(mcls, name, bases, namespace)

@@ -76,6 +76,7 @@ def info_of(model: Any, given: dict[str, Any]) -> ModelInfo:
     # The same objects: relations that other models open later are the proxy's as well.
     info.plan, info.keys, info.relations = of.plan, of.keys, of.relations
     info.reverse, info.ways, info.between = of.reverse, of.ways, of.between
+    info.said.update(of.said)
     info.concrete = model
     return info
 

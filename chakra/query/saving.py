@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 async def save(
     instance: Any,
     *,
-    database: Database | None = None,
+    database: Database | str | None = None,
     fields: Iterable[str] | None = None,
     force_insert: bool = False,
     force_update: bool = False,
@@ -197,7 +197,7 @@ async def _save_computed(instance: Any, database: Database, assigned: dict[str, 
     await on_checked(database, table, tuple(assigned), work)
 
 
-async def delete(instance: Any, *, database: Database | None = None) -> int:
+async def delete(instance: Any, *, database: Database | str | None = None) -> int:
     """Delete the instance's row; return 1, or 0 if it was gone already.
 
     Raises:

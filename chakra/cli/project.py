@@ -126,7 +126,7 @@ def _within(module: str, modules: Iterable[str]) -> bool:
 
 def _has_table(model: Any) -> bool:
     info = model.__chakra__
-    return not info.options.get("abstract")
+    return not info.options.get("abstract") and info.concrete is None  # a proxy has its model's
 
 
 def wanted_state(known: list[App], app: App | None = None) -> State:

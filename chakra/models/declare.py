@@ -38,6 +38,7 @@ META_OPTIONS = frozenset(
         "materialized",
         "ordering",
         "partition_by",
+        "proxy",
         "schema",
         "storage",
         "table",
@@ -51,7 +52,7 @@ META_OPTIONS = frozenset(
     }
 )
 
-OWN_OPTIONS = frozenset({"abstract", "table", "comment", "view", "materialized"})
+OWN_OPTIONS = frozenset({"abstract", "table", "comment", "view", "materialized", "proxy"})
 """What a class says of itself alone."""
 
 
@@ -82,6 +83,7 @@ class ModelInfo:
         hooks: what runs before and after writes, or ``None``.
         listeners: functions that ``on`` gave, by event.
         said: annotations for type checkers alone, by attribute, those of bases among them.
+        concrete: of a proxy, the model whose table it has.
         table: its description, made at first use.
         describing: threads that are making the description.
         rows: what the queries of its managers begin with, made at first use as well.
@@ -90,6 +92,7 @@ class ModelInfo:
     def __init__(self, declared: dict[str, Declared], options: dict[str, Any]) -> None:
         self.declared = declared
         self.options = options
+        self.concrete: Any = None
         self.table: Table | None = None
         self.describing: set[int] = set()
         self.rows: dict[Starting, Any] = {}
@@ -147,7 +150,8 @@ def inherited(name: str, bases: tuple[type, ...]) -> dict[str, Declared]:
             raise FieldError(
                 f"{name} inherits from {base.__name__}, which has a table of its own, and one row in two tables would "
                 "take a join for each read and two statements for each write: share fields through a base with `class "
-                f"Meta: abstract = True`, or let a {name} point at its {base.__name__}: "
+                f"Meta: abstract = True`, give the rows of {base.__name__} other behaviour by a proxy (class "
+                f"{name}({base.__name__}, proxy=True)), or let a {name} point at its {base.__name__}: "
                 f"{snake_case(base.__name__)}: OneToOne[{base.__name__}] = one_to_one(primary_key=True, …)"
             )
         declared.update(info.declared)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
 from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
+from chakra.models.copying import as_dict, blank, content_of, copied, fill
 from chakra.models.doors import by_door
 from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta
@@ -15,7 +16,7 @@ from chakra.models.relations.many import ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
 from chakra.models.validation import validate as check
 from chakra.models.views import Refresh
-from chakra.query import fetching, hooks, options, saving
+from chakra.query import fetching, hooks, saving
 from chakra.query.hydrate import SLOT
 from chakra.query.options import flag
 from chakra.query.other_names import INSTANCES, near, written
@@ -62,6 +63,7 @@ class Model(_Row, metaclass=ModelMeta):
         __table__: ClassVar[Table]
         pk: _PrimaryKey = _PrimaryKey()
         """The primary key: the value, or a tuple if it has several columns."""
+        __chakra_concrete__: ClassVar[Any]
 
     def __init__(self, /, **values: Any) -> None:
         """Make an instance that is not in the database yet.
@@ -121,8 +123,8 @@ class Model(_Row, metaclass=ModelMeta):
 
     @classmethod
     def __chakra_model__(cls, instance: Any) -> Any:
-        """The model whose key ``__chakra_key__`` gives."""
-        return cls
+        """The model whose key ``__chakra_key__`` gives; of a proxy the one that has the table."""
+        return cls.__chakra_concrete__
 
     @classmethod
     def __chakra_cells__(cls, instance: Any) -> dict[str, Any]:
@@ -203,7 +205,7 @@ class Model(_Row, metaclass=ModelMeta):
             if fields is not None:
                 raise FieldError("save(): fields and update_fields are two names of one option")
             fields = update_fields
-        fields = options.names("fields", fields)
+        fields = _listed(fields)
         if validate:
             await self.validate(fields, using=using)
         way = saving if type(self).__chakra__.hooks is None else hooks
@@ -276,7 +278,7 @@ class Model(_Row, metaclass=ModelMeta):
             DoesNotExist: the row is not there any more.
             FieldError: no such field, or the row was never saved.
         """
-        wanted = (*given, *(options.names("fields", fields) or ()))
+        wanted = (*given, *(_listed(fields) or ()))
         if fields is None or wanted:
             await fetching.refresh(self, wanted, using)
 
@@ -328,9 +330,12 @@ class Model(_Row, metaclass=ModelMeta):
         return kind(f"{type(self).__name__} has no field {name!r}; it has {', '.join(names)}{hint}")
 
     def __eq__(self, other: object) -> bool:
-        """Rows are equal if they are of one model and have the same primary key."""
-        if not isinstance(other, Model) or type(other) is not type(self):
+        """Rows are equal if they are of one model, or proxies of it, and have the same primary key."""
+        if type(other) is not type(self) and (
+            not isinstance(other, Model) or other.__chakra_concrete__ is not self.__chakra_concrete__
+        ):
             return NotImplemented
+        assert isinstance(other, Model)
         key = self._key_or_none()
         return self is other if key is None else key == other._key_or_none()
 
@@ -342,7 +347,7 @@ class Model(_Row, metaclass=ModelMeta):
                 f"this {type(self).__name__} has no primary key {why} and cannot be hashed"
                 f"{'; save it first' if why == 'yet' else ''}"
             )
-        return hash((type(self), key))
+        return hash((self.__chakra_concrete__, key))
 
     def _key_or_none(self) -> Any:
         values = tuple(getattr(self, SLOT + name, None) for name in type(self).__table__.primary_key)
@@ -365,36 +370,52 @@ class Model(_Row, metaclass=ModelMeta):
         ]
         return html_table((type(self).__name__, ""), shown)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        state: RowState = self._state
-        values = {
-            a: getattr(self, SLOT + a) for a, *_ in type(self).__chakra__.plan if hasattr(self, SLOT + a)
-        }
-        # The values travel as state, after the object itself: loaded rows may point back at it.
-        fetch = None if state.fetch is None else state.fetch.alone()
-        return _blank, (type(self),), (values, state.saved, set(state.changed), loaded_values(self), fetch)
+    def to_dict(
+        self,
+        *,
+        fields: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        relations: Iterable[str] | None = None,
+    ) -> dict[str, Any]:
+        """The row as a dict of its own: fields that were loaded, and values that the query computed, by name.
 
-    def __setstate__(self, content: tuple[Any, ...]) -> None:
-        """Fill a pickled or copied instance; neither the database it came from nor its peers are part of it."""
-        values, saved, changed, loaded, fetch = content
-        for attribute, value in values.items():
-            setattr(self, SLOT + attribute, value)
-        state = self._state = RowState(None, saved)
-        state.changed = changed
-        state.loaded = loaded
-        state.fetch = fetch
+        Args:
+            fields: these alone; ``"author__name"`` is a field of a relation, which is then among the keys.
+            exclude: all but these, of relations as well.
+            relations: loaded relations that stand in it as dicts, or as lists of dicts: ``["author", "tags"]``,
+                ``["comments__author"]``.
+
+        Raises:
+            FieldError: there is no such field or relation.
+            NotLoaded: a field or relation that is named was not loaded.
+        """
+        return as_dict(self, fields, exclude, relations)
+
+    def __copy__(self) -> Self:
+        return copied(self)  # type: ignore[no-any-return]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copied(self, memo)  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What it holds travels as state, after the object itself: loaded rows may point back at it.
+        return blank, (type(self),), content_of(self)
+
+    def __setstate__(self, content: dict[str, Any]) -> None:
+        fill(self, content)
+
+
+def _listed(fields: Iterable[str] | None) -> tuple[str, ...] | None:
+    """The names given to ``fields``; whether there are such fields, the table says."""
+    if isinstance(fields, str):
+        raise FieldError(f"fields takes a list of names: [{fields!r}]")
+    return None if fields is None else tuple(fields)
 
 
 def shortened(value: Any) -> str:
     """How a value stands in what an instance shows of itself."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _blank(cls: type[Model]) -> Model:
-    instance = cls.__new__(cls)
-    instance._state = NEW
-    return instance
 
 
 __all__ = ["Model", "Objects"]

@@ -23,6 +23,7 @@ from chakra.models.keys import held_keys, made_keys, pointed_at
 from chakra.models.named import check_said
 from chakra.models.named import declared as declared_only
 from chakra.models.partitions import PartitionVerbs
+from chakra.models.proxies import behind, check_fields, info_of, table_of_proxy
 from chakra.models.relations.between import Between
 from chakra.models.relations.forward import ForwardRelation
 from chakra.models.relations.many import Link, ManyRelation
@@ -44,6 +45,8 @@ class ModelMeta(PartitionVerbs, Conversions):
     """Metaclass of models."""
 
     __chakra__: ModelInfo
+    __chakra_concrete__: Any
+    """The model that has the table: itself, or what a proxy is one of."""
 
     def __new__(
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
@@ -52,10 +55,12 @@ class ModelMeta(PartitionVerbs, Conversions):
             root = {"__slots__": (), "__chakra__": ModelInfo({}, {"abstract": True}), **namespace}
             return super().__new__(mcls, name, bases, root)
         chosen = read_options(name, bases, namespace, options)
+        own, said = read_body(name, namespace)
+        if chosen.get("proxy"):
+            return _proxy(mcls, name, bases, namespace, options, (own, said))
         check_words(name, chosen)
         _check_managers(name, namespace)
         declared = inherited(name, bases)
-        own, said = read_body(name, namespace)
         declared.update(own)
         for attribute in (*own, *said):
             namespace.pop(attribute, None)
@@ -106,7 +111,7 @@ class ModelMeta(PartitionVerbs, Conversions):
                 )
             info.describing.add(thread)
             try:
-                info.table = table_of(cls, info)
+                info.table = table_of(cls, info) if info.concrete is None else table_of_proxy(cls, info)
             finally:
                 info.describing.discard(thread)
         return info.table
@@ -166,16 +171,7 @@ def _concrete(
     own_slots = namespace.get("__slots__", ())
     own_slots = (own_slots,) if isinstance(own_slots, str) else tuple(own_slots)
     namespace["__slots__"] = (*(SLOT + a for a in attributes), *own_slots)
-    namespace["DoesNotExist"] = type(
-        "DoesNotExist",
-        (DoesNotExist,),
-        {"__qualname__": f"{name}.DoesNotExist", "__module__": namespace["__module__"]},
-    )
-    namespace["MultipleObjectsReturned"] = type(
-        "MultipleObjectsReturned",
-        (MultipleObjectsReturned,),
-        {"__qualname__": f"{name}.MultipleObjectsReturned", "__module__": namespace["__module__"]},
-    )
+    _add_errors(name, namespace)
     cls = type.__new__(mcls, name, bases, namespace)
     for attribute, declared in info.declared.items():
         if isinstance(declared.spec, ForeignKeySpec):
@@ -184,9 +180,45 @@ def _concrete(
             _attach_many(cls, attribute, declared.spec, info)
         else:
             _attach_field(cls, attribute, declared.spec, declared.nullable, info)
+    cls.__chakra_concrete__ = cls
     info.hooks = hooks_of(cls)
     registry.register(cls)
     return cls
+
+
+def _proxy(
+    mcls: type[ModelMeta],
+    name: str,
+    bases: tuple[type, ...],
+    namespace: dict[str, Any],
+    options: dict[str, Any],
+    body: tuple[dict[str, Declared], dict[str, Any]],
+) -> ModelMeta:
+    own, said = body
+    meta = namespace.get("Meta")
+    given = {**({} if meta is None else vars(meta)), **options}
+    given = {word: value for word, value in given.items() if not word.startswith("__")}
+    model = behind(name, bases, given)
+    check_fields(name, model, own)
+    for attribute in said:
+        namespace.pop(attribute, None)
+    _check_managers(name, namespace)
+    namespace["__chakra__"] = info = info_of(model, given)
+    info.said.update(said)
+    namespace.setdefault("__slots__", ())
+    _add_errors(name, namespace, model)
+    cls = type.__new__(mcls, name, bases, namespace)
+    info.hooks = hooks_of(cls)
+    registry.register(cls)
+    return cls
+
+
+def _add_errors(name: str, namespace: dict[str, Any], model: Any = None) -> None:
+    """Give a model its own ``DoesNotExist`` and ``MultipleObjectsReturned``; of a proxy they are its model's, too."""
+    for error in (DoesNotExist, MultipleObjectsReturned):
+        said = {"__qualname__": f"{name}.{error.__name__}", "__module__": namespace["__module__"]}
+        base = error if model is None else getattr(model, error.__name__)
+        namespace[error.__name__] = type(error.__name__, (base,), said)
 
 
 def _attach_field(cls: ModelMeta, attribute: str, spec: Any, nullable: bool, info: ModelInfo) -> None:
@@ -245,6 +277,7 @@ def _attach_back(cls: ModelMeta, attribute: str, spec: ForeignKeySpec, model: An
     name = _way_name(cls, spec)
     if name is None or name.endswith("+") or not isinstance(model, ModelMeta):
         return  # "+" is Django's word for no way back
+    model, before = concrete(model), concrete(before)
     if not name.isidentifier() or "__" in name:
         raise FieldError(f"{cls.__name__}.{attribute}: related_name={name!r} is not a plain name")
     if name in model.__chakra__.declared:
@@ -311,6 +344,7 @@ def _attach_many(cls: ModelMeta, attribute: str, spec: ManyToManySpec, info: Mod
     back = str(name) if named else f"{cls.__name__.lower()}_{attribute}+"
 
     def meant(model: Any, before: Any) -> None:
+        model, before = concrete(model), concrete(before)
         if before is not None:
             close_way(before, back, cls)
         if isinstance(model, ModelMeta):
@@ -354,6 +388,11 @@ def _attach_many_back(
             )
         _check_way(cls, attribute, spec.target, model, link.name, True)
     open_way(model, link.name, Way(cls, ManyRelation(link) if named else None, link.relation()))
+
+
+def concrete(model: Any) -> Any:
+    """The model that has the table, where a proxy is meant: what points at one points at both."""
+    return getattr(model, "__chakra_concrete__", model)
 
 
 class _KeySpec:

@@ -273,6 +273,7 @@ def _foreign_key(
 ) -> tuple[ForeignKeyConstraint, Relation]:
     spec: ForeignKeySpec = info.declared[attribute].spec
     target, pointed = _pointed(cls, attribute, info)
+    target = target.__chakra_concrete__
     options = target.__chakra__.options
     if options.get("view") is not None and info.options.get("view") is None:
         raise FieldError(
@@ -295,7 +296,8 @@ def _foreign_key(
         spec.on_update,
         spec.match,
     )
-    hop = Hop(info.keys[attribute], pointed, lambda: target.__table__)
+    meant = info.relations[attribute].target()
+    hop = Hop(info.keys[attribute], pointed, lambda: meant.__table__)
     return constraint, Relation(attribute, (hop,), any(column.nullable for column in own))
 
 

@@ -6,6 +6,7 @@ under the name before comes back when the right one is there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from chakra.schema import Relation
@@ -51,8 +52,16 @@ def _apply(model: Any, name: str) -> None:
         info.reverse[name] = relation
     else:
         info.reverse.pop(name, None)
-    if info.table is not None:
-        info.table.relate(name, relation)
+    for one in with_proxies(model):
+        if one.__chakra__.table is not None:
+            one.__chakra__.table.relate(name, relation)
 
 
-__all__ = ["Way", "close_way", "open_way"]
+def with_proxies(model: Any) -> Iterator[Any]:
+    """A model, and the proxies of it: they have other tables with the same relations."""
+    yield model
+    for derived in type.__subclasses__(model):
+        yield from with_proxies(derived)
+
+
+__all__ = ["Way", "close_way", "open_way", "with_proxies"]

@@ -35,12 +35,16 @@ EVENTS = get_args(Event)
 
 Hooks = Mapping[str, list[Any]]
 
+_SAID = frozenset({"created", "reverse"})
+"""What hooks are told by name, if they have a parameter for it."""
+
 
 def on(model: type[Any], event: Event) -> Callable[[F], F]:
     """Let an async function run when rows of a model are written: ``@on(Post, "after_save")``.
 
     It runs in the transaction of the write, behind the model's own method of that name, and gets what that gets: the
-    instance, ``created=`` if it has such a parameter, or the batch. Of an abstract model it runs for all that derive
+    instance, ``created=`` if it has such a parameter, or the batch. A function for ``m2m_changed`` that has a parameter
+    ``reverse`` hears of what is done from the other side as well. Of an abstract model it runs for all that derive
     from it.
 
     Args:
@@ -78,12 +82,17 @@ def hooks_of(model: Any) -> Hooks | None:
         several = []
         if method is not None and (callable(method) or event in OF_BATCHES):
             _check(f"{model.__name__}.{event}", method)
+            if event == "m2m_changed" and "reverse" in signature(method).parameters:
+                raise FieldError(
+                    f"{model.__name__}.m2m_changed: what is done from the other side is done to an instance of the "
+                    f'other model, so reverse= is for functions: @on({model.__name__}, "m2m_changed")'
+                )
             several.append(method)
         for base in reversed(model.__mro__):
             info = vars(base).get("__chakra__")
             several += [] if info is None else info.listeners.get(event, ())
         if several:
-            found[event] = [(each, "created" in signature(each).parameters) for each in several]
+            found[event] = [(each, _SAID & signature(each).parameters.keys()) for each in several]
     return found or None
 
 
@@ -98,13 +107,16 @@ def _check(label: str, function: Any) -> None:
         raise FieldError(f"{label} has to be async: hooks run between the statements of a transaction")
 
 
-async def run(hooks: Hooks, event: str, *given: Any, created: bool | None = None) -> None:
-    """Run the hooks of an event, one after the other."""
-    for function, takes_created in hooks.get(event, ()):
-        if takes_created and created is not None:
-            await function(*given, created=created)
-        else:
-            await function(*given)
+async def run(hooks: Hooks, event: str, *given: Any, needed: str | None = None, **said: Any) -> None:
+    """Run the hooks of an event, one after the other.
+
+    Args:
+        needed: run those alone that have a parameter of this name.
+        said: what those are told that have a parameter for it.
+    """
+    for function, takes in hooks.get(event, ()):
+        if needed is None or needed in takes:
+            await function(*given, **{name: value for name, value in said.items() if name in takes})
 
 
 async def insert(

@@ -112,7 +112,6 @@ OPTIONS: dict[str, str] = {
     "index_together": 'That is indexes = [Index("a", "b")]',
     "order_with_respect_to": "There is a field of its own for that, and ordering = [...]",
     "get_latest_by": "latest() and earliest() take the fields by name",
-    "proxy": "Functions and querysets take the place of proxies",
     "verbose_name": "Names for people are left to the program",
     "verbose_name_plural": "Names for people are left to the program",
     "app_label": 'Models belong to no application; schema = "…" sets tables apart',

@@ -200,7 +200,7 @@ def check_paths(table: Table, prefetches: Iterable[Prefetch]) -> None:
                     f"{prefetch!r}: to_attr={prefetch.to_attr!r} is the list of another Prefetch"
                 )
         select = prefetch.select
-        if select is not None and select.table.row_class is not here.row_class:
+        if select is not None and select.table.model is not here.model:
             raise FieldError(
                 f"{prefetch!r}: the relation leads to {here.title}, and queryset= is about {select.table.title}"
             )

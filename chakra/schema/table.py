@@ -153,7 +153,7 @@ class Relation:
         return (
             self.keys == other.hops[0].target_columns
             and self.target_keys == other.hops[0].columns
-            and self.target is source
+            and (self.target is source or (source.model is not None and self.target.model is source.model))
         )
 
     def way_here(self, source: Table) -> str | None:
@@ -396,6 +396,11 @@ class Table:
         for part in self.parts.values():
             part.statements.clear()
             part.taken.clear()
+
+    @cached_property
+    def model(self) -> Any:
+        """The model whose rows it has: of a proxy's table the one that the proxy is of; ``None`` = no model."""
+        return getattr(self.row_class, "__chakra_concrete__", self.row_class)
 
     @property
     def title(self) -> str:

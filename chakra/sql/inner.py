@@ -158,8 +158,8 @@ def _meant(table: Table, left: Expression | None, node: QueryExpression) -> tupl
     if not refs:
         raise FieldError(f'{left!r} holds no keys of {table.title}; name a field of {node!r}: values("…")')
     held = of_columns(refs[0].source.table, tuple(ref.column.attribute for ref in refs))
-    if table.row_class in held:
-        return held[table.row_class]
+    if table.model in held:
+        return held[table.model]
     taken = " or ".join(sorted(f"rows of {model.__name__}" for model in held if model is not None))
     raise FieldError(
         f'{left!r} takes {taken or "plain values"}, not rows of {table.title}; name a field of the query: values("…")'

@@ -87,9 +87,9 @@ def _of_key(left: KeyRef) -> dict[Any, tuple[str, ...]]:
 
 def of_columns(table: Table, names: tuple[str, ...]) -> dict[Any, tuple[str, ...]]:
     """The models whose instances a table's columns hold, with what they hold of them."""
-    found = {r.target.row_class: r.target_keys for r in _relations(table, names)}
+    found = {r.target.model: r.target_keys for r in _relations(table, names)}
     if names == table.primary_key and table.row_class is not None:
-        found[table.row_class] = names
+        found[table.model] = names
     return found
 
 

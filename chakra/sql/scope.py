@@ -517,8 +517,8 @@ class Scope:
     def _declared(self, bound: tuple[Table, str]) -> Expression:
         table, attribute = bound
         root = self.root.table
-        # As a server has it, a table is another object of the same model.
-        if table is not root and (root.stored is None or table.row_class is not root.row_class):
+        # As a server has it, a table is another object of the same model; so is that of a proxy.
+        if table is not root and not _same_model(table, root):
             raise FieldError(
                 f"{table.title}.{attribute} cannot be used in a query over {self.root.table.title}; "
                 f"reach it through a relation by name, e.g. relation__{attribute}"
@@ -547,6 +547,12 @@ class Scope:
             return self.resolve(right)
         finally:
             self.compared = outside
+
+
+def _same_model(table: Table, root: Table) -> bool:
+    if table.row_class is root.row_class:
+        return root.stored is not None
+    return table.model is not None and table.model is root.model
 
 
 def _names(table: Table, parts: list[str]) -> bool:

@@ -95,6 +95,13 @@ async def of_links(club: Club, relation: str, action: str, keys: list[Any]) -> N
     note("m2m", club.id, relation, action, keys)
 
 
+@on(Club, "m2m_changed")
+async def of_both(row: Club | Fan, relation: str, action: str, keys: list[Any], reverse: bool) -> None:
+    if reverse:
+        assert isinstance(row, Fan)
+        note("m2m back", row.id, relation, action, keys)
+
+
 MODELS = (Fan, Club, Quiet)
 
 
@@ -153,6 +160,15 @@ async def linked(rows: Any) -> None:
     await club.fans.clear()
 
 
+async def linked_from_the_other_side(rows: Any) -> None:
+    fan = await Fan.objects.get(id=2)
+    await fan.clubs.add(1)
+    await fan.clubs.create(name="Blues")
+    await fan.clubs.remove(1)
+    await fan.clubs.clear()
+    await fan.clubs.clear()
+
+
 async def updated_or_created(rows: Any) -> None:
     await Fan.objects.update_or_create({"name": "B"}, id=2)
 
@@ -176,7 +192,11 @@ CASES: dict[str, Case] = {
     "bulk_insert": (bulk_inserted, [("after_bulk_insert", 3)]),
     "links": (linked, [
         ("m2m", 1, "fans", "add", [1, 2]), ("m2m", 1, "fans", "remove", [1]), ("m2m", 1, "fans", "remove", [2]),
-        ("m2m", 1, "fans", "add", [1]), ("m2m", 1, "fans", "clear", [])]),
+        ("m2m", 1, "fans", "add", [1]), ("m2m", 1, "fans", "clear", [1])]),
+    "links from the other side": (linked_from_the_other_side, [
+        ("m2m back", 2, "fans", "add", [1]), ("m2m back", 2, "fans", "add", [2]),
+        ("m2m back", 2, "fans", "remove", [1]), ("m2m back", 2, "fans", "clear", [2]),
+        ("m2m back", 2, "fans", "clear", [])]),
     "update_or_create": (updated_or_created, [
         ("before_save", "B", False), ("after_save", "B"), ("on_save", 2, False), ("committed", 2)]),
     "queries run none": (of_queries, []),
@@ -258,6 +278,10 @@ def plain(self: Any) -> None:
     pass
 
 
+async def about_both(self: Any, relation: str, action: str, keys: list[Any], reverse: bool) -> None:
+    pass
+
+
 REFUSED = {
     "an unknown event": (
         lambda: on(Fan, "post_save"),
@@ -267,6 +291,10 @@ REFUSED = {
     "a plain function": (
         lambda: on(Quiet, "after_save")(plain),
         r"@on\(Quiet, 'after_save'\) has to be async",
+    ),
+    "a method about the other side": (
+        lambda: type("A", (Model,), {"__module__": "m", "m2m_changed": about_both}),
+        r"reverse= is for functions: @on\(A, \"m2m_changed\"\)",
     ),
     "a plain method": (
         lambda: type("A", (Model,), {"__module__": "m", "before_save": plain}),

@@ -66,7 +66,7 @@ class Unloaded:
 
     @classmethod
     def __chakra_model__(cls, unloaded: Unloaded) -> Any:
-        return unloaded._relation.target()
+        return unloaded._relation.target().__chakra_concrete__
 
     def __bool__(self) -> bool:
         """Whether there is a row behind the key: the key alone tells."""
@@ -78,7 +78,7 @@ class Unloaded:
         key = relation.key_of(self._instance)
         if other is None:
             return None in key
-        model = relation.target()
+        model = relation.target().__chakra_concrete__
         kind: Any = type(other)
         if not isinstance(other, Unloaded | model) or kind.__chakra_model__(other) is not model:
             return NotImplemented
@@ -91,7 +91,7 @@ class Unloaded:
             NotLoaded: the key is another one.
         """
         model = self._relation.target()
-        return hash((model, self.__chakra_values__(self, model.__table__.primary_key)))
+        return hash((model.__chakra_concrete__, self.__chakra_values__(self, model.__table__.primary_key)))
 
     def __getattr__(self, name: str) -> Any:
         raise self._relation.not_loaded(name)
@@ -171,7 +171,7 @@ class ForwardRelation(TypedExpression[Any]):
                 setattr(instance, name, None)
         else:
             model = self.target()
-            if not isinstance(value, model):
+            if not isinstance(value, model.__chakra_concrete__):
                 raise FieldError(f"{self.label} takes an instance of {model.__name__} or None, not {value!r}")
             key = [getattr(value, SLOT + name, None) for name in self.target_keys]
             if None in key:

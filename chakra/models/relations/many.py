@@ -156,7 +156,7 @@ class ManySet(PartnerSet[R_co]):
         found: dict[Hashable, Any] = {}
         for item in given:
             if hasattr(type(item), "__chakra_model__"):
-                if type(item).__chakra_model__(item) is not model:
+                if type(item).__chakra_model__(item) is not model.__chakra_concrete__:
                     raise FieldError(
                         f"{self._name}.{method}() takes {model.__name__} instances, not {item!r}"
                     )
@@ -214,11 +214,20 @@ class ManySet(PartnerSet[R_co]):
             )
         return given or {}
 
+    def _heard(self) -> list[tuple[Any, str, bool]]:
+        """Who hears of changes: the hooks of either side, what that calls the relation, and whether it is the other."""
+        own, other = type(self._instance), self._link.target()
+        sides = [(own.__chakra__.hooks, self._named, False)]
+        if other.__chakra_concrete__ is not own.__chakra_concrete__:
+            sides.append((other.__chakra__.hooks, self._link.back, True))
+        return [side for side in sides if side[0] is not None and "m2m_changed" in side[0]]
+
     async def _noted(self, action: str, keys: list[Any]) -> None:
-        """Let the hooks of the instance's model know that its links changed."""
-        found = type(self._instance).__chakra__.hooks
-        if found is not None:
-            await hooks.run(found, "m2m_changed", self._instance, self._named, action, keys)
+        """Let the hooks of both models know that links changed."""
+        for found, name, reverse in self._heard():
+            needed = "reverse" if reverse else None
+            given = (self._instance, name, action, keys)
+            await hooks.run(found, "m2m_changed", *given, needed=needed, reverse=reverse)
 
     async def _add(self, keys: list[Any], extra: dict[str, Any]) -> None:
         await self._link_with(keys, extra)
@@ -257,7 +266,7 @@ class ManySet(PartnerSet[R_co]):
     async def remove(self, *partners: Any) -> None:
         """Undo the links with others (instances or keys); the rows themselves stay."""
         keys = self._keys(partners, "remove")
-        if keys and (self._link.symmetrical or type(self._instance).__chakra__.hooks is not None):
+        if keys and (self._link.symmetrical or self._heard()):
             async with self.database.transaction():
                 await self._remove(keys)
         elif keys:
@@ -275,12 +284,20 @@ class ManySet(PartnerSet[R_co]):
     @settled
     async def clear(self) -> None:
         """Undo all links of the instance."""
+        heard = self._heard()
+        gone: list[Any] = []
         async with self.database.transaction():
-            await self._links().delete()
+            if heard:
+                names = self._link.other().keys
+                rows = await self._links().delete(returning=names)
+                gone = [_key(tuple([row[name] for name in names])) for row in rows]
+            else:
+                await self._links().delete()
             if self._link.symmetrical:
                 back: QuerySet[Any] = QuerySet(self._link.table(), self._database)
                 await back.filter(**{self._link.other().name: self._key}).delete()
-            await self._noted("clear", [])
+            if heard:
+                await self._noted("clear", gone)
         self._back_of(self._there(), lambda rows: without(rows, [self._instance.pk]))
         self._changed_set(lambda rows: [])
 

@@ -340,7 +340,7 @@ class RelatedSet(PartnerSet[Any]):
         label = f"{self._label}.{method}()"
         found: dict[Any, None] = {}
         for item in given:
-            if type(item) is not model:
+            if getattr(item, "__chakra_concrete__", None) is not model.__chakra_concrete__:
                 raise FieldError(f"{label} takes {model.__name__} instances, not {item!r}")
             found[key_of(item, self.table.primary_key, label)] = None
         return list(found)

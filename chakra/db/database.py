@@ -142,6 +142,12 @@ class Database(Coordination):
     def __repr__(self) -> str:
         return f"<Database {self.name or self.address.where}: {self.pool.figures}>"
 
+    def abandon(self) -> None:
+        """Let go of every connection without the event loop, which is over."""
+        self.pool.abandon()
+        if self._replica is not None:
+            self._replica.abandon()
+
     # -- replicas -----------------------------------------------------------------------------------
 
     def _add_replicas(self, identity: Hashable, password: Password | None) -> None:

@@ -147,7 +147,7 @@ def _drop_dead() -> None:
     global _why
     for database in [each for each in (*_open, *_named) if each.loop.is_closed()]:
         forget(database)
-        database.pool.abandon()
+        database.abandon()
         _why = " in this event loop (the one before was never closed, and its loop is over)"
 
 

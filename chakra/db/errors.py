@@ -304,6 +304,8 @@ def _from_server(error: Any, sql: str | None, *, connecting: bool = False) -> Ch
             "the transaction is aborted: an earlier statement in it failed. Leave the transaction block, "
             "or put the statement that may fail into a nested db.transaction() (a savepoint)"
         )
+    if state == "25006":
+        text += "; it is a replica, or the transaction (or the session) was begun as read-only"
     if state == "42883" and (name := _CALLED.search(text)) is not None and name[1] in _NEWER:
         text += f"; {name[1]}() came with PostgreSQL {_NEWER[name[1]]}"
     if state == "42P01" and text.endswith("does not exist"):

@@ -318,14 +318,11 @@ class ReplicaPool(Pool):
     async def close(self, timeout: float | None = None) -> None:
         if self._probe is not None:
             self._probe.cancel()
-        try:
-            await super().close(timeout)
-        finally:
-            await self.stand_in.close(timeout)
+        await asyncio.gather(super().close(timeout), self.stand_in.close(timeout))
 
-    def terminate(self) -> None:
-        super().terminate()
-        self.stand_in.terminate()
+    def abandon(self, *, forked: bool = False) -> None:
+        super().abandon(forked=forked)
+        self.stand_in.abandon(forked=forked)
 
 
 def replica_core(

@@ -58,7 +58,11 @@ def run(code: str, dsn: str, *, uvloop: bool = False) -> list[str]:
 
 
 FORGOTTEN = """
-first = asyncio.run(chakra.connect(DSN)._connect())
+async def begin():
+    db = await chakra.connect(DSN, replicas=[DSN])
+    await db.replica.fetch("select 1")
+    return db
+first = asyncio.run(begin())
 async def later():
     print(await said(pid()))
     async with chakra.connect(DSN) as db:

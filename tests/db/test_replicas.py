@@ -20,7 +20,7 @@ import chakra
 from chakra import Field, Model, config, errors, field
 from chakra.db import replicas
 from chakra.db.statements import Own
-from tests.db.faults import settled
+from tests.db.faults import cancelled_everywhere, settled
 from tests.db.leaks import MARK, everything
 from tests.db.proxy import Proxy
 
@@ -111,7 +111,7 @@ async def test_a_task_reads_what_it_has_written(
         "read_only"
     ] == "on"  # it has waited in vain: the primary serves, and takes no writes
     assert served(two)[1] == 1
-    with pytest.raises(errors.TransactionError, match="read-only"):
+    with pytest.raises(errors.TransactionError, match="read-only transaction; it is a replica, or"):
         await two.replica.execute("delete from notes")
     assert await apart(who(WHO)) and served(two)[1] == 2
     task = asyncio.create_task(who(WHO))  # a child inherits
@@ -416,3 +416,58 @@ def test_where_they_can_be_said(written: Path) -> None:
         with pytest.raises(errors.ConfigError) as caught:
             config.load(environ={wrong: " " if wrong != "CHAKRA_DATABASES_REPLICA_URL" else MARK})
         assert MARK not in everything(caught.value)
+
+
+# -- cancellation ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("moment", ["waiting", "answered"])
+@pytest.mark.parametrize("state", ["fresh", "behind", "down"])
+async def test_a_read_is_cancelled_anywhere(
+    two: Any,
+    dsn: str,
+    pg: asyncpg.Connection[Any],
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    moment: Any,
+) -> None:
+    """Whichever await of the way to a replica, or to the primary in its place, is struck: both pools are whole."""
+    await two.replica.fetchval("select 1")
+    if state == "behind":
+        behind(monkeypatch, 0)
+    if state == "down":
+        proxy.address = "/nowhere/at/all"
+        proxy.cut()
+        await _until(lambda: all(session.closed for session in two.replica.pool._idle))
+
+    async def work() -> None:
+        two.read_after(None)
+        assert await two.replica.fetchval("select 1") == 1
+
+    runs = 0
+    async for _ in cancelled_everywhere(work, moment=moment):
+        runs += 1
+        await asyncio.gather(
+            *two.replica.pool._tasks, *two.replica.pool.stand_in._tasks, return_exceptions=True
+        )
+    assert runs > 1
+    for stats in two.stats().replicas:
+        assert (stats.pool.borrowed, stats.pool.opening, stats.pool.waiting) == (0, 0, 0), stats
+    assert await two.replica.fetchval("select 1") == 1
+    await settled(two, pg)
+
+
+async def test_closing_while_replicas_are_down(pg: asyncpg.Connection[Any], dsn: str, proxy: Proxy) -> None:
+    before = asyncio.all_tasks()
+    db = await chakra.connect(dsn, replicas=[proxy.url], replica_retry="1ms", connect_timeout="5s")
+    proxy.address = "/nowhere/at/all"
+    reads = [asyncio.create_task(db.replica.fetchval("select pg_sleep(0.05)")) for _ in range(3)]
+    await _until(lambda: db.stats().replicas[1].pool.borrowed == 3)
+    await db.close()
+    await asyncio.gather(*reads)
+    assert db.stats().replicas[1].pool.size == db.stats().replicas[0].pool.size == 0
+    with pytest.raises(errors.ConnectionLost, match="closed"):
+        await db.replica.fetchval("select 1")
+    await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() <= before | {asyncio.current_task()}

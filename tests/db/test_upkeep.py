@@ -30,14 +30,17 @@ async def until(true: Any) -> None:
 
 async def test_idle_connections_are_checked_when_it_is_due(open_db: Open, proxy: Proxy) -> None:
     db = await open_db(proxy.url, max_connections=3, min_connections=3, check_after="30ms")
-    stats = db.stats()
-    before = [connection.pid for connection in stats.connections]
-    await until(lambda: db.stats().pool.checked >= 3 and db.pool.figures.idle == 3)
-    assert [connection.pid for connection in db.stats().connections] == before  # as long idle as before
+
+    def since() -> dict[int, float]:
+        return {session.pid: session.idle_since for sessions in db.pool.sessions() for session in sessions}
+
+    before = since()
+    await until(lambda: db.stats().pool.checked >= 6)
+    assert since() == before  # as long idle as before
     assert proxy.sent[b"Q"] >= 3
     proxy.cut()
     await until(lambda: db.stats().pool.lost == 3 and db.pool.figures.idle == 3)
-    assert not {connection.pid for connection in db.stats().connections} & set(before)
+    assert not before.keys() & since().keys()
 
 
 async def test_what_is_used_is_not_checked(open_db: Open) -> None:

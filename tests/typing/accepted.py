@@ -154,6 +154,8 @@ async def queries(db: Database) -> None:
     assert_type(objects.filter(User.id > 1, name="x"), QuerySet[User])
     assert_type(objects.exclude(id=1).order_by("-name", User.id.asc()).limit(5), QuerySet[User])
     assert_type(objects.using(db).select_related("team").only("name").distinct(), QuerySet[User])
+    assert_type(objects.using("replica"), QuerySet[User])
+    assert_type(objects.using(db.replica), QuerySet[User])
     assert_type(objects.all()[5:10], QuerySet[User])
     assert_type(await objects, list[User])
     assert_type(await objects.all(), list[User])

@@ -95,7 +95,7 @@ async def queries(db: Database) -> None:
     objects.annotate(n=5)  # refused
     objects.annotate(5)  # refused
     objects.fetch_mode("peer")  # refused
-    objects.using("db")  # refused
+    objects.using(5)  # refused
     objects.order_by(5)  # refused
     objects.flter(id=1)  # refused
     objects.iterator("x")  # refused

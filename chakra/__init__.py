@@ -143,7 +143,9 @@ from chakra.pg.interval import Interval
 from chakra.pg.json_text import JSON_NULL, JsonNull
 from chakra.pg.uuid7 import uuid7
 from chakra.query import QuerySet, on, raw
+from chakra.query import notebook as _notebook
 from chakra.query.ctes import CTE
+from chakra.query.notebook import show
 from chakra.query.paging import Page
 from chakra.query.prefetch import Prefetch, prefetch
 from chakra.query.reports import DeleteReport
@@ -315,10 +317,11 @@ def retry(*arguments: typing.Any, **options: typing.Any) -> typing.Callable[[_Wo
 
 
 def load_ipython_extension(shell: typing.Any) -> None:
-    """``%load_ext chakra``: ``%%chakra_profile`` for IPython and notebooks."""
+    """``%load_ext chakra``: ``%%chakra_profile`` in IPython and notebooks, and lists of rows as tables."""
     from chakra.debug.ipython import load
 
     load(shell)
+    _notebook.show_lists(shell)
 
 
 def unload_ipython_extension(shell: typing.Any) -> None:
@@ -326,6 +329,7 @@ def unload_ipython_extension(shell: typing.Any) -> None:
     from chakra.debug.ipython import unload
 
     unload(shell)
+    _notebook.show_lists_as_ever(shell)
 
 
 __all__ = [
@@ -470,6 +474,7 @@ __all__ = [
     "route",
     "retry",
     "retrying",
+    "show",
     "transaction",
     "uuid7",
 ]

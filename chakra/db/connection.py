@@ -77,7 +77,7 @@ class Connection(Coordination):
         )
 
     def acquire(self, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
-        """This connection itself: it is pinned already."""
+        """This connection itself: it is pinned already, so that there is no ``timeout`` to wait for."""
         return nullcontext(self)
 
     def detach(self) -> Session | None:

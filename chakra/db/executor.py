@@ -220,20 +220,30 @@ class Executor(abc.ABC):
         return await self._run_foreign(sql, args, _script)  # type: ignore[no-any-return]
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
-        """Run a query; returns all rows. Raises as ``execute``."""
+        """Run a query and return all rows; ``sql``, ``args`` and what is raised are as for ``execute``."""
         return await self._run_foreign(sql, args, Session.fetch)  # type: ignore[no-any-return]
 
     async def fetchrow(self, sql: str, *args: Any) -> Record | None:
-        """Run a query; returns the first row or ``None``. Raises as ``execute``."""
+        """Run a query and return its first row, or ``None``; ``sql``, ``args`` and errors are as for ``execute``."""
         return await self._run_foreign(sql, args, Session.fetchrow)
 
     async def fetchval(self, sql: str, *args: Any, column: int = 0) -> Any:
-        """Run a query; returns one value of the first row, or ``None``. Raises as ``execute``."""
+        """Run a query and return one value of its first row, or ``None``; the rest is as for ``execute``.
+
+        Args:
+            sql, args: one query, and the values of ``$1``, ``$2``, … in it.
+            column: the place of the value in the row, counted from 0.
+        """
         row = await self._run_foreign(sql, args, Session.fetchrow)
         return None if row is None else row[column]
 
     async def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for each sequence of arguments, all or nothing. Raises as ``execute``."""
+        """Run one statement for each sequence of arguments, all or nothing; what is raised is as for ``execute``.
+
+        Args:
+            sql: one statement with ``$1``, ``$2``, … for its arguments.
+            rows: the arguments of each run.
+        """
         await self._run_foreign(sql, rows, Session.executemany)
 
     async def _run_foreign(self, sql: str, args: Any, run: Any) -> Any:

@@ -266,7 +266,11 @@ class QueryProfiler:
         return report.text(self)
 
     def to_json(self, *, indent: int | None = None) -> str:
-        """The same as JSON, times in seconds."""
+        """The same as JSON, times in seconds.
+
+        Args:
+            indent: by how many spaces parts are set in; ``None`` = all in one line.
+        """
         return report.json_text(self, indent)
 
     def to_polars(self) -> Any:

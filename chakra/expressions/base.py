@@ -10,9 +10,12 @@ place of those literals, numbered in the same order; a slot may then be dropped,
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from chakra.errors import FieldError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 T = TypeVar("T")
 
@@ -261,20 +264,65 @@ class TypedExpression(Expression, Generic[T]):
     __hash__ = Expression.__hash__
 
     if TYPE_CHECKING:
+        # Whole numbers stand for themselves beside a Decimal: Post.price > 10.
 
-        def __eq__(self, other: T | Expression | None) -> Condition: ...  # type: ignore[override]
+        @overload  # type: ignore[override]
+        def __eq__(self: OfDecimal, other: Decimal | int | Expression | None) -> Condition: ...
 
-        def __ne__(self, other: T | Expression | None) -> Condition: ...  # type: ignore[override]
+        @overload
+        def __eq__(self, other: T | Expression | None) -> Condition: ...
 
+        def __eq__(  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, other: object
+        ) -> Condition: ...
+
+        @overload  # type: ignore[override]
+        def __ne__(self: OfDecimal, other: Decimal | int | Expression | None) -> Condition: ...
+
+        @overload
+        def __ne__(self, other: T | Expression | None) -> Condition: ...
+
+        def __ne__(  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, other: object
+        ) -> Condition: ...
+
+        @overload
+        def __lt__(self: OfDecimal, other: Decimal | int | Expression) -> Condition: ...
+
+        @overload
         def __lt__(self, other: T | Expression) -> Condition: ...
 
+        def __lt__(self, other: Any) -> Condition: ...
+
+        @overload
+        def __le__(self: OfDecimal, other: Decimal | int | Expression) -> Condition: ...
+
+        @overload
         def __le__(self, other: T | Expression) -> Condition: ...
 
+        def __le__(self, other: Any) -> Condition: ...
+
+        @overload
+        def __gt__(self: OfDecimal, other: Decimal | int | Expression) -> Condition: ...
+
+        @overload
         def __gt__(self, other: T | Expression) -> Condition: ...
 
+        def __gt__(self, other: Any) -> Condition: ...
+
+        @overload
+        def __ge__(self: OfDecimal, other: Decimal | int | Expression) -> Condition: ...
+
+        @overload
         def __ge__(self, other: T | Expression) -> Condition: ...
 
+        def __ge__(self, other: Any) -> Condition: ...
+
         def in_(self, values: Iterable[T] | Any) -> Condition: ...
+
+
+if TYPE_CHECKING:
+    OfDecimal: TypeAlias = TypedExpression[Decimal] | TypedExpression[Decimal | None]
 
 
 class Valued(TypedExpression[T]):

@@ -14,13 +14,20 @@ class ServerObjects(db.Database):
     """The methods of ``Database`` that are about schemas, extensions and sequences."""
 
     async def create_schema(self, name: str, *, if_not_exists: bool = False) -> None:
-        """Make a schema: ``await db.create_schema("app")``, for models with ``Meta.schema = "app"``."""
+        """Make a schema: ``await db.create_schema("app")``, for models with ``Meta.schema = "app"``.
+
+        Args:
+            name: of the schema.
+            if_not_exists: whether nothing is done where there is one already.
+        """
         await self.execute(create_schema(name, if_not_exists=if_not_exists))
 
     async def drop_schema(self, name: str, *, if_exists: bool = False, cascade: bool = False) -> None:
         """Drop a schema.
 
         Args:
+            name: of the schema.
+            if_exists: whether nothing is done where there is none.
             cascade: with all that is in it, and what depends on that.
         """
         await self.execute(drop_schema(name, if_exists=if_exists, cascade=cascade))
@@ -31,6 +38,7 @@ class ServerObjects(db.Database):
         """Make an extension of the server's, unless it is there: ``await db.create_extension("pg_trgm")``.
 
         Args:
+            name: of the extension.
             schema: where its objects go, if it lets them.
             version: which one; the server's default if not given.
             cascade: with the extensions it needs.

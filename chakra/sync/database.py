@@ -200,6 +200,9 @@ class Connection:
     def run(self, awaitable: Awaitable[T]) -> T:
         """Wait for anything that Chakra would have awaited: ``author = db.run(post.author)``.
 
+        Args:
+            awaitable: a coroutine, a row that is not loaded, a query that is not of ``chakra.sync``.
+
         Returns:
             What awaiting it gives.
         """
@@ -292,7 +295,7 @@ class Database(Connection):
         self, times: int = 3, *args: Any, backoff: Backoff = USUAL, **options: Any
     ) -> Attempts[Transaction]:
         """``for attempt in db.retrying(times=3): with attempt:``, a block that is run again after a serialization
-        failure or a deadlock; see the asynchronous ``Database.retrying``.
+        failure or a deadlock; ``times``, ``backoff`` and the options are as for the asynchronous one.
         """
         checked_times(times)
         return Attempts(lambda: self.transaction(*args, **options), times, backoff)
@@ -301,7 +304,7 @@ class Database(Connection):
         self, times: int = 3, *args: Any, backoff: Backoff = USUAL, **options: Any
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorate a function: each call runs in a transaction, and again after a serialization failure or a
-        deadlock.
+        deadlock; ``times`` and ``backoff`` are as for ``retrying``.
         """
         block = self.transaction(*args, retries=checked_times(times), **options)
         block.backoff = backoff
@@ -351,11 +354,11 @@ class Database(Connection):
         )
 
     def delete(self, instance: models.Model) -> int:
-        """Delete the row; return 1, or 0 if it was gone already."""
+        """Delete the row of an ``instance``; return 1, or 0 if it was gone already."""
         return portal.call(instance.delete, using=self.__chakra_async__)  # type: ignore[no-any-return]
 
     def refresh(self, instance: models.Model, *fields: str) -> None:
-        """Read the row again, all of it or the given fields."""
+        """Read the row of an ``instance`` again, all of it or the given fields."""
         portal.call(instance.refresh, *fields, using=self.__chakra_async__)
 
     def prefetch(self, rows: Iterable[Any], *paths: str | Prefetch) -> None:

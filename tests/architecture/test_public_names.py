@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import types
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ PROMISED = {
     "chakra": """
         connect configure transaction on_commit on_rollback retry retrying deadline gather raw route __version__
         Model Field field ForeignKey foreign_key OneToOne one_to_one ManyToMany many_to_many Version Prefetch prefetch
-        RelatedManager declared
+        RelatedManager declared show
         Index Unique Check Exclude OpClass Identity Sequence Policy Trigger CTE
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
         Excluded JSON_NULL JsonNull uuid7
@@ -101,16 +102,58 @@ NAMED = (
 def test_hover_text(module: str, name: str) -> None:
     """What an editor shows of a public name is a sentence, and of a function its parameters, or where they are said."""
     found = getattr(importlib.import_module(module), name)
-    if not (inspect.isclass(found) or inspect.isfunction(found)):
-        return
-    text = inspect.cleandoc(found.__doc__ or "")
+    if inspect.isclass(found) or inspect.isfunction(found):
+        check_text(name, found, found.__doc__)
+
+
+def check_text(name: str, found: Any, doc: str | None) -> None:
+    text = inspect.cleandoc(doc or "")
     sentence = text.split("\n\n")[0]
-    assert len(sentence.split()) > 1 and sentence.rstrip().endswith((".", ":", "``")), text
+    assert len(sentence.split()) > 1 and sentence.rstrip().endswith((".", ":", "``", "…")), (
+        f"{name}: {text!r}"
+    )
     assert not sentence.startswith(f"{name}("), "made by @dataclass, which says nothing"
-    if inspect.isfunction(found) and "see ``" not in text and "as for ``" not in text:
+    if inspect.isfunction(found) and not any(other in text for other in ELSEWHERE):
         missing = [
             p.name
             for p in inspect.signature(found).parameters.values()
-            if p.kind in NAMED and p.name not in text
+            if p.kind in NAMED and p.name not in text and p.name not in ("self", "cls")
         ]
         assert not missing, f"nothing is said of {missing}"
+
+
+INNER = (
+    *("column_source", "ask", "run_cursor", "cursor_blocks", "describe_statement", "held_session"),
+    *("current_transaction", "nest", "unwind"),
+)
+"""What layers of Chakra call of each other; no names for users."""
+
+ELSEWHERE = ("see ``", "as for ``", "are as for")
+METHODS = """
+    chakra:Model chakra:QuerySet chakra:Database chakra:CTE chakra:Page
+    chakra.query:RawQuery chakra.query.tables:TableQuery
+    chakra.models.relations.reverse:RelatedSet chakra.models.relations.many:ManySet
+    chakra.db:Transaction chakra.db:Connection chakra.db.streams:Stream
+    chakra.sync:Database chakra.sync:Connection chakra.sync:QuerySet chakra.sync:Transaction chakra.sync:Block
+    chakra.sync:Stream chakra.debug:QueryProfiler
+"""
+
+
+@pytest.mark.parametrize("where", METHODS.split())
+def test_hover_text_of_methods(where: str) -> None:
+    """The same of the methods and properties of what users hold in their hands."""
+    module, _, kind = where.partition(":")
+    cls = getattr(importlib.import_module(module), kind)
+    wrong = []
+    for name in dir(cls):
+        if name.startswith("_") or name in INNER:
+            continue
+        found = inspect.getattr_static(cls, name)
+        found = getattr(found, "__func__", found)
+        if not (inspect.isfunction(found) or isinstance(found, property)):
+            continue
+        try:
+            check_text(f"{kind}.{name}", found, found.__doc__)
+        except AssertionError as error:
+            wrong.append(f"{kind}.{name}: {str(error).splitlines()[0]}")
+    assert not wrong, "\n".join(wrong)

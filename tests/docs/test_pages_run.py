@@ -47,6 +47,7 @@ PAGES = [
     "docs/tables.md",
     "docs/telemetry.md",
     "docs/transactions.md",
+    "docs/typing.md",
     "docs/windows.md",
     "docs/writing.md",
 ]

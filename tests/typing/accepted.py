@@ -66,6 +66,7 @@ class User(Model):
     name: Field[str] = field(Varchar(50), unique=True)
     bio: Field[str | None] = field(default=None)
     price: Field[Decimal] = field(Numeric(12, 2), default=Decimal(0))
+    fee: Field[Decimal | None] = field(default=None)
     joined: Field[dt.datetime] = field(db_default="now()")
     kind: Field[Kind] = field(default=Kind.A)
     tags: Field[list[str]] = field(Array(Text), default_factory=list)
@@ -142,6 +143,8 @@ def expressions() -> None:
     assert_type(User.name.desc(nulls="last"), Order)
     assert_type(User.bio.is_null(), Condition)
     assert_type(User.price * 2 + F("price"), Expression)
+    assert_type((User.price > 10) & (User.price != 5) & (Decimal(3) >= User.price), Condition)
+    assert_type((User.fee < 10) & (User.fee == None), Condition)  # noqa: E711
     assert_type(User.team_id == 5, Condition)
     assert_type(User.bio == None, Condition)  # noqa: E711
     assert_type(User.name.lookup("length__gt", 5), Condition)

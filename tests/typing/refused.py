@@ -76,6 +76,9 @@ async def instances(user: User, team: Team) -> None:
 def expressions() -> None:
     User.id < "x"  # refused
     (User.id == 1) & True  # refused
+    User.price > "x"  # refused
+    User.fee <= 5.5  # refused
+    User.joined > 5  # refused
     User.name.in_(5, 6)  # refused
     User.name.contain("x")  # refused
     User.name.asc(nulls="frist")  # refused

@@ -337,6 +337,10 @@ class ManySet(PartnerSet[R_co]):
     async def set(self, partners: Iterable[Any], *, through_defaults: dict[str, Any] | None = None) -> None:
         """Link the instance with these others (instances or keys) and with no more, in one transaction.
 
+        Args:
+            partners: all that it is linked with afterwards.
+            through_defaults: values of the other fields of the table between, for new links.
+
         Raises:
             FieldError: what is given is no list of them.
         """
@@ -395,7 +399,11 @@ class ManySet(PartnerSet[R_co]):
 
     @settled
     async def create(self, /, *, through_defaults: dict[str, Any] | None = None, **values: Any) -> Any:
-        """Make and save a partner, and link it with the instance, in one transaction."""
+        """Make and save a partner, and link it with the instance, in one transaction.
+
+        Args:
+            through_defaults: values of the other fields of the table between.
+        """
         extra = self._extra(through_defaults)
         found = written.wanted(self.table, "create", written.asked_for(self.table, values), columns=False)
         if found is not False:
@@ -429,7 +437,9 @@ class ManySet(PartnerSet[R_co]):
 
     @settled
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> Any:
-        """Make many partners and link them with the instance, in one transaction; options as for all querysets."""
+        """Make many partners of ``instances`` and link them with the instance, in one transaction; options are as for
+        ``QuerySet.bulk_create``.
+        """
         given = instances_of(self.table, instances)
         with Unwritten(given):
             async with self.database.transaction():

@@ -237,7 +237,7 @@ class RelatedSet(PartnerSet[Any]):
 
     @settled
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> Any:
-        """Insert many rows that point at the instance; options as for all querysets."""
+        """Insert ``instances``, which point at this one from then on; options are as for ``QuerySet.bulk_create``."""
         given = instances_of(self.table, instances)
         made = await super().bulk_create(given, **options)
         self._changed_set(None if options.get("on_conflict") else lambda rows: joined(rows, given))

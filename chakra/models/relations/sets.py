@@ -181,7 +181,7 @@ class PartnerSet(QuerySet[R_co]):
             return found
 
     async def bulk_insert(self, data: Any, **options: Any) -> Any:
-        """Refused: columns do not say whose partners their rows are.
+        """Refused, whatever ``data`` is: columns do not say whose partners their rows are.
 
         Raises:
             FieldError: always; says what does it.

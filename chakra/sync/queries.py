@@ -158,7 +158,7 @@ else:
         __chakra_kind__ = query.QuerySet
 
         def timeout(self, seconds: float) -> Any:
-            """Say how long a verb of this query may take; see the asynchronous ``QuerySet.timeout``."""
+            """Say how many ``seconds`` a verb of this query may take; the rest is as for the asynchronous one."""
             other = _new(self.__chakra_kind__)
             _fill(other, self, _members(self.__chakra_kind__))
             if self.__chakra_kind__.__dictoffset__:

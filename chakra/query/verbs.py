@@ -98,6 +98,10 @@ class DialectOptions(TypedDict, total=False):
     compression: Literal["gzip", "bz2", "zstd", "none"] | None
 
 
+DIALECT = ("delimiter", "quote", "null", "header", "encoding")
+"""Those of them that say how lines are written."""
+
+
 class CsvOptions(DialectOptions, total=False):
     """What ``to_csv`` takes."""
 
@@ -212,6 +216,7 @@ def is_running(verb: object) -> bool:
 
 
 __all__ = [
+    "DIALECT",
     "BatchOptions",
     "CreateHow",
     "CreateOptions",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
-from chakra.query import bulk_columns, bulk_write, files, hooks, saving, sequences, write, written
+from chakra.query import bulk_columns, bulk_write, file_loads, hooks, saving, sequences, write, written
 from chakra.query.base import R_co
 from chakra.query.groups import check_class, refuse_expressions
 from chakra.query.moment_fields import moments_set
@@ -350,7 +350,7 @@ class Writing(Paging[R_co]):
         """
         self._writable("load_parquet")
         return await self._batch(
-            "bulk_insert", file, lambda: files.load_parquet(self.table, self.database, file, options)
+            "bulk_insert", file, lambda: file_loads.load_parquet(self.table, self.database, file, options)
         )
 
     @runs
@@ -369,7 +369,7 @@ class Writing(Paging[R_co]):
         """
         self._writable("load_csv")
         return await self._batch(
-            "bulk_insert", file, lambda: files.load_csv(self.table, self.database, file, options)
+            "bulk_insert", file, lambda: file_loads.load_csv(self.table, self.database, file, options)
         )
 
     @overload

@@ -114,6 +114,7 @@ LAZY: tuple[Exemption, ...] = (
         "chakra.query.described", "chakra.columnar", "describes the columns of querysets for the same door"
     ),
     Exemption("chakra.query.files", "chakra.columnar", "the same door, for files"),
+    Exemption("chakra.query.file_loads", "chakra.columnar", "the same door, for files that are loaded"),
     Exemption("chakra.query.loading", "chakra.columnar", "the types of a table made for a frame"),
     Exemption(
         "chakra.query.nested", "chakra.columnar", "describes the records of querysets for the same door"

@@ -24,7 +24,7 @@ from chakra.errors import (
     UniqueViolation,
 )
 from chakra.pg.quoting import quote_string
-from chakra.query import files
+from chakra.query import file_loads
 from chakra.types import Array, Integer, Numeric, Text, TimestampTz
 
 SETUP = """
@@ -99,7 +99,7 @@ async def test_csv_has_the_text_of_the_server_and_comes_back(
             )  # fmt: skip
             assert path.read_bytes() == own.getvalue()
         for size in (5, 1 << 22):
-            monkeypatch.setattr(files, "READ_BYTES", size)
+            monkeypatch.setattr(file_loads, "READ_BYTES", size)
             columns = {} if options.get("header", True) else {"columns": names}
             assert (await target.load_csv(str(path), **options, **columns)).inserted == 3
             assert await texts(db, "target") == expected, options

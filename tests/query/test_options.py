@@ -27,6 +27,7 @@ UPSERT: dict[str, Any] = {"on_conflict": "update", "conflict_fields": ["id"]}
 
 ROWS = (0, -1, 1.5, "10", True, [1])
 WORDS = (1, "nonsense", True, b"error", ["error"])
+GIVEN = (1, "nonsense", b"error")  # True and names of fields are rows to give back
 FLAGS = ("yes", 1, 0, None, [])
 NAMES = ("name", 3, [3], [None], ["nonsense"], [[]], {"name": None}.values)
 CONDITIONS = (True, "name = 'a'", 1, {"name": "a"}, Thing.name.asc())
@@ -87,21 +88,21 @@ async def drained(stream: Any) -> None:
 CALLS: dict[str, tuple[Call, dict[str, tuple[Any, ...]]]] = {
     "bulk_insert": (
         lambda db, o: Thing.objects.bulk_insert(DATA, **o),
-        WRITTEN | COMMON | CONFLICTS | {"returning": WORDS, "extra": WORDS},
+        WRITTEN | COMMON | CONFLICTS | {"returning": GIVEN, "extra": WORDS},
     ),
     "bulk_insert of a table": (
         lambda db, o: db.table("option_things").bulk_insert(DATA, **o),
-        WRITTEN | COMMON | CONFLICTS | {"returning": WORDS, "extra": WORDS}
+        WRITTEN | COMMON | CONFLICTS | {"returning": GIVEN, "extra": WORDS}
         | {"create": FLAGS, "mode": WORDS, "dry_run": FLAGS},
     ),
     "load_csv": (
         lambda db, o: Thing.objects.load_csv(BytesIO(b"id,name\n2,b\n"), **o),
-        WRITTEN | COMMON | CONFLICTS | DIALECT | {"returning": WORDS, "extra": WORDS}
+        WRITTEN | COMMON | CONFLICTS | DIALECT | {"returning": GIVEN, "extra": WORDS}
         | {"columns": (1, "id", {"nobody": "name"}, [], [1])},
     ),
     "load_parquet": (
         lambda db, o: Thing.objects.load_parquet(parquet_file(), **o),
-        WRITTEN | COMMON | CONFLICTS | {"returning": WORDS, "extra": WORDS}
+        WRITTEN | COMMON | CONFLICTS | {"returning": GIVEN, "extra": WORDS}
         | {"columns": (1, "id", ["id", "name"], {"nobody": "name"})},
     ),
     "to_csv": (lambda db, o: Thing.objects.to_csv(BytesIO(), **o), DIALECT | PROGRESS),

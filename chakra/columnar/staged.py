@@ -16,6 +16,7 @@ from chakra.columnar.options import InfinityOption
 from chakra.columnar.progress import Progress
 from chakra.columnar.read import read_table
 from chakra.columnar.result import InsertResult
+from chakra.columnar.staged_types import type_staged
 from chakra.columnar.write import copy_source
 from chakra.columnar.write_facts import default_of, no_arbiter, no_privilege, rows_filled, with_constraint
 from chakra.db.statements import Own, behind
@@ -121,7 +122,7 @@ async def _insert_staged(
         await script(db, sql.create_staging(merge, ordinal=bool(keys), defaults=defaults))
         copied = await stage(db, table, source, columns, **how)
         staged = copied.inserted
-        await type_staged(db, merge.written)
+        await type_staged(db, merge.written, script)
         found, rows = None, None
         if undrawable is not None and taker is None:
             found = await _returned(db, merge, staged)
@@ -224,17 +225,6 @@ async def stage(
     )
 
 
-async def type_staged(db: Executor, columns: Sequence[Column]) -> None:
-    """Turn text that stands in for types without a binary format into values of those types.
-
-    Raises:
-        DataError: a text is none of its type.
-    """
-    text = sql.staged_types(columns)
-    if text is not None:
-        await script(db, text)
-
-
 def numbers(first: int, rows: int) -> pa.Array:
     return pa.array(np.arange(first, first + rows, dtype=np.int64))
 
@@ -265,5 +255,4 @@ __all__ = [
     "one_row",
     "script",
     "stage",
-    "type_staged",
 ]

@@ -24,8 +24,8 @@ from chakra.columnar.staged import (
     one_row,
     script,
     stage,
-    type_staged,
 )
+from chakra.columnar.staged_types import type_staged
 from chakra.columnar.write import copy_source
 from chakra.columnar.write_facts import insert_facts, missing_columns, unowned_default
 from chakra.errors import DataError, FieldError, StaleData
@@ -270,7 +270,7 @@ async def update_table(
                 naive=naive,
                 infinity=_infinity(infinity),
             )
-            await type_staged(db, columns)
+            await type_staged(db, columns, script)
             if seen:
                 await _refuse_stale(db, table)
             rows: tuple[Any, list[int]] | None = None

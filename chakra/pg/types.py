@@ -61,6 +61,7 @@ class PgType:
         rounding: how a ``numeric(p, s)`` takes values with more digits: ``None`` = not at all, ``"half_up"``. About
             values, not about the column: the database does not know of it.
         sends, receives: whether the type has a binary format to read, to write (``typsend``, ``typreceive``).
+        as_text: of a column of one write: its values come as text that the server is to read, whatever the type.
     """
 
     name: str
@@ -79,6 +80,7 @@ class PgType:
     rounding: Literal["half_up"] | None = None
     sends: bool = True
     receives: bool = True
+    as_text: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in _MADE_BY_USERS or self.name.endswith(OWN):
@@ -175,6 +177,8 @@ def without_binary(type_: PgType, *, to: Literal["read", "write"]) -> PgType | N
     Returns:
         ``None`` for a type with a binary format, all it contains included.
     """
+    if type_.as_text and to == "write":
+        return TEXT
     base = type_.base
     if _is_binary(base, to):
         return None

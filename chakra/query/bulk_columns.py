@@ -5,11 +5,11 @@ Instances that are updated take it, too: their values become columns first.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.errors import DatabaseError, DataError, FieldError
 from chakra.query import sequences, tracking
@@ -37,8 +37,17 @@ ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 """What marks columns, as opposed to instances."""
 
 
-async def insert(table: Table, database: Database, data: Any, options: InsertOptions) -> InsertResult:
-    """Insert columns of any Arrow producer; see :func:`chakra.columnar.staging.insert_table`."""
+Opened: TypeAlias = "Callable[[Table], Awaitable[tuple[Table, Any]]]"
+
+
+async def insert(
+    table: Table, database: Database, data: Any, options: InsertOptions, opened: Opened | None = None
+) -> InsertResult:
+    """Insert columns of any Arrow producer; see :func:`chakra.columnar.staging.insert_table`.
+
+    Args:
+        opened: of data that is opened for the table as it is stored, a file: gives the table to write, and its source.
+    """
     from chakra.columnar.staging import insert_table
 
     given = checked("bulk_insert", options, InsertOptions)
@@ -48,10 +57,11 @@ async def insert(table: Table, database: Database, data: Any, options: InsertOpt
         back = given["returning"] = back_of(table, database, "bulk_insert", given.get("returning"), keys=True)
 
     async def insert_into(stored: Table) -> InsertResult:
+        into, rows = (stored, data) if opened is None else await opened(stored)
         if not sync_sequences:
-            return await insert_table(database, stored, data, **given)
+            return await insert_table(database, into, rows, **given)
         async with database.transaction():
-            result = await insert_table(database, stored, data, **given)
+            result = await insert_table(database, into, rows, **given)
             await sequences.sync_sequences(table, database)
         return result
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from chakra.db.streams import Stream
-from chakra.query import bulk
-from chakra.query.verbs import BatchOptions, PlanOptions, ReadOptions, TableOptions, runs
+from chakra.query import bulk, files
+from chakra.query.verbs import (
+    BatchOptions,
+    CsvOptions,
+    File,
+    ParquetOptions,
+    PlanOptions,
+    ReadOptions,
+    TableOptions,
+    runs,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -85,6 +94,38 @@ class ColumnReads:
             FieldError: the type of a numeric follows from the data; names the options.
         """
         return await bulk.arrow_schema(self, self._source, options)
+
+    @runs
+    async def to_parquet(self, file: File, /, **options: Unpack[ParquetOptions]) -> int:
+        """Write the rows into a Parquet file, in bounded memory; return how many.
+
+        Args:
+            file: a path, which gets its content when all of it is written, or an open binary file.
+            options: ``compression`` (``"snappy"``, ``"zstd"``, ``"gzip"``, ``"brotli"``, ``"lz4"``, ``"none"``),
+                ``row_group_rows``, ``progress``, and those of all.
+
+        Raises:
+            FieldError: a column whose type Parquet does not have, or a numeric without precision; names the options.
+            DataError: a value has no place in its Arrow type; the file is as it was.
+            OSError: the file cannot be written.
+        """
+        return await files.to_parquet(self, self._source, file, options)
+
+    @runs
+    async def to_csv(self, file: File, /, **options: Unpack[CsvOptions]) -> int:
+        """Write the rows into a CSV file, every value as PostgreSQL writes it, in bounded memory; return how many.
+
+        Args:
+            file: as for ``to_parquet``.
+            options: ``delimiter``, ``quote``, ``null``, ``header``, ``encoding``, ``compression`` (``"gzip"``,
+                ``"bz2"``, ``"zstd"``, ``"none"``; default: by the end of the name) and ``progress``.
+
+        Raises:
+            FieldError: an option that does not go.
+            DataError: a character that the encoding does not have; the file is as it was.
+            OSError: the file cannot be written.
+        """
+        return await files.to_csv(self, self._source, file, options)
 
     @runs
     async def read_plan(self, **options: Unpack[PlanOptions]) -> ReadPlan:

@@ -8,7 +8,8 @@ before they run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
+from os import PathLike
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict, TypeVar
 
 from chakra.expressions import Condition, Expression
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from chakra.columnar.progress import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+File: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes] | BinaryIO
+"""A path, or a file that is open and binary."""
 
 
 class ReadOptions(TypedDict, total=False):
@@ -67,6 +71,40 @@ class BatchOptions(ReadOptions, total=False):
 
     max_rows: int | None
     max_bytes: int | None
+    progress: Progress
+
+
+class ParquetOptions(ReadOptions, total=False):
+    """What ``to_parquet`` takes. ``compression``: of its pages, ``None`` for none; default ``"snappy"``.
+    ``row_group_rows``: rows of a row group at most, default 65,536, all of which are in memory at a time.
+    """
+
+    compression: Literal["snappy", "zstd", "gzip", "brotli", "lz4", "none"] | None
+    row_group_rows: int
+    progress: Progress
+
+
+class DialectOptions(TypedDict, total=False):
+    """How a CSV file is written. ``delimiter``, ``quote``: one ASCII character. ``null``: what NULL is, without quotes;
+    default: nothing at all. ``header``: whether the first line has names. ``encoding``: as Python calls it.
+    ``compression``: of the file; default: by the end of its name (``.gz``, ``.bz2``, ``.zst``).
+    """
+
+    delimiter: str
+    quote: str
+    null: str
+    header: bool
+    encoding: str
+    compression: Literal["gzip", "bz2", "zstd", "none"] | None
+
+
+DIALECT = ("delimiter", "quote", "null", "header", "encoding")
+"""Those of them that say how lines are written."""
+
+
+class CsvOptions(DialectOptions, total=False):
+    """What ``to_csv`` takes."""
+
     progress: Progress
 
 
@@ -125,6 +163,18 @@ class LoadOptions(InsertOptions, total=False):
     dry_run: bool
 
 
+class LoadParquetOptions(InsertOptions, total=False):
+    """What ``load_parquet`` takes. ``columns``: fields by the names the file has for them."""
+
+    columns: Mapping[str, str] | None
+
+
+class LoadCsvOptions(DialectOptions, InsertOptions, total=False):
+    """What ``load_csv`` takes. ``columns``: fields by the names the file has for them, or the fields in its order."""
+
+    columns: Mapping[str, str] | Sequence[str] | None
+
+
 class UpdateHow(TypedDict, total=False):
     """What ``bulk_update`` takes besides ``returning``; ``key`` is for columns, ``validate`` (see ``CreateHow``) for
     instances. See ``chakra.columnar.staging.update_table``.
@@ -166,11 +216,17 @@ def is_running(verb: object) -> bool:
 
 
 __all__ = [
+    "DIALECT",
     "BatchOptions",
     "CreateHow",
     "CreateOptions",
+    "CsvOptions",
+    "File",
     "InsertOptions",
+    "LoadCsvOptions",
     "LoadOptions",
+    "LoadParquetOptions",
+    "ParquetOptions",
     "PlanOptions",
     "ReadOptions",
     "TableOptions",

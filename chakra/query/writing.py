@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from chakra.errors import DoesNotExist, FieldError, UniqueViolation
-from chakra.query import bulk_columns, bulk_write, hooks, saving, sequences, write, written
+from chakra.query import bulk_columns, bulk_write, file_loads, hooks, saving, sequences, write, written
 from chakra.query.base import R_co
 from chakra.query.groups import check_class, refuse_expressions
 from chakra.query.moment_fields import moments_set
@@ -17,7 +17,17 @@ from chakra.query.read_only import read_only
 from chakra.query.reports import DeleteReport, reported
 from chakra.query.returning import by_keys
 from chakra.query.validating import validate_all
-from chakra.query.verbs import CreateHow, CreateOptions, InsertOptions, UpdateHow, UpdateOptions, runs
+from chakra.query.verbs import (
+    CreateHow,
+    CreateOptions,
+    File,
+    InsertOptions,
+    LoadCsvOptions,
+    LoadParquetOptions,
+    UpdateHow,
+    UpdateOptions,
+    runs,
+)
 from chakra.schema import Table
 from chakra.sql import Select
 
@@ -324,6 +334,42 @@ class Writing(Paging[R_co]):
         self._writable("bulk_insert")
         return await self._batch(
             "bulk_insert", data, lambda: bulk_columns.insert(self.table, self.database, data, options)
+        )
+
+    @runs
+    async def load_parquet(self, file: File, /, **options: Unpack[LoadParquetOptions]) -> InsertResult:
+        """Insert the rows of a Parquet file, all or none, in bounded memory.
+
+        Args:
+            file: a path, or an open binary file.
+            options: those of ``bulk_insert``, and ``columns``: fields by the names the file has for them.
+
+        Raises:
+            FieldError, DataError: as for ``bulk_insert``; the message begins with the file.
+            OSError: the file cannot be read.
+        """
+        self._writable("load_parquet")
+        return await self._batch(
+            "bulk_insert", file, lambda: file_loads.load_parquet(self.table, self.database, file, options)
+        )
+
+    @runs
+    async def load_csv(self, file: File, /, **options: Unpack[LoadCsvOptions]) -> InsertResult:
+        """Insert the rows of a CSV file, all or none, in bounded memory. What has no quotes and no characters is NULL.
+
+        Args:
+            file: a path, or an open binary file.
+            options: those of ``bulk_insert``; ``delimiter``, ``quote``, ``null``, ``header``, ``encoding`` and
+                ``compression`` as for ``to_csv``; ``columns``: fields by the names the file has for them, or the fields
+                in the order of the file, which a file without a header needs.
+
+        Raises:
+            FieldError, DataError: as for ``bulk_insert``; the message begins with the file and the line.
+            OSError: the file cannot be read.
+        """
+        self._writable("load_csv")
+        return await self._batch(
+            "bulk_insert", file, lambda: file_loads.load_csv(self.table, self.database, file, options)
         )
 
     @overload

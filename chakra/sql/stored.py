@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from chakra.errors import FieldError
@@ -60,6 +60,26 @@ def with_stored(
     stored = Stored(oid, name, dict(types), refused, frozenset(by_value))
     # The statements of a table are about its columns: those of another description do not fit.
     return replace(table, columns=tuple(columns), stored=stored, statements={}, described={})
+
+
+def with_text(table: Table, names: Collection[str]) -> Table:
+    """The table for a write in which some columns come as text that the server is to read.
+
+    Args:
+        names: of these columns, by attribute.
+    """
+    if not names:
+        return table
+    columns = tuple(
+        replace(c, type=replace(c.type, as_text=True), declared=None) if c.attribute in names else c
+        for c in table.columns
+    )
+    stored = table.stored
+    if stored is not None:
+        marked = {c.name for c in columns if c.attribute in names}
+        types = {n: replace(t, as_text=True) if n in marked else t for n, t in stored.types.items()}
+        stored = replace(stored, types=types)
+    return replace(table, columns=columns, stored=stored, statements={}, described={})
 
 
 def _same(declared: PgType, actual: PgType) -> bool:
@@ -128,4 +148,4 @@ def row_check(table: Table, columns: Sequence[Column], *, assigned: bool = False
 _AS_SENT = TEXTS | JSONS
 _WHOLE = (INT2.oid, INT4.oid, INT8.oid)
 
-__all__ = ["check_written", "copy_guard", "holds_money", "row_check", "with_stored"]
+__all__ = ["check_written", "copy_guard", "holds_money", "row_check", "with_stored", "with_text"]

@@ -51,4 +51,45 @@ class AsText:
         return SqlText(text, sql.touches, self.around(sql.key), sql.reads)
 
 
-__all__ = ["AsText"]
+SPELLED = {
+    "datestyle": "ISO",
+    "intervalstyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": 1,
+}
+"""Settings by which text of values can be read again by any server, whatever its own settings are."""
+
+
+def all_text(sql: str, columns: int) -> str:
+    """The query whose columns are the text of those of another, as COPY writes it: what output functions give.
+
+    A cast to text is another thing: of ``boolean``, ``inet`` and ``char(n)`` it is other text. ``IS NULL`` holds for
+    composites of NULLs as well, which are values.
+    """
+    names = [f"c{i}" for i in range(columns)]
+    picked = [
+        f"CASE WHEN {n} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {n}) END AS {n}" for n in names
+    ]
+    text = f"WITH q({', '.join(names)}) AS ({sql}) SELECT {', '.join(picked)} FROM q"
+    if not isinstance(sql, SqlText):
+        return text
+    return SqlText(text, sql.touches, all_text(sql.key, columns), sql.reads)
+
+
+def count_read(column: str, type_: str, table: str, first: int, rows: int) -> str:
+    """The query that reads the text of some rows of a table as values, which fails if one of them is none.
+
+    Args:
+        column, type_, table: SQL, quoted.
+        first, rows: which rows, as they lie in the table.
+    """
+    some = f"SELECT {column} AS v FROM {table} OFFSET {int(first)} LIMIT {int(rows)}"
+    return f"SELECT count(s.v::{type_}) FROM ({some}) AS s"
+
+
+def text_at(column: str, table: str, row: int) -> str:
+    """The query for the text of one row of a table, and how many there are."""
+    return f"SELECT (SELECT {column} FROM {table} OFFSET {int(row)} LIMIT 1), (SELECT count(*) FROM {table})"
+
+
+__all__ = ["SPELLED", "AsText", "all_text", "count_read", "text_at"]

@@ -66,6 +66,8 @@ if TYPE_CHECKING:
         to_polars = waits(ColumnReads.to_polars)
         to_pandas = waits(ColumnReads.to_pandas)
         to_numpy = waits(ColumnReads.to_numpy)
+        to_parquet = waits(ColumnReads.to_parquet)
+        to_csv = waits(ColumnReads.to_csv)
         arrow_schema = waits(ColumnReads.arrow_schema)
 
         def arrow_batches(self, **options: Unpack[BatchOptions]) -> Stream[pyarrow.RecordBatch]: ...
@@ -100,6 +102,8 @@ if TYPE_CHECKING:
         bulk_create = waits(query.QuerySet[R_co].bulk_create)
         bulk_insert = waits(query.QuerySet[R_co].bulk_insert)
         bulk_update = waits(query.QuerySet[R_co].bulk_update)
+        load_parquet = waits(query.QuerySet[R_co].load_parquet)
+        load_csv = waits(query.QuerySet[R_co].load_csv)
         sync_sequences = waits(query.QuerySet[R_co].sync_sequences)
 
         def select_related(self, *relations: str | None) -> Self: ...

@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 
 COLUMNAR_EDGE = frozenset(
-    {"read", "write", "parallel", "snapshot", "staged", "staging", "opening", "write_facts"}
+    {"read", "write", "parallel", "snapshot", "staged", "staging", "staged_types", "opening", "write_facts"}
 )
 """Modules (or subpackages) of chakra.columnar that do I/O; everything else in it is the core."""
 
@@ -113,6 +113,8 @@ LAZY: tuple[Exemption, ...] = (
     Exemption(
         "chakra.query.described", "chakra.columnar", "describes the columns of querysets for the same door"
     ),
+    Exemption("chakra.query.files", "chakra.columnar", "the same door, for files"),
+    Exemption("chakra.query.file_loads", "chakra.columnar", "the same door, for files that are loaded"),
     Exemption("chakra.query.loading", "chakra.columnar", "the types of a table made for a frame"),
     Exemption(
         "chakra.query.nested", "chakra.columnar", "describes the records of querysets for the same door"

@@ -196,7 +196,11 @@ REVIEWED: dict[str, set[str]] = {
     # Quoted names, and calls of max() or min() over one.
     "chakra.sql.sequences": {"name", "literal", "largest"},
     "chakra.sql.statement": {"number", "position", "names", "self.sql", "picked", "self._cast(position)"},
-    "chakra.sql.textual": {"i", "stand_in.sql", "self.names", "self.picked", "sql"},
+    "chakra.sql.textual": {
+        *("i", "stand_in.sql", "self.names", "self.picked", "sql"),
+        *("n", "', '.join(names)", "', '.join(picked)"),  # c0, c1, … and what is made of them
+        *("column", "table", "type_", "some"),  # quoted by the caller, who has them of Column and PgType
+    },
     "chakra.sql.write_facts": {"names", "unchecked('$2')"},
     "chakra.columnar.write_facts": {"predicate"},
     "chakra.db.copy_in": {"name", "named"},  # of quote_qualified and quote_identifier

@@ -34,6 +34,7 @@ PAGES = [
     "docs/deployment.md",
     "docs/expressions.md",
     "docs/fastapi.md",
+    "docs/files.md",
     "docs/json-and-arrays.md",
     "docs/queries.md",
     "docs/ranges.md",

@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from chakra import Field, Model, Q, field
 from chakra.errors import ConfigError, DataError, FieldError
@@ -24,6 +27,7 @@ UPSERT: dict[str, Any] = {"on_conflict": "update", "conflict_fields": ["id"]}
 
 ROWS = (0, -1, 1.5, "10", True, [1])
 WORDS = (1, "nonsense", True, b"error", ["error"])
+GIVEN = (1, "nonsense", b"error")  # True and names of fields are rows to give back
 FLAGS = ("yes", 1, 0, None, [])
 NAMES = ("name", 3, [3], [None], ["nonsense"], [[]], {"name": None}.values)
 CONDITIONS = (True, "name = 'a'", 1, {"name": "a"}, Thing.name.asc())
@@ -57,6 +61,22 @@ PARTS: dict[str, tuple[Any, ...]] = {
 PROGRESS: dict[str, tuple[Any, ...]] = {"progress": (1, "yes", False, [])}
 TIMED = {"timeout": COMMON["timeout"]}
 
+DIALECT: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("delimiter", "quote"), (1, "", ";;", "\n", "é", None)),
+    "null": (1, None, "a\nb", 'x"'),
+    "header": (1, "yes", None),
+    "encoding": (1, "nonsense", "base64", None),
+    "compression": WORDS,
+}
+
+
+def parquet_file() -> BytesIO:
+    file = BytesIO()
+    parquet.write_table(pa.table({"id": [2], "name": ["b"]}), file)
+    file.seek(0)
+    return file
+
+
 Call = Callable[[Any, dict[str, Any]], Any]
 
 
@@ -68,12 +88,27 @@ async def drained(stream: Any) -> None:
 CALLS: dict[str, tuple[Call, dict[str, tuple[Any, ...]]]] = {
     "bulk_insert": (
         lambda db, o: Thing.objects.bulk_insert(DATA, **o),
-        WRITTEN | COMMON | CONFLICTS | {"returning": WORDS, "extra": WORDS},
+        WRITTEN | COMMON | CONFLICTS | {"returning": GIVEN, "extra": WORDS},
     ),
     "bulk_insert of a table": (
         lambda db, o: db.table("option_things").bulk_insert(DATA, **o),
-        WRITTEN | COMMON | CONFLICTS | {"returning": WORDS, "extra": WORDS}
+        WRITTEN | COMMON | CONFLICTS | {"returning": GIVEN, "extra": WORDS}
         | {"create": FLAGS, "mode": WORDS, "dry_run": FLAGS},
+    ),
+    "load_csv": (
+        lambda db, o: Thing.objects.load_csv(BytesIO(b"id,name\n2,b\n"), **o),
+        WRITTEN | COMMON | CONFLICTS | DIALECT | {"returning": GIVEN, "extra": WORDS}
+        | {"columns": (1, "id", {"nobody": "name"}, [], [1])},
+    ),
+    "load_parquet": (
+        lambda db, o: Thing.objects.load_parquet(parquet_file(), **o),
+        WRITTEN | COMMON | CONFLICTS | {"returning": GIVEN, "extra": WORDS}
+        | {"columns": (1, "id", ["id", "name"], {"nobody": "name"})},
+    ),
+    "to_csv": (lambda db, o: Thing.objects.to_csv(BytesIO(), **o), DIALECT | PROGRESS),
+    "to_parquet": (
+        lambda db, o: Thing.objects.to_parquet(BytesIO(), **o),
+        READ | PROGRESS | {"compression": WORDS, "row_group_rows": (*ROWS, None)},
     ),
     "bulk_create": (
         lambda db, o: Thing.objects.bulk_create([Thing(id=2, name="b")], **o),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,13 @@ WRITES: dict[str, tuple[Ask, Any, list[str]]] = {
     "bulk_insert": (
         lambda db: posts(db).bulk_insert({"title": ["x"], "author_id": [1]}).inserted,
         1,
+        ["a", "b", "c", "x"],
+    ),
+    "files": (
+        lambda db: (
+            posts(db).load_csv(BytesIO(b"title,author_id\nx,1\n")).inserted + posts(db).to_csv(BytesIO())
+        ),
+        5,
         ["a", "b", "c", "x"],
     ),
     "bulk_update": (

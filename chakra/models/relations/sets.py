@@ -186,10 +186,21 @@ class PartnerSet(QuerySet[R_co]):
         Raises:
             FieldError: always; says what does it.
         """
+        raise self._of_nobody("bulk_insert")
+
+    async def load_parquet(self, file: Any, /, **options: Any) -> Any:
+        """Refused, as ``bulk_insert`` is."""
+        raise self._of_nobody("load_parquet")
+
+    async def load_csv(self, file: Any, /, **options: Any) -> Any:
+        """Refused, as ``bulk_insert`` is."""
+        raise self._of_nobody("load_csv")
+
+    def _of_nobody(self, verb: str) -> FieldError:
         model = self.table.title
-        raise FieldError(
-            f"bulk_insert() of {type(self._instance).__name__}.{self._named} would write rows that belong to nobody: "
-            f"bulk_create() of this set takes instances; {model}.objects.bulk_insert() takes columns, the key of "
+        return FieldError(
+            f"{verb}() of {type(self._instance).__name__}.{self._named} would write rows that belong to nobody: "
+            f"bulk_create() of this set takes instances; {model}.objects.{verb}() takes columns, the key of "
             "the row they belong to among them"
         )
 

@@ -4,8 +4,8 @@
 
     ChakraError
     ├── ConfigError                 a setting is unknown, malformed or contradictory
-    ├── QueryError                  the API was used wrongly, in a way that is not about a name
     ├── FieldError                  unknown field or lookup, bad use of a field; says what exists
+    │   └── QueryError              the API was used wrongly, in a way that is not about a name
     ├── NotLoaded                   a relation or deferred field was read before it was loaded
     │   └── NPlusOneError           a relation was awaited row by row, and the settings say that must not be
     ├── DoesNotExist                get() found no row            (Model.DoesNotExist derives from it)
@@ -81,12 +81,14 @@ class ConfigError(ChakraError):
     """A setting is unknown, malformed or contradictory; the message names the setting and its source."""
 
 
-class QueryError(ChakraError):
-    """The API was used wrongly, in a way that is not about the name of a field or lookup."""
-
-
 class FieldError(ChakraError):
     """An unknown field or lookup, or a field used in a way its type does not allow."""
+
+
+class QueryError(FieldError):
+    """The API was used wrongly, in a way that is not about the name of a field or lookup: a slice that is filtered, an
+    option that contradicts another, a value of the wrong kind for an argument.
+    """
 
 
 class NotLoaded(ChakraError):

@@ -77,7 +77,9 @@ async def measure(db: Any, way: tuple[str, bool, dict[str, Any]], count: int, tu
             await Row.objects.bulk_insert({name: values[::2] for name, values in data.items()})
         given: Any = data
         if verb == "bulk_create":
-            given = [Row(**dict(zip(data, values, strict=True))) for values in zip(*data.values(), strict=True)]
+            given = [
+                Row(**dict(zip(data, values, strict=True))) for values in zip(*data.values(), strict=True)
+            ]
         gc.collect()
         start = time.perf_counter()
         await getattr(Row.objects, verb)(given, **options)

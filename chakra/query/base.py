@@ -8,7 +8,7 @@ from weakref import ref
 
 from chakra.db import default as databases
 from chakra.db.default import default_database
-from chakra.errors import ConfigError, FieldError
+from chakra.errors import ConfigError, QueryError
 from chakra.pg.conversion import Naive
 from chakra.query.not_a_list import NotAList
 from chakra.query.prefetch import Prefetch
@@ -121,13 +121,13 @@ class Base(NotAList, Generic[R_co]):
 
     def _for_instances(self, method: str) -> None:
         if self._select.result != "instances":
-            raise FieldError(
+            raise QueryError(
                 f"{method}() is for instances; where rows are plain, values() names their fields"
             )
 
     def _not_sliced(self, what: str, instead: str) -> None:
         if self._select.sliced:
-            raise FieldError(f"a sliced query cannot be {what}; {instead} first, then slice")
+            raise QueryError(f"a sliced query cannot be {what}; {instead} first, then slice")
 
 
 __all__ = ["Base", "R_co"]

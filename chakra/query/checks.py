@@ -6,7 +6,7 @@ from typing import Any
 
 from chakra.db.default import database_named
 from chakra.db.executor import Executor
-from chakra.errors import FieldError
+from chakra.errors import FieldError, QueryError
 from chakra.pg.quoting import check_alias
 
 
@@ -33,7 +33,7 @@ def row_count(what: str, count: int | None) -> int | None:
         FieldError: not a whole number, or less than 0.
     """
     if count is not None and (type(count) is not int or count < 0):
-        raise FieldError(f"{what} is a number of rows, 0 or more, not {count!r}")
+        raise QueryError(f"{what} is a number of rows, 0 or more, not {count!r}")
     return count
 
 
@@ -53,8 +53,8 @@ def given_database(given: Any, where: str, also: str = "") -> Any:
     if isinstance(given, str):
         return database_named(given)
     if hasattr(given, "__aenter__") or hasattr(given, "__await__"):
-        raise FieldError(f"{where} takes a connected database; this one was not awaited: {given!r}")
-    raise FieldError(
+        raise QueryError(f"{where} takes a connected database; this one was not awaited: {given!r}")
+    raise QueryError(
         f"{where} takes a database, the result of `await chakra.connect(url)`, not {given!r}{also}"
     )
 

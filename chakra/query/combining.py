@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from chakra.errors import FieldError
+from chakra.errors import QueryError
 from chakra.query.base import Base, R_co
 from chakra.query.narrowing import Narrowing
 from chakra.query.options import flag
@@ -40,13 +40,13 @@ class Combining(Narrowing[R_co]):
         flag("all", all)
         for other in others:
             if not isinstance(other, Base):
-                raise FieldError(f"{method}() takes querysets, not {other!r}")
+                raise QueryError(f"{method}() takes querysets, not {other!r}")
         if not others:
             return self
         named = [query._database for query in (self, *others) if query._database is not None]
         for database in named[1:]:
             if database.pool is not named[0].pool:
-                raise FieldError(
+                raise QueryError(
                     f"{method}(): the queries run on two databases, {named[0]!r} and {database!r}; put their lists "
                     "together"
                 )

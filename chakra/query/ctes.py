@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from chakra.errors import FieldError
+from chakra.errors import FieldError, QueryError
 from chakra.pg.types import BOOL
 from chakra.query.aggregated import Aggregated
 from chakra.query.base import Base
@@ -111,7 +111,7 @@ class CTE:
             FieldError: the step returns other columns, or such of other types; a name is none.
         """
         if not callable(step):
-            raise FieldError(
+            raise QueryError(
                 "CTE.recursive(): the step is a function of the rows that came last, lambda rows: …, not "
                 f"{type(step).__name__}"
             )
@@ -122,19 +122,19 @@ class CTE:
         following = step(made)
         select, database = taken(following, "CTE.recursive(): the step")
         if database is not None and cte.database is not None and database is not cte.database:
-            raise FieldError("CTE.recursive(): base and step run on two databases")
+            raise QueryError("CTE.recursive(): base and step run on two databases")
         cte.database = cte.database or database
         cte.step = recursive_step(made._select, cte, select)
         added: list[Column] = []
         if search is not None:
             if search not in ("depth", "breadth"):
-                raise FieldError(f'CTE.recursive(): search is "depth" or "breadth", not {search!r}')
+                raise QueryError(f'CTE.recursive(): search is "depth" or "breadth", not {search!r}')
             columns = _quoted(first.table, by, "search", "by")
             made._hidden = Column(_free(first, order), first.columns[0].type, readable=False)
             cte.search = (search.upper(), columns, made._hidden.quoted)
             added.append(made._hidden)
         elif names("by", _list(by)):
-            raise FieldError('CTE.recursive(): by says what search goes by: search="depth" or "breadth"')
+            raise QueryError('CTE.recursive(): by says what search goes by: search="depth" or "breadth"')
         if names("cycle", _list(cycle)):
             columns = _quoted(first.table, cycle, "cycle", "cycle")
             marked = Column(_free(first, mark, order), BOOL)
@@ -198,7 +198,7 @@ def taken(query: Any, what: str) -> tuple[Any, Any]:
     """
     found = getattr(type(query), "__chakra_query__", None)
     if found is None:
-        raise FieldError(f"{what} takes a query, not {query!r}")
+        raise QueryError(f"{what} takes a query, not {query!r}")
     question: tuple[Any, Any] = found(query)
     return question
 

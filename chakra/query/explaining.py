@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chakra.db.statements import Told
 from chakra.debug.explain import explained, prefix_of
 from chakra.debug.generic_plans import generic_plan
-from chakra.errors import FieldError
+from chakra.errors import QueryError
 from chakra.pg.text import SqlText
 from chakra.query import bulk, columnar_rows, execute, write
 from chakra.schema import Table
@@ -50,10 +50,10 @@ async def explain(
     """
     prefix = prefix_of(options, database.server_version[0])
     if (update is not None) + delete + columns > 1:
-        raise FieldError("explain() takes one of update={…}, delete=True and columns=True")
+        raise QueryError("explain() takes one of update={…}, delete=True and columns=True")
     if update is not None:
         if not isinstance(update, Mapping):
-            raise FieldError(f"explain(update=…) takes a dict of fields and values, not {update!r}")
+            raise QueryError(f"explain(update=…) takes a dict of fields and values, not {update!r}")
 
         assigned = write.assigned_fields(select.table, dict(update))
 
@@ -67,7 +67,7 @@ async def explain(
         return explained(await _ask(database, prefix, statement, values, options), options)
     if columns:
         if options.get("generic_plan", False):
-            raise FieldError(
+            raise QueryError(
                 "explain(columns=True, generic_plan=True): columns are read with the values in the text"
             )
         return explained(await _columns(database, prefix, select, options), options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from chakra.errors import FieldError
+from chakra.errors import QueryError
 from chakra.expressions import Expression, F
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.grouping import GroupingSets
@@ -55,7 +55,7 @@ class Grouped(Base[R_co]):
         select = self._select
         clauses = select.clauses
         if select.result == "instances" or not clauses.outputs:
-            raise FieldError(
+            raise QueryError(
                 f"{method}() makes rows of groups; name what they have: "
                 f'values("region", total=Sum("price")).{method}(…)'
             )

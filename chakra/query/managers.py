@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chakra.errors import FieldError
+from chakra.errors import QueryError
 from chakra.schema import Table
 
 
@@ -49,12 +49,12 @@ class Starting:
         found = rows.initial()
         label = f"{table.title}.{self.name}: {self.kind.__name__}.initial()"
         if not isinstance(found, self.kind):
-            raise FieldError(f"{label} has to return the queryset that queries begin with, not {found!r}")
+            raise QueryError(f"{label} has to return the queryset that queries begin with, not {found!r}")
         if self.conditions or self.lookups:
             found = found.filter(*self.conditions, **self.lookups)
         select: Any = found._select
         if select.result != "instances" or select.sliced:
-            raise FieldError(
+            raise QueryError(
                 f"{label} gives {'a slice' if select.sliced else 'rows of values'}, which cannot be "
                 "narrowed further; a method of the class can be called for that"
             )
@@ -73,7 +73,7 @@ def check_kind(kind: Any) -> None:
     for base in kind.__mro__:
         own = base.__dict__.get("__slots__", ())
         if own and not base.__module__.startswith("chakra."):
-            raise FieldError(
+            raise QueryError(
                 f"{base.__name__} has __slots__ of its own, {own!r}; querysets are made anew by each method, so what "
                 "one carries along belongs into attributes (leave out __slots__) or into the query"
             )

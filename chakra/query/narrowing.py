@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, overload
 
-from chakra.errors import FieldError
+from chakra.errors import QueryError
 from chakra.expressions import Combined, Expression, Lookup, Not, Order, Value
 from chakra.pg.types import FLOAT4, FLOAT8
 from chakra.query.base import R_co
@@ -126,12 +126,12 @@ class Narrowing(Positioning[R_co]):
         """
         for term in terms:
             if term.__class__ is not str and not isinstance(term, _TERMS):
-                raise FieldError(f"order_by() takes names and expressions, not {term!r}")
+                raise QueryError(f"order_by() takes names and expressions, not {term!r}")
         select = self._select
         if select.limit is not None or select.offset is not None:
             self._not_sliced("reordered", "order")
         if select.more is not None and select.more.keyed is not None:
-            raise FieldError(
+            raise QueryError(
                 "a query cut by after() or before() cannot be reordered, for these are about its order"
             )
         select = select.copy()
@@ -180,11 +180,11 @@ class Narrowing(Positioning[R_co]):
             FieldError: no such share, method or seed; or the rows are not those of a table.
         """
         if type(percent) not in (int, float, Decimal) or not 0 <= percent <= 100:
-            raise FieldError(f"sample() takes a share from 0 to 100 percent, not {percent!r}")
+            raise QueryError(f"sample() takes a share from 0 to 100 percent, not {percent!r}")
         if not isinstance(method, str) or method not in METHODS:
-            raise FieldError(f"sample(method=…) is one of {', '.join(map(repr, METHODS))}, not {method!r}")
+            raise QueryError(f"sample(method=…) is one of {', '.join(map(repr, METHODS))}, not {method!r}")
         if seed is not None and (type(seed) not in (int, float) or not math.isfinite(seed)):
-            raise FieldError(f"sample(seed=…) is a number, not {seed!r}")
+            raise QueryError(f"sample(seed=…) is a number, not {seed!r}")
         share = Value(float(percent), FLOAT4)
         drawn = Sample(METHODS[method], share, None if seed is None else Value(float(seed), FLOAT8))
         return self._clauses(sample=drawn)
@@ -251,10 +251,10 @@ class Narrowing(Positioning[R_co]):
         for name, value in said.items():
             flag(name, value)
         if nowait and skip_locked:
-            raise FieldError("select_for_update() takes nowait or skip_locked, not both")
+            raise QueryError("select_for_update() takes nowait or skip_locked, not both")
         chosen = [name for name in STRENGTHS if said[name]]
         if len(chosen) > 1:
-            raise FieldError(f"select_for_update() takes one strength, not {' and '.join(chosen)}")
+            raise QueryError(f"select_for_update() takes one strength, not {' and '.join(chosen)}")
         strength = STRENGTHS[chosen[0]] if chosen else "UPDATE"
         wait = " NOWAIT" if nowait else " SKIP LOCKED" if skip_locked else ""
         names = (
@@ -262,7 +262,7 @@ class Narrowing(Positioning[R_co]):
         )
         for name in names:
             if not isinstance(name, str):
-                raise FieldError(f"select_for_update(of=…) takes names of relations, not {name!r}")
+                raise QueryError(f"select_for_update(of=…) takes names of relations, not {name!r}")
         return self._clauses(lock=(strength, names, wait))
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from chakra.errors import FieldError
+from chakra.errors import FieldError, QueryError
 from chakra.expressions import Condition, Expression, as_condition
 from chakra.expressions.q import Q
 from chakra.pg.conversion import shown
@@ -86,7 +86,7 @@ def _no_condition(given: object) -> FieldError:
         said = f": a field and what it has to be, filter({given}=…)"
     elif isinstance(given, dict):
         said = ": filter(**values)"
-    return FieldError(f"filter() takes conditions and keywords, not {shown(given)}{said}")
+    return QueryError(f"filter() takes conditions and keywords, not {shown(given)}{said}")
 
 
 def instances_of(table: Table, given: Any) -> list[Any]:
@@ -96,9 +96,9 @@ def instances_of(table: Table, given: Any) -> list[Any]:
         FieldError: it is a single one, or nothing that has items; or the table has no model.
     """
     if table.row_class is None:
-        raise FieldError(f"{table.title} has no model to make instances of; bulk_insert() takes columns")
+        raise QueryError(f"{table.title} has no model to make instances of; bulk_insert() takes columns")
     if not isinstance(given, Iterable):
-        raise FieldError(
+        raise QueryError(
             f"bulk_create() takes a list of instances, not {shown(given)}; a single one has .save()"
         )
     return list(given)
@@ -117,9 +117,9 @@ def check_field(method: str, item: Any, *, computed: bool = False) -> None:
     if isinstance(item, str) or (computed and isinstance(item, Expression)):
         return
     if isinstance(item, list | tuple | set):
-        raise FieldError(f"fields are named one by one: {method}(*{item!r}), not {method}({item!r})")
+        raise QueryError(f"fields are named one by one: {method}(*{item!r}), not {method}({item!r})")
     also = " and expressions" if computed else ""
-    raise FieldError(f"{method}() takes names of fields{also}, not {shown(item)}")
+    raise QueryError(f"{method}() takes names of fields{also}, not {shown(item)}")
 
 
 def given_items(call: str, given: Any, what: str) -> list[Any]:
@@ -134,9 +134,9 @@ def given_items(call: str, given: Any, what: str) -> list[Any]:
     """
     if hasattr(type(given), "__aiter__"):
         method = call.rpartition(".")[2].partition("(")[0]
-        raise FieldError(f"{call} takes a list of {what}; of a query: {method}(await query)")
+        raise QueryError(f"{call} takes a list of {what}; of a query: {method}(await query)")
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise FieldError(f"{call} takes a list of {what}, not {shown(given)}")
+        raise QueryError(f"{call} takes a list of {what}, not {shown(given)}")
     return list(given)
 
 
@@ -149,23 +149,23 @@ def check_key(key: Any) -> None:
     if isinstance(key, slice):
         for bound in (key.start, key.stop):
             if bound is not None and (not isinstance(bound, int) or bound < 0):
-                raise FieldError(f"a slice of a query has no step and no negative bounds: {key}")
+                raise QueryError(f"a slice of a query has no step and no negative bounds: {key}")
         if key.step is not None:
-            raise FieldError(f"a slice of a query has no step and no negative bounds: {key}")
+            raise QueryError(f"a slice of a query has no step and no negative bounds: {key}")
         return
     if isinstance(key, str):
-        raise FieldError(
+        raise QueryError(
             f"query[{key!r}] is the column of a frame; of a query its values are "
             f'`await query.values_list("{key}", flat=True)`, and as Arrow '
             f'`(await query.values("{key}").to_arrow())["{key}"]`'
         )
     if not isinstance(key, int) or isinstance(key, bool):
-        raise FieldError(
+        raise QueryError(
             f"a query takes positions and slices, query[3] and query[10:20], not {key!r}; rows by a condition are "
             "query.filter(…)"
         )
     if key < 0:
-        raise FieldError("negative positions need the end of the result; use reverse() or last()")
+        raise QueryError("negative positions need the end of the result; use reverse() or last()")
 
 
 __all__ = ["NotAList", "check_field", "check_key", "conditions_of", "given_items", "instances_of"]

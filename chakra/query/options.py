@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from chakra.errors import FieldError
+from chakra.errors import FieldError, QueryError
 from chakra.expressions import Expression
 from chakra.pg.conversion import shown
 from chakra.query.verbs import options_of
@@ -37,7 +37,7 @@ def flag(name: str, value: Any) -> bool:
         FieldError: neither ``True`` nor ``False``.
     """
     if type(value) is not bool:
-        raise FieldError(f"{name} is True or False, not {shown(value)}")
+        raise QueryError(f"{name} is True or False, not {shown(value)}")
     return value
 
 
@@ -50,10 +50,10 @@ def names(option: str, value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
     if isinstance(value, str):
-        raise FieldError(f"{option} takes a list of names: [{value!r}]")
+        raise QueryError(f"{option} takes a list of names: [{value!r}]")
     found: tuple[Any, ...] = tuple(value) if isinstance(value, Iterable) else (None,)
     if not all(isinstance(name, str) for name in found):
-        raise FieldError(f"{option} takes a list of names of fields, not {shown(value)}")
+        raise QueryError(f"{option} takes a list of names of fields, not {shown(value)}")
     return found
 
 
@@ -80,20 +80,20 @@ def _names_or_values(option: str, value: Any) -> Any:
 
 def _batch_rows(name: str, value: Any) -> int | None:
     if value is not None and (type(value) is not int or value < 1):
-        raise FieldError(f"{name}={shown(value)}: expected a whole number from 1 on, or None")
+        raise QueryError(f"{name}={shown(value)}: expected a whole number from 1 on, or None")
     return value
 
 
 def _timeout(name: str, value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value is not None and (not number or not value > 0):
-        raise FieldError(f"{name}={value!r}: expected a number of seconds above 0, or None to wait for good")
+        raise QueryError(f"{name}={value!r}: expected a number of seconds above 0, or None to wait for good")
     return value
 
 
 def _written_infinity(name: str, value: Any) -> Any:
     if not isinstance(value, str) or value not in ("error", "sentinel"):
-        raise FieldError(f'{name}={shown(value)}: for writes it is "error" or "sentinel"')
+        raise QueryError(f'{name}={shown(value)}: for writes it is "error" or "sentinel"')
     return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from chakra.errors import FieldError
+from chakra.errors import QueryError
 from chakra.query import prefetch, run
 from chakra.query.base import R_co
 from chakra.query.cursors import cursor
@@ -59,9 +59,9 @@ class Paging(Reading[R_co]):
             DataError: no cursor of this query.
         """
         if type(rows) is not int or not 1 <= rows <= MOST_ROWS:
-            raise FieldError(f"page() takes a number of rows from 1 to {MOST_ROWS}, not {rows!r}")
+            raise QueryError(f"page() takes a number of rows from 1 to {MOST_ROWS}, not {rows!r}")
         if after is not None and before is not None:
-            raise FieldError("page() takes after= or before=, not both")
+            raise QueryError("page() takes after= or before=, not both")
         ordered = self._beyond(after if before is None else before, before is None)
         terms = ordered._select.order or ()
         if before is not None:

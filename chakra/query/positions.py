@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from chakra.errors import DataError, FieldError
+from chakra.errors import DataError, QueryError
 from chakra.expressions import Order
 from chakra.expressions.positions import Beyond
 from chakra.pg.showing import shown as shown_value
@@ -67,7 +67,7 @@ class Positioning(Base[R_co]):
         shown = ", ".join(path_of(term.expression) or repr(term.expression) for term in terms)
         if hasattr(type(given), "__chakra_model__"):
             if not isinstance(given, table.row_class or ()):
-                raise FieldError(
+                raise QueryError(
                     f"{method}() takes a row of {table.title}, not one of {type(given).__name__}"
                 )
             computed = {name for name, _ in self._select.clauses.annotations}
@@ -89,7 +89,7 @@ class Positioning(Base[R_co]):
 def _of_dict(method: str, row: Mapping[Any, Any], term: Order) -> Any:
     path = path_of(term.expression)
     if path is None or path not in row:
-        raise FieldError(
+        raise QueryError(
             f"{method}(): the row has no {_named(term)}, by which the query is sorted; {_INSTEAD}"
         )
     return row[path]
@@ -99,7 +99,7 @@ def _of_instance(method: str, row: Any, term: Order, computed: set[str]) -> Any:
     """What an instance is sorted by: a field, one of what is loaded along, or what is computed under a name."""
     path = path_of(term.expression)
     if path is None:
-        raise FieldError(
+        raise QueryError(
             f"{method}(): the query is sorted by {_named(term)}, which rows do not hold; {_INSTEAD}"
         )
     table = type(row).__table__
@@ -107,7 +107,7 @@ def _of_instance(method: str, row: Any, term: Order, computed: set[str]) -> Any:
     for name in before:
         relation = table.relations.get(name)
         if relation is None or relation.many:
-            raise FieldError(
+            raise QueryError(
                 f"{method}(): the query is sorted by {path!r}, which rows do not hold; {_INSTEAD}"
             )
         if relation.forward and any(getattr(row, key) is None for key in relation.keys):
@@ -119,10 +119,10 @@ def _of_instance(method: str, row: Any, term: Order, computed: set[str]) -> Any:
         try:
             return getattr(row, last)
         except AttributeError:
-            raise FieldError(
+            raise QueryError(
                 f"{method}(): the query is sorted by {path!r}, which rows do not hold; {_INSTEAD}"
             ) from None
-    raise FieldError(f"{method}(): the query is sorted by {path!r}, which rows do not hold; {_INSTEAD}")
+    raise QueryError(f"{method}(): the query is sorted by {path!r}, which rows do not hold; {_INSTEAD}")
 
 
 def _named(term: Order) -> str:

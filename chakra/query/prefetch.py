@@ -11,7 +11,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from chakra.errors import FieldError, NotLoaded
+from chakra.errors import FieldError, NotLoaded, QueryError
 from chakra.expressions import F
 from chakra.pg.types import PgType
 from chakra.query import run
@@ -53,18 +53,18 @@ class Prefetch:
 
     def __init__(self, path: str, queryset: Any = None, to_attr: str | None = None) -> None:
         if not isinstance(path, str) or not path:
-            raise FieldError(f"Prefetch() takes the path of a relation, not {path!r}")
+            raise QueryError(f"Prefetch() takes the path of a relation, not {path!r}")
         select: Select | None = None
         if queryset is not None:
             select = getattr(queryset, "_select", None)
             if select is None or select.result not in ("instances", "dict"):
-                raise FieldError(
+                raise QueryError(
                     f"Prefetch({path!r}): queryset= takes a query for instances, or values() for columns, not "
                     f"{queryset!r}"
                 )
             if select.sliced and select.clauses.distinct:
                 names = ", ".join(repr(term) for term in select.clauses.distinct)
-                raise FieldError(
+                raise QueryError(
                     f"Prefetch({path!r}): a slice of distinct({names}) cannot be taken for each row; leave out the one "
                     "or the other"
                 )
@@ -354,7 +354,7 @@ async def _behind(
 ) -> Sequence[Any]:
     """Load the rows behind one relation and return them."""
     if level.select is not None and level.select.result != "instances":
-        raise FieldError(
+        raise QueryError(
             f"prefetch_related({relation.name!r}): rows of values() are for columns, to_arrow(nested=True); only() "
             "chooses what instances load"
         )
@@ -504,7 +504,7 @@ async def prefetch(rows: Any, *paths: Any, using: Database | None = None) -> Non
         return
     model: Any = type(several[0])
     if not hasattr(model, "__chakra_model__") or any(type(row) is not model for row in several):
-        raise FieldError(f"prefetch() takes instances of one model, not {several[0]!r} and others")
+        raise QueryError(f"prefetch() takes instances of one model, not {several[0]!r} and others")
     prefetches = [as_prefetch(path) for path in paths]
     check_paths(model.__table__, prefetches)
     of: dict[Database, list[Any]] = {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
-from chakra.errors import FieldError
+from chakra.errors import FieldError, QueryError
 from chakra.expressions import Condition, Expression, F
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.expressions.base import MAKE, Valued
@@ -108,7 +108,7 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
         names = dict.fromkeys(self._select.clauses.related)
         for name in relations:
             if not isinstance(name, str):
-                raise FieldError(f"select_related() takes names of relations, not {name!r}")
+                raise QueryError(f"select_related() takes names of relations, not {name!r}")
             names[name] = None
         return self._clauses(related=tuple(names))
 
@@ -152,7 +152,7 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
         """
         self._for_instances("fetch_mode")
         if mode not in MODES:
-            raise FieldError(f"fetch_mode is one of {', '.join(map(repr, MODES))}, not {mode!r}")
+            raise QueryError(f"fetch_mode is one of {', '.join(map(repr, MODES))}, not {mode!r}")
         new = self._with(self._select)
         new._mode = mode
         return new
@@ -240,7 +240,7 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
         known = dict(self._select.clauses.windows)
         for name, window in windows.items():
             if not isinstance(window, Over):
-                raise FieldError(f"window(): {name}= takes Over(…), not {window!r}")
+                raise QueryError(f"window(): {name}= takes Over(…), not {window!r}")
             if value_name(name) in known:
                 raise FieldError(f"window(): there is a window {name!r} already")
             if window.over is not None and window.over.name not in known:
@@ -371,9 +371,9 @@ class QuerySet(Writing[R_co], Grouped[R_co], ColumnReads):
     ) -> QuerySet[Any]:
         """Return rows as tuples; ``flat=True`` gives the values of a single field, ``named=True`` namedtuples."""
         if flat and named:
-            raise FieldError("values_list() takes flat or named, not both")
+            raise QueryError("values_list() takes flat or named, not both")
         if flat and len(fields) != 1:
-            raise FieldError(f"values_list(flat=True) takes exactly one field, not {len(fields)}")
+            raise QueryError(f"values_list(flat=True) takes exactly one field, not {len(fields)}")
         return self._plain("flat" if flat else "named" if named else "tuple", fields, {})
 
     def _plain(

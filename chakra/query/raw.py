@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, overl
 
 from chakra.db.default import default_database
 from chakra.debug.explain import ExplainOptions
-from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
+from chakra.errors import DoesNotExist, MultipleObjectsReturned, QueryError
 from chakra.pg.lexing import split_parameters, tokens
 from chakra.pg.text import SqlText
 from chakra.query import bulk
@@ -41,13 +41,13 @@ class RawQuery(NotAList, ColumnReads, Generic[R_co]):
         model: Any = None,
     ) -> None:
         if not isinstance(sql, str):
-            raise FieldError(f"raw() takes SQL as text, not {sql!r}")
+            raise QueryError(f"raw() takes SQL as text, not {sql!r}")
         if database is not None:
             database = given_database(database, "raw(sql, database)", _PARAMS)
         if isinstance(params, str | bytes | Mapping) or not isinstance(params, Iterable):
-            raise FieldError(f"params= takes the values of $1, $2, … in order, params=[{params!r}]")
+            raise QueryError(f"params= takes the values of $1, $2, … in order, params=[{params!r}]")
         if model is not None and getattr(model, "__table__", None) is None:
-            raise FieldError(f"model= takes a model class, not {model!r}")
+            raise QueryError(f"model= takes a model class, not {model!r}")
         self.sql = sql
         self.params = tuple(params)
         self.model: Any = model
@@ -73,7 +73,7 @@ class RawQuery(NotAList, ColumnReads, Generic[R_co]):
 
     def __getitem__(self, key: object) -> NoReturn:
         check_key(key)
-        raise FieldError(
+        raise QueryError(
             f"a raw query has no position {key!r}: write LIMIT and OFFSET into it, or await it first"
         )
 
@@ -122,7 +122,7 @@ class RawQuery(NotAList, ColumnReads, Generic[R_co]):
         unknown = [name for name in names if name not in by_name]
         missing = [name for name in table.primary_key if table.by_attribute[name].name not in names]
         if missing:
-            raise FieldError(
+            raise QueryError(
                 f"the rows lack {', '.join(missing)}, without which they are no {table.title}; "
                 f"they have {', '.join(names)}"
             )
@@ -150,13 +150,13 @@ class RawQuery(NotAList, ColumnReads, Generic[R_co]):
         from chakra.columnar import ColumnSpec
 
         if nested:
-            raise FieldError(
+            raise QueryError(
                 "nested=True is for querysets with prefetch_related() or select_related(); SQL of your own has no "
                 "relations: write array_agg(…) for each column"
             )
         parameters, columns = await database.describe_statement(self.sql)
         if len(parameters) != len(self.params):
-            raise FieldError(
+            raise QueryError(
                 f"the statement has {len(parameters)} parameters, but {len(self.params)} values were given"
             )
         rendered = [
@@ -187,7 +187,7 @@ def _query_of(sql: str) -> str:
         pieces.pop()
     first = next((text for kind, text in pieces if kind not in blank), "nothing")
     if first.lower() not in _QUERIES:
-        raise FieldError(
+        raise QueryError(
             "columns are read through COPY, which takes SELECT, VALUES, TABLE, and INSERT, UPDATE, DELETE or MERGE "
             f"with RETURNING; this statement begins with {first}: read it with all()"
         )
@@ -223,7 +223,7 @@ def raw(
     """
     if more:
         given = ", ".join(map(repr, more))
-        raise FieldError(f"raw(sql, database, {given}): values of $1, $2, … go into params=[{given}]")
+        raise QueryError(f"raw(sql, database, {given}): values of $1, $2, … go into params=[{given}]")
     return RawQuery(sql, database, params=params, model=model)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self, Unpack, overload
 
 from chakra.db.streams import Stream
 from chakra.debug.explain import ExplainOptions
-from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned
+from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned, QueryError
 from chakra.expressions import Expression, Order
 from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.pg.conversion import shown
@@ -75,7 +75,7 @@ class Reading(Returning[R_co]):
             FieldError: ``chunk_size`` is no whole number from 1 on.
         """
         if type(chunk_size) is not int or not 1 <= chunk_size <= MOST_AT_ONCE:
-            raise FieldError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
+            raise QueryError(f"chunk_size is a whole number from 1 to {MOST_AT_ONCE}, not {chunk_size!r}")
         return Stream(
             lambda reader: rows_of(
                 self._whole,
@@ -157,7 +157,7 @@ class Reading(Returning[R_co]):
     async def last(self) -> R_co | None:
         """Return the last row, by primary key if there is no order; ``None`` if there is none."""
         if self._select.sliced:
-            raise FieldError("last() of a slice is not defined; take the list and its last element")
+            raise QueryError("last() of a slice is not defined; take the list and its last element")
         return await self._row(self._ordered(backwards=True))
 
     def _ordered(self, *, backwards: bool) -> Select:
@@ -188,7 +188,7 @@ class Reading(Returning[R_co]):
 
     async def _first_by(self, fields: Sequence[Any], terms: Sequence[Any]) -> R_co:
         if not fields:
-            raise FieldError("earliest() and latest() need the name of a field to order by")
+            raise QueryError("earliest() and latest() need the name of a field to order by")
         ordered = self.order_by(*terms)
         row = await ordered._row(ordered._ordered(backwards=False))
         if row is None:
@@ -211,11 +211,11 @@ class Reading(Returning[R_co]):
         """The query of one row that ``aggregate`` asks."""
         values = named_values("aggregate", unnamed, values)
         if not values:
-            raise FieldError('aggregate() needs at least one aggregate, e.g. total=Sum("price")')
+            raise QueryError('aggregate() needs at least one aggregate, e.g. total=Sum("price")')
         for name, value in values.items():
             value_name(name)
             if not isinstance(value, Expression) or not has_aggregate(value):
-                raise FieldError(f"aggregate(): {name}={value!r} is no aggregate")
+                raise QueryError(f"aggregate(): {name}={value!r} is no aggregate")
         select = self._select.with_clauses(related=(), lock=None)
         clauses = select.clauses
         if select.sliced or clauses.distinct is not None or clauses.groups is not None or select.windowed:

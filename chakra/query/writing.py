@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
-from chakra.errors import DoesNotExist, FieldError, UniqueViolation
+from chakra.errors import DoesNotExist, FieldError, QueryError, UniqueViolation
 from chakra.query import bulk_columns, bulk_write, file_loads, hooks, saving, sequences, write, written
 from chakra.query.base import R_co
 from chakra.query.groups import check_class, refuse_expressions
@@ -181,7 +181,7 @@ class Writing(Paging[R_co]):
         """
         table, database = self.table, self.database
         if not table.primary_key:
-            raise FieldError(f"update_or_create() needs a primary key, which {table.title} does not have")
+            raise QueryError(f"update_or_create() needs a primary key, which {table.title} does not have")
         rows = self._rows_as("dict")
         rows.filter(**lookups).to_sql()
         found: Any
@@ -225,7 +225,7 @@ class Writing(Paging[R_co]):
         """
         self._writable("update")
         if given:
-            raise FieldError("update() takes fields as keywords: update(name=…), or update(**values)")
+            raise QueryError("update() takes fields as keywords: update(name=…), or update(**values)")
         returning = written.asked_for(self._select.table, values) if "returning" in values else None
         if returning is not None:
             return await written.update(self, values, returning)
@@ -432,7 +432,7 @@ class Writing(Paging[R_co]):
         self._writable("bulk_update")
         narrowed = self._select.filters or self._select.sliced or self._select.clauses.nothing
         if narrowed and not self._is_manager():
-            raise FieldError(
+            raise QueryError(
                 "bulk_update() writes the rows it is given, whatever filter() or a slice says, and a set of one "
                 f"instance is filtered, too: {self.table.title}.objects.bulk_update(…); update() writes what a "
                 "query finds"
@@ -461,7 +461,7 @@ def _defaults(method: str, table: Table, given: Mapping[str, Any] | None) -> Map
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        raise FieldError(f"{method}(defaults=…) takes a dict of fields and values, not {given!r}")
+        raise QueryError(f"{method}(defaults=…) takes a dict of fields and values, not {given!r}")
     for name in given:
         if name != "pk" and name not in table.relations:
             table.column(name)

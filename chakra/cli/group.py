@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "chakra.cli.demo",
     "doctor": "chakra.cli.doctor",
     "explain": "chakra.cli.explain",
+    "inspect": "chakra.cli.inspect",
     "migrate": "chakra.cli.migrate",
     "shell": "chakra.cli.shell",
     "sql": "chakra.cli.sql",

@@ -206,6 +206,7 @@ def without_schema(table: Table, current: str) -> Table:
         foreign_keys=keys,
         partition_of=whole,
         columns=columns,
+        sequences=tuple([replace(s, schema=None) if s.schema == current else s for s in table.sequences]),
         statements={},
         described={},
         taken={},

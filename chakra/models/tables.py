@@ -295,6 +295,7 @@ def _foreign_key(
         tuple(column.name for column in able) if len(able) < len(own) else (),
         spec.on_update,
         spec.match,
+        spec.name,
     )
     meant = info.relations[attribute].target()
     hop = Hop(info.keys[attribute], pointed, lambda: meant.__table__)

@@ -35,6 +35,7 @@ class ForeignKeySpec:
     on_update: OnDelete = "no action"
     match: Match = "simple"
     comment: str | None = None
+    name: str | None = None
 
     def __or__(self, other: Any) -> ForeignKeySpec:
         # As in FieldSpec: the name of a relation hides the model of that name.
@@ -59,6 +60,7 @@ def foreign_key(
     on_update: str = "no action",
     match: str = "simple",
     comment: str | None = None,
+    name: str | None = None,
 ) -> Any:
     """Declare a foreign key to another model's primary key, or to another unique field of it.
 
@@ -83,6 +85,7 @@ def foreign_key(
         on_update: what becomes of the key where that of the other row changes: the words of ``on_delete``.
         match: ``"full"`` refuses a key of several fields that is NULL in part, which ``"simple"`` takes for none.
         comment: what the catalog says of the key column.
+        name: of the constraint in the database; made of table and columns if not given.
 
     Raises:
         FieldError: ``on_delete`` is none of the known words, a name is none, or ``column`` stands beside ``fields``.
@@ -92,6 +95,7 @@ def foreign_key(
         raise FieldError(f"match={match!r}: use one of {', '.join(map(repr, MATCH))}")
     _check_name("related_name", related_name)
     _check_name("column", column)
+    _check_name("name", name)
     initial, factory = split_default(default)
     held = _held(column, fields)
     return ForeignKeySpec(
@@ -111,6 +115,7 @@ def foreign_key(
         on_update=_action("on_update", on_update),
         match=cast(Match, match),
         comment=comment,
+        name=name,
     )
 
 
@@ -129,6 +134,7 @@ def one_to_one(
     on_update: str = "no action",
     match: str = "simple",
     comment: str | None = None,
+    name: str | None = None,
 ) -> Any:
     """Declare a foreign key that at most one row may hold; arguments as for ``foreign_key``."""
     spec: ForeignKeySpec = foreign_key(
@@ -146,6 +152,7 @@ def one_to_one(
         on_update=on_update,
         match=match,
         comment=comment,
+        name=name,
     )
     spec.unique = True
     return spec

@@ -1,0 +1,87 @@
+"""Names for models, fields and relations out of those of a database: identifiers that nothing else has."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Container, Iterable
+
+from chakra import Model
+
+_IRREGULAR = {
+    "people": "person",
+    "children": "child",
+    "men": "man",
+    "women": "woman",
+    "mice": "mouse",
+    "geese": "goose",
+    "feet": "foot",
+    "teeth": "tooth",
+    "data": "data",
+    "series": "series",
+    "species": "species",
+    "news": "news",
+    "indices": "index",
+    "matrices": "matrix",
+    "vertices": "vertex",
+    "media": "media",
+}
+_SAME = re.compile(r"(ss|us|is|as|os)$")
+
+
+def singular(word: str) -> str:
+    """One of what an English word names: ``categories`` → ``category``."""
+    head, underline, last = word.rpartition("_")
+    lower = last.lower()
+    if lower in _IRREGULAR:
+        one = _IRREGULAR[lower]
+    elif lower.endswith("ies") and len(lower) > 4:
+        one = f"{last[:-3]}y"
+    elif re.search(r"(sses|shes|ches|xes|zes|uses)$", lower):
+        one = last[:-2]
+    elif lower.endswith("s") and not _SAME.search(lower) and len(lower) > 2:
+        one = last[:-1]
+    else:
+        one = last
+    return f"{head}{underline}{one}"
+
+
+def class_name(table: str, taken: Container[str]) -> str:
+    """The name of a class: ``blog_posts`` → ``BlogPost``."""
+    words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|[^\W_]+", singular(table))
+    name = "".join(word[:1].upper() + word[1:] for word in words) or "Table"
+    return unused(name if name[:1].isalpha() and name.isidentifier() else f"Table{name}", taken)
+
+
+def attribute(column: str, taken: Container[str]) -> str:
+    """The name of a field: that of the column, unless Python or models use it otherwise."""
+    name = re.sub(r"\W+", "_", column).strip("_") or "column"
+    name = re.sub(r"__+", "_", name)
+    if name[:1].isdigit():
+        name = f"c{name}"
+    if not name.isidentifier():
+        name = "column"
+    if keyword.iskeyword(name) or hasattr(Model, name) or name in ("Meta", "pk"):
+        name = f"{name}_column"  # fields have no underscore at their ends
+    return unused(name, taken)
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    found, number = name, 2
+    while found in taken:
+        found, number = f"{name}{number}", number + 1
+    return found
+
+
+def member(label: str, taken: Iterable[str]) -> str:
+    """The name of a member of an enum."""
+    name = re.sub(r"\W+", "_", label.lower()).strip("_") or "empty"
+    if name[:1].isdigit() or keyword.iskeyword(name) or name in ("mro", "name", "value"):
+        name = f"_{name}" if name[:1].isdigit() else f"{name}_"
+    if name.startswith("_"):
+        name = f"n{name}"
+    return unused(name, set(taken))
+
+
+__all__ = ["attribute", "class_name", "member", "singular", "unused"]

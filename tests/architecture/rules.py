@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "types": FACTS | {"models", "schema"},
     # level 7
     "migrations": FACTS | {"schema", "sql", "db", "config", "introspect"},
+    "inspection": FACTS | {"schema", "sql", "db", "introspect", "migrations", "models", "types", "query"},
     "embedded": FACTS,
     "contrib": FACTS | {"debug", "db"},
     # the public face and what nothing imports
@@ -56,6 +57,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
         "embedded",
         "debug",
         "introspect",
+        "inspection",
         "migrations",
         "models",
         "schema",
@@ -149,7 +151,7 @@ LAZY: tuple[Exemption, ...] = (
 THIRD_PARTY_LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.cli.shell", "IPython", "only the shell needs it"),
     Exemption("chakra.cli.shell", "traitlets.config", "comes with IPython"),
-    Exemption("chakra.cli.sql", "pyarrow", "only where rows go into a file"),
+    Exemption("chakra.cli.sql.rows", "pyarrow", "only where rows go into a file"),
     Exemption("chakra.db.coordination", "chakra.db.retrying", "loaded by who runs blocks again"),
     Exemption("chakra.db.coordination", "chakra.db.gathering", "loaded by who runs several queries at once"),
     Exemption("chakra.columnar.sinks", "polars", "optional library, asked for by to_polars"),

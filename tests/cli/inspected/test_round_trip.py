@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chakra.cli.inspect.reading import read_models
+from chakra.inspection.reading import read_models
 from chakra.migrations.diff import diff
 from chakra.migrations.observed import observed
 from chakra.models import registry

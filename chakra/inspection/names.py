@@ -6,7 +6,7 @@ import keyword
 import re
 from collections.abc import Container, Iterable
 
-from chakra import Model
+from chakra.models import Model
 
 _IRREGULAR = {
     "people": "person",

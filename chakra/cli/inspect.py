@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import chakra
+from chakra.inspection import read_models
 
 
 @click.command("inspect")
@@ -23,7 +24,6 @@ def command(tables: tuple[str, ...], url: str | None, schemas: tuple[str, ...], 
 
     `create_tables` of them makes the same tables again.
     """
-    from chakra.cli.inspect.reading import read_models
 
     async def run() -> str:
         async with await chakra.connect(url) as database:

@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 import chakra
+from chakra.cli.sql.rows import console, show, write
 from chakra.cli.values import values_of
-
-console = Console(highlight=False)
 
 
 @click.command("sql")
@@ -61,12 +58,12 @@ async def _run(text: str, url: str | None, target: Path | None, limit: int, para
         async with database.transaction(readonly=True):
             query = chakra.raw(text, database, params=values)
             if target is not None:
-                _write(await query.to_arrow(), target)
+                write(await query.to_arrow(), target)
                 return
             plain = _word(text) in ("show", "explain")  # which stand in no other statement
             shown = text if plain else f"SELECT * FROM ({text}) AS shown LIMIT {limit + 1}"
             rows = await database.fetch(shown, *values)
-    _show(rows, limit)
+    show(rows, limit)
 
 
 def _word(text: str) -> str:
@@ -75,44 +72,6 @@ def _word(text: str) -> str:
 
 def _is_query(text: str) -> bool:
     return _word(text) in ("select", "with", "values", "table", "show", "explain")
-
-
-def _show(rows: list[Any], limit: int) -> None:
-    if not rows:
-        console.print("no rows")
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    numbers = {name for name, value in rows[0].items() if isinstance(value, int | float)}
-    for name in rows[0].keys():  # noqa: SIM118 - a record iterates over its values
-        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
-    for row in rows[:limit]:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console.print(table)
-    more = len(rows) > limit
-    console.print(
-        f"{limit if more else len(rows)} rows{'; there are more: --limit, or --to FILE' if more else ''}"
-    )
-
-
-def _write(table: Any, target: Path) -> None:
-    part = target.with_name(f".{target.name}.part")
-    try:
-        if target.suffix == ".csv":
-            from pyarrow import csv
-
-            csv.write_csv(table, part)
-        elif target.suffix == ".parquet":
-            from pyarrow import parquet
-
-            parquet.write_table(table, part)
-        else:
-            from pyarrow import feather
-
-            feather.write_feather(table, part, compression="uncompressed")
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    console.print(f"{table.num_rows:,} rows, {table.num_columns} columns: {target}")
 
 
 __all__ = ["command"]

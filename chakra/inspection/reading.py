@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from chakra import introspect
-from chakra.cli.inspect.source import module_source
 from chakra.errors import FieldError
+from chakra.inspection.source import module_source
 from chakra.migrations.observed import JOURNAL, observed, without_schema
 
 

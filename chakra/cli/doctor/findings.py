@@ -1,16 +1,11 @@
-"""`chakra doctor`: what is installed, what is set, what the server says; and what of it is wrong."""
+"""What `chakra doctor` looks at: versions, settings, kernels, the server."""
 
 from __future__ import annotations
 
-import asyncio
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
-
-import click
-from rich.console import Console
-from rich.table import Table
 
 import chakra
 from chakra import config
@@ -30,25 +25,7 @@ class Finding(NamedTuple):
     wrong: str = ""
 
 
-@click.command("doctor")
-@click.option("--url", help="The database; default: the setting database.url.")
-@click.option("--no-database", is_flag=True, help="Look at the installation alone.")
-def command(url: str | None, no_database: bool) -> None:
-    """Look at versions, settings, kernels and the server. Exits with 1 if something is wrong; prints no secrets."""
-    findings = [*_installed(), *_settings(), *_kernels()]
-    if not no_database:
-        findings += asyncio.run(_server(url))
-    table = Table("", "", "", box=None, pad_edge=False, show_header=False)
-    for one in findings:
-        table.add_row("[red]![/red]" if one.wrong else "[green]ok[/green]", one.what, one.found)
-        if one.wrong:
-            table.add_row("", "", f"[yellow]{one.wrong}[/yellow]")
-    Console(highlight=False).print(table)
-    if any(one.wrong for one in findings):
-        raise SystemExit(1)
-
-
-def _installed() -> Iterator[Finding]:
+def installed() -> Iterator[Finding]:
     yield Finding(
         "chakra", f"{chakra.__version__} on Python {platform.python_version()}, {platform.machine()}"
     )
@@ -60,7 +37,7 @@ def _installed() -> Iterator[Finding]:
                           "" if name not in PACKAGES[:4] else "reinstall chakra-orm")  # fmt: skip
 
 
-def _settings() -> Iterator[Finding]:
+def settings_found() -> Iterator[Finding]:
     path = find_file()
     yield Finding("chakra.toml", str(path) if path else "none at or above this folder")
     try:
@@ -79,7 +56,7 @@ def _settings() -> Iterator[Finding]:
             yield Finding("project", "cannot be loaded", f"{type(error).__name__}: {error}")
 
 
-def _kernels() -> Iterator[Finding]:
+def kernels() -> Iterator[Finding]:
     from chakra.columnar.kernels import _cache
 
     found = [(folder, sum(1 for one in folder.rglob("*") if one.is_file())) for folder in _cache.folders()]
@@ -87,7 +64,7 @@ def _kernels() -> Iterator[Finding]:
     yield Finding("kernels", ", ".join(there) or "none compiled yet: chakra warmup makes them")
 
 
-async def _server(url: str | None) -> list[Finding]:
+async def server(url: str | None) -> list[Finding]:
     try:
         database = await chakra.connect(url)
     except ChakraError as error:
@@ -148,4 +125,4 @@ async def _said(database: Any) -> Any:
     )
 
 
-__all__ = ["command"]
+__all__ = ["Finding", "installed", "kernels", "server", "settings_found"]

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chakra.cli.inspect import names
-from chakra.cli.inspect.types import Types, literal
+from chakra.inspection import names
+from chakra.inspection.types import Types, literal
 from chakra.migrations.files.source import Source
 from chakra.schema import NO_GUARD, Column, ForeignKeyConstraint, Guard, Index, Table, Unique
 from chakra.schema.naming import object_name
@@ -127,8 +127,8 @@ class _Class:
         others: list[ForeignKeyConstraint] = []
         counts: dict[str, int] = {}
         for one in self.table.foreign_keys:
-            for column in one.columns:
-                counts[column] = counts.get(column, 0) + 1
+            for name in one.columns:
+                counts[name] = counts.get(name, 0) + 1
         for one in self.table.foreign_keys:
             target = self._target(one)
             if target is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import chakra.types as words
-from chakra.cli.inspect.names import class_name, member, unused
+from chakra.inspection.names import class_name, member, unused
 from chakra.migrations.files.source import Source
 from chakra.pg.types import PgType
 
@@ -135,7 +135,8 @@ class Types:
                 members[member(label, members)] = label
             lines = [f"    {one} = {Source().of(label)}" for one, label in members.items()] or ["    pass"]
             self.enums[key] = (name, "\n".join([f"class {name}(PyEnum):", *lines]))
-        return self.enums[key][0]
+        found: str = self.enums[key][0]
+        return found
 
 
 def _enum_class(type_: PgType) -> str:

@@ -45,7 +45,10 @@ async def insert(table: Table, database: Database, data: Any, options: InsertOpt
     timeout, sync_sequences = given.pop("timeout", None), given.pop("sync_sequences", False)
     back = None
     if given.get("returning") != "keys":
-        back = given["returning"] = back_of(table, database, "bulk_insert", given.get("returning"), keys=True)
+        changes = given.get("on_conflict") == "update"
+        back = given["returning"] = back_of(
+            table, database, "bulk_insert", given.get("returning"), keys=True, changes=changes
+        )
 
     async def insert_into(stored: Table) -> InsertResult:
         if not sync_sequences:

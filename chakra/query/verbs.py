@@ -8,9 +8,10 @@ before they run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 from chakra.expressions import Condition, Expression
+from chakra.expressions.sides import Side
 
 if TYPE_CHECKING:
     from chakra.columnar.options import (
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from chakra.columnar.progress import Progress
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+Names: TypeAlias = Sequence[str | Side]
+"""Which fields writes return as dicts. A string alone, which checkers take for one, is refused."""
 
 
 class ReadOptions(TypedDict, total=False):
@@ -97,7 +101,7 @@ class CreateHow(ConflictOptions, total=False):
 class CreateOptions(CreateHow, total=False):
     """What ``bulk_create`` takes; ``returning`` as ``create`` does, and ``"arrow"``."""
 
-    returning: bool | Literal["arrow"] | Sequence[str] | None
+    returning: bool | Literal["arrow"] | Sequence[str | Side] | None
 
 
 class InsertOptions(ConflictOptions, total=False):
@@ -106,7 +110,7 @@ class InsertOptions(ConflictOptions, total=False):
     ``returning``: ``"keys"``, or which rows the result holds: ``True``, names, ``"arrow"``.
     """
 
-    returning: bool | Literal["keys", "arrow"] | Sequence[str] | None
+    returning: bool | Literal["keys", "arrow"] | Sequence[str | Side] | None
     batch_rows: int | None
     progress: Progress
     allow_truncate: bool
@@ -143,7 +147,7 @@ class UpdateHow(TypedDict, total=False):
 class UpdateOptions(UpdateHow, total=False):
     """What ``bulk_update`` takes; ``returning`` as ``update`` does."""
 
-    returning: bool | Literal["arrow"] | Sequence[str] | None
+    returning: bool | Literal["arrow"] | Sequence[str | Side] | None
 
 
 def options_of(kind: type) -> tuple[str, ...]:
@@ -171,6 +175,7 @@ __all__ = [
     "CreateOptions",
     "InsertOptions",
     "LoadOptions",
+    "Names",
     "PlanOptions",
     "ReadOptions",
     "TableOptions",

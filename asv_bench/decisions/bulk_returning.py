@@ -1,7 +1,7 @@
 """Figures of docs/decisions/0037: ``bulk_create`` and ``bulk_insert`` with ``returning`` and behind conflict clauses.
 
-``python asv_bench/decisions/bulk_returning.py postgresql://… [repetitions] [rows …]`` (makes a table and drops it). Every
-way is given the same rows, half of which are there already where a clause says what becomes of them.
+``python asv_bench/decisions/bulk_returning.py postgresql://… [repetitions] [rows …]`` (makes a table and drops it).
+Every way is given the same rows, half of which are there already where a clause says what becomes of them.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from chakra.sql import merging
 from chakra.sql import staging as sql
 from chakra.sql.stored import copy_guard
 from chakra.sql.targets import Target
+from chakra.sql.writes import Returned
 
 if TYPE_CHECKING:
     from chakra.db.executor import Executor
@@ -47,7 +48,7 @@ class Taker(Protocol):
         names: the attributes that are returned.
     """
 
-    names: tuple[str, ...]
+    names: tuple[Returned, ...]
 
     async def __call__(self, statement: Compiled, values: list[Any]) -> tuple[Any, list[Any]]:
         """Run the write; return its rows, and the values of the column behind those of ``names``."""

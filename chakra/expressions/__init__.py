@@ -19,6 +19,7 @@ from chakra.expressions.excluded import Excluded
 from chakra.expressions.functions import Func
 from chakra.expressions.infer import python_type
 from chakra.expressions.q import Q
+from chakra.expressions.sides import New, Old
 from chakra.expressions.subqueries import ArraySubquery, Exists, OuterRef, QueryExpression, Rows, Subquery
 from chakra.expressions.values import F, Operation, Prefixed, Slot, Value, as_expression
 
@@ -34,6 +35,8 @@ __all__ = [
     "Combined",
     "Condition",
     "Excluded",
+    "New",
+    "Old",
     "Exists",
     "Expression",
     "F",

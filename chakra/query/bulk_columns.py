@@ -54,7 +54,10 @@ async def insert(
     timeout, sync_sequences = given.pop("timeout", None), given.pop("sync_sequences", False)
     back = None
     if given.get("returning") != "keys":
-        back = given["returning"] = back_of(table, database, "bulk_insert", given.get("returning"), keys=True)
+        changes = given.get("on_conflict") == "update"
+        back = given["returning"] = back_of(
+            table, database, "bulk_insert", given.get("returning"), keys=True, changes=changes
+        )
 
     async def insert_into(stored: Table) -> InsertResult:
         into, rows = (stored, data) if opened is None else await opened(stored)

@@ -12,6 +12,7 @@ from chakra.query.state import RowState, own_state
 from chakra.query.written import Wanted, all_of, as_dicts, names_of, wanted
 from chakra.schema import Table
 from chakra.sql import Output, Statement, select_statement
+from chakra.sql.writes import Returned
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -24,11 +25,13 @@ def back_of(
     returning: Any,
     *,
     keys: bool = False,
+    changes: bool = True,
     also: Iterable[str] = (),
 ) -> Back | None:
     """Check ``returning=`` of a bulk verb; ``None``: nothing is asked for.
 
     Args:
+        changes: whether rows are changed that are there.
         keys: whether ``"keys"`` is another answer of the verb, for the message.
         also: attributes by which rows are told apart.
 
@@ -37,7 +40,7 @@ def back_of(
     """
     if keys and isinstance(returning, str) and returning != "arrow":
         raise FieldError(f'returning is "keys", "arrow", True or a list of names, not {returning!r}')
-    found = wanted(table, verb, returning)
+    found = wanted(table, verb, returning, sides=database if changes else None)
     return None if found is False else Back(table, database, found, also)
 
 
@@ -54,7 +57,7 @@ class Back:
     def __init__(self, table: Table, database: Database, found: Wanted, also: Iterable[str] = ()) -> None:
         self.table, self.database, self.found = table, database, found
         self._shown = names_of(table, found)
-        self.names = tuple(dict.fromkeys((*self._shown, *also)))
+        self.names: tuple[Returned, ...] = tuple(dict.fromkeys((*self._shown, *also)))
         self.outputs: Sequence[Output] = ()
         self.parts: list[tuple[Sequence[int], Any]] = []
 

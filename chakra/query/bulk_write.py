@@ -103,7 +103,9 @@ async def create(
             "conflict_fields and update_fields, conflict_where, conflict_constraint and where, "
             'need on_conflict="ignore" or "update"'
         )
-    back = back_of(table, database, "bulk_create", returning, also=table.primary_key)
+    back = back_of(
+        table, database, "bulk_create", returning, changes=on_conflict == "update", also=table.primary_key
+    )
     if not instances and (back is None or back.found != "arrow"):
         return instances
     clause = (on_conflict, *rest) if on_conflict is not None else None

@@ -12,6 +12,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict, TypeVar
 
 from chakra.expressions import Condition, Expression
+from chakra.expressions.sides import Side
 
 if TYPE_CHECKING:
     from chakra.columnar.options import (
@@ -27,6 +28,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 File: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes] | BinaryIO
 """A path, or a file that is open and binary."""
+Names: TypeAlias = Sequence[str | Side]
+"""Which fields writes return as dicts. A string alone, which checkers take for one, is refused."""
 
 
 class ReadOptions(TypedDict, total=False):
@@ -135,7 +138,7 @@ class CreateHow(ConflictOptions, total=False):
 class CreateOptions(CreateHow, total=False):
     """What ``bulk_create`` takes; ``returning`` as ``create`` does, and ``"arrow"``."""
 
-    returning: bool | Literal["arrow"] | Sequence[str] | None
+    returning: bool | Literal["arrow"] | Sequence[str | Side] | None
 
 
 class InsertOptions(ConflictOptions, total=False):
@@ -144,7 +147,7 @@ class InsertOptions(ConflictOptions, total=False):
     ``returning``: ``"keys"``, or which rows the result holds: ``True``, names, ``"arrow"``.
     """
 
-    returning: bool | Literal["keys", "arrow"] | Sequence[str] | None
+    returning: bool | Literal["keys", "arrow"] | Sequence[str | Side] | None
     batch_rows: int | None
     progress: Progress
     allow_truncate: bool
@@ -193,7 +196,7 @@ class UpdateHow(TypedDict, total=False):
 class UpdateOptions(UpdateHow, total=False):
     """What ``bulk_update`` takes; ``returning`` as ``update`` does."""
 
-    returning: bool | Literal["arrow"] | Sequence[str] | None
+    returning: bool | Literal["arrow"] | Sequence[str | Side] | None
 
 
 def options_of(kind: type) -> tuple[str, ...]:
@@ -227,6 +230,7 @@ __all__ = [
     "LoadOptions",
     "LoadParquetOptions",
     "ParquetOptions",
+    "Names",
     "PlanOptions",
     "ReadOptions",
     "TableOptions",

@@ -32,6 +32,7 @@ from chakra.sql import (
     update_statement,
     upsert_statement,
 )
+from chakra.sql.writes import Returned
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -228,7 +229,7 @@ async def upsert(
     database: Database,
     assigned: dict[str, Any],
     conflict: Conflict,
-    returning: tuple[str, ...],
+    returning: tuple[Returned, ...],
 ) -> dict[str, Any] | None:
     """INSERT … ON CONFLICT of one row; return what the row has then, ``None`` if it was left as it is.
 
@@ -270,8 +271,10 @@ def take(instance: Any, statement: Statement, row: Any) -> None:
     """Fill in what a statement returned of the instance's row."""
     if instance._state.held:
         tracking.forget(instance, [output.name for output in statement.outputs])
+    fields = type(instance).__table__.by_attribute
     for output, value in zip(statement.outputs, row, strict=True):
-        setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
+        if output.name in fields:  # and no side of one
+            setattr(instance, SLOT + output.name, output.load(value) if output.load else value)
 
 
 async def refresh(

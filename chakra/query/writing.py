@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from chakra.errors import DoesNotExist, FieldError, QueryError, UniqueViolation
+from chakra.expressions.sides import Side
 from chakra.query import bulk_columns, bulk_write, file_loads, hooks, saving, sequences, write, written
 from chakra.query.base import R_co
 from chakra.query.groups import check_class, refuse_expressions
@@ -24,6 +25,7 @@ from chakra.query.verbs import (
     InsertOptions,
     LoadCsvOptions,
     LoadParquetOptions,
+    Names,
     UpdateHow,
     UpdateOptions,
     runs,
@@ -63,7 +65,7 @@ class Writing(Paging[R_co]):
 
     @overload
     async def create(
-        self, /, *, on_conflict: Literal["ignore", "update"], returning: Sequence[str], **values: Any
+        self, /, *, on_conflict: Literal["ignore", "update"], returning: Sequence[str | Side], **values: Any
     ) -> dict[str, Any] | None: ...
 
     @overload
@@ -77,7 +79,7 @@ class Writing(Paging[R_co]):
     ) -> R_co | None: ...
 
     @overload
-    async def create(self, /, *, returning: Sequence[str], **values: Any) -> dict[str, Any]: ...
+    async def create(self, /, *, returning: Sequence[str | Side], **values: Any) -> dict[str, Any]: ...
 
     @overload
     async def create(self, /, *, returning: bool | None = None, **values: Any) -> R_co: ...
@@ -203,9 +205,7 @@ class Writing(Paging[R_co]):
     async def update(self, /, *, returning: Literal["arrow"], **values: Any) -> Any: ...
 
     @overload
-    async def update(
-        self, /, *, returning: list[str] | tuple[str, ...], **values: Any
-    ) -> list[dict[str, Any]]: ...
+    async def update(self, /, *, returning: Names, **values: Any) -> list[dict[str, Any]]: ...
 
     @overload
     async def update(self, /, **values: Any) -> int: ...
@@ -275,7 +275,7 @@ class Writing(Paging[R_co]):
         self,
         instances: Iterable[Any],
         *,
-        returning: list[str] | tuple[str, ...],
+        returning: Names,
         **options: Unpack[CreateHow],
     ) -> list[dict[str, Any]]: ...
 
@@ -398,7 +398,7 @@ class Writing(Paging[R_co]):
         rows: Any,
         fields: Iterable[str] | None = None,
         *,
-        returning: list[str] | tuple[str, ...],
+        returning: Names,
         **options: Unpack[UpdateHow],
     ) -> list[dict[str, Any]]: ...
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from chakra.errors import FieldError
+from chakra.expressions.sides import Side
 from chakra.pg.conversion import Naive
 from chakra.query import bulk, execute, hooks, write
 from chakra.query.described import checked_table
@@ -26,6 +27,7 @@ from chakra.sql import (
 )
 from chakra.sql.staging import plan_merge
 from chakra.sql.targets import named_columns
+from chakra.sql.writes import OfSide, Returned
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -36,8 +38,11 @@ CREATE = frozenset(
 )
 """Keywords of ``create`` that are options where the table has no field of that name."""
 
-Wanted: TypeAlias = "bool | Literal['arrow'] | tuple[str, ...]"
+Wanted: TypeAlias = "bool | Literal['arrow'] | tuple[Returned, ...]"
 """Checked ``returning=``: nothing (``False``), instances (``True``), a table, or the attributes of dicts."""
+
+SIDES_FROM = 18
+"""First server whose RETURNING knows rows as they were."""
 
 
 def asked_for(table: Table, values: dict[str, Any]) -> Any:
@@ -52,11 +57,14 @@ def is_field(table: Table, name: str) -> bool:
     return name in table.by_attribute or name in table.relations
 
 
-def wanted(table: Table, verb: str, returning: Any, *, columns: bool = True) -> Wanted:
+def wanted(
+    table: Table, verb: str, returning: Any, *, columns: bool = True, sides: Database | None = None
+) -> Wanted:
     """Check ``returning=``.
 
     Args:
         columns: whether a table can be returned.
+        sides: where the write runs, if it changes rows that are there, so that they have an old and a new side.
 
     Raises:
         FieldError: neither a flag nor names of fields.
@@ -76,12 +84,44 @@ def wanted(table: Table, verb: str, returning: Any, *, columns: bool = True) -> 
         raise FieldError(
             f"{verb}(returning=[]) would return rows without a value; leave it out for their number"
         )
-    if not all(isinstance(name, str) for name in given):
-        raise FieldError(f"{verb}(returning=…) takes names of fields, not {returning!r}")
-    found = tuple([attribute for name in given for attribute in table.attributes(name)])
-    if len(set(found)) < len(found):
-        raise FieldError(f"{verb}(returning=…): a field stands twice among {', '.join(found)}")
-    return found
+    found: list[Returned] = []
+    for one in given:
+        if isinstance(one, str):
+            found += table.attributes(one)
+        elif isinstance(one, Side):
+            _check_side(verb, one, sides)
+            sides_of = [OfSide(one.word, attribute) for attribute in table.attributes(one.name)]
+            for side in sides_of:
+                if side.name in table.by_attribute:
+                    raise FieldError(
+                        f"{verb}(returning=…): {one!r} is called {side.name}, and {table.title} has such a field"
+                    )
+            found += sides_of
+        else:
+            raise FieldError(f"{verb}(returning=…) takes names of fields, not {returning!r}")
+    titles = [one if isinstance(one, str) else one.name for one in found]
+    if len(set(titles)) < len(titles):
+        raise FieldError(f"{verb}(returning=…): a field stands twice among {', '.join(titles)}")
+    return tuple(found)
+
+
+def _check_side(verb: str, side: Side, database: Database | None) -> None:
+    """Refuse ``Old`` and ``New`` where there is but one of them.
+
+    Raises:
+        FieldError: the write changes no rows, or the server does not know them as they were.
+    """
+    if database is None:
+        raise FieldError(
+            f"{verb}(returning=…): rows have no old and new side there, only the one that they are returned as: "
+            f"{side.name!r}; {side!r} is for writes that change rows"
+        )
+    major = database.server_version[0]
+    if major and major < SIDES_FROM:
+        raise FieldError(
+            f"{verb}(returning=…): {side!r} needs PostgreSQL {SIDES_FROM}; the server is {major}. There, read the rows "
+            "first, with select_for_update() in the same transaction"
+        )
 
 
 async def update(query: Any, values: dict[str, Any], returning: Any) -> Any:
@@ -92,7 +132,7 @@ async def update(query: Any, values: dict[str, Any], returning: Any) -> Any:
     """
     select, database = query._select, query.database
     table = select.table
-    found = wanted(table, "update", returning)
+    found = wanted(table, "update", returning, sides=database)
     if found is False:
         return await write.update_rows(by_keys(query)._select, database, values)
     if found is True and select.clauses.related:
@@ -117,7 +157,7 @@ async def delete(query: Any, returning: Any) -> Any:
     if found is True and select.clauses.related:
         rows = await query.deleting().objects
     else:
-        names, select = names_of(table, found), by_keys(query)._select
+        names, select = only_fields(names_of(table, found)), by_keys(query)._select
         stored = await checked_table(database, table, names)
         statement, literals = delete_statement(select.for_write(), stored, names)
         rows = await _written(database, table, statement, literals, found)
@@ -132,13 +172,14 @@ async def create(query: Any, values: dict[str, Any]) -> Any:
     table = query.table
     options = {name: values.pop(name) for name in CREATE if name in values and not is_field(table, name)}
     validate = flag("validate", options.pop("validate", False))
-    found = wanted(table, "create", options.pop("returning", None), columns=False)
+    changes = query.database if options.get("on_conflict") == "update" else None
+    found = wanted(table, "create", options.pop("returning", None), columns=False, sides=changes)
     names = found if isinstance(found, tuple) else readable(table) if found or options else ()
     if table.row_class is None:
         if validate:
             raise FieldError(f"create(validate=True) goes by what a model says, and {table.title} has none")
         if not options:
-            return await write.insert_values(table, query.database, values, names)
+            return await write.insert_values(table, query.database, values, only_fields(names))
         assigned = {table.column(name).attribute: value for name, value in values.items()}
         conflict = _conflict(table, assigned, options, query.database.naive)
         return await write.upsert(None, table, query.database, assigned, conflict, names)
@@ -154,8 +195,9 @@ async def create(query: Any, values: dict[str, Any]) -> Any:
         row = await write.upsert(instance, table, query.database, assigned, conflict, names)
         return row if row is None or isinstance(found, tuple) else instance
     insert = write.insert if table.row_class.__chakra__.hooks is None else hooks.insert
-    await insert(instance, query.database, table if table.partition_of is not None else None, names)
-    return {name: getattr(instance, name) for name in names} if isinstance(found, tuple) else instance
+    fields = only_fields(names)
+    await insert(instance, query.database, table if table.partition_of is not None else None, fields)
+    return {name: getattr(instance, name) for name in fields} if isinstance(found, tuple) else instance
 
 
 def _conflict(table: Table, assigned: dict[str, Any], options: dict[str, Any], naive: Naive) -> Conflict:
@@ -208,11 +250,16 @@ def readable(table: Table) -> tuple[str, ...]:
     return tuple([c.attribute for c in table.columns if c.readable])
 
 
-def names_of(table: Table, found: Wanted) -> tuple[str, ...]:
+def names_of(table: Table, found: Wanted) -> tuple[Returned, ...]:
     """The attributes that are returned."""
     if isinstance(found, tuple):
         return found
     return tuple([output.name for output in select_statement(all_of(table))[0].statement.outputs])
+
+
+def only_fields(names: Iterable[Returned]) -> tuple[str, ...]:
+    """The attributes among what is returned; all of it where rows have one side only."""
+    return tuple([name for name in names if isinstance(name, str)])
 
 
 def all_of(table: Table) -> Select:
@@ -260,6 +307,7 @@ __all__ = [
     "delete",
     "is_field",
     "names_of",
+    "only_fields",
     "readable",
     "update",
     "wanted",

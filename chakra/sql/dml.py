@@ -30,7 +30,7 @@ from chakra.sql.select import Numbered, Select, numbered
 from chakra.sql.sources import ColumnRef
 from chakra.sql.statement import Output, Statement, Writer
 from chakra.sql.stored import row_check
-from chakra.sql.writes import NumberedWrite, numbered_assignments
+from chakra.sql.writes import NumberedWrite, OfSide, Returned, numbered_assignments
 
 
 def compile_insert(table: Table, attributes: Sequence[str], returning: Sequence[str] = ()) -> Statement:
@@ -225,7 +225,7 @@ def compile_delete_row(table: Table) -> Statement:
 
 
 def compile_update(
-    select: Select, assignments: Mapping[str, Any], stored: Table, returning: Sequence[str] = ()
+    select: Select, assignments: Mapping[str, Any], stored: Table, returning: Sequence[Returned] = ()
 ) -> Statement:
     """``UPDATE`` of all rows of a query; literals of the assignments come before the query's, as in its shape.
 
@@ -245,7 +245,7 @@ def write_update(
     values: Mapping[str, Expression],
     query: Numbered,
     stored: Table,
-    returning: Sequence[str],
+    returning: Sequence[Returned],
     writer: Writer,
 ) -> list[Output]:
     """Write an UPDATE whose literals are numbered, and return what it returns; see ``compile_update``."""
@@ -282,7 +282,7 @@ def write_update(
     sent = [column for column, expression in sets if isinstance(expression, Slot)]
     _where(writer, select, scope, conditions, row_check(stored, sent, assigned=True))
     writer.qualify = outside
-    return returned(writer, stored, returning)
+    return returned(writer, stored, returning, bare=True)
 
 
 def compile_delete(
@@ -508,19 +508,35 @@ def _inner(type_: PgType) -> PgType:
     return type_.element.base if type_.kind == "array" and type_.element is not None else type_.base
 
 
-def returned(writer: Writer, table: Table, attributes: Sequence[str], *, alias: str = "") -> list[Output]:
+def returned(
+    writer: Writer, table: Table, attributes: Sequence[Returned], *, alias: str = "", bare: bool = False
+) -> list[Output]:
     """Write RETURNING, and return what comes of it.
 
     Args:
         alias: what the statement calls the table, where there is another one beside it.
+        bare: whether it calls the table by its own name, which may be that of a side.
     """
     if not attributes:
         return []
-    columns = [table.by_attribute[name] for name in attributes]
     before = f"{alias}." if alias else ""
-    picked = [before + c.quoted + _read_as(c) for c in columns]
-    writer.write(" RETURNING " + ", ".join(picked))
-    return [Output(c.attribute, c.type, c.nullable, c.load) for c in columns]
+    sides = {"old": "old", "new": "new"}
+    writer.write(" RETURNING ")
+    if bare and table.name in sides and any(isinstance(one, OfSide) for one in attributes):
+        sides = {"old": "chakra_old", "new": "chakra_new"}
+        writer.write("WITH (OLD AS chakra_old, NEW AS chakra_new) ")
+    picked: list[str] = []
+    outputs: list[Output] = []
+    for one in attributes:
+        if isinstance(one, OfSide):
+            column, name, of = table.by_attribute[one.attribute], one.name, f"{sides[one.word]}."
+        else:
+            column, name, of = table.by_attribute[one], one, before
+        picked.append(of + column.quoted + _read_as(column))
+        nullable = column.nullable or isinstance(one, OfSide)
+        outputs.append(Output(name, column.type, nullable, column.load))
+    writer.write(", ".join(picked))
+    return outputs
 
 
 RENDERERS[NumberedWrite] = write_returning  # a row of the table, whose functions stand below this module

@@ -15,6 +15,7 @@ from chakra.sql.staging import STAGING_TABLE, Merge, free_name, version_column
 from chakra.sql.statement import Output, Statement, Writer
 from chakra.sql.stored import row_check
 from chakra.sql.upserts import TARGET, Conflict, write_conflict
+from chakra.sql.writes import Returned
 
 OLD_ROWS_FROM = (18, 0)
 """First server whose RETURNING knows the row as it was before (``old``). Older ones leave the row's ``xmax``:
@@ -37,7 +38,7 @@ def insert_staged(
     server_version: tuple[int, int],
     *,
     marked: bool = False,
-    returning: Sequence[str] = (),
+    returning: Sequence[Returned] = (),
 ) -> tuple[Statement, list[Any]]:
     """The statement that inserts the staged rows, and its values.
 
@@ -109,7 +110,7 @@ def _fresh(merge: Merge, server_version: tuple[int, int], marked: bool) -> str:
 
 
 def update_staged(
-    table: Table, key: Sequence[Column], fields: Sequence[Column], returning: Sequence[str] = ()
+    table: Table, key: Sequence[Column], fields: Sequence[Column], returning: Sequence[Returned] = ()
 ) -> Statement:
     """The statement that writes the staged ``fields`` to the rows that have the staged ``key``; their version
     is counted up, unless it is among the fields.

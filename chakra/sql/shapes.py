@@ -25,7 +25,7 @@ from chakra.sql.dml import (
 from chakra.sql.rowplan import Compiled, derived_table
 from chakra.sql.select import Select
 from chakra.sql.statement import Statement
-from chakra.sql.writes import assignments_shape
+from chakra.sql.writes import Returned, assignments_shape
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ delete_row_statement = _row_statement("delete row", compile_delete_row)
 
 
 def update_statement(
-    select: Select, assignments: dict[str, Any], stored: Table, returning: tuple[str, ...] = ()
+    select: Select, assignments: dict[str, Any], stored: Table, returning: tuple[Returned, ...] = ()
 ) -> tuple[Statement, list[Any]]:
     """Return the compiled UPDATE of a query's rows and its literal values.
 

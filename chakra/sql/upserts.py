@@ -9,6 +9,7 @@ from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, Slot
 from chakra.expressions.aggregates import has_aggregate
 from chakra.expressions.excluded import Excluded
+from chakra.expressions.sides import New, Old, Side
 from chakra.expressions.windows import has_window
 from chakra.schema import Column, Table
 from chakra.sql.ctes import Numbers
@@ -21,7 +22,7 @@ from chakra.sql.select import Numbered, Select
 from chakra.sql.shapes import remember
 from chakra.sql.sources import ColumnRef, Source
 from chakra.sql.statement import Statement, Writer
-from chakra.sql.writes import assignments_shape, numbered_assignments
+from chakra.sql.writes import Returned, assignments_shape, numbered_assignments
 
 TARGET = "chakra_target"
 """What the table is called: in an UPDATE of ON CONFLICT a bare name could mean either row."""
@@ -82,7 +83,7 @@ def conditions_of(table: Table, where: Any) -> Select:
 
 
 def upsert_statement(
-    stored: Table, assigned: dict[str, Any], conflict: Conflict, returning: tuple[str, ...]
+    stored: Table, assigned: dict[str, Any], conflict: Conflict, returning: tuple[Returned, ...]
 ) -> tuple[Statement, list[Any]]:
     """Return the compiled statement and its literal values."""
     values: list[Any] = []
@@ -113,11 +114,15 @@ def _excluded(scope: Scope, node: Excluded) -> ColumnRef:
     return ColumnRef(scope.excluded, scope.excluded.table.column(node.name))
 
 
-RESOLVERS[Excluded] = _excluded
+def _side(scope: Scope, node: Side) -> ColumnRef:
+    raise FieldError(f"{node!r} is of a row that a write returns: it stands in returning=[…]")
+
+
+RESOLVERS.update({Excluded: _excluded, Old: _side, New: _side})
 
 
 def _compiled(
-    table: Table, assigned: dict[str, Any], conflict: Conflict, returning: tuple[str, ...]
+    table: Table, assigned: dict[str, Any], conflict: Conflict, returning: tuple[Returned, ...]
 ) -> Statement:
     numbers = Numbers()
     values = numbered_assignments(assigned, numbers)

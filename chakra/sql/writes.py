@@ -6,11 +6,27 @@ Like a ``Select`` they have a ``shape`` and can be numbered, so they stand where
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from chakra.expressions import Expression, Slot, Value
 from chakra.schema import Table
 from chakra.sql.select import Numbered, Select
+
+
+class OfSide(NamedTuple):
+    """A field of a row before or after a write, among what it returns."""
+
+    word: str
+    attribute: str
+
+    @property
+    def name(self) -> str:
+        """What the value is called."""
+        return f"{self.word}_{self.attribute}"
+
+
+Returned: TypeAlias = str | OfSide
+"""An attribute whose value a write returns, or a side of it."""
 
 
 def assignments_shape(assignments: Mapping[str, Any], values: list[Any]) -> tuple[Hashable, ...]:
@@ -75,4 +91,4 @@ class NumberedWrite(NamedTuple):
     query: Numbered
 
 
-__all__ = ["NumberedWrite", "Write", "assignments_shape", "numbered_assignments"]
+__all__ = ["NumberedWrite", "OfSide", "Returned", "Write", "assignments_shape", "numbered_assignments"]

@@ -27,7 +27,7 @@ PROMISED = {
         RelatedManager declared show
         Index Unique Check Exclude OpClass Identity Sequence Policy Trigger CTE
         Q F Func Case When Coalesce NullIf Greatest Least Cast Collate Value Subquery Exists OuterRef ArraySubquery
-        Excluded JSON_NULL JsonNull uuid7
+        Excluded Old New JSON_NULL JsonNull uuid7
         Count Sum Avg Min Max ArrayAgg StringAgg JsonAgg StdDev Variance
         BoolAnd BoolOr Every BitAnd BitOr BitXor AnyValue JsonObjectAgg RangeAgg RangeIntersectAgg XmlAgg
         Corr CovarPop CovarSamp RegrAvgX RegrAvgY RegrCount RegrIntercept RegrR2 RegrSlope RegrSXX RegrSXY RegrSYY

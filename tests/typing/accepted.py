@@ -19,12 +19,15 @@ from chakra import (
     JSON_NULL,
     Count,
     Database,
+    DeleteReport,
     F,
     Field,
     ForeignKey,
     JsonNull,
     ManyToMany,
     Model,
+    New,
+    Old,
     OneToOne,
     Prefetch,
     Q,
@@ -185,6 +188,9 @@ async def queries(db: Database) -> None:
     assert_type(await objects.filter(id=1).delete(), int)
     assert_type(await objects.update(name="x", returning=True), list[User])
     assert_type(await objects.filter(id=1).delete(returning=["id"]), list[dict[str, Any]])
+    sides = await objects.update(name="x", returning=["id", Old("name"), New("name")])
+    assert_type(sides, list[dict[str, Any]])
+    assert_type(await objects.filter(id=1).delete(report=True), DeleteReport)
     assert_type(await objects.in_bulk([1]), dict[Any, User])
     assert_type(await objects.bulk_create([User(name="x")]), list[User])
     assert_type(await objects.bulk_create([User(name="x")], returning=["id"]), list[dict[str, Any]])

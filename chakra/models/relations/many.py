@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, Unpack, overload
 
 from chakra.errors import DataError, FieldError, NotLoaded
+from chakra.expressions.sides import Side
 from chakra.models.doors import doors
 from chakra.models.relations.sets import (
     PartnerSet,
@@ -28,7 +29,7 @@ from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
 from chakra.query.unwritten import Unwritten
-from chakra.query.verbs import CreateHow
+from chakra.query.verbs import CreateHow, Names
 from chakra.schema import Hop, Relation, Table
 
 M = TypeVar("M", bound=Any)
@@ -367,7 +368,7 @@ class ManySet(PartnerSet[R_co]):
         *,
         through_defaults: dict[str, Any] | None = None,
         on_conflict: Literal["ignore", "update"],
-        returning: Sequence[str],
+        returning: Sequence[str | Side],
         **values: Any,
     ) -> dict[str, Any] | None: ...
 
@@ -384,7 +385,12 @@ class ManySet(PartnerSet[R_co]):
 
     @overload
     async def create(
-        self, /, *, through_defaults: dict[str, Any] | None = None, returning: Sequence[str], **values: Any
+        self,
+        /,
+        *,
+        through_defaults: dict[str, Any] | None = None,
+        returning: Sequence[str | Side],
+        **values: Any,
     ) -> dict[str, Any]: ...
 
     @overload
@@ -414,7 +420,9 @@ class ManySet(PartnerSet[R_co]):
                 return None
             await self._add([self._key_of(made)], extra)
         self._now_has([made])
-        return {name: getattr(made, name) for name in found} if isinstance(found, tuple) else made
+        if not isinstance(found, tuple):
+            return made
+        return {name: getattr(made, name) for name in written.only_fields(found)}
 
     @overload
     async def bulk_create(
@@ -426,7 +434,7 @@ class ManySet(PartnerSet[R_co]):
         self,
         instances: Iterable[Any],
         *,
-        returning: list[str] | tuple[str, ...],
+        returning: Names,
         **options: Unpack[CreateHow],
     ) -> list[dict[str, Any]]: ...
 

@@ -11,13 +11,14 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from chakra.db import driver, local_settings, two_phase
+from chakra.db import driver, local_settings
 from chakra.db.backoff import USUAL, Backoff
 from chakra.db.callbacks import call_committed, call_undone
 from chakra.db.core import Core
 from chakra.db.deadlines import Deadline, end_of_time, milliseconds_left
 from chakra.db.errors import was_answered
 from chakra.db.generators import enclosing_generator
+from chakra.db.preparing import Preparable, check_not_aborted, look_at
 from chakra.db.scope import PLAIN, Isolation, Scope, beginning
 from chakra.db.session import Session
 from chakra.db.statements import Own
@@ -36,7 +37,7 @@ if hasattr(os, "register_at_fork"):  # a child process is in no transaction of i
     os.register_at_fork(after_in_child=lambda: active.set(None))
 
 
-class Transaction(Scope):
+class Transaction(Preparable):
     """A transaction block, made by ``db.transaction(...)``.
 
     The end of the outermost block raises ``CommitUnknown`` where COMMIT got no answer: it may have happened.
@@ -73,7 +74,6 @@ class Transaction(Scope):
         "_token",
         "backoff",
         "core",
-        "gid",
         "outer",
         "session",
     )
@@ -315,7 +315,7 @@ class Transaction(Scope):
             if self._pinned is not None and session.in_transaction:  # not sent: another task's statement runs
                 await self._undo(session)
             raise
-        _check_not_aborted(status)
+        check_not_aborted(status)
 
     async def _send_end(
         self,
@@ -342,7 +342,7 @@ class Transaction(Scope):
             await asyncio.wait((work,))
         except asyncio.CancelledError as cancel:
             session.suspect = True  # until the answer is there
-            work.add_done_callback(_look_at)
+            work.add_done_callback(look_at)
             if not await pool.settle(work):
                 cancel.add_note(f"the {what} of the transaction was on its way: it may have happened")
                 raise
@@ -353,92 +353,6 @@ class Transaction(Scope):
             late(cancel)
         self._doubtful = _is_doubtful(work)
         return work.result()
-
-    # -- in two phases ------------------------------------------------------------------------------
-
-    async def prepare(self, gid: str) -> None:
-        """End the transaction by PREPARE TRANSACTION, as the last thing in its block.
-
-        It is on disk then, holds its locks, and waits for ``db.commit_prepared(gid)`` or ``db.rollback_prepared(gid)``,
-        from any connection, also after a restart of the server.
-
-        An error that leaves the block afterwards rolls it back.
-
-        Args:
-            gid: what it is called, in 1 to 199 bytes; no other prepared transaction of the server may have the name.
-
-        Raises:
-            TransactionError: it is a savepoint, or not open, or was aborted; callbacks of ``on_commit`` or
-                ``on_rollback`` wait for it; or the server keeps no prepared transactions.
-            CommitUnknown: no answer came: it may have been prepared, which ``db.prepared()`` tells.
-            QueryError: the name is none.
-        """
-        session = self._to_prepare(two_phase.checked_gid(gid))
-        if session.streams:
-            await self._end_streams(session)
-        self.state = "ended"
-        late: list[asyncio.CancelledError] = []
-        _check_not_aborted(
-            await self._send_end(
-                session, lambda: two_phase.prepare(session, gid), "PREPARE TRANSACTION", late.append
-            )
-        )
-        self.gid = gid
-        if late:
-            raise late[0]
-
-    def _to_prepare(self, gid: str) -> Session:
-        session = self.session
-        if self.state != "open" or session is None:
-            raise TransactionError(f"prepare({gid!r}) is for a transaction that is open")
-        if self.parent is not None or session.transaction is not self:
-            raise TransactionError(
-                f"prepare({gid!r}) is for the outermost block, outside of the ones nested in it: savepoints cannot be "
-                "prepared"
-            )
-        if self.callbacks or self.undoings:
-            raise TransactionError(
-                f"prepare({gid!r}): callbacks of on_commit() or on_rollback() wait for this transaction, which may be "
-                "committed by another program; call them yourself after commit_prepared()"
-            )
-        return session
-
-    async def _end_prepared(self, session: Session, error: BaseException | None) -> None:
-        """Leave a block whose transaction was prepared, or could not be."""
-        if not self.leave(session.loan):
-            return
-        session.transaction = None
-        try:
-            if self.gid is None:
-                if session.in_transaction or session.suspect:
-                    await self._undo(session)
-            elif error is not None:
-                await self._undo_prepared(session, self.gid, error)
-        finally:
-            if session.effects:
-                self.core.settle_effects(session)
-            if self._pinned is None:
-                await self._give_back(session)
-        if error is None and self.gid is None:
-            raise TransactionError("the transaction could not be prepared, and was rolled back")
-
-    async def _undo_prepared(self, session: Session, gid: str, error: BaseException) -> None:
-        pool = self.core.pool
-        failed: object = "the connection broke"
-        if not session.closed:
-            undo = two_phase.rollback(gid)
-            work = pool.finish(session, lambda: session.script_now(undo, "transaction"))
-            work.add_done_callback(_look_at)
-            over = await pool.settle(work)
-            if not over:
-                session.suspect = True
-                return
-            failed = None if work.cancelled() else work.exception()
-        if failed is not None:
-            error.add_note(
-                f"the transaction stays prepared as {gid!r}, for it could not be rolled back ({failed}): await "
-                "db.rollback_prepared(…)"
-            )
 
     async def _release_savepoint(self, session: Session) -> None:
         release, sent = f"RELEASE SAVEPOINT {self.savepoint}", None
@@ -550,28 +464,12 @@ class Transaction(Scope):
         return block
 
 
-def _check_not_aborted(status: str) -> None:
-    """Refuse the server's answer to the end of an aborted transaction."""
-    if status == "ROLLBACK":
-        raise TransactionError(
-            "the transaction was rolled back: a statement in it failed and its error was caught inside "
-            "the block. Put the statement that may fail into a nested db.transaction() (a savepoint)",
-            sqlstate="25P02",
-        )
-
-
 def _is_doubtful(work: asyncio.Task[Any]) -> bool:
     """Whether the end of a COMMIT does not tell if it happened."""
     if work.cancelled():
         return True
     error = work.exception()
     return error is not None and (isinstance(error, CommitUnknown) or not isinstance(error, ChakraError))
-
-
-def _look_at(work: asyncio.Task[Any]) -> None:
-    """Take note of how a task ended whose caller is gone, so that asyncio does not complain of it."""
-    if not work.cancelled():
-        work.exception()
 
 
 def current_for(core: Core) -> Transaction | None:

@@ -189,11 +189,11 @@ class PartnerSet(QuerySet[R_co]):
         raise self._of_nobody("bulk_insert")
 
     async def load_parquet(self, file: Any, /, **options: Any) -> Any:
-        """Refused, as ``bulk_insert`` is."""
+        """Refused, as ``bulk_insert`` is: rows of a ``file`` would belong to nobody."""
         raise self._of_nobody("load_parquet")
 
     async def load_csv(self, file: Any, /, **options: Any) -> Any:
-        """Refused, as ``bulk_insert`` is."""
+        """Refused, as ``bulk_insert`` is: rows of a ``file`` would belong to nobody."""
         raise self._of_nobody("load_csv")
 
     def _of_nobody(self, verb: str) -> FieldError:

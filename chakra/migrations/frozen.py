@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from chakra.errors import MigrationError
+from chakra.errors import DataError, FieldError, MigrationError
+from chakra.expressions import Value
 from chakra.migrations.state import Composite, Domain, Key, State, title
 from chakra.pg.lexing import tokens
 from chakra.pg.types import BY_NAME, PgType, parse_type
@@ -171,6 +173,29 @@ def _by_column(table: Table, one: Any, name: str) -> Any:
     return changed(one, name=name, terms=terms, include=tuple([table.column(a).name for a in one.include]))
 
 
+_EMPTY: tuple[Any, ...] = (dict, list, set, tuple, str, bytes, int, float, bool)
+"""Factories that make the same for every row."""
+
+
+def default_fills(tables: Iterable[Table]) -> dict[tuple[str, str], str]:
+    """SQL of what Python fills in for new rows, by table and column: what rows that are there may have as well.
+
+    Functions that make another value for each row are left out, and so are values that SQL has no text for.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for table in tables:
+        declaring = Declaring(table)
+        for attribute, default in table.defaults.items():
+            if default.factory is not None and default.factory not in _EMPTY:
+                continue
+            (value,) = default.values(1)
+            column = table.column(attribute)
+            with suppress(FieldError, DataError):
+                text = declaring.default(column, Value(value), f"{table.title}.{attribute}")
+                found[title((table.schema, table.name)), column.name] = text
+    return found
+
+
 def state_of(tables: Iterable[Table]) -> State:
     """The state that descriptions of tables ask for: they themselves, and the schemas, extensions, types and sequences
     that they need.
@@ -205,4 +230,4 @@ def state_of(tables: Iterable[Table]) -> State:
     )
 
 
-__all__ = ["frozen", "reference", "state_of", "thawed", "type_of_text", "type_text"]
+__all__ = ["default_fills", "frozen", "reference", "state_of", "thawed", "type_of_text", "type_text"]

@@ -64,9 +64,11 @@ def make_command(
         wanted = project.wanted_state(known, chosen)
         target = making.target_of(graph, chosen.name, wanted)
         taken = _renames(graph.state, target, renames, no_renames)
-        values = dict(map(_fill, fills))
+        values, defaults = dict(map(_fill, fills)), project.default_values(known, chosen)
         for table, column in making.unfilled(diff(graph.state, target, taken), graph.state):
-            if (table, column) not in values and _asked():
+            if (table, column) not in values and (table, column) in defaults:
+                values[table, column] = defaults[table, column]
+            elif (table, column) not in values and _asked():
                 values[table, column] = click.prompt(
                     f'{table}.{column} is NOT NULL: SQL of a value for the rows there are (as "\'\'" or "lower(name)")'
                 )

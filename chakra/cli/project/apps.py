@@ -14,10 +14,11 @@ from chakra import config
 from chakra.config.load import find_file
 from chakra.errors import ConfigError, MigrationError
 from chakra.migrations.files import Graph, load_folder
-from chakra.migrations.frozen import state_of
+from chakra.migrations.frozen import default_fills, state_of
 from chakra.migrations.state import State
 from chakra.models import registry
 from chakra.models.database import tables_of
+from chakra.schema import Table
 
 
 @dataclass(frozen=True)
@@ -136,9 +137,18 @@ def wanted_state(known: list[App], app: App | None = None) -> State:
         known: all apps: tables of one may refer to those of another.
         app: only the tables of this one; default: all.
     """
+    return state_of(_tables(known, app))
+
+
+def default_values(known: list[App], app: App) -> dict[tuple[str, str], str]:
+    """SQL of the defaults that the models of an app have in Python, by table and column."""
+    return default_fills(_tables(known, app))
+
+
+def _tables(known: list[App], app: App | None) -> list[Table]:
     models = {one.name: models_of(one) for one in known}
     chosen = [model for name, ones in models.items() if app is None or name == app.name for model in ones]
-    return state_of(tables_of(chosen))
+    return tables_of(chosen)
 
 
 def graph_of(known: list[App]) -> Graph:
@@ -150,4 +160,4 @@ def graph_of(known: list[App]) -> Graph:
     return Graph([one for app in known for one in load_folder(app.folder, app.name)])
 
 
-__all__ = ["App", "app_of", "apps", "graph_of", "models_of", "root", "wanted_state"]
+__all__ = ["App", "app_of", "apps", "default_values", "graph_of", "models_of", "root", "wanted_state"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
@@ -73,7 +73,7 @@ async def server(url: str | None) -> list[Finding]:
         return [one async for one in _said(database)]
 
 
-async def _said(database: Any) -> Any:
+async def _said(database: Any) -> AsyncIterator[Finding]:
     major, minor = database.server_version
     wrong = "" if major >= OLDEST else f"Chakra works with PostgreSQL {OLDEST} and newer"
     newer = f" (newer than {NEWEST}, the newest that is tested)" if major > NEWEST else ""

@@ -173,7 +173,7 @@ class Carrier:
                 self._tell(entry.key, step, progress_text(row))
 
 
-def progress_text(row: Mapping[str, Any]) -> str:
+def progress_text(row: Any) -> str:
     """One row of ``pg_stat_progress_create_index``, in words."""
     for what, done, total in (
         ("blocks", row["blocks_done"], row["blocks_total"]),

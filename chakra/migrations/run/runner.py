@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -262,7 +262,7 @@ class Runner:
             yield alone
 
 
-def _shown(who: Mapping[str, Any]) -> str:
+def _shown(who: Any) -> str:
     name, address = who["application_name"] or "unnamed", who["address"] or "local"
     return f": process {who['pid']} ({name}, {address}), connected since {who['since']:%H:%M:%S}"
 

@@ -40,7 +40,8 @@ def index_steps(table: Table, index: Index, facts: Facts) -> list[Step]:
         own = object_name(leaf, name)
         made.append(_concurrently(part, changed(index, name=own), own))
         attach = f"ALTER INDEX {quote_qualified(table.schema, name)} ATTACH PARTITION {quote_qualified(schema, own)}"
-        made.append(Step(attach, Lock.SHARE_UPDATE_EXCLUSIVE, (part.quoted,)))
+        # The partition's index is locked as strongly as can be, and whoever plans a query of the partition opens it.
+        made.append(Step(attach, Lock.ACCESS_EXCLUSIVE, (part.quoted, table.quoted)))
     return made
 
 

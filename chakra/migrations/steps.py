@@ -70,8 +70,9 @@ class Step:
 
     Attributes:
         sql: the statement, or several with ``;`` between them; empty where something else is to be done.
-        lock: the strongest lock that it takes.
-        tables: the quoted names of the tables it locks, strongest first.
+        lock: the strongest lock that it takes, on a table or an index of it; but for that on what it makes itself.
+        tables: the quoted names of the tables it locks, strongest first. A partitioned one stands for its partitions.
+            Those that it only reads are not among them.
         rewrite: whether it writes the whole table anew, under that lock.
         scan: whether it reads the whole table, under that lock.
         transactional: whether it may stand in a transaction block. What may not is committed by itself.

@@ -254,10 +254,12 @@ class AlterTable:
         if "tablespace" in words and words["tablespace"] != table.tablespace:
             space = quote_identifier(words["tablespace"] or "pg_default")
             sql = f"ALTER {kind} {table.quoted} SET TABLESPACE {space}"
-            made.append(Step(sql, Lock.ACCESS_EXCLUSIVE, where, rewrite=True, scan=True))
+            note = "the whole table is copied, under a lock that keeps everybody out"
+            made.append(Step(sql, Lock.ACCESS_EXCLUSIVE, where, rewrite=True, scan=True, note=note))
         if "unlogged" in words and words["unlogged"] != table.unlogged:
             sql = f"ALTER {kind} {table.quoted} SET {'UNLOGGED' if words['unlogged'] else 'LOGGED'}"
-            made.append(Step(sql, Lock.ACCESS_EXCLUSIVE, where, rewrite=True, scan=True))
+            note = "every row is written anew, under a lock that keeps everybody out"
+            made.append(Step(sql, Lock.ACCESS_EXCLUSIVE, where, rewrite=True, scan=True, note=note))
         return made
 
     def reverse(self, before: State) -> list[Operation]:

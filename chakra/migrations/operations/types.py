@@ -25,6 +25,9 @@ def users_of(state: State, key: Key) -> Iterator[tuple[Key, Table, list[str]]]:
                 yield where, table, names
 
 
+_CHECKED = "rows of all tables with columns of the domain are read, under a lock that keeps writers out"
+
+
 def _named(type_: PgType) -> Key:
     while type_.kind == "array" and type_.element is not None:
         type_ = type_.element
@@ -251,7 +254,8 @@ class CreateDomain:
 class AlterDomain:
     """Another default, other conditions or another word on NULL of a domain; its type stays.
 
-    New conditions are first added without a look at rows, and then checked under a weak lock.
+    New conditions are first added without a look at rows, and then checked. Writers wait meanwhile, readers do not: the
+    server has no other way.
     """
 
     name: str
@@ -280,13 +284,15 @@ class AlterDomain:
             if (name, check) not in old.checks:
                 one = quote_identifier(name)
                 made.append(Step(f"{alter} ADD CONSTRAINT {one} CHECK ({check}) NOT VALID"))
-                made.append(
-                    Step(f"{alter} VALIDATE CONSTRAINT {one}", Lock.SHARE, tables, scan=True, own=True)
-                )
+                validate = f"{alter} VALIDATE CONSTRAINT {one}"
+                made.append(Step(validate, Lock.SHARE, tables, scan=True, own=True, note=_CHECKED))
         if old.nullable != self.domain.nullable:
             word = "DROP NOT NULL" if self.domain.nullable else "SET NOT NULL"
             scan = not self.domain.nullable
-            made.append(Step(f"{alter} {word}", Lock.SHARE if scan else Lock.NONE, tables, scan=scan))
+            if scan:
+                made.append(Step(f"{alter} {word}", Lock.SHARE, tables, scan=True, note=_CHECKED))
+            else:
+                made.append(Step(f"{alter} {word}"))
         return made
 
     def reverse(self, before: State) -> list[Operation]:

@@ -13,6 +13,7 @@ from chakra.columnar.casts import Source, source
 from chakra.columnar.families import encode_column
 from chakra.columnar.framing import HEADER, TRAILER
 from chakra.columnar.kernels import rows_encode as kernels
+from chakra.columnar.member_values import check_members
 from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.types import TypesInput, specs_from
 from chakra.errors import DataError, NotNullViolation
@@ -84,6 +85,9 @@ class Encoder:
         return self._memory[: self._position]
 
     def _encode(self, batch: pa.RecordBatch) -> Iterator[memoryview]:
+        for array, spec in zip(batch.columns, self.specs, strict=True):
+            if spec.members is not None:
+                check_members(array, spec, self.rows)
         sources = [
             source(array, spec, self.rows, self.options)
             for array, spec in zip(batch.columns, self.specs, strict=True)

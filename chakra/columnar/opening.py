@@ -23,7 +23,10 @@ from chakra.schema import Column, PythonDefault, Table, moments_now
 
 def specs_of(columns: Iterable[Column], naive: Naive = "error") -> list[ColumnSpec]:
     """Describe columns for the encoder, by the names queries use."""
-    return [ColumnSpec(c.attribute, c.type, c.nullable, c.declared, naive=naive) for c in columns]
+    return [
+        ColumnSpec(c.attribute, c.type, c.nullable, c.declared, naive=naive, members=c.members)
+        for c in columns
+    ]
 
 
 def sent(columns: Sequence[Column], naive: Naive) -> list[ColumnSpec]:

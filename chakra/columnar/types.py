@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import EnumMeta
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -196,6 +197,7 @@ class ColumnSpec:
         label: what errors about the two types call the column, if not by its name.
         naive: what a datetime without a zone means among values for ``timestamptz``.
         rounded: whether Python values with more digits than the column keeps are the encoder's, to round.
+        members: the Python enum that has all values that may be written.
     """
 
     name: str
@@ -205,6 +207,7 @@ class ColumnSpec:
     label: str = ""
     naive: Naive = "error"
     rounded: bool = False
+    members: EnumMeta | None = None
 
     @property
     def by_value(self) -> bool:

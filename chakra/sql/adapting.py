@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import EnumMeta
 from functools import lru_cache
 from types import CodeType
 from typing import Any, Literal, NamedTuple
@@ -15,6 +16,7 @@ from chakra.pg.conversion.comparing import comparison_of, members_of, whole_boun
 from chakra.pg.json_text import dump_json
 from chakra.pg.showing import cause
 from chakra.pg.types import PgType
+from chakra.schema import check_member
 from chakra.sql.literals import ServerText
 
 Adapt = Callable[[Any], Any]
@@ -72,6 +74,23 @@ class ToType(NamedTuple):
         return Step(conversion.usual, conversion.zoned, checked)
 
 
+class ToMember(NamedTuple):
+    """The check that a value, converted to its column's type, is that of a member of the field's Python enum."""
+
+    cls: EnumMeta
+
+    def step(self, naive: Naive) -> Step:
+        """The check, which no setting changes."""
+        cls = self.cls
+
+        def checked(value: Any) -> Any:
+            if type(value) is not ServerText:
+                check_member(value, cls)
+            return value
+
+        return Step(frozenset(), None, checked)
+
+
 @dataclass(frozen=True, slots=True)
 class ToColumn:
     """Conversion of a list of values, one a row, as they are stored in a column; an error names the row.
@@ -80,11 +99,13 @@ class ToColumn:
         column: what errors call the column.
         types: converted to, one after the other.
         documents: they travel as JSON text.
+        members: the Python enum that has all of them.
     """
 
     column: str
     types: tuple[PgType, ...]
     documents: bool = False
+    members: EnumMeta | None = None
 
     def step(self, naive: Naive) -> Step:
         """The conversion for databases of one setting ``naive_datetimes``."""
@@ -100,6 +121,12 @@ class ToColumn:
             except ODD:
                 self._find(values, type_, conversion)
                 raise
+        if self.members is not None:
+            for row, value in enumerate(values):
+                try:
+                    check_member(value, self.members)
+                except DataError as error:
+                    raise self._named(row, error) from None
         return list(map(self._json, range(len(values)), values)) if self.documents else values
 
     def _find(self, values: list[Any], type_: PgType, conversion: Conversion) -> None:
@@ -206,4 +233,15 @@ def _code(source: str) -> CodeType:
     return compile(source, "<bind>", "eval")
 
 
-__all__ = ["SAID", "TEXTS", "Said", "Step", "ToColumn", "ToType", "WholeBounds", "binder", "step_of"]
+__all__ = [
+    "SAID",
+    "TEXTS",
+    "Said",
+    "Step",
+    "ToColumn",
+    "ToMember",
+    "ToType",
+    "WholeBounds",
+    "binder",
+    "step_of",
+]

@@ -17,7 +17,7 @@ from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import Column, Table
 from chakra.schema.declared import JSONS
-from chakra.sql.adapting import ToColumn, ToType
+from chakra.sql.adapting import ToColumn, ToMember, ToType
 from chakra.sql.ctes import Numbers
 from chakra.sql.grouping import group_terms
 from chakra.sql.literals import bare_type
@@ -175,7 +175,7 @@ def _elements(column: Column) -> ToColumn:
     """Values of instances as array elements."""
     # A text declared for such a column is JSON text already.
     documents = (column.declared or column.type).base.name in ("json", "jsonb")
-    return ToColumn(column.attribute, _stored_as(column), documents)
+    return ToColumn(column.attribute, _stored_as(column), documents, column.members)
 
 
 _NUMBERS = frozenset({"int2", "int4", "int8", "float4", "float8", "numeric"})
@@ -485,9 +485,10 @@ def _parameter(writer: Writer, index: int, column: Column, table: Table) -> None
     writer.parameter(index, _steps(column), column.type, label, beside_column=True)
 
 
-def _steps(column: Column) -> tuple[ToType, ...]:
+def _steps(column: Column) -> tuple[ToType | ToMember, ...]:
     """The driver takes nothing but str for texts, and what is too long or holds a NUL the server refuses."""
-    return tuple(ToType(type_) for type_ in _stored_as(column))
+    steps = [ToType(type_) for type_ in _stored_as(column)]
+    return (*steps, ToMember(column.members)) if column.members is not None else tuple(steps)
 
 
 def _holds_text_as_document(column: Column) -> bool:

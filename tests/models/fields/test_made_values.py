@@ -262,6 +262,86 @@ async def test_members_come_back(rows: Any) -> None:
         await Show.objects.get(id=1)
 
 
+async def test_no_writer_takes_what_is_no_member(rows: Any) -> None:
+    """What is read as a member has to be one: a value that is none would be in the way of every query for the rows."""
+    await rows.execute("TRUNCATE mv_shows RESTART IDENTITY")
+    show = await Show.objects.create(
+        id=5000, status="on air", level="2", past=["draft"], word="no choice, and text"
+    )
+    fresh = [Show() for _ in range(3)]
+    await Show.objects.bulk_create(fresh)
+
+    def batch(size: int, **last: Any) -> list[Show]:
+        return [*[Show() for _ in range(size - 1)], Show(**last)]
+
+    async def saved(**values: Any) -> None:
+        for name, value in values.items():
+            setattr(show, name, value)
+        try:
+            await show.save()
+        finally:
+            await show.refresh()
+
+    async def updated_rows(**values: Any) -> None:
+        (name,) = values
+        changed = [await Show.objects.get(id=each.id) for each in fresh]
+        setattr(changed[2], name, values[name])
+        await Show.objects.bulk_update(changed, [name])
+
+    writers: dict[str, Callable[..., Any]] = {
+        "save": saved,
+        "create": Show.objects.create,
+        "computed beside": lambda **v: Show.objects.create(
+            word=chakra.functions.Upper(chakra.Value("a")), **v
+        ),
+        "update": Show.objects.update,
+        "updating": Show.objects.updating,
+        "upsert": lambda **v: Show.objects.create(id=5000, on_conflict="update", **v),
+        "upsert of others": lambda **v: Show.objects.create(id=5000, on_conflict="update", update_fields=v),
+        "update_or_create": lambda **v: Show.objects.update_or_create(id=5000, defaults=v),
+        "get_or_create": lambda **v: Show.objects.get_or_create(id=99, defaults=v),
+        **{
+            f"bulk_create {n}": lambda n=n, **v: Show.objects.bulk_create(batch(n, **v))
+            for n in (1, 2, 200, 1000)
+        },
+        "merge": lambda **v: Show.objects.bulk_create([Show(id=5000, **v)], on_conflict="update"),
+        "bulk_update": updated_rows,
+        "columns, update": lambda **v: Show.objects.bulk_update({"id": [5000]} | {n: [v[n]] for n in v}),
+        "dicts": lambda **v: Show.objects.bulk_insert([v]),
+        "columns": lambda **v: Show.objects.bulk_insert(
+            {n: [None if n == "level" else v[n], v[n]] for n in v}
+        ),
+    }
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"status": "lost"}, "'lost' is not a member of Status; its values are 'draft', 'on air'"),
+        ({"level": 3}, "3 is not a member of Level; its values are 1, 2"),
+        ({"rate": Decimal("0.25")}, r"Decimal\('0.25'\) is not a member of Rate"),
+        ({"short": "Draft"}, "'Draft' is not a member of Status"),
+        ({"past": ["draft", "lost"]}, "'lost' is not a member of Status"),
+    ]
+    before = await chakra.raw("SELECT s::text FROM mv_shows AS s ORDER BY id").all()
+    for name, write in writers.items():
+        for values, message in wrong:
+            with pytest.raises(DataError, match=message):
+                await write(**values)
+                raise AssertionError(f"{name} wrote {values}")
+            assert await chakra.raw("SELECT s::text FROM mv_shows AS s ORDER BY id").all() == before, name
+    for column in (
+        pa.array(["draft", "lost"]),
+        pa.array(["draft", "lost"]).dictionary_encode(),
+        pa.array(["draft", "lost"], pa.string_view()),
+        pa.array(["draft", "lost"], pa.large_string()),
+    ):
+        with pytest.raises(DataError, match="row 1, column \"status\": 'lost' is not a member of Status"):
+            await Show.objects.bulk_insert(pa.table({"status": column}))
+    for column in (pa.array([1, 3]), pa.array(["1", "3"]), pa.array([1.0, 3.0])):
+        with pytest.raises(DataError, match=r'row 1, column "level": .*3.* is not a member of Level'):
+            await Show.objects.bulk_insert(pa.table({"level": column}))
+    good = pa.table({"status": ["draft", "on air"], "level": ["1", None], "past": [["on air"], []]})
+    assert (await Show.objects.bulk_insert(good)).inserted == 2
+    assert len(await Show.objects) == len(before) + 2
+
+
 async def test_keys_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fields of RFC 9562, and their order where the clock stands, goes back, and is asked by threads."""
     monkeypatch.setattr("chakra.pg.uuid7._last", 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.errors import DatabaseError, DataError, FieldError
@@ -169,9 +169,9 @@ async def _update_instances(
     check_written(table, columns)
     values = [_values_of(table, column, instances) for column in columns]
     group = Group(instances, columns, values, range(len(instances)))
-    for column, values in zip(table.key_columns, group.values, strict=False):
-        if None in values:
-            row = values.index(None)
+    for column, found in zip(table.key_columns, values, strict=False):
+        if None in found:
+            row = found.index(None)
             raise DataError(
                 f"bulk_update of {table.title}: row {row} has no {column.attribute}; it was never saved",
                 row=row,
@@ -184,11 +184,26 @@ async def _update_instances(
     options = {name: value for name, value in options.items() if name != "key"}
     held = [tracking.images(o, table, names) if o._state.held else {} for o in instances]
     updated = await update_table(database, table, source, fields=names, **options)
-    for instance, noted in zip(instances, held, strict=True):
+    later = _set_meanwhile(instances, names, values[len(columns) - len(written) :])
+    for row, (instance, noted) in enumerate(zip(instances, held, strict=True)):
         if not instance._state.shared:
-            tracking.written(instance, names, noted)
+            tracking.written(instance, names, noted, later.get(row))
         moved_on(instance, table)
     return updated if back is None else back.made(*updated, into=instances)
+
+
+def _set_meanwhile(
+    instances: list[Any], names: list[str], values: list[list[Any]]
+) -> dict[int, dict[str, Any]]:
+    """By row, what somebody set while the values were on their way to the server: that is still to be written."""
+    found: dict[int, dict[str, Any]] = {}
+    for name, sent in zip(names, values, strict=True):
+        now = list(map(attrgetter(SLOT + name), instances))
+        if not all(map(is_, sent, now)):
+            for row, (before, value) in enumerate(zip(sent, now, strict=True)):
+                if before is not value:
+                    found.setdefault(row, {})[name] = value
+    return found
 
 
 def _values_of(table: Table, column: Column, instances: list[Any]) -> list[Any]:

@@ -59,8 +59,9 @@ async def save(
         names, made = _touched(table, names, instance._state.changed)
     values = _values_to_save(instance, table, names, made)
     held = tracking.images(instance, table, names) if table.mutable else {}
+    later: dict[str, Any] = {}
     if any(isinstance(value, Expression) for value in values):
-        await _save_computed(instance, database, dict(zip(names, values, strict=True)))
+        later = await _save_computed(instance, database, dict(zip(names, values, strict=True)), made)
     else:
         values += _key_and_version(instance, table)
         computed = table.computed
@@ -76,13 +77,25 @@ async def save(
 
         if await on_checked(database, table, names, work) == 0:
             raise await stale(instance, database, "updated") or gone(instance, "updated")
+        later = _set_meanwhile(instance, names, values, made)
         moved_on(instance, table)
     for name, value in made.items():
         setattr(instance, SLOT + name, value)
-    tracking.written(instance, (*names, table.version), held)
+    tracking.written(instance, (*names, table.version), held, later)
     own = instance._state
     if not own.saved:
         own.database, own.saved = database, True
+
+
+def _set_meanwhile(
+    instance: Any, names: Sequence[str], values: Sequence[Any], made: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Of the fields on their way to the server those that somebody sets before its answer."""
+    later = tracking.set_meanwhile(instance, names, values)
+    if made and later:
+        changed = instance._state.changed
+        later = {name: value for name, value in later.items() if name not in made or name in changed}
+    return later
 
 
 def _touched(
@@ -180,21 +193,29 @@ def _key_and_version(instance: Any, table: Table) -> list[Any]:
     return [*values, version_seen(instance, table)] if table.version else values
 
 
-async def _save_computed(instance: Any, database: Database, assigned: dict[str, Any]) -> None:
-    """UPDATE the instance's row with expressions among the values; the instance takes what came of them."""
+async def _save_computed(
+    instance: Any, database: Database, assigned: dict[str, Any], made: Mapping[str, Any]
+) -> dict[str, Any]:
+    """UPDATE the instance's row with expressions among the values; the instance takes what came of them.
+
+    Returns what was set meanwhile.
+    """
     table: Table = type(instance).__table__
+    names, values = tuple(assigned), tuple(assigned.values())
     select, assigned = own_row(instance, seen=True), with_version(table, assigned)
     computed = tuple([name for name, value in assigned.items() if isinstance(value, Expression)])
     computed += table.computed
 
-    async def work(stored: Table) -> None:
+    async def work(stored: Table) -> dict[str, Any]:
         statement, literals = update_statement(select, assigned, stored, computed)
         row = await execute.fetchrow(database, statement, literals)
         if row is None:
             raise await stale(instance, database, "updated") or gone(instance, "updated")
+        later = _set_meanwhile(instance, names, values, made)
         take(instance, statement, row)
+        return later
 
-    await on_checked(database, table, tuple(assigned), work)
+    return await on_checked(database, table, tuple(assigned), work)
 
 
 async def delete(instance: Any, *, database: Database | str | None = None) -> int:
@@ -207,7 +228,9 @@ async def delete(instance: Any, *, database: Database | str | None = None) -> in
     if table.read_only:
         raise read_only(table, "delete()")
     if not instance._state.saved:
-        raise FieldError(f"this {table.title} was never saved; there is nothing to delete")
+        raise FieldError(
+            f"this {table.title} was never saved, or deleted already; there is nothing to delete"
+        )
     database = database_of(instance, database)
     touched = await execute.execute(database, delete_row_statement(table), _key_and_version(instance, table))
     error = None if touched else await stale(instance, database, "deleted")

@@ -8,7 +8,7 @@ in place are looked at (``Table.mutable``).
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from chakra.expressions import Expression
@@ -99,12 +99,32 @@ def images(instance: Any, table: Table, names: Iterable[str] | None = None) -> d
     return found
 
 
-def written(instance: Any, names: Iterable[str], noted: Mapping[str, Any]) -> None:
-    """Note what was written: these fields are as the database has them."""
+def written(
+    instance: Any, names: Iterable[str], noted: Mapping[str, Any], later: Mapping[str, Any] | None = None
+) -> None:
+    """Note what was written: these fields are as the database has them, but for those that were set meanwhile.
+
+    Args:
+        later: what these were set to.
+    """
     state = own_state(instance)
     state.changed.difference_update(names)
+    if later:
+        state.changed.update(later)
+        for name, value in later.items():
+            setattr(instance, SLOT + name, value)
     if state.held or noted:
         state.held = {**{name: before for name, before in state.held.items() if name not in names}, **noted}
+
+
+def set_meanwhile(instance: Any, names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """What somebody set while these values were on their way to the server: that is still to be written."""
+    found = {}
+    for name, value in zip(names, values, strict=False):
+        now = getattr(instance, SLOT + name, value)
+        if now is not value:
+            found[name] = now
+    return found
 
 
 def forget(instance: Any, names: Iterable[str]) -> None:
@@ -115,4 +135,4 @@ def forget(instance: Any, names: Iterable[str]) -> None:
         state.held = {name: before for name, before in state.held.items() if name not in gone}
 
 
-__all__ = ["changed", "forget", "image", "images", "tracked", "written"]
+__all__ = ["changed", "forget", "image", "images", "set_meanwhile", "tracked", "written"]

@@ -108,45 +108,54 @@ async def insert(
         if isinstance(value, Expression):
             computed = True
     if computed:
-        await _insert_computed(instance, database, dict(zip(names, values, strict=True)), returning)
-        _saved(instance, database, held)
+        later = await _insert_computed(instance, database, dict(zip(names, values, strict=True)), returning)
+        _saved(instance, database, held, later)
         return
 
-    async def work(stored: Table) -> None:
+    async def work(stored: Table) -> dict[str, Any]:
         statement: Statement = insert_statement(stored, names, returning)
         if not returning:
             await execute.execute(database, statement, values)
-            return
+            return tracking.set_meanwhile(instance, names, values)
         fetch = execute.fetchrow_written if read_back else execute.fetchrow
         row = await fetch(database, statement, values)
         if row is None:
             raise _not_let_in(table)
+        later = tracking.set_meanwhile(instance, names, values)
         take(instance, statement, row)
+        return later
 
-    await on_checked(database, table, names, work, inserts=True)
+    later = await on_checked(database, table, names, work, inserts=True)
     if table.moments:
         take_moments(instance, table, names, values)
-    _saved(instance, database, held)
+    _saved(instance, database, held, later)
 
 
 async def _insert_computed(
     instance: Any, database: Database, assigned: dict[str, Any], generated: tuple[str, ...]
-) -> None:
-    """INSERT with expressions among the values; the instance takes what came of them."""
+) -> dict[str, Any]:
+    """INSERT with expressions among the values; the instance takes what came of them.
+
+    Returns what was set meanwhile.
+    """
     table: Table = type(instance).__table__
+    names, values = tuple(assigned), tuple(assigned.values())
     computed = tuple([name for name, value in assigned.items() if isinstance(value, Expression)])
 
-    async def work(stored: Table) -> None:
+    async def work(stored: Table) -> dict[str, Any]:
         returning = tuple(dict.fromkeys((*generated, *computed)))
         statement, literals = insert_computed_statement(stored, assigned, returning)
         row = await execute.fetchrow(database, statement, literals)
         if row is None:
             raise _not_let_in(table)
+        later = tracking.set_meanwhile(instance, names, values)
         take(instance, statement, row)
+        return later
 
-    await on_checked(database, table, tuple(assigned), work, inserts=True)
+    later = await on_checked(database, table, names, work, inserts=True)
     if table.moments:
-        take_moments(instance, table, assigned, assigned.values())
+        take_moments(instance, table, names, values)
+    return later
 
 
 async def on_checked(
@@ -258,13 +267,22 @@ def _not_let_in(table: Table) -> Exception:
     return DatabaseError(f"a trigger or rule of the table did not let in this {table.title}: no row was made")
 
 
-def _saved(instance: Any, database: Database, held: dict[str, Any] | None = None) -> None:
+def _saved(
+    instance: Any,
+    database: Database,
+    held: dict[str, Any] | None = None,
+    later: dict[str, Any] | None = None,
+) -> None:
     state = own_state(instance)
     state.database = database
     state.saved = True
     state.changed.clear()
     if held is not None:
         state.held = held
+    if later:
+        for name, value in later.items():
+            setattr(instance, SLOT + name, value)
+        state.changed.update(later)
 
 
 def take(instance: Any, statement: Statement, row: Any) -> None:

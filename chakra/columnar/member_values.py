@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 from chakra.columnar.casts import unwrapped
 from chakra.columnar.types import ColumnSpec
 from chakra.errors import DataError
-from chakra.pg.conversion import convert
-from chakra.schema import check_member
+from chakra.pg.conversion import check_member, convert
 
 
 def check_members(array: pa.Array, spec: ColumnSpec, first_row: int) -> None:

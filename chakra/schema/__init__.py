@@ -8,7 +8,7 @@ from chakra.schema.indexes import Index
 from chakra.schema.storage import NextValue, Partitioning, PartitionOf, Sequence, View
 from chakra.schema.table import Column, Hop, Relation, Stored, Table
 from chakra.schema.terms import Given, OpClass, Term
-from chakra.schema.values import check_member, load_for, load_members
+from chakra.schema.values import load_for, load_members
 
 __all__ = [
     "MOMENTS",
@@ -37,7 +37,6 @@ __all__ = [
     "Trigger",
     "Unique",
     "View",
-    "check_member",
     "load_for",
     "load_members",
     "moments_now",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any
 
 from chakra.errors import DataError
@@ -42,32 +41,6 @@ class _Members(dict[Any, Any]):
         )
 
 
-def check_member(value: Any, cls: enum.EnumMeta) -> None:
-    """Check that a value of a column is that of a member, as it is there for reads to find; of an array each element.
-
-    Raises:
-        DataError: it is not.
-    """
-    if value is None:
-        return
-    if isinstance(value, list | tuple):
-        for item in value:
-            check_member(item, cls)
-        return
-    known = _values_of(cls)
-    if value in known or (isinstance(value, str) and value.rstrip(" ") in known):
-        return
-    raise DataError(
-        f"{shown(value)} is not a member of {cls.__name__}; its values are {', '.join(map(repr, known))}, and what is "
-        "none of them could not be read again"
-    )
-
-
-@cache
-def _values_of(cls: enum.EnumMeta) -> dict[Any, None]:
-    return dict.fromkeys([member.value for member in _members_of(cls)])
-
-
 def load_for(type_: PgType) -> Callable[[Any], Any] | None:
     """The conversion from a row value of ``type_``, or ``None`` where the value is right as it comes."""
     cls = _enum_class(type_)
@@ -98,4 +71,4 @@ def _map_nested(convert: Callable[[Any], Any], value: Any) -> Any:
     return convert(value)
 
 
-__all__ = ["check_member", "load_for", "load_members"]
+__all__ = ["load_for", "load_members"]

@@ -10,13 +10,12 @@ from types import CodeType
 from typing import Any, Literal, NamedTuple
 
 from chakra.errors import DataError
-from chakra.pg.conversion import Conversion, Naive, Unfit, conversion_of, unfit
+from chakra.pg.conversion import Conversion, Naive, Unfit, check_member, conversion_of, unfit
 from chakra.pg.conversion.base import ODD
 from chakra.pg.conversion.comparing import comparison_of, members_of, whole_bounds
 from chakra.pg.json_text import dump_json
 from chakra.pg.showing import cause
 from chakra.pg.types import PgType
-from chakra.schema import check_member
 from chakra.sql.literals import ServerText
 
 Adapt = Callable[[Any], Any]

@@ -13,6 +13,7 @@ from typing import Any
 from chakra.pg.conversion.base import Conversion, Naive, Unfit, shown, unfit
 from chakra.pg.conversion.containers import Bounds, container_conversion, depth_of, items_of
 from chakra.pg.conversion.intervals import interval_conversion
+from chakra.pg.conversion.members import check_member
 from chakra.pg.conversion.numbers import number_conversion
 from chakra.pg.conversion.shapes import shape_conversion
 from chakra.pg.conversion.texts import OPAQUE, enum_label, enum_labels, text_conversion
@@ -61,6 +62,7 @@ __all__ = [
     "Naive",
     "Unfit",
     "conversion_of",
+    "check_member",
     "convert",
     "depth_of",
     "enum_label",

@@ -198,7 +198,7 @@ async def test_rows_that_are_gone(people: Any) -> None:
     assert await one.delete() == 0
     two = await Person.objects.create(name="Bob", email="b@x")
     assert await two.delete() == 1 and not await Person.objects.exists()
-    with pytest.raises(FieldError, match="was never saved; there is nothing to delete"):
+    with pytest.raises(FieldError, match="was never saved, or is deleted; there is nothing to delete"):
         await two.delete()
     await two.save()
     assert (await Person.objects.get()).id == two.id, "saved again after its deletion"

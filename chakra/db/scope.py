@@ -45,6 +45,31 @@ def beginning(isolation: Isolation | None, *, readonly: bool, deferrable: bool) 
     return Own(" ".join(words))
 
 
+class Mark:
+    """Whether a block was rolled back, for those who look at it when it is over; it holds nothing of the block.
+
+    Attributes:
+        rolled_back: whether it was.
+        outer: of a block that was left, and was a savepoint, the mark of the one around it.
+    """
+
+    __slots__ = ("outer", "rolled_back")
+
+    def __init__(self) -> None:
+        self.rolled_back = False
+        self.outer: Mark | None = None
+
+    @property
+    def undone(self) -> bool:
+        """Whether the block, or one around it, was rolled back."""
+        mark: Mark | None = self
+        while mark is not None:
+            if mark.rolled_back:
+                return True
+            mark = mark.outer
+        return False
+
+
 class Scope:
     """What is known of one transaction block.
 
@@ -57,6 +82,7 @@ class Scope:
         until: when it has to end, by the clock of the event loop, as far as the server was told.
         undoings: what is to be called once this block, or one around it, has been rolled back.
         committed: it was the outermost block, and has.
+        marked: the mark that writes in it look at later; ``None`` = nobody asked for one.
     """
 
     __slots__ = (
@@ -66,6 +92,7 @@ class Scope:
         "callbacks",
         "committed",
         "depth",
+        "marked",
         "parent",
         "state",
         "undoings",
@@ -78,6 +105,7 @@ class Scope:
         self.depth = 0
         self.callbacks: list[Callable[[], object]] = []
         self.undoings: list[Callable[[], object]] = []
+        self.marked: Mark | None = None
         self.committed = False
         self.state: Literal["new", "open", "ended", "done"] = "new"
         self._owner: asyncio.Task[Any] | None = None
@@ -88,6 +116,12 @@ class Scope:
     def is_open(self) -> bool:
         """Whether statements can run in it now."""
         return self.state == "open"
+
+    def mark(self) -> Mark:
+        """What says later whether the block, or one around it, was rolled back; one for all writes in it."""
+        if self.marked is None:
+            self.marked = Mark()
+        return self.marked
 
     def on_commit(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` (plain or ``async def``) once the outermost block has committed.
@@ -162,9 +196,19 @@ class Scope:
         scope = innermost
         while scope is not None and scope is not self:
             scope.state = "done"
-            self.undoings += scope.undoings
-            scope.undoings = []
+            self.hand_over(scope)
             scope = scope.parent
+
+    def hand_over(self, inner: Scope) -> None:
+        """Take from a block inside that is over what waits for whether this one is rolled back.
+
+        Args:
+            inner: that block.
+        """
+        self.undoings += inner.undoings
+        inner.undoings = []
+        if inner.marked is not None:
+            inner.marked.outer = self.mark()
 
     # -- who may use it -----------------------------------------------------------------------------
 

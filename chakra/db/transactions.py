@@ -291,8 +291,7 @@ class Transaction(Preparable):
             try:
                 if self.parent is not None:
                     self.parent.callbacks += self.callbacks
-                    self.parent.undoings += self.undoings
-                    self.undoings = []
+                    self.parent.hand_over(self)
                 else:
                     await call_committed(self.callbacks)
             finally:
@@ -398,7 +397,11 @@ class Transaction(Preparable):
     async def _call_undone(self, error: BaseException) -> None:
         """Call what waits for the rollback, unless nobody knows whether there was one."""
         undoings, self.undoings = self.undoings, []
-        if undoings and not self.committed and not self._doubtful:
+        if self.committed or self._doubtful:
+            return
+        if self.marked is not None:
+            self.marked.rolled_back = True
+        if undoings:
             await call_undone(undoings, error)
 
     def _leave_context(self) -> None:

@@ -12,7 +12,7 @@ from operator import attrgetter, is_
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chakra.errors import DatabaseError, DataError, FieldError
-from chakra.query import sequences, tracking
+from chakra.query import sequences, tracking, undone
 from chakra.query.bulk import written_within
 from chakra.query.bulk_returning import Back, back_of
 from chakra.query.computed import named
@@ -161,6 +161,9 @@ async def _update_instances(
     if keys:
         raise FieldError(f"bulk_update finds instances by {', '.join(keys)}, and so cannot write it")
     check_class(table, instances, "bulk_update")
+    for instance in instances:
+        if instance._state.undo:
+            undone.settle(instance)
     back: Back | None = options["returning"]
     if not instances and back is None:
         return 0
@@ -185,10 +188,17 @@ async def _update_instances(
     held = [tracking.images(o, table, names) if o._state.held else {} for o in instances]
     updated = await update_table(database, table, source, fields=names, **options)
     later = _set_meanwhile(instances, names, values[len(columns) - len(written) :])
+    block = database.current_transaction()
     for row, (instance, noted) in enumerate(zip(instances, held, strict=True)):
-        if not instance._state.shared:
+        state = instance._state
+        was = None
+        if block is not None and (table.version or not state.shared):
+            was = undone.before(instance, block, table)
+        if not state.shared:
             tracking.written(instance, names, noted, later.get(row))
         moved_on(instance, table)
+        if was is not None or state.undo:
+            undone.note(instance, was, names)
     return updated if back is None else back.made(*updated, into=instances)
 
 

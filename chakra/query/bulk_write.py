@@ -30,7 +30,7 @@ from chakra.query.execute import execute, fetch_written
 from chakra.query.groups import Group, all_unset, check_class, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
 from chakra.query.lost import forget_version
-from chakra.query.state import NEW, RowState, own_state
+from chakra.query.state import NEW, RowState, Undo, own_state
 from chakra.query.write import written_values
 from chakra.schema import Column, Table
 from chakra.sql import Statement, insert_columns_statement, insert_rows_statement, takes_columns
@@ -475,8 +475,11 @@ def _fill(cls: type, column: Column, instances: list[Any], values: Any) -> None:
 
 def _mark_saved(cls: type, database: Database, instances: list[Any]) -> None:
     states = list(map(attrgetter("_state"), instances))
+    block = database.current_transaction()
+    undo = () if block is None else (Undo(block.mark(), False, frozenset(), {}),)
     if states.count(NEW) == len(states):
         shared = RowState(database, True, shared=True)
+        shared.undo = undo
         deque(map(cls._state.__set__, instances, repeat(shared)), maxlen=0)  # type: ignore[attr-defined]
         return
     for instance in instances:
@@ -485,6 +488,7 @@ def _mark_saved(cls: type, database: Database, instances: list[Any]) -> None:
         state.saved = True
         state.changed.clear()
         state.held = {}
+        state.undo = undo
 
 
 __all__ = ["create"]

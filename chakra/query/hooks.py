@@ -10,7 +10,7 @@ from inspect import iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from chakra.errors import FieldError
-from chakra.query import saving, write
+from chakra.query import saving, undone, write
 from chakra.query.unwritten import Unwritten
 from chakra.schema import Table
 
@@ -143,6 +143,8 @@ async def save(
     it was.
     """
     hooks = type(instance).__chakra__.hooks
+    if instance._state.undo:
+        undone.settle(instance)
     found = write.database_of(instance, database)
     if not saving.updates(instance, fields, force_insert, force_update):
         await insert(instance, found)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chakra.errors import FieldError, NotLoaded
 from chakra.expressions import Expression
-from chakra.query import execute, tracking
+from chakra.query import execute, tracking, undone
 from chakra.query.hydrate import SLOT
 from chakra.query.lost import gone, moved_on, own_row, stale, version_seen, with_version
 from chakra.query.read_only import read_only
@@ -35,6 +35,8 @@ async def save(
         StaleData: it has another version than the instance.
         FieldError: ``fields`` names an unknown field.
     """
+    if instance._state.undo:
+        undone.settle(instance)
     database = database_of(instance, database)
     if not updates(instance, fields, force_insert, force_update):
         await insert(instance, database)
@@ -60,6 +62,8 @@ async def save(
     values = _values_to_save(instance, table, names, made)
     held = tracking.images(instance, table, names) if table.mutable else {}
     later: dict[str, Any] = {}
+    block = database.current_transaction()
+    was = None if block is None else undone.before(instance, block, table, names)
     if any(isinstance(value, Expression) for value in values):
         later = await _save_computed(instance, database, dict(zip(names, values, strict=True)), made)
     else:
@@ -83,6 +87,8 @@ async def save(
         setattr(instance, SLOT + name, value)
     tracking.written(instance, (*names, table.version), held, later)
     own = instance._state
+    if was is not None or own.undo:
+        undone.note(instance, was, [name for name in names if name not in made])
     if not own.saved:
         own.database, own.saved = database, True
 
@@ -227,15 +233,21 @@ async def delete(instance: Any, *, database: Database | str | None = None) -> in
     table: Table = type(instance).__table__
     if table.read_only:
         raise read_only(table, "delete()")
+    if instance._state.undo:
+        undone.settle(instance)
     if not instance._state.saved:
         raise FieldError(
             f"this {table.title} was never saved, or deleted already; there is nothing to delete"
         )
     database = database_of(instance, database)
+    block = database.current_transaction()
+    was = None if block is None else undone.before(instance, block, table)
     touched = await execute.execute(database, delete_row_statement(table), _key_and_version(instance, table))
     error = None if touched else await stale(instance, database, "deleted")
     if error is not None:
         raise error
+    if was is not None or instance._state.undo:
+        undone.note(instance, was, deleted=True)
     own_state(instance).saved = False
     return touched
 

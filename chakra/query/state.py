@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 if TYPE_CHECKING:
     from chakra.db import Database
+    from chakra.db.scope import Mark
     from chakra.debug.nplusone import Origin
 
 
@@ -24,6 +26,24 @@ class Behind(NamedTuple):
     read: Callable[[Any], Any]
     held: dict[Any, Any]
     some: bool
+
+
+class Undo(NamedTuple):
+    """How to take back one write.
+
+    Attributes:
+        mark: says whether it was rolled back.
+        saved: whether there was a row before.
+        changed: fields that were written, and are to be written again.
+        values: by field, what the instance had before, and what the write gave it.
+        deleted: what an instance had when its row was deleted: what is set afterwards, nobody notes as changed.
+    """
+
+    mark: Mark
+    saved: bool
+    changed: frozenset[str]
+    values: dict[str, tuple[Any, Any]]
+    deleted: Mapping[str, Any] = MappingProxyType({})
 
 
 class Fetch:
@@ -84,9 +104,21 @@ class RowState:
         behind: relations that were prefetched.
         fetch: how relations are loaded that are awaited; ``None`` = each by itself. Rows of a result share it.
         shared: whether other instances may hold the same state.
+        undo: how to take back writes whose transaction may be rolled back; see ``chakra.query.undone``.
     """
 
-    __slots__ = ("behind", "changed", "database", "fetch", "held", "loaded", "places", "saved", "shared")
+    __slots__ = (
+        "behind",
+        "changed",
+        "database",
+        "fetch",
+        "held",
+        "loaded",
+        "places",
+        "saved",
+        "shared",
+        "undo",
+    )
 
     def __init__(self, database: Database | None, saved: bool, *, shared: bool = False) -> None:
         self.database = database
@@ -98,6 +130,7 @@ class RowState:
         self.changed: set[str] = _NOTHING_CHANGED if shared else set()
         self.held: dict[str, Any] = _NOTHING_HELD
         self.loaded: dict[str, Any] = _NOTHING_LOADED if shared else {}
+        self.undo: tuple[Undo, ...] = ()
 
     def along(self, places: Mapping[str, int]) -> RowState:
         """The state of instances that are made beside those of this one, with other values loaded along."""
@@ -126,7 +159,7 @@ def own_state(instance: Any) -> RowState:
         own = RowState(state.database, state.saved)
         if state.places:
             own.loaded = {name: instance._along[place] for name, place in state.places.items()}
-        own.behind, own.fetch = state.behind, state.fetch
+        own.behind, own.fetch, own.undo = state.behind, state.fetch, state.undo
         state = instance._state = own
     return state
 
@@ -193,6 +226,7 @@ __all__ = [
     "Behind",
     "Fetch",
     "RowState",
+    "Undo",
     "change_loaded",
     "forget_loaded",
     "loaded_value",

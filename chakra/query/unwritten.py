@@ -7,6 +7,7 @@ from typing import Any
 
 from chakra.query.hydrate import SLOT
 from chakra.query.state import RowState
+from chakra.query.undone import settle
 from chakra.schema import Table
 
 
@@ -33,6 +34,9 @@ class Unwritten:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         for row, state, saved, changed, held, made in self._before if kind is not None else ():
+            if row._state.undo:
+                settle(row)
+                changed |= row._state.changed
             row._state = state
             if not state.shared:
                 state.saved, state.changed, state.held = saved, changed, held

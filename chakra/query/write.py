@@ -10,7 +10,7 @@ from chakra.db.default import database_named, default_database
 from chakra.errors import DatabaseError, DataError, FieldError, UniqueViolation
 from chakra.expressions import Expression
 from chakra.expressions.infer import operand
-from chakra.query import execute, tracking
+from chakra.query import execute, tracking, undone
 from chakra.query.computed import named
 from chakra.query.described import checked_table, outdated
 from chakra.query.hydrate import SLOT, loader
@@ -107,9 +107,11 @@ async def insert(
     for value in values:
         if isinstance(value, Expression):
             computed = True
+    block = database.current_transaction()
+    was = None if block is None else undone.before(instance, block, table, names if computed else read_back)
     if computed:
         later = await _insert_computed(instance, database, dict(zip(names, values, strict=True)), returning)
-        _saved(instance, database, held, later)
+        _saved(instance, database, held, later, was, names)
         return
 
     async def work(stored: Table) -> dict[str, Any]:
@@ -128,7 +130,7 @@ async def insert(
     later = await on_checked(database, table, names, work, inserts=True)
     if table.moments:
         take_moments(instance, table, names, values)
-    _saved(instance, database, held, later)
+    _saved(instance, database, held, later, was, names)
 
 
 async def _insert_computed(
@@ -257,9 +259,11 @@ async def upsert(
         return {o.name: value if o.load is None else o.load(value) for o, value in pairs}
 
     names = tuple(dict.fromkeys((*assigned, *(conflict.update or ()))))
+    block = None if instance is None else database.current_transaction()
+    was = None if block is None else undone.before(instance, block, table, map(str, returning))
     found = await on_checked(database, table, names, work)
     if found is not None and instance is not None:
-        _saved(instance, database)
+        _saved(instance, database, was=was, names=assigned)
     return found
 
 
@@ -272,8 +276,14 @@ def _saved(
     database: Database,
     held: dict[str, Any] | None = None,
     later: dict[str, Any] | None = None,
+    was: undone.Before | None = None,
+    names: Iterable[str] = (),
 ) -> None:
     state = own_state(instance)
+    if was is not None or state.undo:
+        undone.note(
+            instance, was, [name for name in names if name not in type(instance).__table__.primary_key]
+        )
     state.database = database
     state.saved = True
     state.changed.clear()

@@ -260,7 +260,8 @@ async def upsert(
 
     names = tuple(dict.fromkeys((*assigned, *(conflict.update or ()))))
     block = None if instance is None else database.current_transaction()
-    was = None if block is None else undone.before(instance, block, table, map(str, returning))
+    filled = [name for name in returning if isinstance(name, str)]
+    was = None if block is None else undone.before(instance, block, table, filled)
     found = await on_checked(database, table, names, work)
     if found is not None and instance is not None:
         _saved(instance, database, was=was, names=assigned)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,9 @@ THIRD = SECOND.replace(
 )
 
 
+NUMBERS = count()
+
+
 class Project:
     """A folder with models and `chakra.toml`, whose commands are run one by one."""
 
@@ -84,7 +88,7 @@ class Project:
 
     def models(self, source: str) -> None:
         """Write the models: into another module each time, since Python keeps those that it imported."""
-        name = f"migrated_models_{len(self._names)}"
+        name = f"migrated_models_{next(NUMBERS)}"
         self._names.append(name)
         (self.folder / f"{name}.py").write_text(HEAD + source)
         (self.folder / "chakra.toml").write_text(f'[migrations]\nmodels = ["{name}"]\n')
@@ -193,3 +197,64 @@ async def _days(project: Project, db: Any) -> None:
     assert (
         await db.fetchval("SELECT count(*) FROM pg_class WHERE relname IN ('authors', 'Log s', 'notes')") == 0
     )
+
+
+BASE = """
+class Item(Model, table="items"):
+    id: Field[int] = field(primary_key=True)
+"""
+LEFT, RIGHT, LATER = (
+    f"    {name}: Field[int | None] = field(default=None)\n" for name in ("left", "right", "later")
+)
+
+
+async def test_branches_and_squash(project: Project, db: Any) -> None:
+    """Two branches are joined, and squashed: for a database that has them all, for some of them, for a new one."""
+    migrations = project.folder / "migrations"
+    project.models(BASE)
+    project.says("make")
+    project.says("apply", "applied 1")
+    project.models(BASE + LEFT)
+    project.says("make --name left")
+    (migrations / "0002_left.py").rename(project.folder / "kept")
+    project.models(BASE + RIGHT)
+    project.says("make --name right")
+    (project.folder / "kept").rename(migrations / "0002_left.py")
+    project.models(BASE + LEFT + RIGHT)
+    for command in ("make", "make --check"):
+        project.says(command, "make --merge", fails=True)
+    project.says("make --merge", "0003_merge")
+    project.says("make --merge", "nothing to join")
+    project.says("squash 1 3", "create table items")
+    for command in ("make", "make --check", "squash 1 3"):
+        project.says(command, NOTHING if command[0] == "m" else "nothing to squash", fails=command[0] == "s")
+    project.models(BASE + LEFT + RIGHT + LATER)
+    project.says("make", "0004")
+    project.says("plan", "0002_left", "0002_right")  # the first one is there: the rest of them follows
+    project.says("apply", "applied 4")
+    project.says("drift", AGREE)
+    project.says("status --check", "applied (as 0001_squashed")
+    project.says("back 2_squash --yes", "begins with", fails=True)
+    project.says("back 1 --yes", "0004_add_items_later, 0001_squashed")
+    project.says("apply", "applied 2")  # a new database: the squashed one alone
+    project.says("drift", AGREE)
+    for path in [*migrations.glob("0001_i*"), *migrations.glob("0002*"), *migrations.glob("0003*")]:
+        path.unlink()
+    project.says("make", NOTHING)
+    project.says("drift", AGREE)
+    await db.execute("DELETE FROM chakra_migrations; DROP TABLE items")
+    project.says("apply", "applied 2")
+
+
+async def test_models_that_fail(project: Project) -> None:
+    for source, message in (
+        ("x = (", "SyntaxError"),
+        ("import not_there", "No module named 'not_there'"),
+        ("\n1 / 0", "ZeroDivisionError: division by zero ("),
+        ("", "defines no model with a table"),
+    ):
+        project.models(source)
+        project.says("make", message, f"Error: {project._names[-1]} ", fails=True)
+    (project.folder / "chakra.toml").write_text('[migrations]\nmodels = ["nobody.models"]\n')
+    config.reset()
+    project.says("make", "the module nobody.models of [migrations] is not there", fails=True)

@@ -96,23 +96,36 @@ class Runner:
         entries = await self.applied()
         planned: list[Planned] = []
         done = {key for key, entry in entries.items() if entry.finished}
-        for one in self._pending(entries, target):
+        for one in self.pending(entries, target):
             state = self._graph.state_before(one.key, done)
             planned.append(await self._planned(one, state, entries.get(one.key), "forward"))
             done.add(one.key)
         return planned
 
-    def _pending(self, entries: dict[Name, Entry], target: Name | None) -> list[Migration]:
+    def pending(self, entries: Mapping[Name, Entry], target: Name | None = None) -> list[Migration]:
+        """What is not applied yet, in order.
+
+        Of a squashed migration and those it stands for, a database that has none of them gets the former; one that
+        has some of them gets the rest of these.
+
+        Args:
+            entries: of the journal.
+            target: up to this one and what it stands on; default: all.
+        """
         wanted = None if target is None else self._graph.needed(target)
         finished = {key for key, entry in entries.items() if entry.finished}
-        squashed = {one.key for one in self._graph.order if one.replaces and set(one.replaces) <= finished}
+        left_out: set[Name] = set()
+        for one in self._graph.order:
+            if one.replaces and one.key not in entries and any(name in entries for name in one.replaces):
+                left_out.add(one.key)
+            elif one.replaces:
+                left_out |= set(one.replaces)
         return [
             one
             for one in self._graph.order
             if one.key not in finished
-            and one.key not in squashed
-            and (wanted is None or one.key in wanted)
-            and not (one.key in self._graph.replaced and self._graph.replaced[one.key] in finished)
+            and one.key not in left_out
+            and (wanted is None or one.key in wanted or bool(set(one.replaces) & wanted))
         ]
 
     async def _planned(
@@ -156,13 +169,14 @@ class Runner:
                         f"{key} was being taken back when that was cut off: run chakra migrate back {key} first"
                     )
             finished = {key for key, entry in entries.items() if entry.finished}
-            for one in self._pending(entries, target):
+            for one in self.pending(entries, target):
                 state = self._graph.state_before(one.key, finished)
                 await self._carry(
                     alone, await self._planned(one, state, entries.get(one.key), "forward"), entries
                 )
                 finished.add(one.key)
                 done.append(one.key)
+            await self._settle_squashed(await self.applied())
         return done
 
     async def back(
@@ -194,6 +208,8 @@ class Runner:
                     await journal.forget(self._database, [entries.pop(key).key])
                 elif key != target:
                     raise MigrationError(half_applied(entry))
+            squashed = self._graph.replaced.get(target)
+            target = squashed if squashed in entries and target not in entries else target
             gone = self._graph.standing_on(target) - (set() if including else {target})
             wanted = [one for one in reversed(self._graph.order) if one.key in gone and one.key in entries]
             known = set(entries)

@@ -48,6 +48,9 @@ def target_of(graph: Graph, app: str, wanted: State) -> State:
 
     Args:
         wanted: what the models of the app ask for.
+
+    Raises:
+        MigrationError: a foreign key leads to a table of another app that no migration makes yet.
     """
     owned, state = owned_by(graph, app), graph.state
     changes: dict[str, Any] = {}
@@ -57,6 +60,13 @@ def target_of(graph: Graph, app: str, wanted: State) -> State:
     for group in ("schemas", "extensions"):
         mine = owned[group]
         changes[group] = (getattr(state, group) - mine) | getattr(wanted, group)
+    for table in wanted.tables.values():
+        for one in table.foreign_keys:
+            if (one.target_schema, one.target) not in changes["tables"]:
+                raise MigrationError(
+                    f"{table.name} refers to {one.target}, which no migration makes yet: chakra migrate make --app … "
+                    "of the app that has its model, first"
+                )
     return replace(state, **changes)
 
 
@@ -64,7 +74,7 @@ def owned_by(graph: Graph, app: str) -> dict[str, set[object]]:
     """What the migrations of an app made, by the attribute of a state and name."""
     owned: dict[str, dict[object, str]] = {group: {} for group in (*_GROUPS, "schemas", "extensions")}
     state = State()
-    for one in graph.order:
+    for one in graph.active:
         after = one.apply(state)
         for group, owners in owned.items():
             before, now = set(getattr(state, group)), set(getattr(after, group))
@@ -207,7 +217,7 @@ def squash(graph: Graph, app: str, first: int, last: int) -> Made:
     Raises:
         MigrationError: there are fewer than two, others stand on one between, or one runs SQL or Python of its own.
     """
-    chosen = [one for one in graph.order if one.key.app == app and first <= int(one.key.name[:4]) <= last]
+    chosen = [one for one in graph.active if one.key.app == app and first <= int(one.key.name[:4]) <= last]
     if len(chosen) < 2:
         raise MigrationError(
             f"there are {len(chosen)} migrations from {first:04} to {last:04}: nothing to squash"
@@ -219,7 +229,7 @@ def squash(graph: Graph, app: str, first: int, last: int) -> Made:
                 raise MigrationError(
                     f"{one.key} {operation.describe()}, which has to be kept: squash what is before it and behind it"
                 )
-    for other in graph.order:
+    for other in graph.active:
         if other.key not in inner and any(
             name in inner and name != chosen[-1].key for name in other.requires
         ):
@@ -282,8 +292,9 @@ def _name_of(operations: list[Operation], has_history: bool) -> str:
     ]
     if len(words) <= 2:
         return _slug(" and ".join(words))
-    tables = dict.fromkeys(str(getattr(one, "table", getattr(one, "name", ""))) for one in operations)
-    return _slug("change " + " ".join(name for name in list(tables)[:3] if name))
+    said = [[getattr(one, word, None) for word in ("table", "name")] for one in operations]
+    tables = dict.fromkeys([next((name for name in names if isinstance(name, str)), "") for names in said])
+    return _slug("change " + " ".join([name for name in tables if name][:3]))
 
 
 __all__ = ["Made", "empty", "filled", "make", "merge", "squash", "target_of", "title", "unfilled"]

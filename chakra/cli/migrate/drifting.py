@@ -23,13 +23,14 @@ def drift_command(url: str | None, others: bool) -> None:
     models = project.wanted_state(known)
 
     async def work(database: Any) -> bool:
-        entries = await Runner(database, graph).applied()
+        runner = Runner(database, graph)
+        entries = await runner.applied()
         state = State()
         for one in graph.order:
             if one.key in entries and entries[one.key].finished:
                 state = one.apply(state)
         found = await drift(database, models, graph.state, state, others=others)
-        missing = [one.key for one in graph.order if one.key not in entries]
+        missing = [one.key for one in runner.pending(entries)]
         for title, operations, cure in (
             (
                 "models have, and no migration makes",

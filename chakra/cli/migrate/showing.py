@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from chakra.cli import project
@@ -33,8 +34,14 @@ def status_command(url: str | None, check: bool) -> None:
                 state = f"cut off at step {entry.position} of {len(entry.steps)} ({entry.direction})"
             elif one.replaces and all(name in entries for name in one.replaces):
                 state = "applied (as those it replaces)"
+            elif one.key in graph.replaced and graph.replaced[one.key] in entries:
+                state = f"applied (as {graph.replaced[one.key]})"
+            elif one.key in graph.replaced and not any(
+                n in entries for n in graph.by_name[graph.replaced[one.key]].replaces
+            ):
+                continue  # the squashed one is applied in its place
             missing = missing or not state.startswith("applied")
-            table.add_row(str(one.key), state, one.title)
+            table.add_row(str(one.key), state, escape(one.title))
         console.print(
             table if graph.order else "there are no migrations: chakra migrate make writes the first one"
         )
@@ -58,7 +65,7 @@ def plan_command(target: str | None, url: str | None, app: str | None) -> None:
         if not planned:
             console.print("nothing to apply")
         for one in planned:
-            console.print(f"[bold]{one.migration.key}[/bold] {one.migration.title}")
+            console.print(f"[bold]{one.migration.key}[/bold] {escape(one.migration.title)}")
             table = Table(
                 "", "lock", "on", "rows", "statement", box=None, pad_edge=False, header_style="bold"
             )
@@ -68,9 +75,9 @@ def plan_command(target: str | None, url: str | None, app: str | None) -> None:
                 table.add_row(
                     f"{number}{' done' if number <= one.done else ''}",
                     step.lock.sql if step.tables else "-",
-                    "\n".join(step.tables),
+                    escape("\n".join(step.tables)),
                     f"{rows:,} {how}".strip() if step.tables else "",
-                    shown(step) + ("" if step.transactional else "  (not in a transaction)"),
+                    escape(shown(step)) + ("" if step.transactional else "  (not in a transaction)"),
                 )
             console.print(table)
             for line in warnings_of(one):

@@ -12,7 +12,7 @@ from typing import Any
 
 from chakra import config
 from chakra.config.load import find_file
-from chakra.errors import ConfigError, MigrationError
+from chakra.errors import ChakraError, ConfigError, MigrationError
 from chakra.migrations.files import Graph, load_folder
 from chakra.migrations.frozen import default_fills, state_of
 from chakra.migrations.state import State
@@ -110,7 +110,11 @@ def models_of(app: App) -> list[Any]:
                 raise ConfigError(
                     f"the module {name} of [migrations] is not there (looked from {root()})"
                 ) from error
+            raise MigrationError(_failed(name, error)) from error
+        except ChakraError:
             raise
+        except Exception as error:
+            raise MigrationError(_failed(name, error)) from error
     found = [
         model
         for model in registry.everything()
@@ -119,6 +123,21 @@ def models_of(app: App) -> list[Any]:
     if not found:
         raise MigrationError(f"{', '.join(app.modules)} defines no model with a table")
     return found
+
+
+def _failed(name: str, error: Exception) -> str:
+    """What is said of a module that fails while it is imported, with the place in the project's files."""
+    where = ""
+    if isinstance(error, SyntaxError):
+        where = f" ({error.filename}, line {error.lineno})"
+        return f"{name} cannot be imported: {type(error).__name__}: {error.msg}{where}"
+    base, trace = str(root()), error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file.startswith(base):
+            where = f" ({file}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return f"{name} cannot be imported: {type(error).__name__}: {error}{where}"
 
 
 def _within(module: str, modules: Iterable[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chakra.errors import MigrationError
 from chakra.migrations.diff.plan import Plan
 from chakra.migrations.frozen import type_of_text
 from chakra.migrations.operations import (
@@ -26,6 +27,7 @@ from chakra.migrations.operations import (
     DropSequence,
     RecreateEnum,
 )
+from chakra.migrations.operations.around import around
 from chakra.migrations.operations.types import users_of
 from chakra.migrations.parts import column_of
 from chakra.migrations.state import Key, title
@@ -67,7 +69,26 @@ def change_types(plan: Plan) -> None:
         if before is None:
             plan.do(CreateComposite(title(key), composite.fields))
         elif dict(before.fields) != dict(composite.fields):
+            _check_fields(plan, key, dict(before.fields), dict(composite.fields))
             plan.do(AlterComposite(title(key), composite.fields))
+
+
+def _check_fields(plan: Plan, key: Key, before: dict[str, str], after: dict[str, str]) -> None:
+    """The server changes no field's type while a table has columns of the composite type."""
+    other = [name for name, type_ in after.items() if before.get(name, type_) != type_]
+    users = [
+        f"{title(where)}.{name}"
+        for where, _, names in users_of(plan.state, key)
+        if where in plan.target.tables
+        for name in names
+        if name in plan.target.tables[where].by_attribute
+    ]
+    if other and users:
+        raise MigrationError(
+            f"{title(key)}.{other[0]} cannot become {after[other[0]]}: the server changes no field of a "
+            f"composite type that columns have ({', '.join(users)}). Give the new field another name, and copy the "
+            "values in a migration of their own, or make another type and another column"
+        )
 
 
 def _change_enum(plan: Plan, key: Key, labels: tuple[str, ...]) -> None:
@@ -89,7 +110,9 @@ def _change_enum(plan: Plan, key: Key, labels: tuple[str, ...]) -> None:
             then = None if wanted is None else wanted.by_attribute.get(one)
             if column.db_default is not None and (then is None or then.db_default != column.db_default):
                 plan.do(AlterColumn(title(where), replace(column, db_default=None)))
-    plan.do(RecreateEnum(name, labels))
+    columns = {where: names for where, _, names in users_of(plan.state, key)}
+    for operation in around(plan.state, columns, RecreateEnum(name, labels)):
+        plan.do(operation)
 
 
 def _stand_on(plan: Plan, key: Key, base: str) -> None:

@@ -49,6 +49,8 @@ class Graph:
                 raise MigrationError(f"{by} requires {name}, which is not there{hint}")
             path.append(name)
             for other in self.by_name[name].requires:
+                if other in self.replaced and self.replaced[other] not in (*path, *done):
+                    visit(self.replaced[other], name)  # what stands on one of those it replaces stands on it
                 visit(other, name)
             path.pop()
             done[name] = self.by_name[name]
@@ -68,11 +70,10 @@ class Graph:
             owner, name = app or "", text
         if name.isdecimal():
             name = name.zfill(4)
+        every = [one for one in self.order if one.key not in self.replaced or str(one.key) == text]
         fits = [
             one for one in self.order if one.key.name == name and (not colon or one.key.app == owner)
-        ] or [
-            one for one in self.order if one.key.name.startswith(name) and (not colon or one.key.app == owner)
-        ]
+        ] or [one for one in every if one.key.name.startswith(name) and (not colon or one.key.app == owner)]
         if app is not None and not colon:
             fits = [one for one in fits if one.key.app == app]
         if len(fits) != 1:
@@ -84,8 +85,14 @@ class Graph:
 
     def heads(self, app: str = "") -> list[Migration]:
         """The migrations of an app that no other one of it stands on; more than one wants a merge."""
-        required = {name for one in self.order if one.key.app == app for name in one.requires}
-        return [one for one in self.order if one.key.app == app and one.key not in required]
+        mine = [one for one in self.active if one.key.app == app]
+        required = {name for one in mine for name in one.requires}
+        return [one for one in mine if one.key not in required and not set(one.replaces) & required]
+
+    @cached_property
+    def active(self) -> tuple[Migration, ...]:
+        """The order without those that a squashed migration stands for: what a new database gets."""
+        return tuple([one for one in self.order if one.key not in self.replaced])
 
     def needed(self, target: Name) -> set[Name]:
         """A migration and all that it stands on."""
@@ -115,7 +122,9 @@ class Graph:
         """
         known = None if applied is None else set(applied)
         state = State()
-        for one in self.order:
+        for one in self.active if applied is None and target not in self.replaced else self.order:
+            if known is None and target in self.replaced and one.key in self.replaced.values():
+                continue
             if one.key == target:
                 break
             if known is None or one.key in known:
@@ -130,7 +139,7 @@ class Graph:
             MigrationError: an operation does not fit what came before it.
         """
         state = State()
-        for one in self.order:
+        for one in self.active:
             state = one.apply(state)
         return state
 

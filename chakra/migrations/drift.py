@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from chakra import introspect
 from chakra.migrations.diff import diff
-from chakra.migrations.frozen import frozen, thawed
-from chakra.migrations.observed import observed, without_schema
+from chakra.migrations.observed import observed
 from chakra.migrations.operations import Operation
 from chakra.migrations.state import State
+from chakra.migrations.stored import as_stored
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -86,32 +85,4 @@ def _with_grounds(state: State, there: State) -> State:
     )
 
 
-async def as_stored(database: Database, state: State, there: State) -> State:
-    """A state with expressions as this server writes them.
-
-    Args:
-        there: the state of the database, whose types the scratch tables are made of where it has them.
-    """
-    keys = [key for key, table in state.tables.items() if table.view is None and table.partition_of is None]
-    known = replace(
-        state,
-        enums={**state.enums, **there.enums},
-        domains={**state.domains, **there.domains},
-        composites={**state.composites, **there.composites},
-    )
-    made = await introspect.normalised(database, [thawed(state.tables[key], known) for key in keys])
-    ((current,),) = await database.run_fetch("SELECT current_schema()::text", ())
-    tables = dict(state.tables)
-    for key, table in zip(keys, made, strict=True):
-        tables[key] = replace(
-            frozen(without_schema(table, current)),
-            schema=key[0],
-            foreign_keys=state.tables[key].foreign_keys,
-            statements={},
-            taken={},
-            parts={},
-        )
-    return replace(state, tables=MappingProxyType(tables))
-
-
-__all__ = ["Drift", "as_stored", "drift"]
+__all__ = ["Drift", "drift"]

@@ -282,8 +282,9 @@ def _name_of(operations: list[Operation], has_history: bool) -> str:
     ]
     if len(words) <= 2:
         return _slug(" and ".join(words))
-    tables = dict.fromkeys(str(getattr(one, "table", getattr(one, "name", ""))) for one in operations)
-    return _slug("change " + " ".join(name for name in list(tables)[:3] if name))
+    said = [[getattr(one, word, None) for word in ("table", "name")] for one in operations]
+    tables = dict.fromkeys([next((name for name in names if isinstance(name, str)), "") for names in said])
+    return _slug("change " + " ".join([name for name in tables if name][:3]))
 
 
 __all__ = ["Made", "empty", "filled", "make", "merge", "squash", "target_of", "title", "unfilled"]

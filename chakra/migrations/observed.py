@@ -77,8 +77,9 @@ WHERE c.oid = ANY ($1::oid[]) AND (c.relrowsecurity OR c.relforcerowsecurity)
 """
 _POLICIES = """
 SELECT n.nspname::text AS schema, c.relname::text AS table, p.polname::text AS name, p.polcmd::text AS command,
-    p.polpermissive AS permissive, array(SELECT CASE WHEN r = 0 THEN 'public' ELSE r::regrole::text END
-                                           FROM unnest(p.polroles) r) AS roles,
+    p.polpermissive AS permissive, array(
+        SELECT CASE WHEN r = 0 THEN 'public' ELSE pg_catalog.pg_get_userbyid(r)::text END FROM unnest(p.polroles) r
+    ) AS roles,
     pg_catalog.pg_get_expr(p.polqual, p.polrelid) AS using,
     pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) AS check
 FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
@@ -162,7 +163,7 @@ async def observed(database: Database, schemas: Iterable[str] | None = None) -> 
             }
         ),
         tables=MappingProxyType({(made.schema, made.name): made for made in map(bare, found)}),
-        guards=MappingProxyType(await _guards(database, oids, key)),
+        guards=MappingProxyType(await guards_of(database, oids, key)),
     )
 
 
@@ -220,7 +221,12 @@ def _bare_type(type_: Any, current: str) -> Any:
     return replace(type_, schema=None) if type_.schema == current else type_
 
 
-async def _guards(database: Database, oids: list[int], key: Any) -> dict[Key, Guard]:
+async def guards_of(database: Database, oids: list[int], key: Any) -> dict[Key, Guard]:
+    """Row security, policies and triggers of tables and views, as the server writes them.
+
+    Args:
+        key: makes the key of a schema and a name.
+    """
     guards: dict[Key, Guard] = {}
     for row in await database.run_fetch(_SECURED, (oids,)):
         guards[key(row["schema"], row["name"])] = Guard(row["enabled"], row["forced"])
@@ -252,4 +258,4 @@ def _trigger_body(definition: str, table: str) -> str:
     return f"{head} {{table}}{''.join(text for _, text in parts[end + 1 :])}"
 
 
-__all__ = ["JOURNAL", "observed", "without_schema"]
+__all__ = ["JOURNAL", "guards_of", "observed", "without_schema"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from chakra.pg.lexing import tokens
 from chakra.pg.types import PgType
 
 _LONGER = frozenset({"varchar", "varbit"})
@@ -68,6 +69,52 @@ def is_volatile(default: str) -> bool:
     return any(name.lower() not in STABLE | _TYPES for name in _CALL.findall(bare))
 
 
+_WORDS = frozenset(
+    {
+        "true",
+        "false",
+        "null",
+        "array",
+        "at",
+        "time",
+        "zone",
+        "as",
+        "and",
+        "or",
+        "not",
+        "is",
+        "case",
+        "when",
+        "then",
+    }
+) | {
+    "else",
+    "end",
+    "current_timestamp",
+    "current_date",
+    "current_time",
+    "localtimestamp",
+    "localtime",
+    "current_user",
+}
+
+
+def names_columns(sql: str) -> bool:
+    """Whether SQL may name columns: whether it has a word that is no function, type or keyword."""
+    parts = [(kind, text) for kind, text in tokens(sql) if kind not in ("space", "comment")]
+    cast = False  # amid a type, behind ::
+    for number, (kind, text) in enumerate(parts):
+        if kind in ("word", "quoted"):
+            following = parts[number + 1] if number + 1 < len(parts) else ("", "")
+            called = following[1] == "(" or following[0] in ("string", "escape", "dollar")
+            if not (cast or called or (kind == "word" and text.lower() in _WORDS)):
+                return True
+        else:
+            double = text == ":" and number > 0 and parts[number - 1][1] == ":"
+            cast = double or (cast and text == ".")
+    return False
+
+
 def rewrites(old: PgType, new: PgType) -> bool:
     """Whether a column of one type becomes one of another by writing all rows."""
     if old.kind == "array" and new.kind == "array" and old.element is not None and new.element is not None:
@@ -101,4 +148,4 @@ def _rewrites(old: PgType, new: PgType) -> bool:
     return True
 
 
-__all__ = ["is_volatile", "rewrites"]
+__all__ = ["is_volatile", "names_columns", "rewrites"]

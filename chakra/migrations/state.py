@@ -14,8 +14,9 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from chakra.errors import MigrationError
+from chakra.errors import FieldError, MigrationError
 from chakra.pg.quoting import quote_identifier, quote_qualified
+from chakra.pg.types import parse_type
 from chakra.schema import NO_GUARD, Guard, Sequence, Table
 
 Key: TypeAlias = "tuple[str | None, str]"
@@ -38,6 +39,16 @@ _SINGULAR = {
 }
 
 
+def type_words(text: str) -> str:
+    """A type in one spelling, however it is given: ``numeric(12,2)`` and ``decimal(12, 2)`` are ``numeric(12, 2)``;
+    what users made stays as it is.
+    """
+    try:
+        return parse_type(text).sql
+    except FieldError:
+        return text
+
+
 @dataclass(frozen=True)
 class Domain:
     """A type with conditions: ``CREATE DOMAIN``.
@@ -57,6 +68,7 @@ class Domain:
     collation: str | tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "type", type_words(self.type))
         object.__setattr__(self, "checks", tuple([(name, check) for name, check in self.checks]))
 
 
@@ -67,7 +79,8 @@ class Composite:
     fields: tuple[tuple[str, str], ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fields", tuple([(name, type_) for name, type_ in self.fields]))
+        fields = tuple([(name, type_words(type_)) for name, type_ in self.fields])
+        object.__setattr__(self, "fields", fields)
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,10 @@ def field(
     factory = default_factory or called
     if isinstance(db_default, Sequence):
         db_default = db_default.next()
+    if isinstance(db_default, str) and not db_default.strip():
+        raise FieldError(
+            f"db_default={db_default!r} is SQL, and empty; the empty text is db_default=Value({db_default!r})"
+        )
     if callable(db_default) and not isinstance(db_default, Expression):
         raise FieldError(
             f'db_default is made by the server: an expression, e.g. Now(), a plain value, or SQL, "now()", not '

@@ -24,6 +24,9 @@ class Partitioning:
     strategy: Strategy
     keys: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", tuple(self.keys))  # migration files write a list
+
 
 @dataclass(frozen=True)
 class PartitionOf:

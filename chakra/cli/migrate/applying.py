@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from chakra.cli import project
-from chakra.cli.migrate.common import app_option, console, options_of, url_option, warnings_of, with_database
+from chakra.cli.migrate.common import (
+    app_option,
+    console,
+    fill_of,
+    options_of,
+    url_option,
+    warnings_of,
+    with_database,
+)
 from chakra.migrations.run import Runner
 
 
@@ -69,11 +77,19 @@ def apply_command(
 @app_option
 @click.option("--to", "keep", is_flag=True, help="Keep TARGET itself, and take back what stands on it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--fill", "fills", multiple=True, metavar="TABLE.COLUMN=SQL", help="A value for the rows there are, in "
+              "a column that comes back.")  # fmt: skip
 @click.option(
     "--allow-rewrite", is_flag=True, help="Let large tables be written anew while nobody can use them."
 )
 def back_command(
-    target: str, url: str | None, app: str | None, keep: bool, yes: bool, allow_rewrite: bool
+    target: str,
+    url: str | None,
+    app: str | None,
+    keep: bool,
+    yes: bool,
+    fills: tuple[str, ...],
+    allow_rewrite: bool,
 ) -> None:
     """Take back TARGET (a name or number) and all that stand on it, the last first.
 
@@ -82,6 +98,7 @@ def back_command(
     graph = project.graph_of(project.apps())
     options = options_of(allow_rewrite=allow_rewrite or None)
     one = graph.find(target, app)
+    values = dict(map(fill_of, fills))
 
     async def work(database: Any) -> None:
         runner = Runner(database, graph, options)
@@ -100,7 +117,7 @@ def back_command(
             click.confirm(
                 f"Take back {', '.join(gone)}? What they added is dropped, with its values", abort=True
             )
-        done = await runner.back(one.key, including=not keep)
+        done = await runner.back(one.key, including=not keep, fills=values)
         console.print(f"took back {', '.join(map(str, done))}")
 
     with_database(url, work)

@@ -75,7 +75,7 @@ def shown(step: Step, width: int = 110) -> str:
 def warnings_of(planned: Planned) -> list[str]:
     """What somebody should know before a migration is applied."""
     found: list[str] = []
-    for step in planned.steps:
+    for step in planned.steps[planned.done :]:
         rows = max([planned.rows.get(name, 0) for name in step.tables], default=0)
         if step.rewrite:
             found.append(f"writes {', '.join(step.tables)} anew (about {rows:,} rows): {step.note}")
@@ -84,10 +84,20 @@ def warnings_of(planned: Planned) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def fill_of(text: str) -> tuple[tuple[str, str], str]:
+    """What ``--fill`` says: table and column, and SQL of a value."""
+    where, equals, value = text.partition("=")
+    table, dot, column = where.strip().rpartition(".")
+    if not equals or not dot or not value.strip():
+        raise click.BadParameter(f"{text!r}: it is TABLE.COLUMN=SQL, such as posts.slug=lower(title)")
+    return (table, column), value.strip()
+
+
 __all__ = [
     "Lines",
     "app_option",
     "console",
+    "fill_of",
     "options_of",
     "shown",
     "url_option",

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from chakra.cli import project
-from chakra.cli.migrate.common import app_option, console
+from chakra.cli.migrate.common import app_option, console, fill_of
 from chakra.errors import MigrationError
 from chakra.migrations import making
 from chakra.migrations.diff import Rename, diff, possible_renames, read_rename
@@ -64,7 +64,7 @@ def make_command(
         wanted = project.wanted_state(known, chosen)
         target = making.target_of(graph, chosen.name, wanted)
         taken = _renames(graph.state, target, renames, no_renames)
-        values, defaults = dict(map(_fill, fills)), project.default_values(known, chosen)
+        values, defaults = dict(map(fill_of, fills)), project.default_values(known, chosen)
         for table, column in making.unfilled(diff(graph.state, target, taken), graph.state):
             if (table, column) not in values and (table, column) in defaults:
                 values[table, column] = defaults[table, column]
@@ -138,14 +138,6 @@ def _renames(old: State, new: State, given: tuple[str, ...], none: bool) -> list
             taken.append(one)
             gone |= {(one.kind, one.owner, one.old), (one.kind, one.owner, one.new)}
     return taken
-
-
-def _fill(text: str) -> tuple[tuple[str, str], str]:
-    where, equals, value = text.partition("=")
-    table, dot, column = where.strip().rpartition(".")
-    if not equals or not dot or not value.strip():
-        raise click.BadParameter(f"{text!r}: it is TABLE.COLUMN=SQL, such as posts.slug=lower(title)")
-    return (table, column), value.strip()
 
 
 @click.command("squash")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chakra.errors import MigrationError
 from chakra.migrations.diff.plan import Plan
 from chakra.migrations.frozen import type_of_text
 from chakra.migrations.operations import (
@@ -67,7 +68,26 @@ def change_types(plan: Plan) -> None:
         if before is None:
             plan.do(CreateComposite(title(key), composite.fields))
         elif dict(before.fields) != dict(composite.fields):
+            _check_fields(plan, key, dict(before.fields), dict(composite.fields))
             plan.do(AlterComposite(title(key), composite.fields))
+
+
+def _check_fields(plan: Plan, key: Key, before: dict[str, str], after: dict[str, str]) -> None:
+    """The server changes no field's type while a table has columns of the composite type."""
+    other = [name for name, type_ in after.items() if before.get(name, type_) != type_]
+    users = [
+        f"{title(where)}.{name}"
+        for where, _, names in users_of(plan.state, key)
+        if where in plan.target.tables
+        for name in names
+        if name in plan.target.tables[where].by_attribute
+    ]
+    if other and users:
+        raise MigrationError(
+            f"{title(key)}.{other[0]} cannot become {after[other[0]]}: the server changes no field of a "
+            f"composite type that columns have ({', '.join(users)}). Give the new field another name, and copy the "
+            "values in a migration of their own, or make another type and another column"
+        )
 
 
 def _change_enum(plan: Plan, key: Key, labels: tuple[str, ...]) -> None:

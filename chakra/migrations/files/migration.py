@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from chakra.errors import Irreversible, MigrationError
 from chakra.migrations.facts import Facts
 from chakra.migrations.files.source import file_source
-from chakra.migrations.operations import Operation, RunPython
+from chakra.migrations.operations import AddColumn, AlterColumn, Operation, RunPython
 from chakra.migrations.state import State
 from chakra.migrations.steps import Step
 
@@ -97,13 +97,25 @@ class Migration:
                 raise Irreversible(f"{self.key} has no function {one.forward}(), which would take it back")
         return tuple(made)
 
-    def back_steps(self, state: State, facts: Facts) -> list[Step]:
+    def back_steps(
+        self, state: State, facts: Facts, fills: Mapping[tuple[str, str], str] | None = None
+    ) -> list[Step]:
         """The steps that take it back.
 
         Args:
             state: before it.
+            fills: SQL of values for rows that are there, by table and column.
         """
-        return _steps(self.back(state), self.apply(state), facts)
+        return _steps(
+            tuple([_filled(one, fills or {}) for one in self.back(state)]), self.apply(state), facts
+        )
+
+
+def _filled(one: Operation, fills: Mapping[tuple[str, str], str]) -> Operation:
+    if isinstance(one, AddColumn | AlterColumn):
+        value = fills.get((one.table, one.column.name))
+        return one if value is None else replace(one, fill=value)
+    return one
 
 
 def _steps(operations: tuple[Operation, ...], state: State, facts: Facts) -> list[Step]:

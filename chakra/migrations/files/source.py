@@ -85,13 +85,14 @@ class Source:
 
 def _text(value: str) -> str:
     """A text in double quotes where that needs no escape; over several lines in three of them."""
-    if "\n" in value and '"""' not in value and "\\" not in value and not value.endswith('"'):
+    plain = not any(one in value for one in ("\\", "\r", "\0"))
+    if plain and "\n" in value and '"""' not in value and not value.endswith('"'):
         return f'"""{value}"""'
-    both = '"' in value and "'" in value and "\n" not in value and "\\" not in value
+    both = plain and '"' in value and "'" in value and value.isprintable()
     if both and "'''" not in value and not value.endswith("'"):
         return f"'''{value}'''"
-    plain = repr(value)
-    return f'"{plain[1:-1]}"' if plain.startswith("'") and '"' not in plain else plain
+    shown = repr(value)
+    return f'"{shown[1:-1]}"' if shown.startswith("'") and '"' not in shown else shown
 
 
 def _names(value: Any) -> Any:
@@ -281,6 +282,12 @@ _SPECIAL: dict[type, Any] = {
 }
 
 
+def docstring(title: str) -> str:
+    """A sentence as it may stand in a docstring, whatever the names in it are."""
+    one = " ".join(title.split()).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'{one[:-1]}\\"' if one.endswith('"') else one
+
+
 def file_source(
     operations: Iterable[Any], *, title: str, requires: Iterable[str], replaces: Iterable[str] = ()
 ) -> str:
@@ -297,7 +304,7 @@ def file_source(
         if list(operations)
         else "[]"
     )
-    lines = [f'"""{title}"""', ""]
+    lines = [f'"""{docstring(title)}"""', ""]
     if source.names:
         names = sorted(source.names)
         line = f"from chakra.migrations import {', '.join(names)}"
@@ -311,4 +318,4 @@ def file_source(
     return "\n".join(lines)
 
 
-__all__ = ["Source", "file_source"]
+__all__ = ["Source", "docstring", "file_source"]

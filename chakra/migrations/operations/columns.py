@@ -14,7 +14,6 @@ from chakra.migrations.parts import (
     GROUPS,
     column_of,
     edited,
-    in_sql,
     names_column,
     pointing,
     replaced_column,
@@ -22,7 +21,7 @@ from chakra.migrations.parts import (
     with_column,
     without_column,
 )
-from chakra.migrations.rewrites import is_volatile, rewrites
+from chakra.migrations.rewrites import is_volatile, names_columns, rewrites
 from chakra.migrations.state import State, key_of, title
 from chakra.migrations.steps import Lock, Refusal, Step
 from chakra.pg.quoting import quote_identifier, quote_string
@@ -88,7 +87,8 @@ class AddColumn:
             return [add(column, *said, refuse=_unfilled(table, column.name))]
         if value is None or column.computed is not None:
             return [add(column, *said)]
-        if not (is_volatile(value) or _names_columns(table, value)):
+        # A default names no columns; of a value that is said, a wrong name is to be an error that names it.
+        if not (is_volatile(value) or (value != column.db_default and names_columns(value))):
             if value == column.db_default:
                 return [add(column, *said)]
             back = "DROP DEFAULT" if column.db_default is None else f"SET DEFAULT {column.db_default}"
@@ -110,15 +110,12 @@ class AddColumn:
         return f"add column {self.table}.{self.column.name}"
 
 
-def _names_columns(table: Table, sql: str) -> bool:
-    return any(in_sql(sql, column.name) for column in table.columns)
-
-
 def _unfilled(table: Table, column: str) -> Refusal:
     return Refusal(
         f"EXISTS (SELECT FROM {table.quoted})",
         f"{table.name} has rows, which need a value in {column}: it is NOT NULL and has no default. Say "
-        f'fill= in AddColumn(…): SQL of a value, "\'\'" or "lower(name)"; or let it be NULL first',
+        f'fill= in AddColumn(…): SQL of a value, "\'\'" or "lower(name)"; or let it be NULL first. Taking back, say '
+        f"it there: chakra migrate back … --fill \"{table.name}.{column}='…'\"",
     )
 
 

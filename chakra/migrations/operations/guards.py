@@ -33,7 +33,7 @@ class SetRowSecurity:
         sql = row_security(table, enabled=self.enabled, forced=self.forced)
         note = (
             "without a policy that lets them through, rows are hidden from all but the owner"
-            if self.enabled
+            if self.enabled and not before.guard(key_of(self.table)).policies
             else ""
         )
         return [Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,), note=note)]

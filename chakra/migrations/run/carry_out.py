@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from chakra.errors import ChakraError, DatabaseError, MigrationError
+from chakra.errors import ChakraError, DatabaseError, DataError, MigrationError
 from chakra.migrations.files.migration import Name
 from chakra.migrations.run.backfilling import backfill
 from chakra.migrations.run.journal import Entry, advance, finish
@@ -54,7 +54,6 @@ class Carrier:
                 done, and the next run goes on from there.
         """
         steps = entry.steps
-        await self._refuse(entry, steps[entry.position :])
         for start, stop in segments(steps, entry.position):
             await self._alone.fetchval("SELECT 1")  # whoever lost the runner's lock must not go on
             if steps[start].transactional:
@@ -64,19 +63,22 @@ class Carrier:
         if entry.position == len(steps):
             await finish(self._database, entry.key, entry.direction)
 
-    async def _refuse(self, entry: Entry, steps: Sequence[Step]) -> None:
+    async def refuse(self, key: Name, steps: Sequence[Step]) -> None:
         """Look at what must not be so, before anything is done. What depends on rows that it writes itself is
         asked at its step.
+
+        Raises:
+            MigrationError: rows are in the way.
         """
         for step in steps:
             if step.backfill is not None or step.python:
                 return
             if step.refuse is not None:
                 found = False
-                with suppress(DatabaseError):
+                with suppress(DatabaseError, DataError):
                     found = bool(await self._alone.fetchval(f"SELECT {step.refuse.sql}"))
                 if found:
-                    raise MigrationError(f"{entry.key}: {step.refuse.message}")
+                    raise MigrationError(f"{key}: {step.refuse.message}")
 
     def _tell(self, key: Name, step: Step, what: str) -> None:
         if self._options.hear is not None:
@@ -103,7 +105,7 @@ class Carrier:
                     else:
                         await advance(self._database, entry.key, stop)
                 return
-            except DatabaseError as error:
+            except (DatabaseError, DataError) as error:
                 if error.sqlstate not in (LOCK_NOT_AVAILABLE, DEADLOCK):
                     raise failed(entry, step, error, options) from error
                 if attempt + 1 == options.attempts:
@@ -145,7 +147,7 @@ class Carrier:
                 for sql in step.undo:
                     await self._alone.execute(sql)
                 await self._watched(entry, step)
-        except DatabaseError as error:
+        except (DatabaseError, DataError) as error:
             raise failed(entry, step, error, self._options) from error
         await advance(self._database, entry.key, number + 1)
         if number + 1 == len(entry.steps):
@@ -197,7 +199,7 @@ def segments(steps: Sequence[Step], position: int) -> Iterator[tuple[int, int]]:
         start = stop
 
 
-def failed(entry: Entry, step: Step, error: DatabaseError, options: Options) -> MigrationError:
+def failed(entry: Entry, step: Step, error: DatabaseError | DataError, options: Options) -> MigrationError:
     """What is said of a statement that failed."""
     what = step.sql or step.python or (step.backfill and step.backfill.assign) or ""
     shown = " ".join(str(what).split())

@@ -54,6 +54,13 @@ class Entry:
     finished: bool
     when: Any
 
+    @property
+    def begun(self) -> bool:
+        """Whether something of it may be done: how far it is moves with the transaction of its steps, but for those
+        that no transaction may hold.
+        """
+        return self.position > 0 or (bool(self.steps) and not self.steps[0].transactional)
+
 
 async def read_journal(database: Executor) -> dict[Name, Entry]:
     """What was applied, in that order; nothing where no migration ever was. Changes nothing."""
@@ -92,6 +99,17 @@ async def begin(database: Executor, key: Name, checksum: str, direction: str, st
         *key,
         checksum,
         direction,
+        text,
+    )
+
+
+async def change(database: Executor, key: Name, checksum: str, steps: Iterable[Step]) -> None:
+    """Note that a migration that is under way was edited: it goes on with other steps from where it is."""
+    text = json.dumps([asdict(step) for step in steps])
+    await database.execute(
+        f"UPDATE {_TABLE} SET checksum = $3, steps = $4::text::jsonb WHERE app = $1 AND name = $2",
+        *key,
+        checksum,
         text,
     )
 
@@ -151,6 +169,7 @@ __all__ = [
     "adopt",
     "advance",
     "begin",
+    "change",
     "create_journal",
     "finish",
     "forget",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from chakra.errors import MigrationError
@@ -12,6 +12,7 @@ from chakra.migrations.files.graph import Graph
 from chakra.migrations.files.migration import Migration, Name
 from chakra.migrations.run import journal
 from chakra.migrations.run.carry_out import Carrier
+from chakra.migrations.run.edited import edited_steps, half_applied, left_over
 from chakra.migrations.run.journal import Entry
 from chakra.migrations.run.looking import look
 from chakra.migrations.run.options import Options
@@ -69,6 +70,8 @@ class Runner:
         """
         entries = await journal.read_journal(self._database)
         for key, entry in entries.items():
+            if not entry.finished and entry.direction == "back" and not entry.begun:
+                entries[key] = entry = replace(entry, direction="forward", finished=True)
             known = self._graph.by_name.get(key)
             if known is None:
                 if key in self._graph.replaced:
@@ -77,11 +80,10 @@ class Runner:
                     f"the database has {key}, and there is no such file: either its file was deleted (bring it back "
                     "from version control), or the database is ahead of this code (deploy the newer one)"
                 )
-            if entry.checksum != known.checksum:
-                what = "is half applied" if not entry.finished else "was applied"
+            if entry.checksum != known.checksum and entry.finished:
                 raise MigrationError(
-                    f"{known.path or key} {what}, and edited since: undo the edit and write another one. Where the "
-                    f"database already is as the file says: chakra migrate apply --accept {key}"
+                    f"{known.path or key} was applied, and edited since: undo the edit and write another one. Where "
+                    f"the database already is as the file says: chakra migrate apply --accept {key}"
                 )
         return entries
 
@@ -113,14 +115,24 @@ class Runner:
             and not (one.key in self._graph.replaced and self._graph.replaced[one.key] in finished)
         ]
 
-    async def _planned(self, one: Migration, state: State, entry: Entry | None, direction: str) -> Planned:
+    async def _planned(
+        self,
+        one: Migration,
+        state: State,
+        entry: Entry | None,
+        direction: str,
+        fills: Mapping[tuple[str, str], str] | None = None,
+    ) -> Planned:
         facts = await look(self._database, state)
         if entry is not None and not entry.finished:
             steps, done = entry.steps, entry.position
+            if direction == "forward" and entry.checksum != one.checksum:
+                steps = edited_steps(entry, one, tuple(one.steps(state, facts)))
         elif direction == "forward":
             steps, done = tuple(one.steps(state, facts)), 0
         else:
-            steps, done = tuple(one.back_steps(state, await look(self._database, one.apply(state)))), 0
+            facts = await look(self._database, one.apply(state))
+            steps, done = tuple(one.back_steps(state, facts, fills)), 0
         return Planned(one, direction, steps, done, {quoted(key): rows for key, rows in facts.rows.items()})
 
     async def apply(self, target: Name | None = None) -> list[Name]:
@@ -153,11 +165,19 @@ class Runner:
                 done.append(one.key)
         return done
 
-    async def back(self, target: Name, *, including: bool = True) -> list[Name]:
+    async def back(
+        self,
+        target: Name,
+        *,
+        including: bool = True,
+        fills: Mapping[tuple[str, str], str] | None = None,
+    ) -> list[Name]:
         """Take back a migration and all that stand on it, the last first; return which.
 
         Args:
             including: whether the target itself goes, too.
+            fills: SQL of values for rows that are there, by table and column: of columns that come back and are
+                NOT NULL.
 
         Raises:
             Irreversible: one of them has no way back; nothing is taken back then.
@@ -167,9 +187,13 @@ class Runner:
         async with self._alone() as alone:
             await journal.create_journal(self._database)
             entries = await self.applied()
-            for key, entry in entries.items():
-                if not entry.finished and entry.direction == "forward" and key != target:
-                    raise MigrationError(f"{key} is half applied: run chakra migrate apply first")
+            for key, entry in list(entries.items()):
+                if entry.finished or entry.direction != "forward":
+                    continue
+                if not entry.begun:  # it failed at its first step: nothing of it is there
+                    await journal.forget(self._database, [entries.pop(key).key])
+                elif key != target:
+                    raise MigrationError(half_applied(entry))
             gone = self._graph.standing_on(target) - (set() if including else {target})
             wanted = [one for one in reversed(self._graph.order) if one.key in gone and one.key in entries]
             known = set(entries)
@@ -177,9 +201,8 @@ class Runner:
                 one.back(self._graph.state_before(one.key, known))
             for one in wanted:
                 state = self._graph.state_before(one.key, known)
-                await self._carry(
-                    alone, await self._planned(one, state, self._half_back(entries, one), "back"), entries
-                )
+                planned = await self._planned(one, state, self._half_back(entries, one), "back", fills)
+                await self._carry(alone, planned, entries)
                 known.discard(one.key)
                 done.append(one.key)
         return done
@@ -188,9 +211,7 @@ class Runner:
     def _half_back(entries: dict[Name, Entry], one: Migration) -> Entry | None:
         entry = entries[one.key]
         if not entry.finished and entry.direction == "forward":
-            raise MigrationError(
-                f"{one.key} is half applied: run chakra migrate apply first, then take it back"
-            )
+            raise MigrationError(half_applied(entry))
         return entry
 
     async def adopt(self, keys: Iterable[Name]) -> None:
@@ -225,17 +246,24 @@ class Runner:
     async def _carry(self, alone: Connection, planned: Planned, entries: dict[Name, Entry]) -> None:
         one = planned.migration
         known = entries.get(one.key)
+        carrier = Carrier(self._database, alone, self._options, one.functions)
+        await carrier.refuse(one.key, planned.steps[planned.done :])
         if known is None or known.finished:
             self._check_rewrites(planned)
             await journal.begin(self._database, one.key, one.checksum, planned.direction, planned.steps)
+        elif planned.steps != known.steps or known.checksum != one.checksum:
+            self._check_rewrites(planned)
+            for sql in left_over(known, planned.steps):
+                await alone.execute(sql)
+            await journal.change(self._database, one.key, one.checksum, planned.steps)
         entry = Entry(one.key, one.checksum, planned.direction, planned.steps, planned.done, False, None)
         if not planned.steps:
             await journal.finish(self._database, one.key, planned.direction)
             return
-        await Carrier(self._database, alone, self._options, one.functions).run(entry)
+        await carrier.run(entry)
 
     def _check_rewrites(self, planned: Planned) -> None:
-        for step in planned.steps:
+        for step in planned.steps[planned.done :]:
             rows = max([planned.rows.get(name, 0) for name in step.tables], default=0)
             if step.rewrite and rows >= self._options.large and not self._options.allow_rewrite:
                 raise MigrationError(

@@ -1,0 +1,185 @@
+"""`chakra migrate`, as somebody uses it who changes models day by day: make, apply, drift, errors on the way, back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chakra import config
+from chakra.cli.group import chakra_command
+
+HEAD = """
+import datetime as dt, enum
+from decimal import Decimal
+from typing import Any
+from chakra import *
+from chakra.functions import Lower, Now
+from chakra.types import Composite, Domain, Integer, Numeric, Text, Varchar
+"""
+FIRST = """
+class Mood(enum.Enum):
+    SAD = "sad"
+    SO = "it's so"
+
+class Author(Model, table="authors"):
+    id: Field[int] = field(primary_key=True)
+    name: Field[str]
+    title: Field[str]
+    mood: Field[Mood] = field(db_default=Mood.SO)
+    place: Field[Any | None] = field(Composite("place", street=Text, zip=Integer), default=None)
+    price: Field[Decimal] = field(Domain("price", Numeric(12, 2)), db_default=1)
+
+class Log(Model, table="Log s"):
+    id: Field[int] = field(primary_key=True, identity=True)
+    day: Field[dt.date] = field(primary_key=True)
+    line: Field[str] = field(column='li"ne', comment="two\\r\\nlines, 'and' \\"more\\" \\\\n")
+    class Meta:
+        partition_by = ("range", "day")
+        comment = 'ends with "quotes"'
+
+class Sad(Model, table="sad"):
+    id: Field[int] = field(primary_key=True)
+    name: Field[str]
+    class Meta:
+        view = "SELECT id, name FROM authors WHERE mood = 'sad'"
+
+class Note(Model, table="notes"):
+    id: Field[int] = field(primary_key=True)
+    tenant: Field[str]
+    class Meta:
+        row_security = True
+        policies = {"own": Policy(using="tenant = current_setting('app.tenant')", roles=["Some one"])}
+        triggers = {"same": Trigger("BEFORE UPDATE OF tenant ON {table} FOR EACH ROW WHEN (NEW.tenant <> 'x') "
+                                    "EXECUTE FUNCTION suppress_redundant_updates_trigger()")}
+"""
+SECOND = FIRST.replace('"sad"\n', '"sad"\n    NEW = "new one"\n', 1).replace(
+    "db_default=Mood.SO", "db_default=Mood.NEW"
+)
+THIRD = SECOND.replace(
+    "    title: Field[str]\n    mood", "    slug: Field[str] = field(unique=True)\n    mood"
+)
+
+
+class Project:
+    """A folder with models and `chakra.toml`, whose commands are run one by one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._names: list[str] = []
+
+    def models(self, source: str) -> None:
+        """Write the models: into another module each time, since Python keeps those that it imported."""
+        name = f"migrated_models_{len(self._names)}"
+        self._names.append(name)
+        (self.folder / f"{name}.py").write_text(HEAD + source)
+        (self.folder / "chakra.toml").write_text(f'[migrations]\nmodels = ["{name}"]\n')
+        config.reset()
+
+    def run(self, *words: str) -> Result:
+        import concurrent.futures
+
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:  # a command has a loop of its own
+            return pool.submit(CliRunner().invoke, chakra_command, ["migrate", *words]).result()
+
+    def says(self, command: str, *fragments: str, fails: bool = False) -> None:
+        """Run a command, and look at what it says."""
+        found = self.run(*command.split(" "))
+        assert (found.exit_code != 0) is fails, found.output
+        for fragment in fragments:
+            assert fragment in found.output
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        (path,) = (self.folder / "migrations").glob(f"{name}*.py")
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    def forget(self) -> None:
+        for name in self._names:
+            sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def project(dsn: str, db: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Project]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHAKRA_DATABASE_URL", dsn)
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    made = Project(tmp_path)
+    yield made
+    made.forget()
+    config.reset()
+
+
+AGREE = "models, migrations and database agree"
+NOTHING = "models and migrations agree"
+
+
+async def test_days(project: Project, db: Any) -> None:
+    await db.execute('DROP ROLE IF EXISTS "Some one"; CREATE ROLE "Some one"')
+    try:
+        await _days(project, db)
+    finally:
+        await db.execute('DROP TABLE IF EXISTS notes; DROP ROLE "Some one"')
+
+
+async def _days(project: Project, db: Any) -> None:
+    project.models(FIRST)
+    project.says("make", "create policy own of notes")
+    for command in ("make", "make --check"):
+        project.says(command, NOTHING)
+    project.says("apply", "applied 1 migration")
+    project.says("drift", AGREE)
+    await db.execute(
+        "INSERT INTO authors (name, title) VALUES ('Ann', 'T'), ('ann', 'U'); "
+        'CREATE TABLE part PARTITION OF "Log s" DEFAULT; '
+        'INSERT INTO "Log s" (day, "li""ne") VALUES (\'2026-01-01\', \'\')'
+    )
+    project.says("drift", AGREE)
+
+    # A hand changes what the migrations left.
+    await db.execute("ALTER POLICY own ON notes USING (true); ALTER DOMAIN price ADD CHECK (VALUE > 0)")
+    project.says("drift", "drop policy own of notes", "alter domain price", fails=True)
+    await db.execute(
+        "ALTER POLICY own ON notes USING (tenant = current_setting('app.tenant')); "
+        "ALTER DOMAIN price DROP CONSTRAINT price_check"
+    )
+
+    project.models(SECOND)
+    project.says("make", "add label new one to mood")
+    project.says("drift", "not applied", "0002", fails=True)
+    project.says("apply", "applied 1")
+    project.says("drift", AGREE)
+
+    # What fails half-way goes on as the file says by then, but for what is done.
+    project.models(THIRD)
+    project.says("make --no-renames", "authors.slug: NOT NULL", fails=True)
+    project.says("make --no-renames --fill authors.slug=lower(nam)", "0003")
+    project.says("apply", "0003", 'column "nam" does not exist', fails=True)
+    project.says("back 3 --yes", "half applied, 2 of", fails=True)
+    project.edit("0003", "lower(nam)", "lower(name)")
+    project.says("apply", "rows that agree in slug", fails=True)
+    project.edit("0003", "lower(name)", "'' || lower(name)")
+    project.says("apply", "half applied, and edited since", fails=True)  # it is filled by now
+    project.edit("0003", "'' || lower(name)", "lower(name)")
+    await db.execute("UPDATE authors SET slug = 'x' || id")
+    project.says("apply", "applied 1")
+    project.says("drift", AGREE)
+    project.edit("0003", "lower(name)", "upper(name)")
+    project.says("apply", "was applied, and edited since", fails=True)
+    project.edit("0003", "upper(name)", "lower(name)")
+
+    # What comes back NOT NULL needs a value; without one nothing is taken back, or noted.
+    project.says("back 3 --yes", '--fill "authors.title=', fails=True)
+    project.says("drift", AGREE)
+    project.says("back 3 --yes --fill authors.title=slug", "took back 0003")
+    assert await db.fetchval("SELECT array_agg(title ORDER BY id) FROM authors") == ["x1", "x2"]
+    project.says("drift", "not applied", fails=True)
+    project.says("back 1 --yes", "took back 0002_", "0001_initial")
+    assert (
+        await db.fetchval("SELECT count(*) FROM pg_class WHERE relname IN ('authors', 'Log s', 'notes')") == 0
+    )

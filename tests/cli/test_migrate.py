@@ -34,6 +34,10 @@ class Author(Model, table="authors"):
     place: Field[Any | None] = field(Composite("place", street=Text, zip=Integer), default=None)
     price: Field[Decimal] = field(Domain("price", Numeric(12, 2)), db_default=1)
 
+    class Meta:
+        indexes = [Index("name", where=Q(mood=Mood.SAD), name="sad_names"), Index("mood")]
+        constraints = [Check(Q(mood=Mood.SAD) | Q(price__gt=0), name="not_for_nothing")]
+
 class Log(Model, table="Log s"):
     id: Field[int] = field(primary_key=True, identity=True)
     day: Field[dt.date] = field(primary_key=True)
@@ -51,14 +55,20 @@ class Sad(Model, table="sad"):
 class Note(Model, table="notes"):
     id: Field[int] = field(primary_key=True)
     tenant: Field[str]
+    mood: Field[Mood] = field(db_default=Mood.SAD)
     class Meta:
         row_security = True
-        policies = {"own": Policy(using="tenant = current_setting('app.tenant')", roles=["Some one"])}
+        policies = {"own": Policy(using="tenant = current_setting('app.tenant')", roles=["Some one"]),
+                    "moody": Policy("update", using="mood = 'sad'")}
         triggers = {"same": Trigger("BEFORE UPDATE OF tenant ON {table} FOR EACH ROW WHEN (NEW.tenant <> 'x') "
                                     "EXECUTE FUNCTION suppress_redundant_updates_trigger()")}
 """
-SECOND = FIRST.replace('"sad"\n', '"sad"\n    NEW = "new one"\n', 1).replace(
-    "db_default=Mood.SO", "db_default=Mood.NEW"
+SECOND = (
+    FIRST.replace('"sad"\n', '"sad"\n    NEW = "new one"\n', 1)
+    .replace(
+        "mood: Field[Mood] = field(db_default=Mood.SO)", "mood: Field[Mood] = field(db_default=Mood.NEW)"
+    )
+    .replace("tenant: Field[str]\n", "tenant: Field[str] = field(Varchar(50))\n")
 )
 THIRD = SECOND.replace(
     "    title: Field[str]\n    mood", "    slug: Field[str] = field(unique=True)\n    mood"

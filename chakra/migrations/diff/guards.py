@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from chakra.migrations.diff.plan import Plan
 from chakra.migrations.operations import CreatePolicy, CreateTrigger, DropPolicy, DropTrigger, SetRowSecurity
+from chakra.migrations.operations.around import policy_names, trigger_names
 from chakra.migrations.state import title
+from chakra.schema import Column
 
 
 def drop_guards(plan: Plan) -> None:
@@ -13,12 +15,19 @@ def drop_guards(plan: Plan) -> None:
         wanted, known = plan.target.guard(key), plan.state.guard(key)
         if key not in plan.target.tables:
             continue
+        before, after = plan.state.tables[key], plan.target.tables[key]
+        changed = [c.name for c in before.columns if _changes(c, after.by_attribute.get(c.name))]
         for name, policy in known.policies.items():
-            if wanted.policies.get(name) != policy:
+            if wanted.policies.get(name) != policy or policy_names(policy, changed):
                 plan.do(DropPolicy(title(key), name))
         for name, trigger in known.triggers.items():
-            if wanted.triggers.get(name) != trigger:
+            if wanted.triggers.get(name) != trigger or trigger_names(trigger, changed):
                 plan.do(DropTrigger(title(key), name))
+
+
+def _changes(before: Column, after: Column | None) -> bool:
+    """Whether the server would have to change a column that it does not change under policies and triggers."""
+    return after is None or (before.type, before.collation) != (after.type, after.collation)
 
 
 def create_guards(plan: Plan) -> None:

@@ -27,6 +27,7 @@ from chakra.migrations.operations import (
     DropSequence,
     RecreateEnum,
 )
+from chakra.migrations.operations.around import around
 from chakra.migrations.operations.types import users_of
 from chakra.migrations.parts import column_of
 from chakra.migrations.state import Key, title
@@ -109,7 +110,9 @@ def _change_enum(plan: Plan, key: Key, labels: tuple[str, ...]) -> None:
             then = None if wanted is None else wanted.by_attribute.get(one)
             if column.db_default is not None and (then is None or then.db_default != column.db_default):
                 plan.do(AlterColumn(title(where), replace(column, db_default=None)))
-    plan.do(RecreateEnum(name, labels))
+    columns = {where: names for where, _, names in users_of(plan.state, key)}
+    for operation in around(plan.state, columns, RecreateEnum(name, labels)):
+        plan.do(operation)
 
 
 def _stand_on(plan: Plan, key: Key, base: str) -> None:

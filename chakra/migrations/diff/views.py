@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from chakra.migrations.diff.plan import Plan
 from chakra.migrations.operations import AlterColumn, AlterTable, CreateView, DropView, ReplaceView
+from chakra.migrations.operations.around import words_of
 from chakra.migrations.operations.types import users_of
 from chakra.migrations.state import Key, State, title
-from chakra.pg.lexing import tokens
 from chakra.schema import Table
 from chakra.sql.ddl.views import views_in_order
 
@@ -23,7 +23,7 @@ def drop_views(plan: Plan) -> None:
     }
     while True:
         names = touched | {name for _, name in gone}
-        more = {key for key, table in views.items() if key not in gone and _words(table) & names}
+        more = {key for key, table in views.items() if key not in gone and words_of(table) & names}
         if not more:
             break
         gone |= more
@@ -76,17 +76,6 @@ def _replaceable(old: Table, new: Table) -> bool:
 def _query(table: Table) -> tuple[str, bool, tuple[str, ...]]:
     assert table.view is not None
     return table.view.sql, table.view.materialized, table.view.columns
-
-
-def _words(view: Table) -> set[str]:
-    assert view.view is not None
-    found: set[str] = set()
-    for kind, text in tokens(view.view.sql):
-        if kind == "word":
-            found |= {text, text.lower()}
-        elif kind == "quoted":
-            found.add(text[1:-1].replace('""', '"'))
-    return found
 
 
 def create_views(plan: Plan) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chakra.errors import MigrationError
 from chakra.migrations.facts import Facts
+from chakra.migrations.operations.around import around
 from chakra.migrations.operations.base import Operation
 from chakra.migrations.state import Composite, Domain, Key, State, key_of, quoted
 from chakra.migrations.steps import Lock, Step
@@ -115,7 +116,9 @@ class AddLabel:
         return [Step(sql, transactional=False, own=True, done=done)]
 
     def reverse(self, before: State) -> list[Operation]:
-        return [RecreateEnum(self.enum, before.find("enums", key_of(self.enum)))]
+        key = key_of(self.enum)
+        columns = {where: names for where, _, names in users_of(before, key)}
+        return around(before, columns, RecreateEnum(self.enum, before.find("enums", key)))
 
     def describe(self) -> str:
         return f"add label {self.label} to {self.enum}"

@@ -53,15 +53,36 @@ def class_name(table: str, taken: Container[str]) -> str:
     return unused(name if name[:1].isalpha() and name.isidentifier() else f"Table{name}", taken)
 
 
-def attribute(column: str, taken: Container[str]) -> str:
-    """The name of a field: that of the column, unless Python or models use it otherwise."""
+def snake(name: str) -> str:
+    """``PlaylistTrack`` → ``playlist_track``: what relations are called by, whatever the tables are."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def relation(field: str, column: str) -> str:
+    """What a relation is called whose key is in a column: ``author_id`` → ``author``, ``MediaTypeId`` → ``media_type``.
+
+    Args:
+        field: what the field of the column would be called; returned where the column does not end so.
+    """
+    if re.search(r"[a-z0-9](Id|ID)$", column):
+        return snake(column[:-2])
+    return field.removesuffix("_id") if field.endswith("_id") and len(field) > 3 else field
+
+
+def attribute(column: str, taken: Container[str], hidden: Container[str] = ()) -> str:
+    """The name of a field: that of the column, unless Python or models use it otherwise.
+
+    Args:
+        taken: names of other fields.
+        hidden: names in annotations: a field called so would hide the type from them.
+    """
     name = re.sub(r"\W+", "_", column).strip("_") or "column"
     name = re.sub(r"__+", "_", name)
     if name[:1].isdigit():
         name = f"c{name}"
     if not name.isidentifier():
         name = "column"
-    if keyword.iskeyword(name) or hasattr(Model, name) or name in ("Meta", "pk"):
+    if keyword.iskeyword(name) or hasattr(Model, name) or name in ("Meta", "pk") or name in hidden:
         name = f"{name}_column"  # fields have no underscore at their ends
     return unused(name, taken)
 
@@ -84,4 +105,4 @@ def member(label: str, taken: Iterable[str]) -> str:
     return unused(name, set(taken))
 
 
-__all__ = ["attribute", "class_name", "member", "singular", "unused"]
+__all__ = ["attribute", "class_name", "member", "relation", "singular", "snake", "unused"]

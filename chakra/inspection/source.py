@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from chakra.inspection import names
@@ -14,6 +14,13 @@ from chakra.schema.naming import object_name
 from chakra.schema.terms import changed
 
 Key = tuple[str | None, str]
+_WORDS = frozenset(
+    {
+        *("Any", "Decimal", "Field", "ForeignKey", "ManyToMany", "OneToOne", "UUID", "bool", "bytes", "date"),
+        *("datetime", "float", "int", "list", "str", "time", "timedelta"),
+    }
+)
+"""Names that annotations have, beside classes of the module."""
 _DOCSTRING = '"""Models of a database that exists, written by `chakra inspect`."""'
 
 
@@ -34,14 +41,21 @@ class Module:
         for key in self._tables:
             self.classes[key] = names.class_name(key[1], self._taken)
             self._taken.add(self.classes[key])
+        for _, table in self._ordered():
+            self.types.name_enums(column.type for column in table.columns)
+        self._hidden = _WORDS | set(self.classes.values()) | {name for name, _ in self.types.enums.values()}
         self.attributes = {key: self._attributes(table) for key, table in self._tables.items()}
         self.left_out: list[str] = []
         self._ways: dict[Key, set[str]] = {key: set(found.values()) for key, found in self.attributes.items()}
 
+    def attribute(self, name: str, taken: Container[str]) -> str:
+        """A name for a field, which no type of an annotation has."""
+        return names.attribute(name, taken, self._hidden)
+
     def _attributes(self, table: Table) -> dict[str, str]:
         found: dict[str, str] = {}
         for column in table.columns:
-            found[column.name] = names.attribute(column.name, set(found.values()))
+            found[column.name] = self.attribute(column.name, set(found.values()))
         return found
 
     def source(self) -> str:
@@ -71,7 +85,7 @@ class Module:
 
     def way_back(self, target: Key, source: Table, attribute: str, alone: bool) -> str:
         """What the other model calls the way back along a key."""
-        plain = names.attribute(source.name, set())
+        plain = self.attribute(names.snake(source.name), set())
         name = names.unused(plain if alone else f"{attribute}_{plain}", self._ways[target])
         self._ways[target].add(name)
         return name
@@ -107,6 +121,7 @@ class _Class:
             else:
                 self.fields.append(self._field(column))
         self.fields += [self._shared_relation(one) for one in others]
+        self._say_key()
         self._between()
         self._meta()
         head = f"class {name}(Model, table={literal(self.table.name)}):"
@@ -118,6 +133,14 @@ class _Class:
                 *(f"        {word} = {text}" for word, text in self.meta.items()),
             ]
         return "\n".join(lines)
+
+    def _say_key(self) -> None:
+        listed = [column.name for column in self.table.columns if column.name in self.table.primary_key]
+        if tuple(listed) != tuple(self.table.primary_key):
+            self.module.left_out.append(
+                f"{self.table.name}: its primary key is ({', '.join(self.table.primary_key)}); models have the order "
+                "of their fields"
+            )
 
     # -- keys ---------------------------------------------------------------------------------------
 
@@ -162,11 +185,11 @@ class _Class:
     def _relation(self, one: ForeignKeyConstraint, column: Column) -> str:
         """A relation that makes its key column."""
         held = self.attributes[column.name]
-        attribute = held.removesuffix("_id") if held.endswith("_id") and len(held) > 3 else held
+        attribute = names.relation(held, column.name)
         if attribute != held and attribute in self.taken:
             attribute = held
         self.taken.discard(held)
-        attribute = names.attribute(attribute, self.taken)
+        attribute = self.module.attribute(attribute, self.taken)
         self.taken |= {attribute, f"{attribute}_id"}
         self.attributes[column.name] = f"{attribute}_id"
         words: dict[str, str] = {}
@@ -182,8 +205,8 @@ class _Class:
     def _shared_relation(self, one: ForeignKeyConstraint) -> str:
         """A relation whose key stands in fields that are declared by themselves."""
         first = self.attributes[one.columns[-1]]
-        plain = first.removesuffix("_id")
-        attribute = names.attribute(plain if plain != first else f"{first}_row", self.taken)
+        plain = names.relation(first, one.columns[-1])
+        attribute = self.module.attribute(plain if plain != first else f"{first}_row", self.taken)
         self.taken.add(attribute)
         held = [self.attributes[name] for name in one.columns]
         words = {
@@ -260,9 +283,11 @@ class _Class:
                 continue
             self.types.need("chakra", "ManyToMany")
             self.types.need("chakra", "many_to_many")
-            attribute = names.attribute(self.module._tables[other].name, self.taken)
+            attribute = self.module.attribute(names.snake(self.module._tables[other].name), self.taken)
             self.taken.add(attribute)
-            back = names.unused(names.attribute(self.table.name, set()), self.module._ways[other])
+            back = names.unused(
+                self.module.attribute(names.snake(self.table.name), set()), self.module._ways[other]
+            )
             self.module._ways[other].add(back)
             through = literal(self.module.classes[key])
             self.fields.append(
@@ -343,6 +368,10 @@ class _Class:
         if drawn is None:
             return literal(text)
         self.types.need("chakra", "Sequence")
+        if drawn[1].replace('"', "").rpartition(".")[2] == object_name(self.table.name, column.name, "seq"):
+            self.module.left_out.append(
+                f"{self.table.name}.{column.name}: serial; its sequence stands by itself where models make it"
+            )
         for one in self.table.sequences:
             if one.quoted.replace('"', "") == drawn[1].replace("''", "'").replace('"', ""):
                 return f"{Source().of(one)}.next()"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import chakra.types as words
@@ -122,6 +123,15 @@ class Types:
             self.need("chakra.types", "Range")
             return f"Range({name}, {self._said(type_.element)}{schema})"
         return ""
+
+    def name_enums(self, types: Iterable[PgType]) -> None:
+        """Give the enums among types their classes, before fields are named, which must not hide them."""
+        for type_ in types:
+            base = type_.base if type_.kind == "domain" else type_
+            while base.kind == "array" and base.element is not None:
+                base = base.element
+            if base.kind == "enum":
+                self.enum(base)
 
     def enum(self, type_: PgType) -> str:
         """The class of an enum."""

@@ -74,7 +74,7 @@ class Migration:
 
     def steps(self, state: State, facts: Facts) -> list[Step]:
         """All steps, in order. Tables that it makes itself are empty while it runs."""
-        return _steps(self.operations, state, facts)
+        return _steps(self.key, self.operations, state, facts)
 
     def back(self, state: State) -> tuple[Operation, ...]:
         """The operations that take it back.
@@ -106,9 +106,8 @@ class Migration:
             state: before it.
             fills: SQL of values for rows that are there, by table and column.
         """
-        return _steps(
-            tuple([_filled(one, fills or {}) for one in self.back(state)]), self.apply(state), facts
-        )
+        back = tuple([_filled(one, fills or {}) for one in self.back(state)])
+        return _steps(self.key, back, self.apply(state), facts)
 
 
 def _filled(one: Operation, fills: Mapping[tuple[str, str], str]) -> Operation:
@@ -118,11 +117,16 @@ def _filled(one: Operation, fills: Mapping[tuple[str, str], str]) -> Operation:
     return one
 
 
-def _steps(operations: tuple[Operation, ...], state: State, facts: Facts) -> list[Step]:
+def _steps(key: Name, operations: tuple[Operation, ...], state: State, facts: Facts) -> list[Step]:
     made: list[Step] = []
-    for operation in operations:
-        made += operation.steps(state, facts)
-        after = operation.apply(state)
+    for number, operation in enumerate(operations, 1):
+        try:
+            after = operation.apply(
+                state
+            )  # says more of what does not fit than the server's statements would
+            made += operation.steps(state, facts)
+        except MigrationError as error:
+            raise MigrationError(f"{key}, operation {number} ({operation.describe()}): {error}") from error
         facts = facts.with_empty(after.tables.keys() - state.tables.keys() if _makes(operation) else ())
         state = after
     return made

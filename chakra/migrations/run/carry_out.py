@@ -120,7 +120,7 @@ class Carrier:
 
     async def _step(self, key: Name, step: Step) -> None:
         if step.python:
-            await self._functions[step.python](self._database)
+            await self._call(key, step.python)
         elif step.sql:
             if step.refuse is not None and await self._database.fetchval(f"SELECT {step.refuse.sql}"):
                 raise MigrationError(f"{key}: {step.refuse.message}")
@@ -128,13 +128,25 @@ class Carrier:
                 await self._database.execute("SET LOCAL statement_timeout = 0")
             await self._database.execute(step.sql)
 
+    async def _call(self, key: Name, name: str) -> None:
+        """A function of the file. What the server says is said as of any other statement."""
+        try:
+            await self._functions[name](self._database)
+        except ChakraError:
+            raise
+        except Exception as error:
+            raise MigrationError(
+                f"{key}: {name}() failed: {type(error).__name__}: {error}. What its transaction did is taken back; "
+                "correct it, and run it again"
+            ) from error
+
     async def _by_itself(self, entry: Entry, number: int) -> None:
         """One step outside of a transaction. It is looked at first whether an earlier run did it."""
         step = entry.steps[number]
         self._tell(entry.key, step, "begin")
         try:
             if step.python:
-                await self._functions[step.python](self._database)
+                await self._call(entry.key, step.python)
             elif step.backfill is not None:
                 await backfill(
                     self._database,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,12 +18,13 @@ from chakra.models import registry
 from tests.plugins.database import EMPTY
 from tests.plugins.needs import needs_server
 
+_NUMBERS = count(1)
 SHOP = Path(__file__).with_name("shop.sql").read_text()
 
 
 def models_of(source: str) -> list[Any]:
     """The models of a module, made of its source."""
-    module = ModuleType("inspected_models")
+    module = ModuleType(f"inspected_models_{next(_NUMBERS)}")
     sys.modules[module.__name__] = module
     try:
         exec(compile(source, module.__name__, "exec"), module.__dict__)
@@ -36,7 +38,8 @@ async def again(db: Any, source: str, before: str = "") -> None:
     models = models_of(source)
     await db.execute(EMPTY)
     db.schema_changed()
-    await db.execute(before)
+    if before:
+        await db.execute(before)
     await db.create_tables(*models)
 
 

@@ -7,6 +7,7 @@ Everything public is here, in ``chakra.types``, ``chakra.functions``, ``chakra.e
 from __future__ import annotations
 
 import functools
+import importlib
 import typing
 from typing import TYPE_CHECKING
 
@@ -166,6 +167,15 @@ _Work = typing.TypeVar("_Work", bound="typing.Callable[..., typing.Awaitable[typ
 __version__ = "0.1.0"
 
 del _switches  # it listens to the settings, and has no names of use here
+
+
+if not TYPE_CHECKING:  # checkers know modules by their imports
+    _SUBMODULES = frozenset({"columnar", "contrib", "functions", "sync", "types"})
+
+    def __getattr__(name):
+        if name in _SUBMODULES:  # public, and loaded when they are asked for
+            return importlib.import_module(f"chakra.{name}")
+        raise AttributeError(f"module 'chakra' has no attribute {name!r}")
 
 
 _NOT_AWAITED = (

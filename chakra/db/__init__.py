@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from chakra.db.backoff import Backoff
 from chakra.db.catalog import TypeCatalog, Types, with_modifier
 from chakra.db.connection import Connection
@@ -36,3 +39,13 @@ __all__ = [
     "stale_types",
     "with_modifier",
 ]
+
+
+if not TYPE_CHECKING:  # checkers know modules by their imports
+
+    def __getattr__(name):
+        if (
+            name == "stats"
+        ):  # db.stats() is what loads it otherwise, and prometheus() of several databases comes before
+            return importlib.import_module("chakra.db.stats")
+        raise AttributeError(f"chakra.db has no {name}")

@@ -5,8 +5,49 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from chakra.errors import QueryError
+
+T = TypeVar("T")
 
 _log = logging.getLogger("chakra.db")
+
+
+def checked(callback: Callable[[], object], where: str) -> Callable[[], object]:
+    """Refuse what cannot be called while nothing is committed or undone yet.
+
+    Args:
+        where: the function that was given it.
+
+    Raises:
+        QueryError: it is no function.
+    """
+    given: Any = callback
+    if not callable(given):
+        if inspect.iscoroutine(given):
+            given.close()
+        raise QueryError(
+            f"{where}() takes a function, plain or async def, that is called later with no arguments, not a value of "
+            f"type {type(given).__name__}: write {where}(f) or {where}(lambda: f(…)), not {where}(f(…))"
+        )
+    return callback
+
+
+def coroutine_of(func: Callable[..., object], result: T) -> T:
+    """What a decorated function gave, which has to be awaited inside the transaction.
+
+    Raises:
+        QueryError: it is nothing to await: the function is no ``async def``, or yields.
+    """
+    if not inspect.isawaitable(result):
+        kind = (
+            "an async generator" if inspect.isasyncgen(result) else f"a value of type {type(result).__name__}"
+        )
+        raise QueryError(
+            f"retries are for async def functions that return; {getattr(func, '__qualname__', func)}() gave {kind}"
+        )
+    return result
 
 
 async def call_committed(callbacks: Sequence[Callable[[], object]]) -> None:
@@ -54,4 +95,4 @@ async def _call(callback: Callable[[], object]) -> None:
         await result
 
 
-__all__ = ["call_alone", "call_committed", "call_undone"]
+__all__ = ["call_alone", "call_committed", "call_undone", "checked", "coroutine_of"]

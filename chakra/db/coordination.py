@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from chakra.db import two_phase
 from chakra.db.backoff import USUAL, Backoff
-from chakra.db.callbacks import call_alone
+from chakra.db.callbacks import call_alone, checked
 from chakra.db.deadlines import Deadline
 from chakra.db.executor import Executor
 from chakra.db.scope import Isolation
@@ -45,7 +45,7 @@ class Coordination(Executor):
         if block is not None:
             block.on_commit(callback)
             return
-        result = callback()
+        result = checked(callback, "on_commit")()
         if inspect.isawaitable(result):
             self.pool.run_behind(call_alone(callback, result))
 
@@ -58,6 +58,8 @@ class Coordination(Executor):
         block = self.current_transaction()
         if block is not None:
             block.on_rollback(callback)
+        else:
+            checked(callback, "on_rollback")
 
     # -- once more ----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -108,8 +109,16 @@ def route(function: Router | None) -> Router | None:
 
     Returns:
         The same.
+
+    Raises:
+        ConfigError: it is no function, or an ``async def``, which nobody could await.
     """
     global router
+    if function is not None and (not callable(function) or inspect.iscoroutinefunction(function)):
+        raise ConfigError(
+            "route() takes a plain function of (model, writes) that gives a database, its name or None, not "
+            + ("an async def" if callable(function) else f"a value of type {type(function).__name__}")
+        )
     router = function
     return function
 

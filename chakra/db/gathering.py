@@ -79,7 +79,15 @@ def checked(given: Sequence[Any]) -> None:
     Raises:
         QueryError: says which one.
     """
+    seen: set[int] = set()
     for number, each in enumerate(given, 1):
+        if isinstance(each, Coroutine):
+            if id(each) in seen:
+                raise QueryError(
+                    f"gather() was given the same call twice, the second time as number {number}: a call runs once; "
+                    "write it once for each time it is to run"
+                )
+            seen.add(id(each))
         if not inspect.isawaitable(each):
             raise QueryError(
                 f"gather() takes what is awaited: querysets and calls, such as db.gather(Post.objects.all(), "

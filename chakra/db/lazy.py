@@ -9,6 +9,7 @@ from typing import Any
 from chakra.db.callbacks import call_committed
 from chakra.db.session import Session
 from chakra.db.transactions import Transaction, active, current_for
+from chakra.db.two_phase import checked_gid
 from chakra.errors import TransactionError
 
 
@@ -69,6 +70,12 @@ class LazyTransaction(Transaction):
                 self._owner = owner
                 session.transaction = self
             return self.session
+
+    async def prepare(self, gid: str) -> None:
+        if self.unbegun is not None and self.session is None and self.state == "new":
+            checked_gid(gid)
+            await self.begin()
+        await super().prepare(gid)
 
     def usable_unbegun(self) -> bool:
         return self.state == "new" or self.check_usable(0, self.core.pool.loop)

@@ -16,7 +16,7 @@ from chakra.db.backoff import Backoff
 from chakra.db.core import Core
 from chakra.db.errors import translate
 from chakra.db.session import Session
-from chakra.errors import ChakraError, QueryError
+from chakra.errors import ChakraError, ConnectionLost, QueryError
 
 # Pauses before a broken connection is opened again: soon at first, for a server that restarts is back within seconds.
 RECONNECT = Backoff(first=0.1, most=5.0)
@@ -137,8 +137,7 @@ class Hub:
                 "listen() occupies a connection, and max_connections is 1, so nothing else could run: raise it"
             )
         if self._closed:
-            box.close()
-            return
+            raise ConnectionLost("the database is closed")
         self._boxes.append(box)
         self._changed.set()
         if self._task is None:

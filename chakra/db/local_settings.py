@@ -25,6 +25,11 @@ def checked(settings: Mapping[str, object] | None) -> dict[str, str]:
         DataError: a text that PostgreSQL cannot hold.
     """
     found: dict[str, str] = {}
+    if settings is not None and not isinstance(settings, Mapping):
+        raise TransactionError(
+            'settings are a dict of names and values, {"app.tenant": "a"}, not a value of type '
+            f"{type(settings).__name__}"
+        )
     for name, value in (settings or {}).items():
         if not isinstance(name, str) or NAME.match(name) is None:
             raise TransactionError(

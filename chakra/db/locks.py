@@ -34,7 +34,12 @@ def lock_key(name: str | int) -> int:
         QueryError: it is neither a text nor a bigint.
     """
     if isinstance(name, str):
-        return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        try:
+            return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        except UnicodeEncodeError:
+            raise QueryError(
+                "a lock has a name that UTF-8 can hold; this one has half of a surrogate pair in it"
+            ) from None
     if isinstance(name, bool) or not isinstance(name, int) or not -(2**63) <= name < 2**63:
         raise QueryError(f"a lock has a name, or a number that fits into bigint; {name!r} is neither")
     return name
@@ -87,6 +92,7 @@ class Lock:
         self._in_transaction = transaction
         self._pinned = pinned
         self._session: Session | None = None
+        self._lent: Session | None = None  # by the transaction that holds it
         self._block: Transaction | None = None
         self._first: asyncio.Lock | None = None
         self._slot: asyncio.Semaphore | None = None
@@ -115,12 +121,7 @@ class Lock:
                 f"{self._title} would belong to a connection of the pooler, which serves others as well: take it for a "
                 "transaction, db.lock(…, transaction=True)"
             )
-        if self._wait and any(
-            held._session and held._core is self._core and held.key == self.key for held in _holding.get()
-        ):
-            raise QueryError(
-                f"{self._title} is held by a block around this one: waiting for it would never end"
-            )
+        self._check_around(self._pinned, transaction=False)
         timer = asyncio.timeout(self._timeout)
         try:
             async with timer:
@@ -135,13 +136,14 @@ class Lock:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._token is not None:
+            with suppress(ValueError):  # a generator that was finished in another context
+                _holding.reset(self._token)
+        self._lent = None
         if self._block is not None:
             await self._block.__aexit__(kind, error, trace)
         if self._session is None:
             return  # it is the transaction's, whose end releases it
-        if self._token is not None:
-            with suppress(ValueError):  # a generator that was finished in another context
-                _holding.reset(self._token)
         session, self._session = self._session, None
         self._lost |= session.closed
         driver.forget_end(session.raw, self._ended)
@@ -149,10 +151,30 @@ class Lock:
         if self._lost:
             self._say_lost(error)
 
+    def _check_around(self, session: Session | None, *, transaction: bool) -> None:
+        """Refuse to wait for the end of a block around this one.
+
+        Args:
+            session: the connection that is to hold it, where that is known: there it can be taken again.
+            transaction: it is to be held by a transaction.
+        """
+        if not self._wait:
+            return
+        for held in _holding.get():
+            if held.key != self.key or held._core is not self._core:
+                continue
+            holder = held._lent or held._session
+            if holder is None or (holder is session and (transaction or held._lent)):
+                continue
+            raise QueryError(
+                f"{self._title} is held by a block around this one: waiting for it would never end"
+            )
+
     # -- for a transaction --------------------------------------------------------------------------
 
     async def _enter_transaction(self, inside: bool) -> None:
         executor = self._executor
+        self._check_around(self._of_transaction(), transaction=True)
         if not inside:
             self._block = executor.transaction()
             await self._block.__aenter__()
@@ -177,6 +199,12 @@ class Lock:
         except BaseException as error:
             await self._leave_block(error)
             raise
+        self._lent = self._of_transaction()
+        self._token = _holding.set((*_holding.get(), self))
+
+    def _of_transaction(self) -> Session | None:
+        block = self._executor.current_transaction()
+        return block.session if isinstance(block, Transaction) else self._pinned
 
     async def _leave_block(self, error: BaseException) -> None:
         if self._block is not None:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
+from chakra.db.callbacks import checked
 from chakra.db.generators import SuspendedFrame
 from chakra.db.statements import Own
 from chakra.errors import TransactionError
@@ -132,7 +133,7 @@ class Scope:
         """
         if self.state in ("ended", "done"):
             raise TransactionError("on_commit() came too late: the transaction is over")
-        self.callbacks.append(callback)
+        self.callbacks.append(checked(callback, "on_commit"))
 
     def on_rollback(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` (plain or ``async def``) once this block, or one around it, has been rolled back.
@@ -143,7 +144,7 @@ class Scope:
         """
         if self.state in ("ended", "done"):
             raise TransactionError("on_rollback() came too late: the transaction is over")
-        self.undoings.append(callback)
+        self.undoings.append(checked(callback, "on_rollback"))
 
     # -- its life -----------------------------------------------------------------------------------
 

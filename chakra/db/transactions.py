@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from chakra.db import driver, local_settings
 from chakra.db.backoff import USUAL, Backoff
-from chakra.db.callbacks import call_committed, call_undone
+from chakra.db.callbacks import call_committed, call_undone, coroutine_of
 from chakra.db.core import Core
 from chakra.db.deadlines import Deadline, end_of_time, milliseconds_left
 from chakra.db.errors import was_answered
@@ -439,7 +439,7 @@ class Transaction(Preparable):
             await block._enter()
             try:
                 try:
-                    result = await func(*args, **kwargs)
+                    result = await coroutine_of(func, func(*args, **kwargs))
                 except BaseException as error:
                     await block._exit(error)
                     raise

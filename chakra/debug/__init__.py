@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from chakra.debug.tags import query_tags
@@ -17,6 +18,8 @@ __all__ = ["Query", "QueryProfiler", "Run", "query_tags"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "telemetry":
+        return importlib.import_module("chakra.debug.telemetry")
     if name not in __all__:
         raise AttributeError(f"chakra.debug has no {name}")
     from chakra.debug import profiler

@@ -36,6 +36,12 @@ def query_tags(**tags: str) -> Iterator[None]:
     for name, value in tags.items():
         if type(value) is not str:
             raise FieldError(f"query_tags({name}=…) takes a text, not an object of {type(value).__name__}")
+        try:
+            _encoded(name), _encoded(value)
+        except UnicodeEncodeError:
+            raise FieldError(
+                f"query_tags({name!a}=…): half of a surrogate pair stands in it, which UTF-8 cannot hold"
+            ) from None
     token = _tags.set({**_tags.get(), **tags})
     try:
         yield

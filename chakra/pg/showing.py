@@ -64,8 +64,8 @@ def _by_class(value: Any) -> str:
 
 # Names in front of which the server says what they are of; anything else in quotes may be a value.
 _QUOTED = re.compile(
-    r"(?<!constraint )(?<!column )(?<!relation )(?<!parameter )(?<!attribute )(?<!encoding )(?<!domain )"
-    r"""(?:"(?P<double>.*)"|'(?!\w+' (?:object|and|or)\b)(?P<single>.*)')""",
+    r"""(?P<kept>\b(?:constraint|column|relation|parameter|attribute|encoding|domain) "[^"]*")"""
+    r"""|(?:"(?P<double>.*)"|'(?!\w+' (?:object|and|or)\b)(?P<single>.*)')""",
     re.DOTALL,
 )
 
@@ -75,7 +75,7 @@ def without_quoted(text: str) -> str:
 
     From the first quote to the last, for a value may have quotes in it.
     """
-    return _QUOTED.sub(lambda found: '"…"' if found["double"] is not None else "'…'", text)
+    return _QUOTED.sub(lambda found: found["kept"] or ('"…"' if found["double"] is not None else "'…'"), text)
 
 
 def reason(error: BaseException | str) -> str:

@@ -26,7 +26,7 @@ from chakra.query.bulk import written_within
 from chakra.query.bulk_columns import named_errors
 from chakra.query.bulk_returning import Back, back_of
 from chakra.query.described import on_stored
-from chakra.query.execute import execute, fetch_written
+from chakra.query.execute import behind, execute, fetch_written
 from chakra.query.groups import Group, all_unset, check_class, groups_of, rows_named_by
 from chakra.query.hydrate import SLOT
 from chakra.query.lost import forget_version
@@ -387,7 +387,8 @@ async def _create_few(
             raise stale from error
         if isinstance(error, NotNullViolation):
             raise
-        raise _named(group, error, database.naive) from error
+        named = _named(group, error, database.naive)
+        raise named from behind(named, error)
     except DatabaseError as error:
         left = _FEWER.search(str(error)) if error.sqlstate == UNDEFINED_TABLE else None
         if left is not None:

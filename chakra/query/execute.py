@@ -78,7 +78,8 @@ async def fetch(database: Database, statement: Statement, values: list[Any]) -> 
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
     except DataError as error:
-        raise name_field(error, statement, values, database.naive) from error
+        named = name_field(error, statement, values, database.naive)
+        raise named from behind(named, error)
 
 
 async def fetch_written(database: Database, statement: Statement, values: list[Any]) -> list[Any]:
@@ -127,7 +128,8 @@ async def fetchrow(database: Database, statement: Statement, values: list[Any]) 
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
     except DataError as error:
-        raise name_field(error, statement, values, database.naive) from error
+        named = name_field(error, statement, values, database.naive)
+        raise named from behind(named, error)
 
 
 async def execute(database: Database, statement: Statement, values: list[Any]) -> int:
@@ -139,7 +141,8 @@ async def execute(database: Database, statement: Statement, values: list[Any]) -
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
     except DataError as error:
-        raise name_field(error, statement, values, database.naive) from error
+        named = name_field(error, statement, values, database.naive)
+        raise named from behind(named, error)
 
 
 async def check_writes(database: Database, statement: Statement) -> None:
@@ -206,6 +209,11 @@ def name_field(
     )
 
 
+def behind(named: BaseException, error: BaseException) -> BaseException | None:
+    """What an error is raised from: the one it stands for, or, where it is that one, the driver's as before."""
+    return error.__cause__ if named is error else error
+
+
 def _refused(statement: Statement, values: list[Any], naive: Naive) -> tuple[int | None, str | None]:
     """The parameter whose conversion fails, whose text no PostgreSQL string can hold, or which has no room in its
     column, and why: the server does not say which one it was.
@@ -233,6 +241,7 @@ def _unstorable(value: Any) -> bool:
 
 
 __all__ = [
+    "behind",
     "check_writes",
     "execute",
     "fetch",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chakra.debug.nplusone import watch
 from chakra.errors import DatabaseError, DataError
 from chakra.query import prefetch
-from chakra.query.execute import bound, check_writes, holds_documents, name_field, sent_for
+from chakra.query.execute import behind, bound, check_writes, holds_documents, name_field, sent_for
 from chakra.query.hydrate import hydrate, joined, loader
 from chakra.query.prefetch import Prefetch
 from chakra.query.privileges import refused
@@ -77,7 +77,8 @@ async def _blocks(
     except DatabaseError as error:
         raise await refused(database, statement.sql, error) from error.__cause__
     except DataError as error:
-        raise name_field(error, statement, values, database.naive) from error
+        named = name_field(error, statement, values, database.naive)
+        raise named from behind(named, error)
 
 
 __all__ = ["rows_of"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 import types
 from typing import Any
 
@@ -120,6 +122,25 @@ def check_text(name: str, found: Any, doc: str | None) -> None:
             if p.kind in NAMED and p.name not in text and p.name not in ("self", "cls")
         ]
         assert not missing, f"nothing is said of {missing}"
+
+
+def test_documented_submodules_need_no_import_of_their_own() -> None:
+    """``import chakra`` is enough for the paths that the documentation writes; it loads none of them itself."""
+    paths = (
+        *(
+            "types.Numeric",
+            "functions.Lower",
+            "columnar.decode",
+            "sync.connect",
+            "contrib",
+            "db.stats.prometheus",
+        ),
+        *("debug.telemetry.instrument", "debug.query_tags", "db.hooks.everywhere", "errors.LockLost"),
+    )
+    code = "import operator, sys, chakra\nassert 'chakra.functions' not in sys.modules\n"
+    code += f"operator.attrgetter(*{paths})(chakra)\nassert not hasattr(chakra, 'nonsense')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 INNER = (

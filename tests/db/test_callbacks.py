@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from chakra import sync
-from chakra.errors import CommitUnknown, TransactionError
+from chakra.errors import CommitUnknown, QueryError, TransactionError
 from tests.db.conftest import Open
 from tests.db.faults import Moment, cancelled_everywhere, settled
 from tests.db.proxy import Proxy
@@ -266,3 +266,32 @@ def sync_conflict() -> Exception:
     from chakra.errors import SerializationError
 
     return SerializationError("again")
+
+
+async def test_what_cannot_be_called_is_refused_at_once(open_db: Open) -> None:
+    db = await open_db()
+
+    async def mail() -> None: ...
+
+    for ask in (db.on_commit, db.on_rollback):
+        for wrong in (None, 5, mail()):
+            with pytest.raises(QueryError, match=r"takes a function, plain or async def"):
+                ask(wrong)
+            async with db.transaction():
+                await db.execute("create table kept (x int)")
+                with pytest.raises(QueryError, match=ask.__name__):
+                    ask(5)  # type: ignore[arg-type]
+                await db.execute("drop table kept")
+
+    @db.retry(times=2)  # type: ignore[arg-type]
+    async def rows() -> Any:
+        yield 1
+
+    with pytest.raises(
+        QueryError, match=r"async def functions that return; .*rows.. gave an async generator"
+    ):
+        await rows()
+    with pytest.raises(QueryError, match="gave a value of type int"):
+        await db.transaction(retries=1).run(lambda: 1)  # type: ignore[arg-type,return-value]
+    with pytest.raises(TransactionError, match="settings are a dict"):
+        db.transaction(settings="app.tenant")  # type: ignore[arg-type]

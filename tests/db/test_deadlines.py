@@ -297,6 +297,9 @@ async def test_gather(open_db: Open, pg: asyncpg.Connection[Any]) -> None:
             running -= 1
 
     assert await db.gather() == []
+    twice = one(1)
+    with pytest.raises(QueryError, match="the same call twice, the second time as number 3"):
+        await db.gather(twice, one(2), twice)
     assert await db.gather(*(one(n) for n in range(10))) == list(range(10))
     assert most == 3
     # A gather inside of one holds no connection while it waits.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
@@ -46,7 +47,7 @@ async def test_names_are_numbers_that_sql_finds(db: Database) -> None:
         assert lock_key(number) == number
         async with db.lock(number, shared=True):
             assert await db.fetchval(HELD) == 1
-    for wrong in (2**63, 1.5, None, True, b"x"):
+    for wrong in (2**63, 1.5, None, True, b"x", "\ud800"):
         with pytest.raises(QueryError, match="a lock has a name"):
             db.lock(wrong)  # type: ignore[arg-type]
 
@@ -256,3 +257,34 @@ def test_plain_calls(dsn: str) -> None:
         with db.transaction(), db.lock("x"):
             assert db.fetchval(HELD) == 1
         assert db.fetchval(HELD) == 0
+
+
+async def test_no_block_waits_for_itself(db: Database) -> None:
+    async with db.acquire() as pinned:
+        ways: dict[str, tuple[Any, ...]] = {
+            "twice": (db.lock("x"), db.lock("x")),
+            "then by a transaction": (db.lock("x"), db.transaction(), db.lock("x")),
+            "then by a lazy one": (db.lock("x"), db.transaction(lazy=True), db.lock("x")),
+            "then by one of its own": (db.lock("x"), db.lock("x", transaction=True)),
+            "by a transaction first": (db.transaction(), db.lock("x"), db.lock("x", transaction=False)),
+            "by its own first": (db.lock("x", transaction=True), db.lock("x", transaction=False)),
+            "by a pinned connection first": (pinned.lock("x"), db.lock("x")),
+        }
+        for name, blocks in ways.items():
+            async with asyncio.timeout(10), AsyncExitStack() as stack:
+                for block in blocks[:-1]:
+                    await stack.enter_async_context(block)
+                with pytest.raises(QueryError, match="is held by a block around this one"):
+                    await stack.enter_async_context(blocks[-1])
+            assert await db.fetchval(HELD) == 0, name
+        again = {
+            "in one transaction": (db.transaction(), db.lock("x"), db.transaction(), db.lock("x")),
+            "in a lazy one": (db.transaction(lazy=True), db.lock("x"), db.lock("x", timeout=5)),
+            "on one connection": (pinned.lock("x"), pinned.transaction(), pinned.lock("x")),
+            "behind one that is over": (db.lock("x"),),
+        }
+        for name, blocks in again.items():
+            async with asyncio.timeout(10), AsyncExitStack() as stack:
+                for block in blocks:
+                    await stack.enter_async_context(block)
+            assert await db.fetchval(HELD) == 0, name

@@ -309,6 +309,12 @@ async def test_a_router_decides_where_what_names_no_database_goes(
         chakra.route(lambda model, writes, wrong=wrong: wrong)  # type: ignore[misc]
         with pytest.raises(errors.ConfigError, match="the router gave"):
             await notes.count()
+
+    async def awaited(model: type | None, writes: bool) -> None: ...
+
+    for no_router in (5, "replica", awaited):
+        with pytest.raises(chakra.ConfigError, match="takes a plain function"):
+            chakra.route(no_router)  # type: ignore[arg-type]
     chakra.route(None)
     assert await seen(notes.count()) == (False, [])
 

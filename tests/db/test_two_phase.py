@@ -169,3 +169,19 @@ async def test_a_server_without(open_db: Open, pg: asyncpg.Connection[Any]) -> N
             await block.prepare("a")
     assert await db.fetchval("select to_regclass('t')") is None
     await settled(db, pg)
+
+
+async def test_one_that_begins_with_its_first_statement(db: Database, pg: asyncpg.Connection[Any]) -> None:
+    async with db.transaction(lazy=True) as block:
+        with pytest.raises(QueryError, match="named by a text"):
+            await block.prepare("")
+        assert db.stats().pool.borrowed == 0
+        await block.prepare("empty")
+    async with db.transaction(lazy=True) as block:
+        await db.execute("insert into t values (1)")
+        await block.prepare("full")
+    assert {prepared.gid for prepared in await db.prepared()} == {"empty", "full"}
+    await db.commit_prepared("empty")
+    await db.commit_prepared("full")
+    assert await count(pg) == 1
+    await settled(db, pg)

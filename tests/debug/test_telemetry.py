@@ -161,6 +161,9 @@ async def test_comments_cannot_end() -> None:
     assert comment_of({}) == ""
     assert comment_of({"route": "/a b", "app": "x"}) == " /*app='x',route='%2Fa%20b'*/"
     assert comment_of({"*/ drop": "'*/; $1 %"}) == " /*%2A%2F%20drop='%27%2A%2F%3B%20%241%20%25'*/"
+    for wrong in ({"route": "\ud800"}, {"\ud800": "x"}):
+        with pytest.raises(FieldError, match="half of a surrogate pair"), query_tags(**wrong):
+            pass
     with pytest.raises(FieldError, match=r"query_tags\(route=…\) takes a text"), query_tags(route=5):  # type: ignore[arg-type]
         pass
 

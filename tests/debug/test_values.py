@@ -184,5 +184,15 @@ async def test_details_are_kept(rows: Any) -> None:
             await rows.fetch("select $1::text::int", TEXT)
         assert TEXT in (refused.value.detail or "")
         assert str(refused.value) == f'invalid input syntax for type integer: "{TEXT if shown else "…"}"'
+    chakra.configure(show_values=False)
+    asked = Owner.objects.annotate(x=chakra.Cast(chakra.F("name"), types.Integer)).values("x")
+    for way in (asked.all, asked.first, asked.filter(x=1).count, lambda: _stream(asked)):
+        with pytest.raises(DataError) as refused:
+            await way()
+        assert type(refused.value.__cause__).__module__.startswith("asyncpg"), "of the driver, and not itself"
+    with pytest.raises(DataError) as refused:
+        await _enter(rows.transaction(settings={"work_mem": TEXT}))
+    assert str(refused.value) == 'invalid value for parameter "work_mem": "…"'
+    chakra.configure(show_values=True)
     with pytest.raises(DataError, match=CANARY):
         await Pet.objects.bulk_insert({"age": [TEXT]})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import chakra
@@ -60,26 +59,21 @@ async def made(dsn: str, state: State) -> Any:
     return database
 
 
-KILL = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'
-"""
-
-
 class Strike:
-    """Has the server end the connections of whoever migrates, at the n-th word that a runner says.
+    """Cuts the connections of whoever migrates, at the n-th word that a runner says.
 
-    The loop takes it up before the statement that follows is answered.
+    Args:
+        at: which word.
+        cut: what cuts them, at once.
     """
 
-    def __init__(self, at: int, admin: Any) -> None:
+    def __init__(self, at: int, cut: Callable[[], object]) -> None:
         self.left = at
         self.struck = False
-        self._admin = admin
-        self._task: asyncio.Task[Any] | None = None
+        self._cut = cut
 
     def __call__(self, key: Name, step: Any, what: str) -> None:
         self.left -= 1
         if self.left == 0:
             self.struck = True
-            self._task = asyncio.get_running_loop().create_task(self._admin.execute(KILL))
+            self._cut()

@@ -131,3 +131,9 @@ class PrefetchMany:
 class BuildTyped:
     def setup_cache(self) -> dict[str, float | None]:
         return measured(targets.BuildTyped)
+
+
+@figures(targets.EveryOperation)
+class EveryOperation:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.EveryOperation)

@@ -125,3 +125,10 @@ class BuildTyped(Timed):
 
     def time_100_builds_of_four_conditions(self) -> None:
         self.run()
+
+
+class EveryOperation(Timed):
+    target, calls = targets.EveryOperation, 10
+
+    def time_10_reads_of_a_level(self) -> None:
+        self.run()

@@ -180,8 +180,8 @@ async def opened(
     """Open a run on a server of one's own, or on the embedded one that is kept in ``asv_bench/.cache``.
 
     Args:
-        url: a database to use; its tables ``users``, ``new_users``, ``lineitem``, ``authors``, ``posts``, ``tags`` and
-            ``posts_tags`` are replaced.
+        url: a database to use; its tables ``users``, ``new_users``, ``lineitem``, ``authors``, ``posts``, ``tags``,
+            ``posts_tags``, ``entries``, ``linked_entries``, ``knows``, ``wide_entries`` and ``items`` are replaced.
         peers: names of the peers to run; ``None`` = all that are installed.
     """
     server = None

@@ -13,6 +13,8 @@ from rich.table import Table
 
 from asv_bench.harness.target import Figure, Outcome
 from asv_bench.harness.targets.memory import Memory
+from asv_bench.harness.targets.operations import OURS as LEADER
+from asv_bench.harness.targets.operations import EveryOperation, by_line, means
 
 STYLES = {
     "met": "green",
@@ -101,9 +103,36 @@ def times_table(outcome: Outcome) -> Table:
     return table
 
 
+def lines_table(outcome: Outcome) -> Table:
+    """The lines of row 20: Chakra's time, and how many times as long the others take."""
+    lines = by_line(outcome.timings)
+    others = list(dict.fromkeys(name for line in lines.values() for name in line if name != LEADER))
+    table = Table(title=f"{outcome.target.number}. {outcome.target.title}", title_justify="left")
+    table.add_column("line")
+    for header in ("chakra", *others):
+        table.add_column(header, justify="right")
+    for position, (id, line) in enumerate(lines.items()):
+        model, following = id.partition(",")[0], list(lines)[position + 1 :]
+        table.add_row(
+            id,
+            duration(line[LEADER].minimum),
+            *(_times(line.ratio(name, LEADER).minimum) if name in line else "—" for name in others),
+            end_section=not following or following[0].partition(",")[0] != model,
+        )
+    mean = means(list(lines.values()))
+    table.add_row("geometric mean", "", *(_times(mean[name].minimum) for name in others))
+    return table
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f} ×" if ratio >= 1 else f"[bold red]{ratio:.2f} ×[/]"
+
+
 def print_outcome(console: Console, outcome: Outcome) -> None:
     """The times of one target and what to know about them."""
-    if outcome.timings:
+    if isinstance(outcome.target, EveryOperation):
+        console.print(lines_table(outcome))
+    elif outcome.timings:
         console.print(times_table(outcome))
     for note in outcome.notes:
         console.print(f"  [dim]{note}[/]")

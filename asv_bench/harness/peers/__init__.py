@@ -18,6 +18,7 @@ class Peer:
     - ``related(count)``: awaitable of all ``count`` posts by key, each with its ``author``, by one JOIN
     - ``prefetched(count)``: awaitable of all ``count`` authors by key, each with its ``posts``
     - ``tagged(count)``: awaitable of the first ``count`` posts by key, each with its ``tags``
+    - ``operations()``: its way of doing what row 20 asks
     - ``build_typed(parts, age)``: (SQL, parameters) of the query of row 19 with as many conditions, for a shape
       that was built before; ``build_join(views)`` and ``build_subquery(views)`` of the other two
     - ``build_known(age)``, ``build_new(age)``: (SQL, parameters) of the query that row 6 builds, for a shape

@@ -10,6 +10,7 @@ import django
 from django.apps import AppConfig
 from django.conf import settings
 
+from asv_bench.harness.entries import Operations
 from asv_bench.harness.peers import Peer
 from asv_bench.harness.peers.urls import address
 
@@ -89,6 +90,11 @@ class Django(Peer):
     @staticmethod
     def members(row: Any, name: str) -> Any:
         return getattr(row, name).all()
+
+    def operations(self) -> Operations:
+        from asv_bench.harness.entries.django_orm import DjangoOperations
+
+        return DjangoOperations()
 
     def build_known(self, age: int) -> tuple[str, Any]:
         query = self.model.objects.filter(age__gte=age, is_active=True).order_by("-created_at")[:10].query

@@ -7,6 +7,8 @@ from typing import Any
 
 from oxyde import Field, Model, db
 
+from asv_bench.harness.entries import Operations
+from asv_bench.harness.entries.oxyde_orm import OxydeOperations
 from asv_bench.harness.peers import Peer
 from asv_bench.harness.peers.urls import address
 
@@ -118,6 +120,9 @@ class Oxyde(Peer):
 
     async def tagged(self, count: int) -> Any:
         return await Post.objects.filter(id__lte=count).prefetch("tags").order_by("id").all()
+
+    def operations(self) -> Operations:
+        return OxydeOperations()
 
     def build_known(self, age: int) -> tuple[str, Any]:
         query = User.objects.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)

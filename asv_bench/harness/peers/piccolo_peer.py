@@ -9,6 +9,8 @@ from piccolo.columns import BigSerial, Boolean, DoublePrecision, ForeignKey, Int
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import Table
 
+from asv_bench.harness.entries import Operations
+from asv_bench.harness.entries.piccolo_orm import PiccoloOperations
 from asv_bench.harness.peers import Peer
 from asv_bench.harness.peers.urls import address
 
@@ -102,6 +104,9 @@ class Piccolo(Peer):
 
     async def related(self, count: int) -> Any:
         return await Post.objects(Post.author).order_by(Post.id)
+
+    def operations(self) -> Operations:
+        return PiccoloOperations(self.engine)
 
     def build_known(self, age: int) -> tuple[str, Any]:
         query = (

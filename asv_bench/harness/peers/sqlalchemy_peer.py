@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialect_module
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship, selectinload
 
+from asv_bench.harness.entries import Operations
+from asv_bench.harness.entries.sqlalchemy_orm import SQLAlchemyOperations
 from asv_bench.harness.peers import Peer, typed_conditions
 from asv_bench.harness.peers.urls import address
 
@@ -135,6 +137,9 @@ class SQLAlchemy(Peer):
         return await self._all(
             select(Post).options(selectinload(Post.tags)).where(Post.id <= count).order_by(Post.id)
         )
+
+    def operations(self) -> Operations:
+        return SQLAlchemyOperations(self.engine, self.autocommit)
 
     def _statement(self, age: int) -> Any:
         return (

@@ -7,6 +7,7 @@ from typing import Any
 from tortoise import Tortoise, fields
 from tortoise.models import Model
 
+from asv_bench.harness.entries import Operations, tortoise_orm
 from asv_bench.harness.peers import Peer
 from asv_bench.harness.peers.urls import address
 
@@ -88,7 +89,9 @@ class TortoiseORM(Peer):
                 "connections": {
                     "default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}
                 },
-                "apps": {"bench": {"models": [__name__], "default_connection": "default"}},
+                "apps": {
+                    "bench": {"models": [__name__, tortoise_orm.__name__], "default_connection": "default"}
+                },
                 "use_tz": True,
                 "timezone": "UTC",
             },
@@ -121,6 +124,9 @@ class TortoiseORM(Peer):
 
     def tagged(self, count: int) -> Any:
         return Post.filter(id__lte=count).prefetch_related("tags").order_by("id")
+
+    def operations(self) -> Operations:
+        return tortoise_orm.TortoiseOperations()
 
     def build_known(self, age: int) -> tuple[str, Any]:
         query = User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)

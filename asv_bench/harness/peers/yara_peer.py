@@ -6,6 +6,8 @@ from typing import Any
 
 from yara_orm import Model, YaraOrm, fields
 
+from asv_bench.harness.entries import Operations
+from asv_bench.harness.entries.yara_orm import YaraOperations
 from asv_bench.harness.peers import Peer
 from asv_bench.harness.peers.urls import address
 
@@ -109,6 +111,9 @@ class Yara(Peer):
     @staticmethod
     def members(row: Any, name: str) -> Any:
         return row.__dict__["_prefetch"][name]  # what `await` gives, without a coroutine for each row
+
+    def operations(self) -> Operations:
+        return YaraOperations()
 
     def build_known(self, age: int) -> tuple[str, Any]:
         query = User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)

@@ -8,6 +8,7 @@ from asv_bench.harness.targets.bulk import BulkCreate, InsertThousand
 from asv_bench.harness.targets.columns import BulkInsert, ToArrowLineItem, ToArrowUsers, ToPolars
 from asv_bench.harness.targets.growth import Growth
 from asv_bench.harness.targets.memory import ColumnMemory, ConnectionMemory, ObjectMemory
+from asv_bench.harness.targets.operations import EveryOperation
 from asv_bench.harness.targets.related import PrefetchMany, PrefetchRelated, SelectRelated
 from asv_bench.harness.targets.rows import CreateOne, Get, Instances
 from asv_bench.harness.targets.start import FirstRead, ImportTime
@@ -34,6 +35,7 @@ TARGETS: tuple[type[Target], ...] = (
     PrefetchRelated,
     PrefetchMany,
     BuildTyped,
+    EveryOperation,
 )
 
 __all__ = ["TARGETS"]

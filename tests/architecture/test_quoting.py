@@ -46,7 +46,7 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.migrations.operations.columns": {
         "column_line(line)", "column.db_default", "back", "alter", "storage", "word", "new.db_default",
         "new.type.sql", "quoted_name(new.collation)",
-        "using", "words", "options", "increment", "low", "high", "start", "cache", "text",
+        "using", "words", "options", "increment", "low", "high", "start", "cache", "text", "sequence", "most", "beyond",
     },
     # What migrations are written in: SQL of defaults, conditions and types, words of closed sets, quoted names.
     "chakra.migrations.operations.constraints": {
@@ -85,7 +85,7 @@ REVIEWED: dict[str, set[str]] = {
     },
     # Names that were quoted.
     "chakra.migrations.run.looking": {
-        "row['name']",
+        "row['name']", "name",
     },
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
     "chakra.sql.render.select": {

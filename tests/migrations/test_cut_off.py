@@ -163,7 +163,8 @@ async def _released(admin: Any) -> None:
     """Wait until the server has let go of what was ended: it does so at its next look."""
     for _ in range(400):
         held = await admin.fetchval(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid() AND granted"
+            "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+            "WHERE locktype = 'advisory' AND pid <> pg_backend_pid() AND granted AND datname = current_database()"
         )
         if not held:
             return

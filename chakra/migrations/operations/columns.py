@@ -233,6 +233,8 @@ class AlterColumn:
         alter = f"ALTER TABLE {table.quoted} ALTER COLUMN {new.quoted}"
         where = (table.quoted,)
         made += [Step(f"{alter} {words}", Lock.ACCESS_EXCLUSIVE, where) for words in _identity(old, new)]
+        if new.identity and not old.identity and facts.in_use(key(table)):
+            made.append(_past_rows(table, new))
         if old.storage != new.storage:
             storage = "DEFAULT" if new.storage is None else quote_identifier(new.storage)
             if new.storage is None and facts.server < 16:
@@ -312,6 +314,23 @@ def _identity(old: Column, new: Column) -> list[str]:
     if old.identity and old.sequence != new.sequence:
         made.append(_numbers(new))
     return made
+
+
+def _past_rows(table: Table, column: Column) -> Step:
+    """Numbers go on behind those of the rows that are there, or the next row would take one of theirs."""
+    said = column.sequence
+    upwards = said is None or said.increment > 0
+    start = said.start if said is not None and said.start is not None else None
+    most, beyond = ("max", ">=") if upwards else ("min", "<=")
+    if start is None:
+        low, high = (said.minimum, said.maximum) if said is not None else (None, None)
+        start = (1 if low is None else low) if upwards else (-1 if high is None else high)
+    sequence = f"pg_catalog.pg_get_serial_sequence({quote_string(table.quoted)}, {quote_string(column.name)})"
+    sql = (
+        f"SELECT pg_catalog.setval({sequence}, last) FROM (SELECT {most}({column.quoted})::bigint AS last "
+        f"FROM {table.quoted}) there WHERE last {beyond} {start}"
+    )
+    return Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,), scan=True)
 
 
 _LARGEST = {"int2": (1 << 15) - 1, "int4": (1 << 31) - 1, "int8": (1 << 63) - 1}

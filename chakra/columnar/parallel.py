@@ -13,7 +13,7 @@ import pyarrow as pa
 from chakra.columnar.decode import Decoder
 from chakra.columnar.options import DEFAULT, Options
 from chakra.columnar.progress import Meter, Progress
-from chakra.columnar.snapshot import Snapshot, SnapshotGone, adopt
+from chakra.columnar.snapshot import Snapshot, SnapshotGone, adopt, nothing_written
 from chakra.columnar.types import ColumnSpec
 from chakra.db import StaleTypes
 from chakra.db.default import default_database
@@ -108,13 +108,14 @@ async def _work(
 ) -> None:
     """Read parts on a connection of its own, if there is one to be had; not ``waiting`` once it begins."""
     try:
-        async with (
-            database.acquire(_EXTRA_WAIT) as connection,
-            connection.transaction("repeatable_read", readonly=True),
-        ):
-            await adopt(connection, snapshot)
-            waiting.difference_update([asyncio.current_task()])
-            await _read_left(connection, left, watch, guard)
+        with nothing_written():
+            async with (
+                database.acquire(_EXTRA_WAIT) as connection,
+                connection.transaction("repeatable_read", readonly=True),
+            ):
+                await adopt(connection, snapshot)
+                waiting.difference_update([asyncio.current_task()])
+                await _read_left(connection, left, watch, guard)
     except (PoolTimeout, SnapshotGone):  # whoever holds the snapshot has failed, and is about to say why
         return
 

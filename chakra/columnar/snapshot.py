@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from chakra.db.statements import Own, Told, behind
-from chakra.errors import DatabaseError, DataError
+from chakra.errors import ChakraError, CommitUnknown, DatabaseError, DataError
 from chakra.pg.quoting import quote_string
 from chakra.pg.text import SqlText
 from chakra.schema import Column
@@ -62,7 +62,8 @@ class Snapshot:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
+        with nothing_written():
+            await self._stack.__aexit__(kind, error, trace)
 
     async def _pages(self, relation: str) -> int | None:
         """How many pages a relation (quoted name) has; ``None`` where rows have no addresses, as in views."""
@@ -105,6 +106,17 @@ class Snapshot:
         question = Told(quantiles(keys.key, parts, share), keys.touches, reads=True)
         [row] = await self.connection.held_session().fetch_once(question, quantiles(keys, parts, share))
         return row
+
+
+@contextmanager
+def nothing_written() -> Iterator[None]:
+    """A COMMIT without an answer is a lost connection and no more: nobody has to look for what a read wrote."""
+    try:
+        yield
+    except CommitUnknown as error:
+        if isinstance(error.__cause__, ChakraError):
+            raise error.__cause__ from None
+        raise
 
 
 class SnapshotGone(Exception):

@@ -246,12 +246,32 @@ async def copy_out(raw: RawConnection, text: str, output: Any) -> str:
     The statements before it are part of the same message: asyncpg (0.32) passes over what the server says of them
     (``coreproto.pyx``, ``_process__copy_out``), as long as it is no error.
     """
-    return await raw._copy_out(text, output, None)  # type: ignore[no-any-return]
+    try:
+        return await raw._copy_out(text, output, None)  # type: ignore[no-any-return]
+    except asyncpg.InternalClientError:
+        _look_at_waiter(raw)
+        raise
 
 
 async def copy_in(raw: RawConnection, text: str, source: Any) -> str:
     """Run a text that ends with ``COPY … FROM STDIN``; the same for ``_process__copy_in``."""
-    return await raw._copy_in(text, source, None)  # type: ignore[no-any-return]
+    try:
+        return await raw._copy_in(text, source, None)  # type: ignore[no-any-return]
+    except asyncpg.InternalClientError:
+        _look_at_waiter(raw)
+        raise
+
+
+def _look_at_waiter(raw: RawConnection) -> None:
+    """Take note of what the driver's future will end with that nobody waits for.
+
+    A COPY that begins when the server's last word is read and the end of the connection is not: asyncpg (0.32,
+    ``protocol.pyx``) makes the future, fails to send, and leaves the future behind, which the lost connection ends with
+    an exception that asyncio complains of. Python has no name for it.
+    """
+    for held in gc.get_referents(raw._protocol):
+        if isinstance(held, asyncio.Future):
+            held.add_done_callback(lambda future: future.cancelled() or future.exception())
 
 
 class Refusal(asyncio.Protocol):

@@ -11,7 +11,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
-from chakra.db import driver
+from chakra.db import driver, endings
 from chakra.db.backoff import Backoff
 from chakra.db.core import Core
 from chakra.db.errors import translate
@@ -159,7 +159,7 @@ class Hub:
     async def settled(self) -> None:
         """Wait until the connection is given back, if nobody listens any more."""
         if self._task is not None and not self._boxes:
-            await asyncio.wait((self._task,))
+            await endings.Endings.settle(self._task)
 
     async def close(self) -> None:
         """End every iteration, and give the connection back."""
@@ -239,12 +239,18 @@ class Hub:
         """Tell the server which channels are wanted now."""
         wanted = frozenset().union(*(box.channels for box in self._boxes))
         try:
-            for channel in sorted(wanted - heard):
-                await driver.listen(session.raw, channel, self._deliver)
-                heard.add(channel)
-            for channel in sorted(heard - wanted):
-                await driver.unlisten(session.raw, channel, self._deliver)
-                heard.discard(channel)
+            async with asyncio.timeout(endings.RECOVERY_TIMEOUT):
+                for channel in sorted(wanted - heard):
+                    await driver.listen(session.raw, channel, self._deliver)
+                    heard.add(channel)
+                for channel in sorted(heard - wanted):
+                    await driver.unlisten(session.raw, channel, self._deliver)
+                    heard.discard(channel)
+        except TimeoutError:
+            session.terminate()  # a silent server would have the connection for as long as the network takes
+            raise ConnectionLost(
+                f"the server did not answer to LISTEN within {endings.RECOVERY_TIMEOUT:g} s"
+            ) from None
         except Exception as error:
             raise translate(error) from error
 

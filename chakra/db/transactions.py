@@ -268,9 +268,10 @@ class Transaction(Preparable):
             self.unwind(session.transaction)
         session.transaction = self.parent
         try:
-            if session.streams:
-                await self._end_streams(session)
-            if error is not None or left_open:
+            ended = not session.streams or await self._streams_ended(session)
+            if not ended:
+                pass  # the pool ends the streams and the transaction before it lends the session again
+            elif error is not None or left_open:
                 await self._undo(session)
             elif self.parent is not None:
                 await self._release_savepoint(session)
@@ -297,6 +298,22 @@ class Transaction(Preparable):
             finally:
                 if self._late is not None:
                     raise self._late
+
+    async def _streams_ended(self, session: Session) -> bool:
+        """End what is still read in the block; returns whether it has ended.
+
+        A task that is being cancelled waits for ``PATIENCE`` at most, where the session goes back to the pool: a silent
+        server would hold up the cancel until the stream is given up.
+        """
+        if self.parent is not None or self._pinned is not None:
+            await self._end_streams(session)
+            return True
+        pool, ended = self.core.pool, False
+        try:
+            ended = await pool.settle(pool.run_behind(end_streams(session.streams)))
+        finally:
+            session.suspect = session.suspect or not ended
+        return ended
 
     async def _end_streams(self, session: Session) -> None:
         try:

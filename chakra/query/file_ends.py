@@ -84,7 +84,11 @@ class Target:
         self._start: int | None = None
 
     async def __aenter__(self) -> Any:
-        await in_thread(self._open)
+        try:
+            await in_thread(self._open)
+        except asyncio.CancelledError:
+            await in_thread(self._drop)  # it was opened all the same
+            raise
         return self._file
 
     def _open(self) -> None:
@@ -157,8 +161,15 @@ class Origin:
     async def __aenter__(self) -> Any:
         if not _is_path(self._where):
             return self._where
-        self._file = await in_thread(open, os.fspath(self._where), "rb")
+        try:
+            await in_thread(self._open)
+        except asyncio.CancelledError:
+            await self.__aexit__()  # it was opened all the same
+            raise
         return self._file
+
+    def _open(self) -> None:
+        self._file = open(os.fspath(self._where), "rb")  # noqa: SIM115
 
     async def __aexit__(self, *_: object) -> None:
         if self._file is not None:

@@ -100,17 +100,19 @@ async def _texts(
     """The rows of a query as the server's text, batch by batch."""
     from chakra.columnar import ColumnSpec
     from chakra.columnar.read import read_batches
+    from chakra.columnar.snapshot import nothing_written
 
     sql = all_text(source.asked or source.sql, len(names))
     specs = [ColumnSpec(name, TEXT) for name in names]
     try:
-        async with database.transaction(settings=SPELLED):
-            batches = read_batches(
-                database, sql, specs, max_rows=bulk.BATCH_ROWS, max_bytes=TEXT_BYTES, progress=progress
-            )
-            async with aclosing(batches):
-                async for batch in batches:
-                    yield batch
+        with nothing_written():
+            async with database.transaction(settings=SPELLED):
+                batches = read_batches(
+                    database, sql, specs, max_rows=bulk.BATCH_ROWS, max_bytes=TEXT_BYTES, progress=progress
+                )
+                async with aclosing(batches):
+                    async for batch in batches:
+                        yield batch
     except DatabaseError as error:
         await refused(database, source.sql, error)
         raise

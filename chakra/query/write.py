@@ -318,6 +318,8 @@ async def refresh(
     table: Table = type(instance).__table__
     if not table.primary_key:
         raise FieldError(no_key(table))
+    if instance._state.undo:
+        undone.settle(instance)  # or what is read now would be written again
     if any(getattr(instance, SLOT + name, None) is None for name in table.primary_key):
         raise FieldError(f"this {table.title} was never saved; there is nothing to refresh")
     found = database_of(instance, database)

@@ -1,4 +1,4 @@
-"""Instances that several tasks have, and what becomes of them when a transaction is taken back.
+"""Instances that several tasks have, and such that are read again after their transaction was taken back.
 
 Expected rows are read with plain SQL.
 """
@@ -6,6 +6,7 @@ Expected rows are read with plain SQL.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from chakra import F, Field, Model, Value, Version, field
@@ -91,3 +92,22 @@ async def test_what_is_set_while_a_row_is_written_is_saved_later(rows: Any) -> N
     finally:
         remove()
     assert task.seen == (await stored(rows, '"row version"', "sm_jobs", 1))[0]
+
+
+async def test_what_is_read_after_a_rollback_is_no_change(rows: Any) -> None:
+    """Others may have written since: what a block wrote that was rolled back is not written over that later."""
+    job = await Job.objects.get(id=1)
+    for fields in ((), ("done", "seen")):
+        job.done = 50
+        with suppress(LookupError):
+            async with rows.transaction():
+                await job.save()
+                raise LookupError
+        await Job.objects.filter(id=1).update(done=7)
+        await job.refresh(*fields)
+        assert job.done == 7
+        with sends(rows, 0):
+            await job.save()
+        job.title = "later"
+        await job.save()
+        assert await stored(rows, "title, done", "sm_jobs", 1) == ("later", 7)

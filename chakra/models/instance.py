@@ -237,7 +237,7 @@ class Model(_Row, metaclass=ModelMeta):
             ValidationError: what is wrong, by field, in ``errors``.
             FieldError: there is no such field.
         """
-        await check(self, fields, unique=unique, database=using)
+        await check(self, _listed(fields), unique=unique, database=using)
 
     @overload
     async def delete(self, *, report: Literal[True], using: Database | str | None = None) -> DeleteReport: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import typing
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -24,7 +25,7 @@ from pydantic import (
     model_validator,
 )
 
-from chakra.errors import DataError, ValidationError
+from chakra.errors import DataError, FieldError, ValidationError
 from chakra.models.fields import MISSING
 from chakra.models.schemas.faces import Face, as_dict, face_of
 from chakra.models.schemas.reading import values_of
@@ -61,9 +62,20 @@ def pydantic_model(shape: Shape, made: Callable[[Shape], Any]) -> Any:
     fields: dict[str, Any] = {name: _field(part, shape) for name, part in shape.columns.items()}
     fields |= {name: _rows(part, made) for name, part in shape.relations.items()}
     base = Rows if shape.options.mode == "read" else Written
-    found = create_model(
-        shape.name, __base__=base, __doc__=shape.doc, __module__=shape.model.__module__, **fields
-    )
+    about: dict[str, Any] = {"__base__": base, "__doc__": shape.doc, "__module__": shape.model.__module__}
+    try:
+        with warnings.catch_warnings():
+            # A field "json" or "schema" hides a method of pydantic 1, which nothing calls.
+            warnings.filterwarnings("ignore", "Field name .* shadows an attribute")
+            found = create_model(shape.name, **about, **fields)
+    except (TypeError, NameError, ValueError, PydanticUserError) as error:
+        kept = [name for name in fields if name.startswith("model_") and hasattr(BaseModel, name)]
+        if not kept:
+            raise
+        raise FieldError(
+            f"{shape.name}: pydantic keeps the name {', '.join(kept)} for itself; leave the field out, "
+            f"exclude={kept!r}, or call it otherwise with column={kept[0]!r}"
+        ) from error
     found.__chakra_shape__ = shape  # type: ignore[attr-defined]
     return found
 

@@ -271,6 +271,23 @@ async def test_wrong_words(rows: Any) -> None:
                 make(**options)
 
 
+async def test_names_that_pydantic_has_too(recwarn: pytest.WarningsRecorder) -> None:
+    class Odd(Model, table="sc_odd"):
+        id: Field[int] = field(primary_key=True)
+        json: Field[str] = field(default="j")
+        schema: Field[str] = field(default="s")
+        model_id: Field[int] = field(default=1)
+        model_config: Field[str] = field(default="c")
+
+    made = Odd.pydantic("create", exclude=["model_config"])
+    given = made.model_validate({"json": "a", "model_id": 2})
+    assert given.model_dump() == {"json": "a", "schema": "s", "model_id": 2} and not recwarn.list
+    assert Odd.from_pydantic(given).to_dict()["json"] == "a"
+    message = r"^Odd: pydantic keeps the name model_config for itself; leave the field out, exclude=\['model_config'\]"
+    with pytest.raises(FieldError, match=message):
+        Odd.pydantic()
+
+
 async def test_what_is_written(rows: Any) -> None:
     In = Post.pydantic("create")
     data = In.model_validate_json('{"author_id": 1, "title": "Two", "price": "2.5", "level": 2}')

@@ -191,6 +191,10 @@ async def test_of_rows_that_are_there(rows: Any) -> None:
         await other.save(validate=True)
     with pytest.raises(FieldError, match="has no field 'nothing'"):
         await other.validate(["nothing"])
+    with pytest.raises(
+        FieldError, match=r"takes a list of names: \['title'\]"
+    ):  # each letter would be a field
+        await other.validate("title")
 
 
 async def test_batches(rows: Any) -> None:

@@ -61,6 +61,7 @@ def pydantic_model(shape: Shape, made: Callable[[Shape], Any]) -> Any:
     """
     fields: dict[str, Any] = {name: _field(part, shape) for name, part in shape.columns.items()}
     fields |= {name: _rows(part, made) for name, part in shape.relations.items()}
+    found: Any
     base = Rows if shape.options.mode == "read" else Written
     about: dict[str, Any] = {"__base__": base, "__doc__": shape.doc, "__module__": shape.model.__module__}
     try:
@@ -76,7 +77,7 @@ def pydantic_model(shape: Shape, made: Callable[[Shape], Any]) -> Any:
             f"{shape.name}: pydantic keeps the name {', '.join(kept)} for itself; leave the field out, "
             f"exclude={kept!r}, or call it otherwise with column={kept[0]!r}"
         ) from error
-    found.__chakra_shape__ = shape  # type: ignore[attr-defined]
+    found.__chakra_shape__ = shape
     return found
 
 

@@ -31,7 +31,7 @@ from chakra.query.verbs import (
     runs,
 )
 from chakra.schema import Table
-from chakra.sql import Select
+from chakra.sql import Select, assign
 
 if TYPE_CHECKING:
     from chakra.columnar import InsertResult
@@ -465,6 +465,13 @@ def _defaults(method: str, table: Table, given: Mapping[str, Any] | None) -> Map
     for name in given:
         if name != "pk" and name not in table.relations:
             table.column(name)
+    if len(given) > 1 and ("pk" in given or not table.relations.keys().isdisjoint(given)):
+        assigned: dict[str, Any] = {}
+        for name, value in given.items():
+            if not callable(value) and (
+                name == "pk" or name in table.by_attribute or name in table.relations
+            ):
+                assign(table, assigned, name, value)
     return given
 
 

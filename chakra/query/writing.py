@@ -124,6 +124,8 @@ class Writing(Paging[R_co]):
         If another session wins the race for a unique key, its row is returned.
         """
         self._writable("get_or_create")
+        if self.table.row_class is not None:
+            self._for_instances("get_or_create")
         defaults = _defaults("get_or_create", self.table, defaults)
         try:
             return await self.get(**lookups), False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from chakra.errors import DatabaseError, FieldError
 from chakra.expressions.sides import Side
 from chakra.pg.conversion import Naive
-from chakra.query import bulk, execute, hooks, write
+from chakra.query import bulk, execute, hooks, prefetch, write
 from chakra.query.described import checked_table
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.options import flag
@@ -22,6 +22,7 @@ from chakra.sql import (
     Select,
     Statement,
     delete_statement,
+    loaded_of,
     select_statement,
     update_statement,
 )
@@ -135,8 +136,11 @@ async def update(query: Any, values: dict[str, Any], returning: Any) -> Any:
     found = wanted(table, "update", returning, sides=database)
     if found is False:
         return await write.update_rows(by_keys(query)._select, database, values)
+    along = query._prefetches if found is True else ()
     if found is True and select.clauses.related:
-        return await query.updating(**values).objects
+        rows = await query.updating(**values).objects
+        await prefetch.load(database, rows, along, loaded_of(select))
+        return rows
     assigned, names = write.assigned_fields(table, values), names_of(table, found)
     select = by_keys(query)._select
 
@@ -144,7 +148,10 @@ async def update(query: Any, values: dict[str, Any], returning: Any) -> Any:
         statement, literals = update_statement(select.for_write(), assigned, stored, names)
         return _written(database, table, statement, literals, found)
 
-    return await write.on_checked(database, table, tuple(assigned), work)
+    rows = await write.on_checked(database, table, tuple(assigned), work)
+    if along:
+        await prefetch.load(database, rows, along, loaded_of(select))
+    return rows
 
 
 async def delete(query: Any, returning: Any) -> Any:

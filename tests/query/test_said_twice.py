@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from chakra import F, Field, ForeignKey, Model, Q, Unique, field, foreign_key
-from chakra.errors import FieldError
+from chakra.errors import FieldError, QueryError
 from tests.relations.conftest import SHARED, rows, shared_tables
 
 __all__ = ["rows", "shared_tables"]
@@ -111,3 +111,19 @@ async def test_what_decides_is_named(
     with pytest.raises(FieldError, match=inside):
         async with rows.transaction():
             await PETS.create(name="x", owner_id=1, on_conflict="ignore", **given)
+
+
+async def test_mistakes_without_rows() -> None:
+    for options in (
+        {"on_conflict": "nope"},
+        {"on_conflict": "update", "update_fields": ["nope"]},
+        {"on_conflict": "ignore", "conflict_fields": ["nope"]},
+        {"on_conflict": "ignore", "where": Q(id=1)},
+        {"returning": ["nope"]},
+    ):
+        with pytest.raises(FieldError):
+            await PETS.bulk_create([], **options)
+    assert await PETS.bulk_create([], on_conflict="ignore", conflict_fields=["owner", "name"]) == []
+    for name, verb in (("id", "get_or_create"), ("id", "update_or_create")):
+        with pytest.raises(QueryError, match="is for instances"):
+            await getattr(PETS.values(name), verb)(name="new")

@@ -9,6 +9,7 @@ from chakra.errors import DatabaseError, FieldError
 from chakra.expressions.sides import Side
 from chakra.pg.conversion import Naive
 from chakra.query import bulk, execute, hooks, prefetch, write
+from chakra.query.arbiters import undecided
 from chakra.query.described import checked_table
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.options import flag
@@ -229,12 +230,10 @@ async def _upsert(
             raise
         if database.current_transaction() is not None:  # which is aborted, and answers nothing
             raise FieldError(f"create(): {error}. {_DECIDES}") from error
-        from chakra.columnar.write_facts import no_arbiter, with_constraint
-
-        if state == NO_CONSTRAINT:
-            await with_constraint(database, merge)
+        found = await undecided(database, merge)
+        if found is None:
             raise
-        raise await no_arbiter(database, merge) from error
+        raise found from error
 
 
 NO_ARBITER, NO_CONSTRAINT = "42P10", "42704"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
 from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
+from chakra.expressions import Expression
 from chakra.models.copying import as_dict, blank, content_of, copied, fill
 from chakra.models.doors import by_door
 from chakra.models.fields import MISSING, Field
@@ -83,10 +84,8 @@ class Model(_Row, metaclass=ModelMeta):
             elif default is not MISSING:
                 store(self, default)
         for name, value in values.items():
-            if name in info.relations:
-                setattr(self, name, value)
-            elif name == "pk":
-                self.pk = value
+            if name in info.relations or name == "pk":
+                put_behind(self, name, value)
             elif isinstance(getattr(type(self), name, None), ManyRelation | ReverseRelation):
                 setattr(self, name, value)  # says how such a set gets its rows
             else:
@@ -403,6 +402,29 @@ class Model(_Row, metaclass=ModelMeta):
 
     def __setstate__(self, content: dict[str, Any]) -> None:
         fill(self, content)
+
+
+def put_behind(instance: Model, name: str, value: Any) -> None:
+    """Set a relation of a new instance, or its key as a whole.
+
+    Raises:
+        FieldError: the same call gave the fields it stands for other values.
+    """
+    info = type(instance).__chakra__
+    keys = type(instance).__table__.primary_key if name == "pk" else info.keys.get(name, ())
+    said = [getattr(instance, SLOT + key, None) for key in keys]
+    setattr(instance, name, value)
+    for key, before in zip(keys, said, strict=True):
+        now = getattr(instance, SLOT + key, None)
+        if before is None or now is before or isinstance(now, Expression) or now == before:
+            continue
+        if str(now) == str(before):  # a key as text
+            continue
+        if any(attribute == key and default == before for attribute, _, default, _ in info.plan):
+            continue
+        raise FieldError(
+            f"{type(instance).__name__}: {name} and {key} were both given, and say two things; leave one out"
+        )
 
 
 def _listed(fields: Iterable[str] | None) -> tuple[str, ...] | None:

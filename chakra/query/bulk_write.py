@@ -106,9 +106,11 @@ async def create(
     back = back_of(
         table, database, "bulk_create", returning, changes=on_conflict == "update", also=table.primary_key
     )
+    clause = (on_conflict, *rest) if on_conflict is not None else None
+    if not instances and clause is not None:  # a mistake is one without rows as well
+        plan_merge(table, [c for c in table.columns if c.computed is None], *clause, naive=database.naive)
     if not instances and (back is None or back.found != "arrow"):
         return instances
-    clause = (on_conflict, *rest) if on_conflict is not None else None
 
     async def create_and_sync(stored: Table) -> None:
         async with database.transaction():

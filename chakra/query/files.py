@@ -52,15 +52,19 @@ async def to_parquet(query: bulk.Readable, database: Database, where: Any, optio
     schema = await bulk.arrow_schema(query, database, {**given})  # type: ignore[typeddict-item]
     check_schema(schema)
     async with Target(where) as file:
-        writer = await in_thread(Writer, file, schema, compression, rows)
+        made: list[Writer] = []
         more: Any = {**given, "max_rows": rows, "progress": progress}
         try:
+            # Of a caller that is cancelled meanwhile the thread makes it all the same.
+            await in_thread(lambda: made.append(Writer(file, schema, compression, rows)))
+            [writer] = made
             async with Stream(lambda reader: bulk.arrow_batches(query, database, reader, more)) as batches:
                 async for batch in batches:
                     await in_thread(writer.write, batch)
             await in_thread(writer.close)
         except BaseException:
-            await in_thread(writer.abandon)
+            for writer in made:
+                await in_thread(writer.abandon)
             raise
     return writer.rows
 

@@ -12,7 +12,7 @@ from chakra.query.joining import Joining
 from chakra.query.lost import with_version
 from chakra.query.not_a_list import check_field
 from chakra.schema import Table, moments_now
-from chakra.sql import Select, Write, as_rows, assigned_values, columns_of_rows, no_key
+from chakra.sql import Select, Write, as_rows, assign, columns_of_rows, no_key
 
 
 def by_keys(query: Any) -> Any:
@@ -57,7 +57,7 @@ class Returning(Joining[R_co]):
             raise FieldError("updating() needs at least one field to set")
         table, assigned = self.table, dict[str, Any]()
         for name, value in values.items():
-            assigned |= assigned_values(table, name, operand(value))
+            assign(table, assigned, name, operand(value))
         for name in assigned:
             table.column(name)
         assigned = with_version(table, moments_now(table.moments, update=True) | assigned)

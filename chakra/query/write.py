@@ -23,7 +23,7 @@ from chakra.sql import (
     Conflict,
     Select,
     Statement,
-    assigned_values,
+    assign,
     delete_statement,
     insert_computed_statement,
     insert_statement,
@@ -369,7 +369,7 @@ def assigned_fields(table: Table, values: dict[str, Any]) -> dict[str, Any]:
         raise FieldError("update() needs at least one field to set")
     found: dict[str, Any] = {}
     for name, value in values.items():
-        found |= assigned_values(table, name, operand(value))
+        assign(table, found, name, operand(value))
     if table.moments:
         found = moments_now(table.moments, update=True) | found
     return with_version(table, found)

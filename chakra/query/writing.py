@@ -31,7 +31,7 @@ from chakra.query.verbs import (
     runs,
 )
 from chakra.schema import Table
-from chakra.sql import Select
+from chakra.sql import Select, assign
 
 if TYPE_CHECKING:
     from chakra.columnar import InsertResult
@@ -124,6 +124,8 @@ class Writing(Paging[R_co]):
         If another session wins the race for a unique key, its row is returned.
         """
         self._writable("get_or_create")
+        if self.table.row_class is not None:
+            self._for_instances("get_or_create")
         defaults = _defaults("get_or_create", self.table, defaults)
         try:
             return await self.get(**lookups), False
@@ -465,6 +467,13 @@ def _defaults(method: str, table: Table, given: Mapping[str, Any] | None) -> Map
     for name in given:
         if name != "pk" and name not in table.relations:
             table.column(name)
+    if len(given) > 1 and ("pk" in given or not table.relations.keys().isdisjoint(given)):
+        assigned: dict[str, Any] = {}
+        for name, value in given.items():
+            if not callable(value) and (
+                name == "pk" or name in table.by_attribute or name in table.relations
+            ):
+                assign(table, assigned, name, value)
     return given
 
 

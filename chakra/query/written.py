@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from chakra.errors import FieldError
+from chakra.errors import DatabaseError, FieldError
 from chakra.expressions.sides import Side
 from chakra.pg.conversion import Naive
-from chakra.query import bulk, execute, hooks, write
+from chakra.query import bulk, execute, hooks, prefetch, write
+from chakra.query.arbiters import undecided
 from chakra.query.described import checked_table
 from chakra.query.hydrate import hydrate, loader
 from chakra.query.options import flag
@@ -22,10 +23,11 @@ from chakra.sql import (
     Select,
     Statement,
     delete_statement,
+    loaded_of,
     select_statement,
     update_statement,
 )
-from chakra.sql.staging import plan_merge
+from chakra.sql.staging import Merge, plan_merge
 from chakra.sql.targets import named_columns
 from chakra.sql.writes import OfSide, Returned
 
@@ -135,8 +137,11 @@ async def update(query: Any, values: dict[str, Any], returning: Any) -> Any:
     found = wanted(table, "update", returning, sides=database)
     if found is False:
         return await write.update_rows(by_keys(query)._select, database, values)
+    along = query._prefetches if found is True else ()
     if found is True and select.clauses.related:
-        return await query.updating(**values).objects
+        rows = await query.updating(**values).objects
+        await prefetch.load(database, rows, along, loaded_of(select))
+        return rows
     assigned, names = write.assigned_fields(table, values), names_of(table, found)
     select = by_keys(query)._select
 
@@ -144,7 +149,10 @@ async def update(query: Any, values: dict[str, Any], returning: Any) -> Any:
         statement, literals = update_statement(select.for_write(), assigned, stored, names)
         return _written(database, table, statement, literals, found)
 
-    return await write.on_checked(database, table, tuple(assigned), work)
+    rows = await write.on_checked(database, table, tuple(assigned), work)
+    if along:
+        await prefetch.load(database, rows, along, loaded_of(select))
+    return rows
 
 
 async def delete(query: Any, returning: Any) -> Any:
@@ -181,8 +189,7 @@ async def create(query: Any, values: dict[str, Any]) -> Any:
         if not options:
             return await write.insert_values(table, query.database, values, only_fields(names))
         assigned = {table.column(name).attribute: value for name, value in values.items()}
-        conflict = _conflict(table, assigned, options, query.database.naive)
-        return await write.upsert(None, table, query.database, assigned, conflict, names)
+        return await _upsert(None, table, query.database, assigned, options, names)
     instance = table.row_class(**query._given() | values)
     if validate:
         # Behind a conflict clause a row that is there is no fault.
@@ -191,8 +198,7 @@ async def create(query: Any, values: dict[str, Any]) -> Any:
         if table.read_only:
             raise read_only(table, "create()")
         assigned = dict(zip(*write.written_values(instance, table), strict=True))
-        conflict = _conflict(table, assigned, options, query.database.naive)
-        row = await write.upsert(instance, table, query.database, assigned, conflict, names)
+        row = await _upsert(instance, table, query.database, assigned, options, names)
         return row if row is None or isinstance(found, tuple) else instance
     insert = write.insert if table.row_class.__chakra__.hooks is None else hooks.insert
     fields = only_fields(names)
@@ -200,7 +206,44 @@ async def create(query: Any, values: dict[str, Any]) -> Any:
     return {name: getattr(instance, name) for name in fields} if isinstance(found, tuple) else instance
 
 
-def _conflict(table: Table, assigned: dict[str, Any], options: dict[str, Any], naive: Naive) -> Conflict:
+async def _upsert(
+    instance: Any,
+    table: Table,
+    database: Database,
+    assigned: dict[str, Any],
+    options: dict[str, Any],
+    names: tuple[Returned, ...],
+) -> dict[str, Any] | None:
+    """``write.upsert``; what decides on a conflict and is not there is named, as for many rows.
+
+    Raises:
+        FieldError: no unique index is over the conflict fields, or there is no such constraint.
+    """
+    merge = _merge(table, assigned, options, database.naive)
+    changed = dict(merge.update) if options["on_conflict"] == "update" else None
+    conflict = Conflict(merge.target.sql(table), changed, merge.where)
+    try:
+        return await write.upsert(instance, table, database, assigned, conflict, names)
+    except DatabaseError as error:
+        state = error.sqlstate
+        if state not in (NO_ARBITER, NO_CONSTRAINT):
+            raise
+        if database.current_transaction() is not None:  # which is aborted, and answers nothing
+            raise FieldError(f"create(): {error}. {_DECIDES}") from error
+        found = await undecided(database, merge)
+        if found is None:
+            raise
+        raise found from error
+
+
+NO_ARBITER, NO_CONSTRAINT = "42P10", "42704"
+_DECIDES = (
+    "conflict_fields names exactly what a unique index is over, with conflict_where=Q(…) where that is a partial one; "
+    "conflict_constraint takes the name of a constraint, and a unique index that is none is found by its fields"
+)
+
+
+def _merge(table: Table, assigned: dict[str, Any], options: dict[str, Any], naive: Naive) -> Merge:
     """Check the options of an upsert.
 
     Raises:
@@ -221,7 +264,7 @@ def _conflict(table: Table, assigned: dict[str, Any], options: dict[str, Any], n
             'update_fields and where need on_conflict="update"; a row that is ignored stays as it is'
         )
     fields, constraint = options.get("conflict_fields"), options.get("conflict_constraint")
-    merge = plan_merge(
+    return plan_merge(
         table,
         columns,
         action,
@@ -232,7 +275,6 @@ def _conflict(table: Table, assigned: dict[str, Any], options: dict[str, Any], n
         constraint,
         naive=naive,
     )
-    return Conflict(merge.target.sql(table), dict(merge.update) if action == "update" else None, merge.where)
 
 
 def _updated(table: Table, assigned: dict[str, Any], given: Any) -> Any:

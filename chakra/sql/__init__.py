@@ -7,7 +7,7 @@ from chakra.sql.dml import no_key, takes_columns
 from chakra.sql.loaded import EVERYTHING, Loaded, field_paths, loaded_of
 from chakra.sql.nodes import RootKey
 from chakra.sql.own_rows import of_own_rows
-from chakra.sql.partner_keys import assigned_values
+from chakra.sql.partner_keys import assign
 from chakra.sql.paths import type_at
 from chakra.sql.positions import order_terms, path_of
 from chakra.sql.rowplan import Compiled, RowPlan
@@ -48,7 +48,7 @@ __all__ = [
     "Write",
     "as_made",
     "as_rows",
-    "assigned_values",
+    "assign",
     "check_server",
     "columns_of_rows",
     "combined",

@@ -114,6 +114,24 @@ def _relations(table: Table, names: tuple[str, ...]) -> list[Relation]:
     return [relation for relation in table.relations.values() if relation.keys == names]
 
 
+def assign(table: Table, found: dict[str, Any], name: str, value: Any) -> None:
+    """Add what an assignment to a field or a relation writes to what others do.
+
+    Raises:
+        FieldError, DataError: as for ``assigned_values``; or what is written is set to something else as well: by a
+            relation and its key, or by ``pk`` and the key.
+    """
+    made = assigned_values(table, name, value)
+    for attribute in found.keys() & made.keys():
+        old, new = found[attribute], made[attribute]
+        if old is not new and (isinstance(old, Expression) or isinstance(new, Expression) or old != new):
+            raise FieldError(
+                f"{table.title}.{attribute} is set twice, to two values: {name} stands for it, and so does another "
+                "name; leave one out"
+            )
+    found |= made
+
+
 def assigned_values(table: Table, name: str, value: Any) -> dict[str, Any]:
     """What an assignment to a field or a relation writes, by attributes: an instance stands for its key.
 
@@ -150,4 +168,4 @@ def assigned_values(table: Table, name: str, value: Any) -> dict[str, Any]:
     return dict(zip(names, value, strict=True))
 
 
-__all__ = ["assigned_values", "check_partner", "own_key", "read_as", "read_by"]
+__all__ = ["assign", "assigned_values", "check_partner", "own_key", "read_as", "read_by"]

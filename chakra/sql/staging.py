@@ -24,7 +24,7 @@ from chakra.pg.types import without_binary
 from chakra.schema import Column, Table, moments_now
 from chakra.sql.constant_conditions import constant_condition
 from chakra.sql.literals import bare_type
-from chakra.sql.partner_keys import assigned_values
+from chakra.sql.partner_keys import assign
 from chakra.sql.select import Select
 from chakra.sql.targets import Target, find_target, named_columns
 from chakra.sql.upserts import conditions_of
@@ -195,9 +195,11 @@ def set_fields(table: Table, update_fields: Mapping[str, Any]) -> dict[str, Any]
     """
     if not update_fields:
         raise FieldError("update_fields={} sets nothing; leave it out to overwrite what the new rows have")
-    found: dict[str, Any] = moments_now(table.moments, update=True) if table.moments else {}
+    found: dict[str, Any] = {}
     for name, value in update_fields.items():
-        found |= assigned_values(table, name, operand(value))
+        assign(table, found, name, operand(value))
+    if table.moments:
+        found = moments_now(table.moments, update=True) | found
     return _counted_up(table, found)
 
 

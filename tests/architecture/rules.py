@@ -109,6 +109,9 @@ LAZY: tuple[Exemption, ...] = (
     Exemption("chakra.db.coordination", "chakra.db.gathering", "loaded by who runs several queries at once"),
     Exemption("chakra.query.columnar_rows", "chakra.columnar", "instances of large results out of columns"),
     Exemption("chakra.query.bulk", "chakra.columnar", "the one door from querysets to columns"),
+    Exemption(
+        "chakra.query.arbiters", "chakra.columnar", "what staged upserts know of indexes, for single ones"
+    ),
     Exemption("chakra.query.bulk_columns", "chakra.columnar", "the same door, for writing columns"),
     Exemption("chakra.query.bulk_returning", "chakra.columnar", "parts of a result that are tables"),
     Exemption("chakra.query.bulk_write", "chakra.columnar", "the same door, for writing instances"),

@@ -7,6 +7,7 @@ import bz2
 import datetime as dt
 import io
 import os
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from chakra.errors import (
     UniqueViolation,
 )
 from chakra.pg.quoting import quote_string
-from chakra.query import file_loads
+from chakra.query import file_ends, file_loads, files
+from chakra.query.file_ends import in_thread
 from chakra.types import Array, Integer, Numeric, Text, TimestampTz
 
 SETUP = """
@@ -327,3 +329,43 @@ async def test_no_half_written_file(db: Any, tmp_path: Path) -> None:
 
 async def endless_progress(query: Any, verb: str, path: Path) -> None:
     await getattr(query, verb)(path, progress=lambda rows, size: 1 / 0)
+
+
+@pytest.mark.parametrize("verb", ["to_csv", "to_parquet", "load_csv", "load_parquet"])
+async def test_cancelled_at_every_step_in_a_thread(
+    db: Any, tmp_path: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancel while a thread opens, begins, writes or ends the file leaves nothing beside it, and nothing open."""
+    query, suffix = raw("select i from generate_series(1, 3) i", db), verb.rpartition("_")[2]
+    path, calls, lost = tmp_path / f"rows.{suffix}", [0], []
+    await getattr(query, f"to_{suffix}")(path)
+    await db.execute("create table cut_loads (i int)")
+    before = path.read_bytes()
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+
+    async def cancelling(work: Any, *args: Any, **options: Any) -> Any:
+        calls[0] -= 1
+        loop, task, last = asyncio.get_running_loop(), asyncio.current_task(), calls[0] == 0
+
+        def run() -> Any:
+            if last:
+                loop.call_soon_threadsafe(task.cancel)  # type: ignore[union-attr]
+            return work(*args, **options)
+
+        return await in_thread(run)
+
+    for module in (file_ends, file_loads, files):
+        monkeypatch.setattr(module, "in_thread", cancelling)
+    source, cuts = query if verb.startswith("to") else db.table("cut_loads"), 0
+    while True:
+        calls[0] = cuts + 1
+        try:
+            await getattr(source, verb)(path)
+            break
+        except asyncio.CancelledError:
+            cuts += 1
+        assert os.listdir(tmp_path) == [path.name]
+        links = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+        assert str(path) not in links and not lost
+    assert cuts > 2
+    assert path.stat().st_size == len(before)

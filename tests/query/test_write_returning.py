@@ -41,6 +41,12 @@ async def test_update(statements: list[str]) -> None:
         await BOOKS.filter(author__name="Zoë").select_related("author").update(pages=9, returning=True)
     )
     assert [(b.id, b.pages, b.author.name) for b in rows] == [(4, 9, "Zoë"), (6, 9, "Zoë")]
+    for along in ([], ["author__publisher"]):
+        query = BOOKS.filter(author__name="Zoë").select_related(*along).prefetch_related("author__books")
+        rows = by_id(await query.update(pages=8, returning=True))
+        assert [
+            sorted(b["id"] for b in row.author.to_dict(relations=["books"])["books"]) for row in rows
+        ] == [[4, 6]] * 2
     rows = await BOOKS.filter(author__name="Bob").update(pages=7, returning=("id", "pages"))
     assert by_id(rows) == [{"id": 3, "pages": 7}, {"id": 5, "pages": 7}]
 

@@ -239,9 +239,24 @@ class RelatedSet(PartnerSet[Any]):
     async def bulk_create(self, instances: Iterable[Any], **options: Any) -> Any:
         """Insert ``instances``, which point at this one from then on; options are as for ``QuerySet.bulk_create``."""
         given = instances_of(self.table, instances)
+        keys, own = self._relation.forward.keys, _parts_of(self._relation, self._instance)
+        for row, item in enumerate(given):
+            said = tuple([getattr(item, SLOT + key, None) for key in keys])
+            if said != own and any(map(self._contradicts, keys, said, own)):
+                raise FieldError(
+                    f"{self._label}.bulk_create() makes rows of {self._instance!r}, and row {row} is another one's "
+                    f"({', '.join(keys)}): leave that out, or write {self.table.title}.objects.bulk_create(…)"
+                )
         made = await super().bulk_create(given, **options)
         self._changed_set(None if options.get("on_conflict") else lambda rows: joined(rows, given))
         return made
+
+    def _contradicts(self, key: str, said: Any, own: Any) -> bool:
+        """Whether a new row has another key than the instance's; one that it got by default is none."""
+        if said is None or said == own or str(said) == str(own):
+            return False
+        plan = self.table.row_class.__chakra__.plan
+        return not any(attribute == key and default == said for attribute, _, default, _ in plan)
 
     @settled
     async def add(self, *instances: Any) -> None:

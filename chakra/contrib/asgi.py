@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from chakra.db import Database
+from chakra.db import Database, local_settings
+from chakra.db.deadlines import checked_seconds
 from chakra.db.default import default_database
+from chakra.db.scope import beginning
 from chakra.debug import QueryProfiler
+from chakra.errors import QueryError
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OPTIONS: Final = frozenset({"isolation", "readonly", "deferrable", "settings", "timeout"})
+"""Options of ``db.transaction`` that a block for a request may have."""
 
 
 class ProfilerMiddleware:
@@ -79,7 +85,11 @@ class TransactionMiddleware:
         app: the application.
         database: whose transaction; left out, the default one when a request comes.
         options: of ``db.transaction``: ``isolation``, ``readonly``, ``settings``, ….
-        methods: only requests with these.
+        methods: only requests with these, ``{"POST", "PUT"}``; in small letters as well.
+
+    Raises:
+        QueryError: ``methods`` are no list of names, or an option is none of a transaction's.
+        TransactionError: ``isolation`` or ``settings`` cannot be.
     """
 
     def __init__(
@@ -92,7 +102,10 @@ class TransactionMiddleware:
     ) -> None:
         self.app = app
         self.database = database
-        self.methods = None if methods is None else frozenset(methods)
+        if isinstance(methods, str) or not all(isinstance(each, str) for each in methods or ()):
+            raise QueryError('methods= takes names of HTTP methods, {"POST", "PUT"}, and not one text')
+        _check(options)
+        self.methods = None if methods is None else frozenset(each.upper() for each in methods)
         self.options = options
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,6 +128,19 @@ class TransactionMiddleware:
             await block.end(error)
             raise
         await block.end(None)
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse options when the application is put together, not at its first request."""
+    if unknown := options.keys() - OPTIONS:
+        raise QueryError(
+            f"TransactionMiddleware takes no {', '.join(sorted(unknown))}; it takes database, methods, "
+            f"{', '.join(sorted(OPTIONS))}"
+        )
+    beginning(options.get("isolation"), readonly=False, deferrable=False)
+    local_settings.checked(options.get("settings"))
+    if options.get("timeout") is not None:
+        checked_seconds(options["timeout"])
 
 
 class _Refused(Exception):

@@ -8,8 +8,10 @@ and the SQL of users.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Literal, Protocol, TypeAlias
 
+from chakra.pg.lexing import tokens
 from chakra.pg.text import SqlText, Touch
 
 Author: TypeAlias = Literal["chakra", "compiler", "user"]
@@ -104,13 +106,27 @@ def behind(text: str) -> Statement:
     return Foreign(text)
 
 
-_CONSTANT = re.compile(r"'(?:[^']|'')*(?:'|$)")
+_QUOTES = re.compile(r"'|\$(?!\d)")
+"""What begins a constant; most compiled statements have none, and are not cut into tokens."""
+
+_CONSTANTS = frozenset({"string", "escape", "dollar"})
 
 
 def shortened(sql: str, limit: int = 80) -> str:
     """The beginning of an SQL text on one line, without its string constants: a COPY carries values in them."""
-    text = _CONSTANT.sub("'…'", " ".join(sql[: 4 * limit].split()))
+    start = sql[: 4 * limit]
+    if _QUOTES.search(start):
+        start = "".join(_hidden(start))
+    text = " ".join(start.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _hidden(sql: str) -> Iterator[str]:
+    for kind, text in tokens(sql):
+        if kind == "other" and text == "'":  # it is not closed here: all behind it may be of the constant
+            yield "'…'"
+            return
+        yield "'…'" if kind in _CONSTANTS else text
 
 
 __all__ = ["Author", "Foreign", "Own", "Statement", "Told", "behind", "shortened"]

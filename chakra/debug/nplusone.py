@@ -84,10 +84,15 @@ class Access:
         if not self.several:
             calls = f'.select_related("{self.path}") or {calls}'
         at = f" at {self.site}" if self.site is not None else ""
+        way = (
+            f'load it for all of them with one query more (await chakra.prefetch(rows, "{self.path}"))'
+            if self.made.raw
+            else f"load both with that query ({calls}), or let the first access load it for all of them "
+            '(.fetch_mode("peers"))'
+        )
         return (
             f"N+1 query detected - {self.label} accessed {len(self.seen)} times{at}, one query each; its rows were "
-            f"loaded{self.made.where} by {self.made.statement}: load both with that query ({calls}), or let the first "
-            'access load it for all of them (.fetch_mode("peers"))'
+            f"loaded{self.made.where} by {self.made.statement}: {way}"
         )
 
     def tell(self) -> None:
@@ -98,11 +103,16 @@ class Access:
 
 
 class Made:
-    """What loaded some rows."""
+    """What loaded some rows.
 
-    __slots__ = ("site", "sql")
+    Attributes:
+        raw: it was SQL of the caller's own, which loads nothing along.
+    """
 
-    def __init__(self, sql: str, site: CallSite | None) -> None:
+    __slots__ = ("raw", "site", "sql")
+
+    def __init__(self, sql: str, site: CallSite | None, *, raw: bool) -> None:
+        self.raw = raw
         self.sql = sql
         self.site = site
 
@@ -122,8 +132,8 @@ class Origin:
 
     __slots__ = ("__weakref__", "accesses", "made")
 
-    def __init__(self, sql: str) -> None:
-        self.made = Made(sql, call_site())
+    def __init__(self, sql: str, *, raw: bool = False) -> None:
+        self.made = Made(sql, call_site(), raw=raw)
         self.accesses: dict[tuple[type, str], Access] = {}
 
     def awaited(self, instance: Any, name: str, path: str, rows: int, several: bool) -> None:

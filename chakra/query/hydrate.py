@@ -97,6 +97,19 @@ def joined(rows: list[Any], compiled: Compiled, mode: str | None, path: str = ""
     return rows
 
 
+def joined_raw(rows: list[Any], sql: str) -> list[Any]:
+    """The same for rows of a statement of the caller's own, each of which has a state for itself."""
+    if watch.on and rows:
+        peers = watch.mode == "peers"
+        fetch = Fetch("peers" if peers else "one", "", [ref(row) for row in rows] if peers else [])
+        fetch.count = len(rows)
+        if not peers:
+            fetch.origin = Origin(sql, raw=True)
+        for row in rows:
+            row._state.fetch = fetch
+    return rows
+
+
 def _join(rows: list[Any], plan: RowPlan, mode: str, path: str, origin: Origin | None) -> None:
     if not rows:
         return
@@ -339,4 +352,14 @@ def _plain(outputs: Sequence[Output], style: str) -> Loader:
     return found
 
 
-__all__ = ["HOLD_COLLECTOR_FROM", "SLOT", "Grouper", "Loader", "grouper", "hydrate", "joined", "loader"]
+__all__ = [
+    "HOLD_COLLECTOR_FROM",
+    "SLOT",
+    "Grouper",
+    "Loader",
+    "grouper",
+    "hydrate",
+    "joined",
+    "joined_raw",
+    "loader",
+]

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, overl
 from chakra.db.default import default_database
 from chakra.debug.explain import ExplainOptions
 from chakra.errors import DoesNotExist, MultipleObjectsReturned, QueryError
-from chakra.pg.lexing import split_parameters, tokens
+from chakra.pg.lexing import split_parameters, tokens, without_constants
+from chakra.pg.showing import showing
 from chakra.pg.text import SqlText
 from chakra.query import bulk
 from chakra.query.base import R_co
 from chakra.query.checks import given_database
 from chakra.query.columns import ColumnReads
 from chakra.query.explaining import explain_raw
-from chakra.query.hydrate import SLOT
+from chakra.query.hydrate import SLOT, joined_raw
 from chakra.query.not_a_list import NotAList, check_key
 from chakra.query.state import RowState
 from chakra.sql.literals import render_literal
@@ -96,8 +97,12 @@ class RawQuery(NotAList, ColumnReads, Generic[R_co]):
         if len(rows) == 1:
             return rows[0]
         if not rows:
-            raise DoesNotExist(f"the query returned no row: {self.sql.strip()}")
-        raise MultipleObjectsReturned(f"the query returned {len(rows)} rows, not one: {self.sql.strip()}")
+            raise DoesNotExist(f"the query returned no row: {self._shown()}")
+        raise MultipleObjectsReturned(f"the query returned {len(rows)} rows, not one: {self._shown()}")
+
+    def _shown(self) -> str:
+        text = self.sql.strip()
+        return text if showing.values else without_constants(text)
 
     async def first(self) -> R_co | None:
         """Return the first row, or ``None``."""
@@ -138,7 +143,7 @@ class RawQuery(NotAList, ColumnReads, Generic[R_co]):
                 value = row[name]
                 setattr(instance, SLOT + column.attribute, column.load(value) if column.load else value)
             instances.append(instance)
-        return instances
+        return joined_raw(instances, self.sql)
 
     # -- columns --------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chakra.contrib.asgi import ProfilerMiddleware
+from chakra.contrib.asgi import ProfilerMiddleware, TransactionMiddleware
+from chakra.errors import QueryError, TransactionError
 from tests.debug.blog import MODELS, User, fill
 from tests.relations.conftest import SHARED
 
@@ -62,3 +63,41 @@ async def test_without_header_and_what_is_no_request(rows: Any) -> None:
     with pytest.raises(ValueError):
         await _ask(app, "no number")
     assert done == [0]
+
+
+async def test_transactions_for_methods(rows: Any) -> None:
+    async def fails(scope: Any, receive: Any, send: Any) -> None:
+        await User.objects.create(name="of a request", company_id=1)
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+
+    written = User.objects.filter(name="of a request")
+    for methods, method, stays in (
+        (None, "GET", 0),
+        ({"post", "Put"}, "POST", 0),
+        (["POST"], "POST", 0),
+        (["POST"], "GET", 1),
+        ((), "POST", 1),
+    ):
+        app = TransactionMiddleware(fails, methods=methods)
+        await app({"type": "http", "method": method, "path": "/"}, None, _nowhere)
+        assert await written.delete() == stays, (methods, method)
+
+
+async def _nowhere(message: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"methods": "POST"}, QueryError),
+        ({"methods": [b"POST"]}, QueryError),
+        ({"nonsense": 1}, QueryError),
+        ({"retries": 1}, QueryError),
+        ({"timeout": "2s"}, QueryError),
+        ({"isolation": "bad"}, TransactionError),
+        ({"settings": {"a b": 1}}, TransactionError),
+    ],
+)
+async def test_options_are_refused_when_the_application_is_made(options: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        TransactionMiddleware(_app, **options)

@@ -214,6 +214,21 @@ async def test_the_fix_names_the_way(rows: Any, caplog: pytest.LogCaptureFixture
         assert calls in caplog.messages[-1], way.__name__
 
 
+async def test_rows_of_raw_sql(rows: Any, caplog: pytest.LogCaptureFixture) -> None:
+    query = chakra.raw("select *, 'constant' as more from posts", rows, model=Post)
+    chakra.configure(n_plus_one="warn")
+    for post in await query.all():
+        await post.author
+    [message] = [r.getMessage() for r in caplog.records if r.name == "chakra.debug"]
+    assert message.startswith(f"N+1 query detected - Post.author accessed {COUNT} times at ")
+    assert "by select *, ? as more from posts: " in message
+    assert message.endswith('(await chakra.prefetch(rows, "author"))')
+    chakra.configure(n_plus_one="peers")
+    posts = await query.all()
+    with sends(rows, 1):
+        assert [(await post.author).name for post in posts] == [f"u{n + 1}" for n in range(COUNT)]
+
+
 async def test_threshold(rows: Any, told: Told) -> None:
     chakra.configure(n_plus_one="warn", n_plus_one_threshold=5)
     await _some()

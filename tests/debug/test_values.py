@@ -110,6 +110,18 @@ WAYS: dict[str, Way] = {
         x=chakra.Cast(chakra.F("name"), types.Integer)
     ).to_arrow(),
     "setting": lambda db: _enter(db.transaction(settings={"work_mem": TEXT})),
+    "raw, no row": lambda db: chakra.raw(f"select 1 as x where 'x' = '{CANARY}'").one(),
+    "raw, several rows": lambda db: chakra.raw(f"select '{CANARY}' from generate_series(1, 2)").one(),
+    **{
+        f"a stream of {constant}": lambda db, constant=constant: _busy(db, constant)
+        for constant in (
+            f"'{CANARY}'",
+            f"$${CANARY}$$",
+            f"$q${CANARY}$q$",
+            f"E'it\\'s {CANARY}'",
+            f"'{' ' * 310}{CANARY}'",
+        )
+    },
     "cursor of a page": lambda db: Pet.objects.order_by("id").after(TEXT),
     "keys in": lambda db: Pet.objects.filter(id__in=LONG).all(),
     "range of one": lambda db: Pet.objects.filter(age__range=TEXT).all(),
@@ -130,6 +142,13 @@ WAYS: dict[str, Way] = {
         for bad in ({CANARY: {CANARY}} if column == "document" else LONG if column == "name" else TEXT,)
     },
 }
+
+
+async def _busy(db: Any, constant: str) -> None:
+    async with db.transaction():
+        query = chakra.raw(f"select n, {constant}::text as s from generate_series(1, 100000) n", db)
+        async for _ in query.arrow_batches(max_rows=1000):
+            await db.fetch("select 1")
 
 
 async def _enter(block: Any) -> None:

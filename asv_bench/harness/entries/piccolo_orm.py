@@ -18,6 +18,7 @@ from piccolo.columns import (
     Timestamptz,
     Varchar,
 )
+from piccolo.query.functions import Count, Sum
 from piccolo.table import Table
 
 from asv_bench.harness.entries import Operations
@@ -87,7 +88,7 @@ class Item(Table, tablename="items"):
 class PiccoloOperations(Operations):
     name = "Piccolo"
     models = {"small": Entry, "related": LinkedEntry, "large": WideEntry, "items": Item}  # noqa: RUF012
-    cannot = {"tuples": "it gives dicts only", "grouped": "it has no HAVING"}  # noqa: RUF012
+    cannot = {"tuples": "it gives dicts only"}  # noqa: RUF012
 
     def __init__(self, engine: Any) -> None:
         self.transaction = engine.transaction  # type: ignore[method-assign]
@@ -139,6 +140,11 @@ class PiccoloOperations(Operations):
 
     async def at_least(self, value: int) -> Any:
         return await Item.objects().where(Item.value >= value)
+
+    async def grouped(self, more_than: int) -> Any:
+        rows = Count(Item.id, alias="rows")
+        query = Item.select(Item.category, rows, Sum(Item.value, alias="total")).group_by(Item.category)
+        return await query.having(Count(Item.id) > more_than).order_by(Item.category)
 
     async def set_zero(self, below: int) -> Any:
         await Item.update({Item.value: 0}).where(Item.value < below)

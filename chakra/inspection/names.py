@@ -6,6 +6,7 @@ import keyword
 import re
 from collections.abc import Container, Iterable
 
+from chakra import types
 from chakra.models import Model
 
 _IRREGULAR = {
@@ -26,6 +27,11 @@ _IRREGULAR = {
     "vertices": "vertex",
     "media": "media",
 }
+_OWN = frozenset({*dir(Model), "Meta", "pk"})  # asked for as attributes, managers refuse an abstract model
+# What bodies of models are written with: a field called so would hide it from those behind.
+_WRITTEN = frozenset(
+    {"field", "foreign_key", "one_to_one", "many_to_many", "Check", "Exclude", "Identity", "Index", "OpClass"}
+) | {"Policy", "Sequence", "Trigger", "Unique", *types.__all__}
 _SAME = re.compile(r"(ss|us|is|as|os)$")
 
 
@@ -82,7 +88,7 @@ def attribute(column: str, taken: Container[str], hidden: Container[str] = ()) -
         name = f"c{name}"
     if not name.isidentifier():
         name = "column"
-    if keyword.iskeyword(name) or hasattr(Model, name) or name in ("Meta", "pk") or name in hidden:
+    if keyword.iskeyword(name) or name in _OWN | _WRITTEN or name in hidden:
         name = f"{name}_column"  # fields have no underscore at their ends
     return unused(name, taken)
 

@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "functions": TREES,
     "types": FACTS | {"models", "schema"},
     # level 7
-    "migrations": FACTS | {"schema", "sql", "db", "config", "introspect"},
+    "migrations": TREES | {"sql", "db", "config", "introspect"},
     "inspection": FACTS | {"schema", "sql", "db", "introspect", "migrations", "models", "types", "query"},
     "embedded": FACTS,
     "contrib": FACTS | {"debug", "db"},

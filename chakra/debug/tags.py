@@ -37,7 +37,7 @@ def query_tags(**tags: str) -> Iterator[None]:
         if type(value) is not str:
             raise FieldError(f"query_tags({name}=…) takes a text, not an object of {type(value).__name__}")
         try:
-            _encoded(name), _encoded(value)
+            comment_of({name: value})
         except UnicodeEncodeError:
             raise FieldError(
                 f"query_tags({name!a}=…): half of a surrogate pair stands in it, which UTF-8 cannot hold"

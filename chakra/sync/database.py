@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, ov
 import chakra
 from chakra import db, models
 from chakra.db.backoff import USUAL, Backoff
+from chakra.db.callbacks import checked
 from chakra.db.coordination import checked_times
 from chakra.db.default import database_named, default_database
 from chakra.errors import ConfigError, SerializationError, TransactionError
@@ -89,7 +90,7 @@ class Transaction(Block["Transaction"]):
         """
         if self._block is None:
             raise TransactionError("on_commit() came too early: the block has not begun")
-        self._block.on_commit(_marking(callback))
+        self._block.on_commit(_marking(checked(callback, "on_commit")))
 
     def on_rollback(self, callback: Callable[[], object]) -> None:
         """Call ``callback``, in the thread that rolls back, once this block, or one around it, has been rolled back.
@@ -99,7 +100,7 @@ class Transaction(Block["Transaction"]):
         """
         if self._block is None:
             raise TransactionError("on_rollback() came too early: the block has not begun")
-        self._block.on_rollback(_marking(callback, undone=True))
+        self._block.on_rollback(_marking(checked(callback, "on_rollback"), undone=True))
 
     def prepare(self, gid: str) -> None:
         """End the transaction by PREPARE TRANSACTION; see ``chakra.db.Transaction.prepare``.
@@ -276,6 +277,7 @@ class Database(Connection):
 
     def on_commit(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` in this thread once the transaction around has committed; at once where there is none."""
+        checked(callback, "on_commit")
         if not portal.call(self._at_end, callback, undone=False):
             callback()
 
@@ -283,7 +285,7 @@ class Database(Connection):
         """Call ``callback`` in this thread once the block around, or one around that, has been rolled back; never where
         there is none.
         """
-        portal.call(self._at_end, callback, undone=True)
+        portal.call(self._at_end, checked(callback, "on_rollback"), undone=True)
 
     def _at_end(self, callback: Callable[[], object], *, undone: bool) -> bool:
         block = self.__chakra_async__.current_transaction()

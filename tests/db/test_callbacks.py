@@ -268,7 +268,7 @@ def sync_conflict() -> Exception:
     return SerializationError("again")
 
 
-async def test_what_cannot_be_called_is_refused_at_once(open_db: Open) -> None:
+async def test_what_cannot_be_called_is_refused_at_once(open_db: Open, dsn: str) -> None:
     db = await open_db()
 
     async def mail() -> None: ...
@@ -282,6 +282,11 @@ async def test_what_cannot_be_called_is_refused_at_once(open_db: Open) -> None:
                 with pytest.raises(QueryError, match=ask.__name__):
                     ask(5)  # type: ignore[arg-type]
                 await db.execute("drop table kept")
+
+    with sync.connect(dsn) as plain:
+        for ask in (plain.on_commit, plain.on_rollback):
+            with pytest.raises(QueryError, match=ask.__name__), plain.transaction():
+                ask(None)  # type: ignore[arg-type]
 
     @db.retry(times=2)  # type: ignore[arg-type]
     async def rows() -> Any:

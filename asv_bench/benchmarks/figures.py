@@ -137,3 +137,15 @@ class BuildTyped:
 class EveryOperation:
     def setup_cache(self) -> dict[str, float | None]:
         return measured(targets.EveryOperation)
+
+
+@figures(targets.Profiled)
+class Profiled:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.Profiled)
+
+
+@figures(targets.Load)
+class Load:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.Load)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
@@ -55,7 +56,7 @@ class Snapshot:
             row = await self.connection.run_fetchrow(_EXPORT)
             self.id = "" if row is None else row[0]
         except BaseException:
-            await stack.aclose()
+            await stack.__aexit__(*sys.exc_info())  # with the error: a silent server is not asked to commit
             raise
         return self
 

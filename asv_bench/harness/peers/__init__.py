@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, ClassVar
 
+LOAD_CONNECTIONS = 10
+"""Connections of everybody's pool in row 21; the other rows read one after the other and need one."""
+
 
 class Peer:
     """Another library. What it can do is told by which of these methods its class has:
@@ -97,4 +100,4 @@ PEERS = {
     "pgpq": Entry("pgpq_peer", ("pgpq", "psycopg")),
 }
 
-__all__ = ["PEERS", "Entry", "Peer", "typed_conditions"]
+__all__ = ["LOAD_CONNECTIONS", "PEERS", "Entry", "Peer", "typed_conditions"]

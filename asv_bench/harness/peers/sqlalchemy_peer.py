@@ -12,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, r
 
 from asv_bench.harness.entries import Operations
 from asv_bench.harness.entries.sqlalchemy_orm import SQLAlchemyOperations
-from asv_bench.harness.peers import Peer, typed_conditions
+from asv_bench.harness.peers import LOAD_CONNECTIONS, Peer, typed_conditions
 from asv_bench.harness.peers.urls import address
 
 
@@ -83,6 +83,8 @@ class SQLAlchemy(Peer):
         place = address(url)
         self.engine = create_async_engine(
             "postgresql+asyncpg://",
+            pool_size=LOAD_CONNECTIONS,
+            max_overflow=0,
             connect_args={
                 "host": place.host,
                 "port": place.port,

@@ -8,7 +8,7 @@ from tortoise import Tortoise, fields
 from tortoise.models import Model
 
 from asv_bench.harness.entries import Operations, tortoise_orm
-from asv_bench.harness.peers import Peer
+from asv_bench.harness.peers import LOAD_CONNECTIONS, Peer
 from asv_bench.harness.peers.urls import address
 
 
@@ -83,6 +83,7 @@ class TortoiseORM(Peer):
             "user": place.user,
             "password": place.password,
             "database": place.database,
+            "maxsize": LOAD_CONNECTIONS,
         }
         await Tortoise.init(
             config={

@@ -7,14 +7,16 @@ from asv_bench.harness.targets.building import Acquire, Build, BuildTyped
 from asv_bench.harness.targets.bulk import BulkCreate, InsertThousand
 from asv_bench.harness.targets.columns import BulkInsert, ToArrowLineItem, ToArrowUsers, ToPolars
 from asv_bench.harness.targets.growth import Growth
+from asv_bench.harness.targets.load import Load
 from asv_bench.harness.targets.memory import ColumnMemory, ConnectionMemory, ObjectMemory
 from asv_bench.harness.targets.operations import EveryOperation
 from asv_bench.harness.targets.related import PrefetchMany, PrefetchRelated, SelectRelated
-from asv_bench.harness.targets.rows import CreateOne, Get, Instances
+from asv_bench.harness.targets.rows import CreateOne, Get, Instances, Profiled
 from asv_bench.harness.targets.start import FirstRead, ImportTime
 
 TARGETS: tuple[type[Target], ...] = (
     Get,
+    Profiled,
     Instances,
     CreateOne,
     BulkCreate,
@@ -36,6 +38,7 @@ TARGETS: tuple[type[Target], ...] = (
     PrefetchMany,
     BuildTyped,
     EveryOperation,
+    Load,
 )
 
 __all__ = ["TARGETS"]

@@ -10,10 +10,11 @@ from asv_bench.harness import data
 from asv_bench.harness.bench import Bench, User, user_facts, users_facts
 from asv_bench.harness.measure import Case, Timings, Value
 from asv_bench.harness.models import NewUser
-from asv_bench.harness.target import Goal, Target, ratio_to
+from asv_bench.harness.target import Goal, Outcome, Target, ratio_to
 from chakra.sql import insert_statement
 
 FLOOR = "asyncpg, prepared"
+PROFILED = "chakra, profiled"
 
 
 def slower_than_us(timings: Timings, peer: str) -> Value | None:
@@ -56,6 +57,56 @@ class Get(Target):
             "pool": ratio_to(timings, "chakra", "asyncpg, pool.fetchrow"),
             "yara": ratio_to(timings, "chakra", "yara-orm"),
             "sqlalchemy": slower_than_us(timings, "SQLAlchemy"),
+        }
+
+
+class Profiled(Target):
+    """The same with a ``QueryProfiler`` around it, beside itself without one, in turns."""
+
+    number, id, title = 1, "profiled", "objects.get(id=…) while a QueryProfiler runs"
+    goals = (
+        Goal("overhead", "over get() without a profiler", 15, "µs"),
+        Goal("ratio", "of get() without a profiler", 1.2),
+    )
+
+    async def cases(self, bench: Bench) -> list[Case]:
+        from chakra.debug import QueryProfiler
+
+        profiler: QueryProfiler | None = None
+
+        def stop() -> None:
+            nonlocal profiler
+            if profiler is not None:
+                profiler.__exit__(None, None, None)
+                profiler = None
+
+        def start() -> None:
+            nonlocal profiler
+            stop()
+            profiler = QueryProfiler()
+            profiler.__enter__()
+
+        async def get(key: int) -> Any:
+            return await User.objects.get(id=key)
+
+        plain, watched = bench.keys(), bench.keys()
+        self._stop = stop
+        return [
+            Case("chakra", lambda: get(plain()), user_facts, before=stop),
+            Case(PROFILED, lambda: get(watched()), user_facts, before=start),
+        ]
+
+    async def run(self, bench: Bench) -> Outcome:
+        """As any other, and no profiler is left running."""
+        try:
+            return await super().run(bench)
+        finally:
+            self._stop()
+
+    def figures(self, timings: Timings) -> Mapping[str, Value | None]:
+        return {
+            "overhead": timings.difference(PROFILED, "chakra"),
+            "ratio": ratio_to(timings, PROFILED, "chakra"),
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -86,7 +86,12 @@ async def measure(database: Any, operation: Operation, facts: Facts, count: int)
         if "CONCURRENTLY" in step.sql:
             found.append(await _alone(database, step))
         else:
-            found.append(await _in_transaction(database, step, keep=True))
+            one = await _in_transaction(database, step, keep=True)
+            if (
+                step.sql.startswith("SELECT") and not step.own
+            ):  # it reads while the step before holds its locks
+                one = replace(one, locks=found[-1].locks)
+            found.append(one)
     await start_again(database, count)
     return found
 

@@ -330,7 +330,8 @@ def _past_rows(table: Table, column: Column) -> Step:
         f"SELECT pg_catalog.setval({sequence}, last) FROM (SELECT {most}({column.quoted})::bigint AS last "
         f"FROM {table.quoted}) there WHERE last {beyond} {start}"
     )
-    return Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,), scan=True)
+    note = "every row is read, or an index of the column, under the lock of the step before"
+    return Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,), scan=True, note=note)
 
 
 _LARGEST = {"int2": (1 << 15) - 1, "int4": (1 << 31) - 1, "int8": (1 << 63) - 1}

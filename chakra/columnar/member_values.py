@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from chakra.columnar.casts import unwrapped
 from chakra.columnar.types import ColumnSpec
@@ -22,7 +21,7 @@ def check_members(array: pa.Array, spec: ColumnSpec, first_row: int) -> None:
         DataError: one is not; names row and column.
     """
     try:
-        different = pc.unique(unwrapped(array)).to_pylist()
+        different = unwrapped(array).unique().to_pylist()
     except pa.ArrowException:  # of arrays there are none
         different = array.to_pylist()
     if all(_error(value, spec) is None for value in different):

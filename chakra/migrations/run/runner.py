@@ -209,7 +209,8 @@ class Runner:
                 elif key != target:
                     raise MigrationError(half_applied(entry))
             squashed = self._graph.replaced.get(target)
-            target = squashed if squashed in entries and target not in entries else target
+            if squashed is not None and squashed in entries and target not in entries:
+                target = squashed
             gone = self._graph.standing_on(target) - (set() if including else {target})
             wanted = [one for one in reversed(self._graph.order) if one.key in gone and one.key in entries]
             known = set(entries)

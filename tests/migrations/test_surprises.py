@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from chakra.errors import MigrationError
-from chakra.migrations import AlterColumn, Column, CreateTable
-from chakra.migrations.run import Runner
+from chakra.errors import ChakraError, MigrationError
+from chakra.migrations import AlterColumn, Column, CreatePolicy, CreateTable, Policy, SetRowSecurity
+from chakra.migrations.run import Runner, look
+from chakra.migrations.run.backfilling import backfill
+from chakra.migrations.steps import Backfill
 from chakra.schema import Identity
 from tests.migrations.carried_out import emptied, history, quick
 
@@ -49,3 +51,30 @@ async def test_a_key_that_is_numbered_from_now_on(dsn: str, identity: object, nu
         await Runner(database, history([table], [AlterColumn("things", column)]), quick()).apply()
         await database.execute("INSERT INTO things (n) VALUES (1)")
         assert await database.fetchval("SELECT array_agg(id ORDER BY id) FROM things") == numbers
+
+
+async def test_rows_that_row_security_hides(dsn: str) -> None:
+    """A table whose rows the role does not see is not taken for empty, nor are its rows left out of a backfill."""
+    table = CreateTable(
+        "notes", [Column("id", "bigint"), Column("word", "text", null=True)], primary_key=["id"]
+    )
+    policy = CreatePolicy("notes", "none", Policy(using="false"))
+    async with await emptied(dsn) as database:
+        graph = history([table, policy, SetRowSecurity("notes")])
+        await Runner(database, graph, quick()).apply()
+        await database.execute(
+            "INSERT INTO notes VALUES (1, NULL); DROP ROLE IF EXISTS reader_of_notes; CREATE ROLE reader_of_notes; "
+            "GRANT SELECT, UPDATE ON notes TO reader_of_notes; GRANT reader_of_notes TO CURRENT_USER"
+        )
+        assert (await look(database, graph.state)).empty == frozenset()
+        work = Backfill('"notes"', "\"word\" = 'x'", '"word" IS NULL')
+        for sees, message in (
+            (look(database, graph.state), "has to see all rows"),
+            (backfill(database, work), "row-level"),
+        ):
+            with pytest.raises(ChakraError, match=message):
+                async with database.transaction():
+                    await database.execute("SET LOCAL ROLE reader_of_notes")
+                    await sees
+        await database.execute("DROP OWNED BY reader_of_notes; DROP ROLE reader_of_notes")
+        assert await backfill(database, work) == 1

@@ -34,17 +34,21 @@ async def backfill(
     )
     while start < end:
         stop = start + pages
-        status = await database.execute(
-            f"UPDATE {work.table} SET {work.assign} WHERE ctid >= '({start},0)'::tid AND ctid < '({stop},0)'::tid "
-            f"AND ({work.where})"
+        written += await _update(
+            database, work, f"ctid >= '({start},0)'::tid AND ctid < '({stop},0)'::tid AND ({work.where})"
         )
-        written += int(status.rpartition(" ")[2])
         start = stop
         if tell is not None:
             tell(min(start, end), end)
     # Rows that a transaction from before the column put behind the end, if any.
-    status = await database.execute(f"UPDATE {work.table} SET {work.assign} WHERE {work.where}")
-    return written + int(status.rpartition(" ")[2])
+    return written + await _update(database, work, work.where)
+
+
+async def _update(database: Database, work: Backfill, where: str) -> int:
+    """One batch. Rows that row security hides are an error, and not left out."""
+    async with database.transaction(settings={"row_security": "off"}):
+        status = await database.execute(f"UPDATE {work.table} SET {work.assign} WHERE {where}")
+    return int(status.rpartition(" ")[2])
 
 
 __all__ = ["PAGES", "backfill"]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from chakra.errors import DatabaseError, MigrationError
 from chakra.migrations.facts import Facts
 from chakra.migrations.state import Key, State, quoted
 
@@ -28,6 +29,13 @@ WHERE tree.level > 0 ORDER BY 1, 2
 """
 
 
+INSUFFICIENT_PRIVILEGE = "42501"
+HIDDEN = (
+    "A migration has to see all rows: run it as a role that may read the tables and from which row security hides "
+    "nothing, such as one with BYPASSRLS, or the owner of tables without FORCE"
+)
+
+
 async def _about(database: Executor, name: str, counted: int | None) -> int:
     """About how many rows a table has: as the planner takes it, which goes by the pages there are now. Of a table that
     was never analyzed it knows no more than these, and takes a small one for larger: that one is counted.
@@ -46,7 +54,21 @@ async def look(database: Executor, state: State, keys: Iterable[Key] | None = No
 
     Args:
         keys: only these tables; default: all.
+
+    Raises:
+        MigrationError: row security hides rows from the role.
     """
+    try:
+        # Off: what would hide rows is an error then (manual, client connection defaults, row_security).
+        async with database.transaction(settings={"row_security": "off"}):
+            return await _look(database, state, keys)
+    except DatabaseError as error:
+        if error.sqlstate != INSUFFICIENT_PRIVILEGE:
+            raise
+        raise MigrationError(f"{error}. {HIDDEN}") from error
+
+
+async def _look(database: Executor, state: State, keys: Iterable[Key] | None) -> Facts:
     wanted = [key for key in (state.tables if keys is None else keys) if key in state.tables]
     tables = {quoted(key): key for key in wanted if state.tables[key].view is None}
     rows: dict[Key, int] = {}

@@ -33,7 +33,7 @@ def test_prints_one_table_and_writes_the_samples(dsn: str, db: object, tmp_path:
 def test_unknown_names() -> None:
     target = bench("99")
     assert target.returncode == 1
-    assert target.stderr.startswith("Error: no target '99'; there are 1 get, 2 instances")
+    assert target.stderr.startswith("Error: no target '99'; there are 1 get, 1 profiled, 2 instances")
     peer = bench("1", "--peer", "nobody")
     assert peer.returncode == 1
     assert peer.stderr.startswith("Error: no peer 'nobody'; there are SQLAlchemy, Django")

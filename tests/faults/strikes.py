@@ -42,7 +42,7 @@ class Strike:
         act, root = self.act, self.root
         if self.moment == "answered" and future is not None:
             # Called before the task is woken with the answer: the answer is there and is lost.
-            future.add_done_callback(lambda _: act(root))
+            future.add_done_callback(lambda _: None if self.over else act(root))
         elif self.moment == "answered":
             asyncio.get_running_loop().call_soon(act, root)
         else:

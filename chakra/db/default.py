@@ -7,7 +7,7 @@ import inspect
 import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from chakra.errors import ConfigError
+from chakra.errors import ConfigError, FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +56,10 @@ def database_named(name: str) -> Database:
     for database in _named:
         if database.alias == name and (loop is None or database.loop is loop):
             return database
+    if "://" in name:  # which may hold a password
+        raise FieldError(
+            "using() takes a database, or the name of one that is connected; a URL is for chakra.connect()"
+        )
     known = sorted({str(each.alias) for each in _named} | {"default", "replica"})
     raise ConfigError(
         f"no database called {name!r} is connected here (known: {', '.join(known)}): "

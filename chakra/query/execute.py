@@ -222,7 +222,7 @@ def _refused(statement: Statement, values: list[Any], naive: Naive) -> tuple[int
         try:
             value = parameter.sent(values, naive)
         except DataError:
-            return position, None
+            return position, too_large(values[parameter.index], parameter.type)
         if _unstorable(value):
             return position, None
         why = too_large(value, parameter.type)

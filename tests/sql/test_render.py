@@ -25,12 +25,28 @@ from chakra.expressions.excluded import Excluded
 from chakra.expressions.items import Item, Slice
 from chakra.expressions.positions import Beyond
 from chakra.expressions.rows import Quantified
+from chakra.expressions.sides import New, Old, Side
 from chakra.expressions.windows import WindowFunction
 from chakra.sql.nodes import RootColumn, RootKey
 from chakra.sql.render.table import TABLE
 
 QUERIES = {QueryExpression, Rows, Subquery, ArraySubquery, Exists}
-RESOLVED = {F, Q, Value, Item, Slice, RootColumn, RootKey, OuterRef, Beyond, Excluded, *QUERIES}
+RESOLVED = {
+    F,
+    Q,
+    Value,
+    Item,
+    Slice,
+    RootColumn,
+    RootKey,
+    OuterRef,
+    Beyond,
+    Excluded,
+    Side,
+    Old,
+    New,
+    *QUERIES,
+}
 """Names, keywords, literals, keys in brackets, positions and queries, for which resolving a query puts other nodes."""
 
 

@@ -200,7 +200,7 @@ SPECIAL |= {
 for _name in ("RowNumber", "Rank", "DenseRank", "PercentRank", "CumeDist"):
     SPECIAL[_name] = [f'Window({_name}(), order_by="id")']
 
-NO_VALUES = frozenset({"Excluded", "Field", "OuterRef", "Over", "When", "Grouping"})
+NO_VALUES = frozenset({"Excluded", "Field", "New", "Old", "OuterRef", "Over", "When", "Grouping"})
 """Expressions that stand in others, or in queries of their own kind."""
 NO_FUNCTIONS = frozenset(
     {

@@ -77,7 +77,7 @@ REVIEWED: dict[str, set[str]] = {
     },
     # Numbers, a quoted name, and SQL of the operation.
     "chakra.migrations.run.backfilling": {
-        "name", "work.table", "work.assign", "start", "stop", "work.where",
+        "name", "where", "work.table", "work.assign", "start", "stop", "work.where",
     },
     # SQL of operations, which the journal keeps.
     "chakra.migrations.run.carry_out": {

@@ -95,15 +95,15 @@ class InPieces(Fault):
 FAULTS: dict[str, Fault] = {
     fault.name: fault
     for fault in (
-        AtAwait("cancelled", 4, lambda _: cancelled),
-        AtAwait("cancelled, answered", 4, lambda _: lambda root: root.cancel(), "answered"),
-        AtAwait("killed", 3, lambda world: world.kill),
+        AtAwait("cancelled", 3, lambda _: cancelled),
+        AtAwait("cancelled, answered", 3, lambda _: lambda root: root.cancel(), "answered"),
+        AtAwait("killed", 2, lambda world: world.kill),
         AtAwait("killed, answered", 1, lambda world: world.kill, "answered"),
-        AtAwait("cut", 2, lambda world: lambda _: world.wire.cut()),
+        AtAwait("cut", 1, lambda world: lambda _: world.wire.cut()),
         AtAwait("shut down", 2, lambda world: lambda _: world.wire.down()),
-        AtByte("truncated", 2, "down", "closed"),
+        AtByte("truncated", 1, "down", "closed"),
         AtByte("dropped", 2, "down", "reset"),
-        AtByte("request truncated", 2, "up", "closed"),
+        AtByte("request truncated", 1, "up", "closed"),
         AtByte("request dropped", 1, "up", "reset"),
         AtByte("silent", 1, "down", "silence"),
         InPieces("in pieces", 1),

@@ -77,7 +77,7 @@ def type_of_text(text: str) -> PgType:
 def _built_in(text: str) -> PgType | None:
     try:
         return parse_type(text)
-    except Exception:
+    except FieldError:
         return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from textwrap import shorten
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +23,7 @@ from chakra.migrations.operations import (
     RunSQL,
 )
 from chakra.migrations.parts import column_of
-from chakra.migrations.state import Key, State, key_of, title
+from chakra.migrations.state import Key, State, key_of
 from chakra.schema import ForeignKeyConstraint
 
 _GROUPS = ("enums", "domains", "composites", "sequences", "tables", "guards")
@@ -170,13 +171,17 @@ def make(
             f"{shown}: NOT NULL, and rows that are there need a value. Say --fill \"{table}.{column}='…'\" (SQL; it "
             "may name other columns), give the field db_default=…, or let it be None"
         )
-    requires = [head.key.name for head in heads] + _others(graph, app, operations, bool(heads))
+    requires = [head.key.name for head in heads] + _others(graph, app, operations)
     number = _next_number(graph, app)
     chosen = f"{number:04}_{_slug(name) if name else _name_of(operations, bool(heads))}"
     sentence = "; ".join(one.describe() for one in operations[:4]) + ("; …" if len(operations) > 4 else "")
     return Made(
         chosen,
-        file_source(operations, title=f"{sentence[:1].upper()}{sentence[1:]}."[:110], requires=requires),
+        file_source(
+            operations,
+            title=shorten(f"{sentence[:1].upper()}{sentence[1:]}.", 110, placeholder=" …"),
+            requires=requires,
+        ),
         tuple(operations),
     )
 
@@ -255,7 +260,7 @@ def squash(graph: Graph, app: str, first: int, last: int) -> Made:
     return Made(f"{first:04}_squashed_to_{last:04}", source, tuple(operations))
 
 
-def _others(graph: Graph, app: str, operations: list[Operation], has_heads: bool) -> list[str]:
+def _others(graph: Graph, app: str, operations: list[Operation]) -> list[str]:
     """The migrations of other apps that operations stand on: the last ones of apps whose tables they refer to."""
     targets: set[Key] = set()
     for one in operations:
@@ -297,4 +302,4 @@ def _name_of(operations: list[Operation], has_history: bool) -> str:
     return _slug("change " + " ".join([name for name in tables if name][:3]))
 
 
-__all__ = ["Made", "empty", "filled", "make", "merge", "squash", "target_of", "title", "unfilled"]
+__all__ = ["Made", "empty", "filled", "make", "merge", "squash", "target_of", "unfilled"]

@@ -6,6 +6,7 @@ Lock levels are those of the manual's ALTER TABLE and CREATE INDEX pages, and me
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chakra.migrations.facts import Facts
 from chakra.migrations.state import Key
@@ -147,14 +148,10 @@ def not_null_steps(table: Table, column: str, facts: Facts) -> list[Step]:
     # In one ALTER TABLE the constraint would be gone before the server looks for it.
     swap = f"{alter};\nALTER TABLE {table.quoted} DROP CONSTRAINT {quote_identifier(name)}"
     return [
-        _with(made[0], refuse),
+        replace(made[0], refuse=refuse),
         *made[1:],
         Step(swap, Lock.ACCESS_EXCLUSIVE, (table.quoted,)),
     ]
-
-
-def _with(step: Step, refuse: Refusal) -> Step:
-    return changed(step, refuse=refuse)
 
 
 def backfill_steps(table: Table, column: str, value: str, facts: Facts) -> list[Step]:

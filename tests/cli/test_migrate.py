@@ -258,3 +258,39 @@ async def test_models_that_fail(project: Project) -> None:
     (project.folder / "chakra.toml").write_text('[migrations]\nmodels = ["nobody.models"]\n')
     config.reset()
     project.says("make", "the module nobody.models of [migrations] is not there", fails=True)
+
+
+NAMED = """
+class Item(Model, table="items"):
+    id: Field[int] = field(primary_key=True)
+    name: Field[str]
+"""
+RENAMED = (
+    NAMED.replace("    name", "    label")
+    + """    slug: Field[str]
+    stars: Field[int] = field(default=3)
+    data: Field[dict] = field(default_factory=dict)
+"""
+)
+
+
+async def test_renames_and_values_for_rows_that_are_there(project: Project, db: Any) -> None:
+    """A rename is said, never guessed; rows that are there take the default in Python, or what is said."""
+    project.models(NAMED)
+    project.says("make")
+    project.says("apply", "applied 1")
+    await db.execute("INSERT INTO items (name) VALUES ('T')")
+    project.models(RENAMED)
+    project.says(
+        "make", "name is gone and label is new: was it renamed? Say --rename items.name:label", fails=True
+    )
+    project.says("make --rename items.name:label", "items.slug: NOT NULL", fails=True)
+    project.says(
+        "make --rename items.name:label --fill items.slug=lower(label)", "rename column items.name to label"
+    )
+    project.says("plan", "ACCESS EXCLUSIVE", "in batches", "code of before fails")
+    project.says("apply", "applied 1")
+    assert tuple(await db.fetchrow("SELECT label, slug, stars, data::text FROM items")) == ("T", "t", 3, "{}")
+    project.says("drift", AGREE)
+    project.says("back 2 --yes", "took back 0002")
+    project.says("status --check", "missing", fails=True)

@@ -244,7 +244,7 @@ def _views(random: Random, tables: dict[Key, Table]) -> dict[Key, Table]:
 def rows_of(state: State) -> list[str]:
     """Statements that put rows into the tables of a state."""
     made: list[str] = []
-    for key, table in state.tables.items():
+    for table in state.tables.values():
         if table.view is not None:
             continue
         columns = [
@@ -254,7 +254,6 @@ def rows_of(state: State) -> list[str]:
         for row in range(1, ROWS + 1):
             values = ", ".join([str(row), *(value_of(c.name, c.type.sql, str(row)) for c in columns)])
             made.append(f"INSERT INTO {table.quoted} ({names}) OVERRIDING SYSTEM VALUE VALUES ({values})")
-        _ = key
     for table in state.tables.values():
         for one in table.foreign_keys:
             made.append(f'UPDATE {table.quoted} SET "{one.columns[0]}" = id')

@@ -68,13 +68,9 @@ async def test_names_and_words(db: Any) -> None:
         'save_column: Field[bool | None] = field(column="save", default=None)',
         'c2nd: Field[date | None] = field(column="2nd", default=None)',
         'email: Field[str] = field(Varchar(254), unique=True, comment="it\'s theirs")',
-        'tags_: ManyToMany[Tag] = many_to_many(related_name="posts", through="PostTag")'
-        if False
-        else 'through="PostTag")',
+        'ManyToMany[Tag] = many_to_many(related_name="posts", through="PostTag")',
         'class Category(Model, table="categories"):',
-        "author: OneToOne[Author] = one_to_one("
-        if False
-        else 'author: ForeignKey[Author] = foreign_key(related_name="profiles"',
+        'author: ForeignKey[Author] = foreign_key(related_name="profiles"',
         'owner: OneToOne[Author | None] = one_to_one(related_name="badges", default=None)',
         'so_so = "so so"',
         'n_3d = "3d"',

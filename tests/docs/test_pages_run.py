@@ -40,6 +40,7 @@ PAGES = [
     "docs/ranges.md",
     "docs/migrations.md",
     "docs/models.md",
+    "docs/performance.md",
     "docs/pydantic.md",
     "docs/relations.md",
     "docs/schema.md",

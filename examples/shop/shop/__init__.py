@@ -1,0 +1,1 @@
+"""A small shop: docs/tutorial-shop.md goes through it file by file."""

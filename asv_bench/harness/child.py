@@ -14,6 +14,15 @@ ROOT = Path(__file__).parents[2]
 TIMEOUT = 600.0
 
 
+def _kept() -> dict[str, str]:
+    """The environment, but bytecode is kept, as it is of every installed package.
+
+    With ``PYTHONDONTWRITEBYTECODE`` the modules of a checkout are compiled in each process: `import chakra` took 9.6 times
+    as long as `import asyncpg` in place of 2 to 3 times.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run_child(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Run ``python -m module arguments`` and return what it printed.
 
@@ -23,7 +32,7 @@ def run_child(module: str, *arguments: str, environment: Mapping[str, str] | Non
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env={**os.environ, **(environment or {})},
+        env={**_kept(), **(environment or {})},
         capture_output=True,
         text=True,
         timeout=TIMEOUT,

@@ -1,4 +1,4 @@
-"""Write what docs pages take from elsewhere: the type table from COLUMN_TYPES, the list of decisions.
+"""Write what docs pages take from elsewhere: types, decisions, settings, the API reference.
 
 `--check` changes nothing and fails when a page is stale.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cookbook
 import expression_types
+import reference
 
 from chakra.columnar.types import COLUMN_TYPES, arrow_type
 from chakra.db.text_types import READ_AS_TEXT
@@ -205,6 +206,9 @@ def main() -> None:
             stale.append(str(page))
         elif fresh != text:
             page.write_text(fresh)
+    check = "--check" in sys.argv[1:]
+    changed = reference.stale(write=not check)
+    stale += changed if check else []
     if stale:
         sys.exit(f"{', '.join(stale)}: not what the sources say; run {sys.executable} ci/pages.py")
 

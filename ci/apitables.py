@@ -246,6 +246,21 @@ def _paragraph(text: str) -> str:
     return re.sub(r"(?<!`)`([^`]+)`(?!`)", r"`\1`", " ".join(text.split()))
 
 
+MORE = {
+    "database.url": "[The URL](connections.md#the-url)",
+    "database.columnar_rows": "[Objects out of columns](bulk.md#objects-out-of-columns)",
+    "database.pgbouncer": "[Behind PgBouncer](#behind-pgbouncer)",
+    "database.keepalives": "[Silent connections](connections.md#silent-connections)",
+    "pool.reset": "[What a connection carries on](#what-a-connection-carries-on)",
+    "replicas.urls": "[Replicas](deployment.md#replicas)",
+    "debug.n_plus_one": "[N+1 queries](debugging.md)",
+    "debug.telemetry": "[Traces, measurements, logs](telemetry.md)",
+    "debug.show_values": "[Security](security.md#values-that-are-not-shown)",
+    "migrations.models": "[Migrations](migrations.md)",
+}
+"""Where more is said of a setting."""
+
+
 def settings() -> str:
     """Every setting with its default and what it means, from the docstrings of the settings."""
     parts = []
@@ -258,13 +273,17 @@ def settings() -> str:
             "|---|---|---|",
         ]
         lines += [
-            f'| <span id="{section}.{each.name}"></span>`{section}.{each.name}` | {_shown(each)} '
-            f"| {cell(said[each.name])} |"
+            f"| `{section}.{each.name}` | {_shown(each)} "
+            f"| {cell(said[each.name])}{_more(f'{section}.{each.name}')} |"
             for each in dataclasses.fields(kind)
         ]
         parts.append("\n".join(lines))
     assert isinstance(Settings(), Settings)
     return "\n\n".join(["", *parts, "", ""])
+
+
+def _more(name: str) -> str:
+    return f": {MORE[name]}" if name in MORE else ""
 
 
 def _shown(each: Any) -> str:
@@ -274,7 +293,7 @@ def _shown(each: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:g} s"
+        return f"{value:g} s" if value else "0"
     return f"`{value}`" if isinstance(value, str) else str(value)
 
 
@@ -287,3 +306,28 @@ def attributes(kind: type) -> dict[str, str]:
         for name in re.findall(r"`(\w+)`", names):
             found[name] = text.strip().rstrip(".")
     return found
+
+
+def layouts() -> str:
+    """Which layout each type of the codec has: how many bytes, and which module reads and writes it."""
+    from chakra.columnar.types import COLUMN_TYPES, VARLEN
+    from chakra.pg.types import BY_NAME
+
+    widths: dict[tuple[str, str], list[str]] = {}
+    for name, row in COLUMN_TYPES.items():
+        known = BY_NAME.get(name)
+        fixed = known is not None and known.size > 0 and row.layout != VARLEN
+        size = str(known.size) if known is not None and fixed else "as the field"
+        widths.setdefault((row.family, size), []).append(f"`{name}`")
+    for family, names in (
+        ("array", "arrays"),
+        ("range", "ranges"),
+        ("multirange", "multiranges"),
+        ("composite", "composites"),
+        ("enum", "enums"),
+    ):
+        widths.setdefault((family, "as the field"), []).append(names)
+    lines = ["| Types | Bytes | read and written by |", "|---|---|---|"]
+    for (family, size), names in widths.items():
+        lines.append(f"| {', '.join(names)} | {size} | `chakra/columnar/families/{family}.py` |")
+    return "\n".join(["", *lines, "", ""])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import apitables
 import cookbook
 import expression_types
 import reference
@@ -23,6 +24,7 @@ from chakra.schema.declared import reading, storing
 DOCS = Path(__file__).parents[1] / "docs"
 TYPES, DECISIONS, COOKBOOK = DOCS / "types.md", DOCS / "decisions" / "index.md", DOCS / "cookbook.md"
 EXPRESSIONS = DOCS / "expression-types.md"
+SETTINGS, WIRE = DOCS / "settings.md", DOCS / "wire-format.md"
 BEGIN, END = "<!-- written by ci/pages.py -->\n", "<!-- until here -->\n"
 PAIRS_BEGIN, PAIRS_END = (
     "<!-- declared types, written by ci/pages.py -->\n",
@@ -188,6 +190,8 @@ def main() -> None:
         (TYPES, row_values, ROWS_BEGIN, ROWS_END),
         (TYPES, conversions, TAKEN_BEGIN, TAKEN_END),
         (DECISIONS, decisions, BEGIN, END),
+        (SETTINGS, apitables.settings, BEGIN, END),
+        (WIRE, apitables.layouts, BEGIN, END),
         (COOKBOOK, cookbook.models, MODELS_BEGIN, MODELS_END),
         (COOKBOOK, cookbook.queries, QUERIES_BEGIN, QUERIES_END),
         *(

@@ -32,6 +32,7 @@ PAGES = [
     "docs/ctes.md",
     "docs/debugging.md",
     "docs/deployment.md",
+    "docs/errors.md",
     "docs/expressions.md",
     "docs/fastapi.md",
     "docs/files.md",
@@ -45,12 +46,14 @@ PAGES = [
     "docs/relations.md",
     "docs/schema.md",
     "docs/search.md",
+    "docs/security.md",
     "docs/sync.md",
     "docs/tables.md",
     "docs/telemetry.md",
     "docs/transactions.md",
     "docs/typing.md",
     "docs/windows.md",
+    "docs/wire-format.md",
     "docs/writing.md",
 ]
 BLOCK = re.compile(

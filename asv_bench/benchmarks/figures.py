@@ -37,6 +37,12 @@ class InsertThousand:
         return measured(targets.InsertThousand)
 
 
+@figures(targets.InsertWhole)
+class InsertWhole:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.InsertWhole)
+
+
 @figures(targets.Build)
 class Build:
     def setup_cache(self) -> dict[str, float | None]:

@@ -13,6 +13,7 @@ import asyncpg
 
 import chakra
 from asv_bench.harness import data
+from asv_bench.harness.measure import Tick
 from asv_bench.harness.models import User
 from asv_bench.harness.peers import PEERS, Entry, Peer
 
@@ -49,18 +50,20 @@ class Size:
         scale: of ``lineitem``.
         seconds: clock of one contender.
         min_rounds: rounds of every target at least.
+        limit: seconds that a run of all targets may take; who is late gives each contender less.
     """
 
     users: int = data.FULL_ROWS
     many: int = 10_000
     some: int = 1_000
     scale: float = data.LINEITEM_SCALE
-    seconds: float = 4.0
+    seconds: float = 2.0
     min_rounds: int = 5
+    limit: float = 540.0
 
 
 FULL = Size()
-QUICK = Size(seconds=1.0, min_rounds=3)
+QUICK = Size(seconds=0.7, min_rounds=3)
 TINY = Size(users=2_000, many=200, some=100, scale=0.001, seconds=0.0, min_rounds=2)
 
 
@@ -74,6 +77,8 @@ class Bench:
         db: the Chakra database, the default one.
         skipped: peer → why it is not in the run.
         used: peer → versions of what it is made of.
+        tick: called between rounds, when no clock runs.
+        pace: what share of its usual time a contender gets.
     """
 
     url: str
@@ -85,7 +90,14 @@ class Bench:
     wanted: frozenset[str] | None = None
     skipped: dict[str, str] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
+    tick: Tick | None = None
+    pace: float = 1.0
     _peers: dict[str, Peer | None] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Clock of one contender, as things stand."""
+        return self.size.seconds * self.pace
 
     async def peers(self, *abilities: str) -> list[Peer]:
         """Open peers that can do one of the things asked for; who is not installed is noted in ``skipped``."""

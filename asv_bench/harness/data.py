@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sysconfig
 from collections.abc import Callable
@@ -147,8 +149,9 @@ async def prepare_lineitem(
     stamp = f"{VERSION} {scale}"
     if await connection.fetchval("SELECT obj_description(to_regclass('lineitem'))") == stamp:
         return None
-    program = Path(sysconfig.get_path("scripts")) / "tpchgen-cli"
-    if not program.exists():
+    places = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    program = shutil.which("tpchgen-cli", path=places)
+    if program is None:
         return "tpchgen-cli is not installed"
     say(f"making lineitem at scale {scale} (kept for the next time)")
     made = subprocess.run(

@@ -26,6 +26,15 @@ WARM_SHARE = 10
 
 MIN_ROUNDS = 5
 
+SLOW, SLOW_ROUNDS = 1.0, 3
+"""A contender whose call takes more seconds than that is done after so many rounds: what takes long varies little."""
+
+SETTLED_ROUNDS = 30
+"""Rounds after which it is asked whether more of them would still change anything."""
+
+SAME_MINIMUM, SAME_MEDIAN = 1.005, 1.02
+"""By how much the minimum of the last third and the median of the second half may differ where it would not."""
+
 
 class ResultsDiffer(AssertionError):
     """Two contenders do not give the same result; their times must not be compared."""
@@ -53,6 +62,10 @@ class Case:
     differs: str = ""
 
 
+Tick = Callable[[], None]
+"""Called between rounds, when no clock runs: for who shows how far it is."""
+
+
 @dataclass
 class Timing:
     """Seconds per call, one number per block, in the order they were taken."""
@@ -69,6 +82,25 @@ class Timing:
     def median(self) -> float:
         return statistics.median(self.samples)
 
+    @property
+    def spread(self) -> float:
+        """Half the width of the middle half of the samples: what stands behind ±."""
+        if len(self.samples) < 2:
+            return 0.0
+        low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
+        return (high - low) / 2
+
+    def settled(self) -> bool:
+        """Whether the last samples say what the first ones did."""
+        count = len(self.samples)
+        if count < SETTLED_ROUNDS:
+            return False
+        early = min(self.samples[: count * 2 // 3])
+        first, second = (
+            statistics.median(half) for half in (self.samples[: count // 2], self.samples[count // 2 :])
+        )
+        return early <= self.minimum * SAME_MINIMUM and max(first, second) <= min(first, second) * SAME_MEDIAN
+
 
 @dataclass(frozen=True)
 class Value:
@@ -82,16 +114,16 @@ class Timings(dict[str, Timing]):
     """Timings of one target by contender, and the figures that come of them."""
 
     def ratio(self, name: str, to: str) -> Value:
-        """Time of ``name`` divided by the time of ``to``."""
-        a, b = self[name], self[to]
-        pairs = [x / y for x, y in zip(a.samples, b.samples, strict=False)]
-        return Value(a.minimum / b.minimum, statistics.median(pairs))
+        """Time of ``name`` divided by the time of ``to``, over the rounds that both were in."""
+        pairs = list(zip(self[name].samples, self[to].samples, strict=False))
+        a, b = zip(*pairs, strict=True)
+        return Value(min(a) / min(b), statistics.median([x / y for x, y in pairs]))
 
     def difference(self, name: str, to: str) -> Value:
-        """Seconds that ``name`` takes more than ``to``."""
-        a, b = self[name], self[to]
-        pairs = [x - y for x, y in zip(a.samples, b.samples, strict=False)]
-        return Value(a.minimum - b.minimum, statistics.median(pairs))
+        """Seconds that ``name`` takes more than ``to``, over the rounds that both were in."""
+        pairs = list(zip(self[name].samples, self[to].samples, strict=False))
+        a, b = zip(*pairs, strict=True)
+        return Value(min(a) - min(b), statistics.median([x - y for x, y in pairs]))
 
     def fastest(self, names: Sequence[str]) -> str:
         """The contender with the smallest minimum among ``names``."""
@@ -103,13 +135,19 @@ async def settle(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
-async def check(cases: Sequence[Case]) -> None:
+Facts = tuple[str, Any]
+"""Who was asked first, and what its result came down to."""
+
+
+async def check(cases: Sequence[Case], first: Facts | None = None) -> Facts | None:
     """Call every contender once and compare what comes out.
+
+    Args:
+        first: what a former check gave back; the others are held to it.
 
     Raises:
         ResultsDiffer: names the two contenders and shows the beginning of both results.
     """
-    first: tuple[str, Any] | None = None
     for case in cases:
         if case.before is not None:
             await settle(case.before())
@@ -123,6 +161,7 @@ async def check(cases: Sequence[Case]) -> None:
             raise ResultsDiffer(
                 f"{case.name} gives something else than {first[0]}: {_difference(facts, first[1])}"
             )
+    return first
 
 
 def _difference(a: Any, b: Any) -> str:
@@ -134,38 +173,59 @@ def _difference(a: Any, b: Any) -> str:
     return f"{a!r:.300} and {b!r:.300}"
 
 
-async def measure(cases: Sequence[Case], *, seconds: float, min_rounds: int = MIN_ROUNDS) -> Timings:
+async def measure(
+    cases: Sequence[Case], *, seconds: float, min_rounds: int = MIN_ROUNDS, tick: Tick | None = None
+) -> Timings:
     """Time contenders in rounds of one block each, beginning each round with the next one.
 
+    Each contender has its share of the time: who has used it up leaves, so that one that takes ten times as long
+    as the others does not take their rounds too. When the times of all that are left have settled, it is over.
     The cyclic collector runs as it would in a program; what exists before the clock starts is frozen, so that
     nobody pays for walking the objects of others.
 
     Args:
-        seconds: how long to go on, for all contenders together.
-        min_rounds: rounds to take however long they last.
+        seconds: how long to go on at most, for all contenders together.
+        min_rounds: rounds to take however long they last; ``SLOW_ROUNDS`` for who is slow.
+        tick: called between rounds.
     """
     timings = Timings((case.name, Timing(case.name, differs=case.differs)) for case in cases)
+    spent = dict.fromkeys(timings, 0.0)
+    share, turn, left = seconds / max(len(cases), 1), 0, list(cases)
+
+    def goes_on(case: Case) -> bool:
+        timing = timings[case.name]
+        least = min(min_rounds, SLOW_ROUNDS) if timing.minimum > SLOW else min_rounds
+        return turn < least or spent[case.name] < share
+
     gc.collect()
     gc.freeze()
     try:
         calls = {case.name: await _calibrate(case) for case in cases}
-        deadline = perf_counter() + seconds
-        turn = 0
-        while turn < min_rounds or perf_counter() < deadline:
+        while left:
             # The contenders of a round are rotated: the place after a slow one is not always the same's.
-            start = turn % len(cases)
-            for case in (*cases[start:], *cases[:start]):
+            start = turn % len(left)
+            for case in (*left[start:], *left[:start]):
+                began = perf_counter()
                 timings[case.name].samples.append(await _block(case, calls[case.name]))
+                spent[case.name] += perf_counter() - began
             turn += 1
+            if tick is not None:
+                tick()
+            left = [case for case in left if goes_on(case)]
+            if all(timings[case.name].settled() for case in left):
+                break
     finally:
         gc.unfreeze()
     return timings
 
 
 async def _calibrate(case: Case) -> int:
-    await _block(case, 1)
-    once = min([await _block(case, 1) for _ in range(3)])
-    return 1 if case.single else max(1, min(MAX_CALLS, int(BLOCK_SECONDS / max(once, 1e-9))))
+    """Calls of one block; the check of the results has warmed everything up."""
+    once = await _block(case, 1)
+    if case.single or once > BLOCK_SECONDS:
+        return 1
+    once = min([once, *[await _block(case, 1) for _ in range(2)]])
+    return max(1, min(MAX_CALLS, int(BLOCK_SECONDS / max(once, 1e-9))))
 
 
 async def _block(case: Case, calls: int) -> float:

@@ -15,39 +15,9 @@ from asv_bench.harness.target import Figure, Outcome
 from asv_bench.harness.targets.memory import Memory
 from asv_bench.harness.targets.operations import OURS as LEADER
 from asv_bench.harness.targets.operations import EveryOperation, by_line, means
-
-STYLES = {
-    "met": "green",
-    "promised": "yellow",
-    "MISSED": "bold red",
-    "unclear": "magenta",
-    "not measured": "dim",
-}
+from asv_bench.harness.words import STYLES, duration, number, size
 
 OURS = ("chakra-orm", "asyncpg", "numba", "numpy", "pyarrow")
-
-
-def number(value: float) -> str:
-    """Three digits that count."""
-    if value == 0:
-        return "0"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit a reader would choose."""
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if abs(seconds) * scale >= 1:
-            return f"{number(seconds * scale)} {unit}"
-    return f"{number(seconds * 1e9)} ns"
-
-
-def size(count: float) -> str:
-    """Bytes in the unit a reader would choose."""
-    for unit, scale in (("MB", 1e6), ("KB", 1e3)):
-        if abs(count) >= scale:
-            return f"{number(count / scale)} {unit}"
-    return f"{number(count)} bytes"
 
 
 def cells(figure: Figure) -> tuple[str, str]:

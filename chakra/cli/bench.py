@@ -38,6 +38,11 @@ def _harness() -> str:
 @click.option(
     "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write all samples."
 )
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for bench.md, bench.json, figures.json and pictures; asv_bench/results/latest by default.",
+)
 @click.option("--check", is_flag=True, help="Exit with 1 if a figure is missed.")
 def command(
     targets: tuple[str, ...],
@@ -46,13 +51,17 @@ def command(
     peers: tuple[str, ...],
     no_peers: bool,
     json_path: Path | None,
+    out: Path | None,
     check: bool,
 ) -> None:
-    """Measure TARGETS (row numbers or ids; all by default) and print one table."""
+    """Measure TARGETS (row numbers or ids; all by default), print one table, write a report."""
     main = importlib.import_module(_harness())
     wanted = () if no_peers else peers or None
-    met = asyncio.run(main.run(targets, url=url, size=size, peers=wanted, json_path=json_path))
-    if check and not met:
+    folder = {} if out is None else {"out": out}
+    verdict = asyncio.run(main.run(targets, url=url, size=size, peers=wanted, json_path=json_path, **folder))
+    if verdict.failed:
+        raise click.ClickException("not everything could be measured: " + "; ".join(verdict.failed))
+    if check and not verdict.met:
         raise SystemExit(1)
 
 

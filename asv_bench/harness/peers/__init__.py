@@ -26,6 +26,8 @@ class Peer:
       that was built before; ``build_join(views)`` and ``build_subquery(views)`` of the other two
     - ``build_known(age)``, ``build_new(age)``: (SQL, parameters) of the query that row 6 builds, for a shape
       that was built before or not
+    - ``unsent(age)``: the query of row 6 before anything was built of it
+    - ``acquire()``: awaitable; takes a connection of its pool and gives it back
     - ``reads(sql, key)``: label → callable that reads the query into Arrow or the library's own frame; ``key``
       is an integer column to cut it by
     - ``to_polars(sql)``: label → callable giving a ``polars.DataFrame``

@@ -96,9 +96,11 @@ class Django(Peer):
 
         return DjangoOperations()
 
+    def unsent(self, age: int) -> Any:
+        return self.model.objects.filter(age__gte=age, is_active=True).order_by("-created_at")[:10]
+
     def build_known(self, age: int) -> tuple[str, Any]:
-        query = self.model.objects.filter(age__gte=age, is_active=True).order_by("-created_at")[:10].query
-        sql, params = query.sql_with_params()
+        sql, params = self.unsent(age).query.sql_with_params()
         return sql, params
 
     build_new = build_known

@@ -1,14 +1,28 @@
-"""DuckDB's PostgreSQL scanner; needs its extension, which DuckDB fetches from its own site."""
+"""DuckDB's PostgreSQL scanner; needs its extension, from a package or from DuckDB's own site."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from asv_bench.harness.peers import Peer
 from asv_bench.harness.peers.urls import address
+
+PACKAGE = "duckdb_extension_postgres_scanner"
+"""The extension as a package, for machines that do not reach DuckDB's site. DuckDB checks its signature."""
+
+
+def packaged() -> str:
+    """The file of the extension in its package, or its name, to be looked for where DuckDB keeps what it fetched."""
+    found = importlib.util.find_spec(PACKAGE)
+    for folder in (found.submodule_search_locations or ()) if found is not None else ():
+        for path in sorted(Path(folder).rglob(f"v{duckdb.__version__}/*.duckdb_extension")):
+            return str(path)
+    return "postgres"
 
 
 class DuckDB(Peer):
@@ -17,7 +31,7 @@ class DuckDB(Peer):
     async def open(self, url: str) -> None:
         self.connection = duckdb.connect()
         try:
-            self.connection.load_extension("postgres")
+            self.connection.load_extension(packaged())
         except duckdb.Error as error:
             raise RuntimeError(
                 "its extension is not there; run duckdb.connect().install_extension('postgres') once"

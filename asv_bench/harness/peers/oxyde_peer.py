@@ -124,9 +124,11 @@ class Oxyde(Peer):
     def operations(self) -> Operations:
         return OxydeOperations()
 
+    def unsent(self, age: int) -> Any:
+        return User.objects.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
+
     def build_known(self, age: int) -> tuple[str, Any]:
-        query = User.objects.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
-        return query.sql()
+        return self.unsent(age).sql()
 
     build_new = build_known
 

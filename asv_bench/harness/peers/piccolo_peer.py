@@ -108,15 +108,12 @@ class Piccolo(Peer):
     def operations(self) -> Operations:
         return PiccoloOperations(self.engine)
 
+    def unsent(self, age: int) -> Any:
+        found = User.objects().where(User.age >= age).where(User.is_active.eq(True))
+        return found.order_by(User.created_at, ascending=False).limit(10)
+
     def build_known(self, age: int) -> tuple[str, Any]:
-        query = (
-            User.objects()
-            .where(User.age >= age)
-            .where(User.is_active.eq(True))
-            .order_by(User.created_at, ascending=False)
-            .limit(10)
-        )
-        sql, params = query.querystrings[0].compile_string()
+        sql, params = self.unsent(age).querystrings[0].compile_string()
         return sql, params
 
     build_new = build_known

@@ -143,7 +143,11 @@ class SQLAlchemy(Peer):
     def operations(self) -> Operations:
         return SQLAlchemyOperations(self.engine, self.autocommit)
 
-    def _statement(self, age: int) -> Any:
+    async def acquire(self) -> None:
+        async with self.engine.connect():
+            pass
+
+    def unsent(self, age: int) -> Any:
         return (
             select(User)
             .where(User.age >= age, User.is_active.is_(True))
@@ -159,7 +163,7 @@ class SQLAlchemy(Peer):
         return found.string, found.construct_params(extracted_parameters=extracted)
 
     def build_known(self, age: int) -> tuple[str, Any]:
-        return self._known(self._statement(age))
+        return self._known(self.unsent(age))
 
     def build_typed(self, parts: int, age: int) -> tuple[str, Any]:
         conditions = typed_conditions(User, parts, age)
@@ -174,7 +178,7 @@ class SQLAlchemy(Peer):
         return self._known(select(Author).where(Author.id.in_(inner)).order_by(Author.id).limit(10))
 
     def build_new(self, age: int) -> tuple[str, Any]:
-        found = self._statement(age).compile(dialect=self.dialect)
+        found = self.unsent(age).compile(dialect=self.dialect)
         return found.string, found.params
 
 

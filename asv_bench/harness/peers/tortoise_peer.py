@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tortoise import Tortoise, fields
+from tortoise import Tortoise, connections, fields
 from tortoise.models import Model
 
 from asv_bench.harness.entries import Operations, tortoise_orm
@@ -98,6 +98,7 @@ class TortoiseORM(Peer):
             },
             _enable_global_fallback=True,
         )
+        self.connection = connections.get("default")
 
     async def close(self) -> None:
         await Tortoise.close_connections()
@@ -129,8 +130,15 @@ class TortoiseORM(Peer):
     def operations(self) -> Operations:
         return tortoise_orm.TortoiseOperations()
 
+    async def acquire(self) -> None:
+        async with self.connection.acquire_connection():
+            pass
+
+    def unsent(self, age: int) -> Any:
+        return User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
+
     def build_known(self, age: int) -> tuple[str, Any]:
-        query = User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
+        query = self.unsent(age)
         query._make_query()
         return query.query.get_parameterized_sql()  # type: ignore[no-any-return]
 

@@ -115,9 +115,11 @@ class Yara(Peer):
     def operations(self) -> Operations:
         return YaraOperations()
 
+    def unsent(self, age: int) -> Any:
+        return User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
+
     def build_known(self, age: int) -> tuple[str, Any]:
-        query = User.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
-        return query.get_parameterized_sql()
+        return self.unsent(age).get_parameterized_sql()
 
     build_new = build_known
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asv_bench.harness.target import Target
 from asv_bench.harness.targets.building import Acquire, Build, BuildTyped
-from asv_bench.harness.targets.bulk import BulkCreate, InsertThousand
+from asv_bench.harness.targets.bulk import BulkCreate, InsertThousand, InsertWhole
 from asv_bench.harness.targets.columns import BulkInsert, ToArrowLineItem, ToArrowUsers, ToPolars
 from asv_bench.harness.targets.growth import Growth
 from asv_bench.harness.targets.load import Load
@@ -21,6 +21,7 @@ TARGETS: tuple[type[Target], ...] = (
     CreateOne,
     BulkCreate,
     InsertThousand,
+    InsertWhole,
     Build,
     Acquire,
     ToArrowUsers,

@@ -13,6 +13,8 @@ from asv_bench.harness.peers import typed_conditions
 from asv_bench.harness.target import Goal, Target, ratio_to, ratio_to_best
 
 ORMS = ("SQLAlchemy", "Django", "Tortoise", "Piccolo")
+ENGINES = ("yara-orm", "oxyde")
+"""ORMs that build queries in Rust."""
 
 
 def query(age: int) -> tuple[str, Any]:
@@ -25,14 +27,19 @@ class Build(Target):
     """``filter(age__gte=…, is_active=True).order_by("-created_at").limit(10)`` to (SQL, parameters), no I/O."""
 
     number, id, title = 6, "build", "building a query"
+    patience = 0.5
     goals = (
         Goal("known", "shape built before", 8, "µs", promised=10),
         Goal("new", "shape not built before", 60, "µs"),
-        Goal("peers", "shape built before: the fastest of the other ORMs takes", 5.0, at_least=True),
+        Goal("peers", f"shape built before: the fastest of {', '.join(ORMS)} takes", 5.0, at_least=True),
+        Goal(
+            "engines", f"shape built before: the faster of {' and '.join(ENGINES)} takes", 1.0, at_least=True
+        ),
     )
 
     async def cases(self, bench: Bench) -> list[Case]:
         shapes = User.__table__.statements
+        self.sql = (query(18)[0],)
 
         def new(age: int) -> tuple[str, Any]:
             shapes.clear()
@@ -59,6 +66,7 @@ class Build(Target):
             "known": Value(timings["chakra"].minimum, timings["chakra"].median),
             "new": Value(timings["chakra, new"].minimum, timings["chakra, new"].median),
             "peers": ratio_to_best(timings, ORMS),
+            "engines": ratio_to_best(timings, ENGINES),
         }
 
 
@@ -103,6 +111,7 @@ class BuildTyped(Target):
     """Typed expressions to (SQL, parameters), no I/O, shapes that were built before; every value is used once."""
 
     number, id, title = 19, "build_typed", "building with typed expressions"
+    patience = 0.3
     goals = (
         *(Goal(f"typed{n}", f"{n} condition{'s' * (n > 1)}", 8, "µs", promised=10) for n in (1, 2, 3, 4)),
         Goal("join", "with a join", 8, "µs", promised=10),
@@ -123,6 +132,7 @@ class BuildTyped(Target):
 
             return facts
 
+        self.sql = (typed(MOST_CONDITIONS, 18)[0], joined(18)[0], nested(18)[0])
         columns = ("AGE >=", "IS_ACTIVE", "SCORE <", "NAME")
         cases = []
         for n in range(1, MOST_CONDITIONS + 1):
@@ -159,7 +169,11 @@ class Acquire(Target):
     """``async with db.acquire(): pass`` beside asyncpg's pool."""
 
     number, id, title = 7, "acquire", "connection acquire + release"
-    goals = (Goal("time", "nothing changed on the connection", 15, "µs", promised=100),)
+    patience = 0.5
+    goals = (
+        Goal("time", "nothing changed on the connection", 15, "µs", promised=100),
+        Goal("sqlalchemy", "SQLAlchemy takes", 1.0, at_least=True),
+    )
 
     async def cases(self, bench: Bench) -> list[Case]:
         async def ours() -> None:
@@ -170,7 +184,14 @@ class Acquire(Target):
             async with bench.pool.acquire():
                 pass
 
-        return [Case("chakra", ours), Case("asyncpg, pool", theirs)]
+        return [
+            Case("chakra", ours),
+            Case("asyncpg, pool", theirs),
+            *(Case(peer.name, peer.acquire) for peer in await bench.peers("acquire")),
+        ]
 
     def figures(self, timings: Timings) -> Mapping[str, Value | None]:
-        return {"time": Value(timings["chakra"].minimum, timings["chakra"].median)}
+        return {
+            "time": Value(timings["chakra"].minimum, timings["chakra"].median),
+            "sqlalchemy": ratio_to(timings, "SQLAlchemy", "chakra"),
+        }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asv_bench.harness import data
@@ -179,5 +179,50 @@ class InsertThousand(Target):
         return {
             "executemany": ratio_to(timings, "chakra", EXECUTEMANY),
             "records": ratio_to(timings, "chakra", RECORDS),
+            "sqlalchemy": ratio_to(timings, "SQLAlchemy", "chakra"),
+        }
+
+
+class InsertWhole(Target):
+    """The same from rows as dicts to the end: making the objects, or the records, is within the clock."""
+
+    number, id, title = 5, "insert_whole", "insert 1000 rows, objects made of dicts included"
+    goals = (
+        Goal("executemany", "of asyncpg's executemany", 1.0, promised=1.125),
+        Goal("sqlalchemy", "SQLAlchemy takes", 5.0, at_least=True),
+    )
+
+    async def cases(self, bench: Bench) -> list[Case]:
+        rows = data.new_rows(bench.size.some)
+        writing = Writing(bench, rows)
+        held = await bench.held()
+        columns = ", ".join(data.COLUMNS[1:])
+        statement = await bench.prepare(f"INSERT INTO new_users ({columns}) VALUES ($1, $2, $3, $4, $5, $6)")
+
+        def case(name: str, insert: Callable[[], Any], differs: str = "") -> Case:
+            return Case(
+                name, insert, lambda _: writing.facts(), before=writing.empty, single=True, differs=differs
+            )
+
+        def records() -> list[tuple[Any, ...]]:
+            return [tuple(row.values()) for row in rows]
+
+        def whole(peer: Peer) -> Case:
+            return case(peer.name, lambda: peer.bulk_create(peer.make(rows)))
+
+        return [
+            case("chakra", lambda: NewUser.objects.bulk_create([NewUser(**row) for row in rows])),
+            case(EXECUTEMANY, lambda: statement.executemany(records()), "gives no keys back"),
+            case(
+                RECORDS,
+                lambda: held.copy_records_to_table("new_users", records=records(), columns=data.COLUMNS[1:]),
+                "gives no keys back",
+            ),
+            *(whole(peer) for peer in await bench.peers("bulk_create")),
+        ]
+
+    def figures(self, timings: Timings) -> Mapping[str, Value | None]:
+        return {
+            "executemany": ratio_to(timings, "chakra", EXECUTEMANY),
             "sqlalchemy": ratio_to(timings, "SQLAlchemy", "chakra"),
         }

@@ -83,6 +83,7 @@ class ToArrow(Target):
     async def cases(self, bench: Bench) -> list[Case]:
         query, numeric = self.query, self.numeric
         sql, _ = query.to_sql()
+        self.sql = (sql,)
 
         def facts(result: Any) -> Any:
             rows, *columns = column_facts(result, numeric)
@@ -147,6 +148,7 @@ class ToPolars(Target):
     async def cases(self, bench: Bench) -> list[Case]:
         query = User.objects.all()
         sql, _ = query.to_sql()
+        self.sql = (sql,)
         cases = [Case("chakra", query.to_polars, column_facts), await drain(bench, sql)]
         for peer in await bench.peers("to_polars"):
             cases += [Case(label, read, column_facts) for label, read in peer.to_polars(sql).items()]

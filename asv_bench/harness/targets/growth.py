@@ -40,6 +40,7 @@ class Growth(Target):
         self.rows = {name_of(times): int(bench.size.users * times) for times in TIMES}
         most = self.rows[name_of(TIMES[-1])]
         sql, _ = User.objects.all().to_sql()
+        self.sql = (sql,)
         ten_times = chakra.raw(" UNION ALL ".join([sql] * int(TIMES[-1])))
 
         async def stream() -> int:

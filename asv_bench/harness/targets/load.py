@@ -19,8 +19,9 @@ from asv_bench.harness.target import Goal, Outcome, Target
 TASKS = (1, 10, 100, 1_000)
 POOL = "asyncpg, pool.fetchrow"
 PEERS = ("SQLAlchemy", "Tortoise")
-READS = 4_000
-"""Reads of one block, whatever the number of tasks: at 1,000 tasks each reads four rows."""
+READS, READS_OF_PEERS = 4_000, 1_000
+"""Reads of one block, whatever the number of tasks: at 1,000 tasks each reads four rows. The ORMs, whose figure is
+far from its goal, read one each: a round of theirs took three quarters of the time."""
 
 P50, P99 = 0.50, 0.99
 
@@ -92,20 +93,22 @@ class Load(Target):
         ):
             cases = await self.cases(bench)
             await check(cases)
-            reads = READS if bench.size.seconds else 20
             timings = Timings()
             for case in cases:  # every connection of every pool has prepared its statement
                 await block(case.call, LOAD_CONNECTIONS, 20 * LOAD_CONNECTIONS)
             gc.collect()
             gc.freeze()
             try:
-                deadline, turn = perf_counter() + bench.size.seconds * self.patience * len(cases), 0
+                deadline, turn = perf_counter() + bench.seconds * self.patience * len(cases), 0
                 while turn < bench.size.min_rounds or perf_counter() < deadline:
                     start = turn % len(cases)
                     for tasks in TASKS:
                         for case in (*cases[start:], *cases[:start]):
-                            await self._block(case, tasks, reads, timings)
+                            reads = READS_OF_PEERS if case.name in PEERS else READS
+                            await self._block(case, tasks, reads if bench.size.seconds else 20, timings)
                     turn += 1
+                    if bench.tick is not None:
+                        bench.tick()
             finally:
                 gc.unfreeze()
         return self.outcome(timings, self._throughput(timings))

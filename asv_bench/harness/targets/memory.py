@@ -5,17 +5,17 @@ from __future__ import annotations
 import gc
 import sys
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import chakra
 from asv_bench.harness import data
 from asv_bench.harness.bench import Bench, User
 from asv_bench.harness.child import run_child
 from asv_bench.harness.measure import Case, Timing, Timings, Value, settle
+from asv_bench.harness.peers import PEERS
 from asv_bench.harness.target import Goal, Outcome, Target, ratio_to
+from asv_bench.harness.weights import WAYS
 
-CONNECTIONS = 20
 QUERIES = 1_000
 
 
@@ -73,49 +73,55 @@ class ObjectMemory(Memory):
 
 
 class ConnectionMemory(Memory):
-    """What one more pooled connection and one more unsent query cost the client."""
+    """What one more pooled connection and one more unsent query cost the client.
+
+    Connections are counted in processes of their own: by what Python allocates, which is the figure, and by what the
+    process grows, which counts the buffers of libpq too.
+    """
 
     number, id, title = 12, "connection_memory", "memory of a connection and of a query"
     goals = (
         Goal("connection", "one connection of the pool", 50, "KB"),
         Goal("query", "one queryset of two conditions, an order and a limit", 0.5, "KB"),
+        Goal("resident", "one connection of the pool, resident memory", 50, "KB"),
     )
 
     async def sizes(self, bench: Bench) -> list[Timing]:
-        return [
-            Timing("chakra, connection", [await self._connection(bench)]),
-            Timing("chakra, query", [self._query()]),
-        ]
+        opened = {peer.name for peer in await bench.peers("get")}
+        found = []
+        for name in WAYS:
+            if name not in PEERS or name in opened:
+                sizes = run_child("asv_bench.harness.weights", name, bench.url)
+                found += [
+                    Timing(f"{name}, connection", [sizes["traced"]]),
+                    Timing(f"{name}, connection, resident", [max(sizes["resident"], 1)]),
+                ]
+        asked = {"chakra": unsent} | {peer.name: peer.unsent for peer in await bench.peers("unsent")}
+        return [*found, *(Timing(f"{name}, query", [self._query(ask)]) for name, ask in asked.items())]
 
-    async def _connection(self, bench: Bench) -> float:
-        tracemalloc.start()
-        try:
-            sizes = []
-            for count in (1, 1 + CONNECTIONS):
-                before = traced()
-                db = await chakra.connect(bench.url, min_connections=count, max_connections=count)
-                sizes.append(traced() - before)
-                await db.close()
-        finally:
-            tracemalloc.stop()
-        return (sizes[1] - sizes[0]) / CONNECTIONS
-
-    def _query(self) -> float:
+    def _query(self, ask: Callable[[int], Any]) -> float:
+        ask(0)  # what the first one of a model leaves behind
         tracemalloc.start()
         try:
             before = traced()
-            kept = [
-                User.objects.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
-                for age in range(QUERIES)
-            ]
+            kept = [ask(age) for age in range(QUERIES)]
             size = traced() - before - sys.getsizeof(kept)
         finally:
             tracemalloc.stop()
         return size / QUERIES
 
     def figures(self, timings: Timings) -> Mapping[str, Value | None]:
-        connection, query = timings["chakra, connection"].minimum, timings["chakra, query"].minimum
-        return {"connection": Value(connection, connection), "query": Value(query, query)}
+        sizes = {
+            "connection": timings["chakra, connection"].minimum,
+            "query": timings["chakra, query"].minimum,
+            "resident": timings["chakra, connection, resident"].minimum,
+        }
+        return {name: Value(size, size) for name, size in sizes.items()}
+
+
+def unsent(age: int) -> Any:
+    """The query of row 6, of which nothing was built yet."""
+    return User.objects.filter(age__gte=age, is_active=True).order_by("-created_at").limit(10)
 
 
 class ColumnMemory(Memory):

@@ -342,8 +342,9 @@ class EveryOperation(Target):
             cases.append(case)
         return await measure(
             cases,
-            seconds=run.bench.size.seconds * self.patience * len(cases),
+            seconds=run.bench.seconds * self.patience * len(cases),
             min_rounds=run.bench.size.min_rounds,
+            tick=run.bench.tick,
         )
 
     def figures(self, timings: Timings) -> Mapping[str, Value | None]:

@@ -56,6 +56,7 @@ class SelectRelated(Related):
             return Post.objects.order_by("id").select_related("author")
 
         sql, params = query().to_sql()
+        self.sql = (sql,)
         statement = await bench.prepare(sql)
         name = len(POST_COLUMNS) + AUTHOR_COLUMNS.index("name")
 
@@ -98,7 +99,8 @@ class Prefetched(Related):
     async def cases(self, bench: Bench) -> list[Case]:
         await bench.library()
         query = self.query(bench)
-        rows, partners = [await bench.prepare(sql) for sql in await _sent(bench, query)]
+        self.sql = tuple(await _sent(bench, query))
+        rows, partners = [await bench.prepare(sql) for sql in self.sql]
         arguments = query.to_sql()[1]
         keys = [row[0] for row in await rows.fetch(*arguments)]
         label = self.partner_columns.index("title" if "title" in self.partner_columns else "name")

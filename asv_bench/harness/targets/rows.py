@@ -35,6 +35,7 @@ class Get(Target):
 
     async def cases(self, bench: Bench) -> list[Case]:
         sql, params = User.objects.filter(id=1).limit(2).to_sql()
+        self.sql = (sql,)
         statement = await bench.prepare(sql)
         # The LIMIT of get() may be written in or bound; the key comes first in any case.
         rest = tuple(params[1:])
@@ -114,7 +115,6 @@ class Instances(Target):
     """``await User.objects.order_by("id").limit(10_000)``; the floor fetches bare records with the same SQL."""
 
     number, id, title = 2, "instances", "10k model instances"
-    patience = 1.5
     goals = (
         Goal("overhead", "over fetch() of bare records", 2.5, "ms", promised=5),
         Goal("sqlalchemy", "SQLAlchemy takes", 5.0, at_least=True),
@@ -124,6 +124,7 @@ class Instances(Target):
         many = bench.size.many
         query = User.objects.order_by("id").limit(many)
         sql, params = query.to_sql()
+        self.sql = (sql,)
         statement = await bench.prepare(sql)
 
         async def chakra() -> Any:
@@ -157,7 +158,8 @@ class CreateOne(Target):
     async def cases(self, bench: Bench) -> list[Case]:
         rows = data.new_rows(1_000)
         table = NewUser.__table__
-        statement = await bench.prepare(insert_statement(table, data.COLUMNS[1:], ("id",)).sql)
+        self.sql = (insert_statement(table, data.COLUMNS[1:], ("id",)).sql,)
+        statement = await bench.prepare(self.sql[0])
 
         async def empty() -> None:
             await bench.connection.execute("TRUNCATE new_users")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from asv_bench.harness import measure as clock
 from asv_bench.harness.bench import TINY, Bench, opened
-from asv_bench.harness.measure import MIN_ROUNDS, Case, ResultsDiffer, Timing, Timings, Value, check, measure
-from asv_bench.harness.target import Figure, Goal, Target
+from asv_bench.harness.measure import (
+    MIN_ROUNDS,
+    SETTLED_ROUNDS,
+    Case,
+    ResultsDiffer,
+    Timing,
+    Timings,
+    Value,
+    check,
+    measure,
+)
+from asv_bench.harness.target import Figure, Goal, Target, agreeing
 from asv_bench.harness.targets import TARGETS
 from asv_bench.harness.targets.columns import ToArrowLineItem
 from asv_bench.harness.targets.operations import EveryOperation
@@ -63,16 +74,66 @@ async def test_contenders_take_turns() -> None:
     ]
     timings = await measure(cases, seconds=0)
     assert {name: len(timing.samples) for name, timing in timings.items()} == {"a": 5, "b": 5}
-    # After calibration (four calls of each) every round has one block of each, begun by the next contender.
-    assert "".join(order[8:]) == "abbaabbaab"
+    # After calibration (one call of each) every round has one block of each, begun by the next contender.
+    assert "".join(order[2:]) == "abbaabbaab"
     assert MIN_ROUNDS == 5
 
 
+async def test_who_has_used_up_its_share_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def takes(seconds: float) -> Callable[[], None]:
+        def call() -> None:
+            nonlocal now
+            now += seconds
+
+        return call
+
+    monkeypatch.setattr(clock, "perf_counter", lambda: now)
+    cases = [
+        Case("quick", takes(0.3), single=True),
+        Case("slow", takes(0.9), single=True),
+        Case("slowest", takes(2.0), single=True),
+    ]
+    timings = await measure(cases, seconds=9.0, min_rounds=4)
+    # A share is three seconds; the slowest takes three rounds however long they last, the others four.
+    assert {name: len(timing.samples) for name, timing in timings.items()} == {
+        "quick": 10,
+        "slow": 4,
+        "slowest": 3,
+    }
+    # What settles ends before its time: thirty rounds of the same.
+    timings = await measure([Case("same", takes(0.01), single=True)], seconds=9.0)
+    assert len(timings["same"].samples) == SETTLED_ROUNDS
+
+
+async def test_a_library_that_fails_or_differs_is_left_out() -> None:
+    def fails() -> None:
+        raise RuntimeError("no such luck")
+
+    cases = [
+        Case("chakra", lambda: 1, facts=int),
+        Case("Django", lambda: 1, facts=int),
+        Case("Piccolo", lambda: 2, facts=int),
+        Case("oxyde, new", fails),
+    ]
+    kept, notes = await agreeing(cases)
+    assert [case.name for case in kept] == ["chakra", "Django"]
+    assert notes == [
+        "Piccolo left out: Piccolo gives something else than chakra: 2 and 1",
+        "oxyde, new left out: no such luck",
+    ]
+    with pytest.raises(RuntimeError, match="no such luck"):  # nobody to compare with
+        await agreeing([Case("chakra", fails), cases[1]])
+
+
 def test_figures_come_from_pairs_of_one_round() -> None:
-    timings = Timings(a=Timing("a", [3.0, 6.0, 5.0]), b=Timing("b", [1.0, 2.0, 4.0]))
+    # The fourth block of b is of a round that a was not in: it is in no figure.
+    timings = Timings(a=Timing("a", [3.0, 6.0, 5.0]), b=Timing("b", [1.0, 2.0, 4.0, 0.1]))
     assert timings.ratio("a", "b") == Value(3.0, 3.0)
     assert timings.difference("a", "b") == Value(2.0, 2.0)
     assert timings.fastest(["a", "b"]) == "b"
+    assert Timing("c", [1.0, 2.0, 3.0, 4.0, 9.0]).spread == 1.0  # quartiles 2 and 4
 
 
 @pytest.mark.parametrize(

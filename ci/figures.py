@@ -183,12 +183,15 @@ def take(folder: Path) -> Summary:
         sys.exit(f"{folder}: a run of size tiny shows only that everything runs; its figures mean nothing")
     older = summary.load(STORED.read_text()) if STORED.exists() else Summary()
     merged = older.updated(newer, [target.id for target in TARGETS])
+    STORED.parent.mkdir(exist_ok=True)
     STORED.write_text(summary.dump(merged))
     return merged
 
 
 def main() -> None:
     folders = [word for word in sys.argv[1:] if word != "--check"]
+    if not folders and not STORED.exists():
+        sys.exit(f"{STORED}: no run is stored yet; run chakra bench, then this with its folder")
     found = take(Path(folders[0])) if folders else summary.load(STORED.read_text())
     if "--check" in sys.argv[1:]:
         if old := list(stale(found)):

@@ -21,6 +21,9 @@ LINES = ("#e64a19", "#37474f", "#5c6bc0", "#00897b", "#8d6e63", "#ab47bc")
 PANEL, BAR = 4.6, 0.30
 """Inches: width of a panel, height of a bar."""
 
+NAMED = 3
+"""Types that are named: the worst ones."""
+
 USERS = {"full": 1_000_000, "quick": 1_000_000, "tiny": 2_000}
 """Rows of ``users`` by size."""
 
@@ -125,6 +128,7 @@ def _percentiles(axis: Any, found: Mapping[str, Points]) -> None:
         axis.plot(*zip(*sorted(points), strict=True), "o-", color=colour, label=label, lw=width, ms=4)
     axis.set_xscale("log")
     axis.set_yscale("log")
+    axis.set_ylim(top=axis.get_ylim()[1] * 3)  # room for the names
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter(lambda value, _: number(value))
     _labelled(axis, "tasks at once", "ms")
@@ -154,6 +158,37 @@ def operations(kind: str, title: str) -> Panel:
         return {name: math.exp(sum(values) / len(values)) for name, values in logs.items()}
 
     return Panel(title, read, lambda axis, found: _bars(axis, found, times))
+
+
+def by_type(way: str, beside: str, goal: float, title: str) -> Panel:
+    """Chakra's time of each type by that of its floor, in the order of the ratios."""
+
+    def read(summary: Summary) -> dict[str, float]:
+        row = summary.row("types")
+        ratios = {
+            line.removeprefix(f"{way}, "): row.times[names[OURS]].minimum / row.times[names[beside]].minimum  # type: ignore[union-attr]
+            for line, names in (lines_of(row).items() if row is not None else ())
+            if line.startswith(f"{way}, ") and beside in names
+        }
+        return dict(sorted(ratios.items(), key=lambda item: item[1]))
+
+    def paint(axis: Any, found: Mapping[str, float]) -> None:
+        places = range(1, len(found) + 1)
+        axis.scatter(
+            places, found.values(), color=[PEER if r <= goal else CHAKRA for r in found.values()], s=12
+        )
+        axis.axhline(goal, color=FLOOR, linewidth=1, label=f"goal {goal:g}")
+        worst = list(found.items())[-NAMED:]
+        axis.plot(
+            [],
+            [],
+            " ",
+            label="worst: " + ", ".join(f"{name} {times(ratio)}" for name, ratio in reversed(worst)),
+        )
+        axis.set_ylim(0, max(*found.values(), goal) * 1.25)
+        _labelled(axis, "types, by their ratio", f"× {beside}")
+
+    return Panel(title, read, paint, bars=False)
 
 
 CHARTS: dict[str, tuple[str, tuple[Panel, ...]]] = {
@@ -214,6 +249,13 @@ CHARTS: dict[str, tuple[str, tuple[Panel, ...]]] = {
             operations("related", "A to K, with relations"),
             operations("large", "A to K, large model"),
             operations("items", "yara-orm's own nine"),
+        ),
+    ),
+    "types": (
+        "Columns by type",
+        (
+            by_type("read", "the drain", 1.15, "to_arrow, a column of each type"),
+            by_type("write", "COPY of ready bytes", 1.25, "bulk_insert, a column of each type"),
         ),
     ),
     "growth": ("Growth", (Panel("to_arrow: time per row as results grow", _growth, _grows, bars=False),)),

@@ -106,7 +106,8 @@ async def run(
         versions = f"PostgreSQL {server.split()[0]}, {table.versions()}"
         console.print(f"{table.machine()}\n{versions}\n")
         bench.CACHE.mkdir(exist_ok=True)
-        schedule = progress.Schedule(bench.CACHE / f"durations-{size}.json", picked, run.size.limit)
+        path = bench.CACHE / f"durations-{size}.json"
+        schedule = progress.Schedule(path, picked, run.size.limit, took_elsewhere(size))
         with progress.Shown(console, schedule, len(picked)) as shown:
             run.tick = shown.tick
             for target in picked:
@@ -135,6 +136,14 @@ async def run(
         json_path.write_text(json.dumps(table.as_json(outcomes), indent=1))
     met = all(figure.verdict != "MISSED" for outcome in outcomes for figure in outcome.figures)
     return Verdict(met, tuple(f"{row.number}. {row.title}: {row.failed}" for row in rows if row.failed))
+
+
+def took_elsewhere(size: str) -> dict[str, float]:
+    """Seconds of each target in the stored run, if that was one of this size."""
+    if not STORED.exists():
+        return {}
+    stored = summary.load(STORED.read_text())
+    return {row.id: row.took for row in stored.rows if stored.runs[row.run].size == size}
 
 
 async def measured(

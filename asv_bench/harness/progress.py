@@ -6,7 +6,7 @@ Nothing is drawn by a thread while a clock runs: the line is drawn between round
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -30,11 +30,21 @@ def clock(seconds: float) -> str:
 
 
 class Schedule:
-    """How long targets took the last time, on this machine and at this size, and what that says of the rest."""
+    """How long targets took the last time, on this machine and at this size, and what that says of the rest.
 
-    def __init__(self, path: Path, targets: Sequence[Target], limit: float) -> None:
+    Args:
+        path: where that is kept.
+        targets: what is to be run.
+        limit: seconds that all of it may take.
+        others: seconds of targets on another machine, for the first run.
+    """
+
+    def __init__(
+        self, path: Path, targets: Sequence[Target], limit: float, others: Mapping[str, float] | None = None
+    ) -> None:
         self.path = path
-        self.known: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+        kept: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+        self.known = {**(others or {}), **kept}
         self.left = [target.id for target in targets]
         self.limit = limit
         self.begun = perf_counter()

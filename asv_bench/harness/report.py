@@ -40,7 +40,7 @@ def contenders(row: Row) -> Grid:
     """The times of a row, fastest first."""
     grid = Grid(("contender", "minimum", "median", "±", "blocks", "by Chakra's"), right=(1, 2, 3, 4, 5))
     for name, taken in sorted(row.times.items(), key=lambda item: item[1].minimum):
-        ours = partner(name, row)
+        ours = OURS if is_ours(name) and OURS in row.times else partner(name, row)
         grid.rows.append(
             (
                 f"**{name}**" if is_ours(name) else name,

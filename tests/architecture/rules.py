@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -210,7 +211,8 @@ def layer(module: str) -> str:
     return parts[1]
 
 
-def imports(path: Path) -> Iterator[Import]:
+@cache
+def imports(path: Path) -> tuple[Import, ...]:
     """Every import of a file; ``from chakra.x import y`` counts as ``chakra.x.y`` when that is a module."""
     module = module_name(path)
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
@@ -232,9 +234,10 @@ def imports(path: Path) -> Iterator[Import]:
             guard = isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")
             yield from visit(child, lazy or function, typing or guard)
 
-    yield from visit(ast.parse(path.read_text()), False, False)
+    return tuple(visit(ast.parse(path.read_text()), False, False))
 
 
+@cache
 def _is_module(name: str) -> bool:
     path = ROOT.joinpath(*name.split("."))
     return name.startswith("chakra.") and (

@@ -66,7 +66,7 @@ SAID = {
 
 def about(found: Summary) -> str:
     """Where and when it was measured."""
-    return "\n".join(report.told(run) for run in found.runs)
+    return "\n".join(run.told() for run in found.runs)
 
 
 def overview(found: Summary) -> str:

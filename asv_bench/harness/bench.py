@@ -57,13 +57,13 @@ class Size:
     many: int = 10_000
     some: int = 1_000
     scale: float = data.LINEITEM_SCALE
-    seconds: float = 2.0
+    seconds: float = 1.5
     min_rounds: int = 5
     limit: float = 540.0
 
 
 FULL = Size()
-QUICK = Size(seconds=0.7, min_rounds=3)
+QUICK = Size(seconds=0.6, min_rounds=3)
 TINY = Size(users=2_000, many=200, some=100, scale=0.001, seconds=0.0, min_rounds=2)
 
 

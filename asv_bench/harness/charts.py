@@ -18,8 +18,8 @@ CHAKRA, PEER, FLOOR = "#e64a19", "#90a4ae", "#cfd8dc"
 """Ours, other libraries, and what does less than is asked."""
 
 LINES = ("#e64a19", "#37474f", "#5c6bc0", "#00897b", "#8d6e63", "#ab47bc")
-PANEL, BAR = 4.6, 0.30
-"""Inches: width of a panel, height of a bar."""
+PANEL, ACROSS, BAR = 4.2, 2, 0.27
+"""Inches: width of a panel, panels beside each other (a page of text has room for two), inches: height of a bar."""
 
 NAMED = 3
 """Types that are named: the worst ones."""
@@ -193,19 +193,19 @@ def by_type(way: str, beside: str, goal: float, title: str) -> Panel:
 
 CHARTS: dict[str, tuple[str, tuple[Panel, ...]]] = {
     "sections": (
-        "Rows: one by key, ten thousand, a thousand inserted",
+        "Rows: read and written",
         (
             bars("get", "objects.get(id=…)"),
             bars("instances", "10,000 instances"),
+            bars("create", "create(…), one row"),
             bars("insert_whole", "1,000 rows inserted, objects made too"),
         ),
     ),
     "writing": (
-        "Rows: writing",
+        "Instances that were made before, written",
         (
-            bars("create", "create(…), one row"),
-            bars("bulk_create", "bulk_create of 10,000"),
-            bars("insert_1000", "1,000 instances that were made before"),
+            bars("bulk_create", "10,000, keys filled in"),
+            bars("insert_1000", "1,000, keys filled in"),
         ),
     ),
     "relations": (
@@ -293,7 +293,7 @@ def _written(summary: Summary, folder: Path, kind: str, stamp: str) -> Iterator[
         shown = [(panel, found) for panel in panels if (found := panel.read(summary))]
         if not shown:
             continue
-        across = len(shown) if len(shown) < 4 else 2
+        across = min(len(shown), ACROSS)
         down = math.ceil(len(shown) / across)
         tallest = max(len(found) if panel.bars else 8 for panel, found in shown)
         figure, axes = plt.subplots(

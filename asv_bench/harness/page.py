@@ -66,7 +66,10 @@ PROMISES = (
 
 def targets(summary: Summary) -> Grid:
     """*Performance Targets*: each with the figure, and what SQLAlchemy takes."""
-    grid = Grid(("Operation", "Target", "Chakra", "", "vs SQLAlchemy: target", "measured", ""), right=(2, 5))
+    grid = Grid(
+        ("Operation", "Target", "Chakra", "verdict", "vs SQLAlchemy: target", "measured", "verdict"),
+        right=(2, 5),
+    )
     for promise in PROMISES:
         row = summary.row(promise.row)
         held = row.figure(promise.figure) if row is not None else None
@@ -201,12 +204,11 @@ def kept(row: Row, part: Section) -> list[str]:
     for label, name in part.lines:
         found = ratios(row, name)
         verdict = judged(found, part.faster, at_least=True)
-        lines.append(f"{label} takes {_shown(found)} as long, promised {part.promise}: {verdict}")
+        lines.append(f"{label} / Chakra: {_shown(found)}, promised {part.promise}: {verdict}")
     for label, name in part.raws:
         found = ratios(row, "chakra", name)
-        lines.append(
-            f"Chakra takes {_shown(found)} of {label}, promised {part.raw:g} ×: {judged(found, part.raw)}"
-        )
+        verdict = judged(found, part.raw)
+        lines.append(f"Chakra / {label}: {_shown(found)}, promised {part.raw:g} ×: {verdict}")
     return lines
 
 
@@ -246,7 +248,7 @@ def memory(summary: Summary) -> Grid:
         return None if row is None else row.times.get(name + weight.suffix)
 
     names = [name for name in WEIGHED if any(taken(weight, name) is not None for weight in WEIGHTS)]
-    grid = Grid(("Metric", *names, "Chakra ORM", "Target", ""), right=range(1, len(names) + 2))
+    grid = Grid(("Metric", *names, "Chakra ORM", "Target", "verdict"), right=range(1, len(names) + 2))
     for weight in WEIGHTS:
         ours = taken(weight, "chakra")
         found = [taken(weight, name) for name in (*names, "chakra")]
@@ -270,12 +272,17 @@ MEMORY_NOTE = (
 Block = Callable[[Summary], str]
 
 
+def _targets_block(summary: Summary) -> str:
+    where = [f"Measured on {run.told()}" for run in summary.runs]
+    return "\n\n".join([targets(summary).markdown(), TARGETS_NOTE, *where])
+
+
 def _times_block(part: Section) -> Block:
     return lambda summary: f"{fenced(section(summary, part))}\n\n{TIMES_NOTE}"
 
 
 BLOCKS: dict[str, tuple[str, Block]] = {
-    "targets": ("Performance Targets", lambda summary: f"{targets(summary).markdown()}\n\n{TARGETS_NOTE}"),
+    "targets": ("Performance Targets", _targets_block),
     "simple-query": (SIMPLE.title, _times_block(SIMPLE)),
     "bulk-fetch": (FETCH.title, _times_block(FETCH)),
     "insert": (INSERT.title, _times_block(INSERT)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from asv_bench.harness.compare import FLOORS, OURS, in_lines, is_ours, lines_of, partner, split, wins
 from asv_bench.harness.page import BLOCKS
-from asv_bench.harness.summary import Held, Row, Run, Summary
+from asv_bench.harness.summary import Held, Row, Summary
 from asv_bench.harness.words import Grid, duration, fenced, number, size, times
 
 SIZED = {"object_memory", "connection_memory", "column_memory"}
@@ -92,11 +92,6 @@ def missed(summary: Summary) -> list[str]:
     ]
 
 
-def told(run: Run) -> str:
-    """Where and when, in a sentence."""
-    return f"{run.machine}; {run.versions}; size {run.size}, {run.date}, commit {run.commit}."
-
-
 def _list(items: Iterable[str], empty: str) -> str:
     return "\n".join(f"- {item}" for item in items) or empty
 
@@ -122,7 +117,7 @@ def report(summary: Summary, charts: Sequence[str]) -> str:
     Args:
         charts: names of picture files beside it.
     """
-    parts = ["# What was measured", *(told(run) for run in summary.runs)]
+    parts = ["# What was measured", *(run.told() for run in summary.runs)]
     for run in summary.runs:
         parts.append(
             _list([f"{name}: {versions}" for name, versions in run.peers.items()], "No other library.")
@@ -152,6 +147,5 @@ __all__ = [
     "of",
     "report",
     "shown",
-    "told",
     "where_peers_win",
 ]

@@ -102,6 +102,10 @@ class Run:
     date: str
     commit: str
 
+    def told(self) -> str:
+        """Where and when, in a sentence."""
+        return f"{self.machine}; {self.versions}; size {self.size}, {self.date}, commit {self.commit}."
+
 
 @dataclass(frozen=True)
 class Summary:

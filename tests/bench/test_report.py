@@ -105,11 +105,11 @@ Chakra ORM:                     0.050ms ± 0.002ms        ←
 Raw asyncpg, pool.fetchrow:     0.100ms ± 0.005ms    2.0 ×
 Raw asyncpg, held and prepared: 0.040ms ± 0.001ms    0.8 ×
 
-SQLAlchemy takes 2 × (4) as long, promised 3-4x faster: unclear
-Django ORM takes 4 × (4) as long, promised 3-4x faster: met
-Tortoise ORM takes 2.25 × (2) as long, promised 3-4x faster: MISSED
-Chakra takes 0.444 × (0.5) of Raw asyncpg, pool.fetchrow, promised 1.2 ×: met
-Chakra takes 1.29 × (1.25) of Raw asyncpg, held and prepared, promised 1.2 ×: MISSED"""
+SQLAlchemy / Chakra: 2 × (4), promised 3-4x faster: unclear
+Django ORM / Chakra: 4 × (4), promised 3-4x faster: met
+Tortoise ORM / Chakra: 2.25 × (2), promised 3-4x faster: MISSED
+Chakra / Raw asyncpg, pool.fetchrow: 0.444 × (0.5), promised 1.2 ×: met
+Chakra / Raw asyncpg, held and prepared: 1.29 × (1.25), promised 1.2 ×: MISSED"""
     )
     assert page.section(FOUND, page.INSERT).endswith("not measured")
 
@@ -131,7 +131,7 @@ def test_memory() -> None:
         ),
     )
     grid = page.memory(Summary((RUN,), rows))
-    assert grid.headers == ("Metric", "SQLAlchemy", "Django", "Chakra ORM", "Target", "")
+    assert grid.headers == ("Metric", "SQLAlchemy", "Django", "Chakra ORM", "Target", "verdict")
     assert grid.rows == [
         ("Memory per connection", "—", "21 KB", "60 KB", "~50 KB", "MISSED"),
         ("… of it from Python", "—", "—", "14 KB", "~50 KB", "met"),

@@ -65,7 +65,7 @@ class Size:
 
 
 FULL = Size()
-QUICK = Size(typed=100_000, seconds=0.7, min_rounds=3)
+QUICK = Size(typed=150_000, seconds=0.7, min_rounds=3)
 TINY = Size(users=2_000, many=200, some=100, scale=0.001, typed=100, seconds=0.0, min_rounds=2)
 
 

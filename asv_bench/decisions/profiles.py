@@ -1,4 +1,4 @@
-"""Figures of docs/profiles.md: ``python asv_bench/decisions/profiles.py URL [--write]`` from the root of a checkout.
+"""Figures of docs/profiles.md: ``python asv_bench/decisions/profiles.py URL [--write]``
 
 Where the time of an operation goes. A timer of the wall clock (``ITIMER_REAL``) interrupts the process every 0.7 ms, and the
 function that runs is noted: waiting for the server is a function like others (``select``). What C code does (asyncpg's
@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import signal
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -22,8 +21,6 @@ from types import FrameType
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
 from asv_bench.decisions.written import DOCS, put, table, where_and_when
 from asv_bench.harness import bench as harness
 from asv_bench.harness import targets

@@ -1,4 +1,4 @@
-"""Figures of docs/scaling.md: ``python asv_bench/decisions/scaling.py URL [--write]`` from the root of a checkout.
+"""Figures of docs/scaling.md: ``python asv_bench/decisions/scaling.py URL [--write]``
 
 How ``to_arrow`` grows to ten million rows, what further connections buy, and what bounds each: wall clock, CPU of this
 process, and CPU of the server's processes from ``/proc`` (so the server must run on this machine; without that the
@@ -11,15 +11,12 @@ import argparse
 import asyncio
 import gc
 import statistics
-import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import asyncpg
 
@@ -75,7 +72,9 @@ class Meter:
             server = sum(spent - before.get(pid, 0.0) for pid, spent in after.items())
         return Used(wall, client, server)
 
-    async def compare(self, ways: dict[str, Callable[[], Awaitable[Any]]], rounds: int = 0) -> dict[str, list[Used]]:
+    async def compare(
+        self, ways: dict[str, Callable[[], Awaitable[Any]]], rounds: int = 0
+    ) -> dict[str, list[Used]]:
         """All ways in turn, after a round that does not count."""
         found: dict[str, list[Used]] = {way: [] for way in ways}
         for turn in range((rounds or self.rounds) + 1):
@@ -205,7 +204,11 @@ async def writes(meter: Meter, rows: int) -> dict[str, float]:
         found.append(await meter.call(write))
     await meter.connection.execute("TRUNCATE new_users")
     best = least(found)
-    return {"write": best.wall / rows, "write_client": best.client / rows, "write_server": (best.server or 0.0) / rows}
+    return {
+        "write": best.wall / rows,
+        "write_client": best.client / rows,
+        "write_server": (best.server or 0.0) / rows,
+    }
 
 
 def billion(facts: dict[str, float], wire: float, four: float) -> list[list[str]]:
@@ -246,7 +249,9 @@ async def main() -> None:
         async with chakra.connect(given.url):
             tables: list[tuple[str, Any, int]] = [("users", User.objects.all(), rows)]
             CACHE.mkdir(exist_ok=True)
-            why = await data.prepare_lineitem(connection, CACHE, scale=rows * FULL.scale / FULL.users, say=print)
+            why = await data.prepare_lineitem(
+                connection, CACHE, scale=rows * FULL.scale / FULL.users, say=print
+            )
             if why is None:
                 count = await connection.fetchval("SELECT count(*) FROM lineitem")
                 tables.append(("lineitem", LineItem.objects.all(), count))
@@ -260,27 +265,35 @@ async def main() -> None:
             lines, facts = await growth(meter, rows)
             facts |= await writes(meter, rows)
             wire = await size_of(connection, User.objects.all().to_sql()[0]) / rows
-            four = least(
-                (await meter.compare({"4": lambda: User.objects.all().to_arrow(partitions=4)}))["4"]
-            ).wall / rows
+            four = (
+                least(
+                    (await meter.compare({"4": lambda: User.objects.all().to_arrow(partitions=4)}))["4"]
+                ).wall
+                / rows
+            )
         await connection.close()
     finally:
         await _settle(given.url, "RESET {0}")
+    one_headers = [
+        "wall, ms",
+        "client CPU, ms",
+        "server CPU, ms",
+        "client / server of the wall",
+        "ns a row",
+        "MB/s",
+    ]
+    parts_headers = ["wall, ms", "faster", *one_headers[1:4], "million rows a second"]
     written = {
         "machine": where_and_when(server),
-        "one connection": table(
-            ["one connection", "wall, ms", "client CPU", "server CPU", "client / server of the wall", "ns a row", "MB/s"],
-            one,
-        ),
-        "partitions": table(
-            ["connections", "wall, ms", "faster", "client CPU", "server CPU", "client / server of the wall", "million rows a second"],
-            many,
-        ),
+        "one connection": table(["one connection", *one_headers], one),
+        "partitions": table(["connections", *parts_headers], many),
         "growth": table(
             ["way", "rows", "wall, ms", "ns a row", "client CPU, ns a row", "server CPU, ns a row"], lines
         ),
-        "a billion": table(["users, 1,000,000,000 rows", "size", "time", "bound by"], billion(facts, wire, four)),
-    }  # fmt: skip
+        "a billion": table(
+            ["users, 1,000,000,000 rows", "size", "time", "bound by"], billion(facts, wire, four)
+        ),
+    }
     for name, part in written.items():
         print(f"\n{name}\n\n{part}")
     if given.write:

@@ -1,9 +1,9 @@
-"""Parts of a page that a script writes: ``<!-- written by asv_bench/decisions/NAME.py: PART -->`` to ``<!-- until here -->``."""
+"""Parts of a page that a script writes: from ``<!-- written by asv_bench/decisions/NAME.py: PART -->`` to the next
+``<!-- until here -->``.
+"""
 
 from __future__ import annotations
 
-import platform
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) 
 
 def where_and_when(server: str) -> str:
     """The machine, the versions and the day, as a sentence."""
-    return f"{date.today():%-d %B %Y}: {machine()}; PostgreSQL {server.split()[0]}; {versions()}."
+    return f"{date.today():%-d %B %Y}: {machine()}; PostgreSQL {server.split(maxsplit=1)[0]}; {versions()}."
 
 
 def put(page: Path, script: str, parts: Mapping[str, str]) -> None:
@@ -33,11 +33,11 @@ def put(page: Path, script: str, parts: Mapping[str, str]) -> None:
     text = page.read_text()
     for name, part in parts.items():
         begin, end = f"<!-- written by asv_bench/decisions/{script}: {name} -->\n", "\n<!-- until here -->"
-        pattern = re.escape(begin) + ".*?" + re.escape(end)
-        if not re.search(pattern, text, re.DOTALL):
+        before, found, rest = text.partition(begin)
+        if not found or end not in rest:
             raise ValueError(f"{page} has no part {name!r}: expected {begin!r}")
-        text = re.sub(pattern, lambda _, part=part: begin + part + end, text, count=1, flags=re.DOTALL)
+        text = before + begin + part + end + rest.partition(end)[2]
     page.write_text(text)
 
 
-__all__ = ["DOCS", "platform", "put", "table", "where_and_when"]
+__all__ = ["DOCS", "put", "table", "where_and_when"]

@@ -15,8 +15,8 @@ from asv_bench.harness.target import Figure, Outcome
 from asv_bench.harness.targets.memory import Memory
 from asv_bench.harness.targets.operations import OURS as LEADER
 from asv_bench.harness.targets.operations import EveryOperation, by_line, means
-from asv_bench.harness.words import STYLES, duration, number, size
 from asv_bench.harness.targets.types import BESIDE, GOALS, PEER, READ, WRITE, ByType
+from asv_bench.harness.words import STYLES, duration, number, size
 
 OURS = ("chakra-orm", "asyncpg", "numba", "numpy", "pyarrow")
 

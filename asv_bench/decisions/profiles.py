@@ -1,8 +1,8 @@
 """Figures of docs/profiles.md: ``python asv_bench/decisions/profiles.py URL [--write]``
 
-Where the time of an operation goes. A timer of the wall clock (``ITIMER_REAL``) interrupts the process every 0.7 ms, and the
-function that runs is noted: waiting for the server is a function like others (``select``). What C code does (asyncpg's
-records, compiled kernels, pyarrow) stands under the Python function that called it. ``--write`` puts the tables into
+Where the time of an operation goes. A timer of the wall clock (``ITIMER_REAL``) interrupts the process every 0.7 ms, and
+the function that runs is noted: waiting for the server is a function like others (``select``). What C code does (records
+of asyncpg, compiled kernels, pyarrow) stands under the Python function that called it. ``--write`` puts the tables into
 the page.
 """
 
@@ -20,7 +20,6 @@ from time import perf_counter, process_time
 from types import FrameType
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
 from asv_bench.decisions.written import DOCS, put, table, where_and_when
 from asv_bench.harness import bench as harness
 from asv_bench.harness import targets
@@ -31,6 +30,7 @@ from asv_bench.harness.targets.columns import DRAIN
 from asv_bench.harness.targets.related import FLOOR as RECORDS
 from asv_bench.harness.targets.rows import FLOOR as PREPARED
 
+ROOT = Path(__file__).parents[2]
 EVERY = 0.0007
 SECONDS = 3.0
 SHOWN = 7

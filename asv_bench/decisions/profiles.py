@@ -1,9 +1,9 @@
 """Figures of docs/profiles.md: ``python asv_bench/decisions/profiles.py URL [--write]``
 
-Where the time of an operation goes. A timer of the wall clock (``ITIMER_REAL``) interrupts the process every 0.7 ms, and
-the function that runs is noted: waiting for the server is a function like others (``select``). What C code does (records
-of asyncpg, compiled kernels, pyarrow) stands under the Python function that called it. ``--write`` puts the tables into
-the page.
+Where the time of an operation goes. A timer of the wall clock (``ITIMER_REAL``) interrupts the process every 0.7 ms,
+and the function that runs is noted: waiting for the server is a function like others (``select``). What C code does
+(records of asyncpg, compiled kernels, pyarrow) stands under the Python function that called it. ``--write`` puts the
+tables into the page.
 """
 
 from __future__ import annotations

@@ -155,3 +155,9 @@ class Profiled:
 class Load:
     def setup_cache(self) -> dict[str, float | None]:
         return measured(targets.Load)
+
+
+@figures(targets.ByType)
+class ByType:
+    def setup_cache(self) -> dict[str, float | None]:
+        return measured(targets.ByType)

@@ -48,6 +48,7 @@ class Size:
         many: instances of the rows that read or write "10,000"; posts.
         some: rows of the benchmark that inserts "1000"; authors, tags, and posts with tags.
         scale: of ``lineitem``.
+        typed: rows of each table of one type.
         seconds: clock of one contender.
         min_rounds: rounds of every target at least.
         limit: seconds that a run of all targets may take; who is late gives each contender less.
@@ -57,14 +58,15 @@ class Size:
     many: int = 10_000
     some: int = 1_000
     scale: float = data.LINEITEM_SCALE
+    typed: int = 200_000
     seconds: float = 1.5
     min_rounds: int = 5
     limit: float = 540.0
 
 
 FULL = Size()
-QUICK = Size(seconds=0.6, min_rounds=3)
-TINY = Size(users=2_000, many=200, some=100, scale=0.001, seconds=0.0, min_rounds=2)
+QUICK = Size(typed=150_000, seconds=0.6, min_rounds=3)
+TINY = Size(users=2_000, many=200, some=100, scale=0.001, typed=100, seconds=0.0, min_rounds=2)
 
 
 @dataclass
@@ -193,7 +195,8 @@ async def opened(
 
     Args:
         url: a database to use; its tables ``users``, ``new_users``, ``lineitem``, ``authors``, ``posts``, ``tags``,
-            ``posts_tags``, ``entries``, ``linked_entries``, ``knows``, ``wide_entries`` and ``items`` are replaced.
+            ``posts_tags``, ``entries``, ``linked_entries``, ``knows``, ``wide_entries`` and ``items`` are replaced, and
+            the schema ``bench_types``.
         peers: names of the peers to run; ``None`` = all that are installed.
     """
     server = None

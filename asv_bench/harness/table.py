@@ -15,6 +15,7 @@ from asv_bench.harness.target import Figure, Outcome
 from asv_bench.harness.targets.memory import Memory
 from asv_bench.harness.targets.operations import OURS as LEADER
 from asv_bench.harness.targets.operations import EveryOperation, by_line, means
+from asv_bench.harness.targets.types import BESIDE, GOALS, PEER, READ, WRITE, ByType
 from asv_bench.harness.words import STYLES, duration, number, size
 
 OURS = ("chakra-orm", "asyncpg", "numba", "numpy", "pyarrow")
@@ -94,6 +95,28 @@ def lines_table(outcome: Outcome) -> Table:
     return table
 
 
+def types_table(outcome: Outcome) -> Table:
+    """The lines of row 22: both ways of each type, by what is beside them."""
+    lines = by_line(outcome.timings)
+    table = Table(title=f"{outcome.target.number}. {outcome.target.title}", title_justify="left")
+    table.add_column("type")
+    for header in ("to_arrow", "of the drain", "ADBC", "bulk_insert", "of ready bytes", "ADBC"):
+        table.add_column(header, justify="right")
+    for id in dict.fromkeys(line.partition(", ")[2] for line in lines):
+        cells = []
+        for way in (READ, WRITE):
+            line = lines[f"{way}, {id}"]
+            ratio = line.ratio(LEADER, BESIDE[way])
+            text = f"{ratio.minimum:.2f} ({ratio.median:.2f})"
+            cells += [
+                duration(line[LEADER].minimum),
+                text if ratio.minimum <= GOALS[way] else f"[bold red]{text}[/]",
+                _times(line.ratio(PEER, LEADER).minimum) if PEER in line else "—",
+            ]
+        table.add_row(id, *cells)
+    return table
+
+
 def _times(ratio: float) -> str:
     return f"{ratio:.2f} ×" if ratio >= 1 else f"[bold red]{ratio:.2f} ×[/]"
 
@@ -102,6 +125,8 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     """The times of one target and what to know about them."""
     if isinstance(outcome.target, EveryOperation):
         console.print(lines_table(outcome))
+    elif isinstance(outcome.target, ByType):
+        console.print(types_table(outcome))
     elif outcome.timings:
         console.print(times_table(outcome))
     for note in outcome.notes:

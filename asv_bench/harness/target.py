@@ -11,7 +11,17 @@ from asv_bench.harness.bench import Bench
 from asv_bench.harness.measure import Case, Timings, Value, check, measure
 from asv_bench.harness.peers import PEERS
 
-SCALES = {"µs": 1e6, "ms": 1e3, "s": 1.0, "ns/row": 1e9, "×": 1.0, "bytes": 1.0, "KB": 1e-3, "": 1.0}
+SCALES = {
+    "µs": 1e6,
+    "ms": 1e3,
+    "s": 1.0,
+    "ns/row": 1e9,
+    "×": 1.0,
+    "bytes": 1.0,
+    "KB": 1e-3,
+    "%": 100.0,
+    "": 1.0,
+}
 """Unit → what a figure in seconds, bytes or as a bare number is multiplied by to be shown."""
 
 

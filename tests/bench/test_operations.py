@@ -57,7 +57,9 @@ async def outcome(db: object, dsn: str, monkeypatch: pytest.MonkeyPatch) -> Outc
     monkeypatch.setattr(harness, "PEERS", {"wrong": entry})
     monkeypatch.setattr(clock, "BLOCK_SECONDS", 0.0)  # one call a block
     # Of 42 lines each would walk all objects of the suite, 0.15 s; times mean nothing here.
-    monkeypatch.setattr(clock, "gc", SimpleNamespace(collect=int, freeze=int, unfreeze=int))
+    monkeypatch.setattr(
+        clock, "gc", SimpleNamespace(collect=int, freeze=int, unfreeze=int, get_freeze_count=int)
+    )
     async with opened(dsn, TINY) as run:
         return await EveryOperation().run(run)
 

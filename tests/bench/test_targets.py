@@ -24,7 +24,7 @@ from asv_bench.harness.targets import TARGETS
 from asv_bench.harness.targets.columns import ToArrowLineItem
 from asv_bench.harness.targets.operations import EveryOperation
 
-ROWS = set(range(1, 22))
+ROWS = set(range(1, 23))
 NEEDS_LINEITEM = "tpchgen-cli is not installed"
 
 

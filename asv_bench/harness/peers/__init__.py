@@ -30,6 +30,8 @@ class Peer:
     - ``acquire()``: awaitable; takes a connection of its pool and gives it back
     - ``reads(sql, key)``: label → callable that reads the query into Arrow or the library's own frame; ``key``
       is an integer column to cut it by
+    - ``reads_column(sql)`` and ``writes_column(schema, name, table)``: callables for row 22, which reads a query into
+      a ``pyarrow.Table`` and appends one of one column to a table
     - ``to_polars(sql)``: label → callable giving a ``polars.DataFrame``
     - ``writes(table)``: label → callable that appends the ``pyarrow.Table`` to ``new_users``
     """

@@ -35,5 +35,16 @@ class ADBC(Peer):
 
         return {"ADBC ingest": write}
 
+    def reads_column(self, sql: str) -> Callable[[], pyarrow.Table]:
+        read: Callable[[], pyarrow.Table] = self.reads(sql, "")["ADBC"]
+        return read
+
+    def writes_column(self, schema: str, name: str, table: pyarrow.Table) -> Callable[[], Any]:
+        def write() -> None:
+            with self.connection.cursor() as cursor:
+                cursor.adbc_ingest(name, table, mode="append", db_schema_name=schema)
+
+        return write
+
 
 PEER = ADBC

@@ -13,6 +13,7 @@ from asv_bench.harness.targets.operations import EveryOperation
 from asv_bench.harness.targets.related import PrefetchMany, PrefetchRelated, SelectRelated
 from asv_bench.harness.targets.rows import CreateOne, Get, Instances, Profiled
 from asv_bench.harness.targets.start import FirstRead, ImportTime
+from asv_bench.harness.targets.types import ByType
 
 TARGETS: tuple[type[Target], ...] = (
     Get,
@@ -40,6 +41,7 @@ TARGETS: tuple[type[Target], ...] = (
     BuildTyped,
     EveryOperation,
     Load,
+    ByType,
 )
 
 __all__ = ["TARGETS"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import asyncpg
 import pyarrow
 import pyarrow.compute as pc
 
@@ -17,6 +18,7 @@ from asv_bench.harness.target import Goal, Outcome, Target, ratio_to, ratio_to_b
 from asv_bench.harness.targets.bulk import FLOOR, Writing
 
 DRAIN = "the drain"
+SERVER = "the server alone"
 PARTS = "chakra, 4 partitions"
 
 SINGLE = ("ADBC", "ConnectorX", "polars, connectorx", "polars, adbc", "DuckDB")
@@ -35,6 +37,17 @@ async def drain(bench: Bench, sql: str) -> Case:
         lambda: held.copy_from_query(sql, output=drop, format="binary"),
         differs="drops the bytes",
     )
+
+
+async def server_alone(bench: Bench, sql: str) -> Case | None:
+    """The same COPY into nothing, inside the server: what no client can be faster than. ``None`` = not allowed."""
+    held = await bench.held()
+    statement = f"COPY ({sql}) TO '/dev/null' (FORMAT binary)"
+    try:
+        await held.execute(statement)
+    except asyncpg.PostgresError:  # only superusers and members of pg_write_server_files may
+        return None
+    return Case(SERVER, lambda: held.execute(statement), differs="sends nothing")
 
 
 def column_facts(result: Any, numeric: Iterable[str] = ()) -> Any:
@@ -92,11 +105,17 @@ class ToArrow(Target):
         cases = [
             Case("chakra", query.to_arrow, facts),
             await drain(bench, sql),
+            *filter(None, [await server_alone(bench, sql)]),
             Case(PARTS, lambda: query.to_arrow(partitions=4), facts),
         ]
         for peer in await bench.peers("reads"):
             cases += [Case(label, read, facts) for label, read in peer.reads(sql, self.key).items()]
         return cases
+
+    def outcome(self, timings: Timings, notes: Sequence[str] = ()) -> Outcome:
+        if SERVER not in timings:
+            notes = [*notes, f"{SERVER} left out: COPY TO a file needs a superuser or pg_write_server_files"]
+        return super().outcome(timings, notes)
 
     def figures(self, timings: Timings) -> Mapping[str, Value | None]:
         return {

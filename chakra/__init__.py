@@ -7,176 +7,232 @@ Everything public is here, in ``chakra.types``, ``chakra.functions``, ``chakra.e
 from __future__ import annotations
 
 import functools
-import importlib
 import typing
 from typing import TYPE_CHECKING
 
-from chakra.config import configure
-from chakra.db import deadlines as _deadlines
-from chakra.db import default as _databases
-from chakra.db.default import route
-from chakra.debug import switches as _switches
-from chakra.errors import (
-    ChakraError,
-    CheckViolation,
-    CommitUnknown,
-    ConfigError,
-    ConnectionLost,
-    CopyFormatError,
-    DatabaseError,
-    DataError,
-    DeadlineExceeded,
-    DoesNotExist,
-    FieldError,
-    ForeignKeyViolation,
-    IntegrityError,
-    MultipleObjectsReturned,
-    NotLoaded,
-    NotNullViolation,
-    PoolTimeout,
-    QueryError,
-    SerializationError,
-    StaleData,
-    TransactionError,
-    UniqueViolation,
-    ValidationError,
+from chakra import _late
+
+_SUBMODULES = (
+    "columnar config contrib db debug embedded errors expressions functions introspect migrations models pg query "
+    "schema sql sync types"
 )
-from chakra.expressions import (
-    ArraySubquery,
-    Case,
-    Cast,
-    Coalesce,
-    Collate,
-    Excluded,
-    Exists,
-    F,
-    Func,
-    Greatest,
-    Least,
-    New,
-    NullIf,
-    Old,
-    OuterRef,
-    Q,
-    Subquery,
-    Value,
-    When,
-)
-from chakra.expressions.aggregates import (
-    ArrayAgg,
-    Avg,
-    Count,
-    JsonAgg,
-    Max,
-    Min,
-    StdDev,
-    StringAgg,
-    Sum,
-    Variance,
-)
-from chakra.expressions.grouping import Grouping
-from chakra.expressions.library.aggregates import (
-    AnyValue,
-    BitAnd,
-    BitOr,
-    BitXor,
-    BoolAnd,
-    BoolOr,
-    Every,
-    JsonObjectAgg,
-    RangeAgg,
-    RangeIntersectAgg,
-    XmlAgg,
-)
-from chakra.expressions.library.statistics import (
-    Corr,
-    CovarPop,
-    CovarSamp,
-    CumeDistOf,
-    DenseRankOf,
-    Mode,
-    PercentileCont,
-    PercentileDisc,
-    PercentRankOf,
-    RankOf,
-    RegrAvgX,
-    RegrAvgY,
-    RegrCount,
-    RegrIntercept,
-    RegrR2,
-    RegrSlope,
-    RegrSXX,
-    RegrSXY,
-    RegrSYY,
-)
-from chakra.expressions.rows import All, Row
-from chakra.expressions.rows import Any_ as Any
-from chakra.expressions.windows import (
-    CumeDist,
-    DenseRank,
-    FirstValue,
-    Frame,
-    Lag,
-    LastValue,
-    Lead,
-    NthValue,
-    Ntile,
-    Over,
-    PercentRank,
-    Rank,
-    RowNumber,
-    Window,
-)
-from chakra.models import (
-    Database,
-    Field,
-    ForeignKey,
-    ManyToMany,
-    Model,
-    OneToOne,
-    RelatedManager,
-    Version,
-    declared,
-    field,
-    foreign_key,
-    many_to_many,
-    one_to_one,
-)
-from chakra.pg.interval import Interval
-from chakra.pg.json_text import JSON_NULL, JsonNull
-from chakra.pg.uuid7 import uuid7
-from chakra.query import QuerySet, on, raw
-from chakra.query import notebook as _notebook
-from chakra.query.ctes import CTE
-from chakra.query.notebook import show
-from chakra.query.paging import Page
-from chakra.query.prefetch import Prefetch, prefetch
-from chakra.query.reports import DeleteReport
-from chakra.schema import Check, Exclude, Identity, Index, OpClass, Policy, Sequence, Trigger, Unique
+"""Attributes of ``chakra`` without an import of their own, and loaded when they are asked for."""
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import NoReturn
 
+    from chakra import errors as _errors
     from chakra.db import Transaction
+    from chakra.db import deadlines as _deadlines
+    from chakra.db import default as _databases
     from chakra.db.deadlines import Deadline
+    from chakra.db.default import route
     from chakra.db.retrying import Attempts
+    from chakra.debug import switches as _switches
+    from chakra.debug.switches import configure
+    from chakra.errors import (
+        ChakraError,
+        CheckViolation,
+        CommitUnknown,
+        ConfigError,
+        ConnectionLost,
+        CopyFormatError,
+        DatabaseError,
+        DataError,
+        DeadlineExceeded,
+        DoesNotExist,
+        FieldError,
+        ForeignKeyViolation,
+        IntegrityError,
+        MultipleObjectsReturned,
+        NotLoaded,
+        NotNullViolation,
+        PoolTimeout,
+        QueryError,
+        SerializationError,
+        StaleData,
+        TransactionError,
+        UniqueViolation,
+        ValidationError,
+    )
+    from chakra.expressions import (
+        ArraySubquery,
+        Case,
+        Cast,
+        Coalesce,
+        Collate,
+        Excluded,
+        Exists,
+        F,
+        Func,
+        Greatest,
+        Least,
+        New,
+        NullIf,
+        Old,
+        OuterRef,
+        Q,
+        Subquery,
+        Value,
+        When,
+    )
+    from chakra.expressions.aggregates import (
+        ArrayAgg,
+        Avg,
+        Count,
+        JsonAgg,
+        Max,
+        Min,
+        StdDev,
+        StringAgg,
+        Sum,
+        Variance,
+    )
+    from chakra.expressions.grouping import Grouping
+    from chakra.expressions.library.aggregates import (
+        AnyValue,
+        BitAnd,
+        BitOr,
+        BitXor,
+        BoolAnd,
+        BoolOr,
+        Every,
+        JsonObjectAgg,
+        RangeAgg,
+        RangeIntersectAgg,
+        XmlAgg,
+    )
+    from chakra.expressions.library.statistics import (
+        Corr,
+        CovarPop,
+        CovarSamp,
+        CumeDistOf,
+        DenseRankOf,
+        Mode,
+        PercentileCont,
+        PercentileDisc,
+        PercentRankOf,
+        RankOf,
+        RegrAvgX,
+        RegrAvgY,
+        RegrCount,
+        RegrIntercept,
+        RegrR2,
+        RegrSlope,
+        RegrSXX,
+        RegrSXY,
+        RegrSYY,
+    )
+    from chakra.expressions.rows import All, Row
+    from chakra.expressions.rows import Any_ as Any
+    from chakra.expressions.windows import (
+        CumeDist,
+        DenseRank,
+        FirstValue,
+        Frame,
+        Lag,
+        LastValue,
+        Lead,
+        NthValue,
+        Ntile,
+        Over,
+        PercentRank,
+        Rank,
+        RowNumber,
+        Window,
+    )
+    from chakra.models import (
+        Database,
+        Field,
+        ForeignKey,
+        ManyToMany,
+        Model,
+        OneToOne,
+        RelatedManager,
+        Version,
+        declared,
+        field,
+        foreign_key,
+        many_to_many,
+        one_to_one,
+    )
+    from chakra.models import Database as _Database
+    from chakra.pg.interval import Interval
+    from chakra.pg.json_text import JSON_NULL, JsonNull
+    from chakra.pg.uuid7 import uuid7
+    from chakra.query import notebook as _notebook
+    from chakra.query.ctes import CTE
+    from chakra.query.hooks import on
+    from chakra.query.notebook import show
+    from chakra.query.paging import Page
+    from chakra.query.prefetch import Prefetch, prefetch
+    from chakra.query.queryset import QuerySet
+    from chakra.query.raw import raw
+    from chakra.query.reports import DeleteReport
+    from chakra.schema import Check, Exclude, Identity, Index, OpClass, Policy, Sequence, Trigger, Unique
+else:  # checkers know names and modules by their imports
+    __getattr__, __dir__ = _late.exported(
+        __name__,
+        {
+            "chakra.debug.switches": "configure",
+            "chakra.db.default": "route",
+            "chakra.errors": (
+                "ChakraError CheckViolation CommitUnknown ConfigError ConnectionLost CopyFormatError "
+                "DatabaseError DataError DeadlineExceeded DoesNotExist FieldError ForeignKeyViolation "
+                "IntegrityError MultipleObjectsReturned NotLoaded NotNullViolation PoolTimeout QueryError "
+                "SerializationError StaleData TransactionError UniqueViolation ValidationError"
+            ),
+            "chakra.expressions": (
+                "ArraySubquery Case Cast Coalesce Collate Excluded Exists F Func Greatest Least New "
+                "NullIf Old OuterRef Q Subquery Value When"
+            ),
+            "chakra.expressions.aggregates": (
+                "ArrayAgg Avg Count JsonAgg Max Min StdDev StringAgg Sum Variance"
+            ),
+            "chakra.expressions.grouping": "Grouping",
+            "chakra.expressions.library.aggregates": (
+                "AnyValue BitAnd BitOr BitXor BoolAnd BoolOr Every JsonObjectAgg RangeAgg "
+                "RangeIntersectAgg XmlAgg"
+            ),
+            "chakra.expressions.library.statistics": (
+                "Corr CovarPop CovarSamp CumeDistOf DenseRankOf Mode PercentileCont PercentileDisc "
+                "PercentRankOf RankOf RegrAvgX RegrAvgY RegrCount RegrIntercept RegrR2 RegrSlope RegrSXX "
+                "RegrSXY RegrSYY"
+            ),
+            "chakra.expressions.rows": "All Row Any=Any_",
+            "chakra.expressions.windows": (
+                "CumeDist DenseRank FirstValue Frame Lag LastValue Lead NthValue Ntile Over PercentRank "
+                "Rank RowNumber Window"
+            ),
+            "chakra.models": (
+                "Database Field ForeignKey ManyToMany Model OneToOne RelatedManager Version declared "
+                "field foreign_key many_to_many one_to_one"
+            ),
+            "chakra.pg.interval": "Interval",
+            "chakra.pg.json_text": "JSON_NULL JsonNull",
+            "chakra.pg.uuid7": "uuid7",
+            "chakra.query.hooks": "on",
+            "chakra.query.queryset": "QuerySet",
+            "chakra.query.raw": "raw",
+            "chakra.query.ctes": "CTE",
+            "chakra.query.notebook": "show",
+            "chakra.query.paging": "Page",
+            "chakra.query.prefetch": "Prefetch prefetch",
+            "chakra.query.reports": "DeleteReport",
+            "chakra.schema": "Check Exclude Identity Index OpClass Policy Sequence Trigger Unique",
+        },
+        modules=_SUBMODULES.split(),
+    )
+    _late.late(globals(), "chakra", "_errors=errors")
+    _late.late(globals(), "chakra.db", "_databases=default _deadlines=deadlines")
+    _late.late(globals(), "chakra.debug", "_switches=switches")
+    _late.late(globals(), "chakra.models", "_Database=Database")
+    _late.late(globals(), "chakra.query", "_notebook=notebook")
 
 _Work = typing.TypeVar("_Work", bound="typing.Callable[..., typing.Awaitable[typing.Any]]")
 
 __version__ = "0.1.0"
-
-del _switches  # it listens to the settings, and has no names of use here
-
-
-if not TYPE_CHECKING:  # checkers know modules by their imports
-    _SUBMODULES = frozenset({"columnar", "contrib", "functions", "sync", "types"})
-
-    def __getattr__(name):
-        if name in _SUBMODULES:  # public, and loaded when they are asked for
-            return importlib.import_module(f"chakra.{name}")
-        raise AttributeError(f"module 'chakra' has no attribute {name!r}")
-
 
 _NOT_AWAITED = (
     "connect() gives a database once it was awaited: write `db = await chakra.connect(url)`, or "
@@ -198,6 +254,7 @@ class _Connecting:
     async def _connect(self) -> Database:
         from chakra.db.database import settings_of
 
+        _switches.listen()
         alias = self._settings.get("alias")
         _databases.check_free(alias)
         url = self._url or settings_of(None, alias).database.url
@@ -207,7 +264,7 @@ class _Connecting:
 
             url, server = await resolve_url_async(url)
         try:
-            database = await Database.connect(url, **self._settings)
+            database = await _Database.connect(url, **self._settings)
         except BaseException:
             if server is not None:
                 await server.stop_async()  # to its end, even if this is cancelled again
@@ -299,7 +356,7 @@ async def gather(*given: typing.Awaitable[typing.Any]) -> list[typing.Any]:
     """
     try:
         database = _databases.default_database()
-    except ConfigError:
+    except _errors.ConfigError:
         for each in given:
             if isinstance(each, typing.Coroutine):
                 each.close()  # else Python complained of it, too

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
-from chakra.db.backoff import Backoff
-from chakra.db.catalog import TypeCatalog, Types, with_modifier
-from chakra.db.connection import Connection
-from chakra.db.copy_out import CopyOutStream
-from chakra.db.database import Database
-from chakra.db.errors import StaleTypes, stale_types
-from chakra.db.executor import Executor
-from chakra.db.hooks import Hook, HookChain, QueryEvent
-from chakra.db.pool import Pool, PoolFigures
-from chakra.db.session import Record, Session
-from chakra.db.statements import Statement
-from chakra.db.transactions import Transaction
+from chakra._late import exported
+
+if TYPE_CHECKING:
+    from chakra.db.backoff import Backoff
+    from chakra.db.catalog import TypeCatalog, Types, with_modifier
+    from chakra.db.connection import Connection
+    from chakra.db.copy_out import CopyOutStream
+    from chakra.db.database import Database
+    from chakra.db.errors import StaleTypes, stale_types
+    from chakra.db.executor import Executor
+    from chakra.db.hooks import Hook, HookChain, QueryEvent
+    from chakra.db.pool import Pool, PoolFigures
+    from chakra.db.session import Record, Session
+    from chakra.db.statements import Statement
+    from chakra.db.transactions import Transaction
+else:
+    __getattr__, __dir__ = exported(
+        __name__,
+        {
+            "chakra.db.backoff": "Backoff",
+            "chakra.db.catalog": "TypeCatalog Types with_modifier",
+            "chakra.db.connection": "Connection",
+            "chakra.db.copy_out": "CopyOutStream",
+            "chakra.db.database": "Database",
+            "chakra.db.errors": "StaleTypes stale_types",
+            "chakra.db.executor": "Executor",
+            "chakra.db.hooks": "Hook HookChain QueryEvent",
+            "chakra.db.pool": "Pool PoolFigures",
+            "chakra.db.session": "Record Session",
+            "chakra.db.statements": "Statement",
+            "chakra.db.transactions": "Transaction",
+        },
+        modules=("hooks", "stats"),  # paths that the documentation writes
+    )
 
 __all__ = [
     "Backoff",
@@ -39,13 +60,3 @@ __all__ = [
     "stale_types",
     "with_modifier",
 ]
-
-
-if not TYPE_CHECKING:  # checkers know modules by their imports
-
-    def __getattr__(name):
-        if (
-            name == "stats"
-        ):  # db.stats() is what loads it otherwise, and prometheus() of several databases comes before
-            return importlib.import_module("chakra.db.stats")
-        raise AttributeError(f"chakra.db has no {name}")

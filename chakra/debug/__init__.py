@@ -6,22 +6,18 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chakra.debug.tags import query_tags
+from chakra._late import exported
 
 if TYPE_CHECKING:
     from chakra.debug.profiler import Query, QueryProfiler, Run
+    from chakra.debug.tags import query_tags
+else:
+    __getattr__, __dir__ = exported(
+        __name__,
+        {"chakra.debug.profiler": "Query QueryProfiler Run", "chakra.debug.tags": "query_tags"},
+        modules=("telemetry",),  # a path that the documentation writes
+    )
 
 __all__ = ["Query", "QueryProfiler", "Run", "query_tags"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "telemetry":
-        return importlib.import_module("chakra.debug.telemetry")
-    if name not in __all__:
-        raise AttributeError(f"chakra.debug has no {name}")
-    from chakra.debug import profiler
-
-    return getattr(profiler, name)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from chakra import config
+from chakra.config import configure
 from chakra.db.hooks import QueryEvent, everywhere
 from chakra.debug.call_site import call_site
 from chakra.debug.nplusone import watch
@@ -99,6 +100,10 @@ def apply(settings: config.Settings) -> None:
         _remove = None
 
 
+def listen() -> None:
+    """Whoever connects calls it; loading this module is what makes it do what the settings say, then and later."""
+
+
 config.on_change(apply)
 
-__all__ = ["apply", "log_query"]
+__all__ = ["apply", "configure", "listen", "log_query"]

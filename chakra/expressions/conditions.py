@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chakra._late import late
 from chakra.errors import FieldError
 from chakra.expressions.base import MAKE, Condition, Expression
 from chakra.expressions.infer import HIGHEST, LOWEST, NO_MODELS, PLAIN, literal_key
-from chakra.expressions.lookups import CONTAINER_LOOKUPS, LOOKUPS
 from chakra.expressions.values import Value, as_expression
+
+if TYPE_CHECKING:
+    from chakra.expressions.lookups import is_lookup
+else:
+    late(globals(), "chakra.expressions.lookups", "is_lookup")
 
 
 class IsTrue(Condition):
@@ -145,7 +150,7 @@ def compare(left: Expression, name: str, value: Any) -> Condition:
             return Lookup(left, f"{prefix}isnull", True)
         if word == "ne":
             return Lookup(left, f"{prefix}isnull", False)
-        if word not in LOOKUPS and not any(word == known for known, _ in CONTAINER_LOOKUPS):
+        if not is_lookup(word):
             return Lookup(left, f"{name}__isnull", True)  # the last word of a path, if it is one
         raise FieldError(f"cannot use None with {name!r}; use isnull to test for NULL")
     return Lookup(left, name, as_expression(value))

@@ -7,12 +7,18 @@ import decimal
 import enum
 import uuid
 from collections.abc import Hashable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chakra._late import late
 from chakra.errors import FieldError
 from chakra.expressions.base import MAKE, Expression
-from chakra.pg.conversion.comparing import INT8_DIGITS, beyond_integers
-from chakra.pg.types import BY_PYTHON, INT8, NUMERIC, TIMESTAMP, PgType, array_of
+from chakra.pg.types import BY_PYTHON, INT8, INT8_DIGITS, NUMERIC, TIMESTAMP, PgType, array_of
+
+if TYPE_CHECKING:
+    from chakra.pg.conversion.comparing import beyond_integers
+else:
+    late(globals(), "chakra.pg.conversion.comparing", "beyond_integers")
+
 
 # Classes whose values are neither instances of models nor hold any, and that stand for themselves. bool is not among
 # them: isnull=True and isnull=False are two statements.

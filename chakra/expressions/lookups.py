@@ -135,6 +135,11 @@ def _has_text(base: PgType) -> bool:
     return base.kind not in _NO_TEXTS and base.name not in _NO_TEXTS
 
 
+def is_lookup(word: str) -> bool:
+    """Whether a word is a lookup, of values of whatever type."""
+    return word in LOOKUPS or any(word == known for known, _ in CONTAINER_LOOKUPS)
+
+
 def known_words(left: PgType | None) -> str:
     """The lookups and transforms that apply to a type, for error messages."""
     words = set(LOOKUPS) | {"isnull"}
@@ -171,6 +176,7 @@ __all__ = [
     "LookupRule",
     "escape_like",
     "find_lookup",
+    "is_lookup",
     "known_words",
     "register_lookup",
 ]

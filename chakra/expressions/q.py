@@ -15,7 +15,8 @@ from chakra.expressions.base import MAKE, Condition, Expression
 from chakra.expressions.conditions import Combined, Lookup, Not, as_condition, compare
 from chakra.expressions.infer import BEYOND, HIGHEST, LOWEST, PLAIN, SEQUENCES, literal, models_of, operand
 from chakra.expressions.values import Slot
-from chakra.pg.conversion.comparing import INT8_DIGITS, beyond_digits, beyond_integers
+from chakra.pg.conversion.comparing import beyond_digits, beyond_integers
+from chakra.pg.types import INT8_DIGITS
 
 
 class Q(Condition):

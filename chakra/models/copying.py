@@ -5,13 +5,19 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chakra._late import late
 from chakra.errors import FieldError, NotLoaded
-from chakra.query import options, tracking
 from chakra.query.hydrate import SLOT
 from chakra.query.state import NOT_LOADED, RowState, loaded_value, loaded_values
 from chakra.schema import Table
+
+if TYPE_CHECKING:
+    from chakra.query import options, tracking
+else:
+    late(globals(), "chakra.query", "options tracking")
+
 
 LAYOUT = 1
 """Of what pickles of instances hold; another number is another version of Chakra."""

@@ -17,19 +17,29 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
+from chakra._late import late
 from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.expressions.base import Valued
 from chakra.models.annotations import Forward
-from chakra.models.choices import Choices, read_choices
-from chakra.pg.conversion import enum_labels
 from chakra.pg.json_text import JsonNull
 from chakra.pg.types import BY_PYTHON, JSONB, PgType, array_of, enum_type
 from chakra.query.hydrate import SLOT
 from chakra.query.state import own_state
-from chakra.query.tracking import tracked
-from chakra.schema import Column, Identity, Sequence, Table
+from chakra.schema import Column, Sequence, Table
 from chakra.schema.terms import Name, named
+
+if TYPE_CHECKING:
+    from chakra.models.choices import Choices, read_choices
+    from chakra.pg.conversion import enum_labels
+    from chakra.query.tracking import tracked
+    from chakra.schema import Identity
+else:
+    late(globals(), "chakra.models.choices", "read_choices")
+    late(globals(), "chakra.pg.conversion", "enum_labels")
+    late(globals(), "chakra.query.tracking", "tracked")
+    late(globals(), "chakra.schema", "Identity")
+
 
 T = TypeVar("T")
 

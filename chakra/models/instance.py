@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 
+from chakra._late import late
 from chakra.errors import DoesNotExist as _DoesNotExist
 from chakra.errors import FieldError, NotLoaded
 from chakra.errors import MultipleObjectsReturned as _MultipleObjectsReturned
@@ -15,17 +16,28 @@ from chakra.models.fields import MISSING, Field
 from chakra.models.metaclass import ModelMeta
 from chakra.models.relations.many import ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
-from chakra.models.validation import validate as check
 from chakra.models.views import Refresh
-from chakra.query import fetching, hooks, saving
+from chakra.query import hooks, saving
 from chakra.query.hydrate import SLOT
-from chakra.query.options import flag
 from chakra.query.other_names import INSTANCES, near, written
 from chakra.query.queryset import Objects, QuerySet
-from chakra.query.reports import DeleteReport, reported
-from chakra.query.shown import html_table
 from chakra.query.state import NEW, NOT_LOADED, RowState, loaded_value, loaded_values
-from chakra.query.write import database_of
+
+if TYPE_CHECKING:
+    from chakra.models.validation import validate as check
+    from chakra.query import fetching
+    from chakra.query.options import flag
+    from chakra.query.reports import DeleteReport, reported
+    from chakra.query.shown import html_table
+    from chakra.query.write import database_of
+else:
+    late(globals(), "chakra.models.validation", "check=validate")
+    late(globals(), "chakra.query", "fetching")
+    late(globals(), "chakra.query.options", "flag")
+    late(globals(), "chakra.query.reports", "reported")
+    late(globals(), "chakra.query.shown", "html_table")
+    late(globals(), "chakra.query.write", "database_of")
+
 
 if TYPE_CHECKING:
     from typing import Self

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
+from chakra._late import late
 from chakra.errors import DoesNotExist, FieldError, MultipleObjectsReturned
 from chakra.models import registry
 from chakra.models.annotations import Forward
@@ -23,8 +24,6 @@ from chakra.models.keys import held_keys, made_keys, pointed_at
 from chakra.models.named import check_said
 from chakra.models.named import declared as declared_only
 from chakra.models.partitions import PartitionVerbs
-from chakra.models.proxies import behind, check_fields, info_of, table_of_proxy
-from chakra.models.relations.between import Between
 from chakra.models.relations.forward import ForwardRelation
 from chakra.models.relations.many import Link, ManyRelation
 from chakra.models.relations.reverse import ReverseRelation
@@ -38,6 +37,13 @@ from chakra.query.hydrate import SLOT
 from chakra.query.other_names import MODELS, written
 from chakra.query.queryset import Objects, QuerySet
 from chakra.schema import Column, Hop, Relation, Table
+
+if TYPE_CHECKING:
+    from chakra.models.proxies import behind, check_fields, info_of, table_of_proxy
+    from chakra.models.relations.between import Between
+else:
+    late(globals(), "chakra.models.proxies", "behind check_fields info_of table_of_proxy")
+    late(globals(), "chakra.models.relations.between", "Between")
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(declared_only,))

@@ -7,17 +7,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from chakra.db.default import default_database
+from chakra._late import late
 from chakra.errors import FieldError, TransactionError
 from chakra.models.words import check_keys, key_types, partitioning, storage_of
-from chakra.query.partitions import Partitions, partitions_of
 from chakra.query.queryset import QuerySet
-from chakra.query.reflect import reflect
 from chakra.schema import Table
-from chakra.sql.ddl import Bounds, Part, attach_part, create_part, detach_part, drop_part
 
 if TYPE_CHECKING:
     from chakra.db import Database
+    from chakra.db.default import default_database
+    from chakra.query.partitions import Partitions, partitions_of
+    from chakra.query.reflect import reflect
+    from chakra.sql.ddl import Bounds, Part, attach_part, create_part, detach_part, drop_part
+else:
+    late(globals(), "chakra.db.default", "default_database")
+    late(globals(), "chakra.query.partitions", "partitions_of")
+    late(globals(), "chakra.query.reflect", "reflect")
+    late(globals(), "chakra.sql.ddl", "Bounds Part attach_part create_part detach_part drop_part")
 
 M = TypeVar("M")
 Step = Literal["hour", "day", "week", "month", "quarter", "year"]

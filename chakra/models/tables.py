@@ -6,10 +6,10 @@ import enum
 import typing
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chakra._late import late
 from chakra.errors import FieldError
-from chakra.models.choices import Choices, check_choices
 from chakra.models.declare import Declared, ModelInfo, stored
 from chakra.models.fields import MISSING, FieldSpec, infer_type, snake_case
 from chakra.models.keys import (
@@ -26,23 +26,18 @@ from chakra.models.relations.specs import ForeignKeySpec
 from chakra.models.version import version_of
 from chakra.models.views import as_view
 from chakra.models.words import with_words
-from chakra.pg.conversion.numbers import NUMBERS
 from chakra.pg.types import PgType, in_schema
-from chakra.schema import (
-    MOMENTS,
-    Check,
-    Column,
-    Exclude,
-    ForeignKeyConstraint,
-    Hop,
-    Index,
-    Moment,
-    PythonDefault,
-    Relation,
-    Table,
-    Unique,
-)
+from chakra.schema import Check, Column, Exclude, ForeignKeyConstraint, Hop, Index, Relation, Table, Unique
 from chakra.sql.declared import Declaring
+
+if TYPE_CHECKING:
+    from chakra.models.choices import Choices, check_choices
+    from chakra.pg.conversion.numbers import NUMBERS
+    from chakra.schema import MOMENTS, Moment, PythonDefault
+else:
+    late(globals(), "chakra.models.choices", "Choices check_choices")
+    late(globals(), "chakra.pg.conversion.numbers", "NUMBERS")
+    late(globals(), "chakra.schema", "MOMENTS Moment PythonDefault")
 
 
 def table_of(cls: Any, info: ModelInfo) -> Table:
@@ -214,11 +209,15 @@ def _members(declared: Declared, type_: PgType) -> enum.EnumMeta | None:
         annotation = next(iter(typing.get_args(annotation)), annotation)
     choices = declared.spec.choices
     cls = choices.enum if annotation is None and choices is not None else annotation
-    return cls if isinstance(cls, enum.EnumMeta) and element.base.name in _PLAIN else None
+    return cls if isinstance(cls, enum.EnumMeta) and _is_plain(element.base.name) else None
 
 
-_PLAIN = frozenset({"text", "varchar", "bpchar", "citext", *NUMBERS})
-"""Types whose values are those of members of a Python enum."""
+_PLAIN = frozenset({"text", "varchar", "bpchar", "citext"})
+
+
+def _is_plain(name: str) -> bool:
+    """Whether the values of a type are those of members of a Python enum."""
+    return name in _PLAIN or name in NUMBERS
 
 
 def _moments(info: ModelInfo, columns: Iterable[Column]) -> Iterable[tuple[str, Moment]]:

@@ -6,18 +6,27 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
-from chakra.db.default import default_database
+from chakra._late import late
 from chakra.errors import ChakraError, FieldError
-from chakra.pg.lexing import tokens
 from chakra.query.queryset import QuerySet
-from chakra.query.reflect import reflect
 from chakra.schema import Column, Index, Table, View
-from chakra.schema.declared import reading, shown
-from chakra.sql import Output, Select, select_statement
-from chakra.sql.ddl import refresh_view
+from chakra.sql import Select
 
 if TYPE_CHECKING:
     from chakra.db import Database
+    from chakra.db.default import default_database
+    from chakra.pg.lexing import tokens
+    from chakra.query.reflect import reflect
+    from chakra.schema.declared import reading, shown
+    from chakra.sql import Output, select_statement
+    from chakra.sql.ddl import refresh_view
+else:
+    late(globals(), "chakra.db.default", "default_database")
+    late(globals(), "chakra.pg.lexing", "tokens")
+    late(globals(), "chakra.query.reflect", "reflect")
+    late(globals(), "chakra.schema.declared", "reading shown")
+    late(globals(), "chakra.sql", "select_statement")
+    late(globals(), "chakra.sql.ddl", "refresh_view")
 
 
 def as_view(table: Table, options: dict[str, Any]) -> Table:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chakra._late import late
 from chakra.errors import FieldError
 from chakra.expressions import Expression
 from chakra.models.declare import ModelInfo
 from chakra.models.keys import attributes_of
-from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import PgType
 from chakra.schema import NO_GUARD, Guard, Partitioning, Policy, Table, Trigger
 from chakra.schema.storage import STRATEGIES
-from chakra.sql.ddl.words import STORAGE_NAME
 from chakra.sql.declared import Declaring
+
+if TYPE_CHECKING:
+    from chakra.pg.quoting import quote_identifier
+    from chakra.sql.ddl.words import STORAGE_NAME
+else:
+    late(globals(), "chakra.pg.quoting", "quote_identifier")
+    late(globals(), "chakra.sql.ddl.words", "STORAGE_NAME")
+
 
 NOT_OF_VIEWS = (
     "partition_by",

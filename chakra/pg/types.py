@@ -14,11 +14,17 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from chakra._late import late
 from chakra.errors import FieldError
 from chakra.pg.json_text import JsonNull
-from chakra.pg.quoting import quote_qualified
+
+if TYPE_CHECKING:
+    from chakra.pg.quoting import quote_qualified
+else:
+    late(globals(), "chakra.pg.quoting", "quote_qualified")
+
 
 Kind = Literal["base", "array", "enum", "composite", "range", "multirange", "domain"]
 
@@ -430,6 +436,9 @@ def parse_type(text: str) -> PgType:
     return array_of(found, ndims) if ndims else found
 
 
+INT8_DIGITS = 18
+"""Digits that always fit in ``bigint``."""
+
 __all__ = [
     "ALL_TYPES",
     "BIT",
@@ -459,6 +468,7 @@ __all__ = [
     "INT8",
     "INT8MULTIRANGE",
     "INT8RANGE",
+    "INT8_DIGITS",
     "INTERVAL",
     "JSON",
     "JSONB",

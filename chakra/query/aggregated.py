@@ -7,13 +7,18 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 from weakref import ref
 
-from chakra.query import bulk
+from chakra._late import late
 from chakra.query.columns import ColumnReads
 from chakra.query.pending import Pending
-from chakra.sql import Select, select_statement
+from chakra.sql import Select
 
 if TYPE_CHECKING:
     from chakra.db import Database
+    from chakra.query import bulk
+    from chakra.sql import select_statement
+else:
+    late(globals(), "chakra.query", "bulk")
+    late(globals(), "chakra.sql", "select_statement")
 
 P = ParamSpec("P")
 Q = TypeVar("Q")

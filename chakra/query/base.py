@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from weakref import ref
 
-from chakra.db import default as databases
-from chakra.db.default import default_database
+from chakra._late import late
 from chakra.errors import ConfigError, QueryError
-from chakra.pg.conversion import Naive
 from chakra.query.not_a_list import NotAList
-from chakra.query.prefetch import Prefetch
-from chakra.query.shown import query_html, query_text
 from chakra.query.state import Behind
 from chakra.schema import Table
 from chakra.sql import Select
 
 if TYPE_CHECKING:
     from chakra.db import Database
+    from chakra.db import default as databases
+    from chakra.db.default import default_database
+    from chakra.pg.conversion import Naive
+    from chakra.query.prefetch import Prefetch
+    from chakra.query.shown import query_html, query_text
+else:
+    late(globals(), "chakra.db", "databases=default")
+    late(globals(), "chakra.db.default", "default_database")
+    late(globals(), "chakra.query.shown", "query_html query_text")
 
 _new = object.__new__
 R_co = TypeVar("R_co", covariant=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from chakra.db.streams import Stream
-from chakra.query import bulk, files
+from chakra._late import late
 from chakra.query.verbs import (
     BatchOptions,
     CsvOptions,
@@ -24,6 +23,11 @@ if TYPE_CHECKING:
 
     from chakra.columnar.parallel import ReadPlan
     from chakra.db import Database
+    from chakra.db.streams import Stream
+    from chakra.query import bulk, files
+else:
+    late(globals(), "chakra.db.streams", "Stream")
+    late(globals(), "chakra.query", "bulk files")
 
 
 class ColumnReads:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from chakra._late import late
 from chakra.errors import QueryError
 from chakra.query.base import Base, R_co
 from chakra.query.narrowing import Narrowing
-from chakra.query.options import flag
-from chakra.sql import combined
+
+if TYPE_CHECKING:
+    from chakra.query.options import flag
+    from chakra.sql.combined import combined
+else:
+    late(globals(), "chakra.query.options", "flag")
+    late(globals(), "chakra.sql.combined", "combined")
 
 
 class Combining(Narrowing[R_co]):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from chakra._late import late
 from chakra.errors import QueryError
 from chakra.expressions import Expression, F
-from chakra.expressions.aggregates import has_aggregate
-from chakra.expressions.grouping import GroupingSets
-from chakra.expressions.windows import has_window
 from chakra.query.base import Base, R_co
-from chakra.sql import Select, as_made
+from chakra.sql import Select
+
+if TYPE_CHECKING:
+    from chakra.expressions.aggregates import has_aggregate
+    from chakra.expressions.grouping import GroupingSets
+    from chakra.expressions.windows import has_window
+    from chakra.sql import as_made
+else:
+    late(globals(), "chakra.expressions.aggregates", "has_aggregate")
+    late(globals(), "chakra.expressions.grouping", "GroupingSets")
+    late(globals(), "chakra.expressions.windows", "has_window")
+    late(globals(), "chakra.sql", "as_made")
 
 
 class Grouped(Base[R_co]):

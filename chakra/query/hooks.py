@@ -9,13 +9,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import iscoroutinefunction, signature
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
+from chakra._late import late
 from chakra.errors import FieldError
-from chakra.query import saving, undone, write
-from chakra.query.unwritten import Unwritten
+from chakra.query import saving
 from chakra.schema import Table
 
 if TYPE_CHECKING:
     from chakra.db import Database
+    from chakra.query import undone, write
+    from chakra.query.unwritten import Unwritten
+else:
+    late(globals(), "chakra.query", "undone write")
+    late(globals(), "chakra.query.unwritten", "Unwritten")
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])

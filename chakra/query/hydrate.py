@@ -14,13 +14,19 @@ from __future__ import annotations
 import gc
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import ref
 
-from chakra.debug.nplusone import Origin, watch
+from chakra._late import late
 from chakra.errors import FieldError
 from chakra.query.state import Fetch, RowState
-from chakra.sql import Compiled, Output, RowPlan
+
+if TYPE_CHECKING:
+    from chakra.debug.nplusone import Origin, watch
+    from chakra.sql import Compiled, Output, RowPlan
+else:
+    late(globals(), "chakra.debug.nplusone", "Origin watch")
+
 
 Loader: TypeAlias = "Callable[[Iterable[Any], RowState], list[Any]]"
 Grouper: TypeAlias = "Callable[[Iterable[Any], RowState, dict[Any, Any]], list[Any]]"

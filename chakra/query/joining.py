@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from chakra._late import late
 from chakra.errors import FieldError
 from chakra.expressions import Condition, Expression, as_condition
 from chakra.query.base import R_co
-from chakra.query.checks import value_name
 from chakra.query.combining import Combining
-from chakra.query.ctes import CTE, Query, taken
-from chakra.query.options import flag
-from chakra.sql import Described, Join, described, key_between, pairs_of, with_clause
 from chakra.sql.loaded import SEPARATOR
+
+if TYPE_CHECKING:
+    from chakra.query.checks import value_name
+    from chakra.query.ctes import CTE, Query, taken
+    from chakra.query.options import flag
+    from chakra.sql import Described, Join, described, key_between, pairs_of, with_clause
+else:
+    late(globals(), "chakra.query.checks", "value_name")
+    late(globals(), "chakra.query.ctes", "CTE taken")
+    late(globals(), "chakra.query.options", "flag")
+    late(globals(), "chakra.sql", "Join described key_between pairs_of with_clause")
 
 
 class Joining(Combining[R_co]):

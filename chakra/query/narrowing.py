@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, overload
 
+from chakra._late import late
 from chakra.errors import QueryError
 from chakra.expressions import Combined, Expression, Lookup, Not, Order, Value
 from chakra.pg.types import FLOAT4, FLOAT8
 from chakra.query.base import R_co
-from chakra.query.checks import given_database, row_count
 from chakra.query.not_a_list import check_field, conditions_of, given_items
-from chakra.query.options import flag
 from chakra.query.positions import Positioning
 from chakra.sql import Sample
 
 if TYPE_CHECKING:
     from chakra.db import Executor
+    from chakra.query.checks import given_database, row_count
+    from chakra.query.options import flag
+else:
+    late(globals(), "chakra.query.checks", "given_database row_count")
+    late(globals(), "chakra.query.options", "flag")
 
 
 S_contra = TypeVar("S_contra", contravariant=True)

@@ -6,14 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from chakra._late import late
 from chakra.errors import FieldError, QueryError
 from chakra.expressions import Condition, Expression, as_condition
-from chakra.expressions.q import Q
-from chakra.pg.conversion import shown
 from chakra.query.other_names import QUERIES, near, written
 
 if TYPE_CHECKING:
+    from chakra.expressions.q import Q
+    from chakra.pg.conversion import shown
     from chakra.schema import Table
+else:
+    late(globals(), "chakra.expressions.q", "Q")
+    late(globals(), "chakra.pg.conversion", "shown")
 
 # Methods of Django that have a twin with an "a" in front; all of ours are asynchronous.
 _ASYNC = "a"

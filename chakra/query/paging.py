@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from chakra._late import late
 from chakra.errors import QueryError
-from chakra.query import prefetch, run
 from chakra.query.base import R_co
-from chakra.query.cursors import cursor
 from chakra.query.reading import Reading
 from chakra.query.verbs import runs
 from chakra.sql import loaded_of
+
+if TYPE_CHECKING:
+    from chakra.query import prefetch, run
+    from chakra.query.cursors import cursor
+else:
+    late(globals(), "chakra.query", "prefetch run")
+    late(globals(), "chakra.query.cursors", "cursor")
+
 
 R = TypeVar("R")
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from chakra._late import late
 from chakra.errors import DataError, QueryError
 from chakra.expressions import Order
-from chakra.expressions.positions import Beyond
-from chakra.pg.showing import shown as shown_value
 from chakra.query.base import Base, R_co
-from chakra.query.cursors import position
-from chakra.sql import order_terms, path_of
+
+if TYPE_CHECKING:
+    from chakra.expressions.positions import Beyond
+    from chakra.pg.showing import shown as shown_value
+    from chakra.query.cursors import position
+    from chakra.sql import order_terms, path_of
+else:
+    late(globals(), "chakra.expressions.positions", "Beyond")
+    late(globals(), "chakra.pg.showing", "shown_value=shown")
+    late(globals(), "chakra.query.cursors", "position")
+    late(globals(), "chakra.sql", "order_terms path_of")
 
 
 class Positioning(Base[R_co]):

@@ -11,29 +11,41 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
+from chakra._late import late
 from chakra.errors import FieldError, QueryError
 from chakra.expressions import Condition, Expression, F
-from chakra.expressions.aggregates import has_aggregate, named_values
 from chakra.expressions.base import MAKE, Valued
-from chakra.expressions.windows import Over
-from chakra.query import bulk
 from chakra.query.base import R_co
-from chakra.query.checks import is_attribute, value_name
 from chakra.query.columns import ColumnReads
-from chakra.query.ctes import Query
 from chakra.query.grouping import Grouped
-from chakra.query.limited import limited
 from chakra.query.managers import Starting, check_kind
-from chakra.query.moments import Direction, dates_of, datetimes_of
-from chakra.query.nested import nested_select
 from chakra.query.not_a_list import check_field
-from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
 from chakra.query.verbs import runs
 from chakra.query.writing import Writing
-from chakra.sql import Select, as_made, field_paths, of_own_rows
+from chakra.sql import Select, field_paths
 
 if TYPE_CHECKING:
     from chakra.db import Database
+    from chakra.expressions.aggregates import has_aggregate, named_values
+    from chakra.expressions.windows import Over
+    from chakra.query import bulk
+    from chakra.query.checks import is_attribute, value_name
+    from chakra.query.ctes import Query
+    from chakra.query.limited import limited
+    from chakra.query.moments import Direction, dates_of, datetimes_of
+    from chakra.query.nested import nested_select
+    from chakra.query.prefetch import Prefetch, as_prefetch, check_paths
+    from chakra.sql import as_made, of_own_rows
+else:
+    late(globals(), "chakra.expressions.aggregates", "has_aggregate named_values")
+    late(globals(), "chakra.expressions.windows", "Over")
+    late(globals(), "chakra.query", "bulk")
+    late(globals(), "chakra.query.checks", "is_attribute value_name")
+    late(globals(), "chakra.query.limited", "limited")
+    late(globals(), "chakra.query.moments", "dates_of datetimes_of")
+    late(globals(), "chakra.query.nested", "nested_select")
+    late(globals(), "chakra.query.prefetch", "as_prefetch check_paths")
+    late(globals(), "chakra.sql", "as_made of_own_rows")
 
 
 M = TypeVar("M")

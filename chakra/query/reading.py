@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Generator, Iterable, Mapping, Sequence
-from typing import Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
-from chakra.db.streams import Stream
-from chakra.debug.explain import ExplainOptions
+from chakra._late import late
 from chakra.errors import DataError, DoesNotExist, FieldError, MultipleObjectsReturned, QueryError
 from chakra.expressions import Expression, Order
-from chakra.expressions.aggregates import has_aggregate, named_values
-from chakra.pg.conversion import shown
-from chakra.pg.showing import showing
-from chakra.query import explaining, prefetch, run
 from chakra.query.aggregated import standing
 from chakra.query.base import R_co
-from chakra.query.checks import value_name
 from chakra.query.narrowing import turned
 from chakra.query.not_a_list import check_field, check_key, given_items
-from chakra.query.options import flag
 from chakra.query.pending import awaited
-from chakra.query.read_only import read_only
 from chakra.query.returning import Returning
-from chakra.query.stream import rows_of
 from chakra.query.verbs import runs
-from chakra.sql import Select, loaded_of, over_rows, select_statement
+from chakra.sql import Select, loaded_of
+
+if TYPE_CHECKING:
+    from chakra.db.streams import Stream
+    from chakra.debug.explain import ExplainOptions
+    from chakra.expressions.aggregates import has_aggregate, named_values
+    from chakra.pg.conversion import shown
+    from chakra.pg.showing import showing
+    from chakra.query import explaining, prefetch, run
+    from chakra.query.checks import value_name
+    from chakra.query.options import flag
+    from chakra.query.read_only import read_only
+    from chakra.query.stream import rows_of
+    from chakra.sql import over_rows, select_statement
+else:
+    late(globals(), "chakra.db.streams", "Stream")
+    late(globals(), "chakra.expressions.aggregates", "has_aggregate named_values")
+    late(globals(), "chakra.pg.conversion", "shown")
+    late(globals(), "chakra.pg.showing", "showing")
+    late(globals(), "chakra.query", "explaining prefetch run")
+    late(globals(), "chakra.query.checks", "value_name")
+    late(globals(), "chakra.query.options", "flag")
+    late(globals(), "chakra.query.read_only", "read_only")
+    late(globals(), "chakra.query.stream", "rows_of")
+    late(globals(), "chakra.sql", "over_rows select_statement")
+
 
 GET_LIMIT = 2
 """Rows ``get`` asks for: the second one is enough to know that there are several."""

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chakra._late import late
 from chakra.errors import FieldError
 from chakra.expressions.infer import operand
 from chakra.query.base import Base, R_co
-from chakra.query.ctes import CTE, taken
 from chakra.query.joining import Joining
-from chakra.query.lost import with_version
 from chakra.query.not_a_list import check_field
-from chakra.schema import Table, moments_now
-from chakra.sql import Select, Write, as_rows, assign, columns_of_rows, no_key
+from chakra.schema import Table
+from chakra.sql import Select
+
+if TYPE_CHECKING:
+    from chakra.query.ctes import CTE, taken
+    from chakra.query.lost import with_version
+    from chakra.schema import moments_now
+    from chakra.sql import Write, as_rows, assign, columns_of_rows, no_key
+else:
+    late(globals(), "chakra.query.ctes", "CTE taken")
+    late(globals(), "chakra.query.lost", "with_version")
+    late(globals(), "chakra.schema", "moments_now")
+    late(globals(), "chakra.sql", "Write as_rows assign columns_of_rows no_key")
 
 
 def by_keys(query: Any) -> Any:

@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from chakra._late import late
 from chakra.errors import FieldError, NotLoaded
 from chakra.expressions import Expression
-from chakra.query import execute, tracking, undone
 from chakra.query.hydrate import SLOT
-from chakra.query.lost import gone, moved_on, own_row, stale, version_seen, with_version
-from chakra.query.read_only import read_only
 from chakra.query.state import own_state
-from chakra.query.write import database_of, insert, on_checked, take
-from chakra.schema import Table, moments_now
-from chakra.sql import delete_row_statement, no_key, update_row_statement, update_statement
+from chakra.schema import Table
 
 if TYPE_CHECKING:
     from chakra.db import Database
+    from chakra.query import execute, tracking, undone
+    from chakra.query.lost import gone, moved_on, own_row, stale, version_seen, with_version
+    from chakra.query.read_only import read_only
+    from chakra.query.write import database_of, insert, on_checked, take
+    from chakra.schema import moments_now
+    from chakra.sql import delete_row_statement, no_key, update_row_statement, update_statement
+else:
+    late(globals(), "chakra.query", "execute tracking undone")
+    late(globals(), "chakra.query.lost", "gone moved_on own_row stale version_seen with_version")
+    late(globals(), "chakra.query.read_only", "read_only")
+    late(globals(), "chakra.query.write", "database_of insert on_checked take")
+    late(globals(), "chakra.schema", "moments_now")
+    late(globals(), "chakra.sql", "delete_row_statement no_key update_row_statement update_statement")
 
 
 async def save(

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
+from chakra._late import late
 from chakra.errors import DoesNotExist, FieldError, QueryError, UniqueViolation
 from chakra.expressions.sides import Side
-from chakra.query import bulk_columns, bulk_write, file_loads, hooks, saving, sequences, write, written
+from chakra.query import hooks, saving
 from chakra.query.base import R_co
-from chakra.query.groups import check_class, refuse_expressions
-from chakra.query.moment_fields import moments_set
 from chakra.query.not_a_list import instances_of
-from chakra.query.options import checked, flag
 from chakra.query.paging import Paging
-from chakra.query.read_only import read_only
-from chakra.query.reports import DeleteReport, reported
 from chakra.query.returning import by_keys
-from chakra.query.validating import validate_all
 from chakra.query.verbs import (
     CreateHow,
     CreateOptions,
@@ -31,10 +26,27 @@ from chakra.query.verbs import (
     runs,
 )
 from chakra.schema import Table
-from chakra.sql import Select, assign
+from chakra.sql import Select
 
 if TYPE_CHECKING:
     from chakra.columnar import InsertResult
+    from chakra.query import bulk_columns, bulk_write, file_loads, sequences, write, written
+    from chakra.query.groups import check_class, refuse_expressions
+    from chakra.query.moment_fields import moments_set
+    from chakra.query.options import checked, flag
+    from chakra.query.read_only import read_only
+    from chakra.query.reports import DeleteReport, reported
+    from chakra.query.validating import validate_all
+    from chakra.sql import assign
+else:
+    late(globals(), "chakra.query", "bulk_columns bulk_write file_loads sequences write written")
+    late(globals(), "chakra.query.groups", "check_class refuse_expressions")
+    late(globals(), "chakra.query.moment_fields", "moments_set")
+    late(globals(), "chakra.query.options", "checked flag")
+    late(globals(), "chakra.query.read_only", "read_only")
+    late(globals(), "chakra.query.reports", "reported")
+    late(globals(), "chakra.query.validating", "validate_all")
+    late(globals(), "chakra.sql", "assign")
 
 T = TypeVar("T")
 

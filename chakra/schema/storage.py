@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from chakra._late import late
 from chakra.errors import FieldError
-from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
+
+if TYPE_CHECKING:
+    from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
+else:
+    late(globals(), "chakra.pg.quoting", "quote_identifier quote_qualified quote_string")
+
 
 Strategy = Literal["range", "list", "hash"]
 STRATEGIES: tuple[Strategy, ...] = ("range", "list", "hash")

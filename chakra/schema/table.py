@@ -11,20 +11,27 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import EnumMeta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chakra._late import late
 from chakra.errors import FieldError
-from chakra.pg.quoting import quote_identifier, quote_qualified
 from chakra.pg.types import PgType
 from chakra.schema.constraints import Check, Exclude, ForeignKeyConstraint, Unique
-from chakra.schema.defaults import Moment, PythonDefault
 from chakra.schema.guards import NO_GUARD, Guard
-from chakra.schema.identity import Identity
 from chakra.schema.indexes import Index
-from chakra.schema.naming import Names, names_of
 from chakra.schema.storage import Partitioning, PartitionOf, Sequence, View
 from chakra.schema.terms import Name, changed
-from chakra.schema.values import load_for, load_members
+
+if TYPE_CHECKING:
+    from chakra.pg.quoting import quote_identifier, quote_qualified
+    from chakra.schema.defaults import Moment, PythonDefault
+    from chakra.schema.identity import Identity
+    from chakra.schema.naming import Names, names_of
+    from chakra.schema.values import load_for, load_members
+else:
+    late(globals(), "chakra.pg.quoting", "quote_identifier quote_qualified")
+    late(globals(), "chakra.schema.naming", "names_of")
+    late(globals(), "chakra.schema.values", "load_for load_members")
 
 
 @dataclass(frozen=True)

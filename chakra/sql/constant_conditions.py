@@ -10,7 +10,7 @@ from chakra.expressions import Condition, Expression
 from chakra.expressions.q import Q
 from chakra.pg.conversion import Naive
 from chakra.schema import Column, Table
-from chakra.sql.declared import TableScope
+from chakra.sql.own_columns import TableScope
 from chakra.sql.partners import columns_of
 from chakra.sql.render import render, render_conditions
 from chakra.sql.resolve import resolve_filters

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from chakra.expressions import Condition, Expression, F, Order, Q
-from chakra.expressions.aggregates import has_aggregate
-from chakra.expressions.grouping import GroupingSets
-from chakra.expressions.q import keyword_shape, numbered_keywords
-from chakra.expressions.windows import has_window
+from chakra._late import late
+from chakra.expressions import Condition, Expression, F, Order
 from chakra.schema import Table
-from chakra.sql.ctes import Cte, Join, NumberedCte, NumberedJoin, NumberedWith, Numbers, With
+
+if TYPE_CHECKING:
+    from chakra.expressions import Q
+    from chakra.expressions.aggregates import has_aggregate
+    from chakra.expressions.grouping import GroupingSets
+    from chakra.expressions.q import keyword_shape, numbered_keywords
+    from chakra.expressions.windows import has_window
+    from chakra.sql.ctes import Cte, Join, NumberedCte, NumberedJoin, NumberedWith, Numbers, With
+else:
+    late(globals(), "chakra.expressions", "Q")
+    late(globals(), "chakra.expressions.aggregates", "has_aggregate")
+    late(globals(), "chakra.expressions.grouping", "GroupingSets")
+    late(globals(), "chakra.expressions.q", "keyword_shape numbered_keywords")
+    late(globals(), "chakra.expressions.windows", "has_window")
+    late(globals(), "chakra.sql.ctes", "Numbers")
 
 Filter: TypeAlias = "tuple[bool | None, tuple[Condition, ...], tuple[str, ...], tuple[Any, ...]]"
 """One call of ``filter`` or ``exclude``: whether negated, positional conditions, names and values of keywords (of two,
@@ -476,7 +487,7 @@ class Select:
         computed = {name for name, value in self.clauses.annotations if has_window(value)}
         for _, conditions, names, values in self.filters:
             said = [value for value in (*conditions, *values) if isinstance(value, Expression)]
-            if any(map(has_window, said)):
+            if any(has_window(value) for value in said):
                 return True
             if computed and (
                 any(_begins(name, computed) for name in names) or any(_names(each, computed) for each in said)

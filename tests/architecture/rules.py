@@ -12,12 +12,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "chakra"
 
-GROUND = frozenset({"errors"})
+GROUND = frozenset({"errors", "_late"})
 FACTS = GROUND | {"pg"}
 TREES = FACTS | {"schema", "expressions"}
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     # level 0
+    "_late": frozenset(),
     "errors": frozenset(),
     # level 1
     "pg": GROUND,
@@ -192,6 +193,14 @@ class Import:
         return f"{self.module} line {self.line}: imports {self.target}" + " (inside a function)" * self.lazy
 
 
+def is_guard(node: ast.AST) -> bool:
+    """``if TYPE_CHECKING:``; what is behind its ``else`` holds no imports."""
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in (
+        getattr(node.test, "id", ""),
+        getattr(node.test, "attr", ""),
+    )
+
+
 def files() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
@@ -231,7 +240,7 @@ def imports(path: Path) -> tuple[Import, ...]:
                     full = f"{base}.{alias.name}"
                     yield Import(module, full if _is_module(full) else base, child.lineno, lazy, typing)
             function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            guard = isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")
+            guard = is_guard(child)
             yield from visit(child, lazy or function, typing or guard)
 
     return tuple(visit(ast.parse(path.read_text()), False, False))

@@ -6,14 +6,20 @@ from collections.abc import Callable, Generator, Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from chakra._late import late
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.expressions import TypedExpression
-from chakra.query.fetching import note_found, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, forget_loaded, loaded_value, own_state
-from chakra.query.write import database_of
 from chakra.schema import Table
+
+if TYPE_CHECKING:
+    from chakra.query.fetching import note_found, refuse, was_awaited, with_peers
+    from chakra.query.write import database_of
+else:
+    late(globals(), "chakra.query.fetching", "note_found refuse was_awaited with_peers")
+    late(globals(), "chakra.query.write", "database_of")
 
 
 def _or_none(instance: Any, key: str) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, TypeVar, Unpack, overload
 
+from chakra._late import late
 from chakra.errors import DataError, FieldError, NotLoaded
 from chakra.expressions.sides import Side
 from chakra.models.doors import doors
@@ -21,16 +22,25 @@ from chakra.models.relations.sets import (
     settled,
     without,
 )
-from chakra.pg.showing import shown
-from chakra.query import hooks, written
-from chakra.query.alike import same_for_all
+from chakra.query import hooks
 from chakra.query.base import R_co
 from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
-from chakra.query.unwritten import Unwritten
 from chakra.query.verbs import CreateHow, Names
 from chakra.schema import Hop, Relation, Table
+
+if TYPE_CHECKING:
+    from chakra.pg.showing import shown
+    from chakra.query import written
+    from chakra.query.alike import same_for_all
+    from chakra.query.unwritten import Unwritten
+else:
+    late(globals(), "chakra.pg.showing", "shown")
+    late(globals(), "chakra.query", "written")
+    late(globals(), "chakra.query.alike", "same_for_all")
+    late(globals(), "chakra.query.unwritten", "Unwritten")
+
 
 M = TypeVar("M", bound=Any)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from functools import cached_property, partial
 from operator import attrgetter
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from chakra._late import late
 from chakra.errors import DoesNotExist, FieldError, NotLoaded
 from chakra.models.doors import doors
 from chakra.models.relations.sets import (
@@ -19,15 +20,21 @@ from chakra.models.relations.sets import (
     settled,
     without,
 )
-from chakra.query.fetching import note_awaited, note_found, refuse, was_awaited, with_peers
 from chakra.query.hydrate import SLOT
-from chakra.query.lost import moved_on
 from chakra.query.not_a_list import given_items, instances_of
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, Behind, change_loaded, loaded_value, own_state
-from chakra.query.write import database_of
 from chakra.schema import Relation, Table
 from chakra.sql import loaded_of
+
+if TYPE_CHECKING:
+    from chakra.query.fetching import note_awaited, note_found, refuse, was_awaited, with_peers
+    from chakra.query.lost import moved_on
+    from chakra.query.write import database_of
+else:
+    late(globals(), "chakra.query.fetching", "note_awaited note_found refuse was_awaited with_peers")
+    late(globals(), "chakra.query.lost", "moved_on")
+    late(globals(), "chakra.query.write", "database_of")
 
 
 class ReverseRelation:

@@ -7,18 +7,22 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from chakra._late import late
 from chakra.errors import ConnectionLost, FieldError
 from chakra.query.base import Base, R_co
-from chakra.query.fetching import fetch_of, note_asked, note_found, refuse, with_peers
 from chakra.query.pending import awaited
 from chakra.query.queryset import QuerySet
 from chakra.query.state import NOT_LOADED, change_loaded, loaded_value
-from chakra.query.write import database_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
     from chakra.db.streams import Stream
+    from chakra.query.fetching import fetch_of, note_asked, note_found, refuse, with_peers
+    from chakra.query.write import database_of
+else:
+    late(globals(), "chakra.query.fetching", "fetch_of note_asked note_found refuse with_peers")
+    late(globals(), "chakra.query.write", "database_of")
 
 
 def key_of(instance: Any, names: tuple[str, ...], label: str) -> Any:

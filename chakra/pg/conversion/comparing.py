@@ -15,7 +15,7 @@ from chakra.pg.conversion import Naive, conversion_of
 from chakra.pg.conversion.base import ODD, Conversion, Unfit, as_str, is_numpy, refuse
 from chakra.pg.conversion.numbers import FLOAT4, as_decimal, is_digits, whole
 from chakra.pg.json_text import JsonText
-from chakra.pg.types import FLOAT8, INT8, NUMERIC, PgType, array_of
+from chakra.pg.types import FLOAT8, INT8, INT8_DIGITS, NUMERIC, PgType, array_of
 
 WHOLE = frozenset({"int2", "int4", "int8"})
 _FLOATS = frozenset({"float4", "float8"})
@@ -38,10 +38,6 @@ def beyond_integers(value: Any) -> bool:
     if isinstance(value, int):
         return not _LOW <= value <= _HIGH
     return isinstance(value, Number)
-
-
-INT8_DIGITS = 18
-"""Digits that always fit in ``bigint``."""
 
 
 def beyond_digits(text: str) -> bool:
@@ -247,7 +243,6 @@ def _bare(type_: PgType) -> PgType:
 
 
 __all__ = [
-    "INT8_DIGITS",
     "WHOLE",
     "beyond_digits",
     "beyond_integers",

@@ -14,12 +14,20 @@ from asv_bench.harness.target import Goal, Outcome, Target, ratio_to
 HEAVY = ("numba", "pyarrow", "polars", "pandas")
 
 
+PROGRAM = "a program with models"
+
+
 class ImportTime(Target):
-    """``import chakra`` in a new process, without what the interpreter itself takes."""
+    """``import chakra`` in a new process, without what the interpreter itself takes; and what a program does before its
+    first query, since ``import chakra`` loads what it is asked for, and little before that.
+    """
 
     number, id, title = 14, "import", "import chakra"
     goals = (
         Goal("asyncpg", "of import asyncpg", 1.5),
+        Goal(
+            "program", "of import asyncpg, for a program's imports, two models and a query that was said", 2.0
+        ),
         Goal("heavy", f"of {', '.join(HEAVY)} loaded by it", 0, ""),
     )
 
@@ -27,7 +35,7 @@ class ImportTime(Target):
         return []
 
     async def run(self, bench: Bench) -> Outcome:
-        modules = {"chakra": "chakra", "asyncpg": "asyncpg"}
+        modules = {"chakra": "chakra", "asyncpg": "asyncpg", PROGRAM: "asv_bench.harness.program"}
         for name, module in (("SQLAlchemy", "sqlalchemy.ext.asyncio"), ("Tortoise", "tortoise")):
             if not PEERS[name].missing():
                 modules[name] = module
@@ -38,7 +46,7 @@ class ImportTime(Target):
                 answer = run_child("asv_bench.harness.starts", "import", module)
                 if turn:  # the first one may have had to compile
                     timings[name].samples.append(answer["seconds"])
-                if name == "chakra":
+                if name in ("chakra", PROGRAM):
                     heavy |= set(answer["modules"]) & set(HEAVY)
         self.heavy = len(heavy)
         return self.outcome(timings, [f"import chakra loads {name}" for name in sorted(heavy)])
@@ -46,6 +54,7 @@ class ImportTime(Target):
     def figures(self, timings: Timings) -> Mapping[str, Value | None]:
         return {
             "asyncpg": ratio_to(timings, "chakra", "asyncpg"),
+            "program": ratio_to(timings, PROGRAM, "asyncpg"),
             "heavy": Value(self.heavy, self.heavy),
         }
 

@@ -184,6 +184,8 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.ddl.views": {
         "columns", "options", "tablespace_clause(table.tablespace)", "view.sql", "view_kind(table)",
     },
+    # A word that was looked at, and quoted names.
+    "chakra.sql.ddl.privileges": {"grant.privilege", "what", "role", "option", "view_kind(table)"},
     "chakra.sql.ddl.words": {"given", "kind", "quoted", "text", "body"},
     # A number behind a fixed word.
     "chakra.db.scope": {"self.savepoint"},

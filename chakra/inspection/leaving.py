@@ -317,7 +317,7 @@ class _Fitting:
         if target is None:
             return f"leads to {title((one.target_schema, one.target))}, which is not among the models"
         wanted = set(one.target_columns)
-        groups: list[set[str | None]] = [set(target.primary_key)]
+        groups: list[set[Any]] = [set(target.primary_key)]
         groups += [{term.column for term in u.terms} for u in target.uniques if u.deferrable is None]
         groups += [set(index.key) for index in target.indexes if index.key]
         if wanted not in groups:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
 from chakra.errors import FieldError
 from chakra.models.fields import enum_of
 from chakra.pg import types as pg
+from chakra.pg.domains import DomainWords
 from chakra.pg.types import PgType, array_of
+from chakra.schema.terms import Name as Name_
+from chakra.schema.terms import named
 
 Boolean = pg.BOOL
 SmallInt = pg.INT2
@@ -97,13 +101,52 @@ def Enum(cls: type[enum.Enum], name: str | None = None, *, schema: str | None = 
 
 
 def Composite(name: str, /, schema: str | None = None, **fields: PgType) -> PgType:
-    """A composite type that exists on the server: ``Composite("address", street=Text, zip=Integer)``."""
+    """A composite type: ``Composite("address", street=Text, zip=Integer)``; ``create_tables()`` makes it,
+    unless there is one of its name.
+    """
     return PgType(name, kind="composite", python=tuple, schema=schema, fields=tuple(fields.items()))
 
 
-def Domain(name: str, base: PgType, schema: str | None = None) -> PgType:
-    """A domain that exists on the server, over ``base``."""
-    return PgType(name, kind="domain", size=base.size, python=base.python, schema=schema, element=base)
+def Domain(
+    name: str,
+    base: PgType,
+    schema: str | None = None,
+    *,
+    check: str | Mapping[str, str] | None = None,
+    db_default: str | None = None,
+    null: bool = True,
+    collation: Name_ | None = None,
+) -> PgType:
+    """A domain over ``base``: ``Domain("price", Numeric(12, 2), check="VALUE >= 0")``.
+
+    ``create_tables()`` makes it unless there is one of its name. Of one that is there it checks what is said here; if
+    nothing is said beyond the base, every domain of that name will do, whatever it refuses.
+
+    Args:
+        check: SQL over ``VALUE`` that is true, or NULL, of each value; several ones by name in a dict. One alone is
+            called ``<name>_check``.
+        db_default: SQL of what a column of it has by default.
+        null: whether NULL is one of its values.
+        collation: of texts, another one than the base's; a name, or ``(schema, name)``.
+
+    Raises:
+        FieldError: a condition or a default is no SQL.
+    """
+    checks = {f"{name}_check": check} if isinstance(check, str) else dict(check or {})
+    for word, text in (*checks.items(), *(() if db_default is None else (("db_default", db_default),))):
+        if not isinstance(text, str) or not text.strip():
+            raise FieldError(f"Domain({name!r}): {word} is SQL as text, not {text!r}")
+    chosen = None if collation is None else named(collation, f"Domain({name!r}, collation=…)")
+    words = DomainWords(bool(null), db_default, tuple(sorted(checks.items())), chosen)
+    return PgType(
+        name,
+        kind="domain",
+        size=base.size,
+        python=base.python,
+        schema=schema,
+        element=base,
+        words=words or None,
+    )
 
 
 def Range(name: str, element: PgType, schema: str | None = None) -> PgType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Container, Iterable
 
 from chakra import types
@@ -29,9 +30,9 @@ _IRREGULAR = {
 }
 _OWN = frozenset({*dir(Model), "Meta", "pk"})  # asked for as attributes, managers refuse an abstract model
 # What bodies of models are written with: a field called so would hide it from those behind.
-_WRITTEN = frozenset(
-    {"field", "foreign_key", "one_to_one", "many_to_many", "Check", "Exclude", "Identity", "Index", "OpClass"}
-) | {"Policy", "Sequence", "Trigger", "Unique", *types.__all__}
+WRITTEN = frozenset(
+    {"field", "foreign_key", "one_to_one", "many_to_many", "Check", "Exclude", "Identity", "Index", "Model"}
+) | {"OpClass", "Policy", "Sequence", "Term", "Trigger", "Unique", *types.__all__}
 _SAME = re.compile(r"(ss|us|is|as|os)$")
 
 
@@ -52,11 +53,20 @@ def singular(word: str) -> str:
     return f"{head}{underline}{one}"
 
 
-def class_name(table: str, taken: Container[str]) -> str:
-    """The name of a class: ``blog_posts`` → ``BlogPost``."""
+def class_name(table: str, taken: Container[str], others: Container[str] = ()) -> str:
+    """The name of a class: ``blog_posts`` → ``BlogPost``.
+
+    Args:
+        taken: names of other classes.
+        others: names of what modules import: ``dates`` → ``DateRow``.
+    """
     words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|[^\W_]+", singular(table))
     name = "".join(word[:1].upper() + word[1:] for word in words) or "Table"
-    return unused(name if name[:1].isalpha() and name.isidentifier() else f"Table{name}", taken)
+    name = unicodedata.normalize("NFKC", name)
+    name = (
+        name if name[:1].isalpha() and name.isidentifier() and not keyword.iskeyword(name) else f"Table{name}"
+    )
+    return unused(f"{name}Row" if name in others else name, taken)
 
 
 def snake(name: str) -> str:
@@ -82,13 +92,14 @@ def attribute(column: str, taken: Container[str], hidden: Container[str] = ()) -
         taken: names of other fields.
         hidden: names in annotations: a field called so would hide the type from them.
     """
-    name = re.sub(r"\W+", "_", column).strip("_") or "column"
+    name = unicodedata.normalize("NFKC", column)  # as Python reads identifiers
+    name = re.sub(r"\W+", "_", name).strip("_") or "column"
     name = re.sub(r"__+", "_", name)
     if name[:1].isdigit():
         name = f"c{name}"
     if not name.isidentifier():
         name = "column"
-    if keyword.iskeyword(name) or name in _OWN | _WRITTEN or name in hidden:
+    if keyword.iskeyword(name) or name in _OWN | WRITTEN or name in hidden:
         name = f"{name}_column"  # fields have no underscore at their ends
     return unused(name, taken)
 
@@ -111,4 +122,4 @@ def member(label: str, taken: Iterable[str]) -> str:
     return unused(name, set(taken))
 
 
-__all__ = ["attribute", "class_name", "member", "relation", "singular", "snake", "unused"]
+__all__ = ["WRITTEN", "attribute", "class_name", "member", "relation", "singular", "snake", "unused"]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from chakra import introspect
 from chakra.errors import FieldError
+from chakra.inspection.leaving import Fitted, fit
+from chakra.inspection.needs import needs_of
 from chakra.inspection.source import module_source
 from chakra.migrations.observed import JOURNAL, observed, without_schema
 
 
-async def read_models(database: Any, tables: Sequence[str] = (), schemas: Sequence[str] = ()) -> str:
-    """Source of models for tables of a database.
+async def read_fitted(database: Any, tables: Sequence[str] = (), schemas: Sequence[str] = ()) -> Fitted:
+    """What models can make of tables of a database.
 
     Args:
         tables: their names, with the schema where it is not the first one; default: all.
@@ -22,11 +25,7 @@ async def read_models(database: Any, tables: Sequence[str] = (), schemas: Sequen
         FieldError: there is no such table or schema.
     """
     current = await database.fetchval("SELECT current_schema()::text")
-    listed = [
-        one
-        for one in await introspect.listed(database)
-        if one.name != JOURNAL and one.kind != "foreign table"
-    ]
+    listed = [one for one in await introspect.listed(database) if one.name != JOURNAL]
     if schemas:
         missing = set(schemas) - {one.schema for one in listed}
         if missing:
@@ -41,9 +40,22 @@ async def read_models(database: Any, tables: Sequence[str] = (), schemas: Sequen
                 f"there is no table {', '.join(unknown)}; there are {', '.join(sorted(known)) or 'none'}"
             )
         listed = [known[name] for name in tables]
+    foreign = [one for one in listed if one.kind == "foreign table"]
+    listed = [one for one in listed if one.kind != "foreign table"]
     found = await introspect.read(database, listed)
-    guards = (await observed(database)).guards
-    return module_source([without_schema(table, current) for table in found], guards)
+    state = await observed(database)
+    described = {one.oid: without_schema(table, current) for one, table in zip(listed, found, strict=True)}
+    needs = await needs_of(database, described, current)
+    fitted = fit(
+        described, state.guards, state.domains, state.composites, needs, chosen=bool(tables or schemas)
+    )
+    said = [f"{one.name}: a foreign table, left out" for one in foreign]
+    return replace(fitted, said=(*said, *fitted.said))
 
 
-__all__ = ["read_models"]
+async def read_models(database: Any, tables: Sequence[str] = (), schemas: Sequence[str] = ()) -> str:
+    """Source of models for tables of a database; arguments and errors of ``read_fitted``."""
+    return module_source(await read_fitted(database, tables, schemas))
+
+
+__all__ = ["read_fitted", "read_models"]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
+from textwrap import wrap
 from typing import Any
 
 from chakra.inspection import names
+from chakra.inspection.leaving import Fitted
+from chakra.inspection.needs import Key
 from chakra.inspection.types import Types, literal
 from chakra.migrations.files.source import Source
-from chakra.schema import NO_GUARD, Column, ForeignKeyConstraint, Guard, Index, Table, Unique
+from chakra.schema import NO_GUARD, Column, ForeignKeyConstraint, Index, Table, Unique
 from chakra.schema.naming import object_name
 from chakra.schema.terms import changed
 
-Key = tuple[str | None, str]
 _WORDS = frozenset(
     {
         *("Any", "Decimal", "Field", "ForeignKey", "ManyToMany", "OneToOne", "UUID", "bool", "bytes", "date"),
@@ -28,24 +30,26 @@ class Module:
     """Writes one module.
 
     Args:
-        tables: tables and views, with types in full.
-        guards: row security and triggers, by schema and name.
+        fitted: what models can make.
     """
 
-    def __init__(self, tables: Iterable[Table], guards: Mapping[Key, Guard]) -> None:
-        self._tables = {(table.schema, table.name): table for table in tables if table.partition_of is None}
-        self._guards = guards
-        self._taken = {"Model", "Field", "Meta", "Enum", "PyEnum", "Any"}
-        self.types = Types(self._taken)
+    def __init__(self, fitted: Fitted) -> None:
+        self._tables = {key: one for key, one in fitted.tables.items() if one.partition_of is None}
+        self._guards = fitted.guards
+        # Names of chakra are not those of models: what a body calls would be another class.
+        words = {"Meta", "PyEnum", *names.WRITTEN, *_WORDS}
+        self._taken = set(words)
+        self.types = Types(self._taken, fitted.domains, fitted.composites)
         self.classes: dict[Key, str] = {}
         for key in self._tables:
-            self.classes[key] = names.class_name(key[1], self._taken)
+            self.classes[key] = names.class_name(key[1], self._taken, words)
             self._taken.add(self.classes[key])
         for _, table in self._ordered():
-            self.types.name_enums(column.type for column in table.columns)
-        self._hidden = _WORDS | set(self.classes.values()) | {name for name, _ in self.types.enums.values()}
+            self.types.name_types(column.type for column in table.columns)
+        made = {name for group in (self.types.enums, self.types.named) for name, _ in group.values()}
+        self._hidden = _WORDS | set(self.classes.values()) | made
         self.attributes = {key: self._attributes(table) for key, table in self._tables.items()}
-        self.left_out: list[str] = []
+        self.left_out = list(fitted.said)
         self._ways: dict[Key, set[str]] = {key: set(found.values()) for key, found in self.attributes.items()}
 
     def attribute(self, name: str, taken: Container[str]) -> str:
@@ -63,9 +67,15 @@ class Module:
         bodies = [_Class(self, key, table).source() for key, table in self._ordered()]
         enums = [text for _, text in self.types.enums.values()]
         imports = self._imports()
-        note = [f"# {line}" for line in self.left_out]
+        named = [text for _, text in self.types.named.values()]
+        note = [text for line in self.left_out for text in _comment(line)]
         parts = [_DOCSTRING, "from __future__ import annotations", imports, "\n".join(note)]
-        return "\n\n\n".join(["\n\n".join(filter(None, parts)), *enums, *bodies]) + "\n"
+        return (
+            "\n\n\n".join(
+                ["\n\n".join(filter(None, parts)), *enums, *filter(None, ["\n".join(named)]), *bodies]
+            )
+            + "\n"
+        )
 
     def _ordered(self) -> list[tuple[Key, Table]]:
         return sorted(
@@ -91,6 +101,12 @@ class Module:
         return name
 
 
+def _comment(line: str) -> list[str]:
+    """A line of a comment, over several ones where it is long; whatever is in it stays in the comment."""
+    plain = " ".join("".join([one if one.isprintable() else " " for one in line]).split())
+    return wrap(plain, 110, initial_indent="# ", subsequent_indent="#     ", break_on_hyphens=False)
+
+
 def _broken(module: str, given: set[str]) -> str:
     return f"from {module} import (\n" + "".join(f"    {n},\n" for n in sorted(given, key=str.lower)) + ")"
 
@@ -109,6 +125,7 @@ class _Class:
         self.indexes = list(table.indexes)
         self.uniques = list(table.uniques)
         self.fields: list[str] = []
+        self.relations: dict[str, str] = {}
 
     def source(self) -> str:
         """The class."""
@@ -121,7 +138,6 @@ class _Class:
             else:
                 self.fields.append(self._field(column))
         self.fields += [self._shared_relation(one) for one in others]
-        self._say_key()
         self._between()
         self._meta()
         head = f"class {name}(Model, table={literal(self.table.name)}):"
@@ -134,14 +150,6 @@ class _Class:
             ]
         return "\n".join(lines)
 
-    def _say_key(self) -> None:
-        listed = [column.name for column in self.table.columns if column.name in self.table.primary_key]
-        if tuple(listed) != tuple(self.table.primary_key):
-            self.module.left_out.append(
-                f"{self.table.name}: its primary key is ({', '.join(self.table.primary_key)}); models have the order "
-                "of their fields"
-            )
-
     # -- keys ---------------------------------------------------------------------------------------
 
     def _keys(self) -> tuple[dict[str, ForeignKeyConstraint], list[ForeignKeyConstraint]]:
@@ -153,12 +161,7 @@ class _Class:
             for name in one.columns:
                 counts[name] = counts.get(name, 0) + 1
         for one in self.table.foreign_keys:
-            target = self._target(one)
-            if target is None:
-                self.module.left_out.append(
-                    f"{self.table.name}.{one.name}: leads to {one.target}, which is not among the tables"
-                )
-                continue
+            target = self.module._tables[self._target_key(one)]
             column = self.table.column(one.columns[0])
             plain = (
                 len(one.columns) == 1
@@ -171,9 +174,6 @@ class _Class:
             else:
                 others.append(one)
         return simple, others
-
-    def _target(self, one: ForeignKeyConstraint) -> Table | None:
-        return self.module._tables.get((one.target_schema, one.target))
 
     def _target_key(self, one: ForeignKeyConstraint) -> Key:
         return one.target_schema, one.target
@@ -192,6 +192,7 @@ class _Class:
         attribute = self.module.attribute(attribute, self.taken)
         self.taken |= {attribute, f"{attribute}_id"}
         self.attributes[column.name] = f"{attribute}_id"
+        self.relations[column.name] = attribute
         words: dict[str, str] = {}
         if f"{attribute}_id" != column.name:
             words["column"] = literal(column.name)
@@ -301,13 +302,7 @@ class _Class:
         self.types.need("chakra", "Field")
         attribute = self.attributes[column.name]
         annotation = self.types.annotation(column.type)
-        try:
-            word = self.types.word(column.type)
-        except LookupError:
-            self.module.left_out.append(
-                f"{self.table.name}.{column.name}: models have no word for {column.type.sql}; the column is left out"
-            )
-            return f"# {attribute}: {column.type.sql}"
+        word = self.types.word(column.type)
         words: dict[str, str] = {}
         if attribute != column.name:
             words["column"] = literal(column.name)
@@ -316,7 +311,7 @@ class _Class:
             words["primary_key"] = "True"
         if self._take_unique(column.name):
             words["unique"] = "True"
-        if self._take_index(column.name):
+        elif not key and self._take_index(column.name):
             words["index"] = "True"
         self._made(column, key, words)
         if column.nullable and not column.generated:
@@ -347,11 +342,12 @@ class _Class:
                     shown["cache"] = column.sequence.cache
                 if column.sequence.cycle:
                     shown["cycle"] = True
-                if column.always:
-                    shown["always"] = True
+                if column.always or column.serial:
+                    shown["always" if column.always else "serial"] = True
                 words["identity"] = f"Identity({', '.join(f'{n}={v!r}' for n, v in shown.items())})"
-            elif column.always or not automatic:
-                words["identity"] = literal("always" if column.always else "by default")
+            elif column.always or column.serial or not automatic:
+                kind = "always" if column.always else "serial" if column.serial else "by default"
+                words["identity"] = literal(kind)
         elif column.computed is not None:
             words["generated"] = literal(column.computed)
             if column.virtual:
@@ -368,10 +364,6 @@ class _Class:
         if drawn is None:
             return literal(text)
         self.types.need("chakra", "Sequence")
-        if drawn[1].replace('"', "").rpartition(".")[2] == object_name(self.table.name, column.name, "seq"):
-            self.module.left_out.append(
-                f"{self.table.name}.{column.name}: serial; its sequence stands by itself where models make it"
-            )
         for one in self.table.sequences:
             if one.quoted.replace('"', "") == drawn[1].replace("''", "'").replace('"', ""):
                 return f"{Source().of(one)}.next()"
@@ -400,6 +392,14 @@ class _Class:
         return False
 
     def _take_index(self, column: str) -> bool:
+        """Whether an index is what ``index=True`` makes, which is nothing where another one does as well."""
+        key = self.table.primary_key
+        if column in key[:1] or any(
+            [t.column for t in one.terms] == [column]
+            and one.name != object_name(self.table.name, column, "idx")
+            for one in self.indexes
+        ):
+            return False
         for one in self.indexes:
             plain = Index(*one.terms, name=one.name) == one and all(term.simple for term in one.terms)
             if (
@@ -419,6 +419,11 @@ class _Class:
             self.meta["view"] = literal(f"{table.view.sql}")
             if table.view.materialized:
                 self.meta["materialized"] = "True"
+        listed = [column.name for column in table.columns if column.name in table.primary_key]
+        if listed != list(table.primary_key):
+            self.meta["primary_key"] = _tuple(
+                [self.relations.get(name) or self.attributes[name] for name in table.primary_key]
+            )
         if table.comment is not None:
             self.meta["comment"] = literal(table.comment)
         if table.unlogged:
@@ -477,14 +482,9 @@ def _tuple(given: Iterable[str]) -> str:
     return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
 
 
-def module_source(tables: Iterable[Table], guards: Mapping[Key, Guard]) -> str:
-    """Models that make these tables again.
-
-    Args:
-        tables: as ``introspect.read`` describes them, without the schema they are found in.
-        guards: row security and triggers.
-    """
-    return Module(tables, guards).source()
+def module_source(fitted: Fitted) -> str:
+    """Models that make these tables again."""
+    return Module(fitted).source()
 
 
 __all__ = ["Module", "module_source"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from keyword import iskeyword
 from typing import Any
 
 import chakra.types as words
 from chakra.inspection.names import class_name, member, unused
 from chakra.migrations.files.source import Source
+from chakra.migrations.state import Composite, Domain, Key
 from chakra.pg.types import PgType
 
 _BY_NAME = {
@@ -33,14 +35,24 @@ _TEXTS = frozenset({"varchar", "bpchar", "citext", "name", "xml", "ltree", "mone
 class Types:
     """Writes types, and knows which names and enums they need.
 
+    Args:
+        taken: names of the module; those of types are added.
+        domains, composites: what types of users say, by schema and name.
+
     Attributes:
         imports: names by module.
-        enums: source of the enum classes, by schema and name.
+        enums: names and source of the enum classes, by schema and name.
+        named: names and source of domains, composites and ranges, in the order in which they stand on one another.
     """
 
-    def __init__(self, taken: set[str]) -> None:
+    def __init__(
+        self, taken: set[str], domains: Mapping[Key, Domain], composites: Mapping[Key, Composite]
+    ) -> None:
         self.imports: dict[str, set[str]] = {}
-        self.enums: dict[tuple[str | None, str], tuple[str, str]] = {}
+        self.enums: dict[Key, tuple[str, str]] = {}
+        self.named: dict[Key, tuple[str, str]] = {}
+        self._domains = domains
+        self._composites = composites
         self._taken = taken
 
     def need(self, module: str, name: str) -> str:
@@ -79,7 +91,7 @@ class Types:
         """
         if type_.typmod < 0 and (type_.name in _PLAIN or type_.name in _IMPORTED):
             return ""
-        if type_.kind == "enum" and self.enums[type_.schema, type_.typname][0] == _enum_class(type_):
+        if type_.kind == "enum" and self.enum(type_) == _enum_class(type_):
             return "" if type_.schema is None else self._said(type_)
         if (
             type_.kind == "array"
@@ -103,30 +115,80 @@ class Types:
 
     def _maker(self, type_: PgType) -> str:
         """Arrays, and types that users made."""
-        schema = "" if type_.schema is None else f", schema={Source().of(type_.schema)}"
-        name = Source().of(type_.typname)
         if type_.kind == "array" and type_.element is not None:
             self.need("chakra.types", "Array")
             inner = self._said(type_.element)
             return f"Array({inner}, {type_.ndims})" if type_.ndims > 1 else f"Array({inner})"
+        schema = "" if type_.schema is None else f", schema={literal(type_.schema)}"
+        name = literal(type_.typname)
         if type_.kind == "enum":
             self.need("chakra.types", "Enum")
             return f"Enum({self.enum(type_)}, {name}{schema})"
         if type_.kind == "domain" and type_.element is not None:
-            self.need("chakra.types", "Domain")
-            return f"Domain({name}, {self._said(type_.element)}{schema})"
-        if type_.kind == "composite" and all(part.isidentifier() for part, _ in type_.fields):
-            self.need("chakra.types", "Composite")
-            parts = ", ".join(f"{part}={self._said(inner)}" for part, inner in type_.fields)
-            return f"Composite({name}{schema}, {parts})"
+            return self._called(type_, self._domain)
+        if type_.kind == "composite":
+            return self._called(type_, self._composite)
         if type_.kind == "range" and type_.name not in _BY_NAME and type_.element is not None:
-            self.need("chakra.types", "Range")
-            return f"Range({name}, {self._said(type_.element)}{schema})"
+            return self._called(type_, self._range)
         return ""
 
-    def name_enums(self, types: Iterable[PgType]) -> None:
-        """Give the enums among types their classes, before fields are named, which must not hide them."""
+    def _called(self, type_: PgType, write: Callable[[PgType], str]) -> str:
+        """The name of a type that the module makes once."""
+        key = (type_.schema, type_.typname)
+        if key not in self.named:
+            source = write(type_)
+            name = unused(class_name(type_.typname, ()), self._taken)
+            self._taken.add(name)
+            self.named[key] = (name, f"{name} = {source}")
+        found: str = self.named[key][0]
+        return found
+
+    def _domain(self, type_: PgType) -> str:
+        assert type_.element is not None
+        said = self._domains.get((type_.schema, type_.typname), Domain(""))
+        words = {}
+        if type_.schema is not None:
+            words["schema"] = literal(type_.schema)
+        if len(said.checks) == 1 and said.checks[0][0] == f"{type_.typname}_check":
+            words["check"] = literal(said.checks[0][1])
+        elif said.checks:
+            words["check"] = literal(dict(said.checks))
+        if said.default is not None:
+            words["db_default"] = literal(said.default)
+        if not said.nullable:
+            words["null"] = "False"
+        if said.collation is not None:
+            words["collation"] = literal(said.collation)
+        inner = self._said(type_.element)
+        self.need("chakra.types", "Domain")
+        return (
+            f"Domain({', '.join([literal(type_.typname), inner, *(f'{w}={t}' for w, t in words.items())])})"
+        )
+
+    def _composite(self, type_: PgType) -> str:
+        if (type_.schema, type_.typname) not in self._composites:
+            raise LookupError("it is the row of a table, or of an extension")
+        fields = [(part, self._said(inner)) for part, inner in type_.fields]
+        if any(part == "schema" for part, _ in fields) or not fields:
+            raise LookupError("Composite() takes no such field" if fields else "it has no fields")
+        schema = [] if type_.schema is None else [f"schema={literal(type_.schema)}"]
+        plain = [f"{part}={word}" for part, word in fields if part.isidentifier() and not iskeyword(part)]
+        if len(plain) < len(fields):
+            plain = ["**{" + ", ".join(f"{literal(part)}: {word}" for part, word in fields) + "}"]
+        self.need("chakra.types", "Composite")
+        return f"Composite({', '.join([literal(type_.typname), *schema, *plain])})"
+
+    def _range(self, type_: PgType) -> str:
+        assert type_.element is not None
+        schema = "" if type_.schema is None else f", schema={literal(type_.schema)}"
+        inner = self._said(type_.element)
+        self.need("chakra.types", "Range")
+        return f"Range({literal(type_.typname)}, {inner}{schema})"
+
+    def name_types(self, types: Iterable[PgType]) -> None:
+        """Give types of users their names in the module, before fields are named, which must not hide them."""
         for type_ in types:
+            self.word(type_)
             base = type_.base if type_.kind == "domain" else type_
             while base.kind == "array" and base.element is not None:
                 base = base.element

@@ -3,6 +3,7 @@
 from chakra.introspect.listing import KINDS, Found, Listed, find, listed
 from chakra.introspect.normalised import normalised
 from chakra.introspect.partitions import ListedPartition, partitions
+from chakra.introspect.privileges import privileges
 from chakra.introspect.tables import read
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "listed",
     "normalised",
     "partitions",
+    "privileges",
     "read",
 ]

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 # Manual, chapter 52, pg_attribute, pg_attrdef, pg_sequence. What belongs to the type is no word of the column: its
-# collation, its storage.
+# collation, its storage. A column numbers rows by a sequence that belongs to it: as an identity, or as serial, by a
+# default that draws from the sequence and says nothing else.
 _COLUMNS = """
 SELECT a.attrelid::bigint AS relation, a.attname::text AS name, a.atttypid AS type, a.atttypmod AS typmod,
     a.attndims::int AS ndims, a.attnotnull AS required, a.attidentity::text AS identity,
@@ -41,16 +42,22 @@ SELECT a.attrelid::bigint AS relation, a.attname::text AS name, a.atttypid AS ty
     CASE WHEN a.attstorage <> t.typstorage AND rel.relkind IN ('r', 'p') THEN a.attstorage::text END AS storage,
     nullif(a.attcompression::text, '') AS compression,
     CASE WHEN s.seqrelid IS NOT NULL THEN ARRAY[s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache,
-        s.seqcycle::int] END AS numbers, s.seqtypid::bigint AS numbered
+        s.seqcycle::int] END AS numbers, s.seqtypid::bigint AS numbered, a.attidentity = '' AND s.seqrelid IS NOT NULL
+        AS serial
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class rel ON rel.oid = a.attrelid
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace con ON con.oid = co.collnamespace
-LEFT JOIN pg_catalog.pg_depend of ON a.attidentity <> '' AND of.refobjid = a.attrelid AND of.refobjsubid = a.attnum
+LEFT JOIN pg_catalog.pg_depend of ON of.refobjid = a.attrelid AND of.refobjsubid = a.attnum
     AND of.refclassid = 'pg_catalog.pg_class'::regclass AND of.classid = 'pg_catalog.pg_class'::regclass
-    AND of.deptype = 'i'
+    AND (a.attidentity <> '' AND of.deptype = 'i' OR a.attidentity = '' AND of.deptype = 'a'
+        AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+        AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ $re$^nextval\\('([^']|'')+'::regclass\\)$$re$
+        AND EXISTS (SELECT FROM pg_catalog.pg_sequence q WHERE q.seqrelid = of.objid)
+        AND EXISTS (SELECT FROM pg_catalog.pg_depend u WHERE u.classid = 'pg_catalog.pg_attrdef'::regclass
+            AND u.objid = d.oid AND u.refclassid = 'pg_catalog.pg_class'::regclass AND u.refobjid = of.objid))
 LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = of.objid
 WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
@@ -206,12 +213,13 @@ def _column(row: Any, type_: PgType) -> Column:
         name=row["name"],
         type=_declared(type_, row["typmod"], row["ndims"]),
         nullable=not row["required"],
-        db_default=None if computed else row["expression"],
-        identity=bool(row["identity"]),
+        db_default=None if computed or row["serial"] else row["expression"],
+        identity=bool(row["identity"]) or row["serial"],
         always=row["identity"] == "a",
+        serial=row["serial"],
         computed=row["expression"] if computed else None,
         virtual=row["generated"] == "v",
-        sequence=None if row["numbers"] is None else _sequence(row["numbers"], row["numbered"]),
+        sequence=None if row["numbers"] is None else _sequence(row["numbers"], row["numbered"], type_),
         collation=_name(row["collation_schema"], row["collation"]),
         comment=row["comment"],
         storage=_STORAGE.get(row["storage"]),
@@ -220,11 +228,25 @@ def _column(row: Any, type_: PgType) -> Column:
     )
 
 
-def _sequence(numbers: Sequence[int], type_: int) -> Identity | None:
-    """What an identity column counts by, without what its type says."""
+_BITS = {21: 15, 23: 31, 20: 63}  # int2, int4, int8: src/include/catalog/pg_type.dat
+
+
+def _sequence(numbers: Sequence[int], counted: int, type_: PgType) -> Identity | None:
+    """What a column counts by, without what its type says.
+
+    Args:
+        counted: OID of the sequence's type, which a serial column whose type was altered does not share. The ends of
+            a wider one are those of the column, which holds nothing beyond them.
+    """
     start, increment, least, most, cache, cycle = numbers
-    bits = {21: 15, 23: 31, 20: 63}[type_]  # int2, int4, int8: src/include/catalog/pg_type.dat
-    low, high = (1, (1 << bits) - 1) if increment > 0 else (-(1 << bits), -1)
+
+    def ends(bits: int) -> tuple[int, int]:
+        return (1, (1 << bits) - 1) if increment > 0 else (-(1 << bits), -1)
+
+    low, high = ends(_BITS.get(type_.oid, 63))
+    if counted in _BITS and _BITS[counted] > _BITS.get(type_.oid, 63):
+        wide = ends(_BITS[counted])
+        least, most = (low if least == wide[0] else least), (high if most == wide[1] else most)
     return Identity(
         start=start,
         increment=increment,

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chakra.migrations.state import Key
+from chakra.sql.ddl.privileges import Privileges
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
@@ -21,12 +22,16 @@ class Facts:
         rows: about how many rows a table has, by the statistics; tables that are not in it are taken for large.
         empty: tables known to have none: those of the same migration, and those that were looked at.
         partitions: the leaves of partitioned tables.
+        privileges: whose views are, and who may do what with them: a view that is dropped and made again is to be as it
+            was.
     """
 
     server: int = 18
     rows: Mapping[Key, int] = field(default_factory=lambda: _NOTHING)
     empty: frozenset[Key] = frozenset()
     partitions: Mapping[Key, tuple[Key, ...]] = field(default_factory=lambda: _NOTHING)
+
+    privileges: Mapping[Key, Privileges] = field(default_factory=lambda: _NOTHING)
 
     def in_use(self, key: Key) -> bool:
         """Whether a table has to be taken for one that others read and write meanwhile."""

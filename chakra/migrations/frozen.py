@@ -11,6 +11,7 @@ from typing import Any
 from chakra.errors import DataError, FieldError, MigrationError
 from chakra.expressions import Value
 from chakra.migrations.state import Composite, Domain, Key, State, title
+from chakra.pg.domains import DomainWords
 from chakra.pg.lexing import tokens
 from chakra.pg.types import BY_NAME, PgType, parse_type
 from chakra.schema import NO_GUARD, Column, NextValue, Table
@@ -149,6 +150,7 @@ def _frozen_column(column: Column) -> Column:
         db_default=str(default) if isinstance(default, NextValue) else default,
         identity=column.identity,
         always=column.always,
+        serial=column.serial,
         computed=column.computed,
         virtual=column.virtual,
         sequence=column.sequence,
@@ -209,7 +211,10 @@ def state_of(tables: Iterable[Table]) -> State:
         if type_.kind == "enum":
             enums[key] = type_.labels
         elif type_.kind == "domain" and type_.element is not None:
-            domains[key] = Domain(reference(type_.element).sql)
+            words = type_.words or DomainWords()
+            domains[key] = Domain(
+                reference(type_.element).sql, words.nullable, words.default, words.checks, words.collation
+            )
         elif type_.kind == "composite" and type_.fields:
             composites[key] = Composite(tuple([(name, reference(part).sql) for name, part in type_.fields]))
     sequences = {(one.schema, one.name): one for table in given for one in table.sequences}

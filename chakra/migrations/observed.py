@@ -134,7 +134,6 @@ async def observed(database: Database, schemas: Iterable[str] | None = None) -> 
         name: await database.run_fetch(sql, (wanted,))
         for name, sql in (
             ("enums", _ENUMS),
-            ("domains", _DOMAINS),
             ("composites", _COMPOSITES),
             ("sequences", _SEQUENCES),
         )
@@ -147,7 +146,7 @@ async def observed(database: Database, schemas: Iterable[str] | None = None) -> 
         schemas=frozenset(name for name in wanted if name != current and name != "public"),
         extensions=frozenset(row[0] for row in extensions),
         enums=MappingProxyType({key(r["schema"], r["name"]): tuple(r["labels"]) for r in rows["enums"]}),
-        domains=MappingProxyType({key(r["schema"], r["name"]): _domain(r) for r in rows["domains"]}),
+        domains=MappingProxyType(await domains_of(database, wanted, key)),
         composites=MappingProxyType(
             {
                 key(r["schema"], r["name"]): Composite(tuple(zip(r["names"], r["types"], strict=True)))
@@ -165,6 +164,16 @@ async def observed(database: Database, schemas: Iterable[str] | None = None) -> 
         tables=MappingProxyType({(made.schema, made.name): made for made in map(bare, found)}),
         guards=MappingProxyType(await guards_of(database, oids, key)),
     )
+
+
+async def domains_of(database: Database, schemas: list[str], key: Any) -> dict[Key, Domain]:
+    """The domains of schemas, as the server writes them.
+
+    Args:
+        key: makes the key of a schema and a name.
+    """
+    rows = await database.run_fetch(_DOMAINS, (schemas,))
+    return {key(row["schema"], row["name"]): _domain(row) for row in rows}
 
 
 def _domain(row: Any) -> Domain:
@@ -216,8 +225,10 @@ def without_schema(table: Table, current: str) -> Table:
 
 
 def _bare_type(type_: Any, current: str) -> Any:
-    if type_.kind == "array" and type_.element is not None:
-        return replace(type_, element=_bare_type(type_.element, current))
+    if type_.element is not None:
+        type_ = replace(type_, element=_bare_type(type_.element, current))
+    if type_.fields:
+        type_ = replace(type_, fields=tuple([(name, _bare_type(one, current)) for name, one in type_.fields]))
     return replace(type_, schema=None) if type_.schema == current else type_
 
 
@@ -258,4 +269,4 @@ def _trigger_body(definition: str, table: str) -> str:
     return f"{head} {{table}}{''.join(text for _, text in parts[end + 1 :])}"
 
 
-__all__ = ["JOURNAL", "guards_of", "observed", "without_schema"]
+__all__ = ["JOURNAL", "domains_of", "guards_of", "observed", "without_schema"]

@@ -69,7 +69,7 @@ class Domain:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "type", type_words(self.type))
-        object.__setattr__(self, "checks", tuple([(name, check) for name, check in self.checks]))
+        object.__setattr__(self, "checks", tuple(sorted((name, check) for name, check in self.checks)))
 
 
 @dataclass(frozen=True)

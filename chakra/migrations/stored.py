@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 from chakra import introspect
 from chakra.errors import DatabaseError, DataError
 from chakra.migrations.frozen import frozen, thawed
-from chakra.migrations.observed import guards_of, without_schema
-from chakra.migrations.state import Key, State, quoted
+from chakra.migrations.observed import domains_of, guards_of, without_schema
+from chakra.migrations.state import Domain, Key, State, quoted
+from chakra.pg.domains import DomainWords
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Guard, Table
 from chakra.sql import create_statements
 from chakra.sql.ddl.guards import create_policy, create_trigger
+from chakra.sql.ddl.types import domain_clauses
 from chakra.sql.ddl.views import views_in_order
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ async def as_stored(database: Database, state: State, there: State) -> State:
             taken={},
             parts={},
         )
+    domains = {key: await _domain(database, key[1], one) for key, one in state.domains.items()}
     guards = dict(state.guards)
     with suppress(_Undone):
         async with database.transaction():
@@ -78,7 +81,29 @@ async def as_stored(database: Database, state: State, there: State) -> State:
                 if key in there.tables and key in tables:
                     guards[key] = await _guard(database, tables[key], guard)
             raise _Undone
-    return replace(state, tables=MappingProxyType(tables), guards=MappingProxyType(guards))
+    return replace(
+        state,
+        tables=MappingProxyType(tables),
+        guards=MappingProxyType(guards),
+        domains=MappingProxyType(domains),
+    )
+
+
+async def _domain(database: Database, name: str, domain: Domain) -> Domain:
+    """A domain as it is read; one whose base is not there stays as it was written."""
+    if domain == Domain(domain.type):
+        return domain
+    scratch = f"chakra_{secrets.token_hex(8)}"
+    words = DomainWords(domain.nullable, domain.default, domain.checks, domain.collation)
+    found = domain
+    with suppress(_Undone, DatabaseError, DataError):
+        async with database.transaction():
+            await database.execute(f"CREATE SCHEMA {quote_identifier(scratch)}")
+            made = quoted((scratch, name))
+            await database.execute(f"CREATE DOMAIN {made} AS {domain.type}{domain_clauses(words)}")
+            ((_, found),) = (await domains_of(database, [scratch], lambda *key: key)).items()
+            raise _Undone
+    return found
 
 
 async def _made(database: Database, tables: list[Table]) -> list[Table]:

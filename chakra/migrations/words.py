@@ -20,7 +20,7 @@ def Column(
     *,
     null: bool = False,
     default: str | None = None,
-    identity: Literal["always", "by default"] | Identity | None = None,
+    identity: Literal["always", "by default", "serial"] | Identity | None = None,
     generated: str | None = None,
     virtual: bool = False,
     collation: Name | None = None,
@@ -34,7 +34,7 @@ def Column(
         type: as SQL spells it; users' types with their schema, ``"app.mood"``.
         null: whether NULL is allowed.
         default: SQL of the default the server fills in.
-        identity: ``"always"`` or ``"by default"``, or an ``Identity`` with its numbers.
+        identity: ``"always"``, ``"by default"`` or ``"serial"``, or an ``Identity`` with its numbers.
         generated: SQL the server computes it by; ``virtual`` when it is read (PostgreSQL 18).
         collation, comment, storage, compression: as ``field()`` takes them.
 
@@ -44,10 +44,10 @@ def Column(
     if (
         identity is not None
         and not isinstance(identity, Identity)
-        and identity not in ("always", "by default")
+        and identity not in ("always", "by default", "serial")
     ):
         raise MigrationError(
-            f'Column({name!r}): identity is "always", "by default" or an Identity, not {identity!r}'
+            f'Column({name!r}): identity is "always", "by default", "serial" or an Identity, not {identity!r}'
         )
     return schema.Column(
         name=name,
@@ -56,6 +56,7 @@ def Column(
         db_default=default,
         identity=identity is not None,
         always=identity == "always" or (isinstance(identity, Identity) and identity.always),
+        serial=identity == "serial" or (isinstance(identity, Identity) and identity.serial),
         sequence=identity.options if isinstance(identity, Identity) else None,
         computed=generated,
         virtual=virtual,

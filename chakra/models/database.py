@@ -18,6 +18,7 @@ from chakra.query.pending import Pending
 from chakra.query.tables import TableQuery
 from chakra.schema import Table
 from chakra.sql import check_server, create_statements, drop_statements
+from chakra.sql.ddl.privileges import Privileges, privilege_statements
 
 UNDEFINED_TABLE = "42P01"
 UNDEFINED_SCHEMA = "3F000"
@@ -68,7 +69,12 @@ class Database(ServerObjects):
         statements = create_statements(tables, if_not_exists=if_not_exists, replace_views=replace_views)
         try:
             async with self.transaction():
+                # A view that is replaced keeps what was given; a materialized one is dropped, and made again.
+                again = [v for v in views if replace_views and v.view is not None and v.view.materialized]
+                given = await catalogue.privileges_of(self, again) if again else {}
                 await self._run_ddl(statements)
+                for view in again:
+                    await self._run_ddl(privilege_statements(view, given.get(view.quoted, Privileges())))
                 await check_views(self, views)
         except (DatabaseError, DataError) as error:
             if error.sqlstate == DUPLICATE_TABLE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -38,6 +39,7 @@ META_OPTIONS = frozenset(
         "materialized",
         "ordering",
         "partition_by",
+        "primary_key",
         "proxy",
         "schema",
         "storage",
@@ -51,6 +53,44 @@ META_OPTIONS = frozenset(
         "view",
     }
 )
+
+
+def say_key(name: str, declared: dict[str, Declared], options: dict[str, Any]) -> None:
+    """Make the fields that ``Meta.primary_key`` lists those of the key; the order is kept with the options.
+
+    Raises:
+        FieldError: it lists no fields, one twice, or not all that say ``primary_key=True``.
+    """
+    given = options.get("primary_key")
+    if given is None:
+        return
+    listed = (given,) if isinstance(given, str) else given
+    if (
+        not isinstance(listed, tuple | list)
+        or not listed
+        or not all(isinstance(one, str) for one in listed)
+        or len(set(listed)) < len(listed)
+    ):
+        raise FieldError(f'{name}: primary_key lists fields, each once, ("tenant", "number"), not {given!r}')
+    options["primary_key"] = tuple(listed)
+    names = [attribute for attribute, _ in stored(declared)]
+    for one in listed:
+        if one not in names:
+            near = get_close_matches(one, names, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise FieldError(f"{name}: primary_key names {one!r}, no field of it{hint}")
+    missing = [a for a, d in stored(declared) if d.spec.primary_key and a not in listed]
+    if missing:
+        raise FieldError(
+            f"{name}.{missing[0]} has primary_key=True, and Meta.primary_key does not list it: it lists all fields of "
+            "the key, in its order"
+        )
+    for one in listed:
+        told = declared[one]
+        if not told.spec.primary_key:
+            # A spec of an abstract base is shared by other models, whose key it need not be in.
+            declared[one] = Declared(told.annotation, told.nullable, replace(told.spec, primary_key=True))
+
 
 OWN_OPTIONS = frozenset({"abstract", "table", "comment", "view", "materialized", "proxy"})
 """What a class says of itself alone."""
@@ -241,4 +281,4 @@ def stored(declared: dict[str, Declared]) -> list[tuple[str, Declared]]:
     return [(a, d) for a, d in declared.items() if not isinstance(d.spec, ManyToManySpec)]
 
 
-__all__ = ["Declared", "ModelInfo", "inherited", "read_body", "read_options", "stored"]
+__all__ = ["Declared", "ModelInfo", "inherited", "read_body", "read_options", "say_key", "stored"]

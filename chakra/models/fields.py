@@ -99,7 +99,7 @@ def field(
     column: str | None = None,
     generated: Any = None,
     stored: bool = True,
-    identity: Identity | Literal["always", "by default"] | bool | None = None,
+    identity: Identity | Literal["always", "by default", "serial"] | bool | None = None,
     collation: Name | None = None,
     comment: str | None = None,
     storage: str | None = None,
@@ -127,7 +127,8 @@ def field(
             ``F("price") * F("amount")``, or SQL as text. Writes leave the field out, and read it back.
         stored: whether that is done when a row is written, and not when it is read (``False``, PostgreSQL 18).
         identity: whether the server numbers the rows: ``"by default"`` (or ``True``), ``"always"``, or an
-            ``Identity(start=1000, increment=10)``; ``False`` = not even those of an ``int`` key.
+            ``Identity(start=1000, increment=10)``; ``"serial"`` = by the older way of a default that draws from a
+            sequence of the column's own; ``False`` = not even those of an ``int`` key.
         collation: of a text, if not the database's: ``"C"``, ``"en-x-icu"``, or ``(schema, name)``.
         comment: what the catalog says of the column.
         storage: ``"plain"``, ``"external"``, ``"extended"`` or ``"main"``: how long values are kept.
@@ -234,9 +235,9 @@ def _check_generated(generated: Any, default: bool, db_default: Any, identity: A
 def _identity(given: Any) -> Identity | Literal[False] | None:
     if given is None or given is False or isinstance(given, Identity):
         return given
-    if given is True or given in ("by default", "always"):
-        return Identity(always=given == "always")
-    raise FieldError(f'identity={given!r}: it is "by default", "always", or Identity(start=…)')
+    if given is True or given in ("by default", "always", "serial"):
+        return Identity(always=given == "always", serial=given == "serial")
+    raise FieldError(f'identity={given!r}: it is "by default", "always", "serial", or Identity(start=…)')
 
 
 def split_default(default: Any) -> tuple[Any, Callable[[], Any] | None]:

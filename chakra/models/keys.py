@@ -84,6 +84,9 @@ def attributes_of(info: ModelInfo, name: str) -> tuple[str, ...]:
 
 def primary_key(info: ModelInfo) -> tuple[str, ...]:
     """The attributes of the primary key."""
+    ordered = info.options.get("primary_key")
+    if ordered is not None:
+        return tuple(dict.fromkeys(expanded(info, ordered)))
     found: dict[str, None] = {}
     for attribute, declared in stored(info.declared):
         if declared.spec.primary_key:

@@ -17,6 +17,7 @@ from chakra.models.declare import (
     inherited,
     read_body,
     read_options,
+    say_key,
     stored,
 )
 from chakra.models.fields import MISSING, Field, make_refusal, make_setter
@@ -68,6 +69,8 @@ class ModelMeta(PartitionVerbs, Conversions):
         _check_managers(name, namespace)
         declared = inherited(name, bases)
         declared.update(own)
+        if not chosen.get("abstract"):
+            say_key(name, declared, chosen)
         for attribute in (*own, *said):
             namespace.pop(attribute, None)
         info = ModelInfo(declared, chosen)

@@ -187,6 +187,7 @@ def _column(cls: Any, attribute: str, declared: Declared) -> Column:
         nullable=(declared.nullable or bool(spec.null)) and not spec.primary_key,
         identity=identity or bool(spec.identity),
         always=spec.identity.always if spec.identity else False,
+        serial=spec.identity.serial if spec.identity else False,
         virtual=not spec.stored,
         sequence=spec.identity.options if spec.identity else None,
         collation=spec.collation,

@@ -43,7 +43,9 @@ def as_view(table: Table, options: dict[str, Any]) -> Table:
             "through=, a model of a table or view between"
         )
     materialized = bool(options.get("materialized"))
-    columns = tuple(replace(c, identity=False, db_default=None, computed=None) for c in table.columns)
+    columns = tuple(
+        replace(c, identity=False, serial=False, db_default=None, computed=None) for c in table.columns
+    )
     keys = [table.primary_key] if table.primary_key else []
     keys += [unique.columns for unique in table.uniques]
     indexes = (*(Index(*key, unique=True) for key in keys), *table.indexes) if materialized else ()

@@ -12,12 +12,13 @@ import decimal
 import ipaddress
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from chakra._late import late
 from chakra.errors import FieldError
+from chakra.pg.domains import DomainWords
 from chakra.pg.json_text import JsonNull
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class PgType:
         rounding: how a ``numeric(p, s)`` takes values with more digits: ``None`` = not at all, ``"half_up"``. About
             values, not about the column: the database does not know of it.
         sends, receives: whether the type has a binary format to read, to write (``typsend``, ``typreceive``).
+        words: what a domain says beyond its base, where that is declared. Types are equal whatever it is: only what
+            makes the domain asks for it.
         as_text: of a column of one write: its values come as text that the server is to read, whatever the type.
     """
 
@@ -87,6 +90,7 @@ class PgType:
     sends: bool = True
     receives: bool = True
     as_text: bool = False
+    words: DomainWords | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.kind not in _MADE_BY_USERS or self.name.endswith(OWN):

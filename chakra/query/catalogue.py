@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar
 from chakra import introspect
 from chakra.query.shown import html_table, text_table
 from chakra.schema import Column, Table
+from chakra.sql.ddl.privileges import Privileges
 
 if TYPE_CHECKING:
     from chakra.db import Database
@@ -71,7 +72,7 @@ class ColumnInfo:
         name: in the database.
         type: as SQL spells it.
         nullable: whether NULL is allowed.
-        default: SQL of the server's default, ``"identity"``, ``"computed: …"``, or ``None``.
+        default: SQL of the server's default, ``"identity"``, ``"serial"``, ``"computed: …"``, or ``None``.
         key: ``"primary key"``, ``"unique"`` and ``"→ table.column"`` where they apply, joined by commas; or ``""``.
     """
 
@@ -153,7 +154,9 @@ def columns_of(table: Table) -> Columns:
 def _default(column: Column) -> str | None:
     if column.computed is not None:
         return f"computed: {column.computed}"
-    return "identity" if column.identity else column.db_default
+    if column.identity:
+        return "serial" if column.serial else "identity"
+    return column.db_default
 
 
 def _key(table: Table, name: str) -> str:
@@ -194,6 +197,11 @@ def _listed(items: Sequence[TableInfo] | Iterable[TableInfo]) -> str:
     names = [item.name if item.schema == "public" else f"{item.schema}.{item.name}" for item in items]
     more = len(names) - NAMES_SHOWN
     return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+async def privileges_of(database: Database, tables: Iterable[Table]) -> dict[str, Privileges]:
+    """Owners and grants of those tables and views that are there, by their quoted names."""
+    return await introspect.privileges(database, [table.quoted for table in tables])
 
 
 __all__ = [

@@ -19,9 +19,11 @@ class Identity:
         minimum, maximum: ``None`` = those of the column's type.
         cache: how many numbers a session draws at once.
         cycle: whether it begins again at the end.
+        serial: whether it is a default that draws from a sequence which belongs to the column, as ``serial`` makes it,
+            and no identity of the SQL standard.
 
     Raises:
-        FieldError: a number is none, or ``increment`` is 0.
+        FieldError: a number is none, ``increment`` is 0, or ``serial`` stands beside ``always``.
     """
 
     always: bool = False
@@ -31,6 +33,7 @@ class Identity:
     maximum: int | None = None
     cache: int = 1
     cycle: bool = False
+    serial: bool = False
 
     def __post_init__(self) -> None:
         for name in ("start", "increment", "minimum", "maximum", "cache"):
@@ -39,6 +42,10 @@ class Identity:
                 raise FieldError(f"Identity({name}={value!r}): takes a whole number")
         if self.increment == 0 or self.cache < 1:
             raise FieldError("Identity(): increment is not 0, and cache is 1 or more")
+        if self.serial and self.always:
+            raise FieldError(
+                "Identity(serial=True): a default takes values of your own, which always=True refuses"
+            )
         if self.minimum is not None and self.maximum is not None and self.minimum >= self.maximum:
             raise FieldError(f"Identity(minimum={self.minimum}, maximum={self.maximum}): minimum is smaller")
         first = (
@@ -53,7 +60,7 @@ class Identity:
     def options(self) -> Identity | None:
         """What it says beyond ``always``; ``None`` = nothing."""
         plain = (self.start, self.increment, self.minimum, self.maximum, self.cache, self.cycle)
-        return None if plain == (None, 1, None, None, 1, False) else replace(self, always=False)
+        return None if plain == (None, 1, None, None, 1, False) else replace(self, always=False, serial=False)
 
 
 __all__ = ["Identity"]

@@ -46,7 +46,9 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.migrations.operations.columns": {
         "column_line(line)", "column.db_default", "back", "alter", "storage", "word", "new.db_default",
         "new.type.sql", "quoted_name(new.collation)",
-        "using", "words", "options", "increment", "low", "high", "start", "cache", "text", "sequence", "most", "beyond",
+        "using", "words", "options", "start", "text", "sequence", "most", "beyond",
+        "drop", "sequence_options(new)", "sequence_options(new, 'SET')", "sequence_options(column)", "name",
+        "column.type.sql", "default",
     },
     # What migrations are written in: SQL of defaults, conditions and types, words of closed sets, quoted names.
     "chakra.migrations.operations.constraints": {
@@ -67,8 +69,7 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.migrations.operations.types": {
         "quoted(key_of(self.name))", "labels", "name", "place", "one", "type_.sql", "self._cast(one, type_)",
         "default", "quoted(where)", "', '.join(words)", "old", "column",
-        "dimensions", "text", "given.type",
-        "quoted_name(given.collation)", "given.default", "check", "self.domain.default", "alter", "fields",
+        "dimensions", "text", "given.type", "domain_clauses(words)", "check", "self.domain.default", "alter", "fields",
         "type_",
     },
     # What migrations are written in: SQL of defaults, conditions and types, words of closed sets, quoted names.
@@ -88,7 +89,7 @@ REVIEWED: dict[str, set[str]] = {
         "row['name']", "name",
     },
     # Words of its own, and quoted names.
-    "chakra.migrations.stored": {"like", "quoted(where)"},
+    "chakra.migrations.stored": {"like", "quoted(where)", "made", "domain.type", "domain_clauses(words)"},
     # Words out of closed sets, numbers, and text the function made of quoted names itself.
     "chakra.sql.render.select": {
         "strength", "of", "wait", "picked", "name", "names", "number", "where[position]", "', '.join(names)", "named",
@@ -139,12 +140,16 @@ REVIEWED: dict[str, set[str]] = {
         "defaults[column.name]", "type_.sql", "c.type.sql", "', '.join(changes)", "unchecked('$4')", "indirect",
         "unsynced", "keys", "', '.join(columns)", "' AND '.join(both)",
     },
-    "chakra.sql.ddl.types": {"name", "labels", "array", "message", "hidden", "ignored"},
+    # SQL of conditions and defaults, which declarations are, and types as SQL spells them.
+    "chakra.sql.ddl.types": {
+        "name", "labels", "array", "message", "hidden", "ignored", "kind", "quoted_name(words.collation)",
+        "words.default", "check", "said", "made", "other", "fields",
+    },
     # Expressions and types as SQL: written by developers, or by the compiler out of expressions; checked words, and
     # numbers.
     "chakra.sql.ddl.columns": {
-        "line", "column.computed", "column.db_default", "column.type.sql", "options", "quoted_name(column.collation)",
-        "word", "storage",
+        "line", "column.computed", "column.db_default", "options", "quoted_name(column.collation)",
+        "word", "storage", "start",
     },
     # SQL of conditions and triggers, which declarations are, and words of closed sets.
     "chakra.sql.ddl.guards": {"policy.command.upper()", "policy.using", "policy.check", "line", "body"},
@@ -179,6 +184,8 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.sql.ddl.views": {
         "columns", "options", "tablespace_clause(table.tablespace)", "view.sql", "view_kind(table)",
     },
+    # A word that was looked at, and quoted names.
+    "chakra.sql.ddl.privileges": {"grant.privilege", "what", "role", "option", "view_kind(table)"},
     "chakra.sql.ddl.words": {"given", "kind", "quoted", "text", "body"},
     # A number behind a fixed word.
     "chakra.db.scope": {"self.savepoint"},

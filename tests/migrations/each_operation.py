@@ -213,6 +213,7 @@ CASES = (
     Case("column: identity", AlterColumn("loose", Column("a", "bigint", identity="always"))),
     Case("column: computed no more", AlterColumn("posts", column("twice", computed=None)), harmless=False),
     Case("column: other identity", AlterColumn("posts", column("id", always=True))),
+    Case("column: serial", AlterColumn("loose", Column("a", "bigint", identity="serial"))),
     Case("column: identity no more", AlterColumn("posts", column("id", identity=False)), harmless=False),
     Case("column: storage", AlterColumn("posts", column("note", storage="external"))),
     Case("column: compression", AlterColumn("posts", column("note", compression="pglz"))),

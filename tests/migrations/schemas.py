@@ -133,7 +133,11 @@ def random_state(random: Random, base: State | None = None) -> State:
 
 def _table(random: Random, key: Key, known: Table | None) -> Table:
     columns: list[Any] = [
-        Column("id", random.choice(("bigint", "integer")), identity=random.choice(("always", "by default")))
+        Column(
+            "id",
+            random.choice(("bigint", "integer")),
+            identity=random.choice(("always", "by default", "serial")),
+        )
     ]
     if random.random() < 0.2:
         columns[0] = replace(columns[0], sequence=Identity(increment=2).options)

@@ -35,10 +35,12 @@ async def test_rewrite_of_a_table_without_statistics(dsn: str) -> None:
     [
         ("by default", [1, 2, 7, 8]),
         ("always", [1, 2, 7, 8]),
+        ("serial", [1, 2, 7, 8]),
+        (Identity(start=9, increment=3, serial=True), [1, 2, 7, 9]),
         (Identity(start=100), [1, 2, 7, 100]),
         (Identity(increment=-1), [-1, 1, 2, 7]),
     ],
-    ids=["by default", "always", "start", "down"],
+    ids=["by default", "always", "serial", "serial by threes", "start", "down"],
 )
 async def test_a_key_that_is_numbered_from_now_on(dsn: str, identity: object, numbers: list[int]) -> None:
     table = CreateTable(

@@ -127,9 +127,9 @@ def _said(pairs: Mapping[str, Any], defaults: Mapping[str, Any] = {}) -> dict[st
 def _column(source: Source, column: Column, indent: int) -> str:
     identity: Any = None
     if column.identity:
-        identity = "always" if column.always else "by default"
+        identity = "always" if column.always else "serial" if column.serial else "by default"
         if column.sequence is not None:
-            identity = dataclasses.replace(column.sequence, always=column.always)
+            identity = dataclasses.replace(column.sequence, always=column.always, serial=column.serial)
     words = _said(
         {
             "null": column.nullable,
@@ -264,7 +264,7 @@ def _identity(source: Source, one: Identity, indent: int) -> str:
     plain = Identity()
     words = {
         word: getattr(one, word)
-        for word in ("always", "start", "increment", "minimum", "maximum", "cache", "cycle")
+        for word in ("always", "start", "increment", "minimum", "maximum", "cache", "cycle", "serial")
         if getattr(one, word) != getattr(plain, word)
     }
     return source._call("Identity", [], words, indent)

@@ -24,9 +24,11 @@ from chakra.migrations.parts import (
 from chakra.migrations.rewrites import is_volatile, names_columns, rewrites
 from chakra.migrations.state import State, key_of, title
 from chakra.migrations.steps import Lock, Refusal, Step
-from chakra.pg.quoting import quote_identifier, quote_string
+from chakra.pg.quoting import quote_identifier, quote_qualified, quote_string
 from chakra.schema import Column, Index, Table, Unique
-from chakra.sql.ddl.columns import column_line, column_statements, identity_options
+from chakra.schema.naming import object_name
+from chakra.sql.ddl.columns import column_line, column_statements, identity_options, sequence_options
+from chakra.sql.ddl.sequences import SERIAL, of_own_sequence
 from chakra.sql.ddl.terms import quoted_name
 
 
@@ -232,8 +234,12 @@ class AlterColumn:
         made = self._value_steps(table, old, facts)
         alter = f"ALTER TABLE {table.quoted} ALTER COLUMN {new.quoted}"
         where = (table.quoted,)
-        made += [Step(f"{alter} {words}", Lock.ACCESS_EXCLUSIVE, where) for words in _identity(old, new)]
-        if new.identity and not old.identity and facts.in_use(key(table)):
+        made += [Step(sql, Lock.ACCESS_EXCLUSIVE, where) for sql in _numbering(table, old, new)]
+        if (
+            (new.identity, new.serial) != (old.identity, old.serial)
+            and new.identity
+            and facts.in_use(key(table))
+        ):
             made.append(_past_rows(table, new))
         if old.storage != new.storage:
             storage = "DEFAULT" if new.storage is None else quote_identifier(new.storage)
@@ -301,19 +307,46 @@ class AlterColumn:
         return f"alter column {self.table}.{self.column.name}"
 
 
-def _identity(old: Column, new: Column) -> list[str]:
-    word = "ALWAYS" if new.always else "BY DEFAULT"
-    if old.identity and not new.identity:
-        return ["DROP IDENTITY"]
-    if new.identity and not old.identity:
-        options = "" if new.sequence is None else f" ({identity_options(new.sequence)})"
-        return [f"ADD GENERATED {word} AS IDENTITY{options}"]
+def _numbering(table: Table, old: Column, new: Column) -> list[str]:
+    """How another numbering of rows is got at: identity, serial or none."""
+    alter = f"ALTER TABLE {table.quoted} ALTER COLUMN {new.quoted}"
     made: list[str] = []
-    if old.identity and old.always != new.always:
-        made.append(f"SET GENERATED {word}")
-    if old.identity and old.sequence != new.sequence:
-        made.append(_numbers(new))
+    if (old.identity, old.serial) != (new.identity, new.serial):
+        if old.serial:
+            # The default depends on the sequence, and has to go first.
+            drop = of_own_sequence(table.quoted, new.name, "DROP SEQUENCE ")
+            made.append(f"{alter} DROP DEFAULT;\n{drop}")
+        elif old.identity:
+            made.append(f"{alter} DROP IDENTITY")
+        if new.serial:
+            made.append(_own_sequence(table, new))
+        elif new.identity:
+            options = "" if new.sequence is None else f" ({identity_options(new.sequence)})"
+            made.append(
+                f"{alter} ADD GENERATED {'ALWAYS' if new.always else 'BY DEFAULT'} AS IDENTITY{options}"
+            )
+    elif old.serial and (old.type, old.sequence) != (new.type, new.sequence):
+        options = f" AS {new.type.sql} {sequence_options(new)}"
+        made.append(of_own_sequence(table.quoted, new.name, "ALTER SEQUENCE ", options))
+    elif old.identity and not old.serial:
+        if old.always != new.always:
+            made.append(f"{alter} SET GENERATED {'ALWAYS' if new.always else 'BY DEFAULT'}")
+        if old.sequence != new.sequence:
+            made.append(f"{alter} {sequence_options(new, 'SET')}")
     return made
+
+
+def _own_sequence(table: Table, column: Column) -> str:
+    """A sequence like the one that ``serial`` makes, for a column that is there."""
+    if column.type.name not in SERIAL:
+        raise MigrationError(f"{table.name}.{column.name} is {column.type.sql}, which serial does not number")
+    name = quote_qualified(table.schema, object_name(table.name, column.name, "seq"))
+    default = f"pg_catalog.nextval({quote_string(name)}::regclass)"
+    return (
+        f"CREATE SEQUENCE {name} AS {column.type.sql} {sequence_options(column)} "
+        f"OWNED BY {table.quoted}.{column.quoted};\n"
+        f"ALTER TABLE {table.quoted} ALTER COLUMN {column.quoted} SET DEFAULT {default}"
+    )
 
 
 def _past_rows(table: Table, column: Column) -> Step:
@@ -332,25 +365,6 @@ def _past_rows(table: Table, column: Column) -> Step:
     )
     note = "every row is read, or an index of the column, under the lock of the step before"
     return Step(sql, Lock.ACCESS_EXCLUSIVE, (table.quoted,), scan=True, note=note)
-
-
-_LARGEST = {"int2": (1 << 15) - 1, "int4": (1 << 31) - 1, "int8": (1 << 63) - 1}
-
-
-def _numbers(column: Column) -> str:
-    """All numbers of an identity column, those that are its type's own included."""
-    said = column.sequence
-    increment = said.increment if said else 1
-    largest = _LARGEST.get(column.type.name, _LARGEST["int8"])
-    low, high = (1, largest) if increment > 0 else (-largest - 1, -1)
-    low = said.minimum if said and said.minimum is not None else low
-    high = said.maximum if said and said.maximum is not None else high
-    start = said.start if said and said.start is not None else (low if increment > 0 else high)
-    cache, cycle = (said.cache, said.cycle) if said else (1, False)
-    return (
-        f"SET INCREMENT BY {increment} SET MINVALUE {low} SET MAXVALUE {high} SET START WITH {start} "
-        f"SET CACHE {cache} SET {'CYCLE' if cycle else 'NO CYCLE'}"
-    )
 
 
 def _comment(table: Table, old: Column, new: Column) -> list[Step]:

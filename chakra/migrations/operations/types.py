@@ -11,10 +11,11 @@ from chakra.migrations.operations.around import around
 from chakra.migrations.operations.base import Operation
 from chakra.migrations.state import Composite, Domain, Key, State, key_of, quoted
 from chakra.migrations.steps import Lock, Step
+from chakra.pg.domains import DomainWords
 from chakra.pg.quoting import quote_identifier, quote_string
 from chakra.pg.types import PgType
 from chakra.schema import Table
-from chakra.sql.ddl.terms import quoted_name
+from chakra.sql.ddl.types import domain_clauses
 
 
 def users_of(state: State, key: Key) -> Iterator[tuple[Key, Table, list[str]]]:
@@ -234,17 +235,8 @@ class CreateDomain:
 
     def steps(self, before: State, facts: Facts) -> list[Step]:
         given = self.domain
-        sql = f"CREATE DOMAIN {quoted(key_of(self.name))} AS {given.type}"
-        if given.collation is not None:
-            sql += f" COLLATE {quoted_name(given.collation)}"
-        if given.default is not None:
-            sql += f" DEFAULT {given.default}"
-        if not given.nullable:
-            sql += " NOT NULL"
-        sql += "".join(
-            f" CONSTRAINT {quote_identifier(name)} CHECK ({check})" for name, check in given.checks
-        )
-        return [Step(sql)]
+        words = DomainWords(given.nullable, given.default, given.checks, given.collation)
+        return [Step(f"CREATE DOMAIN {quoted(key_of(self.name))} AS {given.type}{domain_clauses(words)}")]
 
     def reverse(self, before: State) -> list[Operation]:
         return [DropDomain(self.name)]

@@ -10,6 +10,7 @@ from chakra.migrations.operations.base import Operation
 from chakra.migrations.state import State, key_of, title
 from chakra.migrations.steps import Lock, Step
 from chakra.schema import Column, Index, Table, View
+from chakra.sql.ddl.privileges import Privileges, privilege_statements
 from chakra.sql.ddl.views import create_view, view_kind
 
 
@@ -72,7 +73,10 @@ class CreateView:
         return state.with_new("tables", key_of(self.name), self.table)
 
     def steps(self, before: State, facts: Facts) -> list[Step]:
-        return [Step(";\n".join(create_view(self.table)), scan=self.materialized)]
+        # One of that name that was there when facts were looked for is dropped by now, and comes back.
+        given = facts.privileges.get(key_of(self.name), Privileges())
+        sql = [*create_view(self.table), *privilege_statements(self.table, given)]
+        return [Step(";\n".join(sql), scan=self.materialized)]
 
     def reverse(self, before: State) -> list[Operation]:
         return [DropView(self.name)]

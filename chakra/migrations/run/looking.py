@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from chakra import introspect
 from chakra.errors import DatabaseError, MigrationError
 from chakra.migrations.facts import Facts
 from chakra.migrations.state import Key, State, quoted
@@ -90,8 +91,11 @@ async def _look(database: Executor, state: State, keys: Iterable[Key] | None) ->
                         for part in below
                     ]
                 )
+    views = {quoted(key): key for key in wanted if state.tables[key].view is not None}
+    given = await introspect.privileges(database, views) if views else {}
     version = await database.fetchval("SELECT current_setting('server_version_num')::int / 10000")
-    return Facts(version, rows, frozenset(empty), partitions)
+    kept = {views[name]: one for name, one in given.items()}
+    return Facts(version, rows, frozenset(empty), partitions, kept)
 
 
 __all__ = ["look"]

@@ -35,6 +35,22 @@ def create_sequence(sequence: Sequence) -> str:
     )
 
 
+SERIAL = {"int2": "smallserial", "int4": "serial", "int8": "bigserial"}
+"""What stands for a type whose column gets a sequence of its own (manual, 8.1.4)."""
+
+
+def of_own_sequence(quoted: str, column: str, before: str, after: str = "") -> str:
+    """A statement about the sequence that belongs to a column, whatever it is called.
+
+    Args:
+        quoted: the table.
+        column: its name, unquoted.
+        before, after: what stands around the sequence in the statement.
+    """
+    found = f"pg_catalog.pg_get_serial_sequence({quote_string(quoted)}, {quote_string(column)})"
+    return quote_block(f"EXECUTE {quote_string(before)} || {found} || {quote_string(after)};")
+
+
 def drop_sequences(tables: Iterable[Table]) -> list[str]:
     """Statements that drop the sequences of tables which nobody else draws from."""
     ignored = "EXCEPTION WHEN dependent_objects_still_exist THEN NULL"
@@ -44,4 +60,4 @@ def drop_sequences(tables: Iterable[Table]) -> list[str]:
     ]
 
 
-__all__ = ["create_sequence", "create_sequences", "drop_sequences"]
+__all__ = ["SERIAL", "create_sequence", "create_sequences", "drop_sequences", "of_own_sequence"]

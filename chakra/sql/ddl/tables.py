@@ -56,7 +56,7 @@ def create_statements(
     """
     ordered, views = _split(tables)
     batch = {(t.schema, t.name) for t in ordered}
-    statements = [*create_types(ordered), *create_sequences(ordered)]
+    statements = [*create_types([*ordered, *views]), *create_sequences(ordered)]
     created: set[tuple[str | None, str]] = set()
     late: list[str] = []
     for table in ordered:
@@ -103,7 +103,7 @@ def drop_statements(tables: Iterable[Table], *, cascade: bool = False) -> list[s
     if ordered:
         names = ", ".join(t.quoted for t in reversed(ordered))
         statements.append(f"DROP TABLE IF EXISTS {names}{' CASCADE' if cascade else ''}")
-    return [*statements, *drop_sequences(ordered), *drop_types(ordered)]
+    return [*statements, *drop_sequences(ordered), *drop_types([*ordered, *views])]
 
 
 def create_table(

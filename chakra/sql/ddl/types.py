@@ -1,12 +1,14 @@
-"""What the types of columns need before a table can be made: extensions and enums."""
+"""What the types of columns need before a table can be made: extensions, enums, domains and composites."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from chakra.pg.domains import DomainWords
 from chakra.pg.quoting import quote_block, quote_identifier, quote_qualified, quote_string
 from chakra.pg.types import PgType
 from chakra.schema import Exclude, Index, Table
+from chakra.sql.ddl.terms import quoted_name
 
 # Types that an extension brings: type → extension, as contrib and pgvector name them.
 EXTENSIONS = {
@@ -75,14 +77,17 @@ def _extensions(tables: Iterable[Table]) -> Iterator[str]:
 
 
 def create_types(tables: Iterable[Table]) -> list[str]:
-    """Statements for the extensions and enums that columns and indexes of tables need, each once."""
+    """Statements for the extensions and types that columns and indexes of tables need, each once, and those first that
+    others stand on.
+    """
     tables = list(tables)
     statements = [
         f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)}" for name in extensions_of(tables)
     ]
     for type_ in types_of(tables):
-        if type_.kind == "enum":
-            statement = create_enum(type_)
+        make = _MAKERS.get(type_.kind)
+        if make is not None and not (type_.kind == "composite" and type_.sql_name):  # a record has no name
+            statement = make(type_)
             if statement not in statements:
                 statements.append(statement)
     return statements
@@ -96,31 +101,24 @@ def extensions_of(tables: Iterable[Table]) -> list[str]:
 
 
 def drop_types(tables: Iterable[Table]) -> list[str]:
-    """Statements that drop the enums of tables which nobody else uses."""
+    """Statements that drop the enums, domains and composites of tables which nobody else uses; but a domain of which
+    only the base is said may refuse what making it anew would not, and stays.
+    """
     statements: list[str] = []
-    for type_ in types_of(tables):
-        if type_.kind == "enum":
+    for type_ in reversed(list(types_of(tables))):
+        if type_.kind in ("enum", "composite") or (type_.kind == "domain" and type_.words):
             name = quote_qualified(type_.schema, type_.typname)
+            kind = "DOMAIN" if type_.kind == "domain" else "TYPE"
             # Another table may still use the type: then it stays.
             ignored = "EXCEPTION WHEN dependent_objects_still_exist THEN NULL"
-            statements.append(quote_block(f"DROP TYPE IF EXISTS {name}; {ignored};"))
+            statements.append(quote_block(f"DROP {kind} IF EXISTS {name}; {ignored};"))
     return statements
 
 
 def create_enum(type_: PgType) -> str:
     """``CREATE TYPE … AS ENUM``; an enum of that name and the same labels may exist already."""
     name = quote_qualified(type_.schema, type_.typname)
-    hidden = ""
-    if type_.schema is None:  # the server looks there first, so that columns would get its own type
-        message = quote_string(
-            f"the enum {type_.typname} has the name of a type of PostgreSQL; call it something else, "
-            f'Enum(…, "my_{type_.typname}"), or name its schema: Enum(…, schema="app")'
-        )
-        hidden = (
-            f"IF EXISTS (SELECT FROM pg_catalog.pg_type WHERE typname = {quote_string(type_.typname)} "
-            "AND typnamespace = 'pg_catalog'::regnamespace) THEN "
-            f"RAISE EXCEPTION USING ERRCODE = 'invalid_object_definition', MESSAGE = {message}; END IF; "
-        )
+    hidden = _hidden(type_, "enum", "Enum(…, ")
     labels = ", ".join(quote_string(label) for label in type_.labels)
     array = f"ARRAY[{labels}]::text[]"
     message = quote_string(
@@ -135,14 +133,98 @@ def create_enum(type_: PgType) -> str:
     )
 
 
+def _hidden(type_: PgType, kind: str, call: str) -> str:
+    """What refuses to make a type that no column would get."""
+    if type_.schema is not None:  # without one the server looks among its own first
+        return ""
+    message = quote_string(
+        f"the {kind} {type_.typname} has the name of a type of PostgreSQL; call it something else, "
+        f'{call}"my_{type_.typname}"), or name its schema: {call}schema="app")'
+    )
+    return (
+        f"IF EXISTS (SELECT FROM pg_catalog.pg_type WHERE typname = {quote_string(type_.typname)} "
+        "AND typnamespace = 'pg_catalog'::regnamespace) THEN "
+        f"RAISE EXCEPTION USING ERRCODE = 'invalid_object_definition', MESSAGE = {message}; END IF; "
+    )
+
+
+def domain_clauses(words: DomainWords) -> str:
+    """What stands behind the type in ``CREATE DOMAIN``, with a space in front of each part."""
+    sql = "" if words.collation is None else f" COLLATE {quoted_name(words.collation)}"
+    if words.default is not None:
+        sql += f" DEFAULT {words.default}"
+    if not words.nullable:
+        sql += " NOT NULL"
+    for name, check in words.checks:
+        sql += f" CONSTRAINT {quote_identifier(name)} CHECK ({check})"
+    return sql
+
+
+# Manual, chapter 52: pg_type, pg_constraint. Of two domains the same, if the server takes them for such.
+_DOMAIN_FACTS = (
+    "SELECT (typbasetype, typtypmod, typnotnull, typdefault, typcollation, "
+    "array(SELECT (conname, pg_catalog.pg_get_expr(conbin, 0))::text FROM pg_catalog.pg_constraint "
+    "WHERE contypid = t.oid AND contype = 'c' ORDER BY conname))::text FROM pg_catalog.pg_type t WHERE t.oid = "
+)
+
+
+def create_domain(type_: PgType) -> str:
+    """``CREATE DOMAIN``; a domain of that name may exist already, if it says the same."""
+    assert type_.element is not None
+    name = quote_qualified(type_.schema, type_.typname)
+    words = type_.words or DomainWords()
+    said = f"{type_.element.sql}{domain_clauses(words)}"
+    hidden = _hidden(type_, "domain", "Domain(")
+    made = f"{hidden}CREATE DOMAIN {name} AS {said}; EXCEPTION WHEN duplicate_object THEN "
+    if not words:
+        return quote_block(f"{made}NULL;")
+    message = quote_string(
+        f"the domain {type_.typname} exists with another type, default or conditions; alter it, or declare it as it is"
+    )
+    other = "pg_temp.chakra_domain"
+    return quote_block(
+        f"{made}CREATE DOMAIN {other} AS {said}; "
+        f"IF ({_DOMAIN_FACTS}{quote_string(name)}::regtype) IS DISTINCT FROM "
+        f"({_DOMAIN_FACTS}{quote_string(other)}::regtype) "
+        f"THEN RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = {message}; END IF; "
+        f"DROP DOMAIN {other};"
+    )
+
+
+def create_composite(type_: PgType) -> str:
+    """``CREATE TYPE … AS (…)``; one of that name may exist already."""
+    name = quote_qualified(type_.schema, type_.typname)
+    fields = ", ".join([f"{quote_identifier(part)} {inner.sql}" for part, inner in type_.fields])
+    hidden = _hidden(type_, "composite type", "Composite(")
+    ignored = "EXCEPTION WHEN duplicate_object OR duplicate_table THEN NULL"
+    return quote_block(f"{hidden}CREATE TYPE {name} AS ({fields}); {ignored};")
+
+
+_MAKERS = {"enum": create_enum, "domain": create_domain, "composite": create_composite}
+
+
 def types_of(tables: Iterable[Table]) -> Iterator[PgType]:
-    """Every type of the tables' columns, and of what they are made of."""
+    """Every type of the tables' columns, and before it what it is made of."""
     for table in tables:
         for column in table.columns:
-            found: PgType | None = column.type
-            while found is not None:
-                yield found
-                found = found.element
+            yield from _parts(column.type)
 
 
-__all__ = ["create_enum", "create_types", "drop_types", "extensions_of", "types_of"]
+def _parts(type_: PgType) -> Iterator[PgType]:
+    if type_.element is not None:
+        yield from _parts(type_.element)
+    for _, inner in type_.fields:
+        yield from _parts(inner)
+    yield type_
+
+
+__all__ = [
+    "create_composite",
+    "create_domain",
+    "create_enum",
+    "create_types",
+    "domain_clauses",
+    "drop_types",
+    "extensions_of",
+    "types_of",
+]

@@ -21,8 +21,6 @@ TYPES = {
 
 SAID = {
     "rentals": {
-        "CreateSequence": "# film.film_id: serial;",
-        "SetPrimaryKey": "# payment: its primary key is (payment_date, payment_id);",
         "DropTable": "# payment: its partitions are made by create_partition()",
     }
 }

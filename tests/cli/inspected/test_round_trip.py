@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
-from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,13 +18,13 @@ from chakra.models import registry
 from tests.plugins.database import EMPTY
 from tests.plugins.needs import needs_server
 
-_NUMBERS = count(1)
 SHOP = Path(__file__).with_name("shop.sql").read_text()
 
 
 def models_of(source: str) -> list[Any]:
     """The models of a module, made of its source."""
-    module = ModuleType(f"inspected_models_{next(_NUMBERS)}")
+    # Models of other modules of that name would count as its own.
+    module = ModuleType(f"inspected_models_{secrets.token_hex(8)}")
     sys.modules[module.__name__] = module
     try:
         exec(compile(source, module.__name__, "exec"), module.__dict__)
@@ -97,7 +97,7 @@ async def test_some_tables_alone(db: Any) -> None:
     )
     source = await read_models(db, ["b"])
     assert "class B(" in source and "class A(" not in source
-    assert "# b.b_a_id_fkey: leads to a, which is not among the tables" in source
+    assert "# b.b_a_id_fkey: left out, it leads to a, which is not among the models" in source
     with pytest.raises(Exception, match="there is no table c; there are a, b"):
         await read_models(db, ["c"])
 

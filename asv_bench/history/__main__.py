@@ -10,7 +10,7 @@ from pathlib import Path
 
 from asv_bench.harness.bench import CACHE, SERVER_SETTINGS
 from asv_bench.history.run import HistoryError, entry, known, measure
-from asv_bench.history.store import FOLDER, Entry
+from asv_bench.history.store import FOLDER, Entry, load
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,6 +21,12 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("commits", nargs="+", metavar="COMMIT")
     add.add_argument(
         "--url", help="a database to use; its benchmark tables are replaced (default: a private server)"
+    )
+    add.add_argument(
+        "--rows",
+        nargs="+",
+        default=(),
+        help="measure these again, and keep what else is stored of the commit",
     )
     keep = commands.add_parser("keep", help="keep a run of `chakra bench --json` that was made by hand")
     keep.add_argument("commits", nargs=1, metavar="COMMIT")
@@ -70,8 +76,16 @@ async def _add(chosen: argparse.Namespace, commits: list[str]) -> None:
         for commit in commits:
             print(f"measuring {commit[:12]}, which takes minutes", flush=True)
             made = await asyncio.to_thread(
-                measure, commit, url=url, size=chosen.size, machine=chosen.machine, note=chosen.note
+                measure,
+                commit,
+                url=url,
+                size=chosen.size,
+                machine=chosen.machine,
+                note=chosen.note,
+                only=chosen.rows,
             )
+            if chosen.rows and (earlier := made.path(chosen.into)).exists():
+                made = made.beside(load(earlier))
             _write(made, chosen.into)
     finally:
         if server is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,16 @@ class Entry:
                 return number.under(goal)
         return None
 
+    def beside(self, earlier: Entry) -> Entry:
+        """The earlier entry of this commit with what was measured again in place of what it had."""
+        new = {(figure.target, figure.id): figure for figure in self.figures}
+        kept = [new.pop((figure.target, figure.id), figure) for figure in earlier.figures]
+        return replace(earlier, figures=(*kept, *new.values()))
+
+    def path(self, folder: Path = FOLDER) -> Path:
+        """Where the entry is kept."""
+        return folder / self.machine / f"{self.commit[:12]}.json"
+
     def write(self, folder: Path = FOLDER) -> Path:
         """Write the entry, one line a figure, in place of an earlier one of this commit and machine."""
         head = {
@@ -111,7 +121,7 @@ class Entry:
         ]
         text = json.dumps(head, ensure_ascii=False, indent=1)[:-2] + ',\n "figures": [\n  '
         text += ",\n  ".join(lines) + "\n ]\n}\n"
-        path = folder / self.machine / f"{self.commit[:12]}.json"
+        path = self.path(folder)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
@@ -119,12 +129,13 @@ class Entry:
 
 def read(folder: Path = FOLDER) -> list[Entry]:
     """All entries, oldest commit first."""
-    entries = [_entry(json.loads(path.read_text())) for path in folder.glob("*/*.json")]
+    entries = [load(path) for path in folder.glob("*/*.json")]
     return sorted(entries, key=lambda entry: (entry.date, entry.commit, entry.machine))
 
 
-def _entry(found: Mapping[str, Any]) -> Entry:
-    known = dict(found)
+def load(path: Path) -> Entry:
+    """One entry."""
+    known: dict[str, Any] = json.loads(path.read_text())
     for name in ("date", "measured"):
         known[name] = datetime.fromisoformat(known[name])
     known["figures"] = tuple(Number(*row) for row in known["figures"])

@@ -6,6 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -133,6 +134,11 @@ def test_a_commit_is_measured_with_its_own_harness(
     assert (found.title, found.machine, found.note) == ("works", "4-some-cpu", "n")
     assert found.figures == (Number("get", "overhead", "≤ 25 µs", 1.235, 2.0, "met"),)
     assert list(history.glob(".git/worktrees/*")) == []
+    other = Number("get", "pool", "≤ 1 ×", 0.5, 0.5, "met")
+    replace(found, figures=(overhead(9.0), other), note="first").write(into)
+    assert command.main(["add", "works", *options, "--rows", "1", "22"]) == 0
+    (again,) = read(into)
+    assert (again.note, again.figures) == ("first", (*found.figures, other))
     for name, said in (
         ("none", "has no asv_bench/harness"),
         ("breaks", "no luck"),

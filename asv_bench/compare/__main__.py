@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     watched = tuple(w for w in WATCHED if not chosen.only or w.target.id in chosen.only)
     begun = time.monotonic()
+    # A job that is stopped leaves no worktrees and no processes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - begun:6.0f} s  {text}", file=sys.stderr, flush=True)

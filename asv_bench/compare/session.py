@@ -17,7 +17,7 @@ from asv_bench.compare.statistic import Change, Turns, change
 from asv_bench.compare.watched import WATCHED, Watched
 from asv_bench.history.run import ROOT, HistoryError, environment, worktree
 
-GENERATIONS, TURNS = 3, 3
+GENERATIONS, TURNS = 2, 3
 """Processes of each side, one after the other, and turns of each. Where a process happens to lie in memory makes 3 % of
 difference that no number of turns in that process would show."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _keep(chosen: argparse.Namespace, commit: str) -> None:
     measured = datetime.fromtimestamp(chosen.json.stat().st_mtime, UTC)
-    outcomes, said = chosen.json.read_text(), chosen.output.read_text()
+    outcomes, said = json.loads(chosen.json.read_text()), chosen.output.read_text()
     options = {"size": chosen.size, "machine": chosen.machine, "note": chosen.note}
     _write(entry(commit, outcomes, said, measured=measured, **options), chosen.into)
 

@@ -8,10 +8,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from asv_bench.history.store import Entry, numbers, slug
 
@@ -84,15 +85,36 @@ def measure(
         rows = _python(tree, "-c", ROWS % ", ".join(map(str, sorted(LEFT_OUT))))
         if rows.returncode:
             raise HistoryError(f"the targets of {commit[:12]} cannot be imported:\n{rows.stderr[-2000:]}")
-        out = tree / "figures.json"
         wanted = [row for row in rows.stdout.split() if not only or row in only]
         if not wanted:
             raise HistoryError(f"{commit[:12]} has no row {', '.join(only)}")
-        options = ("--size", size, "--no-peers", "--url", url, "--json", str(out))
-        done = _python(tree, *COMMAND, *wanted, *options)
-        if not out.exists():  # its exit status may also say that a goal was missed
-            raise HistoryError(f"the harness of {commit[:12]} fails:\n{done.stderr[-2000:]}")
-        return entry(whole, out.read_text(), done.stdout, size=size, machine=machine, note=note)
+        outcomes, said, failed = _run(tree, wanted, url, size)
+        if not outcomes:
+            raise HistoryError(f"the harness of {commit[:12]} fails:\n{said[-2000:]}")
+        notes = [note] * bool(note) + [f"row {row} fails at this commit" for row in failed]
+        return entry(whole, outcomes, said, size=size, machine=machine, note="; ".join(notes))
+
+
+def _run(tree: Path, rows: Sequence[str], url: str, size: str) -> tuple[list[Any], str, list[str]]:
+    """What the harness measured, what it printed first, and the rows it fails at.
+
+    One row that fails ends the run, so then each is run by itself.
+    """
+    out = tree / "figures.json"
+    out.unlink(missing_ok=True)
+    options = ("--size", size, "--no-peers", "--url", url, "--json", str(out))
+    done = _python(tree, *COMMAND, *rows, *options)
+    if out.exists():  # its exit status may also say that a goal was missed
+        return json.loads(out.read_text()), done.stdout, []
+    if len(rows) == 1:
+        return [], done.stderr, list(rows)
+    parts = [_run(tree, [row], url, size) for row in rows]
+    said = next((said for outcomes, said, _ in parts if outcomes), done.stderr)
+    return (
+        [o for found, _, _ in parts for o in found],
+        said,
+        [row for _, _, failed in parts for row in failed],
+    )
 
 
 def _python(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -108,7 +130,7 @@ def _python(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def entry(
     commit: str,
-    outcomes: str,
+    outcomes: Sequence[Mapping[str, Any]],
     said: str,
     *,
     size: str,
@@ -116,7 +138,7 @@ def entry(
     note: str,
     measured: datetime | None = None,
 ) -> Entry:
-    """An entry from the JSON that ``chakra bench`` wrote and from the two lines it printed first.
+    """An entry from what ``chakra bench --json`` wrote and from the two lines it printed first.
 
     Raises:
         HistoryError: those lines are others than any harness prints.
@@ -137,7 +159,7 @@ def entry(
         versions=versions,
         size=size,
         note=note,
-        figures=numbers(json.loads(outcomes)),
+        figures=numbers(outcomes),
     )
 
 

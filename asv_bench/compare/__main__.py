@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from asv_bench.compare.report import report
-from asv_bench.compare.session import GENERATIONS, TURNS, CompareError, compare
+from asv_bench.compare.session import GENERATIONS, SECONDS, TURNS, CompareError, compare
 from asv_bench.compare.watched import WATCHED
 from asv_bench.harness.bench import CACHE, SERVER_SETTINGS
 
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
         "--generations", type=int, default=GENERATIONS, help="processes of each side, one after the other"
     )
     found.add_argument("--turns", type=int, default=TURNS, help="turns of each process")
+    found.add_argument("--seconds", type=float, default=SECONDS, help="how long noisy figures get more turns")
     found.add_argument("--tiny", action="store_true", help="little data, to see that everything runs")
     return found
 
@@ -67,6 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             tiny=chosen.tiny,
             generations=chosen.generations,
             turns=chosen.turns,
+            seconds=chosen.seconds,
             say=say,
         )
     except CompareError as error:

@@ -58,9 +58,12 @@ async def calls(way: Callable[[], Any]) -> int:
     return min(made)
 
 
-async def all_counts(bench: Bench) -> dict[str, float | None]:
-    """Calls by what is done; ``None`` for what this Chakra cannot do."""
+async def all_counts(bench: Bench) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Calls by what is done, ``None`` for what this Chakra cannot do, and why not."""
     await bench.library()
+    await bench.connection.execute(
+        "TRUNCATE new_users"
+    )  # a session that was stopped may have left keys in it
     rows = data.new_rows(1_000)
     shapes, number = User.__table__.statements, count()
 
@@ -83,7 +86,18 @@ async def all_counts(bench: Bench) -> dict[str, float | None]:
         "ten rows": lambda: User.objects.order_by("id").limit(10),
         "acquire and release": borrow,
     }
-    found: dict[str, float | None] = {name: await _or_none(way) for name, way in ways.items()}
+    found: dict[str, float | None] = {}
+    why: dict[str, str] = {}
+
+    async def counted(name: str, way: Callable[[], Any]) -> int | None:
+        try:
+            return await calls(way)
+        except Exception as error:
+            why[name] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            return None
+
+    for name, way in ways.items():
+        found[name] = await counted(name, way)
     loads: dict[str, Callable[[int], Any]] = {
         "of each row": lambda n: User.objects.order_by("id").limit(n),
         "of each row with a partner": lambda n: Post.objects.order_by("id").select_related("author").limit(n),
@@ -91,14 +105,7 @@ async def all_counts(bench: Bench) -> dict[str, float | None]:
         "of each dict": lambda n: User.objects.order_by("id").limit(n).values(),
     }
     for name, load in loads.items():
-        few, many = [await _or_none(lambda n=n, load=load: load(n)) for n in (FEW, MANY)]
+        few, many = [await counted(name, lambda n=n, load=load: load(n)) for n in (FEW, MANY)]
         found[name] = None if few is None or many is None else (many - few) / (MANY - FEW)
     await bench.connection.execute("TRUNCATE new_users")
-    return found
-
-
-async def _or_none(way: Callable[[], Any]) -> int | None:
-    try:
-        return await calls(way)
-    except (AttributeError, TypeError, chakra.ChakraError):
-        return None
+    return found, why

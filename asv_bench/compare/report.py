@@ -36,7 +36,10 @@ def report(found: Findings, base: str, head: str) -> str:
         said.append(f"{len(found.more_calls)} ways make more Python calls: {', '.join(found.more_calls)}")
     if found.broken:
         said.append(f"{len(found.broken)} cannot be measured any more")
-    lines.append(f"REGRESSION: {'; '.join(said)}" if said else "no regression")
+    last = f"REGRESSION: {'; '.join(said)}" if said else "no regression"
+    if found.noisy:
+        last += f" (of {len(found.noisy)} figures the machine was too busy to tell)"
+    lines.append(last)
     return "\n".join(lines)
 
 
@@ -46,6 +49,8 @@ def verdict(found: Findings, names: tuple[str, str], each: Change) -> str:
         return "WORSE"
     if names in found.first:
         return "not again"
+    if each.is_noisy:
+        return "noisy"
     return "better" if each.is_faster else ""
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from typing import Any
 from asv_bench.compare.statistic import Change, Turns, change
 from asv_bench.compare.watched import WATCHED, Watched
 from asv_bench.history.run import ROOT, HistoryError, environment, worktree
+
+SECONDS = 150.0
+"""How long noisy figures get more turns, in further processes; everything is measured once however long it takes."""
 
 GENERATIONS, TURNS = 2, 3
 """Processes of each side, one after the other, and turns of each. Where a process happens to lie in memory makes 3 % of
@@ -120,6 +124,15 @@ class Findings:
         return [names for names, found in self.changes.items() if found.is_slower]
 
     @property
+    def noisy(self) -> list[Names]:
+        """Figures of which nothing is said: they may be slower or faster by less than their limits."""
+        return [
+            names
+            for names, found in self.changes.items()
+            if found.is_noisy and not found.is_slower and names not in self.first
+        ]
+
+    @property
     def more_calls(self) -> list[str]:
         return [
             name
@@ -142,14 +155,23 @@ class Session:
         self.say = say
 
     def run(
-        self, watched: tuple[Watched, ...], generations: int = GENERATIONS, turns: int = TURNS
+        self,
+        watched: tuple[Watched, ...],
+        generations: int = GENERATIONS,
+        turns: int = TURNS,
+        seconds: float = SECONDS,
     ) -> Findings:
-        """Measure all; then measure again, in new processes and as often, what is suspicious.
+        """Measure all, noisy figures longer; then measure again, in new processes, what is suspicious.
 
         A regression is what is found twice.
         """
         found = Findings()
+        begun = time.monotonic()
         self._measure(watched, generations, turns, found, counts=True)
+        while found.noisy and time.monotonic() - begun < seconds:
+            self.say(f"more turns for what is noisy: {', '.join(map(' '.join, found.noisy))}")
+            more = tuple(w for w in watched if w.target.id in {target for target, _ in found.noisy})
+            self._measure(more, 1, turns, found, counts=False)
         suspicious = {names: found.changes[names] for names in found.slower}
         if suspicious:
             self.say(f"again, in new processes: {', '.join(map(' '.join, suspicious))}")
@@ -181,7 +203,7 @@ class Session:
                         if not each.is_size or turn == 0:
                             self._turn(each, sides, found, backwards=bool(turn % 2))
         for names, (base, head) in found.sides.items():
-            least = next(w.least for w in watched if w.target.id == names[0])
+            least = next(w.least for w in WATCHED if w.target.id == names[0])
             found.changes[names] = change(base, head, least)
 
     def _turn(self, watched: Watched, sides: list[Side], found: Findings, *, backwards: bool) -> None:
@@ -207,6 +229,12 @@ class Session:
         if self._failed("calls", answers, found):
             return {}
         base, head = (answer["counts"] for answer in answers)
+        found.notes += [f"{name} cannot be counted in base: {why}" for name, why in answers[0]["why"].items()]
+        found.broken += [
+            f"{name} cannot be counted in head: {why}"
+            for name, why in answers[1]["why"].items()
+            if name not in answers[0]["why"]
+        ]
         return {name: (base[name], head[name]) for name in base}
 
     def _failed(self, what: str, answers: list[Any], found: Findings) -> bool:
@@ -232,6 +260,7 @@ def compare(
     tiny: bool = False,
     generations: int = GENERATIONS,
     turns: int = TURNS,
+    seconds: float = SECONDS,
     say: Callable[[str], None],
 ) -> Findings:
     """Compare two commits, or folders, on a server."""
@@ -241,4 +270,6 @@ def compare(
             stack.enter_context(side_folder(spec, work / name))
             for name, spec in (("base", base), ("head", head))
         ]
-        return Session(folders[0], folders[1], url, tiny=tiny, say=say).run(watched, generations, turns)
+        return Session(folders[0], folders[1], url, tiny=tiny, say=say).run(
+            watched, generations, turns, seconds
+        )

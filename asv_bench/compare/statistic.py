@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 SURE = 4.0
 """Standard errors between the sides' medians that noise does not reach."""
 
+NOISY = 0.25
+"""A limit above which a figure was not told apart from noise; then there are more turns, as long as there is time."""
+
 MOST_TURNS = 0.75
 """Share of turns in which the slower side has to be the slower one."""
 
@@ -60,6 +63,11 @@ class Change:
     median: float
     limit: float
     agreeing: float
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether a change that matters could hide in the limit."""
+        return self.limit > NOISY
 
     @property
     def is_slower(self) -> bool:

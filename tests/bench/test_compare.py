@@ -101,6 +101,10 @@ def test_the_report() -> None:
     assert text.splitlines()[-1] == (
         "REGRESSION: 1 figures are worse, twice: get chakra; 2 ways make more Python calls: get, gone"
     )
+    noisy = Findings(
+        changes={("get", "chakra"): Change(0.2, 0.2, 0.3, 1.0)}, sides={("get", "chakra"): (EVEN, EVEN)}
+    )
+    assert report(noisy, "a", "b").endswith("no regression (of 1 figures the machine was too busy to tell)")
     assert report(Findings(counts={"get": (34, 34)}), "a", "b").endswith("no regression")
 
 
@@ -116,7 +120,19 @@ def test_a_copy_that_makes_one_more_call(
     before, after = file.read_text().split(line)
     end = after.index('"""', after.index('"""') + 3) + 3
     file.write_text(f"{before}{line}{after[:end]}\n        (lambda: None)(){after[end:]}")
-    options = ("--only", "build", "--tiny", "--generations", "1", "--turns", "1", "--url", dsn)
+    options = (
+        "--only",
+        "build",
+        "--tiny",
+        "--generations",
+        "1",
+        "--turns",
+        "1",
+        "--seconds",
+        "0",
+        "--url",
+        dsn,
+    )
     assert command.main([f"{ROOT}/", str(tmp_path / "copy"), *options]) == 1
     said = capsys.readouterr().out
     more = [line.split("|")[1].strip() for line in said.splitlines() if "MORE" in line]

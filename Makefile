@@ -37,11 +37,11 @@ docs:
 	@$(VENV)/bin/python ci/pages.py
 	@$(VENV)/bin/zensical build --strict
 
+# RUN=1 measures HEAD first and keeps it with the other commits; else nothing is measured.
 dashboard:
-	@ci/venv.sh bench
-	@cd asv_bench && PATH="$(abspath $(VENV))/bin:$$PATH" && asv machine --yes >/dev/null 2>&1 \
-	 && asv run --python=same --set-commit-hash "$$(git rev-parse HEAD)" && asv publish
-	@echo "the dashboard: .asv/html/index.html"
+	@ci/venv.sh dashboard
+	@$(if $(RUN),$(VENV)/bin/python -m asv_bench.history add HEAD)
+	@$(VENV)/bin/python -m asv_bench.dashboard
 
 clean:
 	rm -rf .venv .demo site build dist .asv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -282,8 +282,8 @@ class AlterColumn:
             using = f"{new.quoted}::{new.type.sql}" if self.using is None else self.using
             words += f" USING {using}"
         note = (
-            "every row is written anew under a lock that keeps everybody out: see docs/migrations.md, types of large "
-            "tables"
+            "every row is written anew under a lock that keeps everybody out; chakra migrate make --split makes steps "
+            "that do not"
         )
         over: list[Index | Unique] = [*table.indexes, *table.uniques]
         indexed = any(names_column(one, new.name) for one in over)

@@ -286,7 +286,7 @@ class Runner:
                 raise MigrationError(
                     f"{planned.migration.key} would write {step.tables[0]} anew, {rows:,} rows, and keep all others "
                     f"out meanwhile ({step.note}). Nothing was begun. Allow it with --allow-rewrite where that may be, "
-                    "or go in three steps, a new column, its values in batches, the old one dropped: docs/migrations.md"
+                    "or delete the file, and have it made in steps that keep nobody out: chakra migrate make --split"
                 )
 
     @asynccontextmanager

@@ -37,7 +37,7 @@ def function_sql(table: Table, name: Column, other: Column, forward: str, backwa
     """
 
     def said(sql: str, source: Column, target: Column) -> str:
-        if sql == cast_of(name.name, target):  # ten times as fast as a query
+        if sql == cast_of(name.name, target):  # 5 µs a row; a query makes 10 of them
             return f"NEW.{source.quoted}::{target.type.sql}"
         return f"(SELECT {sql} FROM (SELECT NEW.{source.quoted}) AS row_ ({name.quoted}))"
 
@@ -81,9 +81,8 @@ def drop_sql(table: Table, other: str) -> str:
     )
 
 
-def out_of_step(table: Table, name: Column, other: Column, forward: str) -> str:
+def out_of_step(other: Column, forward: str) -> str:
     """A condition: of rows whose two values do not belong together."""
-    del name
     return f"pg_catalog.record_image_ne(ROW({other.quoted}), ROW(CAST(({forward}) AS {other.type.sql})))"
 
 

@@ -220,17 +220,16 @@ def written(
     requires: list[str],
     name: str | None,
     behind: int = 0,
-    word: str = "",
 ) -> Made:
     """A migration of operations.
 
     Args:
         requires: of the same app, and more.
+        name: what it is called; default: made of what it does.
         behind: how many others are made before it.
-        word: how its name begins, where none is given.
     """
     number = _next_number(graph, app) + behind
-    chosen = f"{number:04}_{_slug(name) if name else _name_of(operations, bool(graph.heads(app)), word)}"
+    chosen = f"{number:04}_{_slug(name) if name else _name_of(operations, bool(graph.heads(app)))}"
     sentence = "; ".join(one.describe() for one in operations[:4]) + ("; …" if len(operations) > 4 else "")
     return Made(
         chosen,
@@ -344,14 +343,8 @@ def _slug(text: str) -> str:
     return re.sub(r"\W+", "_", text.lower()).strip("_")[:50] or "change"
 
 
-def _name_of(operations: list[Operation], has_history: bool, word: str = "") -> str:
+def _name_of(operations: list[Operation], has_history: bool) -> str:
     """What a migration is called: by what it does, if that is one or two things; the first one is the initial one."""
-    if word:
-        columns = [getattr(one, "name", "") for one in operations if hasattr(one, "table")]
-        tables = [getattr(one, "table", "") for one in operations if hasattr(one, "table")]
-        return _slug(
-            " ".join(dict.fromkeys([word, *(f"{a} {b}" for a, b in zip(tables, columns, strict=True))]))
-        )
     if not has_history and all(not isinstance(one, AddColumn | AlterColumn) for one in operations):
         return "initial"
     words = [

@@ -197,12 +197,13 @@ def split(
     contract = [*swaps, *contract, *diff(state, target)]
     others = _others(graph, app, before, columns)
     requires = head_of(graph, app)
+    subject = " ".join([f"{title(key)} {' '.join(names)}" for key, names in columns.items()])
     made: list[Made] = []
     for word, operations in (("", first), ("expand", expand), ("fill", fill), ("contract", contract)):
         if operations:
-            called = name and f"{word} {name}".strip()
+            called = f"{word} {name or subject}" if word else name
             beside = others if word == "contract" else ()
-            made.append(written(graph, app, operations, [*requires, *beside], called, len(made), word))
+            made.append(written(graph, app, operations, [*requires, *beside], called, len(made)))
             requires = [made[-1].name]
     return made
 

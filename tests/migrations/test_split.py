@@ -2,124 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chakra.errors import DatabaseError, DataError, MigrationError
-from chakra.migrations import (
-    AddColumn,
-    AddConstraint,
-    Check,
-    Column,
-    CreateEnum,
-    CreatePolicy,
-    CreateTable,
-    CreateTrigger,
-    CreateView,
-    Exclude,
-    ForeignKey,
-    Index,
-    Partitioning,
-    Policy,
-    Trigger,
-    Unique,
-)
+from chakra.errors import DatabaseError, DataError
 from chakra.migrations.diff import diff
-from chakra.migrations.files import Graph, Name
+from chakra.migrations.files import Name
 from chakra.migrations.observed import observed
-from chakra.migrations.operations import Operation
 from chakra.migrations.run import Runner
-from chakra.migrations.splitting import split
-from chakra.migrations.state import State
-from tests.migrations.carried_out import emptied, history, made, migration, quick, written
-
-SAME = "EXECUTE FUNCTION suppress_redundant_updates_trigger()"
-
-
-def tables(number: str, code: str, at: str, data: str, label: str) -> list[Operation]:
-    """Two tables, one of which refers to the other and to itself, with all that may be about a column.
-
-    Args:
-        number: type of keys and numbers; the others are of columns.
-        label: a value of code.
-    """
-    return [
-        CreateEnum("kind", ["news", "story"]),
-        CreateTable(
-            "authors",
-            [Column("id", number, identity="always"), Column("boss", number, null=True)],
-            primary_key=["id"],
-            constraints=[ForeignKey("boss", "authors", "id", name="authors_boss_fkey")],
-        ),
-        CreateTable(
-            "posts",
-            [
-                Column("id", number, identity="by default"),
-                Column("author", number),
-                Column("number", number, default="0", comment="how many"),
-                Column("code", code, default=label, null=True),
-                Column("at", at),
-                Column("data", data, null=True),
-                Column("body", "text", null=True),
-            ],
-            primary_key=["author", "id"],
-            constraints=[
-                ForeignKey("author", "authors", "id", name="posts_author_fkey", on_delete="cascade"),
-                Unique("number", "author", name="posts_number_key", deferrable="immediate"),
-                Check("number >= 0", name="posts_number_check"),
-            ],
-            indexes=[
-                Index("-code", name="posts_code_idx", where="body IS NULL"),
-                Index("(number + 1)", name="posts_more_idx"),
-                Index("body", name="posts_body_idx"),
-            ],
-        ),
-        CreateView("busy", "SELECT id, number FROM posts", [Column("id", number), Column("number", number)]),
-        CreateView("busier", "SELECT id FROM busy", [Column("id", number)]),
-        CreatePolicy("posts", "seen", Policy(using="number >= 0")),
-        CreateTrigger("posts", "same", Trigger(f"BEFORE UPDATE OF number ON {{table}} FOR EACH ROW {SAME}")),
-    ]
-
-
-BEFORE = tables("integer", "text", "text", "text", "'news'::text")
-AFTER = tables("bigint", "kind", "timestamp with time zone", "jsonb", "'news'::kind")
-USING = {("posts", "at"): "to_timestamp(at, 'DD.MM.YYYY')"}
-BACK = {("posts", "at"): "to_char(at, 'DD.MM.YYYY')"}
-ROWS = """
-INSERT INTO authors (boss) SELECT CASE WHEN i > 1 THEN 1 END FROM generate_series(1, 3) i;
-INSERT INTO posts (author, number, at, data) SELECT 1 + i % 3, i, '02.01.2026', '{"a": 1}'
-FROM generate_series(1, 300) i;
-GRANT UPDATE (number) ON posts TO PUBLIC;
-ALTER TABLE posts ALTER COLUMN number SET STATISTICS 77
-"""
-
-
-def state_of(operations: Sequence[Operation]) -> State:
-    state = State()
-    for one in operations:
-        state = one.apply(state)
-    return state
-
-
-def graph_of(before: Sequence[Operation], after: Sequence[Operation], **words: Any) -> Graph:
-    """A history, and the migrations that lead on in steps, as their files have them."""
-    graph = history(before)
-    made = split(graph, "", state_of(after), **words)
-    keys = ["0001_test", *[one.name for one in made]]
-    more = [
-        replace(migration(2, written(one.operations)), key=Name("", one.name), requires=(Name("", keys[n]),))
-        for n, one in enumerate(made)
-    ]
-    return Graph([*graph.order, *more])
+from tests.migrations.carried_out import emptied, in_steps, made, quick
+from tests.migrations.typed import AFTER, BACK, BEFORE, ROWS, USING, state_of
 
 
 async def test_there_and_back_with_rows_that_are_written_meanwhile(dsn: str) -> None:
     async with await made(dsn, state_of(AFTER)) as database:
         wanted = await observed(database)
-    graph = graph_of(BEFORE, AFTER, usings=USING, backs=BACK)
+    graph = in_steps(BEFORE, state_of(AFTER), usings=USING, backs=BACK)
     assert [one.key.name[:11] for one in graph.order[1:]] == ["0002_expand", "0003_fill_a", "0004_contra"]
     assert diff(graph.state, state_of(AFTER)) == []
     async with await emptied(dsn) as database:
@@ -181,6 +80,15 @@ async def test_there_and_back_with_rows_that_are_written_meanwhile(dsn: str) -> 
         assert await kept(database) == ["{=w/postgres}", 77]
         with pytest.raises(DatabaseError, match="posts_author_fkey"):
             await database.execute("INSERT INTO posts (author, at) VALUES (99, '')")
+
+        # What does not fire, and what holds nothing, is no longer there.
+        await database.execute("ALTER TABLE posts DISABLE TRIGGER ALL")
+        strayed = {one.describe() for one in diff(await observed(database), start)}
+        assert strayed == {
+            "drop trigger same of posts",
+            "create trigger same of posts",
+            "add constraint posts_author_fkey to posts",
+        }
 
 
 async def kept(database: Any) -> list[Any]:

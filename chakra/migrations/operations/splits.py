@@ -18,7 +18,7 @@ from chakra.migrations.in_step import (
     with_trigger,
     without_trigger,
 )
-from chakra.migrations.online import backfill_steps, key, not_null_steps
+from chakra.migrations.online import backfill_steps, not_null_steps
 from chakra.migrations.operations.base import Operation
 from chakra.migrations.operations.columns import AddColumn
 from chakra.migrations.operations.swapping import check_splittable, swap_step, twins
@@ -107,8 +107,6 @@ class FillColumn:
 
     def steps(self, before: State, facts: Facts) -> list[Step]:
         table = before.table(key_of(self.table))
-        if not facts.in_use(key(table)):
-            return []
         found = []
         for step in backfill_steps(table, self.name, self.value, facts):
             work = step.backfill
@@ -185,7 +183,7 @@ class SwapColumn:
             made += twin.operation.steps(state, facts)
             state = twin.operation.apply(state)
         if facts.in_use(where):
-            differ = out_of_step(table, main, beside, self.forward)
+            differ = out_of_step(beside, self.forward)
             made.append(
                 Step(
                     f"ANALYZE {table.quoted} ({beside.quoted})",

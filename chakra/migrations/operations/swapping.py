@@ -17,6 +17,7 @@ from chakra.migrations.operations.views import CreateView, DropView
 from chakra.migrations.parts import Constraint, column_of, edited, in_sql, names_column, replaced_column
 from chakra.migrations.state import Key, State, title
 from chakra.migrations.steps import Lock, Step
+from chakra.pg.lexing import tokens
 from chakra.pg.quoting import quote_block, quote_identifier, quote_qualified, quote_string
 from chakra.pg.types import PgType
 from chakra.schema import Column, ForeignKeyConstraint, Index, Table
@@ -76,16 +77,16 @@ def check_splittable(state: State, table: Table, name: str, new: Column) -> None
     for view in _readers(state, table, name):
         if view.view is not None and view.view.materialized:
             why = f"the materialized view {view.name} reads it: drop it before, and create it again behind"
-    for owner, one in _about(state, key, name):
-        target: Key = (one.target_schema, one.target)
-        for own, theirs in zip(one.columns, one.target_columns, strict=True):
+    for owner, fkey in _about(state, key, name):
+        target: Key = (fkey.target_schema, fkey.target)
+        for own, theirs in zip(fkey.columns, fkey.target_columns, strict=True):
             left = new.type if (owner, own) == (key, name) else column_of(state.table(owner), own).type
             right = (
                 new.type if (target, theirs) == (key, name) else column_of(state.table(target), theirs).type
             )
             if not _comparable(left, right):
                 why = (
-                    f"{one.name} of {title(owner)} would lead from {left.sql} to {right.sql} meanwhile: drop it "
+                    f"{fkey.name} of {title(owner)} would lead from {left.sql} to {right.sql} meanwhile: drop it "
                     "before, and add it again behind"
                 )
     if why:
@@ -118,9 +119,15 @@ def _readers(state: State, table: Table, name: str) -> list[Table]:
     for view in views_in_order(views_of(state, [table.name])):
         assert view.view is not None
         over = words_of(view) & {one.name for one in found}
-        if over or in_sql(view.view.sql, name) or "*" in view.view.sql:
+        if over or in_sql(view.view.sql, name) or _has_star(view.view.sql):
             found.append(view)
     return found
+
+
+def _has_star(sql: str) -> bool:
+    """Whether a query may say "all columns"; ``count(*)`` does not."""
+    parts = [text for kind, text in tokens(sql) if kind not in ("space", "comment")]
+    return any(text == "*" and parts[number - 1] != "(" for number, text in enumerate(parts))
 
 
 def twins(state: State, table: Table, name: str, new: str) -> list[Twin]:

@@ -161,7 +161,9 @@ REVIEWED: dict[str, set[str]] = {
         "word", "storage",
     },
     # SQL of conditions and triggers, which declarations are, and words of closed sets.
-    "chakra.sql.ddl.guards": {"policy.command.upper()", "policy.using", "policy.check", "line", "body"},
+    "chakra.sql.ddl.guards": {
+        "policy.command.upper()", "policy.using", "policy.check", "line", "body", "made", "word",
+    },
     "chakra.sql.ddl.terms": {"quoted_name(term.collation)", "term.nulls.upper()", "names"},
     "chakra.sql.ddl.constraints": {
         "own", "other", "target", "constraint.on_delete.upper()", "constraint.on_update.upper()", "one.condition",

@@ -31,7 +31,11 @@ def create_trigger(table: Table, name: str, trigger: Trigger) -> str:
     body = trigger.body.replace("{table}", table.quoted)
     made = f"CREATE {'CONSTRAINT ' if trigger.constraint else ''}TRIGGER {quote_identifier(name)} {body}"
     word = _FIRES.get(trigger.fires)
-    return made if word is None else f"{made};\nALTER TABLE {table.quoted} {word} TRIGGER {quote_identifier(name)}"
+    return (
+        made
+        if word is None
+        else f"{made};\nALTER TABLE {table.quoted} {word} TRIGGER {quote_identifier(name)}"
+    )
 
 
 def row_security(table: Table, *, enabled: bool, forced: bool) -> str:

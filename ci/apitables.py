@@ -179,6 +179,7 @@ META = {
     "ordering": ("the order of queries that name none", "models.md"),
     "partition_by": ("how the table is partitioned", "tables.md"),
     "policies": ("`Policy`, row security", "tenants.md"),
+    "primary_key": ("the fields of the key, in the order it has in the database", "models.md"),
     "proxy": ("another class for the table of the base", "models.md"),
     "row_security": ("whether policies count, and whether for the owner", "tenants.md"),
     "schema": ("the schema of the table", "tables.md"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from textwrap import shorten
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from chakra.errors import MigrationError
 from chakra.migrations.diff import Rename, diff
@@ -25,6 +25,9 @@ from chakra.migrations.operations import (
 from chakra.migrations.parts import column_of
 from chakra.migrations.state import Key, State, key_of
 from chakra.schema import ForeignKeyConstraint
+
+Values: TypeAlias = "Mapping[tuple[str, str], str]"
+"""SQL by table and column."""
 
 _GROUPS = ("enums", "domains", "composites", "sequences", "tables", "guards")
 
@@ -111,7 +114,7 @@ def unfilled(operations: Iterable[Operation], state: State) -> list[tuple[str, s
     return found
 
 
-def filled(operations: Iterable[Operation], values: Mapping[tuple[str, str], str]) -> list[Operation]:
+def filled(operations: Iterable[Operation], values: Values) -> list[Operation]:
     """The operations with SQL of values for rows that are there.
 
     Args:
@@ -134,13 +137,32 @@ def filled(operations: Iterable[Operation], values: Mapping[tuple[str, str], str
     return made
 
 
+def converted(operations: Iterable[Operation], values: Values) -> list[Operation]:
+    """The operations with SQL of values in another type.
+
+    Raises:
+        MigrationError: one is for a column whose type stays.
+    """
+    left = dict(values)
+    made: list[Operation] = []
+    for one in operations:
+        if isinstance(one, AlterColumn):
+            value = left.pop((one.table, one.column.name), None)
+            one = one if value is None else replace(one, using=value)
+        made.append(one)
+    for table, column in left:
+        raise MigrationError(f"--using is said for {table}.{column}, which gets no other type here")
+    return made
+
+
 def make(
     graph: Graph,
     app: str,
     wanted: State,
     *,
     renames: Iterable[Rename] = (),
-    fills: Mapping[tuple[str, str], str] | None = None,
+    fills: Values | None = None,
+    usings: Values | None = None,
     name: str | None = None,
 ) -> Made | None:
     """The migration that leads from the history to what the models of an app ask for; ``None`` = nothing is missing.
@@ -148,10 +170,39 @@ def make(
     Args:
         renames: what is called otherwise; nothing is guessed.
         fills: SQL of values for rows that are there, by table and column.
+        usings: SQL of values in another type, by table and column, where a cast is not what is meant.
         name: what it is called; default: made of what it does.
 
     Raises:
         MigrationError: the history has two ends, a value is missing, or the server cannot do it.
+    """
+    requires = head_of(graph, app)
+    old = graph.state
+    operations = filled(diff(old, target_of(graph, app, wanted), renames), fills or {})
+    operations = converted(operations, usings or {})
+    if not operations:
+        return None
+    missing = unfilled(operations, old)
+    if missing:
+        raise MigrationError(missing_values(missing))
+    return written(graph, app, operations, requires, name)
+
+
+def missing_values(missing: list[tuple[str, str]]) -> str:
+    """What is said of columns that rows which are there have no value for."""
+    shown = ", ".join(f"{table}.{column}" for table, column in missing)
+    table, column = missing[0]
+    return (
+        f"{shown}: NOT NULL, and rows that are there need a value. Say --fill \"{table}.{column}='…'\" (SQL; it "
+        "may name other columns), give the field db_default=…, or let it be None"
+    )
+
+
+def head_of(graph: Graph, app: str) -> list[str]:
+    """The end of an app's history, if it has any.
+
+    Raises:
+        MigrationError: it has several.
     """
     heads = graph.heads(app)
     if len(heads) > 1:
@@ -159,28 +210,33 @@ def make(
         raise MigrationError(
             f"the history has {len(heads)} ends ({ends}): join them: chakra migrate make --merge"
         )
-    old = graph.state
-    operations = filled(diff(old, target_of(graph, app, wanted), renames), fills or {})
-    if not operations:
-        return None
-    missing = unfilled(operations, old)
-    if missing:
-        shown = ", ".join(f"{table}.{column}" for table, column in missing)
-        table, column = missing[0]
-        raise MigrationError(
-            f"{shown}: NOT NULL, and rows that are there need a value. Say --fill \"{table}.{column}='…'\" (SQL; it "
-            "may name other columns), give the field db_default=…, or let it be None"
-        )
-    requires = [head.key.name for head in heads] + _others(graph, app, operations)
-    number = _next_number(graph, app)
-    chosen = f"{number:04}_{_slug(name) if name else _name_of(operations, bool(heads))}"
+    return [head.key.name for head in heads]
+
+
+def written(
+    graph: Graph,
+    app: str,
+    operations: list[Operation],
+    requires: list[str],
+    name: str | None,
+    behind: int = 0,
+) -> Made:
+    """A migration of operations.
+
+    Args:
+        requires: of the same app, and more.
+        name: what it is called; default: made of what it does.
+        behind: how many others are made before it.
+    """
+    number = _next_number(graph, app) + behind
+    chosen = f"{number:04}_{_slug(name) if name else _name_of(operations, bool(graph.heads(app)))}"
     sentence = "; ".join(one.describe() for one in operations[:4]) + ("; …" if len(operations) > 4 else "")
     return Made(
         chosen,
         file_source(
             operations,
             title=shorten(f"{sentence[:1].upper()}{sentence[1:]}.", 110, placeholder=" …"),
-            requires=requires,
+            requires=dict.fromkeys([*requires, *_others(graph, app, operations)]),
         ),
         tuple(operations),
     )
@@ -302,4 +358,19 @@ def _name_of(operations: list[Operation], has_history: bool) -> str:
     return _slug("change " + " ".join([name for name in tables if name][:3]))
 
 
-__all__ = ["Made", "empty", "filled", "make", "merge", "squash", "target_of", "unfilled"]
+__all__ = [
+    "Made",
+    "Values",
+    "converted",
+    "empty",
+    "filled",
+    "head_of",
+    "make",
+    "merge",
+    "missing_values",
+    "owned_by",
+    "squash",
+    "target_of",
+    "unfilled",
+    "written",
+]

@@ -88,7 +88,7 @@ WHERE c.oid = ANY ($1::oid[]) ORDER BY 1, 2, 3
 """
 _TRIGGERS = """
 SELECT n.nspname::text AS schema, c.relname::text AS table, t.tgname::text AS name,
-    pg_catalog.pg_get_triggerdef(t.oid) AS definition, c.oid::regclass::text AS shown
+    pg_catalog.pg_get_triggerdef(t.oid) AS definition, t.tgenabled::text AS enabled
 FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY ($1::oid[]) AND NOT t.tgisinternal AND t.tgparentid = 0 ORDER BY 1, 2, 3
@@ -97,6 +97,15 @@ _SCHEMAS = """
 SELECT nspname::text FROM pg_catalog.pg_namespace
 WHERE nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%' ORDER BY 1
 """
+# A key that holds nothing is none: its triggers are disabled, or it is NOT ENFORCED (PostgreSQL 18).
+_IDLE = """
+SELECT n.nspname::text AS schema, c.relname::text AS table, k.conname::text AS name
+FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE k.conrelid = ANY ($1::oid[]) AND k.contype = 'f' AND (pg_catalog.to_jsonb(k) ->> 'conenforced' = 'false'
+    OR EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled IN ('D', 'R')))
+"""
+_FIRES = {"O": "origin", "A": "always", "R": "replica", "D": "never"}
 _COMMANDS = {"*": "all", "r": "select", "a": "insert", "w": "update", "d": "delete"}
 
 JOURNAL = "chakra_migrations"
@@ -130,6 +139,8 @@ async def observed(database: Database, schemas: Iterable[str] | None = None) -> 
         made = frozen(without_schema(table, current))
         return replace(made, statements={}, described={}, taken={}, parts={})
 
+    idle = {tuple(row) for row in await database.run_fetch(_IDLE, (oids,))}
+    found = [_without(one, idle) for one in found]
     rows = {
         name: await database.run_fetch(sql, (wanted,))
         for name, sql in (
@@ -174,6 +185,11 @@ async def domains_of(database: Database, schemas: list[str], key: Any) -> dict[K
     """
     rows = await database.run_fetch(_DOMAINS, (schemas,))
     return {key(row["schema"], row["name"]): _domain(row) for row in rows}
+
+
+def _without(table: Table, idle: set[tuple[str, ...]]) -> Table:
+    kept = tuple([one for one in table.foreign_keys if (table.schema, table.name, one.name) not in idle])
+    return table if len(kept) == len(table.foreign_keys) else replace(table, foreign_keys=kept)
 
 
 def _domain(row: Any) -> Domain:
@@ -251,7 +267,7 @@ async def guards_of(database: Database, oids: list[int], key: Any) -> dict[Key, 
         where = key(row["schema"], row["table"])
         known = guards.get(where, Guard())
         constraint = row["definition"].startswith("CREATE CONSTRAINT")
-        trigger = Trigger(_trigger_body(row["definition"], row["table"]), constraint)
+        trigger = Trigger(_trigger_body(row["definition"], row["table"]), constraint, _FIRES[row["enabled"]])
         guards[where] = replace(known, triggers={**known.triggers, row["name"]: trigger})
     return guards
 

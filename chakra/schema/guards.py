@@ -10,6 +10,7 @@ from typing import Any
 from chakra.errors import FieldError
 
 COMMANDS = ("all", "select", "insert", "update", "delete")
+FIRES = ("origin", "always", "replica", "never")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -55,15 +56,20 @@ class Trigger:
     Args:
         body: what stands behind ``CREATE TRIGGER name``, with ``{table}`` in place of the table.
         constraint: whether it is a constraint trigger, which can be deferred.
+        fires: ``origin``: but for what replication writes; ``replica``: for that alone; ``always``; ``never``: it is
+            disabled (manual, ALTER TABLE, ENABLE TRIGGER).
 
     Raises:
-        FieldError: the text does not name the table.
+        FieldError: the text does not name the table, or no such word.
     """
 
     body: str
     constraint: bool = False
+    fires: str = "origin"
 
     def __post_init__(self) -> None:
+        if self.fires not in FIRES:
+            raise FieldError(f"Trigger(): fires is one of {', '.join(FIRES)}, not {self.fires!r}")
         if not isinstance(self.body, str) or "{table}" not in self.body:
             raise FieldError(
                 f"Trigger({self.body!r}): its text names the table as {{table}}: 'BEFORE UPDATE ON {{table}} FOR EACH "
@@ -88,4 +94,4 @@ class Guard:
 
 NO_GUARD = Guard()
 
-__all__ = ["COMMANDS", "NO_GUARD", "Guard", "Policy", "Trigger"]
+__all__ = ["COMMANDS", "FIRES", "NO_GUARD", "Guard", "Policy", "Trigger"]

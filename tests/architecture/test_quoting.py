@@ -61,6 +61,20 @@ REVIEWED: dict[str, set[str]] = {
         "sequence.maximum", "sequence.start", "sequence.cache",
     },
     # What migrations are written in: SQL of defaults, conditions and types, words of closed sets, quoted names.
+    "chakra.migrations.in_step": {
+        "back", "column.type.sql", "forward", "full", "function", "other.type.sql", "sql", "target.type.sql", "there",
+    },
+    # What migrations are written in: SQL of defaults, conditions and types, words of closed sets, quoted names.
+    "chakra.migrations.operations.splits": {
+        "differ", "drop_sql(table, gone.name)", "new.type.sql", "self.forward", "self.name", "self.new", "self.table",
+        "self.value", "work.where",
+    },
+    # What migrations are written in: SQL of defaults, conditions and types, words of closed sets, quoted names.
+    "chakra.migrations.operations.swapping": {
+        "alter", "before", "column.db_default", "column.type.sql", "full", "new", "options", "said", "sequence",
+        "there", "typed", "word",
+    },
+    # What migrations are written in: SQL of defaults, conditions and types, words of closed sets, quoted names.
     "chakra.migrations.operations.tables": {
         "word", "quoted(old)", "schema", "quoted(there)", "kind", "', '.join(gone)",
         "storage_clause(given).removeprefix(' WITH')", "space",
@@ -78,7 +92,7 @@ REVIEWED: dict[str, set[str]] = {
     },
     # Numbers, a quoted name, and SQL of the operation.
     "chakra.migrations.run.backfilling": {
-        "name", "where", "work.table", "work.assign", "start", "stop", "work.where",
+        "name", "where", "work.table", "work.assign", "start", "stop", "work.where", "free",
     },
     # SQL of operations, which the journal keeps.
     "chakra.migrations.run.carry_out": {
@@ -152,7 +166,9 @@ REVIEWED: dict[str, set[str]] = {
         "word", "storage", "start",
     },
     # SQL of conditions and triggers, which declarations are, and words of closed sets.
-    "chakra.sql.ddl.guards": {"policy.command.upper()", "policy.using", "policy.check", "line", "body"},
+    "chakra.sql.ddl.guards": {
+        "policy.command.upper()", "policy.using", "policy.check", "line", "body", "made", "word",
+    },
     "chakra.sql.ddl.terms": {"quoted_name(term.collation)", "term.nulls.upper()", "names"},
     "chakra.sql.ddl.constraints": {
         "own", "other", "target", "constraint.on_delete.upper()", "constraint.on_update.upper()", "one.condition",

@@ -10,6 +10,7 @@ from chakra.migrations.diff import diff
 from chakra.migrations.files import Graph, Migration, Name, file_source
 from chakra.migrations.operations import Operation
 from chakra.migrations.run import Options, Runner
+from chakra.migrations.splitting import split
 from chakra.migrations.state import State
 from tests.plugins.database import EMPTY
 
@@ -42,6 +43,17 @@ def migration(number: int, operations: Sequence[Operation], **words: Any) -> Mig
 def history(*steps: Sequence[Operation]) -> Graph:
     """Migrations that follow one another."""
     return Graph([migration(number, operations) for number, operations in enumerate(steps, 1)])
+
+
+def in_steps(before: Sequence[Operation], wanted: State, **words: Any) -> Graph:
+    """A history, and the migrations that lead on without a rewrite, as their files have them."""
+    graph = history(before)
+    keys, made = [graph.order[0].key], list(graph.order)
+    for one in split(graph, "", wanted, **words):
+        requires, key = (keys[-1],), Name("", one.name)
+        keys.append(key)
+        made.append(Migration(key, tuple(written(one.operations)), requires))
+    return Graph(made)
 
 
 async def emptied(dsn: str) -> Any:

@@ -17,6 +17,7 @@ from chakra.migrations import (
     AlterTable,
     Check,
     Column,
+    ContractColumn,
     CreateComposite,
     CreateDomain,
     CreateEnum,
@@ -42,6 +43,8 @@ from chakra.migrations import (
     DropTrigger,
     DropView,
     Exclude,
+    ExpandColumn,
+    FillColumn,
     ForeignKey,
     Index,
     Partitioning,
@@ -57,6 +60,7 @@ from chakra.migrations import (
     Sequence,
     SetPrimaryKey,
     SetRowSecurity,
+    SwapColumn,
     Trigger,
     Unique,
 )
@@ -64,6 +68,7 @@ from chakra.migrations.operations import Operation
 
 SAME = Trigger("BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()")
 VIEW = CreateView("titles", "SELECT id, title FROM posts", [Column("id", "bigint"), Column("title", "text")])
+WIDER = ('"value"::bigint', '"value"::integer')
 POSTS = (
     Column("id", "bigint", identity="by default"),
     Column("title", "text"),
@@ -114,6 +119,13 @@ BASE: tuple[Operation, ...] = (
     CreateTable(
         "logs_low", [], partition_of=PartitionOf(None, "logs", "FOR VALUES FROM (MINVALUE) TO (1000)")
     ),
+    CreateTable(
+        "wide",
+        [Column("id", "integer", identity="by default"), Column("value", "integer", default="0")],
+        primary_key=["id"],
+        indexes=[Index("value", name="wide_value_idx")],
+    ),
+    ExpandColumn("wide", "value", Column("more", "bigint", null=True), *WIDER),
     VIEW,
     CreateView(
         "totals", "SELECT author, count(*) AS n FROM posts GROUP BY author", materialized=True,
@@ -132,6 +144,7 @@ INSERT INTO authors SELECT FROM generate_series(1, 20);
 INSERT INTO posts (title, author, second, number, price)
 SELECT 't' || i, 1 + i % 20, 1 + i % 20, i, 1 FROM generate_series(1, {count}) i;
 INSERT INTO loose SELECT i, i FROM generate_series(1, {count}) i;
+INSERT INTO wide (value) SELECT i FROM generate_series(1, {count}) i;
 INSERT INTO logs SELECT i % 900, 'l' || i, 1 + i % 20 FROM generate_series(1, {count}) i;
 """
 
@@ -218,6 +231,15 @@ CASES = (
     Case("column: storage", AlterColumn("posts", column("note", storage="external"))),
     Case("column: compression", AlterColumn("posts", column("note", compression="pglz"))),
     Case("column: comment", AlterColumn("posts", column("note", comment="said"))),
+    Case(
+        "expand column", ExpandColumn("posts", "size", Column("more", "integer", null=True), "size", "size")
+    ),
+    Case("fill column", FillColumn("wide", "more", WIDER[0])),
+    Case(
+        "swap column",
+        SwapColumn("wide", "value", "more", "less", Column("value", "bigint", default="1"), *WIDER),
+    ),
+    Case("contract column", ContractColumn("wide", "value", "more", *WIDER)),
     Case("add unique", AddConstraint("posts", Unique("title", name="posts_title_key"))),
     Case("add check", AddConstraint("posts", Check("id > 0", name="posts_id_check"))),
     Case(

@@ -10,15 +10,19 @@ import argparse
 import asyncio
 import time
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Any
 
 import chakra
 from chakra.errors import MigrationError
+from chakra.migrations import Column
 from chakra.migrations.facts import Facts
-from chakra.migrations.files import Name
+from chakra.migrations.files import Graph, Name
+from chakra.migrations.parts import replaced_column
 from chakra.migrations.run import Options, Runner
-from tests.migrations.carried_out import history, no_pause
+from tests.migrations.carried_out import history, in_steps, no_pause
 from tests.migrations.each_operation import BASE, CASES, Case
 from tests.migrations.measured import START, start_again
 
@@ -82,8 +86,30 @@ class Users:
         await asyncio.gather(*self._tasks)
 
 
-async def under_load(dsn: str, cases: Iterable[Case], rows: int, tasks: int = 50, tell: Any = None) -> int:
-    """Apply each operation and take it back, while tasks read and write; return how many rows they wrote."""
+SPLIT = "types in steps, of keys too"
+
+
+def split_types() -> Graph:
+    """Other types for numbers and keys that others refer to, in three migrations."""
+    wanted = START
+    for table, columns in (("authors", ["id"]), ("posts", ["id", "second", "seen"])):
+        found = wanted.table((None, table))
+        for name in columns:
+            old = found.by_attribute[name]
+            other = Column(name, "bigint" if old.type.name == "int4" else "integer").type
+            found = replaced_column(found, name, replace(old, type=other))
+        wanted = wanted.with_changed("tables", (None, table), found)
+    return in_steps(BASE, wanted)
+
+
+async def under_load(
+    dsn: str, cases: Iterable[Case], rows: int, tasks: int = 50, tell: Any = None, *, split: bool = True
+) -> int:
+    """Apply each operation and take it back, while tasks read and write; return how many rows they wrote.
+
+    Args:
+        split: whether types change in steps, too.
+    """
     admin = await chakra.connect(dsn, max_connections=3)
     many = await chakra.connect(
         f"{dsn}{'&' if '?' in dsn else '?'}lock_timeout={int(LOCK_TIMEOUT * 1000)}", max_connections=10
@@ -93,19 +119,19 @@ async def under_load(dsn: str, cases: Iterable[Case], rows: int, tasks: int = 50
     users = Users(many, rows, tasks)
     options = Options(lock_timeout=LOCK_TIMEOUT, allow_rewrite=True, sleep=no_pause, statement_timeout=600)
     try:
-        for case in cases:
-            graph = history(BASE, [case.operation])
+        for title, graph in [
+            *((case.title, history(BASE, [case.operation])) for case in cases),
+            *([(SPLIT, split_types())] if split else []),
+        ]:
             runner = Runner(admin, graph, options)
             begun = time.monotonic()
             await runner.adopt([Name("", "0001_test")])
             await runner.apply()
-            await runner.back(Name("", "0002_test"))
+            await runner.back(graph.order[1].key)
             users.check()
             if tell is not None:
                 took = time.monotonic() - begun
-                tell(
-                    f"{case.title}: {took:.1f} s; others, two statements each, {users.longest():.2f} s at most"
-                )
+                tell(f"{title}: {took:.1f} s; others, two statements each, {users.longest():.2f} s at most")
     finally:
         await users.stop()
     there = await admin.fetchrow(
@@ -150,6 +176,7 @@ if __name__ == "__main__":
     parser.add_argument("--only", help="titles that begin so")
     given = parser.parse_args()
     chosen = [case for case in cases_of(18) if case.title.startswith(given.only or "")]
-    print(
-        asyncio.run(under_load(given.dsn, chosen, given.rows, given.tasks, print)), "rows written meanwhile"
-    )
+    wanted = SPLIT.startswith(given.only or "")
+    told = partial(print, flush=True)
+    found = asyncio.run(under_load(given.dsn, chosen, given.rows, given.tasks, told, split=wanted))
+    print(found, "rows written meanwhile")

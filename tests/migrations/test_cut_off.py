@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import asyncpg
@@ -10,176 +9,55 @@ import pytest
 
 import chakra
 from chakra.errors import ChakraError, MigrationError
-from chakra.migrations import (
-    AddColumn,
-    AddConstraint,
-    AddIndex,
-    AddLabel,
-    AlterColumn,
-    Check,
-    Column,
-    CreateEnum,
-    CreateTable,
-    DropColumn,
-    DropIndex,
-    ForeignKey,
-    Index,
-    RenameColumn,
-    RunPython,
-    RunSQL,
-    SetPrimaryKey,
-    Unique,
-)
-from chakra.migrations.diff import diff
-from chakra.migrations.files import Graph, Name
-from chakra.migrations.observed import observed
-from chakra.migrations.run import Runner, read_journal
-from tests.migrations.carried_out import Strike, emptied, history, migration, quick
-
-BEFORE = [
-    CreateEnum("mood", ["sad", "ok"]),
-    CreateTable("authors", [Column("id", "bigint", identity="by default")], primary_key=["id"]),
-    CreateTable(
-        "posts",
-        [
-            Column("id", "bigint", identity="by default"),
-            Column("title", "text", null=True),
-            Column("author", "bigint", null=True),
-            Column("mood", "mood", null=True),
-            Column("number", "integer"),
-        ],
-        primary_key=["id"],
-        indexes=[Index("title", name="old_idx")],
-    ),
-]
-AFTER = [
-    AddColumn("posts", Column("slug", "text"), fill="'s' || id"),
-    AddColumn("posts", Column("made", "uuid", default="gen_random_uuid()")),
-    AddConstraint("posts", Unique("slug", name="posts_slug_key")),
-    AddConstraint("posts", Check("number > 0", name="posts_number_check")),
-    AddConstraint("posts", ForeignKey("author", "authors", "id", name="posts_author_fkey")),
-    AddIndex("posts", Index("number", "-title", name="posts_number_idx")),
-    AddLabel("mood", "happy", after="ok"),
-    RunSQL("UPDATE posts SET mood = 'happy' WHERE id = 1", "UPDATE posts SET mood = 'ok' WHERE id = 1"),
-    AlterColumn("posts", Column("title", "character varying(100)"), fill="''"),
-    RunPython("forward", "backward"),
-    RunPython("batches", "", transactional=False),
-    SetPrimaryKey("posts", ["slug"]),
-    DropIndex("posts", "old_idx"),
-    RenameColumn("posts", "number", "num"),
-    DropColumn("posts", "author"),
-]
-ROWS = """
-INSERT INTO authors SELECT FROM generate_series(1, 3);
-INSERT INTO posts (title, author, mood, number) SELECT nullif('t' || i, 't2'), 1 + i % 3, 'ok', i
-FROM generate_series(1, 40) i;
-CREATE TABLE counted (calls int);
-"""
-
-
-async def forward(db: Any) -> None:
-    await db.execute("INSERT INTO counted VALUES (1)")
-
-
-async def backward(db: Any) -> None:
-    await db.execute("DELETE FROM counted")
-
-
-async def batches(db: Any) -> None:
-    await db.execute("UPDATE posts SET number = number + 100 WHERE number < 100")
-
-
-FUNCTIONS = {"forward": forward, "backward": backward, "batches": batches}
-
-
-def graph() -> Graph:
-    return Graph([migration(1, BEFORE), migration(2, AFTER, functions=FUNCTIONS)])
-
-
-async def begun(dsn: str) -> Any:
-    database = await emptied(dsn)
-    await Runner(database, history(BEFORE), quick()).apply()
-    await database.execute(ROWS)
-    return database
+from chakra.migrations import RenameColumn, RunPython
+from chakra.migrations.files import Graph
+from chakra.migrations.run import Runner
+from tests.migrations.carried_out import Strike, migration, quick
+from tests.migrations.cut_off import BEFORE, STORIES, begun, go, over, ready, released
 
 
 @pytest.mark.parametrize("direction", ["forward", "back"])
-async def test_cut_off_at_every_statement(dsn: str, direction: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("title", list(STORIES))
+async def test_cut_off_at_every_statement(
+    dsn: str, title: str, direction: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """All connections are cut at once; then the same is run with new ones, until it gets through."""
-    database = await begun(dsn)
-    start = await observed(database)
-    await Runner(database, graph(), quick()).apply()
-    end = await observed(database)
-    await database.close()
-    database = await begun(dsn)
-    if direction == "back":
-        await Runner(database, graph(), quick()).apply()
+    story = STORIES[title]
+    database, _, wanted = await ready(dsn, story, direction)
     admin = await asyncpg.connect(dsn)
     cut = 0
     for at in range(1, 200):
         strike = Strike(at, database.pool.terminate)
-        runner = Runner(database, graph(), quick(hear=strike))
         try:
-            if direction == "forward":
-                await runner.apply()
-            else:
-                await runner.back(Name("", "0002_test"))
+            await go(database, story, direction, strike)
         except (ChakraError, OSError):
             cut += 1
             await database.close()
             database = await chakra.connect(dsn, max_connections=4)
-            await _released(admin)
+            await released(admin)
             continue
         if not strike.struck:
             break
         # It struck, and nothing was lost by it: the work was over by then. Begin anew for the next one.
         await database.close()
         admin.terminate()  # emptying the database ends all others
-        database = await begun(dsn)
+        database, _, wanted = await ready(dsn, story, direction)
         admin = await asyncpg.connect(dsn)
-        if direction == "back":
-            await Runner(database, graph(), quick()).apply()
     assert cut > 6  # each time one word later, and from where the last run was cut
-    assert diff(await observed(database), end if direction == "forward" else start) == []
-    entries = await read_journal(database)
-    if direction == "forward":
-        assert all(entry.finished for entry in entries.values()) and len(entries) == 2
-        assert (
-            await database.fetchval("SELECT sum(calls) FROM counted") == 1
-        )  # in the transaction of its step
-        assert await database.fetchval("SELECT count(DISTINCT slug) FROM posts WHERE title IS NOT NULL") == 40
-        assert await database.fetchval("SELECT mood::text FROM posts WHERE id = 1") == "happy"
-        assert await database.fetchval("SELECT max(num) FROM posts") == 140
-    else:
-        assert list(entries) == [Name("", "0001_test")]
-        assert await database.fetchval("SELECT count(*) FROM posts") == 40
-    assert await database.fetchval("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 0
+    await over(database, story, direction, wanted)
     await admin.close()
     await database.close()
     assert not [r for r in caplog.records if r.name.startswith("asyncio")]
 
 
-async def _released(admin: Any) -> None:
-    """Wait until the server has let go of what was ended: it does so at its next look."""
-    for _ in range(400):
-        held = await admin.fetchval(
-            "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
-            "WHERE locktype = 'advisory' AND pid <> pg_backend_pid() AND granted AND datname = current_database()"
-        )
-        if not held:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("the lock of a connection that was ended is still held")
-
-
 async def test_one_runner_at_a_time(dsn: str) -> None:
-    database = await begun(dsn)
+    database = await begun(dsn, STORIES["operations"])
     other = await chakra.connect(dsn, max_connections=3)
     said: list[str] = []
 
     async def meanwhile() -> None:
         try:
-            await Runner(other, graph(), quick()).apply()
+            await Runner(other, STORIES["operations"].graph, quick()).apply()
         except MigrationError as error:
             said.append(str(error))
 
@@ -195,7 +73,7 @@ async def test_one_runner_at_a_time(dsn: str) -> None:
 
 async def test_a_lock_that_is_not_to_be_had(dsn: str) -> None:
     """Others wait behind a migration for as long as lock_timeout, and no longer; nothing is half done."""
-    database = await begun(dsn)
+    database = await begun(dsn, STORIES["operations"])
     blocker = await asyncpg.connect(dsn)
     await blocker.execute("BEGIN; SELECT * FROM posts LIMIT 1")
     heard: list[str] = []

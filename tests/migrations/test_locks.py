@@ -39,4 +39,8 @@ async def test_locks_are_those_that_were_declared(db: Any) -> None:
         assert table(found) in PAGE.read_text(), "run ci/locks.py"
     for case, steps in await measure_all(db, in_use=False):
         for one in steps:
-            assert (one.lock, set(one.locks)) == (one.step.lock, set(one.step.tables)), case.title
+            if one.step.backfill is None:  # there is nothing to write
+                assert (one.lock, set(one.locks)) == (
+                    one.step.lock,
+                    set(one.step.tables),
+                ), case.title

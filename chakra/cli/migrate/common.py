@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -86,21 +87,37 @@ def warnings_of(planned: Planned) -> list[str]:
 
 def fill_of(text: str) -> tuple[tuple[str, str], str]:
     """What ``--fill`` says: table and column, and SQL of a value."""
+    return _value_of(text, "posts.slug=lower(title)")
+
+
+def using_of(text: str) -> tuple[tuple[str, str], str]:
+    """What ``--using`` says: table and column, and SQL of the value in its new type."""
+    return _value_of(text, "posts.mood=lower(mood)::mood")
+
+
+def _value_of(text: str, example: str) -> tuple[tuple[str, str], str]:
     where, equals, value = text.partition("=")
     table, dot, column = where.strip().rpartition(".")
     if not equals or not dot or not value.strip():
-        raise click.BadParameter(f"{text!r}: it is TABLE.COLUMN=SQL, such as posts.slug=lower(title)")
+        raise click.BadParameter(f"{text!r}: it is TABLE.COLUMN=SQL, such as {example}")
     return (table, column), value.strip()
+
+
+def asked() -> bool:
+    """Whether somebody is there to answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 __all__ = [
     "Lines",
     "app_option",
+    "asked",
     "console",
     "fill_of",
     "options_of",
     "shown",
     "url_option",
+    "using_of",
     "warnings_of",
     "with_database",
 ]

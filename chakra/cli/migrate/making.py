@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from chakra.cli import project
-from chakra.cli.migrate.common import app_option, console, fill_of
+from chakra.cli.migrate.common import app_option, asked, console, fill_of, using_of
 from chakra.errors import MigrationError
-from chakra.migrations import making
+from chakra.migrations import making, splitting
 from chakra.migrations.diff import Rename, diff, possible_renames, read_rename
 from chakra.migrations.files import Graph
 from chakra.migrations.files.loading import load_file
-from chakra.migrations.state import State
+from chakra.migrations.state import State, title
 
 
 @click.command("make")
@@ -26,6 +26,12 @@ from chakra.migrations.state import State
 @click.option(
     "--fill", "fills", multiple=True, metavar="TABLE.COLUMN=SQL", help="A value for rows that are there."
 )
+@click.option("--using", "usings", multiple=True, metavar="TABLE.COLUMN=SQL", help="A value in the new type, where a "
+              "cast is not what is meant.")  # fmt: skip
+@click.option("--back", "backs", multiple=True, metavar="TABLE.COLUMN=SQL", help="With --split: the value in the old "
+              "type, for the way back.")  # fmt: skip
+@click.option("--split/--no-split", "splits", default=None, help="Types that change without writing tables anew: "
+              "expand, fill, contract, three files.")  # fmt: skip
 @click.option(
     "--empty", is_flag=True, help="A file with forward(db) and backward(db), to be written by hand."
 )
@@ -38,6 +44,9 @@ def make_command(
     renames: tuple[str, ...],
     no_renames: bool,
     fills: tuple[str, ...],
+    usings: tuple[str, ...],
+    backs: tuple[str, ...],
+    splits: bool | None,
     empty: bool,
     merged: bool,
     check: bool,
@@ -68,18 +77,52 @@ def make_command(
         for table, column in making.unfilled(diff(graph.state, target, taken), graph.state):
             if (table, column) not in values and (table, column) in defaults:
                 values[table, column] = defaults[table, column]
-            elif (table, column) not in values and _asked():
+            elif (table, column) not in values and asked():
                 values[table, column] = click.prompt(
                     f'{table}.{column} is NOT NULL: SQL of a value for the rows there are (as "\'\'" or "lower(name)")'
                 )
-        made = making.make(graph, chosen.name, wanted, renames=taken, fills=values, name=name)
-        if made is None:
-            console.print("models and migrations agree: nothing to make")
+        words: dict[str, Any] = {
+            "renames": taken,
+            "fills": values,
+            "usings": dict(map(using_of, usings)),
+            "name": name,
+        }
+        rewritten = _rewritten(graph.state, target, taken)
+        if splits is None and rewritten and asked():
+            splits = click.confirm(
+                f"{', '.join(rewritten)}: another type, for which the server writes all rows anew and keeps everybody "
+                "out meanwhile. Split it into three migrations, which do not (for tables in use)?"
+            )
+        if splits:
+            every = splitting.split(graph, chosen.name, wanted, backs=dict(map(using_of, backs)), **words)
+            _show(every, chosen, printed)
             return
-    if printed:
-        console.print(made.source, markup=False)
-        return
-    write(chosen.folder / f"{made.name}.py", made)
+        made = making.make(graph, chosen.name, wanted, **words)
+        if rewritten and splits is None and made is not None:
+            console.print(
+                f"{', '.join(rewritten)}: another type, for which the server writes all rows anew; where tables are "
+                "large, or in use: chakra migrate make --split",
+                style="yellow",
+                markup=False,
+            )
+    _show([] if made is None else [made], chosen, printed)
+
+
+def _show(every: list[making.Made], chosen: project.App, printed: bool) -> None:
+    """Write the files, or print them."""
+    if not every:
+        console.print("models and migrations agree: nothing to make")
+    for made in every:
+        if printed:
+            console.print(made.source, markup=False)
+        else:
+            write(chosen.folder / f"{made.name}.py", made)
+
+
+def _rewritten(old: State, new: State, renames: list[Rename]) -> list[str]:
+    """Columns for whose types tables would be written anew."""
+    found = splitting.rewritten(splitting.renamed(old, new, renames), new)
+    return [f"{title(key)}.{name}" for key, names in found.items() for name in names]
 
 
 def write(path: Path, made: making.Made) -> None:
@@ -114,10 +157,6 @@ def _check(known: list[project.App], graph: Graph) -> None:
     console.print("models and migrations agree")
 
 
-def _asked() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
 def _renames(old: State, new: State, given: tuple[str, ...], none: bool) -> list[Rename]:
     taken = [read_rename(text, old, new) for text in given]
     if none:
@@ -128,7 +167,7 @@ def _renames(old: State, new: State, given: tuple[str, ...], none: bool) -> list
     for one in possible_renames(old, new):
         if {(one.kind, one.owner, one.old), (one.kind, one.owner, one.new)} & gone:
             continue
-        if not _asked():
+        if not asked():
             raise MigrationError(
                 f"{one.old} is gone and {one.new} is new: was it renamed? Say --rename {one.text}, or --no-renames "
                 "where it was not (then it is dropped, with its values)"

@@ -26,6 +26,7 @@ from chakra.migrations.operations.objects import (
     DropSchema,
     DropSequence,
 )
+from chakra.migrations.operations.splits import ContractColumn, ExpandColumn, FillColumn, SwapColumn
 from chakra.migrations.operations.tables import AlterTable, CreateTable, DropTable, RenameTable
 from chakra.migrations.operations.types import (
     AddLabel,
@@ -52,6 +53,7 @@ __all__ = [
     "AlterDomain",
     "AlterSequence",
     "AlterTable",
+    "ContractColumn",
     "CreateComposite",
     "CreateDomain",
     "CreateEnum",
@@ -75,6 +77,8 @@ __all__ = [
     "DropTable",
     "DropTrigger",
     "DropView",
+    "ExpandColumn",
+    "FillColumn",
     "Operation",
     "RecreateEnum",
     "RenameColumn",
@@ -87,4 +91,5 @@ __all__ = [
     "RunSQL",
     "SetPrimaryKey",
     "SetRowSecurity",
+    "SwapColumn",
 ]

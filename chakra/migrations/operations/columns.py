@@ -287,10 +287,7 @@ class AlterColumn:
         if rewrite:
             using = f"{new.quoted}::{new.type.sql}" if self.using is None else self.using
             words += f" USING {using}"
-        note = (
-            "every row is written anew under a lock that keeps everybody out: see docs/migrations.md, types of large "
-            "tables"
-        )
+        note = "every row is written anew under a lock that keeps everybody out"
         over: list[Index | Unique] = [*table.indexes, *table.uniques]
         indexed = any(names_column(one, new.name) for one in over)
         if not rewrite and indexed:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from chakra.migrations.steps import Backfill
@@ -13,19 +14,29 @@ if TYPE_CHECKING:
 
 PAGES = 128
 """Pages of a batch: 1 MB of rows, some 10,000 narrow ones; locked for some 50 ms."""
+ROWS = 2_000
+"""Rows of a batch of what was left."""
+ROUNDS = 30
+"""How often rows that others hold are come back for, before they are waited for."""
 
 
 async def backfill(
-    database: Database, work: Backfill, tell: Callable[[int, int], object] | None = None, pages: int = PAGES
+    database: Database,
+    work: Backfill,
+    tell: Callable[[int, int], object] | None = None,
+    pages: int = PAGES,
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> int:
     """Write all batches, and return how many rows were written. Cut off, it is simply begun again.
 
     The table is gone through page by page (manual, 60.3, "TID scans"), so that no key is needed and each page is read
-    once; rows that are written meanwhile move behind the end, and do not wait for it any more.
+    once. Rows that others hold are left out, and come back for: a batch that waited for one of them, with others
+    locked, could be what they wait for themselves.
 
     Args:
         tell: called with the pages done and all pages.
         pages: of a batch.
+        pause: awaited before rows that all are held are looked at again.
     """
     name = quote_string(work.table)
     written, start = 0, 0
@@ -34,21 +45,44 @@ async def backfill(
     )
     while start < end:
         stop = start + pages
-        written += await _update(
-            database, work, f"ctid >= '({start},0)'::tid AND ctid < '({stop},0)'::tid AND ({work.where})"
-        )
+        written += await _update(database, work, f"ctid >= '({start},0)'::tid AND ctid < '({stop},0)'::tid")
         start = stop
         if tell is not None:
             tell(min(start, end), end)
-    # Rows that a transaction from before the column put behind the end, if any.
-    return written + await _update(database, work, work.where)
+    return written + await _rest(database, work, pause)
 
 
-async def _update(database: Database, work: Backfill, where: str) -> int:
+async def _rest(database: Database, work: Backfill, pause: Callable[[float], Awaitable[object]]) -> int:
+    """Rows that others held, and those that they moved to a page that was done, or behind the end."""
+    written = 0
+    for _ in range(ROUNDS):
+        async with database.transaction(settings=_ALL):
+            rows = await database.fetch(f"SELECT ctid::text AS place FROM {work.table} WHERE {work.where}")
+        places, done = [row["place"] for row in rows], 0
+        for start in range(0, len(places), ROWS):
+            done += await _update(
+                database, work, "ctid = ANY ($1::text[]::tid[])", places[start : start + ROWS]
+            )
+        written += done
+        if done == len(places):
+            return written
+        if not done:
+            await pause(0.1)
+    async with database.transaction(settings=_ALL):
+        status = await database.execute(f"UPDATE {work.table} SET {work.assign} WHERE {work.where}")
+    return written + int(status.rpartition(" ")[2])
+
+
+async def _update(database: Database, work: Backfill, where: str, *values: object) -> int:
     """One batch. Rows that row security hides are an error, and not left out."""
-    async with database.transaction(settings={"row_security": "off"}):
-        status = await database.execute(f"UPDATE {work.table} SET {work.assign} WHERE {where}")
+    free = f"SELECT ctid FROM {work.table} WHERE {where} AND ({work.where}) FOR NO KEY UPDATE SKIP LOCKED"
+    async with database.transaction(settings=_ALL):
+        status = await database.execute(
+            f"UPDATE {work.table} SET {work.assign} WHERE ctid = ANY (ARRAY({free}))", *values
+        )
     return int(status.rpartition(" ")[2])
 
+
+_ALL = {"row_security": "off"}
 
 __all__ = ["PAGES", "backfill"]

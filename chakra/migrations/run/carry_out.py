@@ -152,6 +152,7 @@ class Carrier:
                     self._database,
                     step.backfill,
                     lambda done, all_: self._tell(entry.key, step, f"{done} of {all_} pages"),
+                    pause=self._options.sleep,
                 )
             elif not step.done or not await self._alone.fetchval(f"SELECT {step.done}"):
                 await self._alone.execute("SET lock_timeout = 0")

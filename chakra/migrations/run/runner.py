@@ -285,8 +285,8 @@ class Runner:
             if step.rewrite and rows >= self._options.large and not self._options.allow_rewrite:
                 raise MigrationError(
                     f"{planned.migration.key} would write {step.tables[0]} anew, {rows:,} rows, and keep all others "
-                    f"out meanwhile ({step.note}). Nothing was begun. Allow it with --allow-rewrite where that may be, "
-                    "or go in three steps, a new column, its values in batches, the old one dropped: docs/migrations.md"
+                    f"out meanwhile ({step.note}). Nothing was begun. Allow it with --allow-rewrite where that may be; "
+                    "a type changes without it in three migrations: delete this one, and chakra migrate make --split"
                 )
 
     @asynccontextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from chakra.pg.quoting import quote_identifier
 from chakra.schema import Guard, Policy, Table, Trigger
 
+_FIRES = {"always": "ENABLE ALWAYS", "replica": "ENABLE REPLICA", "never": "DISABLE"}
 _ROLES = {"public": "PUBLIC", "current_user": "CURRENT_USER", "session_user": "SESSION_USER"}
 
 
@@ -26,9 +27,15 @@ def create_policy(table: Table, name: str, policy: Policy) -> str:
 
 
 def create_trigger(table: Table, name: str, trigger: Trigger) -> str:
-    """``CREATE TRIGGER``."""
+    """``CREATE TRIGGER``, and when it fires, where that is said."""
     body = trigger.body.replace("{table}", table.quoted)
-    return f"CREATE {'CONSTRAINT ' if trigger.constraint else ''}TRIGGER {quote_identifier(name)} {body}"
+    made = f"CREATE {'CONSTRAINT ' if trigger.constraint else ''}TRIGGER {quote_identifier(name)} {body}"
+    word = _FIRES.get(trigger.fires)
+    return (
+        made
+        if word is None
+        else f"{made};\nALTER TABLE {table.quoted} {word} TRIGGER {quote_identifier(name)}"
+    )
 
 
 def row_security(table: Table, *, enabled: bool, forced: bool) -> str:

@@ -4,7 +4,7 @@
 VENV ?= .venv
 export CHAKRA_VENV := $(VENV)
 
-.PHONY: help demo test check package bench docs dashboard clean
+.PHONY: help demo test check package bench figures docs dashboard clean
 
 help:
 	@echo "make demo       real data through both paths, with a picture at the end"
@@ -12,6 +12,7 @@ help:
 	@echo "make check      lint, formatting, mypy, pyright, rules of the architecture"
 	@echo "make package    build wheel and sdist, install and run each in a clean environment"
 	@echo "make bench      measure Chakra beside other libraries, one table"
+	@echo "make figures    put what make bench measured last into README, docs and charts"
 	@echo "make docs       build the documentation into site/"
 	@echo "make dashboard  the history of the benchmarks as a web page in .asv/html"
 
@@ -31,6 +32,10 @@ package:
 bench:
 	@ci/venv.sh bench
 	@$(VENV)/bin/chakra bench
+
+figures:
+	@ci/venv.sh bench
+	@$(VENV)/bin/python ci/figures.py asv_bench/results/latest
 
 docs:
 	@ci/venv.sh docs

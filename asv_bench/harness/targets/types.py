@@ -79,9 +79,14 @@ class ByType(Target):
         for _ in range(TIMES if bench.size.seconds else 1):
             more = await measure(
                 cases,
-                seconds=bench.size.seconds * self.patience * len(cases),
+                seconds=bench.seconds * self.patience * len(cases),
                 min_rounds=bench.size.min_rounds,
+                tick=bench.tick,
             )
+            pair = (more[OURS], more[BESIDE[way]])
+            rounds = min(len(timing.samples) for timing in pair)
+            for timing in pair:  # one may have left before the other: what is added must stay in pairs
+                del timing.samples[rounds:]
             if found is None:
                 found = more
             else:

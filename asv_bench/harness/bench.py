@@ -36,6 +36,10 @@ parallel workers) may fall into one contender's block and not another's."""
 DATABASE_SETTINGS = ("jit", "max_parallel_workers_per_gather", "synchronous_commit")
 """What of it is set on a database that was given to us, for as long as we use it."""
 
+UNTOUCHED: dict[str, Any] = {"check_after": 0, "idle_timeout": 0, "max_lifetime": 0}
+"""Floors run on a connection that the pool thinks idle: it must not be asked whether it still answers, nor closed.
+On a machine so busy that a round took a minute, that ended a COPY in its middle."""
+
 SEED = 20240101
 
 
@@ -214,7 +218,8 @@ async def opened(
         connection = await asyncpg.connect(url)
         await data.prepare(connection, size.users, say)
         pool = await asyncpg.create_pool(url, min_size=1, max_size=4)
-        bench = Bench(url, size, connection, pool, await chakra.connect(url), say, peers)
+        db = await chakra.connect(url, **UNTOUCHED)
+        bench = Bench(url, size, connection, pool, db, say, peers)
         try:
             await bench.db.fetchval("SELECT count(*) FROM users")
             yield bench

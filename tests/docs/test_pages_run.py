@@ -51,6 +51,7 @@ PAGES = [
     "docs/tables.md",
     "docs/telemetry.md",
     "docs/transactions.md",
+    "docs/tutorial-data.md",
     "docs/typing.md",
     "docs/windows.md",
     "docs/wire-format.md",

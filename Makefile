@@ -35,6 +35,7 @@ bench:
 docs:
 	@ci/venv.sh docs
 	@$(VENV)/bin/python ci/pages.py
+	@$(VENV)/bin/python ci/notebook.py
 	@$(VENV)/bin/zensical build --strict
 
 # RUN=1 measures HEAD first and keeps it with the other commits; else nothing is measured.

@@ -39,7 +39,9 @@ def _markdown(text: str) -> dict[str, Any]:
 
 def _code(code: str, output: str | None, number: int) -> dict[str, Any]:
     source = "".join(line for line in code.splitlines(keepends=True) if not line.startswith(ONLY_FILES))
-    shown = [] if output is None else [{"name": "stdout", "output_type": "stream", "text": _lines(output + "\n")}]
+    shown = (
+        [] if output is None else [{"name": "stdout", "output_type": "stream", "text": _lines(output + "\n")}]
+    )
     return {
         "cell_type": "code",
         "execution_count": number,
@@ -51,17 +53,18 @@ def _code(code: str, output: str | None, number: int) -> dict[str, Any]:
 
 def notebook() -> str:
     """The notebook as text."""
-    text, cells, at, number = PAGE.read_text(), [], 0, 0
-    for block in BLOCK.finditer(text):
+    text, cells, at = PAGE.read_text(), [], 0
+    for number, block in enumerate(BLOCK.finditer(text), 1):
         before = text[at : block.start()]
         at = block.end()
         if before.strip():
             cells.append(_markdown(before))
-        number += 1
         cells.append(_code(block[1], block[2], number))
         if found := PICTURE.match(text, at + 1):
             data = base64.b64encode((PAGE.parent / found[1]).read_bytes()).decode()
-            cells[-1]["outputs"].append({"data": {"image/png": data}, "metadata": {}, "output_type": "display_data"})
+            cells[-1]["outputs"].append(
+                {"data": {"image/png": data}, "metadata": {}, "output_type": "display_data"}
+            )
             at = found.end()
     cells.append(_markdown(text[at:]))
     for position, cell in enumerate(cells):

@@ -28,6 +28,7 @@ PAGES = [
     "docs/bulk.md",
     "docs/columnar.md",
     "docs/coming-from-django.md",
+    "docs/coming-from-sqlalchemy.md",
     "docs/coordination.md",
     "docs/ctes.md",
     "docs/debugging.md",

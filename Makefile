@@ -40,6 +40,7 @@ figures:
 docs:
 	@ci/venv.sh docs
 	@$(VENV)/bin/python ci/pages.py
+	@$(VENV)/bin/python ci/notebook.py
 	@$(VENV)/bin/zensical build --strict
 
 # RUN=1 measures HEAD first and keeps it with the other commits; else nothing is measured.

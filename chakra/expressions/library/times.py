@@ -7,8 +7,8 @@ on a session's TimeZone. Infinity has no parts: they are NULL.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from chakra.errors import FieldError
 from chakra.expressions.base import Expression
@@ -16,6 +16,8 @@ from chakra.expressions.calls import ANY, COUNT, REAL, STRING, Call, Function, f
 from chakra.expressions.values import Value
 from chakra.pg.quoting import quote_string
 from chakra.pg.types import DATE, INT4, INTERVAL, NUMERIC, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ, PgType
+
+T = TypeVar("T")
 
 _DATES = ("date", "timestamp", "timestamptz")
 _DATES_AND_SPANS = (*_DATES, "interval")
@@ -25,30 +27,45 @@ _SPAN = of_type(INTERVAL)
 _ZONED = "{0} AT TIME ZONE {1|'UTC'}"
 
 
+class Zoned(Function[T]):
+    """A function of moments, whose ``timestamptz`` is read in a zone."""
+
+    def __call__(self, *arguments: Any, tz: str | Expression | None = None) -> Call[T]:
+        """A call: ``TruncMonth("added", tz="Europe/Berlin")``.
+
+        Args:
+            tz: the zone, or an expression of one; UTC if left out. A second argument is the same.
+
+        Raises:
+            FieldError: it takes more arguments, or fewer.
+        """
+        return super().__call__(*arguments, *_zone(tz))
+
+
 def _in_zone(sql: str, takes: Sequence[str]) -> dict[str, str]:
     """A template for each type: of a ``timestamptz`` what a clock in the zone shows."""
     return {name: sql.replace("{0}", f"({_ZONED})") if name == "timestamptz" else sql for name in takes}
 
 
-def _extract(name: str, word: str, part: str, takes: Sequence[str]) -> Function[int]:
+def _extract(name: str, word: str, part: str, takes: Sequence[str]) -> Zoned[int]:
     found = f"EXTRACT({part} FROM {{0}})::integer"
     if part in _ENDLESS:
         found = f"CASE WHEN isfinite({{0}}) THEN {found} END"
-    return Function[int](name, _in_zone(found, takes), (ANY, STRING), INT4, word, least=1, partial=True)
+    return Zoned[int](name, _in_zone(found, takes), (ANY, STRING), INT4, word, least=1, partial=True)
 
 
 _ENDLESS = frozenset({"YEAR", "ISOYEAR"})
 """Parts that of infinity are infinity, which is no integer; all others are NULL."""
 
 
-def _trunc(unit: str) -> Function[Any]:
+def _trunc(unit: str) -> Zoned[Any]:
     name = f"Trunc{unit.capitalize()}"
     sql = {
         "timestamptz": f"date_trunc({quote_string(unit)}, {{0}}, {{1|'UTC'}})",
         "timestamp": f"date_trunc({quote_string(unit)}, {{0}})",
         "date": f"date_trunc({quote_string(unit)}, {{0}}::timestamp)::date",
     }
-    return Function[Any](name, sql, (ANY, STRING), first, least=1)
+    return Zoned[Any](name, sql, (ANY, STRING), first, least=1)
 
 
 # The cut at the end keeps the digits of whole seconds apart from fractions, which EXTRACT(SECOND …) has.
@@ -59,8 +76,8 @@ _EPOCH = {
     name: "EXTRACT(EPOCH FROM {0})" for name in ("date", "timestamp", "timestamptz", "interval", "time")
 }
 
-Date = Function[dt.date]("Date", _in_zone("({0})::date", _DATES), (ANY, STRING), DATE, "date", least=1)
-Time = Function[dt.time](
+Date = Zoned[dt.date]("Date", _in_zone("({0})::date", _DATES), (ANY, STRING), DATE, "date", least=1)
+Time = Zoned[dt.time](
     "Time", _in_zone("({0})::time", _STAMPS), (ANY, STRING), TIME, "time", least=1, partial=True
 )
 ExtractYear = _extract("ExtractYear", "year", "YEAR", _DATES_AND_SPANS)
@@ -70,13 +87,13 @@ ExtractMonth = _extract("ExtractMonth", "month", "MONTH", _DATES_AND_SPANS)
 ExtractWeek = _extract("ExtractWeek", "week", "WEEK", _DATES)
 ExtractDay = _extract("ExtractDay", "day", "DAY", _DATES_AND_SPANS)
 ExtractDayOfYear = _extract("ExtractDayOfYear", "day_of_year", "DOY", _DATES)
-ExtractWeekDay = Function[int](
+ExtractWeekDay = Zoned[int](
     "ExtractWeekDay", _in_zone(_WEEK_DAY, _DATES), (ANY, STRING), INT4, "week_day", least=1, partial=True
 )
 ExtractIsoWeekDay = _extract("ExtractIsoWeekDay", "iso_week_day", "ISODOW", _DATES)
 ExtractHour = _extract("ExtractHour", "hour", "HOUR", _TIMES)
 ExtractMinute = _extract("ExtractMinute", "minute", "MINUTE", _TIMES)
-ExtractSecond = Function[int](
+ExtractSecond = Zoned[int](
     "ExtractSecond", _in_zone(_SECOND, _TIMES), (ANY, STRING), INT4, "second", least=1, partial=True
 )
 ExtractEpoch = Function[Any]("ExtractEpoch", _EPOCH, (ANY,), NUMERIC(38, 6), "epoch")
@@ -128,7 +145,7 @@ def Trunc(value: Any, unit: str, *, tz: str | Expression | None = None) -> Call[
     return _named(UNITS, "Trunc", unit)(value, *_zone(tz))
 
 
-def _named(table: dict[str, Function[Any]], name: str, word: str) -> Function[Any]:
+def _named(table: Mapping[str, Function[Any]], name: str, word: str) -> Function[Any]:
     found = table.get(word)
     if found is None:
         raise FieldError(f"{name}() knows {', '.join(table)}, not {word!r}")
@@ -171,7 +188,7 @@ ToChar = Function[str]("ToChar", _SHOWN, (ANY, STRING, STRING), TEXT, least=2, s
 JustifyDays = Function[dt.timedelta]("JustifyDays", "justify_days({0})", (_SPAN,), INTERVAL)
 JustifyHours = Function[dt.timedelta]("JustifyHours", "justify_hours({0})", (_SPAN,), INTERVAL)
 JustifyInterval = Function[dt.timedelta]("JustifyInterval", "justify_interval({0})", (_SPAN,), INTERVAL)
-MakeDate = Function[dt.date]("MakeDate", "make_date({*})", (COUNT, COUNT, COUNT), DATE)
+MakeDate = Zoned[dt.date]("MakeDate", "make_date({*})", (COUNT, COUNT, COUNT), DATE)
 _MAKE_INTERVAL = Function[Any]("MakeInterval", "make_interval({*})", (*(COUNT,) * 6, REAL), INTERVAL)
 
 

@@ -250,6 +250,8 @@ TIMES: list[tuple[Any, str, PgType | None]] = [
     (TruncWeek("printed"), "date_trunc('week', printed::timestamp)::date", DATE),
     (TruncDay("added", V(BERLIN)), f"date_trunc('day', added, '{BERLIN}')", TIMESTAMPTZ),
     (Trunc("added", "year", tz="Asia/Tokyo"), "date_trunc('year', added, 'Asia/Tokyo')", TIMESTAMPTZ),
+    (TruncDay("added", tz="Asia/Tokyo"), "date_trunc('day', added, 'Asia/Tokyo')", TIMESTAMPTZ),
+    (ExtractWeekDay("added", tz=V(BERLIN)), f"extract(dow FROM added AT TIME ZONE '{BERLIN}')::int + 1", INT4),
     (TruncHour("local"), "date_trunc('hour', local)", TIMESTAMP),
     (TruncMinute("added"), "date_trunc('minute', added)", TIMESTAMPTZ),
     (TruncSecond("added"), "date_trunc('second', added)", TIMESTAMPTZ),

@@ -90,7 +90,7 @@ def Enum(cls: type[enum.Enum], name: str | None = None, *, schema: str | None = 
 
     Args:
         schema: where the type is; left out, the schema of the model (``Meta.schema``), and where that has none, the
-            search path decides.
+            search path decides; ``""`` = it decides anyhow.
 
     Raises:
         FieldError: not an enum class.
@@ -150,7 +150,9 @@ def Domain(
 
 
 def Range(name: str, element: PgType, schema: str | None = None) -> PgType:
-    """A range type that exists on the server, over values of ``element``: ``Range("floatrange", Double)``."""
+    """A range type over values of ``element``: ``Range("floatrange", Double)``. ``create_tables()`` makes it, in the
+    order of its elements, unless there is one of its name; migrations do not.
+    """
     return PgType(name, kind="range", schema=schema, element=element)
 
 

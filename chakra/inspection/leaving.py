@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,8 @@ from chakra.pg.types import PgType
 from chakra.schema import NO_GUARD, ForeignKeyConstraint, Guard, Table
 from chakra.schema.naming import object_name
 
+DRAWS = re.compile(r"""nextval\('((?:[^']|'')+)'::regclass\)""")
+"""A default that draws from a sequence and does nothing else."""
 _CONSTRAINTS = ("uniques", "checks", "exclusions", "foreign_keys")
 
 
@@ -228,15 +231,46 @@ class _Fitting:
         for key, table in list(self.tables.items()):
             if not table.columns:
                 self._drop_table(key, "left out, it has no columns")
+                continue
+            self._doubled(key)
             for column in table.columns:
                 default = str(column.db_default)
-                if "nextval(" in default and not default.startswith("nextval('"):
+                if "nextval(" in default and not DRAWS.fullmatch(default):
                     self._replace_column(key, column.name, db_default=None)
                     self.say(
                         key,
                         column.name,
                         f"its default is left out: it computes with numbers of a sequence: {default}",
                     )
+
+        made = self._made_types()
+        for key, domain in self.domains.items():
+            if key in made and domain.default is not None and "nextval(" in domain.default:
+                self.domains[key] = replace(domain, default=None)
+                self.said.append(
+                    f"the domain {title(key)}: its default is left out: it draws from a sequence: {domain.default}"
+                )
+        ranges = {
+            (one.schema, one.typname)
+            for table in self.tables.values()
+            for column in table.columns
+            for one in _inner(column.type)
+            if one.kind == "range" and not one.sql_name
+        }
+        for key in sorted(ranges, key=title):
+            odd = "; without its own order, collation or functions" if key in self.needs.odd_ranges else ""
+            self.said.append(
+                f"the range {title(key)}: create_tables() makes it of its subtype{odd}; migrations do not: RunSQL"
+            )
+
+    def _doubled(self, key: Key) -> None:
+        """The server makes one of two keys that say the same in one CREATE TABLE."""
+        found: list[Any] = [(self.tables[key].primary_key, (), None)]
+        for one in self.tables[key].uniques:
+            said = (tuple([term.column for term in one.terms]), one.include, one.deferrable)
+            if said in found:
+                self._drop_part(key, str(one.name), "says what another key does")
+            found.append(said)
 
     def _untold(self, key: Key, kind: str, name: str, detail: str) -> None:
         table = self.tables[key]
@@ -250,6 +284,12 @@ class _Fitting:
             case "replica identity":
                 identity = {"f": "FULL", "n": "NOTHING", "i": "an index"}[detail]
                 self.say(key, "", f"its replica identity, {identity}, is left out")
+            case "hidden" if key[0] is None:
+                self._drop_table(key, "left out: a table of the server has its name")
+            case "unfilled":
+                self._drop_table(
+                    key, "a materialized view that was never filled, left out: its query may fail"
+                )
             case "rule":
                 self.say(key, name, "a rule, left out")
             case "trigger off" if name in self.guards.get(key, NO_GUARD).triggers:
@@ -286,6 +326,8 @@ class _Fitting:
     def _broken(self) -> bool:
         """Take out what reads something that is not there any more; whether there was any."""
         before = len(self.said)
+        for key in self._circles():
+            self._drop_table(key, "a view, left out: it reads itself by way of others")
         for one in self.needs.reads:
             key = self.keys[one.relation]
             if key not in self.tables:
@@ -310,6 +352,25 @@ class _Fitting:
                 if why:
                     self._drop_part(key, str(foreign.name), why)
         return len(self.said) > before
+
+    def _circles(self) -> list[Key]:
+        """Views that read themselves, by way of others."""
+        reads: dict[Key, set[Key]] = {}
+        for one in self.needs.reads:
+            if one.kind == "view" and self.keys[one.relation] in self.tables:
+                reads.setdefault(self.keys[one.relation], set()).add(one.table)
+
+        def reached(start: Key) -> set[Key]:
+            found: set[Key] = set()
+            waiting = [start]
+            while waiting:
+                for other in reads.get(waiting.pop(), ()):
+                    if other not in found:
+                        found.add(other)
+                        waiting.append(other)
+            return found
+
+        return [key for key in reads if key in reached(key)]
 
     def _misled(self, table: Table, one: ForeignKeyConstraint) -> str:
         """Why a foreign key cannot be made, if it cannot."""

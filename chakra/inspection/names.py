@@ -44,7 +44,7 @@ def singular(word: str) -> str:
         one = _IRREGULAR[lower]
     elif lower.endswith("ies") and len(lower) > 4:
         one = f"{last[:-3]}y"
-    elif re.search(r"(sses|shes|ches|xes|zes|uses)$", lower):
+    elif re.search(r"(sses|shes|ches|xes|zes|(?<=.)(?<![ao])uses)$", lower):
         one = last[:-2]
     elif lower.endswith("s") and not _SAME.search(lower) and len(lower) > 2:
         one = last[:-1]
@@ -114,7 +114,7 @@ def unused(name: str, taken: Container[str]) -> str:
 
 def member(label: str, taken: Iterable[str]) -> str:
     """The name of a member of an enum."""
-    name = re.sub(r"\W+", "_", label.lower()).strip("_") or "empty"
+    name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", label).lower()).strip("_") or "empty"
     if name[:1].isdigit() or keyword.iskeyword(name) or name in ("mro", "name", "value"):
         name = f"_{name}" if name[:1].isdigit() else f"{name}_"
     if name.startswith("_"):

@@ -100,6 +100,11 @@ SELECT c.oid::bigint AS relation, u.kind, u.name, u.detail FROM pg_catalog.pg_cl
     SELECT 'replica identity', '', c.relreplident::text WHERE c.relreplident IN ('f', 'n', 'i')
         AND c.relkind IN ('r', 'p') AND c.relnamespace <> 'pg_catalog'::regnamespace
     UNION ALL
+    SELECT 'hidden', '', '' WHERE EXISTS (SELECT FROM pg_catalog.pg_class own WHERE own.relname = c.relname
+        AND own.relnamespace = 'pg_catalog'::regnamespace)
+    UNION ALL
+    SELECT 'unfilled', '', '' WHERE c.relkind = 'm' AND NOT c.relispopulated
+    UNION ALL
     SELECT 'rule', r.rulename::text, '' FROM pg_catalog.pg_rewrite r
      WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'
     UNION ALL

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable
 from textwrap import wrap
 from typing import Any
 
 from chakra.inspection import names
-from chakra.inspection.leaving import Fitted
+from chakra.inspection.leaving import DRAWS, Fitted
 from chakra.inspection.needs import Key
 from chakra.inspection.types import Types, literal
 from chakra.migrations.files.source import Source
@@ -302,14 +301,14 @@ class _Class:
         self.types.need("chakra", "Field")
         attribute = self.attributes[column.name]
         annotation = self.types.annotation(column.type)
-        word = self.types.word(column.type)
+        word = self.types.word(column.type, self.table.schema)
         words: dict[str, str] = {}
         if attribute != column.name:
             words["column"] = literal(column.name)
         key = column.name in self.table.primary_key
         if key:
             words["primary_key"] = "True"
-        if self._take_unique(column.name):
+        if not key and self._take_unique(column.name):
             words["unique"] = "True"
         elif not key and self._take_index(column.name):
             words["index"] = "True"
@@ -360,7 +359,7 @@ class _Class:
     def _default(self, column: Column) -> str:
         """A default; one that draws from a sequence makes it, too."""
         text = str(column.db_default)
-        drawn = re.fullmatch(r"""nextval\('((?:[^']|'')+)'::regclass\)""", text)
+        drawn = DRAWS.fullmatch(text)
         if drawn is None:
             return literal(text)
         self.types.need("chakra", "Sequence")

@@ -10,7 +10,8 @@ import chakra.types as words
 from chakra.inspection.names import class_name, member, unused
 from chakra.migrations.files.source import Source
 from chakra.migrations.state import Composite, Domain, Key
-from chakra.pg.types import PgType
+from chakra.models.fields import snake_case
+from chakra.pg.types import OWN, PgType
 
 _BY_NAME = {
     value.name: name
@@ -28,6 +29,8 @@ _IMPORTED = {
     "uuid": ("uuid", "UUID"),
 }
 """Types that an annotation alone means, and where its class is from."""
+_MADE = frozenset({"enum", "domain", "composite", "range"})
+_ALL_FIELDS = 0x7FFF  # src/include/utils/timestamp.h, INTERVAL_FULL_RANGE
 _WHOLE = frozenset({"int2", "int4", "oid", "xid", "cid"})
 _TEXTS = frozenset({"varchar", "bpchar", "citext", "name", "xml", "ltree", "money", "tsvector", "tsquery"})
 
@@ -83,15 +86,23 @@ class Types:
             return "str"
         return self.need("typing", "Any")
 
-    def word(self, type_: PgType) -> str:
+    def word(self, type_: PgType, beside: str | None = None) -> str:
         """The type as ``field(…)`` takes it, empty where the annotation means it.
+
+        Args:
+            beside: the schema of the model, in which its enums are taken to lie.
 
         Raises:
             LookupError: models have no word for it.
         """
         if type_.typmod < 0 and (type_.name in _PLAIN or type_.name in _IMPORTED):
             return ""
-        if type_.kind == "enum" and self.enum(type_) == _enum_class(type_):
+        element = type_.element if type_.kind == "array" and type_.element is not None else type_
+        if beside is not None and element.kind == "enum" and element.schema is None:
+            self.need("chakra.types", "Enum")
+            one = f'Enum({self.enum(element)}, {literal(element.typname)}, schema="")'
+            return one if element is type_ else self._array(one, type_)
+        if type_.kind == "enum" and snake_case(self.enum(type_)) == type_.typname:
             return "" if type_.schema is None else self._said(type_)
         if (
             type_.kind == "array"
@@ -104,6 +115,12 @@ class Types:
         return self._said(type_)
 
     def _said(self, type_: PgType) -> str:
+        if type_.kind in _MADE and type_.schema is None and type_.name.endswith(OWN):
+            raise LookupError("a type of the server has its name")
+        if type_.name == "bpchar" and type_.typmod < 0:
+            raise LookupError("it has no length, and Char always has one")
+        if type_.name == "interval" and type_.typmod >= 0 and type_.typmod >> 16 != _ALL_FIELDS:
+            raise LookupError("it has some fields alone")
         made = self._maker(type_)
         if made:
             return made
@@ -116,9 +133,7 @@ class Types:
     def _maker(self, type_: PgType) -> str:
         """Arrays, and types that users made."""
         if type_.kind == "array" and type_.element is not None:
-            self.need("chakra.types", "Array")
-            inner = self._said(type_.element)
-            return f"Array({inner}, {type_.ndims})" if type_.ndims > 1 else f"Array({inner})"
+            return self._array(self._said(type_.element), type_)
         schema = "" if type_.schema is None else f", schema={literal(type_.schema)}"
         name = literal(type_.typname)
         if type_.kind == "enum":
@@ -131,6 +146,10 @@ class Types:
         if type_.kind == "range" and type_.name not in _BY_NAME and type_.element is not None:
             return self._called(type_, self._range)
         return ""
+
+    def _array(self, inner: str, type_: PgType) -> str:
+        self.need("chakra.types", "Array")
+        return f"Array({inner}, {type_.ndims})" if type_.ndims > 1 else f"Array({inner})"
 
     def _called(self, type_: PgType, write: Callable[[PgType], str]) -> str:
         """The name of a type that the module makes once."""
@@ -174,6 +193,8 @@ class Types:
         schema = [] if type_.schema is None else [f"schema={literal(type_.schema)}"]
         plain = [f"{part}={word}" for part, word in fields if part.isidentifier() and not iskeyword(part)]
         if len(plain) < len(fields):
+            # None, or type checkers take one of the fields for the schema.
+            schema = ["None" if type_.schema is None else literal(type_.schema)]
             plain = ["**{" + ", ".join(f"{literal(part)}: {word}" for part, word in fields) + "}"]
         self.need("chakra.types", "Composite")
         return f"Composite({', '.join([literal(type_.typname), *schema, *plain])})"

@@ -106,7 +106,7 @@ SELECT i.indrelid::bigint AS relation, i.indexrelid::bigint AS made, n AS positi
     i.indisunique AS is_unique, n <= i.indnkeyatts AS is_key, a.attname::text AS column,
     CASE WHEN a.attname IS NULL THEN pg_catalog.pg_get_indexdef(i.indexrelid, n, true) END AS expression,
     coalesce(i.indoption[n - 1], 0)::int AS options,
-    CASE WHEN NOT o.opcdefault THEN o.opcname::text END AS opclass,
+    CASE WHEN NOT o.opcdefault OR own.attoptions IS NOT NULL THEN o.opcname::text END AS opclass,
     CASE WHEN NOT pg_catalog.pg_opclass_is_visible(o.oid) THEN opn.nspname::text END AS opclass_schema,
     own.attoptions AS opclass_options,
     CASE WHEN i.indcollation[n - 1] NOT IN (0, coalesce(a.attcollation, 100)) THEN co.collname::text END AS collation,

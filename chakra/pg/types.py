@@ -263,14 +263,16 @@ def enum_type(name: str, labels: tuple[str, ...], *, schema: str | None = None) 
 
 
 def in_schema(type_: PgType, schema: str | None) -> PgType:
-    """The type with its enum put into a schema, unless it names one: the types of a model lie beside its table."""
-    if schema is None or type_.schema is not None:
+    """The type with its enum put into a schema, unless it names one: the types of a model lie beside its table. One
+    whose schema is ``""`` is found on the search path.
+    """
+    if type_.schema or type_.schema == schema:
         return type_
     if type_.kind == "enum":
-        return replace(type_, schema=schema)
+        return replace(type_, schema=None if type_.schema == "" else schema)
     if type_.kind == "array" and type_.element is not None:
         element = in_schema(type_.element, schema)
-        return type_ if element is type_.element else replace(type_, element=element, schema=schema)
+        return type_ if element is type_.element else replace(type_, element=element, schema=element.schema)
     return type_
 
 

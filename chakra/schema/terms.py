@@ -72,6 +72,9 @@ class Term:
     type: PgType | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        given: Any = self.options
+        if not isinstance(given, tuple):  # source writes a list
+            object.__setattr__(self, "options", tuple([(name, value) for name, value in given]))
         if self.nulls == ("first" if self.descending else "last"):
             object.__setattr__(self, "nulls", None)
 

@@ -157,7 +157,7 @@ REVIEWED: dict[str, set[str]] = {
     # SQL of conditions and defaults, which declarations are, and types as SQL spells them.
     "chakra.sql.ddl.types": {
         "name", "labels", "array", "message", "hidden", "ignored", "kind", "quoted_name(words.collation)",
-        "words.default", "check", "said", "made", "other", "fields",
+        "words.default", "check", "said", "made", "other", "fields", "type_.element.sql",
     },
     # Expressions and types as SQL: written by developers, or by the compiler out of expressions; checked words, and
     # numbers.

@@ -1,4 +1,4 @@
-"""What the types of columns need before a table can be made: extensions, enums, domains and composites."""
+"""What the types of columns need before a table can be made: extensions, enums, domains, composites and ranges."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def create_types(tables: Iterable[Table]) -> list[str]:
     ]
     for type_ in types_of(tables):
         make = _MAKERS.get(type_.kind)
-        if make is not None and not (type_.kind == "composite" and type_.sql_name):  # a record has no name
+        if make is not None and not type_.sql_name:  # records and ranges of the server
             statement = make(type_)
             if statement not in statements:
                 statements.append(statement)
@@ -200,7 +200,20 @@ def create_composite(type_: PgType) -> str:
     return quote_block(f"{hidden}CREATE TYPE {name} AS ({fields}); {ignored};")
 
 
-_MAKERS = {"enum": create_enum, "domain": create_domain, "composite": create_composite}
+def create_range(type_: PgType) -> str:
+    """``CREATE TYPE … AS RANGE``, in the subtype's own order; one of that name may exist already."""
+    assert type_.element is not None
+    name = quote_qualified(type_.schema, type_.typname)
+    ignored = "EXCEPTION WHEN duplicate_object THEN NULL"
+    return quote_block(f"CREATE TYPE {name} AS RANGE (subtype = {type_.element.sql}); {ignored};")
+
+
+_MAKERS = {
+    "enum": create_enum,
+    "domain": create_domain,
+    "composite": create_composite,
+    "range": create_range,
+}
 
 
 def types_of(tables: Iterable[Table]) -> Iterator[PgType]:
@@ -222,6 +235,7 @@ __all__ = [
     "create_composite",
     "create_domain",
     "create_enum",
+    "create_range",
     "create_types",
     "domain_clauses",
     "drop_types",

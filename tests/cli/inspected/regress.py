@@ -177,6 +177,12 @@ async def round_trip(source: Any, target: Any, found: Found, known: set[Any], wo
         if key not in fresh:
             continue
         problem = _difference(table, made.get(key))
+        if problem and table.view is not None and made.get(key) is not None:
+            problem = await _other_view(source, table, made[key], problem)
+        elif problem and made.get(key) is not None:
+            # Once more through the server: it does not write all of its own texts as it read them.
+            (normal,) = await introspect.normalised(source, [table])
+            problem = _difference(without_schema(normal, current), made[key]) and problem
         guard, again = fitted.guards.get(key, NO_GUARD), there.guards.get(key, NO_GUARD)
         if guard != again:
             problem += f" {guard} became {again}"
@@ -201,7 +207,7 @@ async def round_trip(source: Any, target: Any, found: Found, known: set[Any], wo
 def _about(line: str, keys: set[Any]) -> bool:
     names = {title(key) for key in keys}
     head = line.split(":", maxsplit=1)[0]
-    return head in names or head.rpartition(".")[0] in names or head.startswith("the domain")
+    return head in names or head.rpartition(".")[0] in names or head.startswith(("the domain", "the range"))
 
 
 def _difference(table: Table, made: Table | None) -> str:
@@ -230,6 +236,20 @@ def _comparable(value: Any) -> Any:
     return repr(value)
 
 
+async def _other_view(source: Any, table: Table, made: Table, problem: str) -> str:
+    """What differs in views where columns that were left out do not count, and the server has read its text again: it
+    may write that otherwise.
+    """
+    names = {column.name for column in table.columns}
+    kept = replace(made, columns=tuple([column for column in made.columns if column.name in names]))
+    assert table.view is not None
+    await source.execute(f"CREATE VIEW chakra_again AS {table.view.sql}")
+    again = await source.fetchval("SELECT pg_get_viewdef('chakra_again'::regclass)")
+    await source.execute("DROP VIEW chakra_again")
+    view = replace(table.view, sql=again.strip().rstrip(";"))
+    return _difference(replace(table, view=view), kept) and problem
+
+
 async def _row(source: Any, target: Any, model: Any, found: Found) -> None:
     """Read one row by the model, write it into the other database, read it there."""
     name = model.__table__.name
@@ -238,11 +258,15 @@ async def _row(source: Any, target: Any, model: Any, found: Found) -> None:
         if row is None:
             return
         skipped = {c.attribute for c in model.__table__.columns if c.computed is not None or c.always}
+        # What is not given is the server's default, and not NULL.
+        skipped |= {c.attribute for c in model.__table__.columns if c.generated and row[c.attribute] is None}
         values = {name: value for name, value in row.items() if name not in skipped}
+        if not values:
+            return
         async with target.transaction():
             # What triggers and foreign keys want of other rows is not asked.
             await target.execute("SET LOCAL session_replication_role = replica")
-            await model.objects.using(target).bulk_create([model(**values)])
+            await model.objects.using(target).create(**values)
             again = await model.objects.using(target).order_by().values().first()
         if {k: _comparable(v) for k, v in again.items() if k not in skipped} != {
             k: _comparable(v) for k, v in values.items()
@@ -275,6 +299,14 @@ _REASONS = (
     ("policy without row security", "while row security is off"),
     ("not validated", "is not validated"),
     ("foreign key to what was left out", "leads to"),
+    ("INCLUDE or DEFERRABLE of a primary key", "INCLUDEs more columns|that is DEFERRABLE"),
+    ("policy that reads a view", "it reads the view"),
+    ("not valid", "not valid in the database"),
+    ("key twice", "says what another key does"),
+    ("view that reads itself", "reads itself"),
+    ("materialized view without rows", "never filled"),
+    ("name of the server's own", "of the server has its name"),
+    ("range", "^the range"),
     ("name of the primary key", "so its primary key is called"),
     ("no columns", "has no columns"),
     ("access method, replica identity", "access method|replica identity"),

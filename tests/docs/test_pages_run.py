@@ -24,6 +24,7 @@ from chakra import config
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
+    "docs/architecture.md",
     "docs/aggregates.md",
     "docs/bulk.md",
     "docs/columnar.md",
@@ -41,6 +42,7 @@ PAGES = [
     "docs/files.md",
     "docs/json-and-arrays.md",
     "docs/queries.md",
+    "docs/quickstart.md",
     "docs/ranges.md",
     "docs/migrations.md",
     "docs/models.md",
@@ -53,6 +55,7 @@ PAGES = [
     "docs/sync.md",
     "docs/tables.md",
     "docs/telemetry.md",
+    "docs/tenants.md",
     "docs/transactions.md",
     "docs/tutorial-data.md",
     "docs/typing.md",
@@ -60,6 +63,65 @@ PAGES = [
     "docs/wire-format.md",
     "docs/writing.md",
 ]
+ELSEWHERE = {
+    "README.md": "a program: tests/docs/test_examples.py",
+    "docs/cookbook.md": "written by ci/cookbook.py out of tests/query/tpch, which runs it",
+    "docs/embedded.md": "starts servers, as tests/embedded does",
+    "docs/expressions-cookbook.md": "tests/docs/test_sql_pairs.py",
+    "docs/testing.md": "a conftest.py, as tests/embedded and tests/debug have",
+    "docs/tutorial-shop.md": "the files of examples/shop: tests/examples/test_shop_example.py",
+}
+"""Pages with Python that does not run here, and what runs it."""
+
+MODELS = """
+import chakra
+from chakra import Field, ForeignKey, Model, field, foreign_key
+
+class Author(Model, table="authors"):
+    id: Field[int] = field(primary_key=True)
+    name: Field[str]
+
+class Post(Model, table="posts"):
+    id: Field[int] = field(primary_key=True)
+    author: ForeignKey[Author] = foreign_key(related_name="posts")
+    title: Field[str]
+    views: Field[int] = field(default=0)
+
+db = await chakra.connect()
+await db.create_tables(Author, Post)
+"""
+PREPARED = {
+    "docs/architecture.md": MODELS,
+    "docs/quickstart.md": MODELS
+    + """
+ada = await Author.objects.create(name="Ada")
+await Post.objects.bulk_create([Post(author=ada, title=f"Note {n}", views=n) for n in range(1000)])
+await db.execute("ANALYZE")
+frame = table = {"author_id": [1, 1], "title": ["a", "b"], "views": [1, 2]}
+""",
+    "docs/tenants.md": """
+import os
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+import chakra
+
+owner = await chakra.connect(alias="owner", url=os.environ["CHAKRA_DATABASE_URL"])
+await owner.execute(
+    "do $$ begin create role chakra_webapp login password 'webapp'; "
+    "exception when duplicate_object or unique_violation then null; end $$"
+)
+await owner.execute(SQL[0].replace("webapp", "chakra_webapp"))
+await owner.execute("insert into invoices values (1, 'a', 250), (2, 'a', 5), (3, 'b', 900)")
+await owner.close()
+user = urlsplit(os.environ["CHAKRA_DATABASE_URL"]).username
+url = os.environ["CHAKRA_DATABASE_URL"].replace(f"//{user}", "//chakra_webapp:webapp", 1)
+url = url if "webapp:webapp:" not in url else url.replace("webapp:webapp:", "webapp:", 1)
+request = SimpleNamespace(tenant="a")
+frame = {"id": [4], "tenant": ["a"], "amount": ["7.50"]}
+""",
+}
+"""What pages take for granted, run first; ``SQL`` are their blocks of SQL."""
+
 BLOCK = re.compile(
     r'^```python(?: title="(?P<title>[\w.]+)")?\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?',
     re.M | re.S,
@@ -89,6 +151,13 @@ async def run(code: str, page: str, line: int, names: dict[str, Any]) -> str:
     return printed.getvalue()
 
 
+async def prepare(page: str, names: dict[str, Any]) -> None:
+    """Run what a page takes for granted."""
+    if page in PREPARED:
+        names["SQL"] = re.findall(r"^```sql\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
+        await run(PREPARED[page], f"before {page}", 1, names)
+
+
 def fits(output: str, shown: str) -> bool:
     """Whether the output is what a page shows; line ends without spaces."""
     lines = "\n".join(line.rstrip() for line in output.strip().splitlines())
@@ -105,18 +174,33 @@ async def test_page(
     monkeypatch.delenv("CHAKRA_DEBUG_SHOW_VALUES")  # readers have not set it
     config.reset()  # the settings are read once, and other tests may have
     names: dict[str, Any] = {"__name__": f"page_{Path(page).stem}"}
+    await prepare(page, names)
     seen = 0
     for line, title, code, shown in blocks(page):
         if title:
             Path(title).write_text(code)
             continue
+        if "asyncio.run(main())" in code:  # a program, which tests/docs/test_examples.py runs
+            continue
         output = await run(code, page, line, names)
         assert fits(output, shown or ""), f"{page}:{line} prints\n{output}\nbut shows\n{shown or 'nothing'}"
         seen += shown is not None
     config.reset()
-    assert seen, "the page shows no output: were the blocks found?"
+    assert seen or page in PREPARED, "the page shows no output: were the blocks found?"
 
 
 def test_every_block_is_found() -> None:
+    """No block of a page is overlooked, and no page with Python but those that other tests run."""
     for page in PAGES:
         assert len(list(blocks(page))) == (ROOT / page).read_text().count("```python"), page
+    pages = [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").rglob("*.md"),
+    ]
+    with_code = {str(page.relative_to(ROOT)) for page in pages if "```python" in page.read_text()}
+    assert with_code == {*PAGES, *ELSEWHERE}
+    for page in ELSEWHERE:
+        for source in re.findall(r"^```python[^\n]*\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S):
+            compile(source, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -151,7 +151,7 @@ def search(page: Page, words: str) -> list[str]:
     page.run(f"{SHADOWS}.map(root => root.querySelector('dialog[open] input')).find(Boolean).focus()")
     page.type(words)
     links = f"{SHADOWS}.flatMap(root => [...root.querySelectorAll('a[role=option]')].map(each => each.href))"
-    return list(page.wait(f"(found => found.length && found)({links})", 10))
+    return list(page.wait(f"(found => found.length && found)({links})", 60))  # it reads its index first
 
 
 SHADOWS = "[...document.querySelectorAll('*')].map(each => each.shadowRoot).filter(Boolean)"

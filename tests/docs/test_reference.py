@@ -122,3 +122,9 @@ def test_errors_are_explained() -> None:
         if name not in rootless and not re.search(rf"```(python|text)\n[^`]*\b{name}\b", text)
     ]
     assert not silent, silent
+
+
+def test_words_of_meta_are_said() -> None:
+    assert not re.findall(r"^\| `\w+` \|  \|", text_of("reference/models.md"), re.M), (
+        "say it in ci/apitables.py: META"
+    )

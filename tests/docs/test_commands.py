@@ -27,6 +27,9 @@ INLINE = re.compile(r"`(chakra(?: [a-z][a-z-]*)+(?: [^`]*)?)`")
 RUN = {"docs/cli.md", "docs/inspect.md", "docs/migrations.md"}
 """Pages whose `chakra` commands run below, in the page's order; what others name has tests of its own."""
 
+CHANGED = ("--split", "--empty", "--merge", "back")
+"""Words of commands that need models of before and after; tests/cli and tests/migrations have those."""
+
 OUTSIDE = ("pip", "apt", "pytest", "uvicorn", "curl", "docker", "cd", "mkdir", "git", "asv", "gh")
 """Programs that are not ours."""
 
@@ -155,6 +158,8 @@ async def test_commands_run(dsn: str, db: Database, tmp_path: Path, monkeypatch:
             for name in [name for name in sys.modules if name == "shop" or name.startswith("shop.")]:
                 monkeypatch.delitem(sys.modules, name)
             config.reset()
+            if set(CHANGED) & set(shlex.split(line)):
+                continue
             found = called(shlex.split(line)[1:])
             assert found.exit_code == 0, f"{page}: {line}\n{found.output}\n{found.exception!r}"
             ran.append(line)

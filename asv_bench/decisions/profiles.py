@@ -35,14 +35,17 @@ EVERY = 0.0007
 SECONDS = 3.0
 SHOWN = 7
 
+DRIVER = "asyncpg: messages into records (C)"
+FUNCTIONS = {"_SelectorSocketTransport.write": "sending", "BaseEventLoop.call_soon": DRIVER}
+"""The timer is heard at the next line of Python: ``call_soon`` stands for what asyncpg did before it has a result."""
+
 PLACES = (
     ("selectors.py", "waiting for the server"),
-    ("asyncio/selector_events.py", "asyncpg: messages into records (C)"),
+    ("asyncio/selector_events.py", DRIVER),
     ("asyncpg/", "asyncpg, its Python"),
     ("asyncio/", "event loop"),
     ("chakra/columnar/", "columns: kernels and what calls them"),
     ("chakra/query/hydrate.py", "instances"),
-    ("<string>", "instances"),  # generated functions
     ("chakra/models/", "models: attributes and sets that are read"),
     ("chakra/query/", "queries: what runs when, relations"),
     ("chakra/sql/", "SQL: shapes, statements, values"),
@@ -96,6 +99,8 @@ class Sampler:
 
 def short(path: str) -> str:
     """A file by its path inside its library."""
+    if path == "<string>":
+        return "chakra/query/hydrate.py, generated"
     if path.startswith("<"):
         return path
     for mark in ("/site-packages/", "/lib/python"):
@@ -105,8 +110,10 @@ def short(path: str) -> str:
     return path.removeprefix(f"{ROOT}/")
 
 
-def place(path: str) -> str:
-    """What is told of a file."""
+def place(path: str, name: str) -> str:
+    """What is told of a function."""
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
     return next((title for beginning, title in PLACES if path.startswith(beginning)), OTHER)
 
 
@@ -149,7 +156,7 @@ async def profile(operation: Operation) -> tuple[list[str], list[tuple[str, floa
     functions: Counter[str] = Counter()
     for (path, name), count in found.items():
         file = short(path)
-        places[place(file)] += count
+        places[place(file, name)] += count
         functions[f"`{name}` of {file}"] += count
 
     def cell(runs: list[tuple[float, float]], which: int) -> str:
@@ -215,7 +222,7 @@ async def main() -> None:
             lines.append(line)
             shares.append((operation.title, dict(places)))
             functions.append((operation.title, most))
-    titles = list(dict.fromkeys([title for _, title in PLACES] + [OTHER]))
+    titles = list(dict.fromkeys([PLACES[0][1], "sending", *(title for _, title in PLACES), OTHER]))
     titles = [title for title in titles if any(found.get(title, 0) >= 0.005 for _, found in shares)]
     written = {
         "machine": where_and_when(server),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -20,8 +21,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) 
 
 
 def where_and_when(server: str) -> str:
-    """The machine, the versions and the day, as a sentence."""
-    return f"{date.today():%-d %B %Y}: {machine()}; PostgreSQL {server.split(maxsplit=1)[0]}; {versions()}."
+    """The machine, the versions, the day, and how busy the machine was, as a sentence."""
+    busy = f"load of the last 15 minutes {os.getloadavg()[2]:.0f} on {os.cpu_count()} cores"
+    when = f"{date.today():%-d %B %Y}"
+    return f"{when}: {machine()}; PostgreSQL {server.split(maxsplit=1)[0]}; {versions()}; {busy}."
 
 
 def put(page: Path, script: str, parts: Mapping[str, str]) -> None:
@@ -36,7 +39,7 @@ def put(page: Path, script: str, parts: Mapping[str, str]) -> None:
         before, found, rest = text.partition(begin)
         if not found or end not in rest:
             raise ValueError(f"{page} has no part {name!r}: expected {begin!r}")
-        text = before + begin + part + end + rest.partition(end)[2]
+        text = f"{before}{begin}\n{part}\n{end}{rest.partition(end)[2]}"
     page.write_text(text)
 
 

@@ -29,6 +29,9 @@ MAX_ROWS = 1_048_576
 SEGMENT_BYTES = 256 * 1024 * 1024  # of the stream a batch of a whole table may take
 STREAM_BYTES = 64 * 1024 * 1024  # the same of a batch of a stream for which no max_bytes was given
 FAMILY_BYTES = 8 * 1024 * 1024  # the same where families decode from a second copy of the bytes
+PIECE_ROWS = (
+    8_192  # families decode at a time, while the server goes on (docs/decisions/0050-columns-by-type.md)
+)
 PAGES_FROM = 96 * 1024 * 1024  # of the stream; a thread for the pages of smaller tables costs what it saves
 
 
@@ -257,6 +260,8 @@ class Decoder:
                 reader.need(detail)
                 if self._exceeds(reader):
                     self._cut()
+                elif self._has_families and self._row - segment.decoded >= PIECE_ROWS:
+                    segment.decode_piece(self._row, self.rows - self._row)
                 return
             elif status == kernels.END:
                 reader.end()

@@ -21,6 +21,9 @@ from chakra.errors import DataError, NotNullViolation
 # COPY IN of 1M users: 14 KiB chunks cost twice the client CPU of 256 KiB ones, above 1 MiB nothing is gained.
 CHUNK_BYTES: Final = 512 * 1024
 SLICE_ROWS: Final = 65_536  # rows prepared at a time: bounds what the families hold beside the batch
+# The same where families encode a column: the server works on what it has been sent while the next rows are encoded, so
+# these must not take longer than what the socket holds lasts (docs/decisions/0050-columns-by-type.md).
+FAMILY_ROWS: Final = 16_384
 
 
 class Encoder:
@@ -50,6 +53,7 @@ class Encoder:
         self.rows = 0
         self.bytes_written = 0
         self._slice_rows = slice_rows
+        self._at_once = FAMILY_ROWS
         self._chunk_bytes = max(chunk_bytes, 64)
         self._result: I64 = np.zeros(3, np.int64)
         self._take(self._chunk_bytes)
@@ -70,8 +74,11 @@ class Encoder:
         """
         if batch.num_columns != len(self.specs):
             raise DataError(f"expected {len(self.specs)} columns, found {batch.num_columns}")
-        for start in range(0, batch.num_rows, self._slice_rows):
-            yield from self._encode(batch.slice(start, self._slice_rows))
+        start = 0
+        while start < batch.num_rows:
+            rows = min(self._at_once, self._slice_rows)
+            yield from self._encode(batch.slice(start, rows))
+            start += rows
 
     def finish(self) -> memoryview:
         """The last chunk, with the trailer."""
@@ -92,6 +99,8 @@ class Encoder:
             source(array, spec, self.rows, self.options)
             for array, spec in zip(batch.columns, self.specs, strict=True)
         ]
+        families = any(column.words[kernels.LAYOUT] == kernels.RAW for column in sources)
+        self._at_once = FAMILY_ROWS if families else self._slice_rows
         plan = np.zeros((len(sources), kernels.WIDTH), np.int64)
         for c, column in enumerate(sources):
             for index, word in column.words.items():

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from chakra.columnar.buffers import I64, U8, AnyArray, RawColumn
-from chakra.columnar.families import decode_column
+from chakra.columnar.families import decode_column, unify
 from chakra.columnar.kernels import rows_decode as kernels
 from chakra.columnar.options import Options
 from chakra.columnar.pages import Range, populate
@@ -37,6 +37,9 @@ class Segment:
         self.options = options
         self._widths = [e if c.varies else c.width for c, e in zip(columns, expected, strict=True)]
         self._populated = [0] * (2 * len(columns))
+        self._pieces: list[list[pa.Array]] = [[] for _ in columns]  # of columns that families decode
+        self._piece_bytes = [0] * len(columns)
+        self.decoded = 0  # rows that families have decoded
         self._stride = int(AHEAD_BYTES / 2 / max([8, *self._widths])) + 1
         count = len(columns)
         self.plan: I64 = np.zeros((count, kernels.WIDTH), np.int64)
@@ -107,7 +110,25 @@ class Segment:
 
     def sizes(self, row: int) -> list[float]:
         """Bytes a value of each varying column had on average, for the next segment."""
-        return [0.0 if o is None or row == 0 else float(o[row]) / row for o in self.offsets]
+        return [
+            0.0 if o is None or row == 0 else float(o[row] + before) / row
+            for o, before in zip(self.offsets, self._piece_bytes, strict=True)
+        ]
+
+    def decode_piece(self, row: int, first_row: int) -> None:
+        """Let the families decode the rows up to ``row``, and use the memory of their bytes again.
+
+        Raises:
+            CopyFormatError, DataError: a family refused a value.
+        """
+        for c, column in enumerate(self.columns):
+            if column.layout == kernels.RAW:
+                offsets = self.offsets[c]
+                assert offsets is not None
+                self._pieces[c].append(self._family(c, row, first_row))
+                self._piece_bytes[c] += int(offsets[row])
+                offsets[row] = 0  # from where the kernel goes on
+        self.decoded = row
 
     def finish(self, row: int, first_row: int) -> list[pa.Array]:
         """The first ``row`` rows as Arrow arrays; the segment must not be written afterwards.
@@ -126,10 +147,15 @@ class Segment:
 
     def _array(self, c: int, count: int, first_row: int) -> pa.Array:
         column = self.columns[c]
+        if column.layout == kernels.RAW:
+            pieces = self._pieces[c]
+            if self.decoded < count or not pieces:
+                pieces.append(self._family(c, count, first_row))
+            if len(pieces) == 1:
+                return pieces[0]
+            return pa.concat_arrays(unify(pieces, column.spec.name))
         null = self.nulls[c, :count]
         nulls = int(np.count_nonzero(null))
-        if column.layout == kernels.RAW:
-            return self._family(c, count, null, nulls, first_row)
         mask = pa.py_buffer(~np.packbits(null, bitorder="little")) if nulls else None
         arrow = column.arrow
         assert arrow is not None
@@ -150,22 +176,24 @@ class Segment:
             array = pa.Array.from_buffers(storage, count, buffers, null_count=nulls)
         return array if storage is arrow else pa.ExtensionArray.from_storage(arrow, array)
 
-    def _family(self, c: int, count: int, null: U8, nulls: int, first_row: int) -> pa.Array:
-        offsets, positions = self.offsets[c], self.positions[c]
+    def _family(self, c: int, count: int, first_row: int) -> pa.Array:
+        """The rows of a column that no family has decoded yet, up to ``count``; copies what it takes of the bytes."""
+        begin, offsets, positions = self.decoded, self.offsets[c], self.positions[c]
         assert offsets is not None
         assert positions is not None
-        lengths = np.diff(offsets[: count + 1]).astype(np.int32)
-        if nulls:
+        lengths = np.diff(offsets[begin : count + 1]).astype(np.int32)
+        null = self.nulls[c, begin:count]
+        if null.any():
             lengths[null != 0] = -1
         spec = self.columns[c].spec
-        starts = offsets[:count]
+        starts = offsets[begin:count]
+        first_row += begin
         raw = RawColumn(self.values[c][: int(offsets[count])], starts, lengths, spec.name, first_row)
-        self.values[c] = _NOTHING  # freed as soon as the family has read it
         try:
             return decode_column(raw, spec.type, self.options)
         except CopyFormatError as error:
             index = (error.row or first_row) - first_row
-            position = error.position - int(starts[index]) + int(positions[index])
+            position = error.position - int(starts[index]) + int(positions[begin + index])
             raise CopyFormatError(
                 str(error).replace(f"at byte {error.position}", f"at byte {position}"),
                 position=position,

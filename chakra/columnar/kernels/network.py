@@ -26,6 +26,12 @@ BAD_PREFIX = 3
 BAD_TEXT = 4
 HOST_BITS = 5  # bits set to the right of a cidr's prefix
 
+HEX = np.full(256, -1, np.int8)
+"""Value of a hexadecimal digit by its byte, -1 = none. A look-up has no branches to guess: digits of an address and
+letters come in no order."""
+HEX[48:58] = np.arange(10)
+HEX[65:71] = HEX[97:103] = np.arange(10, 16)
+
 LONGEST = 50  # bytes of the longest text: 39 of an address, 4 of a prefix length, and room
 
 
@@ -159,13 +165,7 @@ def read_v4(text: AnyArray, at: int, end: int, out: AnyArray, to: int) -> Any:
 @inner
 def nibble_of(byte: int) -> Any:
     """Value of a hexadecimal digit, -1 = none."""
-    if 48 <= byte <= 57:
-        return byte - 48
-    if 97 <= byte <= 102:
-        return byte - 87
-    if 65 <= byte <= 70:
-        return byte - 55
-    return -1
+    return _i64(HEX[byte])
 
 
 @inner
@@ -263,10 +263,13 @@ def encode_inet(
                 prefix = prefix * 10 + _i64(text[k]) - 48
             if prefix > 8 * size:
                 return BAD_PREFIX, row, at
-        if cidr != 0:
-            for bit in range(prefix, 8 * size):
-                if (_i64(out[to + 4 + bit // 8]) >> (7 - bit % 8)) & 1:
-                    return HOST_BITS, row, 0
+        if cidr != 0 and prefix < 8 * size:
+            byte = prefix >> 3
+            loose = _i64(out[to + 4 + byte]) & (0xFF >> (prefix & 7))
+            for k in range(byte + 1, size):
+                loose |= _i64(out[to + 4 + k])
+            if loose != 0:
+                return HOST_BITS, row, 0
         out[to] = 3 if v6 else 2
         out[to + 1] = prefix
         out[to + 2] = cidr
@@ -302,6 +305,23 @@ def decode_mac(
     return OK, 0, 0
 
 
+@inner
+def read_mac(text: AnyArray, at: int, width: int, out: AnyArray, to: int) -> Any:
+    """Read pairs of digits with one separator between them: whether that is what the text is."""
+    wrong = 0
+    for k in range(width):
+        high = nibble_of(_i64(text[at]))
+        low = nibble_of(_i64(text[at + 1]))
+        wrong |= high | low  # below 0 if one of them is
+        out[to + k] = high * 16 + low
+        if k < width - 1:
+            separator = _i64(text[at + 2])
+            if separator != 58 and separator != 45 and separator != 46:
+                wrong = -1
+        at += 3
+    return wrong >= 0
+
+
 @kernel
 def encode_mac(text: AnyArray, starts: AnyArray, lengths: AnyArray, width: int, out: AnyArray) -> Any:
     """Read MAC addresses: hexadecimal digits, ``:``, ``-`` or ``.`` between bytes. out: uint8[n * width].
@@ -311,11 +331,13 @@ def encode_mac(text: AnyArray, starts: AnyArray, lengths: AnyArray, width: int, 
     """
     for row in range(starts.size):
         to = row * width
+        at = starts[row]
+        if lengths[row] == 3 * width - 1 and read_mac(text, at, width, out, to):
+            continue
         for k in range(width):
             out[to + k] = 0
         if lengths[row] < 0:
             continue
-        at = starts[row]
         end = at + _i64(lengths[row])
         nibbles = 0
         separated = True

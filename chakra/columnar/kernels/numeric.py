@@ -39,6 +39,8 @@ _ZERO = np.uint64(0)
 _ONE = np.uint64(1)
 _TEN = np.uint64(10)
 _BASE = np.uint64(10000)
+_ROOM = np.uint64(4294967)  # a last limb below it stays one when three zeros are added
+_TWO_GROUPS = np.uint64(100000000)  # a constant: LLVM divides by it with a multiplication
 POWERS = np.array([10**n for n in range(19)], np.int64)
 
 
@@ -103,6 +105,14 @@ def to_limbs(data: AnyArray, start: int, length: int, precision: int, scale: int
         digit = (_i64(data[position]) << 8) | _i64(data[position + 1])
         if digit > 9999:
             return BAD_DIGIT, False
+        if started and exponent >= 4 and position + 4 <= end:
+            second = (_i64(data[position + 2]) << 8) | _i64(data[position + 3])
+            if second > 9999:
+                return BAD_DIGIT, False
+            times(limbs, _TWO_GROUPS, np.uint64(digit * 10000 + second))
+            position += 4
+            exponent -= 8
+            continue
         if digit != 0:
             if exponent <= -4:
                 return INEXACT, False
@@ -121,9 +131,9 @@ def to_limbs(data: AnyArray, start: int, length: int, precision: int, scale: int
         exponent -= 4
     exponent += 4  # of the last digit read; what it lacks to the last place are zeros
     if started:
-        while exponent >= 4:
-            times(limbs, _BASE, _ZERO)
-            exponent -= 4
+        while exponent >= 8:
+            times(limbs, _TWO_GROUPS, _ZERO)
+            exponent -= 8
         if exponent > 0:
             times(limbs, np.uint64(power(exponent)), _ZERO)
     return OK, sign == 0x4000
@@ -329,7 +339,7 @@ def finish(
         if exact:
             last = groups[first]
             after = -4 * (low + first)
-            while last % 10 == 0:
+            while after > scale and last % 10 == 0:
                 last //= 10
                 after -= 1
             if after > scale:
@@ -369,8 +379,21 @@ def split_limbs(
         limbs[2 * k + 1] = word >> _SHIFT
     count = 0
     top = 2 * words
-    divisor = _u64(power(partial if partial else 4))
-    lift = power(4 - partial) if partial else 1
+    if partial and limbs[top - 1] < _ROOM:  # zeros behind it, and all divisions are by constants
+        times(limbs, _u64(power(4 - partial)), _ZERO)
+        partial = 0
+    while top > 0 and limbs[top - 1] == _ZERO:
+        top -= 1
+    if partial:
+        divisor = _u64(power(partial))
+        remainder = _ZERO
+        for k in range(top):
+            part = (remainder << _SHIFT) | limbs[top - 1 - k]
+            quotient = part // divisor
+            limbs[top - 1 - k] = quotient
+            remainder = part - quotient * divisor
+        groups[0] = _i64(remainder) * power(4 - partial)
+        count = 1
     while True:
         while top > 0 and limbs[top - 1] == _ZERO:
             top -= 1
@@ -379,12 +402,13 @@ def split_limbs(
         remainder = _ZERO
         for k in range(top):
             part = (remainder << _SHIFT) | limbs[top - 1 - k]
-            limbs[top - 1 - k] = part // divisor
-            remainder = part % divisor
-        groups[count] = _i64(remainder) * lift
-        count += 1
-        divisor = _BASE
-        lift = 1
+            quotient = part // _TWO_GROUPS
+            limbs[top - 1 - k] = quotient
+            remainder = part - quotient * _TWO_GROUPS
+        both = _i64(remainder)
+        groups[count + 1] = both // 10000
+        groups[count] = both - groups[count + 1] * 10000
+        count += 2
 
 
 @inner

@@ -6,11 +6,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.docs.test_pages_run import fits, run
+from tests.docs.test_pages_run import fits
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
@@ -45,20 +44,3 @@ def test_program(page: str, source: str, output: str, tmp_path: Path) -> None:
 
 def test_there_are_programs() -> None:
     assert {"README.md", "docs/quickstart.md"} <= {page for page, *_ in programs()}
-
-
-async def test_snippets_of_the_quickstart(db: Any) -> None:
-    """They stand behind the program: its models, its rows, and ``db``."""
-    page = "docs/quickstart.md"
-    (program, _), *snippets = PROGRAM.findall((ROOT / page).read_text())
-    names: dict[str, Any] = {"__name__": "quickstart", "db": db}
-    await run(program.replace("asyncio.run(main())", ""), page, 1, names)
-    await db.create_tables(names["Author"], names["Post"])
-    ada = await names["Author"].objects.create(name="Ada", email="ada@example.org")
-    await names["Post"].objects.bulk_create(
-        [names["Post"](author=ada, title=f"Note {n}", views=n) for n in range(1000)]
-    )
-    for code, shown in snippets:
-        output = await run(code, page, 1, names)
-        assert fits(output, shown), output
-    assert len(snippets) == 2

@@ -153,7 +153,7 @@ class ToArrowLineItem(ToArrow):
             if "ADBC" in case.name or "adbc" in case.name:
                 case.differs = "gives numeric as text"
             elif "onnector" in case.name:
-                case.differs = "gives numeric as its own choice of float64 or decimal"
+                case.differs = "gives numeric as decimal128(38, 10), digits behind the tenth cut off"
         return cases
 
 

@@ -14,7 +14,7 @@ from asv_bench.harness.target import Goal, Outcome, Target, ratio_to
 HEAVY = ("numba", "pyarrow", "polars", "pandas")
 
 
-PROGRAM = "a program with models"
+PROGRAM = "chakra, a program with models"
 
 
 class ImportTime(Target):

@@ -203,8 +203,8 @@ class Session:
                         if not each.is_size or turn == 0:
                             self._turn(each, sides, found, backwards=bool(turn % 2))
         for names, (base, head) in found.sides.items():
-            least = next(w.least for w in WATCHED if w.target.id == names[0])
-            found.changes[names] = change(base, head, least)
+            of = next(w for w in WATCHED if w.target.id == names[0])
+            found.changes[names] = change(base, head, of.least, exact=of.is_size)
 
     def _turn(self, watched: Watched, sides: list[Side], found: Findings, *, backwards: bool) -> None:
         id = watched.target.id

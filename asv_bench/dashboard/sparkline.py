@@ -13,6 +13,9 @@ WIDTH, HEIGHT, MARGIN = 220, 44, 5
 ROOM_FOR_GOAL = 3.0
 """The goal is drawn if it makes the picture this much higher at most; else all of the line would be flat."""
 
+ROOM_FOR_MEDIANS = 2.0
+"""Likewise for medians; those of a busy hour end at the edge."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -41,7 +44,7 @@ def sparkline(points: Sequence[Point], places: int, goal: Goal, label: str) -> s
         return MARGIN + (WIDTH - 2 * MARGIN) * place / max(places - 1, 1)
 
     def y(value: float) -> float:
-        return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (value - low) / (high - low)
+        return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (min(max(value, low), high) - low) / (high - low)
 
     def line(name: str, values: list[tuple[int, float]]) -> Iterator[str]:
         for part in _unbroken(values):
@@ -67,12 +70,14 @@ def sparkline(points: Sequence[Point], places: int, goal: Goal, label: str) -> s
 
 
 def _range(points: Sequence[Point], goal: Goal) -> tuple[float, float, bool]:
-    values = [value for point in points for value in (point.minimum, point.median)]
-    low, high = min(values), max(values)
+    minima, medians = [point.minimum for point in points], [point.median for point in points]
+    low, high = min(minima), max(minima)
     # A line that changes by less than a tenth of its height is shown as nearly flat, not as mountains of noise.
     least = max(abs(high), abs(low)) * 0.1 or 1.0
     if high - low < least:
         low, high = (low + high - least) / 2, (low + high + least) / 2
+    room = (ROOM_FOR_MEDIANS - 1) * (high - low)
+    low, high = max(min(low, *medians), low - room), min(max(high, *medians), high + room)
     with_goal = (min(low, goal.limit), max(high, goal.limit))
     if with_goal[1] - with_goal[0] <= ROOM_FOR_GOAL * (high - low):
         return *with_goal, True

@@ -43,6 +43,8 @@ th, td { border-bottom: 1px solid var(--rule); padding: .5rem .6rem; vertical-al
   .goals .latest { grid-column: 1 / 3; grid-row: 3 } .goals .latest small { display: inline }
   .goals td:nth-child(5) { grid-column: 3; grid-row: 3; text-align: right } .goals .course { grid-column: 1 / 4 }
   .sparkline { width: 100%; height: auto }
-  .commits th:nth-child(n+4), .commits td:nth-child(n+4) { display: none }
+  .commits thead, .commits td:nth-child(n+4) { display: none } .commits, .commits tbody { display: block }
+  .commits tr { border-bottom: 1px solid var(--rule); display: grid; gap: 0 .8rem; grid-template-columns: auto 1fr }
+  .commits td { border: 0; padding: .2rem 0 } .commits td:nth-child(3) { grid-column: 1 / 3 }
 }
 """

@@ -40,6 +40,7 @@ CASES: dict[str, tuple[Turns, Turns, bool]] = {
         turns([1.8, 2.5, 3.2, 2, 2.9, 2.1]),
         False,
     ),
+    "slower, but of three turns": (turns([2.0] * 3), turns([4.0] * 3), False),
     "faster": (turns([2.4] * 8), EVEN, False),
 }
 

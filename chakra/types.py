@@ -11,7 +11,7 @@ from chakra.models.fields import enum_of
 from chakra.pg import types as pg
 from chakra.pg.domains import DomainWords
 from chakra.pg.types import PgType, array_of
-from chakra.schema.terms import Name as Name_
+from chakra.schema.terms import Name as NameOrPair
 from chakra.schema.terms import named
 
 Boolean = pg.BOOL
@@ -115,7 +115,7 @@ def Domain(
     check: str | Mapping[str, str] | None = None,
     db_default: str | None = None,
     null: bool = True,
-    collation: Name_ | None = None,
+    collation: NameOrPair | None = None,
 ) -> PgType:
     """A domain over ``base``: ``Domain("price", Numeric(12, 2), check="VALUE >= 0")``.
 

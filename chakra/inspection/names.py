@@ -5,7 +5,8 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
+from itertools import takewhile
 
 from chakra import types
 from chakra.models import Model
@@ -85,6 +86,13 @@ def relation(field: str, column: str) -> str:
     return field.removesuffix("_id") if field.endswith("_id") and len(field) > 3 else field
 
 
+def shared(fields: Sequence[str]) -> str:
+    """What names of fields begin with: ``order_tenant``, ``order_number`` → ``order``; empty where that is nothing."""
+    words = zip(*[one.split("_")[:-1] for one in fields], strict=False)
+    common = "_".join([same[0] for same in takewhile(lambda same: len(set(same)) == 1, words)])
+    return common if len(fields) > 1 else ""
+
+
 def attribute(column: str, taken: Container[str], hidden: Container[str] = ()) -> str:
     """The name of a field: that of the column, unless Python or models use it otherwise.
 
@@ -122,4 +130,14 @@ def member(label: str, taken: Iterable[str]) -> str:
     return unused(name, set(taken))
 
 
-__all__ = ["WRITTEN", "attribute", "class_name", "member", "relation", "singular", "snake", "unused"]
+__all__ = [
+    "WRITTEN",
+    "attribute",
+    "class_name",
+    "member",
+    "relation",
+    "shared",
+    "singular",
+    "snake",
+    "unused",
+]

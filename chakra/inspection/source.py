@@ -206,6 +206,7 @@ class _Class:
         """A relation whose key stands in fields that are declared by themselves."""
         first = self.attributes[one.columns[-1]]
         plain = names.relation(first, one.columns[-1])
+        plain = names.shared([self.attributes[name] for name in one.columns]) or plain
         attribute = self.module.attribute(plain if plain != first else f"{first}_row", self.taken)
         self.taken.add(attribute)
         held = [self.attributes[name] for name in one.columns]

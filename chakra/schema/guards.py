@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +30,7 @@ class Policy:
     """
 
     command: str = "all"
-    roles: tuple[str, ...] = ()
+    roles: Sequence[str] = ()
     using: str | None = None
     check: str | None = None
     permissive: bool = True

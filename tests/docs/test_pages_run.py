@@ -40,6 +40,7 @@ PAGES = [
     "docs/expressions.md",
     "docs/fastapi.md",
     "docs/files.md",
+    "docs/inspect.md",
     "docs/json-and-arrays.md",
     "docs/queries.md",
     "docs/quickstart.md",

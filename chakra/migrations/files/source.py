@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from keyword import iskeyword
 from typing import Any
 
 from chakra.migrations.frozen import type_text
@@ -171,7 +172,9 @@ def _foreign_key(source: Source, key: ForeignKeyConstraint, indent: int) -> str:
 
 def _term(source: Source, term: Term, indent: int) -> Any:
     """A term as ``Index`` takes it: a text where one says it all."""
-    bare = term.nulls is None and term.collation is None and not term.options
+    options = dict(term.options)
+    called = term.opclass is not None and all(name.isidentifier() and not iskeyword(name) for name in options)
+    bare = term.nulls is None and term.collation is None and (called or not options)
     if bare and term.column is not None and term.column[:1] not in ("-", "(", ""):
         text: Any = _text(f"-{term.column}" if term.descending else term.column)
     elif bare and isinstance(term.expression, str):
@@ -186,7 +189,8 @@ def _term(source: Source, term: Term, indent: int) -> Any:
     if term.opclass is None:
         return text
     source.names.add("OpClass")
-    return f"OpClass({text}, {source.of(term.opclass)})"
+    words = {word: source.of(value) for word, value in options.items()}
+    return f"OpClass({', '.join([text, source.of(term.opclass), *(f'{w}={v}' for w, v in words.items())])})"
 
 
 def _parts_of(source: Source, name: str, first: list[str], words: dict[str, Any], indent: int) -> str:

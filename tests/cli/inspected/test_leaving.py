@@ -24,6 +24,7 @@ async def test_odd_names_and_types(db: Any) -> None:
     for line in (
         "class DateRow(Model",
         "class ModelRow(Model",
+        'Index(OpClass("words", "tsvector_ops", siglen="300"), name="signs_idx", method="gist")',
         'boss: ForeignKey[Employee | None] = foreign_key(related_name="boss_employee"',
         'mentor: ForeignKey[Employee | None] = foreign_key(related_name="mentor_employee", on_delete="set null"',
         'to: ForeignKey[Employee] = foreign_key(related_name="to_transfer", column="ToId", index=False)',

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from chakra.schema.declared import reading, storing
 DOCS = Path(__file__).parents[1] / "docs"
 TYPES, DECISIONS, COOKBOOK = DOCS / "types.md", DOCS / "decisions" / "index.md", DOCS / "cookbook.md"
 EXPRESSIONS = DOCS / "expression-types.md"
+CONTRIBUTING = DOCS / "contributing.md"
 SETTINGS, WIRE = DOCS / "settings.md", DOCS / "wire-format.md"
 BEGIN, END = "<!-- written by ci/pages.py -->\n", "<!-- until here -->\n"
 PAIRS_BEGIN, PAIRS_END = (
@@ -182,8 +184,19 @@ def decisions() -> str:
     return "\n".join(["", "| | |", "|---|---|", *lines, "", ""])
 
 
+def contributing() -> str:
+    """CONTRIBUTING.md as a page: its links lead from the folder of the pages."""
+    text = (DOCS.parent / "CONTRIBUTING.md").read_text()
+    return "<!-- written by ci/pages.py out of CONTRIBUTING.md -->\n\n" + re.sub(r"\]\(docs/", "](", text)
+
+
 def main() -> None:
     stale = []
+    if CONTRIBUTING.read_text() != (fresh := contributing()):
+        if "--check" in sys.argv[1:]:
+            stale.append(str(CONTRIBUTING))
+        else:
+            CONTRIBUTING.write_text(fresh)
     for page, make, begin, end in (
         (TYPES, table, BEGIN, END),
         (TYPES, declared, PAIRS_BEGIN, PAIRS_END),

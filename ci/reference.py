@@ -248,15 +248,28 @@ def _cli(placed: list[Placed], links: Links) -> Iterator[str]:
     yield apitables.commands()
 
 
+HAVE = {
+    "querysets.md": (
+        "`filter`, `get`, `order_by`, `values`, `annotate`, `create`, `to_arrow` and all other verbs",
+    ),
+    "functions.md": ("`Lower`, `Round`, `Trunc`, `JsonSet`, `SearchRank`, `CosineDistance` and 200 more",),
+    "lookups.md": (
+        "`__contains`, `__in`, `__isnull`, `__year`, `__overlap` and the other words of conditions",
+    ),
+    "cli.md": ("`chakra migrate`, `chakra inspect`, `chakra sql`, `chakra doctor` and the other commands",),
+}
+"""What the pages have that no six names say."""
+
+
 def _index(placed: list[Placed]) -> str:
     """All names on one page, by the alphabet, with a sentence each."""
     titles = {each.file: each.title for each in PAGES}
     lines = ["| Page | has |", "|---|---|"]
     for each in PAGES:
-        count = sum(one.file == each.file for one in placed)
-        shown = [f"`{one.shown}`" for one in placed if one.file == each.file][:6]
-        has = ", ".join(shown) + (f" and {count - len(shown)} more" if count > len(shown) else "")
-        lines.append(f"| [{titles[each.file]}]({each.file}) | {has} |")
+        here = [f"`{one.shown}`" for one in placed if one.file == each.file]
+        shown = HAVE.get(each.file) or here[:6]
+        more = f" and {len(here) - 6} more" if len(here) > 6 and each.file not in HAVE else ""
+        lines.append(f"| [{titles[each.file]}]({each.file}) | {', '.join(shown)}{more} |")
     names = ["| Name | from | is |", "|---|---|---|"]
     for one in sorted(placed, key=lambda one: (one.name.lower(), one.module)):
         says = apitables.cell(apidocs.inline(apidocs.summary(one.thing), lambda name: None))

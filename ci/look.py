@@ -1,9 +1,9 @@
 """Look at every page of the built documentation in a browser: desktop and phone, light and dark, and the search.
 
 ``python ci/look.py`` builds nothing (``make docs`` does) and writes pictures into ``site-pictures/``; ``--no-pictures``
-leaves them out, names of pages (``bulk reference/querysets``) look at those alone. It ends with 1 where something is
-wrong: a page without text, an error in the console, a request to another machine, something that is wider than the
-window, code that is too faint or too small to read, a picture that did not load.
+leaves them out, names of pages (``bulk reference/querysets``) and of looks (``phone-dark``) look at those alone. It ends
+with 1 where something is wrong: a page without text, an error in the console, a request to another machine, something
+that is wider than the window, code that is too faint or too small to read, a picture that did not load.
 """
 
 from __future__ import annotations
@@ -159,10 +159,11 @@ SHADOWS = "[...document.querySelectorAll('*')].map(each => each.shadowRoot).filt
 
 def main() -> Iterator[str]:
     """Look at all of it; yields what is wrong."""
-    names = [name.strip("/") for name in sys.argv[1:] if not name.startswith("-")]
+    given = [name.strip("/") for name in sys.argv[1:] if not name.startswith("-")]
+    names = [name for name in given if name not in LOOKS]
     wanted = [each for each in pages() if not names or each.strip("/") in names]
     with serving(SITE) as url:
-        for look in LOOKS:
+        for look in [name for name in LOOKS if name in given] or LOOKS:
             with Eyes(url, look) as eyes:
                 for each in wanted:
                     page = eyes.go(each)

@@ -30,7 +30,21 @@ RUN = {"docs/cli.md", "docs/inspect.md", "docs/migrations.md"}
 CHANGED = ("--split", "--empty", "--merge", "back")
 """Words of commands that need models of before and after; tests/cli and tests/migrations have those."""
 
-OUTSIDE = ("pip", "apt", "pytest", "uvicorn", "curl", "docker", "cd", "mkdir", "git", "asv", "gh")
+OUTSIDE = (
+    ".",
+    "source",
+    "pip",
+    "apt",
+    "pytest",
+    "uvicorn",
+    "curl",
+    "docker",
+    "cd",
+    "mkdir",
+    "git",
+    "asv",
+    "gh",
+)
 """Programs that are not ours."""
 
 
@@ -39,9 +53,9 @@ def shell_lines() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for block in SHELL.findall(page.read_text()):
             for line in block.replace("\\\n", " ").splitlines():
-                words = re.split(r"\s+#|^#", line)[0].strip()
-                if words:
-                    yield str(page.relative_to(ROOT)), words
+                for words in re.split(r"\s+#|^#", line)[0].split("&&"):
+                    if words.strip():
+                        yield str(page.relative_to(ROOT)), words.strip()
 
 
 def command_of(words: list[str]) -> str | None:
@@ -77,7 +91,7 @@ def wrong_with(line: str) -> str | None:
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
         named = {extra for found in re.findall(r"chakra-orm\[([^]]+)\]", line) for extra in found.split(",")}
         return f"{line}: no extra {sorted(named - extras.keys())}" if named - extras.keys() else None
-    if program == "python":
+    if program in ("python", "python3"):
         module = words[words.index("-m") + 1].replace(".", "/") if "-m" in words else words[1]
         there = any((ROOT / f"{module}{end}").exists() for end in ("", ".py", "/__main__.py"))
         return None if there or module in ("venv", "build", "pytest") else f"{line}: no {module}"

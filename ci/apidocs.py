@@ -5,9 +5,11 @@ Knows nothing of pages; ``ci/reference.py`` says what stands where.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import re
+import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -274,18 +276,27 @@ def entry(
 
 def options(kind: type, link: Link) -> list[str]:
     """What a ``TypedDict`` of options has, beside what it has from others."""
-    above: Mapping[str, Any] = {
-        name: each for base in getattr(kind, "__orig_bases__", ()) for name, each in _keys(base).items()
-    }
+    bases = _bases(kind)
+    above: Mapping[str, Any] = {name: each for base in bases for name, each in _keys(base).items()}
     lines = ["| Option | takes |", "|---|---|"]
     for name, annotation in _keys(kind).items():
         if name not in above:
             text = annotation.__forward_arg__ if isinstance(annotation, typing.ForwardRef) else annotation
             shown = _annotation(text, "").replace("|", "\\|")
             lines.append(f"| `{name}` | `{shown}` |")
-    more = [base.__name__ for base in getattr(kind, "__orig_bases__", ()) if _keys(base)]
+    more = [base.__name__ for base in bases]
     also = f"And those of {', '.join(linked(f'`{name}`', link) for name in more)}." if more else ""
     return ["\n".join(lines) if len(lines) > 2 else "", also]
+
+
+def _bases(kind: type) -> list[type]:
+    """What a ``TypedDict`` has options from, by its source: before Python 3.12 the class does not know."""
+    module = sys.modules[kind.__module__]
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.ClassDef) and node.name == kind.__name__:
+            named = [getattr(module, base.id) for base in node.bases if isinstance(base, ast.Name)]
+            return [base for base in named if typing.is_typeddict(base)]
+    return []
 
 
 def _keys(kind: Any) -> dict[str, Any]:

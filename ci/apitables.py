@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 import re
 import textwrap
@@ -220,7 +221,7 @@ def _command(path: str, command: Any, parent: Any) -> Iterator[str]:
     yield f"## {path} {{ #{anchor} }}"
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     yield f"```text\n{usage}\n```"
-    help_ = re.sub(r"(?m)^\s*\x08\s*$", "", textwrap.dedent(command.help or "").strip())
+    help_ = re.sub(r"(?m)^\s*\x08\s*$", "", inspect.cleandoc(command.help or ""))
     yield "\n\n".join(_paragraph(each) for each in help_.split("\n\n") if each.strip())
     rows = []
     for parameter in command.get_params(context):

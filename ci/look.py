@@ -1,9 +1,9 @@
 """Look at every page of the built documentation in a browser: desktop and phone, light and dark, and the search.
 
 ``python ci/look.py`` builds nothing (``make docs`` does) and writes pictures into ``site-pictures/``; ``--no-pictures``
-leaves them out; names of pages (``bulk reference/querysets``) and of looks (``phone-dark``) look at those alone. It ends
-with 1 where something is wrong: a page without text, an error in the console, a request to another machine, something
-that is wider than the window, code that is too faint or too small to read, a picture that did not load.
+leaves them out; names of pages (``bulk reference/querysets``) and of looks (``phone-dark``) look at those alone. It
+ends with 1 where something is wrong: a page without text, an error in the console, a request to another machine,
+something that is wider than the window, code that is too faint or too small to read, a picture that did not load.
 """
 
 from __future__ import annotations

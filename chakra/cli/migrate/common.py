@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.control import Control, ControlType
+from rich.control import Control
+from rich.segment import ControlType
 
 import chakra
 from chakra import config

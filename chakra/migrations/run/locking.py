@@ -9,6 +9,7 @@ circle is gone before the server looks for it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from chakra.db import Executor
 
 HOLDING = 0.4
-"""Seconds that another lock is waited for while one is held: well below ``deadlock_timeout``."""
+"""Seconds that all others are waited for while one is held: well below ``deadlock_timeout``. The first is waited for as
+much shorter, so that whoever queues behind it waits no longer than the timeout in all."""
 
 # Only what may be locked by itself: a role that may merely refer to a table may not (manual, LOCK).
 _THERE = """
@@ -52,9 +54,14 @@ async def lock_at_once(database: Executor, steps: Sequence[Step], timeout: float
         return
     names = [row["name"] for row in there]
     pairs = await database.fetch(_REFERS, names)
+    held = min(timeout / 2, HOLDING)
+    await database.execute(f"SET LOCAL lock_timeout = {int(max(timeout / 2, timeout - 2 * held) * 1000)}")
+    begun = 0.0
     for number, name in enumerate(_ordered(names, pairs)):
-        if number == (0 if there[0]["view"] else 1):  # a view is locked with its tables
-            await database.execute(f"SET LOCAL lock_timeout = {int(min(timeout, HOLDING) * 1000)}")
+        if number >= (0 if there[0]["view"] else 1):  # a view is locked with its tables
+            begun = begun or time.monotonic()
+            left = max(held - (time.monotonic() - begun), 0.001)
+            await database.execute(f"SET LOCAL lock_timeout = {max(int(left * 1000), 1)}")
         await database.execute(f"LOCK TABLE {name} IN {strongest[name].sql} MODE")
     await database.execute(f"SET LOCAL lock_timeout = {int(timeout * 1000)}")
 

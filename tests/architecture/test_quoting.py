@@ -90,6 +90,8 @@ REVIEWED: dict[str, set[str]] = {
     "chakra.migrations.operations.views": {
         "view_kind(table)",
     },
+    # Quoted names of steps, and words of a closed set.
+    "chakra.migrations.run.locking": {"name", "strongest[name].sql", "max(int(left * 1000), 1)"},
     # Numbers, a quoted name, and SQL of the operation.
     "chakra.migrations.run.backfilling": {
         "name", "where", "work.table", "work.assign", "start", "stop", "work.where", "free",

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import pty
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -294,3 +300,54 @@ async def test_renames_and_values_for_rows_that_are_there(project: Project, db: 
     project.says("drift", AGREE)
     project.says("back 2 --yes", "took back 0002")
     project.says("status --check", "missing", fails=True)
+
+
+class Terminal:
+    """A command with a terminal before it."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self._main, side = pty.openpty()
+        command = [sys.executable, "-m", "chakra.cli", "migrate", *words]
+        self._process = subprocess.Popen(command, cwd=folder, stdin=side, stdout=side, stderr=side)
+        os.close(side)
+        self._said = b""
+
+    def reads(self, text: str) -> None:
+        while text.encode() not in self._said:
+            self._said += os.read(self._main, 1 << 16)
+
+    def answers(self, text: str) -> None:
+        os.write(self._main, text.encode())
+
+    def ends(self, number: signal.Signals) -> int:
+        """How it ends at a signal; the terminal is closed then."""
+        self._process.send_signal(number)
+        if number is signal.SIGHUP:
+            os.close(self._main)
+            return self._process.wait(60)
+        with suppress(OSError):  # at the end of it
+            self.reads("no such text")
+        os.close(self._main)
+        return self._process.wait(60)
+
+
+async def test_on_a_terminal(project: Project, db: Any) -> None:
+    """Ctrl-C amid questions writes nothing; a terminal that is closed amid a migration leaves it to go on."""
+    project.models(NAMED)
+    project.says("make")
+    project.says("apply", "applied 1")
+    project.models(RENAMED)
+    terminal = Terminal(project.folder, "make")
+    terminal.reads("Was the column name of items renamed to label?")
+    terminal.answers("y\n")
+    terminal.reads("items.slug is NOT NULL")
+    assert terminal.ends(signal.SIGINT) == 1
+    assert not list((project.folder / "migrations").glob("0002*"))
+    project.says("make --rename items.name:label --fill items.slug=lower(label)", "0002")
+    async with db.transaction():
+        await db.execute("LOCK TABLE items IN ACCESS SHARE MODE")
+        terminal = Terminal(project.folder, "apply", "--lock-timeout", "0.1")
+        await asyncio.to_thread(terminal.reads, "not free")
+        assert await asyncio.to_thread(terminal.ends, signal.SIGHUP) == 130
+    project.says("apply", "applied 1")
+    project.says("drift", AGREE)

@@ -256,6 +256,8 @@ async def everywhere(dsn: str, only: str) -> None:
                 name, at = f"{title}, {direction}, {way}", 1
                 while only in name and await cut(dsn, story, direction, at):
                     at += 1
+                    if at % 10 == 0:
+                        print(f"{name}: {at}", flush=True)
                 print(f"{name}: {at - 1} times", flush=True)
 
 

@@ -78,6 +78,7 @@ INSERT INTO authors (boss) SELECT CASE WHEN i > 1 THEN 1 END FROM generate_serie
 INSERT INTO posts (author, number, at, data) SELECT 1 + i % 3, i, '02.01.2026', '{"a": 1}'
 FROM generate_series(1, 300) i;
 GRANT UPDATE (number) ON posts TO PUBLIC;
+GRANT SELECT ON busy TO PUBLIC;
 ALTER TABLE posts ALTER COLUMN number SET STATISTICS 77
 """
 

@@ -68,7 +68,7 @@ def apply_command(
             f"applied {len(done)} migration{'' if len(done) == 1 else 's'}" if done else "nothing to apply"
         )
 
-    with_database(url, work)
+    with_database(url, work, "what is done stays done; chakra migrate apply goes on")
 
 
 @click.command("back")
@@ -120,7 +120,7 @@ def back_command(
         done = await runner.back(one.key, including=not keep, fills=values)
         console.print(f"took back {', '.join(map(str, done))}")
 
-    with_database(url, work)
+    with_database(url, work, f"what is done stays done; chakra migrate back {target} goes on")
 
 
 __all__ = ["apply_command", "back_command"]

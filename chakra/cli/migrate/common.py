@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 
 import chakra
 from chakra import config
@@ -23,14 +28,31 @@ url_option = click.option("--url", help="The database; default: the setting data
 app_option = click.option("--app", help="Which of migrations.apps; not needed where there is one.")
 
 
-def with_database(url: str | None, work: Callable[[Any], Awaitable[T]]) -> T:
-    """Connect, do the work, and close."""
+def with_database(url: str | None, work: Callable[[Any], Awaitable[T]], cut: str = "") -> T:
+    """Connect, do the work, and close. Ctrl-C, an end that is asked for and a closed terminal take back what is under
+    way, at the server too, before the process ends.
+
+    Args:
+        cut: what is said then.
+    """
 
     async def run() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup means what it says
+                with suppress(ValueError, RuntimeError):  # in a thread there are no signals
+                    asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         async with await chakra.connect(url) as database:
             return await work(database)
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        with suppress(OSError):
+            console.print(f"\ncut off{': ' if cut else ''}{cut}", style="yellow", markup=False)
+        raise SystemExit(130) from None
 
 
 def options_of(**given: Any) -> Options:
@@ -48,18 +70,36 @@ def options_of(**given: Any) -> Options:
 
 
 class Lines:
-    """Prints what a runner does, a line for each step, and where a terminal is, progress in the same line."""
+    """Prints what a runner does, a line for each step. Progress stays in one line where a terminal is, and elsewhere is
+    said every 10 s. Whether anybody can read it, as of a terminal that was closed, is no matter of the migration.
+    """
 
     def __init__(self) -> None:
         self._open: Name | None = None
+        self._shown = 0.0
+        self._amid = False
 
     def __call__(self, key: Name, step: Step, what: str) -> None:
+        with suppress(OSError):
+            self._say(key, step, what)
+
+    def _say(self, key: Name, step: Step, what: str) -> None:
+        progress = what[:1].isdigit() or " of " in what
+        if self._amid and not progress:
+            self._amid = False
+            console.print()
         if key != self._open:
             self._open = key
             console.print(f"[bold]{key}[/bold]")
         if what == "begin":
+            self._shown = time.monotonic()
             console.print(f"  {shown(step)}", markup=False)
-        elif what != "done":
+        elif progress and console.is_terminal:
+            self._amid = True
+            console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 0)))
+            console.print(f"    {what}", markup=False, style="dim", end="")
+        elif what != "done" and (not progress or time.monotonic() - self._shown >= 10):
+            self._shown = time.monotonic()
             console.print(f"    {what}", markup=False, style="dim")
 
 

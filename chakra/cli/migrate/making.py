@@ -112,11 +112,11 @@ def _show(every: list[making.Made], chosen: project.App, printed: bool) -> None:
     """Write the files, or print them."""
     if not every:
         console.print("models and migrations agree: nothing to make")
-    for made in every:
-        if printed:
+    if printed:
+        for made in every:
             console.print(made.source, markup=False)
-        else:
-            write(chosen.folder / f"{made.name}.py", made)
+        return
+    write(chosen.folder, every)
 
 
 def _rewritten(old: State, new: State, renames: list[Rename]) -> list[str]:
@@ -125,19 +125,25 @@ def _rewritten(old: State, new: State, renames: list[Rename]) -> list[str]:
     return [f"{title(key)}.{name}" for key, names in found.items() for name in names]
 
 
-def write(path: Path, made: making.Made) -> None:
-    """Write a file, and read it again: what cannot be read is not left there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(made.source)
+def write(folder: Path, every: list[making.Made]) -> None:
+    """Write files, and read them again: all of them, or none where one cannot be read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
     try:
-        load_file(path)
-    except MigrationError:
-        path.unlink()
+        for made in every:
+            path = folder / f"{made.name}.py"
+            with path.open("x", encoding="utf-8") as file:
+                written.append(path)
+                file.write(made.source)
+            load_file(path)
+    except BaseException:
+        for path in written:
+            path.unlink()
         raise
-    console.print(f"[bold]{path}[/bold]")
-    for one in made.operations:
-        console.print(f"  {one.describe()}", markup=False)
+    for path, made in zip(written, every, strict=True):
+        console.print(f"[bold]{path}[/bold]")
+        for one in made.operations:
+            console.print(f"  {one.describe()}", markup=False)
 
 
 def _check(known: list[project.App], graph: Graph) -> None:
@@ -191,7 +197,7 @@ def squash_command(first: int, last: int, app: str | None) -> None:
     known = project.apps()
     chosen = project.app_of(app, known)
     made = making.squash(project.graph_of(known), chosen.name, first, last)
-    write(chosen.folder / f"{made.name}.py", made)
+    write(chosen.folder, [made])
 
 
 __all__ = ["make_command", "squash_command"]

@@ -210,7 +210,7 @@ class SetPrimaryKey:
         for name in self.nullable:
             drop += f";\nALTER TABLE {table.quoted} ALTER COLUMN {quote_identifier(name)} DROP NOT NULL"
         if not self.columns:
-            return [Step(drop, Lock.ACCESS_EXCLUSIVE, where)] if drop else []
+            return [Step(drop, Lock.ACCESS_EXCLUSIVE, where, note=_gone(table))] if drop else []
         listed = ", ".join(map(quote_identifier, self.columns))
         if not facts.in_use(key(table)) or table.partition_by is not None:
             add = f"ALTER TABLE {table.quoted} ADD PRIMARY KEY ({listed})"
@@ -224,7 +224,9 @@ class SetPrimaryKey:
         made += index_steps(table, Index(*self.columns, name=name, unique=True), facts)
         add = f"ALTER TABLE {table.quoted} ADD CONSTRAINT {quote_identifier(name)} PRIMARY KEY USING INDEX "
         add += quote_identifier(name)
-        made.append(Step(";\n".join(filter(None, (drop, add))), Lock.ACCESS_EXCLUSIVE, where))
+        made.append(
+            Step(";\n".join(filter(None, (drop, add))), Lock.ACCESS_EXCLUSIVE, where, note=_gone(table))
+        )
         return made
 
     def reverse(self, before: State) -> list[Operation]:
@@ -238,6 +240,13 @@ class SetPrimaryKey:
             if self.columns
             else (f"drop primary key of {self.table}")
         )
+
+
+def _gone(table: Table) -> str:
+    if not table.primary_key:
+        return ""
+    key = ", ".join(table.primary_key)
+    return f"the index of ({key}) goes with the key: what finds rows by it reads the whole table, where no other is"
 
 
 def _drop_key(table: Table) -> str:

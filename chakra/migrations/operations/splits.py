@@ -199,7 +199,7 @@ class SwapColumn:
                 )
             )
         names, conversions = (self.name, self.new, self.old), (self.backward, self.forward)
-        made.append(swap_step(state, table, names, self.column, conversions, self.kept(main)))
+        made.append(swap_step(state, table, names, self.column, conversions, self.kept(main), facts))
         return made
 
     def reverse(self, before: State) -> list[Operation]:

@@ -167,12 +167,12 @@ def _with(names: tuple[str, ...], name: str, new: str) -> tuple[str, ...]:
 class _Script:
     """Statements of one transaction, and which tables they lock."""
 
-    def __init__(self, state: State, table: Table) -> None:
+    def __init__(self, state: State, table: Table, facts: Facts) -> None:
         self.state = state
         self.statements: list[str] = []
         self.tables: dict[str, None] = {table.quoted: None}
         # Nothing concurrently: all of it is over at once.
-        self._facts = Facts(empty=frozenset(state.tables))
+        self._facts = replace(facts, empty=frozenset(state.tables))
 
     def do(self, operation: Operation) -> None:
         for step in operation.steps(self.state, self._facts):
@@ -191,6 +191,7 @@ def swap_step(
     column: Column,
     conversions: tuple[str, str],
     kept: Column,
+    facts: Facts,
 ) -> Step:
     """The exchange itself, in one step.
 
@@ -201,13 +202,14 @@ def swap_step(
         column: as it is then.
         conversions: from then on, forward and backward.
         kept: the column of before as it is kept.
+        facts: of the database.
     """
     name, new, old = names
     key = (table.schema, table.name)
     main = column_of(table, name)
     every = twins(state.with_changed("tables", key, table), table, name, new)
     alter = f"ALTER TABLE {table.quoted}"
-    script = _Script(state, table)
+    script = _Script(state, table, facts)
     script.say(drop_sql(table, new))
     for twin in reversed(every):
         if twin.one is not None:

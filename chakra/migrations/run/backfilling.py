@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
     from chakra.db import Database
 
 PAGES = 128
-"""Pages of a batch: 1 MB of rows, some 10,000 narrow ones; locked for some 50 ms."""
-ROWS = 2_000
+"""Pages of a batch at most: 1 MB of rows, some 10,000 narrow ones; locked for some 50 ms. Where they take longer,
+batches get smaller: others wait for rows of them.
+"""
+LONG = 0.25
+"""Seconds of a batch that is too long."""
+ROWS = 500
 """Rows of a batch of what was left."""
 ROUNDS = 30
 """How often rows that others hold are come back for, before they are waited for."""
@@ -35,7 +40,7 @@ async def backfill(
 
     Args:
         tell: called with the pages done and all pages.
-        pages: of a batch.
+        pages: of a batch at most.
         pause: awaited before rows that all are held are looked at again.
     """
     name = quote_string(work.table)
@@ -43,10 +48,15 @@ async def backfill(
     end = await database.fetchval(
         f"SELECT pg_catalog.pg_relation_size({name}::regclass) / current_setting('block_size')::int"
     )
+    most, pages = pages, max(pages // 8, 1)
     while start < end:
-        stop = start + pages
+        stop, begun = start + pages, time.monotonic()
         written += await _update(database, work, f"ctid >= '({start},0)'::tid AND ctid < '({stop},0)'::tid")
-        start = stop
+        start, took = stop, time.monotonic() - begun
+        if took > LONG:
+            pages = max(pages // 2, 1)
+        elif took < LONG / 2:
+            pages = min(pages * 2, most)
         if tell is not None:
             tell(min(start, end), end)
     return written + await _rest(database, work, pause)

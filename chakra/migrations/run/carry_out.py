@@ -11,6 +11,7 @@ from chakra.errors import ChakraError, DatabaseError, DataError, MigrationError
 from chakra.migrations.files.migration import Name
 from chakra.migrations.run.backfilling import backfill
 from chakra.migrations.run.journal import Entry, advance, finish
+from chakra.migrations.run.locking import lock_at_once
 from chakra.migrations.run.options import Options
 from chakra.migrations.steps import Step
 
@@ -95,6 +96,7 @@ class Carrier:
             step = entry.steps[start]
             try:
                 async with self._database.transaction(settings=settings):
+                    await lock_at_once(self._database, entry.steps[start:stop], options.lock_timeout)
                     for number in range(start, stop):
                         step = entry.steps[number]
                         self._tell(entry.key, step, "begin")

@@ -29,6 +29,12 @@ def command(tables: tuple[str, ...], url: str | None, schemas: tuple[str, ...], 
         async with await chakra.connect(url) as database:
             return await read_models(database, tables, schemas)
 
+    if target is not None and target.exists():
+        raise click.ClickException(
+            f"{target} is there, and is not overwritten: delete it, or name another file"
+        )
+    if target is not None and not target.parent.is_dir():
+        raise click.ClickException(f"there is no folder {target.parent}: make it first")
     source: Any = asyncio.run(run())
     if target is None:
         click.echo(source)

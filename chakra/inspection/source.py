@@ -188,7 +188,11 @@ class _Class:
         if attribute != held and attribute in self.taken:
             attribute = held
         self.taken.discard(held)
-        attribute = self.module.attribute(attribute, self.taken)
+        # A column `parent` that refers, beside a column `parent_id`: the relation makes no second field of that name.
+        keys = {name.removesuffix("_id") for name in self.taken if name.endswith("_id")}
+        if attribute in keys:
+            attribute = f"{attribute}_row"
+        attribute = self.module.attribute(attribute, self.taken | keys)
         self.taken |= {attribute, f"{attribute}_id"}
         self.attributes[column.name] = f"{attribute}_id"
         self.relations[column.name] = attribute

@@ -13,6 +13,7 @@ from chakra.expressions import Value
 from chakra.migrations.state import Composite, Domain, Key, State, title
 from chakra.pg.domains import DomainWords
 from chakra.pg.lexing import tokens
+from chakra.pg.quoting import quote_identifier
 from chakra.pg.types import BY_NAME, PgType, parse_type
 from chakra.schema import NO_GUARD, Column, NextValue, Table
 from chakra.schema.terms import changed
@@ -43,9 +44,15 @@ def type_text(type_: PgType) -> str:
         return type_text(type_.element) + "[]" * max(type_.ndims, 1)
     if type_.kind != "enum":
         return type_.sql
-    name = title((type_.schema, type_.typname))
-    # A name that reads like one of the server's types has to be in quotes.
-    return name if type_.schema is not None or _built_in(name) is None else f'"{name}"'
+    key = (type_.schema, type_.typname)
+    name = title(key)
+    # A name that reads like one of the server's types, or not as one word ("Mood Type"), has to be in quotes.
+    try:
+        read = type_of_text(name)
+        plain = read.kind == "enum" and (read.schema, read.typname) == key
+    except MigrationError:
+        plain = False
+    return name if plain else ".".join([quote_identifier(part) for part in key if part is not None])
 
 
 def type_of_text(text: str) -> PgType:

@@ -5,11 +5,29 @@ from __future__ import annotations
 import pytest
 
 from chakra.errors import ChakraError, MigrationError
-from chakra.migrations import AlterColumn, Column, CreatePolicy, CreateTable, Policy, SetRowSecurity
+from chakra.migrations import (
+    AddColumn,
+    AddConstraint,
+    AddIndex,
+    AddLabel,
+    AlterColumn,
+    Column,
+    CreateEnum,
+    CreatePolicy,
+    CreateTable,
+    Index,
+    Operation,
+    Policy,
+    RunSQL,
+    SetRowSecurity,
+    Unique,
+)
+from chakra.migrations.frozen import type_of_text, type_text
 from chakra.migrations.run import Runner, look
 from chakra.migrations.run.backfilling import backfill
 from chakra.migrations.steps import Backfill
-from chakra.schema import Identity
+from chakra.pg.types import PgType
+from chakra.schema import Identity, Term
 from tests.migrations.carried_out import emptied, history, quick
 
 
@@ -80,3 +98,100 @@ async def test_rows_that_row_security_hides(dsn: str) -> None:
                     await sees
         await database.execute("DROP OWNED BY reader_of_notes; DROP ROLE reader_of_notes")
         assert await backfill(database, work) == 1
+
+
+@pytest.mark.parametrize(
+    ("operations", "says"),
+    [
+        (
+            [
+                AlterColumn("posts", Column("name", "text"), fill="'same'"),
+                AddConstraint("posts", Unique("name", name="k")),
+            ],
+            "which k forbids. Find them",
+        ),
+        (
+            [AddIndex("posts", Index(Term(expression="lower(name)"), name="k", unique=True))],
+            "could not create unique index",
+        ),
+    ],
+    ids=["rows that were filled", "an expression"],
+)
+async def test_a_unique_index_that_fails_stays_out_of_the_way(
+    dsn: str, operations: list[Operation], says: str
+) -> None:
+    """Half built, it would go on refusing rows of everybody who writes."""
+    table = CreateTable(
+        "posts", [Column("id", "bigint"), Column("name", "text", null=True)], primary_key=["id"]
+    )
+    async with await emptied(dsn) as database:
+        await Runner(database, history([table]), quick()).apply()
+        await database.execute("INSERT INTO posts VALUES (1, NULL), (2, NULL), (3, 'a'), (4, 'A')")
+        graph = history([table], operations)
+        with pytest.raises(MigrationError, match=says):
+            await Runner(database, graph, quick()).apply()
+        await database.execute("INSERT INTO posts VALUES (5, 'same'), (6, 'same')")
+        assert not await database.fetchval("SELECT pg_catalog.to_regclass('k') IS NOT NULL")
+        with pytest.raises(
+            MigrationError, match=r"is half applied, . of . steps, and there is no such file: bring"
+        ):
+            await Runner(database, history([table]), quick()).apply()
+        await database.execute("UPDATE posts SET name = id")
+        await Runner(database, graph, quick()).apply()
+
+
+async def test_a_migration_that_did_nothing_is_thrown_away(dsn: str) -> None:
+    """It failed at its first step and another file was made in its place: it stands in nobody's way."""
+    table = CreateTable("posts", [Column("id", "bigint")], primary_key=["id"])
+    more = AddColumn("posts", Column("more", "text", null=True))
+    async with await emptied(dsn) as database:
+        await Runner(database, history([table]), quick()).apply()
+        with pytest.raises(MigrationError, match="division by zero"):
+            await Runner(database, history([table], [more, RunSQL("SELECT 1/0")]), quick()).apply()
+        assert await Runner(database, history([table]), quick()).plan() == []
+        assert await Runner(database, history([table]), quick()).apply() == []
+        assert len(await Runner(database, history([table], [more]), quick()).apply()) == 1
+
+
+async def test_no_advice_to_split_what_cannot_be(dsn: str) -> None:
+    """A label that is taken back writes the table anew; that is no change of a type that could be split."""
+    mood, table = (
+        CreateEnum("mood", ["ok"]),
+        CreateTable("posts", [Column("id", "bigint"), Column("mood", "mood")], primary_key=["id"]),
+    )
+    graph = history([mood, table], [AddLabel("mood", "sad")])
+    async with await emptied(dsn) as database:
+        await Runner(database, graph, quick()).apply()
+        await database.execute(
+            "INSERT INTO posts SELECT i, 'ok' FROM generate_series(1, 40) i; ANALYZE posts"
+        )
+        runner = Runner(database, graph, quick(allow_rewrite=False, large=30))
+        with pytest.raises(MigrationError, match=r"Allow it with --allow-rewrite where that may be$"):
+            await runner.back(graph.order[-1].key)
+
+
+def test_types_with_names_that_are_no_words_are_read_back() -> None:
+    for schema in (None, "app", "Odd schema", "a.b"):
+        for name in (
+            "mood",
+            "Mood",
+            "Mood Type",
+            "a.b",
+            'say "x"',
+            "text",
+            "x[]",
+            "1st",
+            "a-b",
+            "it's",
+            "ünï",
+            "$a",
+        ):
+            type_ = PgType(name, kind="enum", schema=schema)
+            read = type_of_text(type_text(type_))
+            assert (read.schema, read.typname) == (schema, name)
+            several = type_of_text(type_text(PgType("_x", kind="array", element=type_, ndims=2)))
+            assert several.element is not None
+            assert (several.element.schema, several.element.typname, several.ndims) == (schema, name, 2)
+    assert (
+        type_text(PgType("Mood", kind="enum", schema="app")) == "app.Mood"
+    )  # files that are there stay as they are

@@ -124,11 +124,15 @@ class Carrier:
         if step.python:
             await self._call(key, step.python)
         elif step.sql:
-            if step.refuse is not None and await self._database.fetchval(f"SELECT {step.refuse.sql}"):
-                raise MigrationError(f"{key}: {step.refuse.message}")
+            await self._refuse(key, step, self._database)
             if step.own:  # builds and checks keep nobody out, and may take long
                 await self._database.execute("SET LOCAL statement_timeout = 0")
             await self._database.execute(step.sql)
+
+    @staticmethod
+    async def _refuse(key: Name, step: Step, asked: Database | Connection) -> None:
+        if step.refuse is not None and await asked.fetchval(f"SELECT {step.refuse.sql}"):
+            raise MigrationError(f"{key}: {step.refuse.message}")
 
     async def _call(self, key: Name, name: str) -> None:
         """A function of the file. What the server says is said as of any other statement."""
@@ -159,15 +163,25 @@ class Carrier:
             elif not step.done or not await self._alone.fetchval(f"SELECT {step.done}"):
                 await self._alone.execute("SET lock_timeout = 0")
                 await self._alone.execute("SET statement_timeout = 0")
-                for sql in step.undo:
-                    await self._alone.execute(sql)
-                await self._watched(entry, step)
+                await self._undo(step)
+                await self._refuse(entry.key, step, self._alone)
+                try:
+                    await self._watched(entry, step)
+                except (DatabaseError, DataError):
+                    # A half-built unique index refuses rows of everybody from then on, and slows writes.
+                    with suppress(ChakraError):
+                        await self._undo(step)
+                    raise
         except (DatabaseError, DataError) as error:
             raise failed(entry, step, error, self._options) from error
         await advance(self._database, entry.key, number + 1)
         if number + 1 == len(entry.steps):
             await finish(self._database, entry.key, entry.direction)
         self._tell(entry.key, step, "done")
+
+    async def _undo(self, step: Step) -> None:
+        for sql in step.undo:
+            await self._alone.execute(sql)
 
     async def _watched(self, entry: Entry, step: Step) -> None:
         if self._options.hear is None or "INDEX" not in step.sql:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from chakra.errors import MigrationError
 from chakra.migrations.files.graph import Graph
 from chakra.migrations.files.migration import Migration, Name
+from chakra.migrations.operations import AlterColumn
 from chakra.migrations.run import journal
 from chakra.migrations.run.carry_out import Carrier
 from chakra.migrations.run.edited import edited_steps, half_applied, left_over
@@ -69,13 +70,24 @@ class Runner:
             MigrationError: a file was edited after it was applied, is missing, or the database is ahead of the code.
         """
         entries = await journal.read_journal(self._database)
-        for key, entry in entries.items():
+        for key, entry in list(entries.items()):
             if not entry.finished and entry.direction == "back" and not entry.begun:
                 entries[key] = entry = replace(entry, direction="forward", finished=True)
             known = self._graph.by_name.get(key)
             if known is None:
                 if key in self._graph.replaced:
                     continue
+                if not entry.finished and not entry.begun:
+                    del entries[
+                        key
+                    ]  # it failed at its first step, of which nothing is there, and was thrown away
+                    continue
+                if not entry.finished:
+                    raise MigrationError(
+                        f"{key} is half applied, {entry.position} of {len(entry.steps)} steps, and there is no such "
+                        "file: bring it back, take out of it what is not done yet (all operations, where no step "
+                        "is), and run chakra migrate apply; another migration may then undo it"
+                    )
                 raise MigrationError(
                     f"the database has {key}, and there is no such file: either its file was deleted (bring it back "
                     "from version control), or the database is ahead of this code (deploy the newer one)"
@@ -283,10 +295,18 @@ class Runner:
         for step in planned.steps[planned.done :]:
             rows = max([planned.rows.get(name, 0) for name in step.tables], default=0)
             if step.rewrite and rows >= self._options.large and not self._options.allow_rewrite:
+                split = planned.direction == "forward" and any(
+                    isinstance(one, AlterColumn) for one in planned.migration.operations
+                )
                 raise MigrationError(
                     f"{planned.migration.key} would write {step.tables[0]} anew, {rows:,} rows, and keep all others "
-                    f"out meanwhile ({step.note}). Nothing was begun. Allow it with --allow-rewrite where that may be; "
-                    "a type changes without it in three migrations: delete this one, and chakra migrate make --split"
+                    f"out meanwhile ({step.note}). Nothing was begun. Allow it with --allow-rewrite where that may be"
+                    + (
+                        "; a type changes without it in three migrations: delete this one, and chakra migrate make "
+                        "--split"
+                        if split
+                        else ""
+                    )
                 )
 
     @asynccontextmanager

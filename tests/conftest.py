@@ -7,5 +7,6 @@ pytest_plugins = [
     "tests.plugins.database",
     "tests.plugins.needs",
     "tests.plugins.registries",
+    "tests.plugins.settings",
     "tests.plugins.values",
 ]

@@ -308,7 +308,10 @@ class Terminal:
     def __init__(self, folder: Path, *words: str) -> None:
         self._main, side = pty.openpty()
         command = [sys.executable, "-m", "chakra.cli", "migrate", *words]
+        # A run of the tests in the background ignores Ctrl-C, and what it starts would, too.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process = subprocess.Popen(command, cwd=folder, stdin=side, stdout=side, stderr=side)
+        signal.signal(signal.SIGINT, before)
         os.close(side)
         self._said = b""
 

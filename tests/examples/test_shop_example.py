@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from chakra import config
 from chakra.cli.group import chakra_command
+from chakra.cli.migrate.common import console
 from chakra.debug.pytest_plugin import assert_num_queries, no_n_plus_one
 from tests.docs.test_pages_run import fits
 
@@ -72,7 +73,7 @@ async def test_the_commands_say_what_the_page_shows(
     shutil.copytree(SHOP, tmp_path / "shop", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(tmp_path / "shop")
     monkeypatch.setenv("CHAKRA_DATABASE_URL", dsn)
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(console, "_width", 100)
     monkeypatch.setattr(sys, "path", list(sys.path))
     config.reset()
     commands = re.findall(r"^```bash\nchakra (migrate [^\n]*)\n```\n\n```text\n(.*?)^```", PAGE, re.M | re.S)

@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from chakra.errors import DatabaseError
 from chakra.migrations.steps import Lock, Step
 
 if TYPE_CHECKING:
     from chakra.db import Executor
 
+NOT_ALLOWED = "42501"
 HOLDING = 0.4
 """Seconds that all others are waited for while one is held: well below ``deadlock_timeout``. The first is waited for as
 much shorter, so that whoever queues behind it waits no longer than the timeout in all."""
@@ -53,16 +55,26 @@ async def lock_at_once(database: Executor, steps: Sequence[Step], timeout: float
     if len(there) < 2:
         return
     names = [row["name"] for row in there]
+    views = {row["name"] for row in there if row["view"]}
     pairs = await database.fetch(_REFERS, names)
     held = min(timeout / 2, HOLDING)
     await database.execute(f"SET LOCAL lock_timeout = {int(max(timeout / 2, timeout - 2 * held) * 1000)}")
     begun = 0.0
     for number, name in enumerate(_ordered(names, pairs)):
-        if number >= (0 if there[0]["view"] else 1):  # a view is locked with its tables
+        if number >= (0 if views else 1):  # a view is locked with its tables
             begun = begun or time.monotonic()
             left = max(held - (time.monotonic() - begun), 0.001)
             await database.execute(f"SET LOCAL lock_timeout = {max(int(left * 1000), 1)}")
-        await database.execute(f"LOCK TABLE {name} IN {strongest[name].sql} MODE")
+        lock = f"LOCK TABLE {name} IN {strongest[name].sql} MODE"
+        if name not in views:
+            await database.execute(lock)
+            continue
+        try:
+            async with database.transaction():
+                await database.execute(lock)
+        except DatabaseError as error:  # the owner of the view may not lock the tables below it
+            if error.sqlstate != NOT_ALLOWED:
+                raise
     await database.execute(f"SET LOCAL lock_timeout = {int(timeout * 1000)}")
 
 

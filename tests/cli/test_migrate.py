@@ -308,10 +308,17 @@ class Terminal:
     def __init__(self, folder: Path, *words: str) -> None:
         self._main, side = pty.openpty()
         command = [sys.executable, "-m", "chakra.cli", "migrate", *words]
-        # A run of the tests in the background ignores Ctrl-C, and what it starts would, too.
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        # A run of the tests in the background ignores both, and what it starts would, too.
+        before = {
+            number: signal.signal(number, handler)
+            for number, handler in (
+                (signal.SIGINT, signal.default_int_handler),
+                (signal.SIGHUP, signal.SIG_DFL),
+            )
+        }
         self._process = subprocess.Popen(command, cwd=folder, stdin=side, stdout=side, stderr=side)
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         os.close(side)
         self._said = b""
 

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from chakra import config
 from chakra.cli.group import chakra_command
+from chakra.cli.migrate.common import console
 
 HEAD = """
 import datetime as dt, enum
@@ -127,7 +128,7 @@ class Project:
 def project(dsn: str, db: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Project]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHAKRA_DATABASE_URL", dsn)
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(console, "_width", 300)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     made = Project(tmp_path)
     yield made

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from chakra import Database, config
 from chakra.cli.group import chakra_command
+from chakra.cli.migrate.common import console
 from chakra.models import registry
 
 ROOT = Path(__file__).parents[2]
@@ -153,6 +154,7 @@ async def test_commands_run(dsn: str, db: Database, tmp_path: Path, monkeypatch:
     """Every `chakra` line of these pages, in their order, in a folder with a project and on a database that fits."""
     monkeypatch.setenv("CHAKRA_DATABASE_URL", dsn)
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "_width", 200)
     for key in [key for key in registry._by_scope if key[0].startswith("shop.")]:  # of examples/shop
         monkeypatch.delitem(registry._by_scope, key)
     ran: list[str] = []

@@ -22,7 +22,7 @@ from asv_bench.history.store import FOLDER, Entry, Number, read, rounded
 
 ROOT = Path(__file__).parents[2]
 
-MANY = 9
+MANY = 12
 """Commits whose figures make a line that is worth looking at."""
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

@@ -77,7 +77,7 @@ async def run(
     targets: Collection[str] = (),
     *,
     url: str | None = None,
-    size: str = "full",
+    size: str = "quick",
     peers: Collection[str] | None = None,
     json_path: Path | None = None,
     out: Path = LATEST,

@@ -32,7 +32,7 @@ def _harness() -> str:
 @click.option("--url", help="A database to use instead of the embedded server; its tables users, new_users, "
               "lineitem, authors, posts, tags, posts_tags, entries, linked_entries, knows, wide_entries and items "
               "are replaced.")  # fmt: skip
-@click.option("--size", type=click.Choice(["full", "quick", "tiny"]), default="full", show_default=True)
+@click.option("--size", type=click.Choice(["full", "quick", "tiny"]), default="quick", show_default=True)
 @click.option("--peer", "peers", multiple=True, help="Only these other libraries (may be repeated).")
 @click.option("--no-peers", is_flag=True, help="Only Chakra and asyncpg.")
 @click.option(
